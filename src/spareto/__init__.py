@@ -1,0 +1,85 @@
+"""Spareto: the best accuracy for the energy a spiking network takes on your accelerator.
+
+Names are loaded on first use, so that `import spareto` is quick and never imports torch by itself.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from spareto._version import __version__
+
+if TYPE_CHECKING:
+    from spareto import networks, recipes
+    from spareto.compression import bake, compress, compression_report
+    from spareto.core.errors import SparetoError
+    from spareto.data.load import load_frames
+    from spareto.hardware import cost, load_accelerator
+    from spareto.profiling import profile
+    from spareto.records import Cost, Recipe, TrainingPlan, Trial, Workload
+    from spareto.reports import write_report
+    from spareto.study.config import StudyConfig
+    from spareto.study.front import front
+    from spareto.study.run import run_study
+    from spareto.study.store import TrialStore
+    from spareto.training import train
+
+__all__ = [
+    "Cost",
+    "Recipe",
+    "SparetoError",
+    "StudyConfig",
+    "TrainingPlan",
+    "Trial",
+    "TrialStore",
+    "Workload",
+    "__version__",
+    "bake",
+    "compress",
+    "compression_report",
+    "cost",
+    "front",
+    "load_accelerator",
+    "load_frames",
+    "networks",
+    "profile",
+    "recipes",
+    "run_study",
+    "train",
+    "write_report",
+]
+
+_HOME = {
+    "Cost": "records",
+    "Recipe": "records",
+    "SparetoError": "core.errors",
+    "StudyConfig": "study.config",
+    "TrainingPlan": "records",
+    "Trial": "records",
+    "TrialStore": "study.store",
+    "Workload": "records",
+    "bake": "compression",
+    "compress": "compression",
+    "compression_report": "compression",
+    "cost": "hardware",
+    "front": "study.front",
+    "load_accelerator": "hardware",
+    "load_frames": "data.load",
+    "profile": "profiling",
+    "run_study": "study.run",
+    "train": "training",
+    "write_report": "reports",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("networks", "recipes"):
+        return importlib.import_module(f"spareto.{name}")
+    if name in _HOME:
+        return getattr(importlib.import_module(f"spareto.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'spareto' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

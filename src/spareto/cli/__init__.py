@@ -1,0 +1,47 @@
+"""The command line; one file a command, imported when it is called."""
+
+from __future__ import annotations
+
+import sys
+
+from cyclopts import App
+
+from spareto._version import __version__
+from spareto.core.errors import SparetoError
+
+app = App(
+    name="spareto",
+    help="Quantize and prune spiking networks; find the best accuracy for the energy on your accelerator.",
+    version=__version__,
+    help_format="plaintext",
+)
+study = App(name="study", help="Train, compress, measure and cost many recipes of one network.")
+reproduce = App(name="reproduce", help="Print our numbers beside published ones.")
+
+study.command("spareto.cli.study:run", name="run", help="Run a study, or carry on one that was stopped.")
+app.command(study)
+app.command(
+    "spareto.cli.front:front", name="front", help="Show a study's trials and its accuracy-energy front."
+)
+app.command("spareto.cli.report:report", name="report", help="Write a study's report page and figures.")
+app.command("spareto.cli.cost:cost", name="cost", help="Cost a saved workload on an accelerator.")
+app.command(
+    "spareto.cli.accelerators:accelerators", name="accelerators", help="List the built-in accelerators."
+)
+app.command(reproduce)
+reproduce.command(
+    "spareto.cli.reproduce:cost_cases", name="cost-cases", help="Published costs of whole layers."
+)
+reproduce.command("spareto.cli.reproduce:pe_masks", name="pe-masks", help="Measured cycles of a sparse PE.")
+
+
+def main() -> None:
+    """Entry point of the command `spareto`; mistakes of the user end in exit status 2, without a traceback."""
+    try:
+        app()
+    except SparetoError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("Stopped. The same command carries on.", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,132 @@
+"""`spareto cost`: what a measured network costs on an accelerator."""
+
+from __future__ import annotations
+
+import json as json_module
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from rich.console import Console
+from rich.table import Table
+
+from spareto import hardware
+from spareto.records.cost import Cost, LayerCost
+from spareto.records.workload import Workload
+
+
+def cost(
+    workload: Path,
+    /,
+    *,
+    accelerator: str = "eyeriss_like",
+    weight_format: str = "rle",
+    statistic: Literal["mean", "max"] = "mean",
+    json: bool = False,
+) -> None:
+    """Cost a saved workload on an accelerator.
+
+    Args:
+        workload: A workload file, as `spareto study run` leaves for every trial.
+        accelerator: Name of an accelerator, or a YAML file of your own.
+        weight_format: How weights are stored, or `all` to compare every format.
+        statistic: Charge the mean or the maximum spiking activity.
+        json: Print JSON; keys carry their unit.
+    """
+    network, chip = Workload.load(workload), hardware.load_accelerator(accelerator)
+    if weight_format == "all":
+        costs = hardware.cost_all_formats(network, chip, statistic=statistic)
+    else:
+        costs = (hardware.cost(network, chip, weight_format=weight_format, statistic=statistic),)
+    if json:
+        rows = [as_row(one) for one in costs]
+        print(json_module.dumps(rows if weight_format == "all" else rows[0], indent=1))
+    else:
+        _print(network, costs)
+
+
+def as_row(cost: Cost) -> dict[str, Any]:
+    """A cost as plain data with units in its keys."""
+    return {
+        "accelerator": cost.accelerator,
+        "mode": cost.mode,
+        "weight_format": cost.weight_format,
+        "statistic": cost.statistic,
+        "energy_pj": cost.energy_pj,
+        "latency_cycles": cost.latency_cycles,
+        "stored_bytes": cost.footprint_bits / 8,
+        "energy_by_component_pj": cost.energy_by_component(),
+        "layers": [_layer_row(layer) for layer in cost.layers],
+    }
+
+
+def _layer_row(layer: LayerCost) -> dict[str, Any]:
+    return {
+        "name": layer.name,
+        "energy_pj": layer.energy_pj,
+        "latency_cycles": layer.latency_cycles,
+        "stored_bytes": layer.stored_bits / 8,
+        "energy_by_component_pj": layer.energy_by_component(),
+        "actions": [action.to_dict() for action in layer.actions],
+    }
+
+
+def _print(network: Workload, costs: Sequence[Cost]) -> None:
+    console = Console()
+    first = costs[0]
+    console.print(
+        f"{network.network} on {first.accelerator}, {first.statistic} activity, mode {first.mode}",
+        soft_wrap=True,
+    )
+    if len(costs) > 1:
+        console.print(_format_table(costs))
+        return
+    console.print(_layer_table(first))
+    console.print(_component_table(first))
+
+
+def _format_table(costs: Sequence[Cost]) -> Table:
+    table = _table("weight format", "energy", "cycles", "stored")
+    for one in sorted(costs, key=lambda cost: cost.energy_pj):
+        table.add_row(one.weight_format, *_numbers(one.energy_pj, one.latency_cycles, one.footprint_bits))
+    return table
+
+
+def _layer_table(cost: Cost) -> Table:
+    table = _table(f"layer ({cost.weight_format})", "energy", "cycles", "stored")
+    for layer in cost.layers:
+        table.add_row(layer.name, *_numbers(layer.energy_pj, layer.latency_cycles, layer.stored_bits))
+    table.add_section()
+    table.add_row("all", *_numbers(cost.energy_pj, cost.latency_cycles, cost.footprint_bits))
+    return table
+
+
+def _component_table(cost: Cost) -> Table:
+    table = _table("component", "energy", "share")
+    total = cost.energy_pj or 1.0
+    for component, energy in cost.energy_by_component().items():
+        table.add_row(component, readable_energy(energy), f"{100 * energy / total:.1f} %")
+    return table
+
+
+def _table(first: str, *numbers: str) -> Table:
+    table = Table(first)
+    for name in numbers:
+        table.add_column(name, justify="right")
+    return table
+
+
+def _numbers(energy_pj: float, cycles: float, bits: float) -> tuple[str, str, str]:
+    return readable_energy(energy_pj), f"{cycles:,.0f}", f"{bits / 8:,.0f} B"
+
+
+def readable_energy(energy_pj: float) -> str:
+    """An energy with the unit that leaves one to three digits before the point.
+
+    >>> readable_energy(1234.0)
+    '1.234 nJ'
+    """
+    for unit, size in (("mJ", 1e9), ("uJ", 1e6), ("nJ", 1e3)):
+        if energy_pj >= size:
+            return f"{energy_pj / size:.3f} {unit}"
+    return f"{energy_pj:.3f} pJ"

@@ -1,0 +1,95 @@
+"""`spareto front`: a study's trials, and which of them nothing dominates."""
+
+from __future__ import annotations
+
+import json as json_module
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from spareto.records.rows import MeanRow, TrialRow
+from spareto.reports.units import Unit, amount, energy_unit
+from spareto.study.front import front_rows, mean_rows
+from spareto.study.store import TrialStore
+
+Flag = Annotated[bool, Parameter(negative="")]
+
+
+def front(run: Path, /, *, mean: Flag = False, json: Flag = False) -> None:
+    """Show a study's trials and its accuracy-energy front.
+
+    Args:
+        run: Run folder of a study, or its database.
+        mean: One line a recipe, the mean over its seeds.
+        json: Print JSON, in the order of the study; keys carry their unit.
+    """
+    if not json:
+        print_front(run, mean=mean)
+        return
+    with TrialStore.of(run) as store:
+        trials = store.trials()
+    print(json_module.dumps(mean_rows(trials) if mean else front_rows(trials), indent=1))
+
+
+def print_front(run: Path, *, mean: bool = False) -> None:
+    """Print a study's trials as a table of at most 80 columns, least energy first."""
+    with TrialStore.of(run) as store:
+        trials, name = store.trials(), store.meta.get("study", "")
+    rows: Sequence[TrialRow | MeanRow] = mean_rows(trials) if mean else front_rows(trials)
+    console = Console(highlight=False)
+    if not rows:
+        console.print("No trial has finished yet.")
+        return
+    rows = sorted(rows, key=lambda row: (row["energy_pj"], -row["accuracy"]))
+    seeds = {_seed(row) for row in rows}
+    console.print(_table(rows, energy_unit(row["energy_pj"] for row in rows), with_seeds=len(seeds) > 1))
+    chosen = sum(row["on_front"] for row in rows)
+    what = "recipes" if mean else "trials"
+    averaged = f", each the mean over {min(seeds)} seeds" if mean and seeds != {1} and len(seeds) == 1 else ""
+    study = f" of study {name}" if name else ""
+    console.print(f"● on the front: {chosen} of {len(rows)} {what}{study}{averaged}")
+
+
+def _table(rows: Sequence[TrialRow | MeanRow], unit: Unit, with_seeds: bool) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
+    table.add_column("")
+    table.add_column("network", overflow="fold")
+    numbers = ("accuracy\n%", f"energy\n{unit.sign}", "bits", "zeros\n%", "stored\nKiB")
+    for header in numbers:
+        table.add_column(header, justify="right", no_wrap=True)
+    table.add_column("format")
+    table.add_column("cycles\n×1000", justify="right", no_wrap=True)
+    if with_seeds:
+        table.add_column("seeds" if "seeds" in rows[0] else "seed", justify="right", no_wrap=True)
+    for row in rows:
+        cells = _cells(row, unit)
+        table.add_row(*(cells if with_seeds else cells[:-1]), style="bold" if row["on_front"] else "")
+    return table
+
+
+def _cells(row: TrialRow | MeanRow, unit: Unit) -> list[str]:
+    accuracy = f"{100 * row['accuracy']:.1f}"
+    if "seeds" in row and row["seeds"] > 1:
+        accuracy += f" ±{100 * row['accuracy_std']:.1f}"
+    return [
+        "●" if row["on_front"] else " ",
+        row["trial"],
+        accuracy,
+        unit.of(row["energy_pj"]),
+        str(row["weight_bits"]),
+        f"{100 * row['weight_sparsity']:.1f}",
+        amount(row["stored_bytes"] / 1024),
+        row["weight_format"],
+        amount(row["latency_cycles"] / 1000),
+        str(_seed(row)),
+    ]
+
+
+def _seed(row: TrialRow | MeanRow) -> int:
+    """The seed of a trial, or how many seeds a mean is taken over."""
+    return row["seeds"] if "seeds" in row else row["seed"]

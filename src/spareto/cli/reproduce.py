@@ -1,0 +1,60 @@
+"""`spareto reproduce`: our numbers beside published ones."""
+
+from __future__ import annotations
+
+import json as json_module
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+def cost_cases(file: Path, /, *, json: bool = False) -> None:
+    """Run layers with given mappings and compare energy per component and cycles.
+
+    Args:
+        file: A cost-cases YAML file: architecture, mappings and expected results.
+        json: Print JSON, one row a number.
+    """
+    from spareto.hardware.published.cost_cases import reproduce_cost_cases
+
+    _show(reproduce_cost_cases(file), json=json)
+
+
+def pe_masks(file: Path, /, *, json: bool = False) -> None:
+    """Count the cycles of a sparse processing element from real masks and compare.
+
+    Args:
+        file: A pe-masks .npz file: masks of inputs and weights, and measured cycles.
+        json: Print JSON, one row a layer.
+    """
+    from spareto.hardware.published.pe_masks import reproduce_pe_masks
+
+    _show(reproduce_pe_masks(file), json=json)
+
+
+def _show(rows: list[dict[str, Any]], *, json: bool) -> None:
+    if json:
+        print(json_module.dumps(rows, indent=1))
+        return
+    console = Console()
+    for title in dict.fromkeys(_title(row) for row in rows):
+        console.print(_table(title, [row for row in rows if _title(row) == title]))
+
+
+def _title(row: dict[str, Any]) -> str:
+    return f"{row['layer']}, {row['run']}" if "run" in row else row["layer"]
+
+
+def _table(title: str, rows: list[dict[str, Any]]) -> Table:
+    table = Table("component", "quantity", title=title, title_justify="left")
+    for name in ("ours", "expected", "error"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        error = row["relative_error"]
+        shown = "-" if error is None else f"{100 * error:.3f} %"
+        table.add_row(
+            row["component"], row["quantity"], *(f"{row[key]:,.9g}" for key in ("ours", "expected")), shown
+        )
+    return table

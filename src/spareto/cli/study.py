@@ -1,0 +1,53 @@
+"""`spareto study run`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+
+from spareto.cli.front import print_front
+from spareto.study.config import StudyConfig
+
+
+def run(
+    config: Path,
+    /,
+    *,
+    out: Path | None = None,
+    quiet: Annotated[bool, Parameter(negative="")] = False,
+) -> None:
+    """Train what is missing, store each finished trial at once, and end with a report.
+
+    A study that was stopped is carried on by the same command.
+
+    Args:
+        config: Study file, YAML.
+        out: Run folder; runs/NAME if left out.
+        quiet: Show no progress.
+    """
+    plan = StudyConfig.load(config)
+    folder = out or Path("runs") / plan.name
+    _train(plan, folder, quiet)
+
+    from spareto.cli.report import write_run_report
+
+    print_front(folder)
+    paths = write_run_report(folder)
+    Console(highlight=False, soft_wrap=True).print(f"Report: {paths.report}")
+
+
+def _train(plan: StudyConfig, folder: Path, quiet: bool) -> None:
+    from spareto.cli.progress import StudyProgress
+    from spareto.study.listener import StudyListener
+    from spareto.study.run import run_study
+    from spareto.training.memory import keep_large_blocks
+
+    keep_large_blocks()
+    if quiet:
+        run_study(plan, folder, StudyListener())
+        return
+    with StudyProgress() as progress:
+        run_study(plan, folder, progress)

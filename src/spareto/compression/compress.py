@@ -1,0 +1,59 @@
+"""A recipe, carried out on a network."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import TypeVar
+
+from torch import nn
+
+from spareto.compression.layers import touched_layers
+from spareto.compression.steps import registry
+from spareto.records import QuantizeStep, Recipe
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+def compress(network: Module, recipe: Recipe) -> Module:
+    """A compressed copy of a network: every step of the recipe is in force, whatever its start.
+
+    The layers keep their class and name; only their `weight` is parametrized, so optimizers, deep copies
+    and other frameworks' time loops go on working. Train the copy to win back accuracy.
+
+    Args:
+        network: Any module with convolution or dense layers; left untouched.
+        recipe: What to do.
+
+    Returns:
+        The compressed copy.
+
+    Raises:
+        ConfigError: The recipe does not fit the network.
+
+    Example:
+        >>> import torch, spareto
+        >>> network = torch.nn.Sequential(torch.nn.Linear(8, 4))
+        >>> ternary = spareto.compress(network, spareto.recipes.quantize(bits=2))
+        >>> len(ternary[0].weight.unique()) <= 3
+        True
+    """
+    compressed = deepcopy(network)
+    for share in sorted({step.start for step in recipe.steps}):
+        begin_steps(compressed, recipe, share)
+    store(compressed, recipe)
+    return compressed
+
+
+def begin_steps(network: nn.Module, recipe: Recipe, share: float) -> None:
+    """Carry out, in place, the steps that start when `share` of the training is over."""
+    for step in recipe.steps:
+        if step.start == share:
+            layers = touched_layers(network, recipe.layers)
+            registry.make(step.kind).apply(layers, step, recipe.order)
+
+
+def store(network: nn.Module, recipe: Recipe) -> None:
+    """Round weights that no step quantizes to the recipe's storage width, in place, after training."""
+    if recipe.quantize_step is None and recipe.storage_bits < 32:
+        plan = QuantizeStep(quantizer="max_range", bits=recipe.storage_bits)
+        registry.make("quantize").apply(touched_layers(network, recipe.layers), plan, recipe.order)

@@ -1,0 +1,91 @@
+"""The one place where a mask and a quantizer meet a weight."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from spareto.quantizers import Quantizer
+from spareto.records.recipe import FLOAT_BITS
+
+Order = Literal["quantize_then_mask", "mask_then_quantize"]
+
+
+class CompressedWeight(nn.Module):
+    """Parametrization of a layer's own `weight`: a mask, a quantizer, or both in a stated order.
+
+    Args:
+        order: Which of the two comes first.
+        mask: 1 where a weight stays, shape and dtype of the weight; None keeps all.
+        quantizer: Rounds the weight to codes; None keeps it real.
+    """
+
+    mask: Tensor | None
+
+    def __init__(self, order: Order, mask: Tensor | None = None, quantizer: Quantizer | None = None) -> None:
+        super().__init__()
+        self.order: Order = order
+        self.register_buffer("mask", mask)
+        self.quantizer = quantizer
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """The weight the layer computes with, same shape."""
+        if self.order == "quantize_then_mask":
+            return self._masked(self._quantized(weight))
+        return self._quantized(self._masked(weight))
+
+    def right_inverse(self, weight: Tensor) -> Tensor:
+        """What is stored when `layer.weight` is assigned: the weight as it is."""
+        return weight
+
+    @property
+    def weight_bits(self) -> int:
+        """Bits of one stored weight; 32, floating point, without a quantizer."""
+        return self.quantizer.bits if self.quantizer is not None else FLOAT_BITS
+
+    def _masked(self, weight: Tensor) -> Tensor:
+        return weight if self.mask is None else weight * self.mask
+
+    def _quantized(self, weight: Tensor) -> Tensor:
+        return weight if self.quantizer is None else self.quantizer(weight)
+
+
+def compressed_weight(layer: nn.Module) -> CompressedWeight | None:
+    """The compression of a layer's weight, or None if it has none."""
+    if not parametrize.is_parametrized(layer, "weight"):
+        return None
+    first = layer.parametrizations["weight"][0]  # pyright: ignore[reportIndexIssue]
+    return first if isinstance(first, CompressedWeight) else None
+
+
+def weight_bits(layer: nn.Module) -> int:
+    """Bits of one stored weight of a layer; 32 means floating point."""
+    compression = compressed_weight(layer)
+    return FLOAT_BITS if compression is None else compression.weight_bits
+
+
+def attach(layer: nn.Module, order: Order) -> CompressedWeight:
+    """Return the compression of a layer's weight; put an empty one there first if needed."""
+    present = compressed_weight(layer)
+    if present is None:
+        present = CompressedWeight(order)
+        parametrize.register_parametrization(layer, "weight", present)
+    return present
+
+
+def original_weight(layer: nn.Module) -> Tensor:
+    """The trained weight below the compression, or the weight itself."""
+    if compressed_weight(layer) is None:
+        return layer.weight  # pyright: ignore[reportReturnType]
+    return layer.parametrizations["weight"].original  # pyright: ignore
+
+
+def bake(network: nn.Module) -> None:
+    """Replace every compression by exactly the weights it computes, in place."""
+    with torch.no_grad():
+        for layer in network.modules():
+            if compressed_weight(layer) is not None:
+                parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)

@@ -1,0 +1,1 @@
+"""Errors, plug-in lookup, parsing and files: knows neither torch nor spikes."""

@@ -1,0 +1,179 @@
+"""Parse once, at the door: YAML or JSON becomes a frozen record, or one error that names every bad key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
+from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_schema
+
+from spareto.core.artifacts import write_text
+from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
+
+_Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+RecordT = TypeVar("RecordT", bound="Record")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """States, beside a field's type, the rule and the cure its error will print.
+
+    >>> from typing import Annotated
+    >>> from pydantic import Field
+    >>> Bits = Annotated[int, Field(ge=1, le=16, strict=True), Rule("an integer from 1 to 16")]
+    """
+
+    text: str
+    cure: str = ""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_wrap_validator_function(self._check, handler(source))
+
+    def _check(self, value: Any, inner: core_schema.ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return inner(value)
+        except ValidationError:
+            raise PydanticCustomError("rule", "{rule}", {"rule": self.text, "cure": self.cure}) from None
+
+
+@dataclass(frozen=True)
+class _UnknownKey:
+    """Takes the place of an unknown key's value, so that its error can list the keys that are known."""
+
+    value: Any
+    known: tuple[str, ...]
+
+
+class Record(BaseModel):
+    """A frozen value that refuses unknown keys and goes to JSON and back without loss."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _mark_unknown_keys(cls, data: Any) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        known = tuple(field.alias or name for name, field in cls.model_fields.items())
+        return {key: value if key in known else _UnknownKey(value, known) for key, value in data.items()}
+
+    @classmethod
+    def parse(cls, data: Any, where: str) -> Self:
+        """Build the record from plain data; `where` is the root of the paths in error messages.
+
+        Raises:
+            ConfigError: With every problem of `data`, not just the first.
+        """
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            raise ConfigError(_problem(line, data, where) for line in error.errors()) from None
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read the record from a `.yaml`, `.yml` or `.json` file.
+
+        Raises:
+            ConfigError: The file is missing, is not YAML or JSON, or breaks a rule of the record.
+        """
+        return cls.parse(load_data(path), cls.__name__.lower())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as plain JSON-able data."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    def save(self, path: str | Path) -> None:
+        """Write the record as JSON, atomically."""
+        write_text(Path(path), json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n")
+
+
+def load_data(path: str | Path) -> Any:
+    """Read YAML or JSON as plain data; a key given twice is an error, not a silent override.
+
+    Raises:
+        ConfigError: The file is missing or cannot be parsed.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ConfigError(Problem(str(path), "no such file", "a YAML or JSON file", "Check the path."))
+    text = path.read_text(encoding="utf-8")
+    try:
+        return json.loads(text) if path.suffix == ".json" else yaml.load(text, _UniqueKeyLoader)
+    except (yaml.YAMLError, json.JSONDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(Problem(str(path), reason, "well-formed YAML or JSON", "Mend that line.")) from None
+
+
+class _UniqueKeyLoader(_Loader):
+    """A safe YAML loader that refuses a key given twice."""
+
+
+def _unique_mapping(loader: Any, node: yaml.MappingNode) -> dict[Hashable, Any]:
+    seen: set[Any] = set()
+    for key_node, _ in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        if key in seen:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"key {key!r} is given twice", key_node.start_mark
+            )
+        seen.add(key)
+    return loader.construct_mapping(node, deep=True)
+
+
+_UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
+
+
+def _problem(line: ErrorDetails, data: Any, where: str) -> Problem:
+    place = where + _path(line["loc"], data)
+    context = line.get("ctx", {})
+    value = line["input"]
+    match line["type"]:
+        case "rule":
+            return Problem(place, _show(value), context["rule"], context["cure"])
+        case "extra_forbidden" if isinstance(value, _UnknownKey):
+            key = str(line["loc"][-1])
+            return Problem(place, "an unknown key", one_of(value.known), did_you_mean(key, value.known))
+        case "missing":
+            return Problem(place, "nothing", "a value", f"Add the key '{line['loc'][-1]}'.")
+        case "union_tag_invalid":
+            key = context["discriminator"].strip("'")
+            tags = [tag.strip().strip("'") for tag in context["expected_tags"].split(",")]
+            return Problem(
+                f"{place}.{key}", repr(context["tag"]), one_of(tags), did_you_mean(context["tag"], tags)
+            )
+        case "union_tag_not_found":
+            key = context["discriminator"].strip("'")
+            return Problem(f"{place}.{key}", "nothing", "a value", f"Add the key '{key}'.")
+        case "value_error":
+            return Problem(place, _show(value), str(context["error"]))
+        case "literal_error":
+            rule = "one of " + context["expected"].replace(" or ", ", ").replace("'", "")
+            return Problem(place, _show(value), rule, did_you_mean(str(value), rule[7:].split(", ")))
+        case _:
+            rule = line["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+            return Problem(place, _show(value), rule)
+
+
+def _path(location: tuple[int | str, ...], data: Any) -> str:
+    """Render `("steps", 1, "quantize", "bits")` as `.steps[1].bits`; union tags are not part of the input."""
+    path, current = "", data
+    for index, part in enumerate(location):
+        if isinstance(part, int):
+            path += f"[{part}]"
+            current = current[part] if isinstance(current, (list, tuple)) else None
+        elif isinstance(current, Mapping) and part in current:
+            path += f".{part}"
+            current = current[part]
+        elif index == len(location) - 1:
+            path += f".{part}"
+    return path
+
+
+def _show(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

@@ -1,0 +1,87 @@
+"""Every error spareto raises on purpose.
+
+SparetoError
+├── InputError          what the user gave is wrong: a file, a value, a name
+│   ├── ConfigError     a recipe, study or accelerator description
+│   ├── DataError       a data set file is missing, truncated or malformed
+│   ├── StoreError      a study database or checkpoint cannot be used
+│   └── UnknownName     a plug-in name nobody registered
+└── TrainingError       training diverged or a layer fell silent
+
+An `InputError` carries all problems of one input at once, each in the template
+`<where>: got <value>; expected <rule>. <what to do>.`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+
+class SparetoError(Exception):
+    """Base of every error raised on purpose; the command line prints it without a traceback."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with an input.
+
+    Args:
+        where: The place, as a path into the input: `recipe.steps[1].bits`.
+        got: The offending value, already rendered as text.
+        rule: What is allowed there, without a final full stop.
+        cure: One sentence that says what to do, with its full stop; may be empty.
+    """
+
+    where: str
+    got: str
+    rule: str
+    cure: str = ""
+
+    def __str__(self) -> str:
+        cure = f" {self.cure}" if self.cure else ""
+        return f"{self.where}: got {self.got}; expected {self.rule}.{cure}"
+
+
+class InputError(SparetoError, ValueError):
+    """Something the user gave cannot be used; lists every problem found, one a line."""
+
+    def __init__(self, problems: Problem | Iterable[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class ConfigError(InputError):
+    """A recipe, study or accelerator description breaks a rule."""
+
+
+class DataError(InputError):
+    """A data set file is missing, truncated or malformed."""
+
+
+class StoreError(InputError):
+    """A study database or a checkpoint cannot be used."""
+
+
+class UnknownName(InputError):  # noqa: N818 - reads as what it is: `except UnknownName`
+    """No plug-in of that name exists."""
+
+
+class TrainingError(SparetoError):
+    """Training cannot go on: the loss is not finite, or a layer never spikes."""
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """Return `Did you mean 'x'?` for a near miss, else an empty string.
+
+    >>> did_you_mean("magnitud", ["magnitude", "random"])
+    "Did you mean 'magnitude'?"
+    """
+    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"Did you mean '{near[0]}'?" if near else ""
+
+
+def one_of(names: Iterable[str]) -> str:
+    """Render the allowed names of a rule: `one of bitmask, cp, rle`."""
+    return "one of " + ", ".join(names)

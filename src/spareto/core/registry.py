@@ -1,0 +1,89 @@
+"""Find plug-ins by file name: adding a variant is adding one file.
+
+`registry.names()` lists the files of a folder without importing them, `registry.get("magnitude")` imports
+exactly `magnitude.py` and returns the one concrete class it defines. Third parties add names with an entry
+point in the group named like the package (`spareto.pruners`).
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from spareto.core.errors import Problem, UnknownName, did_you_mean, one_of
+
+Base = TypeVar("Base")
+
+
+class Registry(Generic[Base]):
+    """The plug-ins of one package: every public `.py` file in it, and every entry point of its group.
+
+    Args:
+        package: Dotted name of the folder, `spareto.pruners`; also the entry point group.
+        base: The abstract class every variant derives from.
+        kind: What one variant is called in messages: `pruner`.
+    """
+
+    def __init__(self, package: str, base: type[Base], kind: str) -> None:
+        self.package, self.base, self.kind = package, base, kind
+
+    def names(self) -> tuple[str, ...]:
+        """Names of all variants, sorted, found without importing any of them."""
+        return tuple(sorted({*_files(self.package), *self._entry_points()}))
+
+    def get(self, name: str) -> type[Base]:
+        """Return the class called `name`.
+
+        Raises:
+            UnknownName: No file and no entry point has that name.
+        """
+        if name in _files(self.package):
+            return self._only_class(f"{self.package}.{name}")
+        point = self._entry_points().get(name)
+        if point is None:
+            raise UnknownName(
+                Problem(self.kind, repr(name), one_of(self.names()), did_you_mean(name, self.names()))
+            )
+        return point.load()
+
+    def make(self, name: str, /, **options: Any) -> Base:
+        """Return `get(name)(**options)`."""
+        return self.get(name)(**options)
+
+    def _entry_points(self) -> dict[str, EntryPoint]:
+        return {point.name: point for point in entry_points(group=self.package)}
+
+    def _only_class(self, module_name: str) -> type[Base]:
+        module = importlib.import_module(module_name)
+        found = [
+            value
+            for value in vars(module).values()
+            if inspect.isclass(value)
+            and issubclass(value, self.base)
+            and value.__module__ == module_name
+            and not inspect.isabstract(value)
+            and not value.__name__.startswith("_")
+        ]
+        if len(found) != 1:
+            names = ", ".join(cls.__name__ for cls in found) or "none"
+            raise TypeError(
+                f"{module_name}: got {names}; expected exactly one concrete {self.base.__name__}."
+            )
+        return found[0]
+
+
+@cache
+def _files(package: str) -> tuple[str, ...]:
+    folders = importlib.import_module(package).__path__
+    return tuple(
+        sorted(
+            path.stem
+            for folder in folders
+            for path in Path(folder).glob("*.py")
+            if not path.stem.startswith("_")
+        )
+    )

@@ -1,0 +1,106 @@
+"""Numbers that carry their unit and their source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, cast
+
+from pydantic import Field, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from spareto.core.config import Record
+
+# unit -> (canonical unit of its dimension, factor to it)
+_UNITS: dict[str, tuple[str, float]] = {
+    "fJ": ("pJ", 1e-3),
+    "pJ": ("pJ", 1.0),
+    "nJ": ("pJ", 1e3),
+    "uJ": ("pJ", 1e6),
+    "pJ/bit": ("pJ/bit", 1.0),
+    "pJ/cycle": ("pJ/cycle", 1.0),
+    "bits": ("bits", 1.0),
+    "bytes": ("bits", 8.0),
+    "KiB": ("bits", 8.0 * 1024),
+    "MiB": ("bits", 8.0 * 1024**2),
+    "words": ("words", 1.0),
+    "instances": ("instances", 1.0),
+    "cycles": ("cycles", 1.0),
+    "bits/cycle": ("bits/cycle", 1.0),
+    "bytes/cycle": ("bits/cycle", 8.0),
+    "words/cycle": ("words/cycle", 1.0),
+    "ops/cycle": ("ops/cycle", 1.0),
+    "um2": ("um2", 1.0),
+    "mm2": ("um2", 1e6),
+    "MHz": ("MHz", 1.0),
+    "GHz": ("MHz", 1e3),
+    "nm": ("nm", 1.0),
+}
+
+
+class Quantity(Record):
+    """A number with its unit and where it comes from.
+
+    Args:
+        value: The number, in `unit`.
+        unit: One of the units this module knows.
+        source: Publication, data sheet or stated assumption; never empty.
+    """
+
+    value: Annotated[float, Field(ge=0, strict=True)]
+    unit: str
+    source: Annotated[str, Field(min_length=1)]
+
+    @property
+    def amount(self) -> float:
+        """The number in the canonical unit of its dimension (pJ, bits, words, cycles, um2, ...)."""
+        return self.value * _UNITS[self.unit][1]
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Says, beside a field of type `Quantity`, which canonical unit its value must convert to.
+
+    >>> from typing import Annotated
+    >>> Energy = Annotated[Quantity, Unit("pJ")]
+    """
+
+    canonical: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        checked = core_schema.no_info_before_validator_function(self._require_parts, handler(source))
+        return core_schema.no_info_after_validator_function(self._require_unit, checked)
+
+    def _require_parts(self, value: Any) -> Any:
+        if isinstance(value, Quantity):
+            return value
+        given = cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {"value": value}
+        if {"value", "unit", "source"} - set(given):
+            raise _broken("a number with its unit and source", self._example(given))
+        return given
+
+    def _require_unit(self, quantity: Quantity) -> Quantity:
+        known = [unit for unit, (canonical, _) in _UNITS.items() if canonical == self.canonical]
+        if quantity.unit not in known:
+            raise _broken(f"a quantity in {' or '.join(known)}", f"Convert it to {self.canonical}.")
+        return quantity
+
+    def _example(self, given: Mapping[str, Any]) -> str:
+        value, unit = given.get("value"), given.get("unit", self.canonical)
+        source = given.get("source", "...")
+        return f'Write {{value: {value}, unit: {unit}, source: "{source}"}}.'
+
+
+def _broken(rule: str, cure: str) -> PydanticCustomError:
+    return PydanticCustomError("rule", "{rule}", {"rule": rule, "cure": cure})
+
+
+Energy = Annotated[Quantity, Unit("pJ")]
+Bits = Annotated[Quantity, Unit("bits")]
+Words = Annotated[Quantity, Unit("words")]
+Instances = Annotated[Quantity, Unit("instances")]
+BitsPerCycle = Annotated[Quantity, Unit("bits/cycle")]
+OpsPerCycle = Annotated[Quantity, Unit("ops/cycle")]
+Cycles = Annotated[Quantity, Unit("cycles")]
+Area = Annotated[Quantity, Unit("um2")]
+Power = Annotated[Quantity, Unit("pJ/cycle")]

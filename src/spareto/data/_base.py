@@ -1,0 +1,98 @@
+"""What a data set is: labelled event recordings in two disjoint splits."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+SplitName = Literal["train", "test"]
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """Facts every recording of a data set shares.
+
+    Args:
+        classes: Number of labels; labels are 0 .. classes - 1.
+        sensor: Polarities, height and width of the camera.
+        duration_us: Nominal length of one recording, microseconds; events later than this are dropped
+            when frames are made.
+        licence: Licence of the recordings.
+        source: Where they come from.
+    """
+
+    classes: int
+    sensor: tuple[int, int, int]
+    duration_us: int
+    licence: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """The event streams of one split, one after the other in flat arrays.
+
+    Args:
+        x: Column of each event, shape (events,).
+        y: Row of each event, shape (events,).
+        polarity: 1 for ON (brighter), 0 for OFF, shape (events,).
+        t_us: Time since the start of its recording, microseconds, shape (events,).
+        offsets: Recording i holds events `offsets[i]:offsets[i + 1]`, shape (recordings + 1,).
+        labels: Class of each recording, shape (recordings,).
+    """
+
+    x: npt.NDArray[np.integer]
+    y: npt.NDArray[np.integer]
+    polarity: npt.NDArray[np.integer]
+    t_us: npt.NDArray[np.integer]
+    offsets: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.integer]) -> Recordings:
+        """The recordings at these indices, or where this mask is true, in that order."""
+        starts, counts = self.offsets[:-1][chosen], np.diff(self.offsets)[chosen]
+        offsets = np.concatenate(([0], np.cumsum(counts)))
+        events = np.repeat(starts - offsets[:-1], counts) + np.arange(offsets[-1])
+        return Recordings(
+            x=self.x[events],
+            y=self.y[events],
+            polarity=self.polarity[events],
+            t_us=self.t_us[events],
+            offsets=offsets,
+            labels=self.labels[chosen],
+        )
+
+
+class Dataset(ABC):
+    """Labelled event recordings; one file a data set in `data/datasets/`.
+
+    A concrete class takes its options as keyword-only arguments and checks them. Nothing is read before
+    `split`.
+
+    Attributes:
+        info: Facts of the recordings; an instance may narrow those of its class (a smaller sensor).
+        version: Raise it when the same files begin to give other recordings; cached frames are then remade.
+    """
+
+    info: DatasetInfo
+    version: ClassVar[int] = 1
+
+    @abstractmethod
+    def split(self, name: SplitName) -> Recordings:
+        """Read one split.
+
+        Raises:
+            DataError: A file is missing, truncated or malformed; the message says how to get it.
+        """
+
+    def sources(self) -> tuple[Path, ...]:
+        """Files the recordings are read from; cached frames are remade when one of them changes."""
+        return ()

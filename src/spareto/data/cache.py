@@ -1,0 +1,59 @@
+"""Arrays kept on disk together with their hash: what comes back is what was written, or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spareto.core.artifacts import replacing
+
+Arrays = dict[str, npt.NDArray[Any]]
+HASH = "content_hash"
+SHAPE_OF_BITS = "_shape"
+
+
+def content_hash(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
+    """SHA-256 of names, types, shapes and values, shortened to 16 digits."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape} ".encode())
+        digest.update(array.data)
+    return digest.hexdigest()[:16]
+
+
+def write_cache(path: Path, arrays: Arrays) -> None:
+    """Write the arrays and their hash atomically; arrays of bytes 0 and 1 take one bit an element."""
+    stored: dict[str, Any] = {HASH: np.array(content_hash(arrays))}
+    for name, array in arrays.items():
+        if array.dtype == np.uint8 and array.max(initial=0) <= 1:
+            stored[name] = np.packbits(array)
+            stored[name + SHAPE_OF_BITS] = np.array(array.shape, np.int64)
+        else:
+            stored[name] = array
+    with replacing(path) as temporary, temporary.open("wb") as stream:
+        np.savez(stream, **stored)
+
+
+def read_cache(path: Path) -> Arrays | None:
+    """The arrays as they were written, or None if there are none or the file is damaged."""
+    try:
+        with path.open("rb") as stream:
+            stored = dict(np.load(stream, allow_pickle=False))
+        written = str(stored.pop(HASH))
+        arrays = {name: _unpack(name, stored) for name in stored if not name.endswith(SHAPE_OF_BITS)}
+    except Exception:  # a damaged archive fails in many ways, and all mean the same: make it anew
+        return None
+    return arrays if content_hash(arrays) == written else None
+
+
+def _unpack(name: str, stored: Arrays) -> npt.NDArray[Any]:
+    shape = stored.get(name + SHAPE_OF_BITS)
+    if shape is None:
+        return stored[name]
+    return np.unpackbits(stored[name], count=int(np.prod(shape))).reshape(tuple(shape.tolist()))

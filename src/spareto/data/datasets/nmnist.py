@@ -1,0 +1,115 @@
+"""The official N-MNIST folders: `Train/<digit>/*.bin` and `Test/<digit>/*.bin`."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from spareto.core.errors import DataError, Problem
+from spareto.data._base import Dataset, DatasetInfo, Recordings, SplitName
+from spareto.data.checks import problems_of
+from spareto.data.folder import data_folder, require, where_to_put
+
+ORIGIN = "https://www.garrickorchard.com/datasets/n-mnist and unpack Train and Test in a folder N-MNIST"
+FOLDERS: dict[SplitName, str] = {"train": "Train", "test": "Test"}
+EVENT_BYTES = 5
+OVERFLOW_ROW = 240
+OVERFLOW_US = 1 << 13
+
+Bytes = npt.NDArray[np.uint8]
+Decoded = tuple[Bytes, Bytes, Bytes, npt.NDArray[np.uint32]]
+"""x, y, polarity, time in microseconds."""
+
+
+class NMnist(Dataset):
+    """All of N-MNIST: 60,000 training and 10,000 test recordings.
+
+    An event takes five bytes: x, y, then a polarity bit and 23 bits of time in microseconds, high byte first.
+    An event in row 240 is no event: it marks that the time counter lacks 2**13 microseconds from there on.
+
+    Args:
+        root: Folder that holds `Train` and `Test`, or holds them in `N-MNIST`; left out, the data folder of
+            this machine.
+
+    Reference:
+        orchard2015.
+    """
+
+    info = DatasetInfo(
+        classes=10,
+        sensor=(2, 34, 34),
+        duration_us=310_000,
+        licence="CC BY-SA 4.0",
+        source="N-MNIST (Orchard et al. 2015)",
+    )
+
+    def __init__(self, *, root: str | Path | None = None) -> None:
+        folder = data_folder(root)
+        self.root = folder if (folder / FOLDERS["train"]).is_dir() else folder / "N-MNIST"
+        self._cure = where_to_put(self.root, ORIGIN)
+
+    def sources(self) -> tuple[Path, ...]:
+        """All recordings, training split first."""
+        return tuple(path for files in self._files.values() for path, _ in files)
+
+    def split(self, name: SplitName) -> Recordings:
+        """Read one split; see `Dataset.split`."""
+        files = self._files[name]
+        contents = [np.fromfile(path, np.uint8) for path, _ in files]
+        _refuse_broken([path for path, _ in files], contents, self._cure)
+        decoded = [decode(content) for content in contents]
+        x, y, polarity, t_us = (np.concatenate(arrays) for arrays in zip(*decoded, strict=True))
+        lengths = [len(events[0]) for events in decoded]
+        offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
+        labels = np.array([label for _, label in files], np.int64)
+        recordings = Recordings(x=x, y=y, polarity=polarity, t_us=t_us, offsets=offsets, labels=labels)
+        faults = problems_of(recordings, self.info, str(self.root / FOLDERS[name]), self._cure)
+        if faults:
+            raise DataError(faults)
+        return recordings
+
+    @cached_property
+    def _files(self) -> dict[SplitName, list[tuple[Path, int]]]:
+        return {split: _labelled_files(self.root / folder, self._cure) for split, folder in FOLDERS.items()}
+
+
+def decode(content: Bytes) -> Decoded:
+    """Decode the bytes of one file to x, y, polarity and time in microseconds, in order of time."""
+    x, y, high, middle, low = content.reshape(-1, EVENT_BYTES).T
+    is_mark = y == OVERFLOW_ROW
+    t_us = np.cumsum(is_mark, dtype=np.uint32) * np.uint32(OVERFLOW_US)
+    t_us += (high & np.uint8(0x7F)) * np.uint32(1 << 16) + middle * np.uint32(1 << 8) + low
+    order = np.flatnonzero(~is_mark)
+    order = order[np.argsort(t_us[order], kind="stable")]
+    return x[order], y[order], (high >> np.uint8(7))[order], t_us[order]
+
+
+def _labelled_files(folder: Path, cure: str) -> list[tuple[Path, int]]:
+    require(folder, "a folder of ten folders 0 to 9 with .bin files", cure)
+    by_digit = {digit: sorted((folder / str(digit)).glob("*.bin")) for digit in range(10)}
+    faults = [
+        Problem(str(folder / str(digit)), "no .bin files", "at least one recording", cure)
+        for digit, files in by_digit.items()
+        if not files
+    ]
+    if faults:
+        raise DataError(faults)
+    return [(path, digit) for digit, files in by_digit.items() for path in files]
+
+
+def _refuse_broken(paths: list[Path], contents: list[Bytes], cure: str) -> None:
+    faults = [
+        Problem(
+            str(path),
+            f"{len(content)} bytes",
+            f"a whole number of {EVENT_BYTES}-byte events, at least one",
+            cure,
+        )
+        for path, content in zip(paths, contents, strict=True)
+        if len(content) == 0 or len(content) % EVENT_BYTES
+    ]
+    if faults:
+        raise DataError(faults)

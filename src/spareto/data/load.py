@@ -1,0 +1,129 @@
+"""Load a data set by name, as frames, through a cache on disk."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import platformdirs
+
+from spareto.core.artifacts import fingerprint
+from spareto.core.errors import InputError, Problem, did_you_mean, one_of
+from spareto.data import registry
+from spareto.data._base import Dataset, DatasetInfo
+from spareto.data.cache import Arrays, content_hash, read_cache, write_cache
+from spareto.data.frames import Frames, frames
+
+FORMAT_VERSION = 1
+ENVIRONMENT = "SPARETO_CACHE"
+
+
+@dataclass(frozen=True)
+class FrameData:
+    """Both splits of a data set as frames.
+
+    Args:
+        train_frames: Shape (time, samples, polarities, height, width).
+        train_labels: Shape (samples,).
+        test_frames: As `train_frames`.
+        test_labels: As `train_labels`.
+        info: Facts of the data set.
+        name: Name of the data set.
+        hash: SHA-256 of frames and labels, shortened; equal data have equal hashes on every machine.
+    """
+
+    train_frames: Frames
+    train_labels: npt.NDArray[np.int64]
+    test_frames: Frames
+    test_labels: npt.NDArray[np.int64]
+    info: DatasetInfo
+    name: str
+    hash: str
+
+
+def load_frames(
+    name: str, *, timesteps: int, binary: bool = True, cache: Path | None = None, **options: Any
+) -> FrameData:
+    """Load a data set as frames.
+
+    Args:
+        name: Name of the data set, as in `registry.names()`.
+        timesteps: Number of time bins, T.
+        binary: Frames of 0 and 1, else event counts up to 255.
+        cache: Folder for the cached frames; left out, SPARETO_CACHE, else the user's cache folder.
+        options: Options of the data set.
+
+    Raises:
+        UnknownName: No data set of that name exists.
+        InputError: The data set has no such option.
+        DataError: A file of the data set is missing, truncated or malformed.
+    """
+    dataset = open_dataset(name, **options)
+    path = _cache_folder(cache) / f"{name}-{timesteps}-{_key(dataset, timesteps, binary, options)}.npz"
+    arrays = read_cache(path)
+    if arrays is None:
+        arrays = _make(dataset, timesteps, binary)
+        _keep(path, arrays)
+    return FrameData(**arrays, info=dataset.info, name=name, hash=content_hash(arrays))
+
+
+def open_dataset(name: str, **options: Any) -> Dataset:
+    """Make the data set `name`; reads nothing yet.
+
+    Raises:
+        UnknownName: No data set of that name exists.
+        InputError: The data set has no such option.
+    """
+    cls = registry.get(name)
+    known = list(inspect.signature(cls).parameters)
+    rule = one_of(known) if known else f"no option, for data set '{name}' has none"
+    faults = [
+        Problem(f"data.options.{option}", "an unknown option", rule, did_you_mean(option, known))
+        for option in options
+        if option not in known
+    ]
+    if faults:
+        raise InputError(faults)
+    return cls(**options)
+
+
+def _make(dataset: Dataset, timesteps: int, binary: bool) -> Arrays:
+    train, test = dataset.split("train"), dataset.split("test")
+    return {
+        "train_frames": frames(train, dataset.info, timesteps, binary=binary),
+        "train_labels": train.labels,
+        "test_frames": frames(test, dataset.info, timesteps, binary=binary),
+        "test_labels": test.labels,
+    }
+
+
+def _key(dataset: Dataset, timesteps: int, binary: bool, options: dict[str, Any]) -> str:
+    """Fingerprint of everything the frames depend on."""
+    stamps = [(path.resolve(), path.stat()) for path in dataset.sources() if path.exists()]
+    return fingerprint(
+        {
+            "format": FORMAT_VERSION,
+            "data set": [type(dataset).__module__, type(dataset).__qualname__, dataset.version],
+            "options": {option: repr(value) for option, value in options.items()},
+            "timesteps": timesteps,
+            "binary": binary,
+            "sources": [[str(path), stat.st_size, stat.st_mtime_ns] for path, stat in stamps],
+        }
+    )
+
+
+def _keep(path: Path, arrays: Arrays) -> None:
+    try:
+        write_cache(path, arrays)
+    except OSError as error:
+        warnings.warn(f"The frames could not be cached in {path.parent}: {error}.", stacklevel=3)
+
+
+def _cache_folder(cache: Path | None) -> Path:
+    return cache or Path(os.environ.get(ENVIRONMENT) or platformdirs.user_cache_dir("spareto"))

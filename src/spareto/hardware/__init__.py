@@ -1,0 +1,9 @@
+"""The torch-free island: a Workload in, a Cost out."""
+
+from spareto.hardware.accelerator import Accelerator as Accelerator
+from spareto.hardware.accelerators import load_accelerator as load_accelerator
+from spareto.hardware.accelerators import names as accelerator_names
+from spareto.hardware.cost import cost as cost
+from spareto.hardware.cost import cost_all_formats as cost_all_formats
+
+__all__ = ["Accelerator", "accelerator_names", "cost", "cost_all_formats", "load_accelerator"]

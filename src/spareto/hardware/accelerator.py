@@ -1,0 +1,284 @@
+"""What an accelerator description may say: its components, each number with unit and source, and a dataflow."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from spareto.core.config import Record
+from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
+from spareto.core.units import Area, Bits, BitsPerCycle, Energy, Instances, OpsPerCycle, Quantity, Unit, Words
+from spareto.hardware.mapping.nest import LoopKind
+from spareto.hardware.problem import DIMS, Dim, TensorName
+
+Node = Annotated[Quantity, Unit("nm")]
+OnZero = Literal["skip", "gate", "compute"]
+
+
+class Memory(Record):
+    """A storage level.
+
+    Args:
+        keeps: Tensors it holds; the others pass it by.
+        compresses: Tensors it holds in the storage format asked for; the others are stored plainly.
+        instances: How many there are on the chip.
+        depth: Rows; None for a memory that everything fits in.
+        width: Bits of one row, moved by one access. Narrower words share a row.
+        read_energy: Energy of one access that reads.
+        write_energy: Energy of one access that writes.
+        read_bandwidth: Bits one instance can read a cycle; None without limit.
+        write_bandwidth: Bits one instance can write a cycle; None without limit.
+        area: Area of one instance.
+    """
+
+    kind: Literal["memory"]
+    name: str
+    about: str = ""
+    keeps: tuple[TensorName, ...]
+    compresses: tuple[TensorName, ...] = ()
+    instances: Instances
+    depth: Words | None = None
+    width: Bits
+    read_energy: Energy
+    write_energy: Energy
+    read_bandwidth: BitsPerCycle | None = None
+    write_bandwidth: BitsPerCycle | None = None
+    area: Area | None = None
+
+    @property
+    def capacity_bits(self) -> float | None:
+        """Bits one instance holds; None without limit."""
+        return None if self.depth is None else self.depth.amount * self.width.amount
+
+
+class Fanout(Record):
+    """A place that stores nothing and spreads data over the instances below it."""
+
+    kind: Literal["fanout"]
+    name: str
+    about: str = ""
+    instances: Instances
+
+
+class Compute(Record):
+    """The units that multiply and add.
+
+    Args:
+        adder_energy: Integer addition of `adder_width` bits; linear in the width.
+        multiplier_energy: Integer product of two `multiplier_width`-bit numbers; grows with both widths.
+        float_adder_energy: 32-bit floating-point addition.
+        float_multiplier_energy: 32-bit floating-point product.
+        gated_energy: An operation that is gated.
+        accumulator_width: Bits of a partial sum of integer weights.
+        zero_inputs: What happens on a zero input: no cycle (`skip`), no energy (`gate`), or `compute`.
+        zero_weights: The same on a zero weight; skipping needs a format that locates zeros.
+    """
+
+    kind: Literal["compute"]
+    name: str
+    about: str = ""
+    instances: Instances
+    adder_energy: Energy
+    adder_width: Bits
+    multiplier_energy: Energy
+    multiplier_width: Bits
+    float_adder_energy: Energy
+    float_multiplier_energy: Energy
+    gated_energy: Energy
+    accumulator_width: Bits
+    zero_inputs: OnZero
+    zero_weights: OnZero
+    area: Area | None = None
+
+
+class NeuronUnit(Record):
+    """The units that update the neurons.
+
+    Args:
+        lanes: Neurons updated a cycle.
+        width: Bits of the state the energies below are given for.
+        leak_energy: One product with the decay; grows with the square of the width.
+        integrate_energy: One addition to the state; linear in the width.
+        compare_energy: One comparison with the threshold; linear in the width.
+        state_level: The memory that holds the state while a neuron runs through its timesteps.
+    """
+
+    kind: Literal["neuron"]
+    name: str
+    about: str = ""
+    lanes: OpsPerCycle
+    width: Bits
+    leak_energy: Energy
+    integrate_energy: Energy
+    compare_energy: Energy
+    state_level: str
+    area: Area | None = None
+
+
+Component = Annotated[Memory | Fanout | Compute | NeuronUnit, Field(discriminator="kind")]
+
+
+class Fill(Record):
+    """One step of the fixed mapping: make these loops as long as fan-out and capacity allow.
+
+    Args:
+        level: The level whose loops grow.
+        kind: Whether they are temporal or spatial.
+        dims: The dimensions, each made as long as possible before the next.
+        in_turn: Double them one after the other instead, which keeps the tile balanced.
+    """
+
+    level: str
+    kind: LoopKind
+    dims: tuple[Dim, ...]
+    in_turn: bool = False
+
+
+class Order(Record):
+    """The order of one level's temporal loops, outermost first."""
+
+    level: str
+    dims: tuple[Dim, ...]
+
+
+class Dataflow(Record):
+    """How layers are tiled onto the accelerator.
+
+    Args:
+        about: Name and origin of the dataflow.
+        weights_sized_for: Narrower weights take this much room when tiles are chosen, so that the mapping
+            stays the same over bit widths and sparsities.
+        fill: Steps of the mapping; what they leave runs at the outermost memory.
+        order: Loop order of each level that has temporal loops.
+    """
+
+    about: str
+    weights_sized_for: Bits
+    fill: tuple[Fill, ...]
+    order: tuple[Order, ...]
+
+
+class Accelerator(Record):
+    """A chip and its dataflow.
+
+    Args:
+        version: Version of this format.
+        name: Its name, that of its file.
+        about: What it models.
+        technology: Process node of the energies.
+        components: Memories and fan-outs outermost first, then compute and neuron units.
+        dataflow: How layers are tiled onto it.
+    """
+
+    version: Literal[1] = 1
+    name: str
+    about: str
+    technology: Node
+    components: tuple[Component, ...]
+    dataflow: Dataflow
+
+    @property
+    def memories(self) -> tuple[Memory, ...]:
+        """Storage levels, outermost first."""
+        return tuple(part for part in self.components if isinstance(part, Memory))
+
+    @property
+    def levels(self) -> tuple[Memory | Fanout, ...]:
+        """Storage levels and fan-outs, outermost first."""
+        return tuple(part for part in self.components if isinstance(part, (Memory, Fanout)))
+
+    @property
+    def compute(self) -> Compute:
+        """The units that multiply and add."""
+        return next(part for part in self.components if isinstance(part, Compute))
+
+    @property
+    def neuron(self) -> NeuronUnit:
+        """The units that update the neurons."""
+        return next(part for part in self.components if isinstance(part, NeuronUnit))
+
+    @property
+    def kept(self) -> dict[str, tuple[TensorName, ...]]:
+        """Tensors each memory keeps."""
+        return {memory.name: memory.keeps for memory in self.memories}
+
+    def memory(self, name: str) -> Memory:
+        """The memory called `name`."""
+        return next(memory for memory in self.memories if memory.name == name)
+
+    def fanout(self, level: str) -> int:
+        """Instances below one instance of a level: the most its spatial loops may spread over."""
+        parts = [*self.levels, self.compute]
+        place = next(index for index, part in enumerate(parts) if part.name == level)
+        return int(parts[place + 1].instances.amount // parts[place].instances.amount)
+
+
+def check(accelerator: Accelerator) -> Accelerator:
+    """Return the accelerator if its parts fit together.
+
+    Raises:
+        ConfigError: With every contradiction between its parts.
+    """
+    problems = [*_missing_parts(accelerator)] or [*_unknown_levels(accelerator), *_uncovered(accelerator)]
+    if problems:
+        raise ConfigError(problems)
+    return accelerator
+
+
+def _missing_parts(accelerator: Accelerator) -> list[Problem]:
+    kinds = [part.kind for part in accelerator.components]
+    wrong = [kind for kind in ("compute", "neuron") if kinds.count(kind) != 1]
+    problems = [
+        Problem("accelerator.components", f"{kinds.count(kind)} of kind '{kind}'", "exactly one")
+        for kind in wrong
+    ]
+    if "memory" not in kinds:
+        problems.append(
+            Problem("accelerator.components", "no memory", "at least one component of kind 'memory'")
+        )
+    names = [part.name for part in accelerator.components]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    problems += [
+        Problem("accelerator.components", f"two called '{name}'", "different names") for name in twice
+    ]
+    return problems
+
+
+def _unknown_levels(accelerator: Accelerator) -> list[Problem]:
+    levels = [level.name for level in accelerator.levels]
+    memories = [memory.name for memory in accelerator.memories]
+    flow = accelerator.dataflow
+    used = [(f"dataflow.fill[{i}].level", fill.level, levels) for i, fill in enumerate(flow.fill)]
+    used += [(f"dataflow.order[{i}].level", order.level, memories) for i, order in enumerate(flow.order)]
+    place = next(i for i, part in enumerate(accelerator.components) if isinstance(part, NeuronUnit))
+    used.append((f"components[{place}].state_level", accelerator.neuron.state_level, memories))
+    return [
+        Problem(f"accelerator.{where}", repr(name), one_of(known), did_you_mean(name, known))
+        for where, name, known in used
+        if name not in known
+    ]
+
+
+def _uncovered(accelerator: Accelerator) -> list[Problem]:
+    """Tensors nobody keeps, loops nobody runs, loops without an order."""
+    outermost, flow = accelerator.memories[0], accelerator.dataflow
+    orders = {order.level: set(order.dims) for order in flow.order}
+    required = {outermost.name: set(DIMS) - {"N"}}
+    for fill in flow.fill:
+        if fill.kind == "temporal":
+            required.setdefault(fill.level, set()).update(fill.dims)
+    problems = [
+        Problem(
+            f"accelerator.dataflow.order of '{level}'",
+            f"no place for {', '.join(sorted(dims - orders.get(level, set())))}",
+            "every loop that can run there",
+        )
+        for level, dims in required.items()
+        if dims - orders.get(level, set())
+    ]
+    lacking = [tensor for tensor in ("weights", "inputs", "outputs") if tensor not in outermost.keeps]
+    if lacking:
+        rule = "the outermost memory to keep weights, inputs, outputs"
+        problems.append(Problem("accelerator.components[0].keeps", f"no {', '.join(lacking)}", rule))
+    return problems

@@ -1,0 +1,142 @@
+"""How often each level is read, filled and updated by a mapping, sparsity aside.
+
+Rules (Timeloop, parashar2019): a level holds one tile of each tensor it keeps. Loops outside it that do not
+concern the tensor leave the tile in place; the innermost that does lets the tile slide, so that only what
+is new is fetched; every loop further out fetches all of it again. Spatial loops that do not concern a
+tensor are multicast (operands) or spatial reduction (outputs): one access of the parent.
+
+All counts are arrays with one entry a mapping.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from spareto.hardware.mapping.nest import Nest
+from spareto.hardware.problem import RELEVANT, TENSORS, Count, Extents, Problem, TensorName
+
+Kept = Mapping[str, Sequence[TensorName]]
+
+
+@dataclass(frozen=True)
+class Access:
+    """Scalar accesses of one tensor at one instance of one level.
+
+    Args:
+        tile: Elements held at a time.
+        fills: Elements brought in from the level outside, first fill included (0 at the outermost).
+        reads: Elements sent inwards. Partial sums: those read back, an element's first read left out.
+        updates: Partial sums that arrive from inside, after spatial reduction (0 for operands).
+        distinct: Different elements this instance holds over the whole layer (outputs only, else 0).
+        instances: Instances in use.
+    """
+
+    tile: Count
+    fills: Count
+    reads: Count
+    updates: Count
+    distinct: Count
+    instances: Count
+
+
+Accesses = dict[tuple[str, TensorName], Access]
+
+
+def count_accesses(problem: Problem, nest: Nest, kept: Kept) -> Accesses:
+    """Count the accesses of every level and tensor.
+
+    Args:
+        problem: The layer.
+        nest: The mapping, or many with the same loop order.
+        kept: Tensors each level keeps; a level left out, or a tensor not listed, is bypassed.
+
+    Returns:
+        Counts by level and tensor, for every pair in `kept`.
+    """
+    found: Accesses = {}
+    for tensor in TENSORS:
+        holders = [level for level in nest.levels if tensor in kept.get(level, ())]
+        for position, level in enumerate(holders):
+            child = holders[position + 1] if position + 1 < len(holders) else None
+            found[level, tensor] = _count(problem, nest, tensor, level, child, outermost=position == 0)
+    return found
+
+
+def temporal_steps(nest: Nest) -> Count:
+    """Steps that every compute unit in use runs through."""
+    return np.prod(np.broadcast_arrays(*[np.ones(1, np.int64), *_bounds(nest, "temporal")]), axis=0)
+
+
+def register_loads(problem: Problem, nest: Nest, tensor: TensorName) -> Count:
+    """How often a unit takes in a new element if it holds one while the innermost loops do not concern it."""
+    one = {dim: np.ones(1, np.int64) for dim in nest.totals()}
+    temporal = [index for index in reversed(range(len(nest.loops))) if nest.loops[index].kind == "temporal"]
+    return _stream(problem, nest, tensor, one, temporal)
+
+
+def compute_units(nest: Nest) -> Count:
+    """Compute units in use."""
+    return np.prod(np.broadcast_arrays(*[np.ones(1, np.int64), *_bounds(nest, "spatial")]), axis=0)
+
+
+def _bounds(nest: Nest, kind: str) -> list[Count]:
+    return [loop.bound for loop in nest.loops if loop.kind == kind]
+
+
+def _count(
+    problem: Problem, nest: Nest, tensor: TensorName, level: str, child: str | None, *, outermost: bool
+) -> Access:
+    tile = problem.tile(tensor, nest.extents(level))
+    zero = np.zeros_like(tile)
+    served = _served(problem, nest, tensor, level, child)
+    instances = np.ones(1, np.int64)
+    for index in nest.outside(level, "spatial"):
+        instances = instances * nest.loops[index].bound
+    fills = zero if outermost else _fills(problem, nest, tensor, level)
+    if tensor != "outputs":
+        return Access(tile, fills, served, zero, zero, instances)
+    distinct = _distinct(nest, tensor, level, tile)
+    return Access(tile, fills, served - distinct, served, distinct, instances)
+
+
+def _served(problem: Problem, nest: Nest, tensor: TensorName, level: str, child: str | None) -> Count:
+    """Accesses that the level inside asks of one instance of `level`."""
+    served = temporal_steps(nest) if child is None else _fills(problem, nest, tensor, child)
+    for loop in nest.between(level, child):
+        if loop.dim in RELEVANT[tensor]:
+            served = served * loop.bound
+    return served
+
+
+def _fills(problem: Problem, nest: Nest, tensor: TensorName, level: str) -> Count:
+    """Elements brought into one instance of a level over the whole layer."""
+    return _stream(problem, nest, tensor, nest.extents(level), nest.outside(level, "temporal"))
+
+
+def _stream(
+    problem: Problem, nest: Nest, tensor: TensorName, extents: Extents, outside: Sequence[int]
+) -> Count:
+    """Elements that pass through a place that holds `extents` while the loops `outside` run, innermost first."""
+    total, moved = problem.tile(tensor, extents), np.zeros(1, dtype=np.bool_)
+    for index in outside:
+        loop = nest.loops[index]
+        if loop.dim in RELEVANT[tensor]:
+            fresh = problem.advance(tensor, extents, loop.dim, nest.step(index))
+            total = np.where(moved, total * loop.bound, total + (loop.bound - 1) * fresh)
+            moved = moved | (loop.bound > 1)
+        else:
+            total = np.where(moved, total * loop.bound, total)
+    return total
+
+
+def _distinct(nest: Nest, tensor: TensorName, level: str, tile: Count) -> Count:
+    """Different elements one instance holds over the whole layer (tiles of outputs never overlap)."""
+    distinct = tile
+    for index in nest.outside(level, "temporal"):
+        loop = nest.loops[index]
+        if loop.dim in RELEVANT[tensor]:
+            distinct = distinct * loop.bound
+    return distinct

@@ -1,0 +1,37 @@
+"""Statistics of where zeros are, for when only their number is known."""
+
+from __future__ import annotations
+
+from math import lgamma
+
+import numpy as np
+import numpy.typing as npt
+
+_log_gamma = np.frompyfunc(lgamma, 1, 1)
+
+
+def probability_empty(
+    density: float, size: npt.NDArray[np.int64], tile: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """Probability that `tile` elements, drawn without replacement from `size`, are all zero.
+
+    Args:
+        density: Share of the `size` elements that are not zero.
+        size: Elements of the tensor.
+        tile: Elements of the tile.
+
+    Reference:
+        wu2022: the hypergeometric density model; a tile of one element is empty with 1 - density.
+    """
+    size, tile = np.broadcast_arrays(size, tile)
+    live = np.round(size * density)
+    possible = size - live >= tile
+    zeros, rest = np.where(possible, size - live, tile), np.maximum(size, tile)
+    log = _log_choose(zeros, tile) - _log_choose(rest, tile)
+    drawn = np.where(possible, np.exp(log), 0.0)
+    return np.where(tile == 1, 1.0 - density, drawn)
+
+
+def _log_choose(total: npt.NDArray[np.float64], part: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    parts = _log_gamma(total + 1.0) - _log_gamma(part + 1.0) - _log_gamma(total - part + 1.0)
+    return np.asarray(parts, dtype=np.float64)

@@ -1,0 +1,74 @@
+"""Run-length encoding: before each value, how many zeros were left out."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from spareto.hardware.formats._base import Encoded, Format, Mask, Size, Values, from_bits, to_bits, width_of
+
+
+class RunLength(Format):
+    """Pairs of a zero run of k bits and the value that ends it; zeros after the last value are implied.
+
+    A run longer than 2^k - 1 takes padding entries: a full run that ends in a stored zero, standing for 2^k
+    zeros. k is part of the layer's configuration.
+
+    Args:
+        run_bits: k; None takes the k that makes this tensor smallest.
+
+    Reference:
+        chen2017: Eyeriss stores five-bit runs of 16-bit values.
+    """
+
+    locates_zeros = True
+
+    def __init__(self, run_bits: int | None = None) -> None:
+        self.run_bits = run_bits
+
+    def encode(self, tensor: Values, bits: int) -> Encoded:
+        """Runs, padding entries included, and values."""
+        flat = tensor.reshape(-1)
+        live = np.flatnonzero(flat)
+        runs = _runs(live)
+        width = self._width(runs, flat.size, bits)
+        padding = runs >> width
+        entries = np.repeat((1 << width) - 1, len(live) + int(padding.sum()))
+        values = np.zeros(len(entries), flat.dtype)
+        last = np.cumsum(padding + 1) - 1
+        entries[last] = runs & ((1 << width) - 1)
+        values[last] = flat[live]
+        return Encoded(tensor.shape, values, to_bits(entries, width), width)
+
+    def decode(self, encoded: Encoded) -> Values:
+        """Values put back at the ends of their runs."""
+        runs = from_bits(encoded.metadata, encoded.width, len(encoded.values))
+        flat = np.zeros(int(np.prod(encoded.shape)), encoded.values.dtype)
+        flat[np.cumsum(runs + 1) - 1] = encoded.values
+        return flat.reshape(encoded.shape)
+
+    def size(self, mask: Mask, bits: int) -> Size:
+        """Entries times `bits` and k."""
+        runs = _runs(np.flatnonzero(mask))
+        width = self._width(runs, mask.size, bits)
+        entries = _entries(runs, width)
+        return Size(entries * bits, entries * width)
+
+    def compatible_metadata(self, elements: float, density: float, width: int, fibres: int = 1) -> float:
+        """One metadata word for every expected non-zero; long runs cost no padding entry."""
+        return elements * density * width
+
+    def _width(self, runs: npt.NDArray[np.int64], elements: int, bits: int) -> int:
+        if self.run_bits is not None:
+            return self.run_bits
+        widths = range(1, max(1, width_of(elements - 1)) + 1)
+        return min(widths, key=lambda width: _entries(runs, width) * (bits + width))
+
+
+def _runs(live: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Zeros before each non-zero element."""
+    return np.diff(live, prepend=-1) - 1
+
+
+def _entries(runs: npt.NDArray[np.int64], width: int) -> int:
+    return len(runs) + int((runs >> width).sum())

@@ -1,0 +1,80 @@
+"""Whether the tiles of a mapping fit into the memories that hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from spareto.core.errors import InputError
+from spareto.core.errors import Problem as Trouble
+from spareto.hardware.accelerator import Accelerator, Memory
+from spareto.hardware.mapping.nest import Nest
+from spareto.hardware.problem import Count, Problem, TensorName
+
+
+class CapacityError(InputError):
+    """A layer cannot be mapped: a memory is too small for it."""
+
+
+@dataclass(frozen=True)
+class Widths:
+    """Bits an element takes while it is held.
+
+    Args:
+        weights: One weight.
+        inputs: One input.
+        outputs: One partial sum.
+        state: All state variables of one neuron; 0 without neurons.
+    """
+
+    weights: int
+    inputs: int
+    outputs: int
+    state: int = 0
+
+    def of(self, tensor: TensorName) -> int:
+        """Bits of one element of a tensor."""
+        return {"weights": self.weights, "inputs": self.inputs, "outputs": self.outputs}[tensor]
+
+
+@dataclass(frozen=True)
+class Overflow:
+    """A memory that does not hold its tiles, bits."""
+
+    level: str
+    needed: int
+    capacity: int
+
+    def error(self, accelerator: Accelerator, all_levels: Sequence[Overflow]) -> CapacityError:
+        """The error that lists this and every other overflowing level."""
+        return CapacityError(
+            Trouble(
+                f"{accelerator.name}.{short.level}",
+                f"{short.needed} bits for a single iteration",
+                f"at most {short.capacity} (over by {short.needed - short.capacity})",
+                "Use narrower values or a deeper memory.",
+            )
+            for short in all_levels
+        )
+
+
+def held_bits(memory: Memory, problem: Problem, nest: Nest, widths: Widths, state_level: str) -> Count:
+    """Bits one instance of a memory holds at a time."""
+    extents = nest.extents(memory.name)
+    held = extents["T"] * 0
+    for tensor in memory.keeps:
+        held = held + problem.tile(tensor, extents) * widths.of(tensor)
+    if memory.name == state_level:
+        held = held + problem.tile("outputs", extents) // extents["T"] * widths.state
+    return held
+
+
+def overflows(accelerator: Accelerator, problem: Problem, nest: Nest, widths: Widths) -> list[Overflow]:
+    """The memories that do not hold their tiles under the first mapping of a nest."""
+    found: list[Overflow] = []
+    for memory in accelerator.memories:
+        if memory.capacity_bits is not None:
+            held = held_bits(memory, problem, nest, widths, accelerator.neuron.state_level)
+            if held[0] > memory.capacity_bits:
+                found.append(Overflow(memory.name, int(held[0]), int(memory.capacity_bits)))
+    return found

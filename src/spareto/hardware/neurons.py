@@ -1,0 +1,105 @@
+"""What updating the neurons costs: state traffic and arithmetic, every neuron at every timestep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
+from spareto.hardware.accelerator import Accelerator
+from spareto.hardware.energy import neuron_actions
+from spareto.hardware.mapping.nest import Nest
+from spareto.hardware.traffic import Flow
+from spareto.records.cost import ActionCost
+from spareto.records.workload import Layer, Neuron, Workload
+
+
+@dataclass(frozen=True)
+class _Update:
+    """Arithmetic of one update: actions on every state variable, and actions once a neuron."""
+
+    each_state: tuple[str, ...]
+    once: tuple[str, ...] = ("compare",)
+
+
+_UPDATES: Final[dict[str, _Update]] = {
+    "if": _Update(("integrate",)),
+    "lif": _Update(("leak", "integrate")),
+    "plif": _Update(("leak", "integrate")),
+    "li": _Update(("leak", "integrate"), once=()),
+    "synaptic": _Update(("leak", "integrate")),
+    "alif": _Update(("leak", "integrate")),
+}
+
+
+def refuse_unknown(workload: Workload) -> None:
+    """Check that the cost of every neuron is known.
+
+    Raises:
+        ConfigError: Lists every layer with a neuron of another kind; none is costed as zero.
+    """
+    problems = [
+        Problem(
+            f"layer '{layer.name}'",
+            f"neuron '{layer.neuron.kind}'",
+            one_of(_UPDATES),
+            did_you_mean(layer.neuron.kind, tuple(_UPDATES))
+            or "Add what one update of it does to the cost model.",
+        )
+        for layer in workload.layers
+        if layer.neuron and layer.neuron.kind not in _UPDATES
+    ]
+    if problems:
+        raise ConfigError(problems)
+
+
+def state_flows(layer: Layer, nest: Nest, accelerator: Accelerator) -> Iterator[Flow]:
+    """Bits of membrane state moved: one read and one write a neuron and timestep at the state level.
+
+    Where the time loop is cut by a loop outside the state level, the state also leaves for the outermost
+    memory and comes back at every cut.
+    """
+    if layer.neuron is None:
+        return
+    level, bits = accelerator.neuron.state_level, _state_bits(layer.neuron)
+    moved = bits * layer.timesteps
+    yield Flow(level, "state", moved, moved)
+    outer = [nest.loops[index] for index in nest.outside(level, "temporal")]
+    passes = 1
+    for loop in outer:
+        passes *= int(loop.bound[0]) if loop.dim == "T" else 1
+    outermost = accelerator.memories[0].name
+    if passes > 1 and outermost != level:
+        spilled = bits * (passes - 1)
+        yield Flow(outermost, "state", spilled, spilled)
+
+
+def arithmetic(layer: Layer, accelerator: Accelerator) -> Iterator[ActionCost]:
+    """Leak, integration and comparison of every neuron at every timestep."""
+    if layer.neuron is None:
+        return
+    unit, update = accelerator.neuron, _UPDATES[layer.neuron.kind]
+    energies = neuron_actions(unit, layer.neuron.state_bits)
+    updates = layer.neuron.count * layer.timesteps
+    counts = {action: updates * layer.neuron.states for action in update.each_state}
+    counts |= {action: updates for action in update.once}
+    for action, count in counts.items():
+        yield ActionCost(
+            component=unit.name,
+            tensor="state",
+            action=action,
+            count=count,
+            energy_pj=count * energies[action],
+        )
+
+
+def update_cycles(layer: Layer, accelerator: Accelerator) -> float:
+    """Cycles the neuron units are busy."""
+    if layer.neuron is None:
+        return 0.0
+    return layer.neuron.count * layer.timesteps / accelerator.neuron.lanes.amount
+
+
+def _state_bits(neuron: Neuron) -> int:
+    return neuron.count * neuron.states * neuron.state_bits

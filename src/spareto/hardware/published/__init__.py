@@ -1,0 +1,1 @@
+"""Runs of the cost model on inputs whose results were published, ours beside theirs."""

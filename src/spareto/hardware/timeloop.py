@@ -1,0 +1,295 @@
+"""The accounting of Timeloop and Sparseloop, oddities included: mode `timeloop-compatible`.
+
+Known oddities, kept because published numbers contain them: partial sums are filled even the first time;
+draining a tile reads nothing; any metadata at all drops the accesses to zeros; only averages are known, so
+no unit ever waits for a slower one.
+
+All numbers are arrays with one entry a mapping, per instance of a level unless said otherwise.
+
+Reference:
+    parashar2019, wu2022
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from spareto.hardware.accesses import Access, compute_units, count_accesses, temporal_steps
+from spareto.hardware.density import probability_empty
+from spareto.hardware.formats import Format
+from spareto.hardware.mapping.nest import Nest
+from spareto.hardware.problem import RELEVANT, Count, Problem, TensorName
+
+Amount = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Store:
+    """A storage level and its energies, picojoules a (vector) access.
+
+    Args:
+        name: Its name in the nest.
+        keeps: Tensors it holds.
+        block: Words of one access.
+        word_bits: Bits of one word.
+        metadata_bits: Bits of one metadata word.
+        read_words: Words a cycle it can read, None without limit.
+        write_words: Words a cycle it can write, None without limit.
+    """
+
+    name: str
+    keeps: tuple[TensorName, ...]
+    read_pj: float = 0.0
+    write_pj: float = 0.0
+    gated_read_pj: float = 0.0
+    gated_write_pj: float = 0.0
+    metadata_read_pj: float = 0.0
+    metadata_write_pj: float = 0.0
+    block: int = 1
+    word_bits: int = 16
+    metadata_bits: int = 1
+    read_words: float | None = None
+    write_words: float | None = None
+
+
+@dataclass(frozen=True)
+class Saving:
+    """Accesses of `tensor` at `level` are gated or skipped while the data of all `leaders` is zero."""
+
+    level: str
+    tensor: TensorName
+    kind: Literal["gate", "skip"]
+    leaders: tuple[TensorName, ...]
+
+
+@dataclass(frozen=True)
+class Sparsity:
+    """What is sparse, how it is stored and what that saves.
+
+    Args:
+        density: Share of non-zeros of each tensor; 1 where left out.
+        formats: Format by level and tensor; uncompressed where left out.
+        savings: Conditional accesses.
+        gate_compute: Whether a computation without its operands still takes its cycle.
+    """
+
+    density: Mapping[TensorName, float] = field(default_factory=dict[TensorName, float])
+    formats: Mapping[tuple[str, TensorName], Format] = field(
+        default_factory=dict[tuple[str, TensorName], Format]
+    )
+    savings: tuple[Saving, ...] = ()
+    gate_compute: bool = False
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What one tensor does at one instance of one level: words, metadata in bits."""
+
+    reads: Amount
+    gated_reads: Amount
+    writes: tuple[Amount, Amount]
+    gated_writes: Amount
+    metadata_read_bits: Amount
+    metadata_write_bits: Amount
+    instances: Count
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Energy in picojoules by component and tensor, cycles, computations, and the tallies behind them."""
+
+    energy_pj: dict[tuple[str, str], Amount]
+    cycles: Amount
+    computes: Amount
+    tallies: dict[tuple[str, TensorName], Tally]
+
+    def component_energy_pj(self) -> dict[str, Amount]:
+        """Energy by component."""
+        totals: dict[str, Amount] = {}
+        for (component, _), energy in self.energy_pj.items():
+            totals[component] = totals.get(component, np.zeros(1)) + energy
+        return totals
+
+
+def evaluate(
+    problem: Problem,
+    nest: Nest,
+    stores: tuple[Store, ...],
+    compute: tuple[str, float],
+    sparsity: Sparsity | None = None,
+) -> Outcome:
+    """Energy and cycles of one layer under one mapping, or under many with the same loop order.
+
+    Args:
+        problem: The layer.
+        nest: The mapping.
+        stores: Storage levels, outermost first.
+        compute: Name of the compute units and energy of one computation, picojoules.
+        sparsity: None for a dense run.
+    """
+    sparsity = sparsity or Sparsity()
+    accesses = count_accesses(problem, nest, {store.name: store.keeps for store in stores})
+    rules = _Rules(problem, nest, stores, sparsity)
+    tallies = {key: rules.tally(key, access) for key, access in accesses.items()}
+    steps, units = temporal_steps(nest), compute_units(nest)
+    real = _kept(steps * units, rules.computing())
+    name, compute_pj = compute
+    energy: dict[tuple[str, str], Amount] = {(name, "computes"): real * compute_pj}
+    for store in stores:
+        for tensor in store.keeps:
+            energy[store.name, tensor] = _energy(store, tallies[store.name, tensor])
+    issued = steps.astype(np.float64) if sparsity.gate_compute else np.ceil(real / units)
+    cycles = np.maximum.reduce(
+        np.broadcast_arrays(issued, *[_cycles(store, tallies, issued) for store in stores])
+    )
+    return Outcome(energy, cycles, real, tallies)
+
+
+class _Rules:
+    """Which share of the dense accesses remains."""
+
+    def __init__(self, problem: Problem, nest: Nest, stores: tuple[Store, ...], sparsity: Sparsity) -> None:
+        self.problem, self.nest, self.sparsity = problem, nest, sparsity
+        self.stores = {store.name: store for store in stores}
+
+    def tally(self, key: tuple[str, TensorName], access: Access) -> Tally:
+        level, tensor = key
+        store, fmt = self.stores[level], self.sparsity.formats.get(key)
+        density = self._density(tensor) if fmt and fmt.compatible_drops_zeros else 1.0
+        inward, gating = self._remaining(tensor, level, here=True)
+        outward, _ = self._remaining(tensor, level, here=False)
+        existing = _kept(access.reads, density)
+        reads = np.floor(existing * inward) if tensor == "outputs" else _kept(existing, inward)
+        updates = _kept(_kept(access.updates, density), inward)
+        fills = _kept(_kept(access.fills, density), outward)
+        return Tally(
+            reads=reads,
+            gated_reads=(existing - reads) * gating,
+            writes=(fills, updates),
+            gated_writes=(_kept(access.updates, density) - updates) * gating,
+            metadata_read_bits=_metadata(fmt, access.reads, density, store),
+            metadata_write_bits=_metadata(fmt, access.fills + access.updates, density, store),
+            instances=access.instances,
+        )
+
+    def computing(self) -> Amount:
+        """Share of the computations that find all their operands."""
+        share = np.ones(1)
+        blockers = {leader for saving in self.sparsity.savings for leader in saving.leaders}
+        blockers |= {tensor for _, tensor in self.sparsity.formats if self._innermost_compressed(tensor)}
+        for tensor in sorted(blockers):
+            savings = [saving for saving in self.sparsity.savings if tensor in saving.leaders]
+            empty = [self._empty(saving, tensor) for saving in savings] or [
+                np.array([1 - self._density(tensor)])
+            ]
+            share = share * (1 - np.maximum.reduce(np.broadcast_arrays(*empty)))
+        return share
+
+    def _remaining(self, tensor: TensorName, level: str, *, here: bool) -> tuple[Amount, bool]:
+        """Share of the accesses not ruled out at this level and outside it; whether this level gates."""
+        place = self.nest.levels.index(level)
+        removed, gating = np.zeros(1), False
+        for saving in self.sparsity.savings:
+            where = self.nest.levels.index(saving.level)
+            if saving.tensor != tensor or where > place or (where == place and not here):
+                continue
+            gating = gating or (where == place and saving.kind == "gate")
+            share = np.ones(1)
+            for leader in saving.leaders:
+                share = share * (1 - self._empty(saving, leader))
+            removed = np.maximum(removed, 1 - share)
+        return 1 - removed, gating
+
+    def _empty(self, saving: Saving, leader: TensorName) -> Amount:
+        """Probability that the leader's data is all zero while one piece of the target stays in place."""
+        tile = self.problem.tile(leader, self._stationary(saving))
+        size = self.problem.tile(leader, self.nest.totals())
+        return probability_empty(self._density(leader), size, tile)
+
+    def _stationary(self, saving: Saving) -> dict[Any, Count]:
+        nest = self.nest
+        child = self._child(saving)
+        extents = nest.extents(child) if child else {dim: np.ones(1, np.int64) for dim in nest.totals()}
+        first = (
+            len(nest.loops)
+            if child is None
+            else min(
+                (
+                    i
+                    for i, loop in enumerate(nest.loops)
+                    if nest.levels.index(loop.level) >= nest.levels.index(child)
+                ),
+                default=len(nest.loops),
+            )
+        )
+        staying = np.ones(1, np.bool_)
+        for loop in reversed(nest.loops[:first]):
+            if loop.kind == "temporal":
+                staying = staying & ((loop.bound == 1) | (loop.dim not in RELEVANT[saving.tensor]))
+                extents[loop.dim] = extents[loop.dim] * np.where(staying, loop.bound, 1)
+        return extents
+
+    def _child(self, saving: Saving) -> str | None:
+        place = self.nest.levels.index(saving.level)
+        inner = [name for name in self.nest.levels[place + 1 :] if name in self.stores]
+        return next((name for name in inner if saving.tensor in self.stores[name].keeps), None)
+
+    def _innermost_compressed(self, tensor: TensorName) -> bool:
+        keepers = [name for name in self.nest.levels if name in self.stores]
+        holders = [name for name in keepers if tensor in self.stores[name].keeps]
+        fmt = self.sparsity.formats.get((holders[-1], tensor)) if holders else None
+        return bool(fmt and fmt.compatible_drops_zeros)
+
+    def _density(self, tensor: TensorName) -> float:
+        return self.sparsity.density.get(tensor, 1.0)
+
+
+def _kept(dense: npt.NDArray[Any], share: Amount | float) -> Amount:
+    """What remains of a count; what is dropped is rounded down."""
+    return dense - np.floor(dense * (1.0 - share))
+
+
+def _metadata(fmt: Format | None, dense: Count, density: float, store: Store) -> Amount:
+    if fmt is None:
+        return np.zeros(1)
+    per_element = fmt.compatible_metadata(1 << 40, density, store.metadata_bits) / (1 << 40)
+    return np.ceil(dense * per_element - 1e-6)
+
+
+def _energy(store: Store, tally: Tally) -> Amount:
+    writes = sum((np.ceil(words / store.block) for words in tally.writes), np.zeros(1))
+    metadata = np.ceil(tally.metadata_read_bits / store.metadata_bits) * store.metadata_read_pj
+    metadata = metadata + np.ceil(tally.metadata_write_bits / store.metadata_bits) * store.metadata_write_pj
+    each = (
+        np.ceil(tally.reads / store.block) * store.read_pj
+        + np.ceil(tally.gated_reads / store.block) * store.gated_read_pj
+        + writes * store.write_pj
+        + np.ceil(tally.gated_writes / store.block) * store.gated_write_pj
+        + metadata
+    )
+    return each * tally.instances
+
+
+def _cycles(store: Store, tallies: dict[tuple[str, TensorName], Tally], issued: Amount) -> Amount:
+    """Cycles of one instance: the computing, stretched where it asks for more words than the port gives."""
+    own = [tallies[store.name, tensor] for tensor in store.keeps]
+    stretched = issued
+    for limit, demand in (
+        (
+            store.read_words,
+            sum((t.reads + t.gated_reads + t.metadata_read_bits / store.word_bits) for t in own),
+        ),
+        (
+            store.write_words,
+            sum((sum(t.writes) + t.gated_writes + t.metadata_write_bits / store.word_bits) for t in own),
+        ),
+    ):
+        if limit is not None:
+            rate = np.maximum(demand / issued, 1e-300)
+            stretched = np.maximum(stretched, np.ceil(issued / np.minimum(1.0, limit / rate)))
+    return stretched

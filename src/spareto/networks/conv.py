@@ -1,0 +1,73 @@
+"""A small convolutional spiking network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from spareto.networks._base import Network
+from spareto.networks._time import OverTime
+from spareto.networks._vote import vote
+from spareto.neurons.lif import LIF
+
+
+class ConvNetwork(Network):
+    """Blocks of [convolution, batch norm, LIF, max pooling 2], then a dense layer whose LIF neurons vote.
+
+    Args:
+        sensor: Polarities, height, width of a frame.
+        classes: Number of classes.
+        channels: Output channels of each block.
+        kernel: Side of the square kernels, odd; the convolutions are zero-padded by half of it.
+        stride: Stride of the first block's convolution; the others have 1.
+        votes: Voting neurons a class has in the read-out.
+        tau: Membrane time constant of all neurons, timesteps.
+        dropout: Share of the read-out's inputs silenced in training, 0..1.
+        surrogate: Name of the surrogate gradient.
+    """
+
+    def __init__(
+        self,
+        sensor: tuple[int, int, int],
+        classes: int,
+        channels: Sequence[int] = (16, 32),
+        kernel: int = 3,
+        stride: int = 1,
+        votes: int = 10,
+        tau: float = 2.0,
+        dropout: float = 0.0,
+        surrogate: str = "arctan",
+    ) -> None:
+        super().__init__()
+        self.classes = classes
+        width, height, columns = sensor
+        blocks: list[nn.Module] = []
+        for block, out in enumerate(channels):
+            step = stride if block == 0 else 1
+            conv = nn.Conv2d(width, out, kernel, stride=step, padding=kernel // 2, bias=False)
+            blocks += [
+                OverTime(conv, nn.BatchNorm2d(out)),
+                LIF(tau, surrogate=surrogate),
+                OverTime(nn.MaxPool2d(2)),
+            ]
+            width, height, columns = out, _halved(height, step), _halved(columns, step)
+        self.features = nn.Sequential(*blocks)
+        self.readout = nn.Sequential(
+            OverTime(
+                nn.Flatten(),
+                nn.Dropout(dropout),
+                nn.Linear(width * height * columns, classes * votes, bias=False),
+                nn.BatchNorm1d(classes * votes),
+            ),
+            LIF(tau, surrogate=surrogate),
+        )
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """See `Network.forward`."""
+        return vote(self.readout(self.features(frames)), self.classes)
+
+
+def _halved(size: int, stride: int) -> int:
+    """Side of a map after a padded convolution of that stride and a max pooling of 2."""
+    return ((size - 1) // stride + 1) // 2

@@ -1,0 +1,49 @@
+"""Counts of non-zero elements, per sample and timestep."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+
+class Activity:
+    """Non-zero elements of one tensor, gathered batch by batch.
+
+    A layer may see all timesteps in one call (`time x batch` samples) or one timestep a call; both are put
+    together as `(time, batch)`.
+    """
+
+    def __init__(self) -> None:
+        self.shape: tuple[int, ...] = ()
+        self.spikes_only = True
+        self._calls: list[Tensor] = []
+        self._batches: list[Tensor] = []
+
+    def see(self, tensor: Tensor, counts: Tensor | None = None) -> None:
+        """Note one call.
+
+        Args:
+            tensor: Shape `(samples, ...)`; samples are a batch, or time x batch.
+            counts: What to count, shape `(samples,)`; by default the tensor's non-zero elements.
+        """
+        self.shape = tuple(tensor.shape[1:])
+        self.spikes_only = self.spikes_only and bool(((tensor == 0) | (tensor == 1)).all())
+        self._calls.append((tensor != 0).flatten(1).sum(1).double() if counts is None else counts)
+
+    def end_batch(self, samples: int) -> None:
+        """Put the calls of one batch together as `(time, samples)`."""
+        if self._calls:
+            self._batches.append(torch.cat(self._calls).reshape(-1, samples))
+            self._calls.clear()
+
+    @property
+    def per_sample(self) -> npt.NDArray[np.float64]:
+        """Totals over time, shape `(samples,)`."""
+        return torch.cat([batch.sum(0) for batch in self._batches]).numpy()
+
+    @property
+    def per_timestep(self) -> npt.NDArray[np.float64]:
+        """Means over samples, shape `(time,)`."""
+        return torch.cat(self._batches, dim=1).mean(1).numpy()

@@ -1,0 +1,75 @@
+"""From counters to the frozen layer record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from spareto.profiling.activity import Activity
+from spareto.profiling.counters import LayerCounter
+from spareto.records import Layer, Mask, Neuron, Tensor
+
+
+@dataclass(frozen=True)
+class Widths:
+    """Bits the accelerator stores things at that the network itself does not fix.
+
+    Args:
+        analog: An input element that is not a spike.
+        state: One state variable of a neuron.
+    """
+
+    analog: int = 8
+    state: int = 16
+
+
+def layer_record(counter: LayerCounter, widths: Widths, weight_bits: int) -> Layer:
+    """The frozen record of one counted layer."""
+    module: Any = counter.module
+    weight = module.weight.detach().numpy()
+    emitted = counter.output if counter.neuron is None else counter.spikes
+    synops = counter.synops.per_sample
+    return Layer(
+        name=counter.name,
+        kind="conv2d" if isinstance(module, nn.Conv2d) else "linear",
+        in_channels=weight.shape[1] * getattr(module, "groups", 1),
+        out_channels=weight.shape[0],
+        kernel=getattr(module, "kernel_size", (1, 1)),
+        stride=getattr(module, "stride", (1, 1)),
+        padding=getattr(module, "padding", (0, 0)),
+        groups=getattr(module, "groups", 1),
+        timesteps=len(counter.input.per_timestep),
+        weight_bits=weight_bits,
+        weight_mask=Mask.of(weight.reshape(*weight.shape, *(1,) * (4 - weight.ndim))),
+        input=_tensor(counter.input, widths.analog),
+        output=_tensor(emitted, widths.analog),
+        effectual_synops_mean=float(synops.mean()),
+        effectual_synops_max=float(synops.max()),
+        neuron=_neuron(counter, widths.state),
+    )
+
+
+def _tensor(activity: Activity, analog_bits: int) -> Tensor:
+    totals = activity.per_sample
+    return Tensor(
+        shape=((*activity.shape, 1, 1))[:3],
+        kind="spike" if activity.spikes_only else "analog",
+        bits=1 if activity.spikes_only else analog_bits,
+        nonzero_mean=float(totals.mean()),
+        nonzero_max=float(totals.max()),
+        nonzero_per_timestep=tuple(activity.per_timestep.tolist()),
+    )
+
+
+def _neuron(counter: LayerCounter, state_bits: int) -> Neuron | None:
+    if counter.neuron is None:
+        return None
+    return Neuron(
+        kind=counter.neuron.kind,
+        count=int(np.prod(counter.spikes.shape)),
+        states=counter.neuron.states,
+        state_bits=state_bits,
+    )

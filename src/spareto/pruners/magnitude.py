@@ -1,0 +1,21 @@
+"""Magnitude pruning, the study's choice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from spareto.pruners._base import Pruner
+
+
+class MagnitudePruner(Pruner):
+    """Weights near zero matter least.
+
+    Reference:
+        han2015: learning both weights and connections; schaefer2023 ranks all layers together.
+    """
+
+    def scores(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """See `Pruner.scores`."""
+        return {name: weight.detach().abs() for name, weight in weights.items()}

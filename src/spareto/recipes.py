@@ -1,0 +1,61 @@
+"""Ready-made recipes: the four regimes of the study with its hyper-parameters.
+
+Every argument of a `Recipe` or its `TrainingPlan` can be changed afterwards with `model_copy`; studies set their
+own training plan.
+
+Reference:
+    schaefer2023, section III: Adam, learning rate 1e-4 for one technique alone and 1e-3 for two, warm-up 5
+    and 2 epochs, cosine decay, 50 epochs, batch 16, MSE; quantization starts at epoch 25 when cumulative.
+"""
+
+from __future__ import annotations
+
+from spareto.records import PruneStep, QuantizeStep, Recipe, TrainingPlan
+
+_ISOLATED = TrainingPlan(epochs=50, batch_size=16, learning_rate=1e-4, warmup_epochs=5)
+_COMBINED = TrainingPlan(epochs=50, batch_size=16, learning_rate=1e-3, warmup_epochs=2)
+PRUNED_STORAGE_BITS = 8  # the study stores and costs networks that are only pruned at 8 bits
+
+
+def dense() -> Recipe:
+    """The trained network as it is: float weights, no further training."""
+    return Recipe(training=TrainingPlan(epochs=0))
+
+
+def quantize(bits: int, quantizer: str = "learned_clip") -> Recipe:
+    """Isolated quantization.
+
+    Args:
+        bits: Width of a weight, 1..16; 2 is ternary.
+        quantizer: Name of the quantizer.
+    """
+    return Recipe(steps=(QuantizeStep(bits=bits, quantizer=quantizer),), training=_ISOLATED)
+
+
+def prune(sparsity: float, pruner: str = "magnitude", storage_bits: int = PRUNED_STORAGE_BITS) -> Recipe:
+    """Isolated pruning; the surviving weights are rounded to `storage_bits` after training.
+
+    Args:
+        sparsity: Share of weights to remove, 0..1.
+        pruner: Name of the pruner.
+        storage_bits: Width of a stored weight; 32 keeps floats.
+    """
+    step = PruneStep(sparsity=sparsity, pruner=pruner)
+    return Recipe(steps=(step,), storage_bits=storage_bits, training=_ISOLATED)
+
+
+def cumulative(
+    bits: int, sparsity: float, quantizer: str = "learned_clip", pruner: str = "magnitude"
+) -> Recipe:
+    """Prune and fine-tune, then quantize from the middle of the training."""
+    steps = (
+        PruneStep(sparsity=sparsity, pruner=pruner),
+        QuantizeStep(bits=bits, quantizer=quantizer, start=0.5),
+    )
+    return Recipe(steps=steps, training=_COMBINED)
+
+
+def joint(bits: int, sparsity: float, quantizer: str = "learned_clip", pruner: str = "magnitude") -> Recipe:
+    """Prune and quantize together from the start."""
+    steps = (PruneStep(sparsity=sparsity, pruner=pruner), QuantizeStep(bits=bits, quantizer=quantizer))
+    return Recipe(steps=steps, training=_COMBINED)

@@ -1,0 +1,100 @@
+"""What one inference costs on one accelerator."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from spareto.core.config import Record
+from spareto.records.workload import Statistic
+
+Amount = Annotated[float, Field(ge=0)]
+Mode = Literal["timeloop-compatible", "physical"]
+
+
+class ActionCost(Record):
+    """One kind of action of one component for one tensor: how often, and at what energy.
+
+    Args:
+        component: Part of the accelerator: `dram`, `shared_glb`, `mac`.
+        tensor: What is moved or computed: `weights`, `inputs`, `outputs`, `state`, `metadata`, ...
+        action: `read`, `write`, `accumulate`, `multiply_accumulate`, `leak`, ...
+        count: Actions per inference, summed over all instances of the component.
+        energy_pj: Energy of all of them, picojoules.
+    """
+
+    component: str
+    tensor: str
+    action: str
+    count: Amount
+    energy_pj: Amount
+
+
+class LayerCost(Record):
+    """What one layer costs per inference.
+
+    Args:
+        name: Dotted name of the layer in the network.
+        latency_cycles: Cycles; layers run one after the other.
+        stored_bits: Weights as stored in the accelerator's outermost memory, metadata included.
+        actions: Everything that was charged.
+    """
+
+    name: str
+    latency_cycles: Amount
+    stored_bits: Amount
+    actions: tuple[ActionCost, ...]
+
+    @property
+    def energy_pj(self) -> float:
+        """Energy of all actions, picojoules."""
+        return sum(action.energy_pj for action in self.actions)
+
+    def energy_by_component(self) -> dict[str, float]:
+        """Energy in picojoules by component, in the order the components first appear."""
+        totals: dict[str, float] = {}
+        for action in self.actions:
+            totals[action.component] = totals.get(action.component, 0.0) + action.energy_pj
+        return totals
+
+
+class Cost(Record):
+    """What one inference of a network costs on one accelerator.
+
+    Args:
+        accelerator: Name of the accelerator.
+        mode: Accounting rules that were used.
+        weight_format: Format the weights are stored in.
+        statistic: Whether mean or maximum spiking activity was charged.
+        layers: One entry a layer, in network order.
+    """
+
+    accelerator: str
+    mode: Mode
+    weight_format: str
+    statistic: Statistic = "mean"
+    layers: tuple[LayerCost, ...]
+
+    @property
+    def energy_pj(self) -> float:
+        """Energy of one inference, picojoules."""
+        return sum(layer.energy_pj for layer in self.layers)
+
+    @property
+    def latency_cycles(self) -> float:
+        """Cycles of one inference."""
+        return sum(layer.latency_cycles for layer in self.layers)
+
+    @property
+    def footprint_bits(self) -> float:
+        """Stored weights with metadata, bits."""
+        return sum(layer.stored_bits for layer in self.layers)
+
+    def energy_by_component(self) -> dict[str, float]:
+        """Energy in picojoules by component, summed over layers."""
+        totals: dict[str, float] = {}
+        for layer in self.layers:
+            for component, energy in layer.energy_by_component().items():
+                totals[component] = totals.get(component, 0.0) + energy
+        return totals

@@ -1,0 +1,158 @@
+"""A recipe: the plan by which one network is compressed, as data."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from spareto.core.artifacts import fingerprint
+from spareto.core.config import Record, Rule
+from spareto.records.training import TrainingPlan
+
+Bits = Annotated[
+    int,
+    Field(ge=1, le=16, strict=True),
+    Rule("an integer from 1 to 16", "Use quantizer 'sign' for binary weights."),
+]
+Sparsity = Annotated[
+    float,
+    Field(ge=0, lt=1, strict=True),
+    Rule("a share from 0 to below 1", "Write 80 % as 0.8."),
+]
+Start = Annotated[
+    float,
+    Field(ge=0, lt=1, strict=True),
+    Rule("a share of the training from 0 to below 1", "Write the middle of the training as 0.5."),
+]
+StorageBits = Annotated[
+    int,
+    Field(ge=1, le=32, strict=True),
+    Rule("an integer from 1 to 16, or 32", "Use 32 to keep floating-point weights."),
+]
+Regime = Literal["dense", "quantize", "prune", "cumulative", "joint"]
+FLOAT_BITS = 32
+
+
+class LayerFilter(Record):
+    """Which layers a recipe touches, by shell-style patterns on their dotted names (`conv.*`)."""
+
+    include: tuple[str, ...] = ("*",)
+    exclude: tuple[str, ...] = ()
+
+
+class PruneStep(Record):
+    """Set the least important weights to zero and keep them there.
+
+    Args:
+        pruner: Name of the pruner that scores the weights.
+        sparsity: Share of the touched weights to remove, 0..1.
+        scope: Rank the weights of all layers together (`global`) or layer by layer (`per_layer`).
+        start: Share of the training after which the mask is drawn.
+    """
+
+    kind: Literal["prune"] = "prune"
+    pruner: str = "magnitude"
+    sparsity: Sparsity
+    scope: Literal["global", "per_layer"] = "global"
+    start: Start = 0.0
+
+
+class QuantizeStep(Record):
+    """Train with weights rounded to integers of a few bits.
+
+    Args:
+        quantizer: Name of the quantizer.
+        bits: Width of a stored weight; 2 bits with a signed symmetric quantizer is ternary.
+        granularity: What shares one scale.
+        start: Share of the training after which weights are quantized.
+    """
+
+    kind: Literal["quantize"] = "quantize"
+    quantizer: str = "learned_clip"
+    bits: Bits
+    granularity: Literal["per_tensor", "per_channel"] = "per_tensor"
+    start: Start = 0.0
+
+
+Step = Annotated[PruneStep | QuantizeStep, Field(discriminator="kind")]
+
+
+class Recipe(Record):
+    """The plan by which one network is compressed.
+
+    Args:
+        version: Version of the recipe format.
+        name: Short name for tables and plots; drawn from the steps if left out.
+        layers: Which layers are touched.
+        steps: What is done, each from its own start; at most one step of a kind.
+        order: Whether a weight is quantized before its mask is applied, or after.
+        storage_bits: Bits a weight takes when no step quantizes it: 32 keeps floats, fewer rounds the
+            trained weights to integers before accuracy and cost are measured (the study stores its
+            pruned networks at 8 bits).
+        training: How the network is trained while it is compressed.
+
+    Reference:
+        schaefer2023, section III: the four regimes; weights are quantized, then masked.
+    """
+
+    version: Literal[1] = 1
+    name: str = ""
+    layers: LayerFilter = LayerFilter()
+    steps: tuple[Step, ...] = ()
+    order: Literal["quantize_then_mask", "mask_then_quantize"] = "quantize_then_mask"
+    storage_bits: StorageBits = FLOAT_BITS
+    training: TrainingPlan = TrainingPlan()
+
+    @model_validator(mode="after")
+    def _check_steps(self) -> Recipe:
+        kinds = [step.kind for step in self.steps]
+        if len(set(kinds)) < len(kinds):
+            raise ValueError("at most one step of a kind")
+        if 16 < self.storage_bits < FLOAT_BITS:
+            raise ValueError(f"storage_bits from 1 to 16, or {FLOAT_BITS} for floating-point weights")
+        return self
+
+    @property
+    def prune_step(self) -> PruneStep | None:
+        """The pruning step, if there is one."""
+        return next((step for step in self.steps if isinstance(step, PruneStep)), None)
+
+    @property
+    def quantize_step(self) -> QuantizeStep | None:
+        """The quantizing step, if there is one."""
+        return next((step for step in self.steps if isinstance(step, QuantizeStep)), None)
+
+    @property
+    def regime(self) -> Regime:
+        """Which of the study's regimes the steps describe."""
+        prune, quantize = self.prune_step, self.quantize_step
+        if prune and quantize:
+            return "cumulative" if quantize.start > prune.start else "joint"
+        if prune:
+            return "prune"
+        return "quantize" if quantize else "dense"
+
+    @property
+    def weight_bits(self) -> int:
+        """Bits of one stored weight of a touched layer."""
+        return self.quantize_step.bits if self.quantize_step else self.storage_bits
+
+    @property
+    def sparsity(self) -> float:
+        """Share of the touched weights the recipe asks to remove, 0..1."""
+        return self.prune_step.sparsity if self.prune_step else 0.0
+
+    @property
+    def label(self) -> str:
+        """The name, or one drawn from the steps: `joint 3 bit 80 %`."""
+        if self.name:
+            return self.name
+        bits = "float" if self.weight_bits == FLOAT_BITS else f"{self.weight_bits} bit"
+        share = f" {100 * self.sparsity:g} %" if self.prune_step else ""
+        return f"{self.regime} {bits}{share}"
+
+    @property
+    def hash(self) -> str:
+        """Fingerprint of everything that can change the compressed network."""
+        return fingerprint(self.model_dump(mode="json", exclude={"name"}))

@@ -1,0 +1,77 @@
+"""A trial: one recipe, carried out with one seed, measured and costed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from spareto.core.config import Record
+from spareto.records.cost import Cost
+from spareto.records.recipe import Recipe
+
+
+class LayerSummary(Record):
+    """What a report says about one compressed layer."""
+
+    name: str
+    weights: int
+    weight_bits: int
+    weight_sparsity: Annotated[float, Field(ge=0, le=1)]
+    firing_rate_in: Annotated[float, Field(ge=0)]
+    firing_rate_out: Annotated[float, Field(ge=0)]
+    effectual_synops: Annotated[float, Field(ge=0)]
+
+
+class Manifest(Record):
+    """Where a trial's numbers come from: the same manifest gives the same numbers.
+
+    Args:
+        seed: Decides initial weights, order, shifts and dropout.
+        recipe_hash: Fingerprint of the recipe.
+        data_hash: Content hash of frames and labels.
+        base_hash: Fingerprint of data, network and dense training: what every recipe of a study starts from.
+        accelerator_hash: Fingerprint of the accelerator, formats and statistic the costs were made with.
+        versions: Package to version.
+    """
+
+    seed: int
+    recipe_hash: str
+    data_hash: str
+    base_hash: str
+    accelerator_hash: str = ""
+    versions: dict[str, str]
+
+
+class Trial(Record):
+    """One evaluated recipe.
+
+    Args:
+        version: Version of this format.
+        recipe: The plan that was carried out.
+        accuracy: Share of test samples classified correctly, 0..1.
+        weight_sparsity: Measured share of zero weights over all layers, 0..1.
+        layers: One summary a layer.
+        costs: One cost a weight format, on the study's accelerator.
+        seconds: Wall time of the trial.
+        manifest: Seed, hashes and versions.
+    """
+
+    version: Literal[1] = 1
+    recipe: Recipe
+    accuracy: Annotated[float, Field(ge=0, le=1)]
+    weight_sparsity: Annotated[float, Field(ge=0, le=1)]
+    layers: tuple[LayerSummary, ...]
+    costs: tuple[Cost, ...]
+    seconds: Annotated[float, Field(ge=0)]
+    manifest: Manifest
+
+    @property
+    def best_cost(self) -> Cost:
+        """The cost in the weight format that takes the least energy."""
+        return min(self.costs, key=lambda cost: cost.energy_pj)
+
+    @property
+    def energy_pj(self) -> float:
+        """Energy of one inference in the best weight format, picojoules."""
+        return self.best_cost.energy_pj

@@ -1,0 +1,193 @@
+"""The waist: everything the hardware side may know about a compressed network, measured once, torch-free."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from typing import Annotated, Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field, model_validator
+
+from spareto.core.config import Record
+
+Natural = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1)]
+Amount = Annotated[float, Field(ge=0)]
+Statistic = Literal["mean", "max"]
+
+
+class Mask(Record):
+    """Which elements of a tensor are not zero: the shape, and one bit an element (row-major, zlib, base64)."""
+
+    shape: tuple[Positive, ...]
+    packed: str
+
+    @classmethod
+    def of(cls, tensor: npt.ArrayLike) -> Mask:
+        """The mask of an array's non-zero elements."""
+        live = np.asarray(tensor) != 0
+        bits = zlib.compress(np.packbits(live).tobytes(), level=9)
+        return cls(shape=live.shape, packed=base64.b64encode(bits).decode("ascii"))
+
+    def array(self) -> npt.NDArray[np.bool_]:
+        """The mask as a Boolean array of `shape`."""
+        bits = np.frombuffer(zlib.decompress(base64.b64decode(self.packed)), dtype=np.uint8)
+        count = int(np.prod(self.shape))
+        return np.unpackbits(bits, count=count).astype(np.bool_).reshape(self.shape)
+
+
+class Tensor(Record):
+    """A layer's input or output over one inference: all timesteps of one sample.
+
+    Args:
+        shape: Channels, height, width of one timestep; `(features, 1, 1)` for a dense layer.
+        kind: `spike` if every element is 0 or 1, else `analog`.
+        bits: Width of one element on the accelerator; 1 for spikes.
+        nonzero_mean: Non-zero elements per inference, mean over the samples.
+        nonzero_max: The same, for the sample that has most of them in this tensor.
+        nonzero_per_timestep: Mean non-zero elements of each timestep; sums to `nonzero_mean`.
+    """
+
+    shape: tuple[Positive, Positive, Positive]
+    kind: Literal["spike", "analog"]
+    bits: Positive
+    nonzero_mean: Amount
+    nonzero_max: Amount
+    nonzero_per_timestep: tuple[Amount, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Elements of one timestep."""
+        return int(np.prod(self.shape))
+
+    def nonzero(self, statistic: Statistic = "mean") -> float:
+        """Non-zero elements per inference."""
+        return self.nonzero_mean if statistic == "mean" else self.nonzero_max
+
+
+class Neuron(Record):
+    """The spiking neurons behind a layer.
+
+    Args:
+        kind: Name of the neuron: `lif`.
+        count: Neurons, each updated once a timestep.
+        states: State variables a neuron keeps from one timestep to the next.
+        state_bits: Width of one state variable.
+    """
+
+    kind: str
+    count: Positive
+    states: Positive = 1
+    state_bits: Positive = 16
+
+
+class Layer(Record):
+    """One synaptic layer (convolution or dense) and the neurons it feeds.
+
+    Args:
+        name: Dotted name in the network.
+        kind: `conv2d` or `linear`; a linear layer is a 1x1 convolution on one pixel.
+        in_channels: C.
+        out_channels: M.
+        kernel: (R, S): height and width.
+        stride: Vertical, horizontal.
+        padding: Vertical, horizontal; zeros.
+        groups: Channel groups; each output sees C / groups inputs.
+        timesteps: T.
+        weight_bits: Width of one stored weight; 32 means floating point.
+        weight_mask: Non-zero weights, shape (M, C / groups, R, S).
+        input: What enters the layer.
+        output: What its neurons emit before pooling; without neurons, what the layer itself puts out.
+        effectual_synops_mean: Live weights met by a non-zero input, per inference, mean over the samples.
+        effectual_synops_max: The same, for the sample that has most of them.
+        neuron: The neurons the layer feeds, or None.
+    """
+
+    name: str
+    kind: Literal["conv2d", "linear"]
+    in_channels: Positive
+    out_channels: Positive
+    kernel: tuple[Positive, Positive]
+    stride: tuple[Positive, Positive] = (1, 1)
+    padding: tuple[Natural, Natural] = (0, 0)
+    groups: Positive = 1
+    timesteps: Positive
+    weight_bits: Positive
+    weight_mask: Mask
+    input: Tensor
+    output: Tensor
+    effectual_synops_mean: Amount
+    effectual_synops_max: Amount
+    neuron: Neuron | None = None
+
+    @model_validator(mode="after")
+    def _check_shapes(self) -> Layer:
+        expected = (self.out_channels, self.in_channels // self.groups, *self.kernel)
+        if self.weight_mask.shape != expected:
+            raise ValueError(f"a weight mask of shape (M, C / groups, R, S) = {expected}")
+        if self.input.shape[0] != self.in_channels or self.output.shape[0] != self.out_channels:
+            raise ValueError("input.shape[0] equal to in_channels and output.shape[0] equal to out_channels")
+        return self
+
+    @property
+    def weight_count(self) -> int:
+        """Weights, zeros included."""
+        return int(np.prod(self.weight_mask.shape))
+
+    @property
+    def live_weights(self) -> int:
+        """Weights that are not zero."""
+        return int(self.weight_mask.array().sum())
+
+    @property
+    def weight_sparsity(self) -> float:
+        """Share of zero weights, 0..1."""
+        return 1.0 - self.live_weights / self.weight_count
+
+    @property
+    def dense_synops(self) -> int:
+        """Synaptic operations per inference if every weight and every input counted, padding included."""
+        per_pixel = self.weight_count
+        return self.timesteps * self.output.shape[1] * self.output.shape[2] * per_pixel
+
+    def effectual_synops(self, statistic: Statistic = "mean") -> float:
+        """Live weights met by a non-zero input, per inference."""
+        return self.effectual_synops_mean if statistic == "mean" else self.effectual_synops_max
+
+
+class FreeLayer(Record):
+    """A layer that costs nothing on the accelerator, and why: `batch norm is folded into the weights`."""
+
+    name: str
+    kind: str
+    why: str
+
+
+class Workload(Record):
+    """A compressed network as the hardware side sees it.
+
+    Args:
+        version: Version of this format.
+        network: Name of the network.
+        dataset: Name of the data set and split the activity was measured on.
+        samples: Inferences it was measured over.
+        timesteps: T.
+        layers: Synaptic layers in the order they run.
+        free: Layers that were looked at and cost nothing, each with the reason.
+    """
+
+    version: Literal[1] = 1
+    network: str
+    dataset: str
+    samples: Natural
+    timesteps: Positive
+    layers: tuple[Layer, ...]
+    free: tuple[FreeLayer, ...] = ()
+
+    @property
+    def weight_sparsity(self) -> float:
+        """Share of zero weights over all layers, 0..1."""
+        total = sum(layer.weight_count for layer in self.layers)
+        return 1.0 - sum(layer.live_weights for layer in self.layers) / total if total else 0.0

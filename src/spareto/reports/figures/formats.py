@@ -1,0 +1,46 @@
+"""What each weight format costs: compressing pays only from some sparsity on."""
+
+# matplotlib leaves its keyword arguments untyped.
+# pyright: reportUnknownMemberType=false
+from __future__ import annotations
+
+from matplotlib.figure import Figure
+
+from spareto.reports.axes import energy_axis
+from spareto.reports.figures.style import COMPONENT_COLORS, bar_label, new_figure
+from spareto.reports.results import StudyResults
+
+_MARKERS = "oDs^vP*X<>"
+
+
+def formats_figure(results: StudyResults) -> Figure:
+    """Energy by weight format, one line a recipe of the front and the dense reference."""
+    rows, names = results.members, results.weight_formats
+    figure = new_figure(height=1.1 + 0.24 * len(rows))
+    axes = figure.add_subplot()
+    table = [[_in(energy, results) for energy in results.format_energy(row)] for row in rows]
+    axis = energy_axis([value for values in table for value in values if value is not None])
+    for index, values in enumerate(table):
+        known = [value for value in values if value is not None]
+        axes.plot([min(known), max(known)], [index, index], color="#c5cad1", linewidth=1.2, zorder=1)
+    for column, name in enumerate(names):
+        spots = [(values[column], index) for index, values in enumerate(table)]
+        xs, ys = zip(*[(x, y) for x, y in spots if x is not None], strict=True)
+        marker, color = _MARKERS[column % len(_MARKERS)], COMPONENT_COLORS[column % len(COMPONENT_COLORS)]
+        axes.plot(xs, ys, marker, color=color, markersize=4.5, label=name, mec="white", mew=0.4)
+    if axis.log:
+        axes.set_xscale("log")
+    axes.set_xlim(axis.low, axis.high)
+    axes.set_xticks(axis.ticks, [f"{tick:g}" for tick in axis.ticks])
+    axes.minorticks_off()
+    axes.set_yticks(range(len(rows)), [bar_label(row) for row in rows])
+    axes.invert_yaxis()
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=True, axis="x")
+    axes.set_xlabel(f"energy per inference ({results.unit.sign})")
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=5, handletextpad=0.2)
+    return figure
+
+
+def _in(energy_pj: float | None, results: StudyResults) -> float | None:
+    return None if energy_pj is None else energy_pj / results.unit.pj

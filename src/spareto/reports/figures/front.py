@@ -1,0 +1,117 @@
+"""The accuracy-energy front."""
+
+# matplotlib leaves its keyword arguments untyped.
+# pyright: reportUnknownMemberType=false
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from spareto.records.rows import MeanRow
+from spareto.reports.axes import FrontAxes, front_axes
+from spareto.reports.figures.labels import Point, place_labels
+from spareto.reports.figures.style import INK, LOOKS, Look, new_figure, short_label
+from spareto.reports.headline import headline
+from spareto.reports.results import StudyResults
+
+_MAX_LABELS = 8
+
+
+def front_figure(results: StudyResults) -> Figure:
+    """Accuracy against energy per inference, one colour and marker a regime, the front as a step line."""
+    figure = new_figure(height=3.9)
+    axes = figure.add_subplot()
+    view = front_axes(results)
+    _frame(axes, view, results)
+    _draw_front(axes, view, results)
+    _draw_seeds(axes, results)
+    for regime, look in LOOKS.items():
+        rows = [row for row in results.means if row["regime"] == regime and _visible(row, view)]
+        if rows:
+            _draw_points(axes, rows, results)
+            axes.plot([], [], label=look.text, **_marker(look))
+    axes.legend(loc="lower right", handletextpad=0.4, borderaxespad=0.2)
+    points = [_point(row, results) for row in results.means if _visible(row, view)]
+    place_labels(axes, _labels(results, view), points)
+    return figure
+
+
+def _frame(axes: Axes, view: FrontAxes, results: StudyResults) -> None:
+    if view.energy.log:
+        axes.set_xscale("log")
+    axes.set_xlim(view.energy.low, view.energy.high)
+    axes.set_ylim(view.accuracy.low, view.accuracy.high)
+    axes.set_xticks(view.energy.ticks, [f"{tick:g}" for tick in view.energy.ticks])
+    axes.set_yticks(view.accuracy.ticks, [f"{tick:g}" for tick in view.accuracy.ticks])
+    axes.minorticks_off()
+    axes.grid(visible=True)
+    axes.set_xlabel(f"energy per inference ({results.unit.sign})")
+    axes.set_ylabel("test accuracy (%)")
+    if view.below:
+        note = f"{view.below} of {len(results.means)} networks lie below this range"
+        axes.text(0.01, 0.01, note, transform=axes.transAxes, fontsize=7, va="bottom")
+
+
+def _draw_front(axes: Axes, view: FrontAxes, results: StudyResults) -> None:
+    corners = [_point(row, results) for row in results.front]
+    steps: list[Point] = [(corners[0][0], view.accuracy.low)] if corners else []
+    for (x, y), (next_x, _) in pairwise([*corners, (view.energy.high, 0.0)]):
+        steps += [(x, y), (next_x, y)]
+    axes.plot(*zip(*steps, strict=True), color=INK, linewidth=1.0, alpha=0.55, zorder=2, label="front")
+
+
+def _draw_seeds(axes: Axes, results: StudyResults) -> None:
+    if not results.many_seeds:
+        return
+    for row in results.rows:
+        x, y = row["energy_pj"] / results.unit.pj, 100 * row["accuracy"]
+        axes.plot(
+            [x], [y], "o", color=LOOKS[row["regime"]].color, markersize=1.8, alpha=0.35, zorder=2.5, mew=0
+        )
+
+
+def _draw_points(axes: Axes, rows: list[MeanRow], results: StudyResults) -> None:
+    for row in rows:
+        x, y = _point(row, results)
+        options: dict[str, Any] = {
+            **_marker(LOOKS[row["regime"]]),
+            "alpha": 1.0 if row["on_front"] or row["regime"] == "dense" else 0.55,
+            "elinewidth": 0.7,
+            "zorder": 4 if row["on_front"] else 3,
+        }
+        spread = 100 * row["accuracy_std"], row["energy_pj_std"] / results.unit.pj
+        axes.errorbar(x, y, yerr=spread[0] or None, xerr=spread[1] or None, **options)
+
+
+def _marker(look: Look) -> dict[str, Any]:
+    return {
+        "marker": look.marker,
+        "markersize": 8.5 if look.marker == "*" else 5.2,
+        "color": look.color,
+        "markeredgecolor": "white",
+        "markeredgewidth": 0.5,
+        "linestyle": "none",
+    }
+
+
+def _labels(results: StudyResults, view: FrontAxes) -> list[tuple[Point, str, str]]:
+    """The finding and the reference first, then the front from its knee outwards."""
+    chosen, dense = headline(results).chosen, results.dense
+    first = [row for row in (chosen, dense) if row is not None]
+    wanted = first + [row for row in reversed(results.front) if row not in first]
+    return [
+        (_point(row, results), short_label(row), LOOKS[row["regime"]].color)
+        for row in wanted[:_MAX_LABELS]
+        if _visible(row, view)
+    ]
+
+
+def _point(row: MeanRow, results: StudyResults) -> Point:
+    return row["energy_pj"] / results.unit.pj, 100 * row["accuracy"]
+
+
+def _visible(row: MeanRow, view: FrontAxes) -> bool:
+    return 100 * row["accuracy"] >= view.accuracy.low

@@ -1,0 +1,112 @@
+"""How all figures look: sizes for a paper's column, and palettes that colour-blind readers can tell apart."""
+
+# matplotlib leaves its keyword arguments untyped.
+# pyright: reportUnknownMemberType=false
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from spareto.core.artifacts import replacing
+from spareto.records.recipe import Regime
+from spareto.records.rows import MeanRow
+from spareto.reports.results import StudyResults
+
+WIDTH_INCHES = 6.3
+DPI = 300
+_MAX_LABEL = 30
+INK, MUTED, GRID = "#1b1f24", "#5b6470", "#e3e6ea"
+
+# Without a salt and with a date, the same trials would give other SVG bytes in every run.
+STYLE: Any = {
+    "svg.hashsalt": "spareto",
+    "font.family": "DejaVu Sans",
+    "font.size": 8.5,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "xtick.minor.size": 0,
+    "text.color": INK,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "figure.facecolor": "white",
+    "figure.constrained_layout.use": True,
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """Colour and marker of a regime; either alone tells it apart.
+
+    Reference:
+        Okabe and Ito, "Color universal design": a palette for all kinds of colour vision.
+    """
+
+    color: str
+    marker: str
+    text: str
+
+
+LOOKS: dict[Regime, Look] = {
+    "dense": Look("#4d4d4d", "*", "dense"),
+    "quantize": Look("#0072b2", "o", "quantized"),
+    "prune": Look("#d55e00", "s", "pruned"),
+    "cumulative": Look("#009e73", "^", "cumulative"),
+    "joint": Look("#cc79a7", "D", "joint"),
+}
+
+# Tol's "muted" palette, in an order that keeps neighbours apart.
+COMPONENT_COLORS = (
+    *("#332288", "#88ccee", "#cc6677", "#ddcc77", "#44aa99"),
+    *("#aa4499", "#117733", "#999933", "#882255", "#999999"),
+)
+
+
+def short_label(row: MeanRow) -> str:
+    """The recipe's label without its regime, which colour and marker already say: `4 bit 80 %`."""
+    return row["trial"].removeprefix(f"{row['regime']} ") if row["regime"] != "dense" else row["trial"]
+
+
+def bar_label(row: MeanRow) -> str:
+    """The recipe's label, cut where it would leave no room for the bars."""
+    text = row["trial"]
+    return text if len(text) <= _MAX_LABEL else text[: _MAX_LABEL - 1] + "…"
+
+
+def new_figure(height: float) -> Figure:
+    """An empty figure of a paper's width, on a canvas that needs no screen."""
+    figure = Figure(figsize=(WIDTH_INCHES, height))
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def write_figure(
+    draw: Callable[[StudyResults], Figure], results: StudyResults, path: Path
+) -> tuple[Path, Path]:
+    """Draw once and write `path` as PNG and as SVG, atomically; the same results give the same bytes."""
+    paths = path.with_suffix(".png"), path.with_suffix(".svg")
+    with mpl.rc_context(STYLE):
+        figure = draw(results)
+        for target in paths:
+            buffer = io.BytesIO()
+            metadata = {"Date": None} if target.suffix == ".svg" else {"Software": None}
+            figure.savefig(buffer, format=target.suffix[1:], dpi=DPI, metadata=metadata)
+            with replacing(target) as temporary:
+                temporary.write_bytes(buffer.getvalue())
+    return paths

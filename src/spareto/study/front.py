@@ -1,0 +1,155 @@
+"""The only place that knows what "dominates" means.
+
+One point dominates another if it is at least as good in every objective and better in one. So a point that is
+worse in one objective and equal in the others is off the front, and exact duplicates are on it together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import mean, stdev
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from spareto.core.errors import InputError, Problem
+from spareto.records.rows import MeanRow, TrialRow
+from spareto.records.trial import Trial
+
+Sense = Literal["max", "min"]
+ACCURACY_ENERGY: tuple[Sense, Sense] = ("max", "min")
+
+
+def front(points: Sequence[Sequence[float]], senses: Sequence[Sense] = ACCURACY_ENERGY) -> list[bool]:
+    """Tell for each point whether no other point dominates it.
+
+    Args:
+        points: n points of k objectives.
+        senses: For each objective, whether more (`max`) or less (`min`) is better.
+
+    Returns:
+        n flags, in the order of the points. O(n log n) for two objectives, else O(n^2).
+
+    Raises:
+        InputError: A point has another number of objectives, or one that is not finite.
+
+    >>> front([(0.95, 3.0), (0.95, 2.0), (0.97, 5.0), (0.90, 2.0)])
+    [False, True, True, False]
+    """
+    costs = _costs(points, senses)
+    return _front_of_two(costs) if len(senses) == 2 else _front_of_many(costs)
+
+
+def hypervolume(
+    points: Sequence[Sequence[float]], reference: Sequence[float], senses: Sequence[Sense] = ACCURACY_ENERGY
+) -> float:
+    """Area between the front of `points` and a reference point, for two objectives.
+
+    Args:
+        points: n points of two objectives.
+        reference: A point that counts as worthless; points no better than it in an objective add nothing.
+        senses: For each objective, whether more (`max`) or less (`min`) is better.
+
+    Returns:
+        The area, in the product of the objectives' units.
+    """
+    limit = _costs([reference], senses)[0]
+    costs = _costs(points, senses)
+    costs = costs[np.all(costs < limit, axis=1)]
+    costs = np.unique(costs[_front_of_two(costs)], axis=0)
+    widths = np.diff(np.append(costs[:, 0], limit[0]))
+    return float(np.sum(widths * (limit[1] - costs[:, 1])))
+
+
+def front_rows(trials: Sequence[Trial]) -> list[TrialRow]:
+    """One row a trial, in the order given, with its place on or off the front."""
+    flags = front([(trial.accuracy, trial.energy_pj) for trial in trials])
+    return [_trial_row(trial, flag) for trial, flag in zip(trials, flags, strict=True)]
+
+
+def mean_rows(trials: Sequence[Trial]) -> list[MeanRow]:
+    """One row a recipe: means over its seeds; the front is taken among the means."""
+    groups: dict[str, list[TrialRow]] = {}
+    for row in front_rows(trials):
+        groups.setdefault(row["recipe_hash"], []).append(row)
+    rows = [_mean_row(group) for group in groups.values()]
+    flags = front([(row["accuracy"], row["energy_pj"]) for row in rows])
+    for row, flag in zip(rows, flags, strict=True):
+        row["on_front"] = flag
+    return rows
+
+
+def _costs(points: Sequence[Sequence[float]], senses: Sequence[Sense]) -> npt.NDArray[np.float64]:
+    problems: list[Problem] = []
+    for index, point in enumerate(points):
+        if len(point) != len(senses) or not np.all(np.isfinite(point)):
+            problems.append(Problem(f"points[{index}]", str(tuple(point)), f"{len(senses)} finite numbers"))
+    if problems:
+        raise InputError(problems)
+    signs = np.array([-1.0 if sense == "max" else 1.0 for sense in senses])
+    return np.array(points, dtype=np.float64).reshape(-1, len(senses)) * signs
+
+
+def _front_of_two(costs: npt.NDArray[np.float64]) -> list[bool]:
+    flags = [False] * len(costs)
+    best: tuple[float, float] = (np.inf, np.inf)
+    for index in np.lexsort((costs[:, 1], costs[:, 0])):
+        first, second = costs[index]
+        if second < best[1]:
+            best = (first, second)
+        flags[index] = (first, second) == best
+    return flags
+
+
+def _front_of_many(costs: npt.NDArray[np.float64]) -> list[bool]:
+    def dominated(point: npt.NDArray[np.float64]) -> bool:
+        return bool(np.any(np.all(costs <= point, axis=1) & np.any(costs < point, axis=1)))
+
+    return [not dominated(point) for point in costs]
+
+
+def _trial_row(trial: Trial, on_front: bool) -> TrialRow:
+    recipe, cost = trial.recipe, trial.best_cost
+    return TrialRow(
+        trial=recipe.label,
+        recipe_hash=recipe.hash,
+        regime=recipe.regime,
+        seed=trial.manifest.seed,
+        weight_bits=recipe.weight_bits,
+        weight_sparsity=trial.weight_sparsity,
+        weight_sparsity_target=recipe.sparsity,
+        accuracy=trial.accuracy,
+        energy_pj=cost.energy_pj,
+        latency_cycles=cost.latency_cycles,
+        stored_bytes=cost.footprint_bits / 8,
+        weight_format=cost.weight_format,
+        on_front=on_front,
+    )
+
+
+def _mean_row(group: Sequence[TrialRow]) -> MeanRow:
+    first = group[0]
+    accuracies = [row["accuracy"] for row in group]
+    energies = [row["energy_pj"] for row in group]
+    return MeanRow(
+        trial=first["trial"],
+        recipe_hash=first["recipe_hash"],
+        regime=first["regime"],
+        seeds=len(group),
+        weight_bits=first["weight_bits"],
+        weight_sparsity=mean(row["weight_sparsity"] for row in group),
+        weight_sparsity_target=first["weight_sparsity_target"],
+        accuracy=mean(accuracies),
+        accuracy_std=_spread(accuracies),
+        energy_pj=mean(energies),
+        energy_pj_std=_spread(energies),
+        latency_cycles=mean(row["latency_cycles"] for row in group),
+        stored_bytes=mean(row["stored_bytes"] for row in group),
+        weight_format=" or ".join(sorted({row["weight_format"] for row in group})),
+        on_front=False,
+    )
+
+
+def _spread(values: Sequence[float]) -> float:
+    return stdev(values) if len(values) > 1 else 0.0

@@ -1,0 +1,93 @@
+"""Run a study: train what is missing, store each finished trial at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import nn
+
+from spareto.core.errors import Problem, StoreError
+from spareto.data.load import load_frames
+from spareto.records import Trial
+from spareto.study.config import StudyConfig
+from spareto.study.costing import Costing
+from spareto.study.folder import RunFolder
+from spareto.study.listener import StudyListener
+from spareto.study.store import TrialStore
+from spareto.study.trials import Laboratory
+
+
+def run_study(
+    config: StudyConfig, folder: str | Path | None = None, listener: StudyListener | None = None
+) -> tuple[Trial, ...]:
+    """Carry out every recipe of a study with every seed.
+
+    A study that was killed is carried on by the same call: finished trials are read from the store, a
+    training under way goes on after its last full epoch. A changed accelerator costs the stored trials
+    again and trains nothing.
+
+    Args:
+        config: What to do.
+        folder: Run folder; `runs/<name>` if left out.
+        listener: Who is told how it gets on.
+
+    Returns:
+        The study's trials, in the order of seeds and recipes.
+
+    Raises:
+        ConfigError: The study does not fit the network, the data or the accelerator.
+        DataError: The data set cannot be read.
+        StoreError: The folder holds another study.
+        TrainingError: A training diverged.
+    """
+    recipes, costing = config.all_recipes(), Costing.of(config)
+    plan = config.data
+    data = load_frames(plan.name, timesteps=plan.timesteps, binary=plan.binary, **plan.options)
+    run_folder = RunFolder(Path(folder or Path("runs") / config.name))
+    laboratory = Laboratory(config, data, costing, run_folder, listener or StudyListener())
+    laboratory.listener.study_begins(len(recipes) * len(config.seeds))
+    with TrialStore(run_folder.store) as store:
+        _claim(store, laboratory)
+        return tuple(trial for seed in config.seeds for trial in _run_seed(laboratory, store, recipes, seed))
+
+
+def _run_seed(laboratory: Laboratory, store: TrialStore, recipes: tuple, seed: int) -> list[Trial]:
+    dense: nn.Module | None = None
+    trials: list[Trial] = []
+    for recipe in recipes:
+        key = laboratory.key(recipe, seed)
+        known = store.get(key)
+        reused = known is not None
+        if known is None:
+            dense = dense or laboratory.dense_network(seed)
+            trial = laboratory.run(dense, recipe, seed)
+        elif known.manifest.accelerator_hash != laboratory.costing.hash:
+            trial = laboratory.recost(known)
+        else:
+            trial = known
+        if trial is not known:
+            store.put(key, trial)
+            laboratory.discard_checkpoint(recipe, seed)
+        laboratory.listener.trial_ends(trial, reused=reused)
+        trials.append(trial)
+    return trials
+
+
+def _claim(store: TrialStore, laboratory: Laboratory) -> None:
+    """Refuse a folder whose trials started from another network, data set or dense training."""
+    base = laboratory.base_hash
+    if store.meta.get("base_hash", base) != base:
+        cure = "Choose another folder with --out, or delete this one."
+        rule = "trials of the same data, network and dense training"
+        raise StoreError(Problem(str(store.path), "trials of another study", rule, cure))
+    config, data = laboratory.config, laboratory.data
+    store.set_meta(
+        study=config.name,
+        network=config.network.name,
+        dataset=data.name,
+        accelerator=laboratory.costing.accelerator.name,
+        data_hash=data.hash,
+        base_hash=base,
+        test_samples=str(len(data.test_labels)),
+        timesteps=str(config.data.timesteps),
+    )

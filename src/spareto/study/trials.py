@@ -1,0 +1,139 @@
+"""Carry out one recipe with one seed: train, profile, cost."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from spareto import networks
+from spareto._version import __version__
+from spareto.compression import compress_and_train, weight_bits
+from spareto.core.artifacts import fingerprint
+from spareto.data.load import FrameData
+from spareto.profiling import profile
+from spareto.records import Layer, LayerSummary, Manifest, Recipe, Trial, Workload
+from spareto.study.config import StudyConfig
+from spareto.study.costing import Costing
+from spareto.study.folder import RunFolder
+from spareto.study.listener import StudyListener
+from spareto.training import save_checkpoint, train
+
+
+@dataclass(frozen=True)
+class Laboratory:
+    """Everything the trials of one study share."""
+
+    config: StudyConfig
+    data: FrameData
+    costing: Costing
+    folder: RunFolder
+    listener: StudyListener
+
+    @property
+    def base_hash(self) -> str:
+        """Fingerprint of what every recipe starts from."""
+        return self.config.base_hash(self.data.hash)
+
+    def key(self, recipe: Recipe, seed: int) -> str:
+        """The trial's name in the store: equal keys mean equal networks."""
+        return fingerprint([self.base_hash, recipe.hash, seed])
+
+    def dense_network(self, seed: int) -> nn.Module:
+        """The trained full-precision network of a seed: trained once, reloaded ever after."""
+        torch.manual_seed(seed)
+        info = self.data.info
+        plan = self.config.network
+        network = networks.build(plan.name, sensor=info.sensor, classes=info.classes, **plan.options)
+        checkpoint = self.folder.dense(self.base_hash, seed)
+        self.listener.training_begins("dense network", seed)
+        key = fingerprint([self.base_hash, seed])
+        told = self.listener.epoch_ends
+        train(
+            network, self.data, self.config.training, seed=seed, checkpoint=checkpoint, key=key, on_epoch=told
+        )
+        return network
+
+    def run(self, dense: nn.Module, recipe: Recipe, seed: int) -> Trial:
+        """Train by the recipe, profile and cost; leaves the network and its workload in the run folder."""
+        started = time.perf_counter()
+        key = self.key(recipe, seed)
+        self.listener.training_begins(recipe.label, seed)
+        checkpoint = self.folder.training(key) if recipe.training.epochs else None
+        network = compress_and_train(
+            dense,
+            recipe,
+            self.data,
+            seed=seed,
+            checkpoint=checkpoint,
+            key=key,
+            on_epoch=self.listener.epoch_ends,
+        )
+        measured = profile(
+            network,
+            self.data.test_frames,
+            self.data.test_labels,
+            weight_bits=weight_bits,
+            network_name=self.config.network.name,
+            dataset=f"{self.data.name}, test split",
+        )
+        self._keep(network, measured.workload, recipe, seed)
+        seconds = time.perf_counter() - started
+        return self._trial(recipe, seed, measured.accuracy, measured.workload, seconds)
+
+    def recost(self, trial: Trial) -> Trial:
+        """The trial costed afresh from its stored workload; trains nothing."""
+        recipe, seed = trial.recipe, trial.manifest.seed
+        workload = Workload.load(self.folder.workload(recipe, seed, self.key(recipe, seed)))
+        return self._trial(recipe, seed, trial.accuracy, workload, trial.seconds)
+
+    def _keep(self, network: nn.Module, workload: Workload, recipe: Recipe, seed: int) -> None:
+        key = self.key(recipe, seed)
+        manifest = {"recipe": recipe.to_dict(), "network": self.config.network.to_dict(), "seed": seed}
+        manifest |= {"sensor": list(self.data.info.sensor), "classes": self.data.info.classes}
+        save_checkpoint(self.folder.network(recipe, seed, key), network, None, manifest)
+        workload.save(self.folder.workload(recipe, seed, key))
+
+    def _trial(self, recipe: Recipe, seed: int, accuracy: float, workload: Workload, seconds: float) -> Trial:
+        return Trial(
+            recipe=recipe,
+            accuracy=accuracy,
+            weight_sparsity=workload.weight_sparsity,
+            layers=tuple(summary(layer) for layer in workload.layers),
+            costs=self.costing(workload),
+            seconds=seconds,
+            manifest=Manifest(
+                seed=seed,
+                recipe_hash=recipe.hash,
+                data_hash=self.data.hash,
+                base_hash=self.base_hash,
+                accelerator_hash=self.costing.hash,
+                versions=_versions(),
+            ),
+        )
+
+    def discard_checkpoint(self, recipe: Recipe, seed: int) -> None:
+        """Remove a finished training's checkpoint."""
+        path: Path = self.folder.training(self.key(recipe, seed))
+        path.unlink(missing_ok=True)
+
+
+def summary(layer: Layer) -> LayerSummary:
+    """What a report says about one layer of a workload."""
+    return LayerSummary(
+        name=layer.name,
+        weights=layer.weight_count,
+        weight_bits=layer.weight_bits,
+        weight_sparsity=layer.weight_sparsity,
+        firing_rate_in=layer.input.nonzero_mean / (layer.input.size * layer.timesteps),
+        firing_rate_out=layer.output.nonzero_mean / (layer.output.size * layer.timesteps),
+        effectual_synops=layer.effectual_synops_mean,
+    )
+
+
+def _versions() -> dict[str, str]:
+    return {"spareto": __version__, **{name: version(name) for name in ("torch", "numpy")}}

@@ -1,0 +1,1 @@
+"""Contract suites, shipped for the authors of plug-ins."""

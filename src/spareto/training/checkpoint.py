@@ -1,0 +1,76 @@
+"""Checkpoints: one safetensors file that holds weights, optimizer state and a manifest, written atomically."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from spareto.core.artifacts import canonical_json, replacing
+from spareto.core.errors import Problem, StoreError
+
+FORMAT = 1
+
+
+def save_checkpoint(
+    path: Path, network: nn.Module, optimizer: torch.optim.Optimizer | None, manifest: Mapping[str, Any]
+) -> None:
+    """Write network, optimizer and manifest to `path`; a crash leaves the old file or the new one."""
+    tensors = {f"network.{name}": value.contiguous() for name, value in network.state_dict().items()}
+    if optimizer is not None:
+        tensors |= _flatten(optimizer.state_dict()["state"])
+    header = {"format": "pt", "spareto": canonical_json({"checkpoint_format": FORMAT, **manifest})}
+    with replacing(path) as temporary:
+        save_file({name: tensor.clone() for name, tensor in tensors.items()}, temporary, metadata=header)
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """The manifest a checkpoint was written with.
+
+    Raises:
+        StoreError: The file is damaged, is no checkpoint of ours, or was written by a newer version.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+        manifest = json.loads(header["spareto"])
+    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+        cure = "Delete the file; training then starts afresh."
+        raise StoreError(Problem(str(path), f"an unreadable file ({error})", "a checkpoint", cure)) from None
+    if manifest["checkpoint_format"] > FORMAT:
+        got = f"checkpoint format {manifest['checkpoint_format']}"
+        raise StoreError(Problem(str(path), got, f"format {FORMAT} or older", "Update spareto."))
+    return manifest
+
+
+def load_checkpoint(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer | None = None) -> None:
+    """Put the stored tensors into `network`, and into `optimizer` if one is given."""
+    read_manifest(path)
+    network_state: dict[str, Tensor] = {}
+    optimizer_state: dict[int, dict[str, Tensor]] = {}
+    with safe_open(path, framework="pt") as file:
+        for key in file.keys():  # noqa: SIM118 - not a dict
+            owner, name = key.split(".", 1)
+            if owner == "network":
+                network_state[name] = file.get_tensor(key)
+            else:
+                index, field = name.split(".", 1)
+                optimizer_state.setdefault(int(index), {})[field] = file.get_tensor(key)
+    network.load_state_dict(network_state)
+    if optimizer is not None:
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": optimizer_state, "param_groups": groups})
+
+
+def _flatten(state: Mapping[int, Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    return {
+        f"optimizer.{index}.{field}": value
+        for index, fields in state.items()
+        for field, value in fields.items()
+    }

@@ -1,0 +1,86 @@
+"""Laws every accelerator keeps; a new YAML in `hardware/accelerators/` is tested by being there."""
+
+import pytest
+import workloads
+
+from spareto import hardware
+from spareto.core.units import Quantity
+from spareto.hardware import formats
+
+
+@pytest.fixture(params=hardware.accelerator_names())
+def chip(request):
+    return hardware.load_accelerator(request.param)
+
+
+def quantities(value, place=""):
+    if isinstance(value, Quantity):
+        yield place, value
+    elif isinstance(value, tuple):
+        for index, item in enumerate(value):
+            yield from quantities(item, f"{place}[{index}]")
+    elif hasattr(type(value), "model_fields"):
+        for key in type(value).model_fields:
+            yield from quantities(getattr(value, key), f"{place}.{key}")
+
+
+def test_it_is_called_as_its_file(chip):
+    assert chip.name in hardware.accelerator_names()
+
+
+def test_every_number_names_a_source(chip):
+    found = list(quantities(chip))
+    assert len(found) > 5
+    assert [place for place, quantity in found if len(quantity.source) < 5] == []
+
+
+def test_energy_adds_up_over_layers_components_and_actions(chip):
+    cost = hardware.cost(workloads.network(), chip)
+    assert cost.energy_pj > 0
+    assert cost.energy_pj == pytest.approx(sum(layer.energy_pj for layer in cost.layers))
+    assert cost.energy_pj == pytest.approx(sum(cost.energy_by_component().values()))
+    assert {part for layer in cost.layers for part in layer.energy_by_component()} <= {
+        part.name for part in chip.components
+    }
+
+
+def test_a_layer_costs_the_same_alone(chip):
+    together = hardware.cost(workloads.network(), chip)
+    for layer, expected in zip(workloads.network().layers, together.layers, strict=True):
+        alone = hardware.cost(workloads.network(layer), chip)
+        assert alone.layers == (expected,)
+
+
+def test_all_formats_at_once_equal_one_by_one(chip):
+    network = workloads.network()
+    together = hardware.cost_all_formats(network, chip)
+    assert [cost.weight_format for cost in together] == list(formats.registry.names())
+    assert list(together) == [hardware.cost(network, chip, weight_format=cost.weight_format) for cost in together]
+
+
+@pytest.mark.parametrize("weight_format", formats.registry.names())
+@pytest.mark.parametrize("sparsity", [0.0, 0.5, 0.9])
+def test_fewer_bits_never_take_more_energy_or_time(chip, weight_format, sparsity):
+    costs = [
+        hardware.cost(workloads.network(workloads.layer(bits=bits, sparsity=sparsity)), chip, weight_format=weight_format)
+        for bits in (2, 4, 8, 16, 32)
+    ]
+    energies = [cost.energy_pj for cost in costs]
+    assert energies == sorted(energies)
+    assert [cost.latency_cycles for cost in costs] == sorted(cost.latency_cycles for cost in costs)
+
+
+def test_more_spikes_never_take_less_energy_or_time(chip):
+    costs = [hardware.cost(workloads.network(workloads.layer(rate=rate)), chip) for rate in (0.0, 0.05, 0.3, 1.0)]
+    assert [cost.energy_pj for cost in costs] == sorted(cost.energy_pj for cost in costs)
+    assert [cost.latency_cycles for cost in costs] == sorted(cost.latency_cycles for cost in costs)
+
+
+def test_maximum_activity_costs_no_less_than_mean(chip):
+    network = workloads.network()
+    assert hardware.cost(network, chip, statistic="max").energy_pj >= hardware.cost(network, chip).energy_pj
+
+
+def test_the_mapping_covers_every_layer(chip):
+    for layer in (*workloads.network().layers, workloads.layer(channels=(8, 8), groups=8), workloads.layer(stride=2)):
+        assert hardware.cost(workloads.network(layer), chip).latency_cycles > 0

@@ -1,0 +1,64 @@
+"""Closed forms of the storage formats, and the published rule beside each."""
+
+import numpy as np
+import pytest
+
+from spareto.hardware.formats import Size
+from spareto.hardware.formats.bitmask import Bitmask
+from spareto.hardware.formats.cp import CoordinatePayload
+from spareto.hardware.formats.none import Uncompressed
+from spareto.hardware.formats.rle import RunLength
+from spareto.hardware.formats.uop import OffsetPairs
+
+
+def mask(*places, size):
+    flat = np.zeros(size, np.bool_)
+    flat[list(places)] = True
+    return flat
+
+
+@pytest.mark.parametrize(("run", "entries"), [(0, 1), (1, 1), (3, 1), (4, 2), (7, 2), (8, 3), (400, 101)])
+def test_rle_counts_a_padding_entry_for_every_full_run(run, entries):
+    size = RunLength(run_bits=2).size(mask(run, size=run + 5), bits=8)
+    assert size == Size(entries * 8, entries * 2)
+
+
+def test_rle_takes_the_run_width_that_is_smallest():
+    tensor = mask(*range(0, 4096, 64), size=4096)  # runs of 63: six bits hold them, five need padding
+    assert RunLength().size(tensor, 8) == RunLength(run_bits=6).size(tensor, 8)
+    assert RunLength().size(tensor, 8).bits == min(RunLength(k).size(tensor, 8).bits for k in range(1, 13))
+
+
+def test_bitmask_is_one_bit_an_element():
+    assert Bitmask().size(mask(1, 5, size=40), 4) == Size(8, 40)
+
+
+def test_cp_counts_and_coordinates():
+    assert CoordinatePayload(coordinate_bits=3).size(mask(1, 5, 30, size=33), 4) == Size(12, 3 * 3 + 5 * 4)
+
+
+def test_uop_is_compressed_sparse_rows():
+    rows = np.zeros((3, 8), np.bool_)
+    rows[0, 1] = rows[2, 7] = True
+    assert OffsetPairs().size(rows, 4) == Size(8, 4 * 2 + 2 * 3)
+
+
+@pytest.mark.parametrize(
+    ("fmt", "density", "energy_uj"),
+    [
+        (OffsetPairs(), 0.25, 28.31),
+        (Bitmask(), 0.25, 63.70),
+        (RunLength(), 0.25, 37.34 - 0.18),
+        (OffsetPairs(), 0.9, 101.92),
+        (Bitmask(), 0.9, 137.31),
+        (RunLength(), 0.9, 133.96),
+        (Uncompressed(), 0.9, 113.25),
+        (Uncompressed(), 0.25, 113.25),
+    ],
+)
+def test_compatible_sizes_give_the_published_dram_energy(fmt, density, energy_uj):
+    """884,736 weights of 16 bit, five metadata bits, DRAM at 8 pJ a bit."""
+    elements = 884_736
+    values = elements * 16 * (density if fmt.compatible_drops_zeros else 1.0)
+    bits = values + fmt.compatible_metadata(elements, density, width=5)
+    assert bits * 8e-6 == pytest.approx(energy_uj, rel=6e-3)
