@@ -52,7 +52,9 @@ def layer(
             nonzero_max=1.5 * sum(per_step),
             nonzero_per_timestep=tuple(per_step),
         ),
-        output=Tensor(shape=(outputs, out, out), kind="spike", bits=1, nonzero_mean=outputs, nonzero_max=outputs),
+        output=Tensor(
+            shape=(outputs, out, out), kind="spike", bits=1, nonzero_mean=outputs, nonzero_max=outputs
+        ),
         effectual_synops_mean=effectual,
         effectual_synops_max=1.5 * effectual,
         neuron=Neuron(kind=neuron, count=outputs * out * out) if neuron else None,

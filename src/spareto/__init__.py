@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from spareto.reports import write_report
     from spareto.study.config import StudyConfig
     from spareto.study.front import front
+    from spareto.study.networks import load_network
     from spareto.study.run import run_study
     from spareto.study.store import TrialStore
     from spareto.training import train
@@ -42,6 +43,7 @@ __all__ = [
     "front",
     "load_accelerator",
     "load_frames",
+    "load_network",
     "networks",
     "profile",
     "recipes",
@@ -66,6 +68,7 @@ _HOME = {
     "front": "study.front",
     "load_accelerator": "hardware",
     "load_frames": "data.load",
+    "load_network": "study.networks",
     "profile": "profiling",
     "run_study": "study.run",
     "train": "training",

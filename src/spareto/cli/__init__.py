@@ -36,7 +36,7 @@ reproduce.command("spareto.cli.reproduce:pe_masks", name="pe-masks", help="Measu
 
 
 def main() -> None:
-    """Entry point of the command `spareto`; mistakes of the user end in exit status 2, without a traceback."""
+    """Entry point of `spareto`; a user's mistake ends in exit status 2, without a traceback."""
     try:
         app()
     except SparetoError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -57,7 +57,8 @@ def compressed_weight(layer: nn.Module) -> CompressedWeight | None:
     """The compression of a layer's weight, or None if it has none."""
     if not parametrize.is_parametrized(layer, "weight"):
         return None
-    first = layer.parametrizations["weight"][0]  # pyright: ignore[reportIndexIssue]
+    parametrizations: Any = layer.parametrizations
+    first = parametrizations["weight"][0]
     return first if isinstance(first, CompressedWeight) else None
 
 
@@ -80,7 +81,8 @@ def original_weight(layer: nn.Module) -> Tensor:
     """The trained weight below the compression, or the weight itself."""
     if compressed_weight(layer) is None:
         return layer.weight  # pyright: ignore[reportReturnType]
-    return layer.parametrizations["weight"].original  # pyright: ignore
+    parametrizations: Any = layer.parametrizations
+    return parametrizations["weight"].original
 
 
 def bake(network: nn.Module) -> None:

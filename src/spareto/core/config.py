@@ -6,7 +6,7 @@ import json
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 import yaml
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
@@ -59,8 +59,9 @@ class Record(BaseModel):
     def _mark_unknown_keys(cls, data: Any) -> Any:
         if not isinstance(data, Mapping):
             return data
+        given = cast(Mapping[Any, Any], data)
         known = tuple(field.alias or name for name, field in cls.model_fields.items())
-        return {key: value if key in known else _UnknownKey(value, known) for key, value in data.items()}
+        return {key: value if key in known else _UnknownKey(value, known) for key, value in given.items()}
 
     @classmethod
     def parse(cls, data: Any, where: str) -> Self:
@@ -161,14 +162,15 @@ def _problem(line: ErrorDetails, data: Any, where: str) -> Problem:
 
 def _path(location: tuple[int | str, ...], data: Any) -> str:
     """Render `("steps", 1, "quantize", "bits")` as `.steps[1].bits`; union tags are not part of the input."""
-    path, current = "", data
+    path = ""
+    current: Any = data
     for index, part in enumerate(location):
         if isinstance(part, int):
             path += f"[{part}]"
-            current = current[part] if isinstance(current, (list, tuple)) else None
+            current = cast(Any, current[part]) if isinstance(current, (list, tuple)) else None
         elif isinstance(current, Mapping) and part in current:
             path += f".{part}"
-            current = current[part]
+            current = cast(Any, current[part])
         elif index == len(location) - 1:
             path += f".{part}"
     return path

@@ -19,6 +19,7 @@ from spareto.data import registry
 from spareto.data._base import Dataset, DatasetInfo
 from spareto.data.cache import Arrays, content_hash, read_cache, write_cache
 from spareto.data.frames import Frames, frames
+from spareto.records.data import DataPlan
 
 FORMAT_VERSION = 1
 ENVIRONMENT = "SPARETO_CACHE"
@@ -71,6 +72,12 @@ def load_frames(
         arrays = _make(dataset, timesteps, binary)
         _keep(path, arrays)
     return FrameData(**arrays, info=dataset.info, name=name, hash=content_hash(arrays))
+
+
+def load_plan(plan: DataPlan, cache: Path | None = None) -> FrameData:
+    """Load the data set a plan asks for; see `load_frames`."""
+    options: dict[str, Any] = dict(plan.options)
+    return load_frames(plan.name, timesteps=plan.timesteps, binary=plan.binary, cache=cache, **options)
 
 
 def open_dataset(name: str, **options: Any) -> Dataset:

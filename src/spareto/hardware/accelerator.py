@@ -1,4 +1,4 @@
-"""What an accelerator description may say: its components, each number with unit and source, and a dataflow."""
+"""What an accelerator description may say: components, every number with unit and source, and a dataflow."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spareto.hardware.mapping.nest import Nest
-from spareto.hardware.problem import RELEVANT, TENSORS, Count, Extents, Problem, TensorName
+from spareto.hardware.problem import DIMS, RELEVANT, TENSORS, Count, Extents, Problem, TensorName
 
 Kept = Mapping[str, Sequence[TensorName]]
 
@@ -72,7 +72,7 @@ def temporal_steps(nest: Nest) -> Count:
 
 def register_loads(problem: Problem, nest: Nest, tensor: TensorName) -> Count:
     """How often a unit takes in a new element if it holds one while the innermost loops do not concern it."""
-    one = {dim: np.ones(1, np.int64) for dim in nest.totals()}
+    one: Extents = {dim: np.ones(1, np.int64) for dim in DIMS}
     temporal = [index for index in reversed(range(len(nest.loops))) if nest.loops[index].kind == "temporal"]
     return _stream(problem, nest, tensor, one, temporal)
 
@@ -119,7 +119,7 @@ def _fills(problem: Problem, nest: Nest, tensor: TensorName, level: str) -> Coun
 def _stream(
     problem: Problem, nest: Nest, tensor: TensorName, extents: Extents, outside: Sequence[int]
 ) -> Count:
-    """Elements that pass through a place that holds `extents` while the loops `outside` run, innermost first."""
+    """Elements that enter a place that holds `extents` while the loops `outside` run, innermost first."""
     total, moved = problem.tile(tensor, extents), np.zeros(1, dtype=np.bool_)
     for index in outside:
         loop = nest.loops[index]

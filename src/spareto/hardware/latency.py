@@ -10,8 +10,8 @@ from math import ceil
 
 from spareto.hardware.accelerator import Accelerator, Memory
 from spareto.hardware.neurons import update_cycles
-from spareto.hardware.traffic import Counts, Flow
 from spareto.hardware.operations import Operations
+from spareto.hardware.traffic import Counts, Flow
 from spareto.records.workload import Layer
 
 

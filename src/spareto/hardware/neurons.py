@@ -82,8 +82,8 @@ def arithmetic(layer: Layer, accelerator: Accelerator) -> Iterator[ActionCost]:
     unit, update = accelerator.neuron, _UPDATES[layer.neuron.kind]
     energies = neuron_actions(unit, layer.neuron.state_bits)
     updates = layer.neuron.count * layer.timesteps
-    counts = {action: updates * layer.neuron.states for action in update.each_state}
-    counts |= {action: updates for action in update.once}
+    counts = dict.fromkeys(update.each_state, updates * layer.neuron.states)
+    counts |= dict.fromkeys(update.once, updates)
     for action, count in counts.items():
         yield ActionCost(
             component=unit.name,

@@ -23,7 +23,7 @@ from spareto.hardware.accesses import Access, compute_units, count_accesses, tem
 from spareto.hardware.density import probability_empty
 from spareto.hardware.formats import Format
 from spareto.hardware.mapping.nest import Nest
-from spareto.hardware.problem import RELEVANT, Count, Problem, TensorName
+from spareto.hardware.problem import DIMS, RELEVANT, TENSORS, Count, Dim, Problem, TensorName
 
 Amount = npt.NDArray[np.float64]
 
@@ -182,7 +182,7 @@ class _Rules:
         share = np.ones(1)
         blockers = {leader for saving in self.sparsity.savings for leader in saving.leaders}
         blockers |= {tensor for _, tensor in self.sparsity.formats if self._innermost_compressed(tensor)}
-        for tensor in sorted(blockers):
+        for tensor in (tensor for tensor in TENSORS if tensor in blockers):
             savings = [saving for saving in self.sparsity.savings if tensor in saving.leaders]
             empty = [self._empty(saving, tensor) for saving in savings] or [
                 np.array([1 - self._density(tensor)])
@@ -211,27 +211,19 @@ class _Rules:
         size = self.problem.tile(leader, self.nest.totals())
         return probability_empty(self._density(leader), size, tile)
 
-    def _stationary(self, saving: Saving) -> dict[Any, Count]:
-        nest = self.nest
-        child = self._child(saving)
-        extents = nest.extents(child) if child else {dim: np.ones(1, np.int64) for dim in nest.totals()}
-        first = (
-            len(nest.loops)
-            if child is None
-            else min(
-                (
-                    i
-                    for i, loop in enumerate(nest.loops)
-                    if nest.levels.index(loop.level) >= nest.levels.index(child)
-                ),
-                default=len(nest.loops),
-            )
-        )
-        staying = np.ones(1, np.bool_)
-        for loop in reversed(nest.loops[:first]):
-            if loop.kind == "temporal":
-                staying = staying & ((loop.bound == 1) | (loop.dim not in RELEVANT[saving.tensor]))
-                extents[loop.dim] = extents[loop.dim] * np.where(staying, loop.bound, 1)
+    def _stationary(self, saving: Saving) -> dict[Dim, Count]:
+        """Iterations that pass while one piece of the target stays in place at the level inside.
+
+        The units ask for every element anew, so at the innermost level one iteration passes.
+        """
+        nest, child = self.nest, self._child(saving)
+        if child is None:
+            return {dim: np.ones(1, np.int64) for dim in DIMS}
+        extents, staying = nest.extents(child), np.ones(1, np.bool_)
+        for index in nest.outside(child, "temporal"):
+            loop = nest.loops[index]
+            staying = staying & ((loop.bound == 1) | (loop.dim not in RELEVANT[saving.tensor]))
+            extents[loop.dim] = extents[loop.dim] * np.where(staying, loop.bound, 1)
         return extents
 
     def _child(self, saving: Saving) -> str | None:

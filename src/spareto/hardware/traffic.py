@@ -58,7 +58,9 @@ class Counts:
         """Count once, charge often."""
         accesses = count_accesses(problem, nest, accelerator.kept)
         hull = float(problem.tile("inputs", nest.totals())[0]) * layer.groups
-        loads = {tensor: float(register_loads(problem, nest, tensor)[0]) for tensor in TENSORS}
+        loads: dict[TensorName, float] = {
+            tensor: float(register_loads(problem, nest, tensor)[0]) for tensor in TENSORS
+        }
         real = layer.input.size * layer.timesteps
         return cls(
             accesses,

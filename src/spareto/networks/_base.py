@@ -10,7 +10,7 @@ from torch import Tensor, nn
 class Network(nn.Module, ABC):
     """A spiking network; one file each in `networks/`.
 
-    Every concrete network takes `sensor=(polarities, height, width)` and `classes` first, then its own options.
+    Every concrete network takes `sensor=(polarities, height, width)` and `classes` first, then its options.
     """
 
     @abstractmethod

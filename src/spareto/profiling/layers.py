@@ -55,13 +55,18 @@ def layer_record(counter: LayerCounter, widths: Widths, weight_bits: int) -> Lay
 def _tensor(activity: Activity, analog_bits: int) -> Tensor:
     totals = activity.per_sample
     return Tensor(
-        shape=((*activity.shape, 1, 1))[:3],
+        shape=_three(activity.shape),
         kind="spike" if activity.spikes_only else "analog",
         bits=1 if activity.spikes_only else analog_bits,
         nonzero_mean=float(totals.mean()),
         nonzero_max=float(totals.max()),
         nonzero_per_timestep=tuple(activity.per_timestep.tolist()),
     )
+
+
+def _three(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    channels, height, width = (*shape, 1, 1)[:3]
+    return channels, height, width
 
 
 def _neuron(counter: LayerCounter, state_bits: int) -> Neuron | None:

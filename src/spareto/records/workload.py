@@ -19,7 +19,7 @@ Statistic = Literal["mean", "max"]
 
 
 class Mask(Record):
-    """Which elements of a tensor are not zero: the shape, and one bit an element (row-major, zlib, base64)."""
+    """Which elements of a tensor are not zero: one bit an element, row-major, zlib, base64."""
 
     shape: tuple[Positive, ...]
     packed: str

@@ -15,7 +15,7 @@ class RunFolder:
     """The paths inside a run folder.
 
     `study.sqlite` holds the trials, `workloads/` what the hardware side needs to cost them again,
-    `networks/` the compressed networks, `checkpoints/` the state of trainings under way and the dense networks.
+    `networks/` the compressed networks, `checkpoints/` the dense networks and the trainings under way.
     """
 
     root: Path

@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import nn
 
 from spareto.core.errors import Problem, StoreError
-from spareto.data.load import load_frames
+from spareto.data.load import load_plan
 from spareto.records import Trial
 from spareto.study.config import StudyConfig
 from spareto.study.costing import Costing
@@ -41,8 +41,7 @@ def run_study(
         TrainingError: A training diverged.
     """
     recipes, costing = config.all_recipes(), Costing.of(config)
-    plan = config.data
-    data = load_frames(plan.name, timesteps=plan.timesteps, binary=plan.binary, **plan.options)
+    data = load_plan(config.data)
     run_folder = RunFolder(Path(folder or Path("runs") / config.name))
     laboratory = Laboratory(config, data, costing, run_folder, listener or StudyListener())
     laboratory.listener.study_begins(len(recipes) * len(config.seeds))

@@ -21,7 +21,8 @@ from spareto.study.config import StudyConfig
 from spareto.study.costing import Costing
 from spareto.study.folder import RunFolder
 from spareto.study.listener import StudyListener
-from spareto.training import save_checkpoint, train
+from spareto.study.networks import save_network
+from spareto.training import train
 
 
 @dataclass(frozen=True)
@@ -93,9 +94,8 @@ class Laboratory:
 
     def _keep(self, network: nn.Module, workload: Workload, recipe: Recipe, seed: int) -> None:
         key = self.key(recipe, seed)
-        manifest = {"recipe": recipe.to_dict(), "network": self.config.network.to_dict(), "seed": seed}
-        manifest |= {"sensor": list(self.data.info.sensor), "classes": self.data.info.classes}
-        save_checkpoint(self.folder.network(recipe, seed, key), network, None, manifest)
+        path, info = self.folder.network(recipe, seed, key), self.data.info
+        save_network(path, network, self.config.network, recipe, info.sensor, info.classes)
         workload.save(self.folder.workload(recipe, seed, key))
 
     def _trial(self, recipe: Recipe, seed: int, accuracy: float, workload: Workload, seconds: float) -> Trial:

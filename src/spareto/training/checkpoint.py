@@ -1,4 +1,4 @@
-"""Checkpoints: one safetensors file that holds weights, optimizer state and a manifest, written atomically."""
+"""Checkpoints: weights, optimizer state and a manifest in one safetensors file, written atomically."""
 
 from __future__ import annotations
 

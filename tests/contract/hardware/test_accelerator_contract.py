@@ -1,8 +1,8 @@
 """Laws every accelerator keeps; a new YAML in `hardware/accelerators/` is tested by being there."""
 
 import pytest
-import workloads
 
+import workloads
 from spareto import hardware
 from spareto.core.units import Quantity
 from spareto.hardware import formats
@@ -55,14 +55,20 @@ def test_all_formats_at_once_equal_one_by_one(chip):
     network = workloads.network()
     together = hardware.cost_all_formats(network, chip)
     assert [cost.weight_format for cost in together] == list(formats.registry.names())
-    assert list(together) == [hardware.cost(network, chip, weight_format=cost.weight_format) for cost in together]
+    assert list(together) == [
+        hardware.cost(network, chip, weight_format=cost.weight_format) for cost in together
+    ]
 
 
 @pytest.mark.parametrize("weight_format", formats.registry.names())
 @pytest.mark.parametrize("sparsity", [0.0, 0.5, 0.9])
 def test_fewer_bits_never_take_more_energy_or_time(chip, weight_format, sparsity):
     costs = [
-        hardware.cost(workloads.network(workloads.layer(bits=bits, sparsity=sparsity)), chip, weight_format=weight_format)
+        hardware.cost(
+            workloads.network(workloads.layer(bits=bits, sparsity=sparsity)),
+            chip,
+            weight_format=weight_format,
+        )
         for bits in (2, 4, 8, 16, 32)
     ]
     energies = [cost.energy_pj for cost in costs]
@@ -71,7 +77,9 @@ def test_fewer_bits_never_take_more_energy_or_time(chip, weight_format, sparsity
 
 
 def test_more_spikes_never_take_less_energy_or_time(chip):
-    costs = [hardware.cost(workloads.network(workloads.layer(rate=rate)), chip) for rate in (0.0, 0.05, 0.3, 1.0)]
+    costs = [
+        hardware.cost(workloads.network(workloads.layer(rate=rate)), chip) for rate in (0.0, 0.05, 0.3, 1.0)
+    ]
     assert [cost.energy_pj for cost in costs] == sorted(cost.energy_pj for cost in costs)
     assert [cost.latency_cycles for cost in costs] == sorted(cost.latency_cycles for cost in costs)
 
@@ -82,5 +90,9 @@ def test_maximum_activity_costs_no_less_than_mean(chip):
 
 
 def test_the_mapping_covers_every_layer(chip):
-    for layer in (*workloads.network().layers, workloads.layer(channels=(8, 8), groups=8), workloads.layer(stride=2)):
+    for layer in (
+        *workloads.network().layers,
+        workloads.layer(channels=(8, 8), groups=8),
+        workloads.layer(stride=2),
+    ):
         assert hardware.cost(workloads.network(layer), chip).latency_cycles > 0

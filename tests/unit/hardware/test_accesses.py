@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from loop_simulation import Simulation
 
 from spareto.hardware.accesses import count_accesses, register_loads, temporal_steps
@@ -67,7 +66,10 @@ def test_many_mappings_at_once_equal_one_by_one(mapping):
     rng = np.random.default_rng(0)
     bounds = [rng.integers(1, 4, 5) for _ in nest.loops]
     many = Nest(
-        LEVELS, tuple(Loop.of(l.level, l.kind, l.dim, b) for l, b in zip(nest.loops, bounds, strict=True))
+        LEVELS,
+        tuple(
+            Loop.of(loop.level, loop.kind, loop.dim, b) for loop, b in zip(nest.loops, bounds, strict=True)
+        ),
     )
     kept = {
         "far": ("weights", "inputs", "outputs"),
@@ -76,7 +78,9 @@ def test_many_mappings_at_once_equal_one_by_one(mapping):
     }
     together = count_accesses(problem, many, kept)
     for i in range(5):
-        single = Nest(LEVELS, tuple(Loop.of(l.level, l.kind, l.dim, l.bound[i]) for l in many.loops))
+        single = Nest(
+            LEVELS, tuple(Loop.of(loop.level, loop.kind, loop.dim, loop.bound[i]) for loop in many.loops)
+        )
         for key, access in count_accesses(problem, single, kept).items():
             for name, value in vars(access).items():
                 assert int(np.broadcast_to(vars(together[key])[name], 5)[i]) == int(value[0])

@@ -1,8 +1,8 @@
 """What is charged for, in closed form, on the Eyeriss-like chip."""
 
 import pytest
-import workloads
 
+import workloads
 from spareto import hardware
 from spareto.core.errors import ConfigError, UnknownName
 
@@ -51,7 +51,10 @@ def test_zero_weights_of_a_plain_layout_are_gated_not_skipped():
     assert actions(plain, "mac")["accumulate"].count == layer.effectual_synops()
     assert actions(plain, "mac")["gated"].count > 0
     assert set(actions(compressed, "mac")) == {"accumulate"}
-    assert actions(plain, "weights_spad", "weights")["read"].count > actions(compressed, "weights_spad", "weights")["read"].count
+    assert (
+        actions(plain, "weights_spad", "weights")["read"].count
+        > actions(compressed, "weights_spad", "weights")["read"].count
+    )
 
 
 def test_state_is_read_and_written_once_a_neuron_and_timestep():

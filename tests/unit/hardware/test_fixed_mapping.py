@@ -22,7 +22,12 @@ SIZES = st.fixed_dictionaries(
 
 
 @settings(max_examples=60)
-@given(dims=SIZES, stride=st.integers(1, 4), input_bits=st.sampled_from([1, 8, 16]), bits=st.sampled_from([16, 32]))
+@given(
+    dims=SIZES,
+    stride=st.integers(1, 4),
+    input_bits=st.sampled_from([1, 8, 16]),
+    bits=st.sampled_from([16, 32]),
+)
 def test_every_layer_is_covered_and_fits(dims, stride, input_bits, bits):
     problem, widths = Problem(dims, (stride, stride)), Widths(bits, input_bits, bits, 16)
     nest = fixed_mapping(CHIP, problem, widths)
@@ -31,7 +36,9 @@ def test_every_layer_is_covered_and_fits(dims, stride, input_bits, bits):
     assert overflows(CHIP, problem, nest, widths) == []
     assert int(compute_units(nest)[0]) <= 168
     for level in CHIP.levels:
-        spread = [int(l.bound[0]) for l in nest.loops if l.level == level.name and l.kind == "spatial"]
+        spread = [
+            int(loop.bound[0]) for loop in nest.loops if loop.level == level.name and loop.kind == "spatial"
+        ]
         assert int(np.prod(spread)) <= CHIP.fanout(level.name)
 
 
@@ -56,7 +63,8 @@ def test_an_impossible_layer_says_which_memory_overflows_by_how_much():
     assert str(error.value).splitlines() == [
         "eyeriss_like.ifmap_spad: got 300 bits for a single iteration; expected at most 204 (over by 96). "
         "Use narrower values or a deeper memory.",
-        "eyeriss_like.weights_spad: got 4000 bits for a single iteration; expected at most 3584 (over by 416). "
+        "eyeriss_like.weights_spad: got 4000 bits for a single iteration; "
+        "expected at most 3584 (over by 416). "
         "Use narrower values or a deeper memory.",
     ]
 

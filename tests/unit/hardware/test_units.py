@@ -53,8 +53,8 @@ def test_a_number_without_source(tmp_path):
     data = description()
     data["components"][1]["depth"] = {"value": 12800, "unit": "words"}
     assert refusal(tmp_path, data) == (
-        "accelerator.components[1].depth: got {'value': 12800, 'unit': 'words'}; expected a number with its unit "
-        'and source. Write {value: 12800, unit: words, source: "..."}.'
+        "accelerator.components[1].depth: got {'unit': 'words', 'value': 12800}; "
+        'expected a number with its unit and source. Write {value: 12800, unit: words, source: "..."}.'
     )
 
 

@@ -1,0 +1,1 @@
+"""Loop nests, whether they fit, and how they are found."""

@@ -27,7 +27,9 @@ class _Tiling:
         loops: list[Loop] = []
         for level in self.accelerator.levels:
             for kind, dims in self._loops_of(level.name):
-                bounds = [(dim, factors.get((level.name, kind, dim), 1)) for dim in dims]
+                bounds: list[tuple[Dim, int]] = [
+                    (dim, factors.get((level.name, kind, dim), 1)) for dim in dims
+                ]
                 loops += [Loop.of(level.name, kind, dim, bound) for dim, bound in bounds if bound > 1]
         return Nest(tuple(level.name for level in self.accelerator.levels), tuple(loops))
 

@@ -93,5 +93,5 @@ def product_by_dim(loops: Iterator[Loop] | Sequence[Loop]) -> dict[Dim, Count]:
 def padded(nest: Nest, dims: Mapping[Dim, int]) -> dict[Dim, int]:
     """Extra iterations of each dimension that the first mapping of a nest runs beyond the layer's own."""
     totals = nest.totals()
-    extra = {dim: int(totals[dim][0]) - size for dim, size in dims.items()}
+    extra: dict[Dim, int] = {dim: int(totals[dim][0]) - size for dim, size in dims.items()}
     return {dim: more for dim, more in extra.items() if more}

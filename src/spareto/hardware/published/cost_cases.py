@@ -18,6 +18,7 @@ from spareto.hardware.problem import Dim, Problem, TensorName
 from spareto.hardware.timeloop import Outcome, Saving, Sparsity, Store, evaluate
 
 Amount = Annotated[float, Field(ge=0)]
+Densities = dict[TensorName, Annotated[float, Field(ge=0, le=1)]]
 _UNGATED_ABOVE = 0.9  # "layers with input density above 0.9 are not gated", nor compressed
 
 
@@ -65,7 +66,7 @@ class Architecture(Record):
     """Levels outermost first, the compute units last."""
 
     levels_outermost_first: tuple[LevelEntry, ...]
-    instances: dict[str, int] = {}
+    instances: dict[str, int] = Field(default_factory=dict[str, int])
 
 
 class SparseRun(Record):
@@ -99,7 +100,7 @@ class Case(Record):
     layer: str
     dims: dict[Dim, int]
     stride: tuple[int, int] = (1, 1)
-    density: dict[TensorName, Annotated[float, Field(ge=0, le=1)]] = {}
+    density: Densities = Field(default_factory=dict[TensorName, float])
     loops_outermost_first: tuple[LoopEntry, ...]
     expected: dict[Literal["dense", "sparse"], Expected]
 
@@ -108,7 +109,7 @@ class CostCases(Record):
     """A `cost-cases` file."""
 
     about: str = ""
-    units: dict[str, str] = {}
+    units: dict[str, str] = Field(default_factory=dict[str, str])
     architecture: Architecture
     sparse_run: SparseRun | None = None
     cases: tuple[Case, ...]
@@ -179,7 +180,7 @@ def _sparsity(cases: CostCases, case: Case) -> Sparsity:
     gated = _words(cases.sparse_run.weights_spad, r"gated on (?P<tensors>.+)", "weights_spad")
     dram = cases.architecture.levels_outermost_first[0].name
     worth = {tensor for tensor, density in case.density.items() if density <= _UNGATED_ABOVE}
-    leaders = tuple(tensor for tensor in gated if tensor in worth)
+    leaders: tuple[TensorName, ...] = tuple(tensor for tensor in gated if tensor in worth)
     return Sparsity(
         density=case.density,
         formats={(dram, tensor): RunLength() for tensor in compressed if tensor in worth},

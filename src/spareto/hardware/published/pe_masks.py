@@ -67,7 +67,7 @@ def _read(path: Path) -> dict[str, npt.NDArray[Any]]:
     if not path.is_file():
         raise DataError(Problem(str(path), "no such file", "an .npz file with masks", "Check the path."))
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except (ValueError, OSError, BadZipFile) as error:
         raise DataError(Problem(str(path), f"a damaged file ({error})", "an .npz file with masks")) from None

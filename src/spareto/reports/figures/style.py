@@ -55,7 +55,8 @@ class Look:
     """Colour and marker of a regime; either alone tells it apart.
 
     Reference:
-        Okabe and Ito, "Color universal design": a palette for all kinds of colour vision.
+        Okabe and Ito, "Color universal design": a palette for all kinds of colour vision; its purple is
+        darkened here, so that text in it can be read on white.
     """
 
     color: str
@@ -68,7 +69,7 @@ LOOKS: dict[Regime, Look] = {
     "quantize": Look("#0072b2", "o", "quantized"),
     "prune": Look("#d55e00", "s", "pruned"),
     "cumulative": Look("#009e73", "^", "cumulative"),
-    "joint": Look("#cc79a7", "D", "joint"),
+    "joint": Look("#b8578f", "D", "joint"),
 }
 
 # Tol's "muted" palette, in an order that keeps neighbours apart.

@@ -1,0 +1,57 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spareto.reports.units import amount, energy_unit, file_size, percent
+
+
+@pytest.mark.parametrize(
+    ("energies", "sign"),
+    [
+        ([999.0], "pJ"),
+        ([1000.0], "nJ"),
+        ([5.0, 2e6], "µJ"),
+        ([3e9], "mJ"),
+        ([7e13], "J"),
+        ([0.0], "pJ"),
+        ([], "pJ"),
+    ],
+)
+def test_the_largest_energy_chooses_the_unit(energies, sign) -> None:
+    assert energy_unit(energies).sign == sign
+
+
+def test_energy_text_keeps_number_and_unit_together() -> None:
+    assert energy_unit([1.371e6]).text(1.371e6) == "1.37\u00a0µJ"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0.000"),
+        (0.2344, "0.234"),
+        (0.9996, "1.00"),
+        (9.996, "10.0"),
+        (97.25, "97.2"),
+        (1234.5, "1,234"),
+    ],
+)
+def test_three_significant_digits(value, text) -> None:
+    assert amount(value) == text
+
+
+@given(st.floats(0.1, 1e12))
+def test_amounts_stay_within_half_a_percent(value) -> None:
+    assert float(amount(value).replace(",", "")) == pytest.approx(value, rel=5.1e-3)
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 B"), (1023, "1023 B"), (1024, "1.00 KiB"), (4259, "4.16 KiB"), (2**21, "2.00 MiB")],
+)
+def test_file_sizes(count, text) -> None:
+    assert file_size(count).replace("\u00a0", " ") == text
+
+
+def test_percent() -> None:
+    assert percent(0.9725) == "97.2\u00a0%"

@@ -1,0 +1,54 @@
+import xml.etree.ElementTree as ET
+
+import matplotlib as mpl
+import pytest
+
+import factories
+from spareto.reports.figures import front_figure
+from spareto.reports.figures.style import STYLE
+from spareto.reports.write import write_report
+
+NAMES = {
+    "report.html",
+    *(f"{name}.{kind}" for name in ("front", "components", "sparsity", "formats") for kind in ("png", "svg")),
+}
+
+
+def contents(folder) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_report_is_nine_files_and_the_same_bytes_each_time(three_seeds, tmp_path) -> None:
+    paths = write_report(three_seeds, tmp_path / "new")
+    first = contents(tmp_path / "new")
+    assert {path.name for path in (paths.report, *paths.figures)} == set(first) == NAMES
+    write_report(three_seeds, tmp_path / "new")
+    assert contents(tmp_path / "new") == first
+    assert all(value.startswith(b"\x89PNG") for name, value in first.items() if name.endswith("png"))
+    for name, value in first.items():
+        if name.endswith("svg"):
+            ET.fromstring(value)
+
+
+def test_odd_studies_are_drawn(odd, tmp_path) -> None:
+    assert len(write_report(odd, tmp_path).figures) == 8
+
+
+def test_no_trials_gives_a_page_and_no_figures(make, tmp_path) -> None:
+    assert write_report(make([]), tmp_path).figures == ()
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_labels_cover_neither_each_other_nor_the_frame(make, seeds) -> None:
+    with mpl.rc_context(STYLE):
+        figure = front_figure(make(factories.study(seeds)))
+        figure.draw_without_rendering()
+        (axes,) = figure.axes
+        boxes = [text.get_window_extent() for text in axes.texts]
+        frame = axes.get_window_extent()
+    assert len(boxes) >= 4
+    for index, box in enumerate(boxes):
+        assert box.count_overlaps(boxes[index + 1 :]) == 0
+        assert frame.contains(*box.min)
+        assert frame.contains(*box.max)
