@@ -67,6 +67,32 @@ def study(seeds: int = 1) -> list[Trial]:
     return [trial(plan, seed) for plan in recipes() for seed in range(seeds)]
 
 
+def odd_studies() -> dict[str, list[Trial]]:
+    """Studies that are hard to draw."""
+    dense, joint = trial(recipe()), trial(recipe(4, 0.8))
+    hopeless = trial(recipe(2, 0.9)).model_copy(update={"accuracy": 0.1})
+    perfect = dense.model_copy(update={"accuracy": 1.0})
+    free = joint.model_copy(update={"costs": (joint.costs[0].model_copy(update={"layers": ()}),)})
+    hostile = joint.recipe.model_copy(update={"name": "</script><b>&\"'{{ 7 * 7 }}"})
+    long = joint.recipe.model_copy(
+        update={"name": "a name far too long for any figure, yet nobody forbids it"}
+    )
+    return {
+        "one trial": [joint],
+        "dense only": [dense],
+        "no dense": [joint, hopeless],
+        "identical points": [
+            joint,
+            joint.model_copy(update={"recipe": recipe(4, 0.8, together=False)}),
+        ],
+        "one far below": [dense, joint, hopeless],
+        "perfect": [perfect, joint],
+        "costs nothing": [dense, free],
+        "hostile name": [dense, joint.model_copy(update={"recipe": hostile})],
+        "long name": [dense, joint.model_copy(update={"recipe": long})],
+    }
+
+
 def measured_sparsity(plan: Recipe) -> float:
     """Quantizing to few bits sets weights to zero as well."""
     rounded = {2: 0.42, 3: 0.2, 4: 0.08}.get(plan.weight_bits, 0.0)

@@ -22,6 +22,8 @@ def cost(
     accelerator: str = "eyeriss_like",
     weight_format: str = "rle",
     statistic: Literal["mean", "max"] = "mean",
+    mapper: Literal["fixed", "search"] = "fixed",
+    objective: Literal["energy", "latency", "edp"] = "energy",
     json: bool = False,
 ) -> None:
     """Cost a saved workload on an accelerator.
@@ -31,13 +33,19 @@ def cost(
         accelerator: Name of an accelerator, or a YAML file of your own.
         weight_format: How weights are stored, or `all` to compare every format.
         statistic: Charge the mean or the maximum spiking activity.
+        mapper: Take the accelerator's fixed mapping, or search a better one for each layer.
+        objective: What a searched mapping is to make small.
         json: Print JSON; keys carry their unit.
     """
     network, chip = Workload.load(workload), hardware.load_accelerator(accelerator)
+    found = _search(network, chip, weight_format, statistic, objective) if mapper == "search" else {}
+    nests = {name: best.nest for name, best in found.items()}
     if weight_format == "all":
-        costs = hardware.cost_all_formats(network, chip, statistic=statistic)
+        costs = hardware.cost_all_formats(network, chip, statistic=statistic, mappings=nests)
     else:
-        costs = (hardware.cost(network, chip, weight_format=weight_format, statistic=statistic),)
+        costs = (
+            hardware.cost(network, chip, weight_format=weight_format, statistic=statistic, mappings=nests),
+        )
     if json:
         rows = [as_row(one) for one in costs]
         print(json_module.dumps(rows if weight_format == "all" else rows[0], indent=1))

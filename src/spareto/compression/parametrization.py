@@ -35,7 +35,7 @@ class CompressedWeight(nn.Module):
         """The weight the layer computes with, same shape."""
         if self.order == "quantize_then_mask":
             return self._masked(self._quantized(weight))
-        return self._quantized(self._masked(weight))
+        return self._masked(self._quantized(self._masked(weight)))  # a quantizer may have no code for 0
 
     def right_inverse(self, weight: Tensor) -> Tensor:
         """What is stored when `layer.weight` is assigned: the weight as it is."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import nn
 
-from spareto.compression.compress import Module, begin_steps, store
+from spareto.compression.compress import Module, begin_steps, compress, store
 from spareto.data.load import FrameData
 from spareto.records import Recipe
 from spareto.training import Listener, Milestones, train
@@ -42,6 +42,7 @@ def compress_and_train(
         ConfigError: The recipe does not fit the network.
         TrainingError: The loss is not finite.
     """
+    compress(network, recipe)  # what does not fit is refused now, not in the middle of the training
     compressed = deepcopy(network)
     train(
         compressed,

@@ -102,12 +102,21 @@ def load_data(path: str | Path) -> Any:
     path = Path(path)
     if not path.is_file():
         raise ConfigError(Problem(str(path), "no such file", "a YAML or JSON file", "Check the path."))
-    text = path.read_text(encoding="utf-8")
     try:
-        return json.loads(text) if path.suffix == ".json" else yaml.load(text, _UniqueKeyLoader)
-    except (yaml.YAMLError, json.JSONDecodeError) as error:
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".json":
+            return json.loads(text, object_pairs_hook=_unique_object)
+        return yaml.load(text, _UniqueKeyLoader)
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: JSON, UTF-8, a key given twice
         reason = " ".join(str(error).split())
         raise ConfigError(Problem(str(path), reason, "well-formed YAML or JSON", "Mend that line.")) from None
+
+
+def _unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    keys = [key for key, _ in pairs]
+    if twice := next((key for key in keys if keys.count(key) > 1), None):
+        raise ValueError(f"key {twice!r} is given twice")
+    return dict(pairs)
 
 
 class _UniqueKeyLoader(_Loader):
@@ -118,6 +127,10 @@ def _unique_mapping(loader: Any, node: yaml.MappingNode) -> dict[Hashable, Any]:
     seen: set[Any] = set()
     for key_node, _ in node.value:
         key = loader.construct_object(key_node, deep=True)
+        if not isinstance(key, Hashable):
+            raise yaml.constructor.ConstructorError(
+                None, None, "found an unhashable key", key_node.start_mark
+            )
         if key in seen:
             raise yaml.constructor.ConstructorError(
                 None, None, f"key {key!r} is given twice", key_node.start_mark

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spareto.hardware.mapping.nest import Nest
+from spareto.hardware.mapping.nest import LoopKind, Nest
 from spareto.hardware.problem import DIMS, RELEVANT, TENSORS, Count, Extents, Problem, TensorName
 
 Kept = Mapping[str, Sequence[TensorName]]
@@ -67,7 +67,7 @@ def count_accesses(problem: Problem, nest: Nest, kept: Kept) -> Accesses:
 
 def temporal_steps(nest: Nest) -> Count:
     """Steps that every compute unit in use runs through."""
-    return np.prod(np.broadcast_arrays(*[np.ones(1, np.int64), *_bounds(nest, "temporal")]), axis=0)
+    return _product(nest, "temporal")
 
 
 def register_loads(problem: Problem, nest: Nest, tensor: TensorName) -> Count:
@@ -79,11 +79,15 @@ def register_loads(problem: Problem, nest: Nest, tensor: TensorName) -> Count:
 
 def compute_units(nest: Nest) -> Count:
     """Compute units in use."""
-    return np.prod(np.broadcast_arrays(*[np.ones(1, np.int64), *_bounds(nest, "spatial")]), axis=0)
+    return _product(nest, "spatial")
 
 
-def _bounds(nest: Nest, kind: str) -> list[Count]:
-    return [loop.bound for loop in nest.loops if loop.kind == kind]
+def _product(nest: Nest, kind: LoopKind) -> Count:
+    product = np.ones(1, np.int64)
+    for loop in nest.loops:
+        if loop.kind == kind:
+            product = product * loop.bound
+    return product
 
 
 def _count(
@@ -120,11 +124,14 @@ def _stream(
     problem: Problem, nest: Nest, tensor: TensorName, extents: Extents, outside: Sequence[int]
 ) -> Count:
     """Elements that enter a place that holds `extents` while the loops `outside` run, innermost first."""
-    total, moved = problem.tile(tensor, extents), np.zeros(1, dtype=np.bool_)
+    tile = total = problem.tile(tensor, extents)
+    moved = np.zeros(1, dtype=np.bool_)
     for index in outside:
         loop = nest.loops[index]
         if loop.dim in RELEVANT[tensor]:
-            fresh = problem.advance(tensor, extents, loop.dim, nest.step(index))
+            fresh = tile
+            if problem.slides(tensor, loop.dim) and not moved.all():
+                fresh = problem.advance(extents, loop.dim, nest.step(index))
             total = np.where(moved, total * loop.bound, total + (loop.bound - 1) * fresh)
             moved = moved | (loop.bound > 1)
         else:

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from spareto.hardware import formats, neurons
 from spareto.hardware.accelerator import Accelerator
-from spareto.hardware.energy import accumulator_bits, operation
-from spareto.hardware.formats import Format
-from spareto.hardware.latency import layer_cycles
-from spareto.hardware.mapping.capacity import Widths
+from spareto.hardware.charging import Charged, charge, held_widths
 from spareto.hardware.mapping.fixed import fixed_mapping
 from spareto.hardware.mapping.nest import Nest
-from spareto.hardware.operations import Operations, count_operations
+from spareto.hardware.mapping.search import Found, Objective, search
 from spareto.hardware.problem import Problem
-from spareto.hardware.traffic import Counts, Flow, layer_flows
-from spareto.records.cost import ActionCost, Cost, LayerCost
+from spareto.hardware.traffic import Counts
+from spareto.records.cost import Cost, LayerCost
 from spareto.records.workload import Layer, Statistic, Workload
 
 
+Nests = Mapping[str, Nest]  # by layer name
+
+
 def cost(
-    workload: Workload, accelerator: Accelerator, *, weight_format: str = "rle", statistic: Statistic = "mean"
+    workload: Workload,
+    accelerator: Accelerator,
+    *,
+    weight_format: str = "rle",
+    statistic: Statistic = "mean",
+    mappings: Nests | None = None,
 ) -> Cost:
     """Energy, cycles and stored bits of one inference.
 
@@ -30,6 +36,7 @@ def cost(
         accelerator: The chip, from `load_accelerator`.
         weight_format: How weights are stored; a name of `formats.registry`.
         statistic: Charge the mean or the maximum spiking activity.
+        mappings: Mappings to use, by layer name, from `find_mappings`; a layer left out gets the fixed one.
 
     Raises:
         UnknownName: No such weight format.
@@ -37,11 +44,15 @@ def cost(
         CapacityError: A layer does not fit; says which memory overflows by how much.
     """
     formats.registry.get(weight_format)
-    return _cost(accelerator, _mapped(workload, accelerator), weight_format, statistic)
+    return _cost(accelerator, _mapped(workload, accelerator, mappings or {}), weight_format, statistic)
 
 
 def cost_all_formats(
-    workload: Workload, accelerator: Accelerator, *, statistic: Statistic = "mean"
+    workload: Workload,
+    accelerator: Accelerator,
+    *,
+    statistic: Statistic = "mean",
+    mappings: Nests | None = None,
 ) -> tuple[Cost, ...]:
     """The cost in every weight format, by name; mapping and access counts are shared.
 
@@ -49,8 +60,30 @@ def cost_all_formats(
         ConfigError: The workload holds a neuron whose cost is unknown.
         CapacityError: A layer does not fit.
     """
-    layers = _mapped(workload, accelerator)
+    layers = _mapped(workload, accelerator, mappings or {})
     return tuple(_cost(accelerator, layers, name, statistic) for name in formats.registry.names())
+
+
+def find_mappings(
+    workload: Workload,
+    accelerator: Accelerator,
+    *,
+    weight_format: str = "rle",
+    statistic: Statistic = "mean",
+    objective: Objective = "energy",
+) -> dict[str, Found]:
+    """The best mapping the mapper finds for each layer, with its gap to the lower bound.
+
+    Pass the nests on to `cost` to freeze them over a sweep of bits, sparsities and formats.
+
+    Raises:
+        ConfigError: The workload holds a neuron whose cost is unknown.
+        CapacityError: A layer does not fit.
+    """
+    neurons.refuse_unknown(workload)
+    fmt = formats.registry.make(weight_format)
+    options: dict[str, Any] = {"statistic": statistic, "objective": objective}
+    return {layer.name: search(layer, accelerator, fmt, **options) for layer in workload.layers}
 
 
 @dataclass(frozen=True)
@@ -62,86 +95,35 @@ class _Mapped:
     counts: Counts
 
 
-def _mapped(workload: Workload, accelerator: Accelerator) -> list[_Mapped]:
+def _mapped(workload: Workload, accelerator: Accelerator, mappings: Nests) -> list[_Mapped]:
     neurons.refuse_unknown(workload)
-    return [_map(layer, accelerator) for layer in workload.layers]
+    return [_map(layer, accelerator, mappings.get(layer.name)) for layer in workload.layers]
 
 
-def _map(layer: Layer, accelerator: Accelerator) -> _Mapped:
+def _map(layer: Layer, accelerator: Accelerator, nest: Nest | None) -> _Mapped:
     problem = Problem.of(layer)
-    nest = fixed_mapping(accelerator, problem, _widths(layer, accelerator))
+    nest = nest or fixed_mapping(accelerator, problem, held_widths(layer, accelerator))
     return _Mapped(layer, nest, Counts.of(layer, problem, nest, accelerator))
-
-
-def _widths(layer: Layer, accelerator: Accelerator) -> Widths:
-    return Widths(
-        weights=max(layer.weight_bits, int(accelerator.dataflow.weights_sized_for.amount)),
-        inputs=layer.input.bits,
-        outputs=accumulator_bits(layer, accelerator.compute),
-        state=layer.neuron.states * layer.neuron.state_bits if layer.neuron else 0,
-    )
 
 
 def _cost(
     accelerator: Accelerator, layers: Sequence[_Mapped], weight_format: str, statistic: Statistic
 ) -> Cost:
     fmt = formats.registry.make(weight_format)
+    charges = [charge(each.layer, each.nest, each.counts, accelerator, fmt, statistic) for each in layers]
     return Cost(
         accelerator=accelerator.name,
         mode="physical",
         weight_format=weight_format,
         statistic=statistic,
-        layers=tuple(_layer_cost(accelerator, mapped, fmt, statistic) for mapped in layers),
+        layers=tuple(_record(charged) for charged in charges),
     )
 
 
-def _layer_cost(accelerator: Accelerator, mapped: _Mapped, fmt: Format, statistic: Statistic) -> LayerCost:
-    layer, counts = mapped.layer, mapped.counts
-    stored = fmt.size(layer.weight_mask.array(), layer.weight_bits)
-    innermost = [memory for memory in accelerator.memories if "weights" in memory.keeps][-1]
-    located = fmt.locates_zeros and "weights" in innermost.compresses
-    operations = count_operations(layer, accelerator.compute, statistic, zeros_located=located)
-    flows = [
-        *layer_flows(layer, counts, accelerator, operations, stored),
-        *neurons.state_flows(layer, mapped.nest, accelerator),
-    ]
-    actions = [
-        *_moves(accelerator, flows),
-        *_computes(layer, accelerator, operations),
-        *neurons.arithmetic(layer, accelerator),
-    ]
+def _record(charged: Charged) -> LayerCost:
     return LayerCost(
-        name=layer.name,
-        latency_cycles=layer_cycles(layer, accelerator, counts, operations, flows),
-        stored_bits=stored.bits,
-        actions=tuple(action for action in actions if action.count),
+        name=charged.layer.name,
+        latency_cycles=float(charged.cycles[0]),
+        stored_bits=charged.stored.bits,
+        actions=tuple(charged.actions()),
     )
-
-
-def _moves(accelerator: Accelerator, flows: Sequence[Flow]) -> Iterator[ActionCost]:
-    for flow in flows:
-        memory = accelerator.memory(flow.memory)
-        for action, bits, energy in (
-            ("read", flow.read, memory.read_energy),
-            ("write", flow.write, memory.write_energy),
-        ):
-            count = bits / memory.width.amount
-            yield ActionCost(
-                component=memory.name,
-                tensor=flow.tensor,
-                action=action,
-                count=count,
-                energy_pj=count * energy.amount,
-            )
-
-
-def _computes(layer: Layer, accelerator: Accelerator, operations: Operations) -> Iterator[ActionCost]:
-    compute = accelerator.compute
-    action, energy = operation(layer, compute)
-    for name, count, each in (
-        (action, operations.executed, energy),
-        ("gated", operations.gated, compute.gated_energy.amount),
-    ):
-        yield ActionCost(
-            component=compute.name, tensor="products", action=name, count=count, energy_pj=count * each
-        )

@@ -23,6 +23,8 @@ def probability_empty(
     Reference:
         wu2022: the hypergeometric density model; a tile of one element is empty with 1 - density.
     """
+    if np.all(tile == 1):
+        return np.full(np.broadcast_shapes(size.shape, tile.shape), 1.0 - density)
     size, tile = np.broadcast_arrays(size, tile)
     live = np.round(size * density)
     possible = size - live >= tile

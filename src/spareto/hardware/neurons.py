@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
 from spareto.hardware.accelerator import Accelerator
 from spareto.hardware.energy import neuron_actions
@@ -63,15 +65,15 @@ def state_flows(layer: Layer, nest: Nest, accelerator: Accelerator) -> Iterator[
     if layer.neuron is None:
         return
     level, bits = accelerator.neuron.state_level, _state_bits(layer.neuron)
-    moved = bits * layer.timesteps
+    moved = np.array([1.0 * bits * layer.timesteps])
     yield Flow(level, "state", moved, moved)
-    outer = [nest.loops[index] for index in nest.outside(level, "temporal")]
-    passes = 1
-    for loop in outer:
-        passes *= int(loop.bound[0]) if loop.dim == "T" else 1
+    passes = np.ones(1, np.int64)
+    for index in nest.outside(level, "temporal"):
+        loop = nest.loops[index]
+        passes = passes * (loop.bound if loop.dim == "T" else 1)
     outermost = accelerator.memories[0].name
-    if passes > 1 and outermost != level:
-        spilled = bits * (passes - 1)
+    if outermost != level:
+        spilled = (passes - 1).astype(np.float64) * bits
         yield Flow(outermost, "state", spilled, spilled)
 
 

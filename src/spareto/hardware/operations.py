@@ -27,16 +27,17 @@ class Operations:
     @property
     def gated(self) -> float:
         """Operations that take a cycle but are not computed."""
-        return self.issued - self.executed
+        return max(self.issued - self.executed, 0.0)  # two roundings of one count may differ in the last bit
 
 
 def count_operations(
-    layer: Layer, compute: Compute, statistic: Statistic, *, zeros_located: bool
+    layer: Layer, live: int, compute: Compute, statistic: Statistic, *, zeros_located: bool
 ) -> Operations:
     """Count what is done and what is left out, by the layer's measured activity.
 
     Args:
         layer: The layer; its effectual operations were measured with the real masks and spikes.
+        live: Its weights that are not zero.
         compute: What the units do about zeros.
         statistic: Mean or maximum activity.
         zeros_located: Whether the weights' storage format says where zeros are; if it does not, a zero
@@ -45,7 +46,7 @@ def count_operations(
     on_weight: OnZero = compute.zero_weights
     if on_weight == "skip" and not zeros_located:
         on_weight = "gate"
-    remaining = _Remaining(layer, statistic)
+    remaining = _Remaining(layer, live, statistic)
     skips_input, skips_weight = compute.zero_inputs == "skip", on_weight == "skip"
     heeds_input, heeds_weight = compute.zero_inputs != "compute", on_weight != "compute"
     return Operations(
@@ -59,23 +60,22 @@ def count_operations(
 @dataclass(frozen=True)
 class _Remaining:
     layer: Layer
+    live: int
     statistic: Statistic
 
     def count(self, *, live_inputs: bool, live_weights: bool) -> float:
         """Operations left when those with a zero input, a zero weight, or either are dropped.
 
-        How many non-zero inputs meet any weight, live or not, is not measured; it follows from those that
-        meet a live weight as if the live ones were a fair sample.
+        Where the workload does not say how many non-zero inputs meet any weight, live or not, it follows
+        from those that meet a live weight as if the live ones were a fair sample.
         """
         layer = self.layer
         if live_inputs and live_weights:
             return layer.effectual_synops(self.statistic)
         if live_inputs:
-            live = layer.live_weights
+            reached = layer.reached_synops(self.statistic)
+            if reached is not None:
+                return reached
             effectual = layer.effectual_synops(self.statistic)
-            return min(effectual * layer.weight_count / live, self._dense) if live else 0.0
-        return self._dense * (1.0 - layer.weight_sparsity) if live_weights else self._dense
-
-    @property
-    def _dense(self) -> float:
-        return float(self.layer.dense_synops)
+            return min(effectual * layer.weight_count / self.live, layer.dense_synops) if self.live else 0.0
+        return layer.dense_synops * (self.live / layer.weight_count if live_weights else 1.0)

@@ -64,20 +64,23 @@ class Problem:
 
     def tile(self, tensor: TensorName, extents: Extents) -> Count:
         """Elements of a tensor that a block of `extents` iterations touches."""
-        plain = [
-            extents[dim] for dim in sorted(RELEVANT[tensor]) if tensor != "inputs" or dim not in _WINDOWS
-        ]
-        size = np.prod(np.broadcast_arrays(*plain), axis=0)
+        size = np.ones(1, np.int64)
+        for dim in DIMS:
+            if dim in RELEVANT[tensor] and not self.slides(tensor, dim):
+                size = size * extents[dim]
         if tensor == "inputs":
             size = size * _touched(extents["P"], extents["R"], self.stride[0])
             size = size * _touched(extents["Q"], extents["S"], self.stride[1])
         return size
 
-    def advance(self, tensor: TensorName, extents: Extents, dim: Dim, step: Count) -> Count:
-        """Elements a block does not share with the block before it, `step` iterations back along `dim`."""
-        size = self.tile(tensor, extents)
-        if tensor != "inputs" or dim not in _WINDOWS:
-            return size
+    @staticmethod
+    def slides(tensor: TensorName, dim: Dim) -> bool:
+        """Whether neighbouring blocks along a dimension can share elements."""
+        return tensor == "inputs" and dim in _WINDOWS
+
+    def advance(self, extents: Extents, dim: Dim, step: Count) -> Count:
+        """Inputs a block does not share with the block before it, `step` iterations back along `dim`."""
+        size = self.tile("inputs", extents)
         outer, inner, axis = _WINDOWS[dim]
         stride = self.stride[axis]
         window, kernel = extents[outer], extents[inner]

@@ -180,9 +180,9 @@ class _Rules:
     def computing(self) -> Amount:
         """Share of the computations that find all their operands."""
         share = np.ones(1)
-        blockers = {leader for saving in self.sparsity.savings for leader in saving.leaders}
-        blockers |= {tensor for _, tensor in self.sparsity.formats if self._innermost_compressed(tensor)}
-        for tensor in (tensor for tensor in TENSORS if tensor in blockers):
+        leaders = [leader for saving in self.sparsity.savings for leader in saving.leaders]
+        blockers: list[TensorName] = [t for t in TENSORS if t in leaders or self._innermost_compressed(t)]
+        for tensor in blockers:
             savings = [saving for saving in self.sparsity.savings if tensor in saving.leaders]
             empty = [self._empty(saving, tensor) for saving in savings] or [
                 np.array([1 - self._density(tensor)])
@@ -193,7 +193,8 @@ class _Rules:
     def _remaining(self, tensor: TensorName, level: str, *, here: bool) -> tuple[Amount, bool]:
         """Share of the accesses not ruled out at this level and outside it; whether this level gates."""
         place = self.nest.levels.index(level)
-        removed, gating = np.zeros(1), False
+        removed: Amount = np.zeros(1)
+        gating = False
         for saving in self.sparsity.savings:
             where = self.nest.levels.index(saving.level)
             if saving.tensor != tensor or where > place or (where == place and not here):

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
 
 from spareto.hardware.accelerator import Accelerator, Memory
 from spareto.hardware.accesses import (
@@ -19,16 +23,18 @@ from spareto.hardware.accesses import (
     temporal_steps,
 )
 from spareto.hardware.energy import accumulator_bits
-from spareto.hardware.formats import Size
+from spareto.hardware.formats import Mask, Size
 from spareto.hardware.mapping.nest import Nest
 from spareto.hardware.operations import Operations
-from spareto.hardware.problem import TENSORS, Problem, TensorName
+from spareto.hardware.problem import TENSORS, Count, Problem, TensorName
 from spareto.records.workload import Layer
+
+Amount = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Flow:
-    """Bits of one kind moved at one memory per inference, over all its instances.
+    """Bits of one kind moved at one memory per inference, over all its instances; one entry a mapping.
 
     Args:
         memory: Name of the memory.
@@ -39,35 +45,48 @@ class Flow:
 
     memory: str
     tensor: str
-    read: float
-    write: float
+    read: Amount
+    write: Amount
 
 
 @dataclass(frozen=True)
 class Counts:
-    """The accesses of one layer under its mapping: the same for every format, width and activity."""
+    """The accesses of one layer under its mappings: the same for every format, width and activity.
+
+    Args:
+        accesses: Scalar accesses by level and tensor.
+        steps: Iterations every unit runs through.
+        units: Units in use.
+        loads: Elements a unit's operand register takes in.
+        border: Share of the inputs that are not the zero border.
+        mask: Weights that are not zero.
+        live: Their number.
+    """
 
     accesses: Accesses
-    steps: float
-    units: float
-    loads: dict[TensorName, float]
-    border: float
+    steps: Count
+    units: Count
+    loads: dict[TensorName, Count]
+    border: Amount
+    mask: Mask
+    live: int
 
     @classmethod
-    def of(cls, layer: Layer, problem: Problem, nest: Nest, accelerator: Accelerator) -> Counts:
+    def of(
+        cls, layer: Layer, problem: Problem, nest: Nest, accelerator: Accelerator, mask: Mask | None = None
+    ) -> Counts:
         """Count once, charge often."""
         accesses = count_accesses(problem, nest, accelerator.kept)
-        hull = float(problem.tile("inputs", nest.totals())[0]) * layer.groups
-        loads: dict[TensorName, float] = {
-            tensor: float(register_loads(problem, nest, tensor)[0]) for tensor in TENSORS
-        }
-        real = layer.input.size * layer.timesteps
+        hull = problem.tile("inputs", nest.totals()) * layer.groups
+        mask = layer.weight_mask.array() if mask is None else mask
         return cls(
-            accesses,
-            float(temporal_steps(nest)[0]),
-            float(compute_units(nest)[0]),
-            loads,
-            min(1.0, real / hull),
+            accesses=accesses,
+            steps=temporal_steps(nest),
+            units=compute_units(nest),
+            loads={tensor: register_loads(problem, nest, tensor) for tensor in TENSORS},
+            border=np.minimum(1.0, layer.input.size * layer.timesteps / hull),
+            mask=mask,
+            live=int(mask.sum()),
         )
 
 
@@ -106,8 +125,8 @@ class _Charge:
         factor = 1.0
         if innermost:
             reads = self.operations.weight_reads * self.counts.loads["weights"] / self.counts.steps
-            live_only = compressed and self.operations.live_only and layer.live_weights
-            factor = layer.weight_count / layer.live_weights if live_only else 1.0
+            live_only = compressed and self.operations.live_only and self.counts.live
+            factor = layer.weight_count / self.counts.live if live_only else 1.0
         yield Flow(memory.name, "weights", reads * value * factor, fills * value)
         if metadata:
             yield Flow(memory.name, "metadata", reads * metadata * factor, fills * metadata)
@@ -117,7 +136,7 @@ class _Charge:
         bits = self.layer.input.bits * self.counts.border
         reads = self._total(access, "reads")
         if innermost:
-            reads *= self.counts.loads["inputs"] / self.counts.steps
+            reads = reads * self.counts.loads["inputs"] / self.counts.steps
         yield Flow(memory.name, "inputs", reads * bits, self._total(access, "fills") * bits)
 
     def outputs(self, memory: Memory, access: Access, *, innermost: bool) -> Iterator[Flow]:
@@ -131,13 +150,13 @@ class _Charge:
         fills, distinct = self._total(access, "fills"), self._total(access, "distinct")
         if memory.name == self.accelerator.memories[0].name:
             emitted = layer.output.size * layer.timesteps * layer.output.bits
-            partial = updates if innermost else max(0.0, updates - distinct)
+            partial = updates if innermost else np.maximum(0.0, updates - distinct)
             yield Flow(memory.name, "outputs", reads * bits, partial * bits + emitted)
         else:
             yield Flow(memory.name, "outputs", (reads + fills) * bits, (updates + fills - distinct) * bits)
 
-    def _total(self, access: Access, count: str) -> float:
-        return float((getattr(access, count) * access.instances)[0]) * self.layer.groups
+    def _total(self, access: Access, count: Literal["fills", "reads", "updates", "distinct"]) -> Amount:
+        return 1.0 * getattr(access, count) * access.instances * self.layer.groups
 
 
 def _innermost(accelerator: Accelerator, tensor: TensorName) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from spareto.core.errors import ConfigError, Problem
 from spareto.networks._base import Network
 from spareto.networks._time import OverTime
 from spareto.networks._vote import vote
@@ -25,6 +26,9 @@ class ConvNetwork(Network):
         tau: Membrane time constant of all neurons, timesteps.
         dropout: Share of the read-out's inputs silenced in training, 0..1.
         surrogate: Name of the surrogate gradient.
+
+    Raises:
+        ConfigError: The kernel is even, or the sensor is too small for so many blocks.
     """
 
     def __init__(
@@ -40,6 +44,7 @@ class ConvNetwork(Network):
         surrogate: str = "arctan",
     ) -> None:
         super().__init__()
+        _check(sensor, channels, kernel, stride)
         self.classes = classes
         width, height, columns = sensor
         blocks: list[nn.Module] = []
@@ -66,6 +71,23 @@ class ConvNetwork(Network):
     def forward(self, frames: Tensor) -> Tensor:
         """See `Network.forward`."""
         return vote(self.readout(self.features(frames)), self.classes)
+
+
+def _check(sensor: tuple[int, int, int], channels: Sequence[int], kernel: int, stride: int) -> None:
+    problems: list[Problem] = []
+    if kernel % 2 == 0:
+        problems.append(Problem("network 'conv'.kernel", str(kernel), "an odd number"))
+    for side in sensor[1:]:
+        left = side
+        for block in range(len(channels)):
+            left = _halved(left, stride if block == 0 else 1)
+        if left < 1:
+            got, cure = f"{len(channels)} blocks", "Use fewer channels, or a smaller stride."
+            problems.append(
+                Problem("network 'conv'.channels", got, f"few enough to leave one of {side} pixels", cure)
+            )
+    if problems:
+        raise ConfigError(problems)
 
 
 def _halved(size: int, stride: int) -> int:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
+from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
 from spareto.neurons._base import SpikingNeuron
 from spareto.neurons._spike import spike
 from spareto.neurons.surrogates import Surrogate
@@ -26,10 +28,14 @@ class LIF(SpikingNeuron):
     The gradient flows through the spike by the surrogate, not through the reset.
 
     Args:
-        tau: Membrane time constant in timesteps, above 1.
+        tau: Membrane time constant in timesteps, at least 1 (1 forgets at once).
         v_threshold: Firing level.
         reset: What happens to the membrane potential after a spike.
         surrogate: Name of the surrogate gradient.
+
+    Raises:
+        ConfigError: `tau` or `reset` is not allowed.
+        UnknownName: No surrogate has that name.
 
     Reference:
         fang2021, equation 2; zhu2022 (TCJA) uses tau 2, threshold 1 and reset to zero.
@@ -41,6 +47,7 @@ class LIF(SpikingNeuron):
         self, tau: float = 2.0, v_threshold: float = 1.0, reset: Reset = "zero", surrogate: str = "arctan"
     ) -> None:
         super().__init__()
+        _check(tau, reset)
         self.beta = 1.0 - 1.0 / tau
         self.v_threshold = v_threshold
         self.reset: Reset = reset
@@ -59,7 +66,7 @@ class LIF(SpikingNeuron):
 
     def step(self, current: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """See `SpikingNeuron.step`."""
-        h = self.beta * state + (1.0 - self.beta) * current
+        h = torch.add((1.0 - self.beta) * current, state, alpha=self.beta)  # rounds once, as `forward` does
         s = spike(h - self.v_threshold, self.surrogate)
         fired = s.detach()
         v = h * (1.0 - fired) if self.reset == "zero" else h - self.v_threshold * fired
@@ -68,6 +75,17 @@ class LIF(SpikingNeuron):
     def forward(self, current: Tensor) -> Tensor:
         """See `SpikingNeuron.forward`; one autograd node for the whole time loop."""
         return _MultistepLIF.apply(current, self.beta, self.v_threshold, self.reset, self.surrogate)
+
+
+def _check(tau: float, reset: str) -> None:
+    problems: list[Problem] = []
+    if not tau >= 1:
+        problems.append(Problem("neuron 'lif'.tau", f"{tau:g}", "a number of timesteps of at least 1"))
+    if reset not in get_args(Reset):
+        rule, cure = one_of(get_args(Reset)), did_you_mean(reset, get_args(Reset))
+        problems.append(Problem("neuron 'lif'.reset", repr(reset), rule, cure))
+    if problems:
+        raise ConfigError(problems)
 
 
 class _MultistepLIF(torch.autograd.Function):
@@ -90,7 +108,8 @@ class _MultistepLIF(torch.autograd.Function):
         return spikes
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore
         (h,) = ctx.saved_tensors
         beta, threshold, reset, surrogate = ctx.constants
         (grad_spikes,) = grads

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from spareto.core.errors import ConfigError, Problem
 from spareto.neurons import SpikingNeuron
 from spareto.profiling.activity import Activity
 from spareto.profiling.kinds import COUNTED
@@ -27,7 +29,8 @@ class LayerCounter:
         input: Non-zero inputs.
         output: Non-zero outputs of the layer itself.
         spikes: Spikes of its neurons.
-        synops: Live weights met by a non-zero input.
+        effectual: Live weights met by a non-zero input.
+        reached: Weights, zeros included, met by a non-zero input.
     """
 
     name: str
@@ -36,11 +39,12 @@ class LayerCounter:
     input: Activity = field(default_factory=Activity)
     output: Activity = field(default_factory=Activity)
     spikes: Activity = field(default_factory=Activity)
-    synops: Activity = field(default_factory=Activity)
+    effectual: Activity = field(default_factory=Activity)
+    reached: Activity = field(default_factory=Activity)
 
     def end_batch(self, samples: int) -> None:
         """Close the counts of one batch."""
-        for activity in (self.input, self.output, self.spikes, self.synops):
+        for activity in (self.input, self.output, self.spikes, self.effectual, self.reached):
             activity.end_batch(samples)
 
 
@@ -50,6 +54,7 @@ class Counters:
     def __init__(self) -> None:
         self.layers: list[LayerCounter] = []
         self._by_module: dict[nn.Module, LayerCounter] = {}
+        self._neurons: set[nn.Module] = set()
 
     def end_batch(self, samples: int) -> None:
         """Close the counts of one batch of `samples`."""
@@ -64,47 +69,93 @@ class Counters:
         else:
             self.layers.remove(counter)
         self.layers.append(counter)
-        counter.input.see(inputs[0])
-        counter.output.see(output)
-        counter.synops.see(inputs[0], effectual_synops(module, inputs[0]))
+        seen = _as_samples(module, inputs[0], name)
+        counter.input.see(seen)
+        counter.output.see(_as_samples(module, output, name))
+        weight: Tensor = module.weight  # pyright: ignore[reportAssignmentType]
+        counter.effectual.see(seen, met_weights(module, seen, weight))
+        counter.reached.see(seen, reached_synops(module, seen))
 
-    def see_neuron(self, neuron: SpikingNeuron, _: tuple[Tensor, ...], spikes: Tensor) -> None:
+    def see_neuron(self, neuron: SpikingNeuron, _: tuple[Tensor, ...], spikes: Tensor, *, name: str) -> None:
         """Note the spikes `(time, batch, ...)` of the neurons behind the layer that ran last."""
-        if self.layers:
-            self.layers[-1].neuron = neuron
-            self.layers[-1].spikes.see(spikes.flatten(0, 1))
+        if not self.layers or self.layers[-1].neuron not in (None, neuron):
+            got = "a second neuron" if self.layers else "a neuron before any layer"
+            rule = "one neuron behind each convolution or dense layer"
+            raise ConfigError(Problem(f"layer '{name}'", got, rule, "It would be costed as nothing."))
+        self._neurons.add(neuron)
+        self.layers[-1].neuron = neuron
+        self.layers[-1].spikes.see(spikes.flatten(0, 1))
+
+    def refuse_unseen(self, network: nn.Module) -> None:
+        """Refuse a network with layers or neurons that did not run as modules."""
+        unseen = [
+            Problem(f"layer '{name}'", "no call", "a module that the network calls", "Call it, or remove it.")
+            for name, module in network.named_modules()
+            if isinstance(module, (*COUNTED, SpikingNeuron))
+            and module not in self._by_module
+            and module not in self._neurons
+        ]
+        if unseen:
+            raise ConfigError(unseen)
 
 
 @contextmanager
 def counting(network: nn.Module) -> Iterator[Counters]:
-    """Hook every synaptic layer and every neuron; the hooks are gone when the block ends."""
+    """Hook every synaptic layer and every neuron; the hooks are gone when the block ends.
+
+    Raises:
+        ConfigError: A layer or a neuron ran in a way that cannot be counted, or did not run.
+    """
     counters = Counters()
     with ExitStack() as hooks:
         for name, module in network.named_modules():
             if isinstance(module, COUNTED):
                 see: Any = partial(counters.see_layer, name=name)
             elif isinstance(module, SpikingNeuron):
-                see = counters.see_neuron
+                see = partial(counters.see_neuron, name=name)
             else:
                 continue
             hooks.callback(module.register_forward_hook(see).remove)
         yield counters
+        counters.refuse_unseen(network)
 
 
-def effectual_synops(module: nn.Module, inputs: Tensor) -> Tensor:
-    """Live weights met by a non-zero input, exact at the borders.
+def _as_samples(module: nn.Module, tensor: Tensor, name: str) -> Tensor:
+    """`tensor` as `(samples, ...)`; a dense layer may also be given `(time, batch, features)`."""
+    if isinstance(module, nn.Linear) and tensor.dim() == 3:
+        return tensor.flatten(0, 1)
+    expected = 4 if isinstance(module, nn.Conv2d) else 2
+    if tensor.dim() != expected:
+        rule = f"{expected} axes, time and batch merged into the first"
+        raise ConfigError(Problem(f"layer '{name}'", f"a tensor of shape {tuple(tensor.shape)}", rule))
+    return tensor
+
+
+def met_weights(module: nn.Module, inputs: Tensor, weight: Tensor) -> Tensor:
+    """Non-zero weights met by a non-zero input, exact at the borders.
 
     Args:
-        module: A convolution or dense layer.
+        module: The convolution or dense layer whose geometry counts.
         inputs: Shape `(samples, ...)`.
+        weight: Shape of the layer's weight, or with a single output channel a group.
 
     Returns:
         Counts, shape `(samples,)`, float64.
     """
-    spikes = (inputs != 0).to(inputs.dtype)
-    live = (module.weight != 0).to(inputs.dtype)  # pyright: ignore
+    spikes, live = (inputs != 0).to(inputs.dtype), (weight != 0).to(inputs.dtype)
     if isinstance(module, nn.Conv2d):
         met = F.conv2d(spikes, live, None, module.stride, module.padding, module.dilation, module.groups)
     else:
         met = F.linear(spikes, live)
     return met.flatten(1).double().sum(1)
+
+
+def reached_synops(module: nn.Module, inputs: Tensor) -> Tensor:
+    """Weights, zeros included, met by a non-zero input; arguments and result as in `met_weights`.
+
+    All output channels of a group see the same inputs, so one of them is counted for all.
+    """
+    weight: Tensor = module.weight  # pyright: ignore[reportAssignmentType]
+    groups = module.groups if isinstance(module, nn.Conv2d) else 1
+    one_channel = torch.ones((groups, *weight.shape[1:]), dtype=inputs.dtype)
+    return met_weights(module, inputs, one_channel) * (weight.shape[0] // groups)

@@ -17,6 +17,7 @@ FREE: dict[type[nn.Module], str] = {
     nn.Flatten: "no operation",
     nn.Dropout: "absent at inference",
     nn.Identity: "no operation",
+    nn.Sequential: "no operation",  # only an empty one is a leaf
 }
 
 
@@ -29,6 +30,8 @@ def free_layers(network: nn.Module) -> tuple[FreeLayer, ...]:
     free: list[FreeLayer] = []
     unknown: list[Problem] = []
     for name, module in network.named_modules():
+        if isinstance(module, nn.Conv2d):
+            unknown += _unsupported(name, module)
         if not _is_leaf(name, module) or isinstance(module, (*COUNTED, SpikingNeuron)):
             continue
         kind = type(module).__name__
@@ -40,6 +43,18 @@ def free_layers(network: nn.Module) -> tuple[FreeLayer, ...]:
     if unknown:
         raise ConfigError(unknown)
     return tuple(free)
+
+
+def _unsupported(name: str, conv: nn.Conv2d) -> list[Problem]:
+    """What a workload cannot say about a convolution."""
+    problems: list[Problem] = []
+    if isinstance(conv.padding, str) or conv.padding_mode != "zeros":
+        got = f"padding {conv.padding!r} of {conv.padding_mode}"
+        cure = "Write the padding as a number."
+        problems.append(Problem(f"layer '{name}'", got, "a number of rows and columns of zeros", cure))
+    if any(step != 1 for step in conv.dilation):
+        problems.append(Problem(f"layer '{name}'", f"dilation {conv.dilation}", "a dilation of 1"))
+    return problems
 
 
 def _is_leaf(name: str, module: nn.Module) -> bool:

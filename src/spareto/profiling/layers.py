@@ -11,6 +11,7 @@ from torch import nn
 from spareto.profiling.activity import Activity
 from spareto.profiling.counters import LayerCounter
 from spareto.records import Layer, Mask, Neuron, Tensor
+from spareto.records.recipe import FLOAT_BITS
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,19 @@ class Widths:
     state: int = 16
 
 
+def declared_bits(layer: nn.Module) -> int:
+    """Width of one stored weight, as the `weight_bits` of its parametrization says; 32 without one."""
+    parametrizations: Any = getattr(layer, "parametrizations", {})
+    declared = (getattr(p, "weight_bits", None) for p in parametrizations.get("weight", ()))
+    return next((bits for bits in declared if bits is not None), FLOAT_BITS)
+
+
 def layer_record(counter: LayerCounter, widths: Widths, weight_bits: int) -> Layer:
     """The frozen record of one counted layer."""
     module: Any = counter.module
     weight = module.weight.detach().numpy()
     emitted = counter.output if counter.neuron is None else counter.spikes
-    synops = counter.synops.per_sample
+    effectual, reached = counter.effectual.per_sample, counter.reached.per_sample
     return Layer(
         name=counter.name,
         kind="conv2d" if isinstance(module, nn.Conv2d) else "linear",
@@ -46,8 +54,10 @@ def layer_record(counter: LayerCounter, widths: Widths, weight_bits: int) -> Lay
         weight_mask=Mask.of(weight.reshape(*weight.shape, *(1,) * (4 - weight.ndim))),
         input=_tensor(counter.input, widths.analog),
         output=_tensor(emitted, widths.analog),
-        effectual_synops_mean=float(synops.mean()),
-        effectual_synops_max=float(synops.max()),
+        effectual_synops_mean=float(effectual.mean()),
+        effectual_synops_max=float(effectual.max()),
+        reached_synops_mean=float(reached.mean()),
+        reached_synops_max=float(reached.max()),
         neuron=_neuron(counter, widths.state),
     )
 

@@ -11,9 +11,10 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
+from spareto.core.errors import ConfigError, Problem
 from spareto.profiling.counters import counting
 from spareto.profiling.kinds import free_layers
-from spareto.profiling.layers import Widths, layer_record
+from spareto.profiling.layers import Widths, declared_bits, layer_record
 from spareto.records import Workload
 
 
@@ -35,7 +36,7 @@ def profile(
     frames: npt.NDArray[np.uint8],
     labels: npt.NDArray[np.int64],
     *,
-    weight_bits: Callable[[nn.Module], int] = lambda layer: 32,
+    weight_bits: Callable[[nn.Module], int] = declared_bits,
     network_name: str = "network",
     dataset: str = "data",
     batch_size: int = 64,
@@ -47,15 +48,18 @@ def profile(
         network: Frames `(time, batch, polarities, height, width)` in, rates `(batch, classes)` out.
         frames: Shape `(time, samples, polarities, height, width)`.
         labels: Shape `(samples,)`.
-        weight_bits: Width a layer's weights are stored at; `spareto.compression.weight_bits` knows.
+        weight_bits: Width a layer's weights are stored at; by default what its compression says, and 32 for
+            a layer without one.
         network_name: Name the workload carries.
         dataset: Name the workload carries.
         batch_size: Samples a forward pass; does not change the counts.
         widths: Bits of analog inputs and neuron states.
 
     Raises:
-        ConfigError: The network has layers that cannot be counted; all are listed.
+        ConfigError: There is no sample, or the network has layers that cannot be counted; all are listed.
     """
+    if len(labels) == 0:
+        raise ConfigError(Problem("labels", "no sample", "at least one sample to count spikes on"))
     free = free_layers(network)
     network.eval()
     correct = 0

@@ -16,7 +16,7 @@ LARGEST_CLIP = 3e38
 class _Round(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
-        return x.round()
+        return x.round().add_(0.0)  # no negative zero: integers have none
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> Tensor:
@@ -52,17 +52,33 @@ def largest(weight: Tensor, granularity: Granularity) -> Tensor:
     return peak.clamp(SMALLEST_CLIP, LARGEST_CLIP)
 
 
-def three_sigma(weight: Tensor, granularity: Granularity, live: Tensor | None = None) -> Tensor:
-    """`max |μ ± 3σ|` of the live weights in each group, kept broadcastable, within the clip limits.
+def least_error_clip(
+    weight: Tensor, levels: int, granularity: Granularity, live: Tensor | None = None
+) -> Tensor:
+    """The clip that rounds the live weights of each group with the least squared error.
+
+    Tries 1 %, 2 %, ... 100 % of the largest magnitude.
+
+    Args:
+        weight: Shape (out channels, ...).
+        levels: Positive codes.
+        granularity: What shares one clip.
+        live: True where a weight counts; None counts all.
+
+    Returns:
+        Clips above 0, broadcastable against the weight, in its dtype.
 
     Reference:
-        schaefer2023: the start value of both scales of the study's quantizer.
+        banner2019: for few bits the best clip of a bell-shaped tensor lies far below its maximum; for
+        a Gaussian and three levels at 1.22 σ (max1960, table I).
     """
-    values = weight.detach().double()
+    values = weight.detach().double() if live is None else weight.detach().double() * live
     axes = over_group(weight, granularity)
-    share = torch.ones_like(values) if live is None else live.double()
-    count = share.sum(axes, keepdim=True).clamp_min(1.0)
-    mean = (values * share).sum(axes, keepdim=True) / count
-    variance = ((values - mean).square() * share).sum(axes, keepdim=True) / count
-    reach = mean.abs() + 3.0 * variance.sqrt()
-    return reach.clamp(SMALLEST_CLIP, LARGEST_CLIP).to(weight.dtype)
+    peak = values.abs().amax(axes, keepdim=True).clamp(SMALLEST_CLIP, LARGEST_CLIP)
+    best, least = peak, torch.full_like(peak, float("inf"))
+    for percent in range(100, 0, -1):
+        clip = peak * (percent / 100)
+        rounded = ((values / clip).clamp(-1.0, 1.0) * levels).round() * (clip / levels)
+        error = (rounded - values).square().sum(axes, keepdim=True)
+        best, least = torch.where(error < least, clip, best), torch.minimum(error, least)
+    return best.clamp(SMALLEST_CLIP, LARGEST_CLIP).to(weight.dtype)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -9,17 +11,17 @@ from spareto.quantizers._base import Granularity, Quantizer
 from spareto.quantizers._symmetric import (
     LARGEST_CLIP,
     SMALLEST_CLIP,
+    least_error_clip,
     levels,
     round_straight_through,
-    three_sigma,
 )
 
 
 class LearnedClip(Quantizer):
     """Signed symmetric codes `round(n · clamp(w / a, −1, 1))` with `n = 2^(bits−1) − 1`; 2 bits are ternary.
 
-    The clip `a` starts at `max |μ ± 3σ|` of the live weights and is trained by its logarithm, so that a
-    step of the optimizer changes it by a share of itself, whatever the scale of the layer.
+    The clip `a` starts where it rounds the live weights with the least squared error, and is trained by its
+    logarithm, so that a step of the optimizer changes it by a share of itself, whatever the layer's scale.
 
     Reference:
         choi2018 (PACT): a learned clipping level; jain2020 (TQT): learned in the logarithm, with
@@ -39,11 +41,11 @@ class LearnedClip(Quantizer):
     @property
     def clip(self) -> Tensor:
         """Largest weight that can be stored, broadcastable against the weight, always above 0."""
-        return self.log_clip.exp().clamp(SMALLEST_CLIP, LARGEST_CLIP)
+        return self._bounded_log.exp()
 
     def start(self, weight: Tensor, live: Tensor | None = None) -> None:
         """See `Quantizer.start`."""
-        self.log_clip = nn.Parameter(three_sigma(weight, self.granularity, live).log())
+        self.log_clip = nn.Parameter(least_error_clip(weight, self.levels, self.granularity, live).log())
 
     def encode(self, weight: Tensor) -> Tensor:
         """See `Quantizer.encode`."""
@@ -58,4 +60,9 @@ class LearnedClip(Quantizer):
         return round_straight_through(self._scaled(weight)) * (self.clip / self.levels)
 
     def _scaled(self, weight: Tensor) -> Tensor:
-        return (weight / self.clip).clamp(-1.0, 1.0) * self.levels
+        # not weight / clip: its gradient holds weight / clip², which overflows where live weights are tiny
+        return (weight * (-self._bounded_log).exp()).clamp(-1.0, 1.0) * self.levels
+
+    @property
+    def _bounded_log(self) -> Tensor:
+        return self.log_clip.clamp(math.log(SMALLEST_CLIP), math.log(LARGEST_CLIP))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from spareto.core.artifacts import fingerprint
 from spareto.core.config import Record, Rule
@@ -25,13 +25,22 @@ Start = Annotated[
     Field(ge=0, lt=1, strict=True),
     Rule("a share of the training from 0 to below 1", "Write the middle of the training as 0.5."),
 ]
-StorageBits = Annotated[
-    int,
-    Field(ge=1, le=32, strict=True),
-    Rule("an integer from 1 to 16, or 32", "Use 32 to keep floating-point weights."),
-]
 Regime = Literal["dense", "quantize", "prune", "cumulative", "joint"]
 FLOAT_BITS = 32
+
+
+def _storable(bits: int) -> int:
+    if 16 < bits < FLOAT_BITS:
+        raise ValueError
+    return bits
+
+
+StorageBits = Annotated[
+    int,
+    Field(ge=2, le=FLOAT_BITS, strict=True),
+    AfterValidator(_storable),
+    Rule("an integer from 2 to 16, or 32", "Use 32 to keep floating-point weights."),
+]
 
 
 class LayerFilter(Record):
@@ -109,8 +118,6 @@ class Recipe(Record):
         kinds = [step.kind for step in self.steps]
         if len(set(kinds)) < len(kinds):
             raise ValueError("at most one step of a kind")
-        if 16 < self.storage_bits < FLOAT_BITS:
-            raise ValueError(f"storage_bits from 1 to 16, or {FLOAT_BITS} for floating-point weights")
         return self
 
     @property

@@ -31,6 +31,17 @@ class Mask(Record):
         bits = zlib.compress(np.packbits(live).tobytes(), level=9)
         return cls(shape=live.shape, packed=base64.b64encode(bits).decode("ascii"))
 
+    @model_validator(mode="after")
+    def _check_length(self) -> Mask:
+        try:
+            packed = zlib.decompress(base64.b64decode(self.packed, validate=True))
+        except (zlib.error, ValueError):
+            raise ValueError("one bit an element, compressed with zlib and written in base64") from None
+        count = -(-int(np.prod(self.shape)) // 8)
+        if len(packed) != count:
+            raise ValueError(f"{count} bytes of bits for the shape {self.shape}, not {len(packed)}")
+        return self
+
     def array(self) -> npt.NDArray[np.bool_]:
         """The mask as a Boolean array of `shape`."""
         bits = np.frombuffer(zlib.decompress(base64.b64decode(self.packed)), dtype=np.uint8)
@@ -102,6 +113,8 @@ class Layer(Record):
         output: What its neurons emit before pooling; without neurons, what the layer itself puts out.
         effectual_synops_mean: Live weights met by a non-zero input, per inference, mean over the samples.
         effectual_synops_max: The same, for the sample that has most of them.
+        reached_synops_mean: Weights, zeros included, met by a non-zero input; None if it was not measured.
+        reached_synops_max: The same, for the sample that has most of them.
         neuron: The neurons the layer feeds, or None.
     """
 
@@ -120,6 +133,8 @@ class Layer(Record):
     output: Tensor
     effectual_synops_mean: Amount
     effectual_synops_max: Amount
+    reached_synops_mean: Amount | None = None
+    reached_synops_max: Amount | None = None
     neuron: Neuron | None = None
 
     @model_validator(mode="after")
@@ -155,6 +170,10 @@ class Layer(Record):
     def effectual_synops(self, statistic: Statistic = "mean") -> float:
         """Live weights met by a non-zero input, per inference."""
         return self.effectual_synops_mean if statistic == "mean" else self.effectual_synops_max
+
+    def reached_synops(self, statistic: Statistic = "mean") -> float | None:
+        """Weights, zeros included, met by a non-zero input, per inference, if it was measured."""
+        return self.reached_synops_mean if statistic == "mean" else self.reached_synops_max
 
 
 class FreeLayer(Record):

@@ -13,6 +13,7 @@ from spareto.reports.results import StudyResults
 _LOG_FROM = 10.0  # a wider range than one decade is unreadable on a linear axis
 _CROP_FROM, _CROP_TO = 0.25, 0.15
 _MAX_LOG_TICKS = 9
+_LEAST_SPAN = 2.0
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,12 @@ def energy_axis(values: Sequence[float]) -> Axis:
 
 
 def linear_axis(values: Sequence[float], ceiling: float) -> Axis:
-    """A linear axis with some air; it passes `ceiling` only by as much as a marker on it needs."""
+    """A linear axis with some air; it passes `ceiling` only by as much as a marker on it needs.
+
+    It spans at least two units, so that a difference of a few test samples does not look like a cliff.
+    """
     low, high = min(values), max(values)
-    air = 0.08 * (high - low) or 1.0
+    air = max(0.08 * (high - low), (_LEAST_SPAN - (high - low)) / 2)
     low, high = low - air, min(high + air, ceiling + 0.5 * air)
     return Axis(low, high, False, tuple(tick for tick in _nice_ticks(low, high) if tick <= ceiling))
 

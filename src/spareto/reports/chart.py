@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 from spareto.records.recipe import Regime
 from spareto.records.rows import MeanRow, TrialRow
 from spareto.reports.axes import FrontAxes, front_axes
+from spareto.reports.figures.style import bar_label
 from spareto.reports.results import StudyResults
 
 CHART_HEIGHT = 400
@@ -52,6 +54,7 @@ class Mark:
     x_ends: tuple[float, float]
     y_ends: tuple[float, float]
     label: str
+    label_side: Literal["left", "right"]
     chosen: bool
 
     @property
@@ -117,7 +120,8 @@ def _mark(
             _x(energy + row["energy_pj_std"], results, axes),
         ),
         y_ends=(_y(accuracy - row["accuracy_std"], axes), _y(accuracy + row["accuracy_std"], axes)),
-        label=row["trial"] if labelled else "",
+        label=bar_label(row) if labelled else "",
+        label_side="left" if x >= _LABEL_NEEDS else "right",
         chosen=chosen,
     )
 
@@ -150,11 +154,8 @@ def _labelled(results: StudyResults, axes: FrontAxes, chosen: MeanRow | None) ->
     for row in wanted:
         x, y = _place(row, results, axes)
         top = y / 100 * CHART_HEIGHT
-        if (
-            x >= _LABEL_NEEDS
-            and _visible(row, axes)
-            and all(abs(top - other) >= _LINE_HEIGHT for other in taken)
-        ):
+        room = (x >= _LABEL_NEEDS or row is chosen) and _visible(row, axes)
+        if room and all(abs(top - other) >= _LINE_HEIGHT for other in taken):
             taken.append(top)
             found.append(row)
     return found

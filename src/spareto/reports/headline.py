@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from spareto.records.rows import MeanRow
 from spareto.reports.results import StudyResults
-from spareto.reports.units import amount, percent, points
+from spareto.reports.units import percent, points, times
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,10 @@ def headline(results: StudyResults) -> Headline:
 
 def _saving(chosen: MeanRow, dense: MeanRow) -> str:
     name = chosen["trial"]
-    ratio, accuracies = dense["energy_pj"] / chosen["energy_pj"], _against(chosen, dense)
-    if ratio < 1:
+    ratio, accuracies = times(dense["energy_pj"], chosen["energy_pj"]), _against(chosen, dense)
+    if chosen["energy_pj"] >= dense["energy_pj"]:
         return f"No network within one point of dense accuracy saves energy; the nearest is {name}."
-    return f"{name} takes {amount(ratio)} times less energy than the dense network, at {accuracies} accuracy."
+    return f"{name} takes {ratio} times less energy than the dense network, at {accuracies} accuracy."
 
 
 def _against(row: MeanRow, dense: MeanRow) -> str:
@@ -80,7 +80,7 @@ def _isolated(results: StudyResults, compressed: list[MeanRow]) -> list[str]:
         missing = " or ".join(word for word, row in best.items() if row is None)
         return [f"No network that is only {missing} stays within one point of dense."]
     (low, _), (high, word) = sorted(found, key=lambda pair: pair[0]["energy_pj"])
-    text, ratio = results.unit.text, amount(high["energy_pj"] / low["energy_pj"])
+    text, ratio = results.unit.text, times(high["energy_pj"], low["energy_pj"])
     return [
         f"Of one technique alone, {low['trial']} does best within one point of dense"
         f" ({text(low['energy_pj'])}); the best network that is only {word}, {high['trial']},"

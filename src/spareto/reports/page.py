@@ -12,7 +12,7 @@ from spareto.reports.figures.style import LOOKS
 from spareto.reports.headline import Headline, headline
 from spareto.reports.provenance import counted, meta_line, not_counted, provenance
 from spareto.reports.results import REGIMES, StudyResults
-from spareto.reports.units import amount, file_size, percent
+from spareto.reports.units import file_size, percent, times
 
 
 def render(results: StudyResults) -> str:
@@ -24,7 +24,7 @@ def render(results: StudyResults) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    context = {**_context(results), "amount": amount, "percent": percent, "file_size": file_size}
+    context = {**_context(results), "times": times, "percent": percent, "file_size": file_size}
     return environment.get_template("report.html.j2").render(context)
 
 
@@ -60,7 +60,7 @@ def _tiles(results: StudyResults, finding: Headline) -> list[tuple[str, str]]:
     )
     stored = f"weights stored, of {file_size(dense['stored_bytes'])}"
     return [
-        (f"÷ {amount(dense['energy_pj'] / chosen['energy_pj'])}", energies),
+        (f"÷ {times(dense['energy_pj'], chosen['energy_pj'])}", energies),
         (f"{change:+.1f}".replace("-", "−"), "points of accuracy"),
         (file_size(chosen["stored_bytes"]), stored),
         (percent(chosen["weight_sparsity"]), f"of {chosen['weight_bits']}-bit weights are zero"),
@@ -75,7 +75,7 @@ def _tip(row: MeanRow, results: StudyResults) -> dict[str, Any]:
         energy = f"{results.unit.of(row['energy_pj'])} ± {results.unit.text(row['energy_pj_std'])}"
     lines = [("accuracy", accuracy), ("energy", energy)]
     if results.dense:
-        lines.append(("dense takes", f"{amount(results.dense['energy_pj'] / row['energy_pj'])} ×"))
+        lines.append(("dense takes", f"{times(results.dense['energy_pj'], row['energy_pj'])} ×"))
     lines += [
         ("weight bits", str(row["weight_bits"])),
         ("zero weights", percent(row["weight_sparsity"])),

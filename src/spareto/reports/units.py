@@ -39,6 +39,11 @@ def amount(value: float) -> str:
     return f"{value:,.{digits}f}"
 
 
+def times(whole: float, part: float) -> str:
+    """How many times `part` goes into `whole`, three significant digits; `∞` for a part of nothing."""
+    return amount(whole / part) if part else "∞"
+
+
 def percent(share: float) -> str:
     """A share with its sign: `97.2 %`."""
     return f"{100 * share:.1f}{_GLUE}%"

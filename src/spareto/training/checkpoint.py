@@ -34,17 +34,20 @@ def read_manifest(path: Path) -> dict[str, Any]:
     """The manifest a checkpoint was written with.
 
     Raises:
-        StoreError: The file is damaged, is no checkpoint of ours, or was written by a newer version.
+        StoreError: The file is missing, damaged, no checkpoint of ours, or written by a newer version.
     """
+    if not path.is_file():
+        raise StoreError(Problem(str(path), "no such file", "a checkpoint", "Check the path."))
     try:
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
-        manifest = json.loads(header["spareto"])
-    except (SafetensorError, KeyError, json.JSONDecodeError) as error:
+        manifest: dict[str, Any] = json.loads(header["spareto"])
+        written_as: int = manifest["checkpoint_format"]
+    except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
         cure = "Delete the file; training then starts afresh."
         raise StoreError(Problem(str(path), f"an unreadable file ({error})", "a checkpoint", cure)) from None
-    if manifest["checkpoint_format"] > FORMAT:
-        got = f"checkpoint format {manifest['checkpoint_format']}"
+    if written_as > FORMAT:
+        got = f"checkpoint format {written_as}"
         raise StoreError(Problem(str(path), got, f"format {FORMAT} or older", "Update spareto."))
     return manifest
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from spareto.core.artifacts import fingerprint
 from spareto.core.errors import Problem, StoreError, TrainingError
 from spareto.data.augment import random_shift
 from spareto.data.load import FrameData
@@ -67,7 +68,8 @@ def train(
         milestones: Epoch to a change of the network made before that epoch; each starts a new phase of the
             learning rate and a fresh optimizer.
         checkpoint: Where to keep the state.
-        key: Fingerprint of everything the run depends on; a checkpoint of another key is refused.
+        key: Fingerprint of everything the run depends on, by default of plan and seed; a checkpoint of
+            another key is refused.
         on_epoch: Called after every epoch.
 
     Raises:
@@ -78,6 +80,8 @@ def train(
     run = _Run(network, data, plan, seed, checkpoint, key, on_epoch)
     done = run.resumable_epochs()
     for phase in phases(plan.epochs, changes):
+        if checkpoint is not None and 0 < phase.first == done:
+            load_checkpoint(checkpoint, network)  # a milestone changes the network trained so far
         if phase.first in changes:
             changes[phase.first](network)
         if done < phase.end:
@@ -101,7 +105,8 @@ class _Run:
         on_epoch: Listener | None,
     ) -> None:
         self.network, self.data, self.plan, self.seed = network, data, plan, seed
-        self.checkpoint, self.key, self.on_epoch = checkpoint, key, on_epoch
+        self.checkpoint, self.on_epoch = checkpoint, on_epoch
+        self.key = key or fingerprint([plan.to_dict(), seed])
         self.loss = LOSSES[plan.loss]
         self.samples = len(data.train_labels)
         self.batches = math.ceil(self.samples / plan.batch_size)
@@ -111,7 +116,7 @@ class _Run:
         if self.checkpoint is None or not self.checkpoint.exists():
             return 0
         manifest = read_manifest(self.checkpoint)
-        if manifest["key"] != self.key:
+        if manifest.get("key") != self.key or manifest["epoch"] > self.plan.epochs:
             cure = "Delete it to start afresh, or choose another folder."
             raise StoreError(
                 Problem(str(self.checkpoint), "a checkpoint of another run", "one of this run", cure)
@@ -171,7 +176,10 @@ class _Run:
         if not torch.isfinite(loss):
             cure = f"Lower training.learning_rate (now {self.plan.learning_rate:g})."
             problem = Problem(
-                f"training, epoch {epoch + 1}, step {batch + 1}", "a loss of nan", "a number", cure
+                f"training, epoch {epoch + 1}, step {batch + 1}",
+                f"a loss of {loss.item():g}",
+                "a finite number",
+                cure,
             )
             raise TrainingError(str(problem))
 

@@ -87,9 +87,9 @@ def test_matrix_product_with_both_operands_sparse():
 
 
 def test_one_dimensional_convolution():
-    """Q = 9, S = 3: 12 of 27 products; eleven inputs, halo included."""
+    """Q = 9, S = 3, both operands two thirds full: 12 of 27 products; eleven inputs, halo included."""
     sparsity = Sparsity(
-        {"inputs": 2 / 3, "weights": 2 / 3},
+        {"inputs": 0.66, "weights": 0.66},
         formats={("buffer", "weights"): Bitmask(), ("buffer", "inputs"): Bitmask()},
         savings=(Saving("buffer", "outputs", "skip", ("inputs", "weights")),),
     )

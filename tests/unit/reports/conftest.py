@@ -29,32 +29,6 @@ def make():
     return results_of
 
 
-def odd_studies() -> dict[str, list[Trial]]:
-    """Studies that are hard to draw."""
-    dense, joint = factories.trial(factories.recipe()), factories.trial(factories.recipe(4, 0.8))
-    hopeless = factories.trial(factories.recipe(2, 0.9)).model_copy(update={"accuracy": 0.1})
-    perfect = dense.model_copy(update={"accuracy": 1.0})
-    free = joint.model_copy(update={"costs": (joint.costs[0].model_copy(update={"layers": ()}),)})
-    hostile = joint.recipe.model_copy(update={"name": "</script><b>&\"'{{ 7 * 7 }}"})
-    long = joint.recipe.model_copy(
-        update={"name": "a name far too long for any figure, yet nobody forbids it"}
-    )
-    return {
-        "one trial": [joint],
-        "dense only": [dense],
-        "no dense": [joint, hopeless],
-        "identical points": [
-            joint,
-            joint.model_copy(update={"recipe": factories.recipe(4, 0.8, together=False)}),
-        ],
-        "one far below": [dense, joint, hopeless],
-        "perfect": [perfect, joint],
-        "costs nothing": [dense, free],
-        "hostile name": [dense, joint.model_copy(update={"recipe": hostile})],
-        "long name": [dense, joint.model_copy(update={"recipe": long})],
-    }
-
-
-@pytest.fixture(params=odd_studies())
+@pytest.fixture(params=factories.odd_studies())
 def odd(request) -> StudyResults:
-    return results_of(odd_studies()[request.param])
+    return results_of(factories.odd_studies()[request.param])

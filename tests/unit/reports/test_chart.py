@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 from spareto.reports.chart import SHAPES, front_chart
 from spareto.reports.figures.style import LOOKS
 from spareto.reports.headline import headline
@@ -13,11 +15,11 @@ def test_everything_lies_inside_the_plot(three_seeds, odd) -> None:
 
 
 def test_the_front_is_a_staircase_through_its_members(one_seed) -> None:
-    """Every piece is upright or level, each starts where the last one ended, and none is left of a better point."""
+    """Every piece is upright or level and starts where the last one ended."""
     chart = front_chart(one_seed, None)
     for step in chart.steps:
         assert step.x1 == step.x2 or step.y1 == step.y2
-    for first, second in zip(chart.steps, chart.steps[1:], strict=False):
+    for first, second in pairwise(chart.steps):
         assert (first.x2, first.y2) == (second.x1, second.y1)
     corners = {(step.x2, step.y2) for step in chart.steps}
     assert {(mark.x, mark.y) for mark in chart.marks if mark.row["on_front"]} <= corners
@@ -33,7 +35,7 @@ def test_labels_keep_a_line_apart_and_name_the_finding(one_seed) -> None:
     chosen = headline(one_seed).chosen
     chart = front_chart(one_seed, chosen)
     tops = sorted(mark.y / 100 * chart.height for mark in chart.marks if mark.label)
-    assert all(below - above >= 16 for above, below in zip(tops, tops[1:], strict=False))
+    assert all(below - above >= 16 for above, below in pairwise(tops))
     assert [mark.label for mark in chart.marks if mark.chosen] == [chosen["trial"]]
 
 

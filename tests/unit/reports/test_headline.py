@@ -24,8 +24,10 @@ def test_the_cheapest_within_one_point_is_the_finding(one_seed) -> None:
     finding = headline(one_seed)
     close = [row for row in one_seed.means if row["accuracy"] >= one_seed.dense["accuracy"] - 0.01]
     assert finding.chosen["energy_pj"] == min(row["energy_pj"] for row in close)
-    expected = "joint 4 bit 80 % takes 16.7 times less energy than the dense network, at 97.3 % against 98.1 % accuracy."
-    assert plain(finding.title) == expected
+    assert plain(finding.title) == (
+        "joint 4 bit 80 % takes 16.7 times less energy than the dense network,"
+        " at 97.3 % against 98.1 % accuracy."
+    )
 
 
 def test_quantized_against_pruned(one_seed) -> None:

@@ -3,6 +3,7 @@ import json
 import re
 from html.parser import HTMLParser
 
+import factories
 from spareto.reports.page import render
 
 VOID = {"meta", "path", "line", "circle", "br"}
@@ -59,9 +60,7 @@ def test_odd_studies_give_a_well_formed_page(odd) -> None:
 
 
 def test_a_hostile_name_stays_text(make) -> None:
-    from conftest import odd_studies
-
-    text = render(make(odd_studies()["hostile name"]))
+    text = render(make(factories.odd_studies()["hostile name"]))
     page = Page(text)
     assert text.count("</script>") == page.tags.count("script")
     assert json.loads(page.data)["points"][1]["name"] == "</script><b>&\"'{{ 7 * 7 }}"

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spareto.reports.units import amount, energy_unit, file_size, percent
+from spareto.reports.units import amount, energy_unit, file_size, percent, times
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,11 @@ def test_amounts_stay_within_half_a_percent(value) -> None:
 )
 def test_file_sizes(count, text) -> None:
     assert file_size(count).replace("\u00a0", " ") == text
+
+
+def test_times() -> None:
+    assert times(8.0, 2.0) == "4.00"
+    assert times(8.0, 0.0) == "∞"
 
 
 def test_percent() -> None:

@@ -4,7 +4,7 @@ import matplotlib as mpl
 import pytest
 
 import factories
-from spareto.reports.figures import front_figure
+from spareto.reports.figures import components_figure, formats_figure, front_figure, sparsity_figure
 from spareto.reports.figures.style import STYLE
 from spareto.reports.write import write_report
 
@@ -30,8 +30,13 @@ def test_a_report_is_nine_files_and_the_same_bytes_each_time(three_seeds, tmp_pa
             ET.fromstring(value)
 
 
-def test_odd_studies_are_drawn(odd, tmp_path) -> None:
-    assert len(write_report(odd, tmp_path).figures) == 8
+@pytest.mark.parametrize("draw", [front_figure, components_figure, sparsity_figure, formats_figure])
+def test_odd_studies_are_drawn(odd, draw) -> None:
+    """A layout that does not fit is a warning, and warnings are errors here."""
+    with mpl.rc_context(STYLE):
+        figure = draw(odd)
+        figure.draw_without_rendering()
+    assert all(axes.get_window_extent().width > 100 for axes in figure.axes)
 
 
 def test_no_trials_gives_a_page_and_no_figures(make, tmp_path) -> None:

@@ -51,8 +51,8 @@ def _frame(axes: Axes, view: FrontAxes, results: StudyResults) -> None:
     axes.set_xlabel(f"energy per inference ({results.unit.sign})")
     axes.set_ylabel("test accuracy (%)")
     if view.below:
-        note = f"{view.below} of {len(results.means)} networks lie below this range"
-        axes.text(0.01, 0.01, note, transform=axes.transAxes, fontsize=7, va="bottom")
+        note = f"below this range: {view.below} of {len(results.means)} networks"
+        axes.set_title(note, loc="left", fontsize=7)
 
 
 def _draw_front(axes: Axes, view: FrontAxes, results: StudyResults) -> None:

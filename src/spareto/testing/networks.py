@@ -1,0 +1,66 @@
+"""What every network must keep, as functions: call them from the tests of your own network.
+
+`frames` is `(time, batch, polarities, height, width)` of 0 and 1; `make` gives a network with fresh weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+
+import torch
+from torch import Tensor
+
+from spareto.compression import compression_report
+from spareto.networks import Network
+from spareto.profiling import profile
+
+Make = Callable[[], Network]
+
+
+def check_rates(network: Network, frames: Tensor, classes: int) -> None:
+    """One rate from 0 to 1 a class and sample, for a single timestep as well."""
+    for some in (frames, frames[:1]):
+        rates = network.eval()(some)
+        assert rates.shape == (frames.shape[1], classes), f"rates of shape {tuple(rates.shape)}"
+        assert bool(((rates >= 0) & (rates <= 1)).all()), "a rate outside 0..1"
+
+
+def check_batch_independent(network: Network, frames: Tensor) -> None:
+    """In evaluation a sample gets the same rates alone as among others."""
+    network.eval()
+    together = network(frames)
+    for sample in range(frames.shape[1]):
+        alone = network(frames[:, sample : sample + 1])
+        assert torch.allclose(alone[0], together[sample], atol=1e-6), f"sample {sample} depends on its batch"
+
+
+def check_repeatable(make: Make, frames: Tensor) -> None:
+    """The same seed draws the same weights; deep copies and state dicts carry the whole network."""
+    torch.manual_seed(3)
+    first = make().eval()
+    torch.manual_seed(3)
+    second = make().eval()
+    expected = first(frames)
+    assert torch.equal(second(frames), expected), "the same seed gives other rates"
+    other = make().eval()
+    other.load_state_dict(first.state_dict())
+    assert torch.equal(other(frames), expected), "the state dict does not hold the whole network"
+    assert torch.equal(deepcopy(first)(frames), expected), "a deep copy gives other rates"
+
+
+def check_learns(network: Network, frames: Tensor) -> None:
+    """In training a finite gradient reaches every parameter."""
+    network.train()(frames).square().sum().backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, f"no gradient reaches {name}"
+        assert bool(torch.isfinite(parameter.grad).all()), f"the gradient of {name} is not finite"
+
+
+def check_counted(network: Network, frames: Tensor) -> None:
+    """The profiler can count every layer, so that no layer is costed as nothing."""
+    labels = torch.zeros(frames.shape[1], dtype=torch.int64).numpy()
+    workload = profile(network, frames.byte().numpy(), labels).workload
+    counted, synaptic = {layer.name for layer in workload.layers}, compression_report(network)
+    assert counted == {layer.name for layer in synaptic}, f"only {sorted(counted)} were counted"
+    assert all(layer.timesteps == len(frames) for layer in workload.layers), "a layer missed timesteps"

@@ -1,0 +1,92 @@
+"""What every weight quantizer must keep, as functions: call them from the tests of your own quantizer.
+
+`quantizer` has been started on a weight; `weight` is finite, shape `(out channels, ...)`.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+
+import torch
+from torch import Tensor
+
+from spareto.quantizers import Quantizer
+
+
+def check_scale(quantizer: Quantizer, weight: Tensor) -> None:
+    """The largest code stands for a finite weight above 0 in every group."""
+    top = torch.full(weight.shape, quantizer.code_range[1], dtype=torch.int32)
+    decoded = quantizer.decode(top)
+    assert bool((decoded > 0).all()), "a scale that is not above 0"
+    assert bool(torch.isfinite(decoded).all()), "a scale that is not finite"
+
+
+def check_codes(quantizer: Quantizer, weight: Tensor) -> None:
+    """Codes are 32-bit integers of the weight's shape inside `code_range`, which fits into `bits`."""
+    codes, (low, high) = quantizer.encode(weight), quantizer.code_range
+    assert codes.dtype == torch.int32, f"codes of type {codes.dtype}"
+    assert codes.shape == weight.shape, f"{tuple(weight.shape)} became {tuple(codes.shape)}"
+    assert int(codes.min()) >= low, f"code {int(codes.min())} is below {low}"
+    assert int(codes.max()) <= high, f"code {int(codes.max())} is above {high}"
+    reachable = 2 if quantizer.bits == 1 else high - low + 1
+    assert reachable <= 2**quantizer.bits, f"{reachable} codes do not fit into {quantizer.bits} bits"
+
+
+def check_forward_is_its_codes(quantizer: Quantizer, weight: Tensor) -> None:
+    """In training and in evaluation, the forward pass is `decode(encode(weight))`, bit for bit."""
+    copy = deepcopy(quantizer)
+    for training in (True, False):
+        copy.train(training)
+        computed = copy(weight).detach()
+        stored = copy.decode(copy.encode(weight)).detach()
+        mode = "training" if training else "evaluation"
+        assert torch.equal(computed, stored), f"{mode}: the forward pass is not what the codes stand for"
+        assert torch.equal(computed.signbit(), stored.signbit()), f"{mode}: a negative zero"
+
+
+def check_idempotent(quantizer: Quantizer, weight: Tensor) -> None:
+    """At fixed scale a quantized weight keeps its code."""
+    copy = deepcopy(quantizer).eval()
+    codes = copy.encode(weight)
+    again = copy.encode(copy.decode(codes))
+    assert torch.equal(again, codes), f"{int((again != codes).sum())} codes move when quantized again"
+
+
+def check_ternary(quantizer: Quantizer, weight: Tensor) -> None:
+    """Two bits take at most three values in each group."""
+    rows = quantizer.encode(weight).flatten(1) if weight.dim() > 1 else quantizer.encode(weight)[None]
+    most = max(len(row.unique()) for row in rows)
+    assert quantizer.bits != 2 or most <= 3, f"{most} levels from 2 bits"
+
+
+def check_gradient(quantizer: Quantizer, weight: Tensor) -> None:
+    """The gradient that reaches the weight is finite, and none is left out."""
+    for training in (True, False):
+        copy = deepcopy(quantizer).train(training)
+        leaf = weight.detach().clone().requires_grad_()
+        copy(leaf).sum().backward()
+        assert leaf.grad is not None, "no gradient reaches the weight"
+        assert bool(torch.isfinite(leaf.grad).all()), "a gradient that is not finite"
+
+
+def check_copies(quantizer: Quantizer, weight: Tensor) -> None:
+    """A deep copy, and a quantizer that was started on another weight and given the state dict, agree."""
+    quantizer = deepcopy(quantizer).eval()
+    expected = quantizer(weight)
+    other = type(quantizer)(bits=quantizer.bits, granularity=quantizer.granularity)
+    other.start(torch.ones_like(weight))
+    other.load_state_dict(quantizer.state_dict())
+    assert torch.equal(deepcopy(quantizer)(weight), expected), "a deep copy quantizes differently"
+    assert torch.equal(other.eval()(weight), expected), "the state dict does not hold the whole state"
+
+
+def check_channels_independent(quantizer: Quantizer, weight: Tensor) -> None:
+    """Per channel, what one channel's codes are does not depend on the others."""
+    if quantizer.granularity == "per_tensor":
+        return
+    quantizer = deepcopy(quantizer).eval()
+    quantizer.start(weight)
+    expected = quantizer.encode(weight)[:1]
+    changed = torch.cat([weight[:1], 3.0 - weight[1:] / 2])
+    quantizer.start(changed)
+    assert torch.equal(quantizer.encode(changed)[:1], expected), "channel 0 depends on the other channels"

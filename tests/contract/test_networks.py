@@ -1,0 +1,50 @@
+"""Every registered network keeps the laws; a new file in networks/ is tested here unasked."""
+
+import pytest
+import torch
+
+from spareto.networks import build, registry
+from spareto.testing import networks as laws
+
+SENSOR = (2, 16, 16)
+CLASSES = 3
+
+
+@pytest.fixture(params=registry.names())
+def make(request):
+    return lambda: build(request.param, sensor=SENSOR, classes=CLASSES)
+
+
+@pytest.fixture
+def network(make):
+    torch.manual_seed(0)
+    return make()
+
+
+@pytest.fixture
+def frames():
+    return (torch.rand((4, 3, *SENSOR), generator=torch.Generator().manual_seed(0)) < 0.3).float()
+
+
+def test_rates_lie_between_0_and_1(network, frames):
+    laws.check_rates(network, frames, CLASSES)
+
+
+def test_samples_are_independent_in_evaluation(network, frames):
+    laws.check_batch_independent(network, frames)
+
+
+def test_same_seed_same_network(make, frames):
+    laws.check_repeatable(make, frames)
+
+
+def test_a_gradient_reaches_every_parameter(network, frames):
+    laws.check_learns(network, frames)
+
+
+def test_every_layer_can_be_counted(network, frames):
+    laws.check_counted(network, frames)
+
+
+def test_the_convolutional_network_is_registered():
+    assert "conv" in registry.names()

@@ -1,0 +1,110 @@
+"""Every registered quantizer keeps the laws; a new file in quantizers/ is tested here unasked."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from spareto.core.errors import ConfigError
+from spareto.quantizers import registry
+from spareto.testing import quantizers as laws
+
+GRANULARITIES = ("per_tensor", "per_channel")
+VARIANTS = [
+    (name, bits, granularity)
+    for name in registry.names()
+    for bits in registry.get(name).bits_supported
+    for granularity in GRANULARITIES
+]
+FINITE = st.floats(allow_nan=False, allow_infinity=False, width=32)
+NUMBERS = FINITE | st.floats(-1, 1, width=32) | st.sampled_from([0.0, -0.0, 1e-45, -1e-40, 3.4e38, -3.4e38])
+SHAPES = hnp.array_shapes(min_dims=2, max_dims=4, min_side=1, max_side=4)
+WEIGHTS = hnp.arrays(np.float32, SHAPES, elements=NUMBERS).map(torch.from_numpy)
+SPECIAL = {
+    "ordinary": torch.randn(6, 3, 3, 3, generator=torch.Generator().manual_seed(0)),
+    "double": torch.randn(6, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64),
+    "zeros": torch.zeros(4, 3),
+    "negative zeros": -torch.zeros(4, 3),
+    "constant": torch.full((4, 3), 0.3),
+    "negative constant": torch.full((4, 3), -0.3),
+    "one element": torch.tensor([[-0.7]]),
+    "denormal": torch.tensor([[1e-45, -1e-40], [3e-39, 0.0]]),
+    "largest": torch.tensor([[3.4028e38, -3.4028e38], [1.0, 0.0]]),
+    "huge range": torch.tensor([[1e-30, 1e30], [-1e-10, 1e10]]),
+    "a channel of zeros": torch.tensor([[0.0, 0.0], [0.5, -1.5]]),
+}
+LAWS = [
+    laws.check_scale,
+    laws.check_codes,
+    laws.check_forward_is_its_codes,
+    laws.check_idempotent,
+    laws.check_ternary,
+    laws.check_gradient,
+    laws.check_copies,
+    laws.check_channels_independent,
+]
+
+
+def check_all(quantizer, weight):
+    for law in LAWS:
+        law(quantizer, weight)
+
+
+@pytest.fixture(params=VARIANTS, ids=str)
+def variant(request):
+    return request.param
+
+
+def started(variant, weight, live=None):
+    name, bits, granularity = variant
+    quantizer = registry.make(name, bits=bits, granularity=granularity)
+    quantizer.start(weight, live)
+    return quantizer
+
+
+def test_special_weights(variant):
+    for weight in SPECIAL.values():
+        check_all(started(variant, weight), weight)
+
+
+@given(variant=st.sampled_from(VARIANTS), weight=WEIGHTS)
+def test_any_finite_weight(variant, weight):
+    check_all(started(variant, weight), weight)
+
+
+@settings(max_examples=60)
+@given(variant=st.sampled_from(VARIANTS), first=WEIGHTS, data=st.data())
+def test_scales_chosen_for_another_weight_serve_any_weight(variant, first, data):
+    """In training the weight moves away from the one the scales were chosen for."""
+    quantizer = started(variant, first)
+    weight = torch.from_numpy(data.draw(hnp.arrays(np.float32, first.shape, elements=NUMBERS)))
+    for law in (laws.check_scale, laws.check_codes, laws.check_idempotent, laws.check_gradient):
+        law(quantizer, weight)
+
+
+def test_scales_learn_even_where_no_weight_is_live(variant):
+    """A pruned channel keeps its real weights below the mask; its scale must not turn into a NaN."""
+    weight = torch.tensor([[0.3, -0.2], [0.5, -1.5]])
+    quantizer = started(variant, weight, live=torch.tensor([[False, False], [True, True]]))
+    quantizer(weight.requires_grad_()).sum().backward()
+    for name, parameter in quantizer.named_parameters():
+        assert torch.isfinite(parameter.grad).all(), f"the gradient of {name} is not finite"
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_a_width_without_codes_is_refused(name):
+    with pytest.raises(ConfigError, match=rf"^quantizer '{name}'\.bits: got 17; expected .* bits\.$"):
+        registry.make(name, bits=17)
+
+
+def test_one_bit_points_to_the_sign_quantizer():
+    with pytest.raises(ConfigError) as error:
+        registry.make("learned_clip", bits=1)
+    where, cure = "quantizer 'learned_clip'.bits", "Use quantizer 'sign' for binary weights."
+    assert str(error.value) == f"{where}: got 1; expected 2 to 16 bits. {cure}"
+
+
+def test_the_studys_quantizers_are_registered():
+    assert {"learned_clip", "max_range", "sign"} <= set(registry.names())
