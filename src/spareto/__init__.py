@@ -12,13 +12,13 @@ from spareto._version import __version__
 
 if TYPE_CHECKING:
     from spareto import networks, recipes
-    from spareto.compression import bake, compress, compression_report
+    from spareto.compression import bake, compress, compression_report, weight_bits
     from spareto.core.errors import SparetoError
     from spareto.data.load import load_frames
     from spareto.hardware import cost, load_accelerator
     from spareto.profiling import profile
     from spareto.records import Cost, Recipe, TrainingPlan, Trial, Workload
-    from spareto.reports import write_report
+    from spareto.reports.write import write_report
     from spareto.study.config import StudyConfig
     from spareto.study.front import front
     from spareto.study.networks import load_network
@@ -49,6 +49,7 @@ __all__ = [
     "recipes",
     "run_study",
     "train",
+    "weight_bits",
     "write_report",
 ]
 
@@ -72,7 +73,8 @@ _HOME = {
     "profile": "profiling",
     "run_study": "study.run",
     "train": "training",
-    "write_report": "reports",
+    "weight_bits": "compression",
+    "write_report": "reports.write",
 }
 
 

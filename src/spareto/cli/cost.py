@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from spareto import hardware
+from spareto.hardware.mapping.search import Found
 from spareto.records.cost import Cost, LayerCost
 from spareto.records.workload import Workload
 
@@ -33,24 +34,30 @@ def cost(
         accelerator: Name of an accelerator, or a YAML file of your own.
         weight_format: How weights are stored, or `all` to compare every format.
         statistic: Charge the mean or the maximum spiking activity.
-        mapper: Take the accelerator's fixed mapping, or search a better one for each layer.
+        mapper: Take the accelerator's fixed mapping, or search a better one for each layer (with `all`, for
+            run-length weights, and keep it for the other formats).
         objective: What a searched mapping is to make small.
         json: Print JSON; keys carry their unit.
     """
     network, chip = Workload.load(workload), hardware.load_accelerator(accelerator)
-    found = _search(network, chip, weight_format, statistic, objective) if mapper == "search" else {}
+    together = weight_format == "all"
+    found: dict[str, Found] = {}
+    if mapper == "search":
+        fmt = "rle" if together else weight_format
+        found = hardware.find_mappings(
+            network, chip, weight_format=fmt, statistic=statistic, objective=objective
+        )
     nests = {name: best.nest for name, best in found.items()}
-    if weight_format == "all":
+    if together:
         costs = hardware.cost_all_formats(network, chip, statistic=statistic, mappings=nests)
     else:
-        costs = (
-            hardware.cost(network, chip, weight_format=weight_format, statistic=statistic, mappings=nests),
-        )
+        one = hardware.cost(network, chip, weight_format=weight_format, statistic=statistic, mappings=nests)
+        costs = (one,)
     if json:
-        rows = [as_row(one) for one in costs]
-        print(json_module.dumps(rows if weight_format == "all" else rows[0], indent=1))
+        rows = [{**as_row(each), "mapper": _mapper_row(found)} for each in costs]
+        print(json_module.dumps(rows if together else rows[0], indent=1))
     else:
-        _print(network, costs)
+        _print(network, costs, found)
 
 
 def as_row(cost: Cost) -> dict[str, Any]:
@@ -79,13 +86,37 @@ def _layer_row(layer: LayerCost) -> dict[str, Any]:
     }
 
 
-def _print(network: Workload, costs: Sequence[Cost]) -> None:
+def _mapper_row(found: dict[str, Found]) -> dict[str, Any] | None:
+    """What the mapper did, layer by layer; None where the fixed mapping was taken."""
+    return {
+        name: {
+            "energy_bound_pj": best.bound_pj,
+            "gap_to_bound": best.gap,
+            "evaluated": best.evaluated,
+            "rejected": best.rejected,
+        }
+        for name, best in found.items()
+    } or None
+
+
+def _mapper_table(found: dict[str, Found]) -> Table:
+    table = _table("mapper", "above bound", "evaluated", "did not fit")
+    for name, best in found.items():
+        table.add_row(
+            name, f"{100 * best.gap:.0f} %", f"{best.evaluated:,}", f"{sum(best.rejected.values()):,}"
+        )
+    return table
+
+
+def _print(network: Workload, costs: Sequence[Cost], found: dict[str, Found]) -> None:
     console = Console()
     first = costs[0]
     console.print(
         f"{network.network} on {first.accelerator}, {first.statistic} activity, mode {first.mode}",
         soft_wrap=True,
     )
+    if found:
+        console.print(_mapper_table(found))
     if len(costs) > 1:
         console.print(_format_table(costs))
         return

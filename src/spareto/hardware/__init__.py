@@ -7,4 +7,11 @@ from spareto.hardware.cost import cost as cost
 from spareto.hardware.cost import cost_all_formats as cost_all_formats
 from spareto.hardware.cost import find_mappings as find_mappings
 
-__all__ = ["Accelerator", "accelerator_names", "cost", "cost_all_formats", "find_mappings", "load_accelerator"]
+__all__ = [
+    "Accelerator",
+    "accelerator_names",
+    "cost",
+    "cost_all_formats",
+    "find_mappings",
+    "load_accelerator",
+]

@@ -17,7 +17,6 @@ from spareto.hardware.traffic import Counts
 from spareto.records.cost import Cost, LayerCost
 from spareto.records.workload import Layer, Statistic, Workload
 
-
 Nests = Mapping[str, Nest]  # by layer name
 
 

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from spareto.reports.results import StudyResults
 
-_LOG_FROM = 10.0  # a wider range than one decade is unreadable on a linear axis
+_LOG_FROM = 3.0  # on a linear axis, a wider range leaves most networks in one corner
 _CROP_FROM, _CROP_TO = 0.25, 0.15
 _MAX_LOG_TICKS = 9
 _LEAST_SPAN = 2.0
@@ -56,7 +56,7 @@ def front_axes(results: StudyResults) -> FrontAxes:
 
 
 def energy_axis(values: Sequence[float]) -> Axis:
-    """Linear from 0, or logarithmic where the values span more than a decade."""
+    """Linear from 0, or logarithmic where the largest value is more than three times the smallest."""
     low, high = min(values), max(values)
     if low <= 0 or high / low <= _LOG_FROM:
         top = 1.06 * high or 1.0

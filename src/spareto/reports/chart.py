@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Literal
 
 from spareto.records.recipe import Regime
 from spareto.records.rows import MeanRow, TrialRow
 from spareto.reports.axes import FrontAxes, front_axes
+from spareto.reports.chart_labels import CHART_HEIGHT, Label, Obstacle, place_labels
 from spareto.reports.figures.style import bar_label
 from spareto.reports.results import StudyResults
 
-CHART_HEIGHT = 400
-_LINE_HEIGHT = 16
-_LABEL_NEEDS = 24.0  # percent of the width a label takes to the left of its point
+_MARK_RADIUS, _DOT_RADIUS, _LINE_PAD = 7.0, 2.0, 2.0  # pixels
 
 # One shape a regime, drawn around (0, 0) in pixels; a shape tells regimes apart where colour cannot.
 SHAPES: dict[Regime, str] = {
@@ -45,7 +43,7 @@ class Dot:
 
 @dataclass(frozen=True)
 class Mark:
-    """One recipe: place in percent, the ends of its error bars, and its label if there is room for it."""
+    """One recipe: place in percent, and the ends of its error bars."""
 
     index: int
     row: MeanRow
@@ -53,9 +51,8 @@ class Mark:
     y: float
     x_ends: tuple[float, float]
     y_ends: tuple[float, float]
-    label: str
-    label_side: Literal["left", "right"]
     chosen: bool
+    label: Label | None = None
 
     @property
     def shape(self) -> str:
@@ -90,14 +87,14 @@ class Chart:
 def front_chart(results: StudyResults, chosen: MeanRow | None) -> Chart:
     """Lay the front out; marks come by rising energy, the order in which the keyboard visits them."""
     axes = front_axes(results)
-    labelled = _labelled(results, axes, chosen)
     visible = [(index, row) for index, row in enumerate(results.means) if _visible(row, axes)]
     visible.sort(key=lambda pair: (pair[1]["energy_pj"], pair[1]["accuracy"]))
-    marks = [_mark(index, row, results, axes, row in labelled, row is chosen) for index, row in visible]
+    marks = [_mark(index, row, results, axes, row is chosen) for index, row in visible]
+    dots, steps = _dots(results, axes), _steps(results, axes)
     return Chart(
-        marks=marks,
-        dots=_dots(results, axes),
-        steps=_steps(results, axes),
+        marks=_labelled(results, marks, [*_mark_obstacles(marks), *_obstacles(dots, steps)]),
+        dots=dots,
+        steps=steps,
         x_ticks=[Tick(100 * axes.energy.share(tick), f"{tick:g}") for tick in axes.energy.ticks],
         y_ticks=[Tick(100 - 100 * axes.accuracy.share(tick), f"{tick:g}") for tick in axes.accuracy.ticks],
         below=axes.below,
@@ -105,25 +102,15 @@ def front_chart(results: StudyResults, chosen: MeanRow | None) -> Chart:
     )
 
 
-def _mark(
-    index: int, row: MeanRow, results: StudyResults, axes: FrontAxes, labelled: bool, chosen: bool
-) -> Mark:
+def _mark(index: int, row: MeanRow, results: StudyResults, axes: FrontAxes, chosen: bool) -> Mark:
     x, y = _place(row, results, axes)
     energy, accuracy = row["energy_pj"], row["accuracy"]
-    return Mark(
-        index=index,
-        row=row,
-        x=x,
-        y=y,
-        x_ends=(
-            _x(energy - row["energy_pj_std"], results, axes),
-            _x(energy + row["energy_pj_std"], results, axes),
-        ),
-        y_ends=(_y(accuracy - row["accuracy_std"], axes), _y(accuracy + row["accuracy_std"], axes)),
-        label=bar_label(row) if labelled else "",
-        label_side="left" if x >= _LABEL_NEEDS else "right",
-        chosen=chosen,
+    x_ends = (
+        _x(energy - row["energy_pj_std"], results, axes),
+        _x(energy + row["energy_pj_std"], results, axes),
     )
+    y_ends = (_y(accuracy - row["accuracy_std"], axes), _y(accuracy + row["accuracy_std"], axes))
+    return Mark(index, row, x, y, x_ends, y_ends, chosen)
 
 
 def _dots(results: StudyResults, axes: FrontAxes) -> list[Dot]:
@@ -135,7 +122,7 @@ def _dots(results: StudyResults, axes: FrontAxes) -> list[Dot]:
 
 def _steps(results: StudyResults, axes: FrontAxes) -> list[Segment]:
     """From the foot of the first point up, then right to the next point's energy and up to its accuracy."""
-    corners = [_place(row, results, axes) for row in results.front]
+    corners = [_place(row, results, axes) for row in results.front if _visible(row, axes)]
     if not corners:
         return []
     steps = [Segment(corners[0][0], 100.0, *corners[0])]
@@ -145,20 +132,34 @@ def _steps(results: StudyResults, axes: FrontAxes) -> list[Segment]:
     return [*steps, Segment(last_x, last_y, 100.0, last_y)]
 
 
-def _labelled(results: StudyResults, axes: FrontAxes, chosen: MeanRow | None) -> list[MeanRow]:
-    """The finding, the reference, then the front, as long as lines of text do not meet."""
-    wanted = [row for row in (chosen, results.dense) if row is not None]
-    wanted += [row for row in reversed(results.front) if row not in wanted]
-    taken: list[float] = []
-    found: list[MeanRow] = []
-    for row in wanted:
-        x, y = _place(row, results, axes)
-        top = y / 100 * CHART_HEIGHT
-        room = (x >= _LABEL_NEEDS or row is chosen) and _visible(row, axes)
-        if room and all(abs(top - other) >= _LINE_HEIGHT for other in taken):
-            taken.append(top)
-            found.append(row)
+def _labelled(results: StudyResults, marks: list[Mark], obstacles: list[Obstacle]) -> list[Mark]:
+    """Name the finding, the reference, then the front from its knee outwards, as far as there is room."""
+    first = [mark for mark in marks if mark.chosen]
+    first += [mark for mark in marks if mark.row is results.dense and mark not in first]
+    front = [mark for mark in reversed(marks) if mark.row["on_front"] and mark not in first]
+    wanted = [Label(bar_label(mark.row), mark.x, mark.y, bold=mark.chosen) for mark in [*first, *front]]
+    labels = {(label.x, label.y, label.text): label for label in place_labels(wanted, obstacles)}
+    return [
+        replace(mark, label=labels.get((mark.x, mark.y, bar_label(mark.row))))
+        if mark in first or mark in front
+        else mark
+        for mark in marks
+    ]
+
+
+def _mark_obstacles(marks: list[Mark]) -> list[Obstacle]:
+    found: list[Obstacle] = []
+    for mark in marks:
+        found.append(Obstacle(mark.x, mark.y, mark.x, mark.y, _MARK_RADIUS))
+        if mark.row["seeds"] > 1:
+            found.append(Obstacle(mark.x, mark.y_ends[0], mark.x, mark.y_ends[1], _LINE_PAD))
+            found.append(Obstacle(mark.x_ends[0], mark.y, mark.x_ends[1], mark.y, _LINE_PAD))
     return found
+
+
+def _obstacles(dots: list[Dot], steps: list[Segment]) -> list[Obstacle]:
+    lines = [Obstacle(step.x1, step.y1, step.x2, step.y2, _LINE_PAD) for step in steps]
+    return [*lines, *(Obstacle(dot.x, dot.y, dot.x, dot.y, _DOT_RADIUS) for dot in dots)]
 
 
 def _place(row: MeanRow | TrialRow, results: StudyResults, axes: FrontAxes) -> tuple[float, float]:

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,12 +37,28 @@ def test_the_ends_are_zero_and_one() -> None:
         assert (axis.share(axis.low), axis.share(axis.high)) == (0.0, 1.0)
 
 
-def test_more_than_a_decade_is_logarithmic() -> None:
-    assert not energy_axis([1.0, 10.0]).log
-    assert energy_axis([1.0, 10.1]).log
+@pytest.mark.parametrize(("values", "log"), [((2.0, 6.0), False), ((2.0, 6.01), True), ((0.0, 9.0), False)])
+def test_more_than_a_factor_of_three_is_logarithmic(values, log) -> None:
+    assert energy_axis(values).log is log
+
+
+def test_a_logarithmic_axis_gives_equal_factors_equal_room() -> None:
     axis = energy_axis([1.0, 100.0])
     assert axis.share(10.0) == pytest.approx((axis.share(1.0) + axis.share(100.0)) / 2)
-    assert axis.ticks == (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
+    assert axis.share(1.0) == pytest.approx(math.log(1.3) / math.log(1.3**2 * 100))
+
+
+@pytest.mark.parametrize(
+    ("values", "ticks"),
+    [
+        ((3.0, 21.9), (5.0, 10.0, 20.0)),
+        ((1.0, 100.0), (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)),
+        ((0.13, 1.6), (0.1, 0.2, 0.5, 1.0, 2.0)),
+        ((1.0, 1e4), (1.0, 10.0, 100.0, 1e3, 1e4)),
+    ],
+)
+def test_logarithmic_ticks_go_one_two_five_then_by_decades(values, ticks) -> None:
+    assert energy_axis(values).ticks == ticks
 
 
 def test_a_network_far_below_does_not_squeeze_the_others(one_seed, make) -> None:

@@ -1,6 +1,10 @@
-from itertools import pairwise
+from itertools import combinations, pairwise
 
+import pytest
+
+import factories
 from spareto.reports.chart import SHAPES, front_chart
+from spareto.reports.chart_labels import Label, Obstacle, place_labels
 from spareto.reports.figures.style import LOOKS
 from spareto.reports.headline import headline
 from spareto.reports.results import REGIMES
@@ -31,12 +35,52 @@ def test_every_recipe_is_a_mark_by_rising_energy(one_seed) -> None:
     assert [mark.x for mark in marks] == sorted(mark.x for mark in marks)
 
 
-def test_labels_keep_a_line_apart_and_name_the_finding(one_seed) -> None:
-    chosen = headline(one_seed).chosen
-    chart = front_chart(one_seed, chosen)
-    tops = sorted(mark.y / 100 * chart.height for mark in chart.marks if mark.label)
-    assert all(below - above >= 16 for above, below in pairwise(tops))
-    assert [mark.label for mark in chart.marks if mark.chosen] == [chosen["trial"]]
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_labels_cover_nothing_at_any_width(make, seeds) -> None:
+    """Neither another mark, nor the front's line, nor each other; and the frame holds them."""
+    results = make(factories.study(seeds))
+    chart = front_chart(results, headline(results).chosen)
+    labels = [mark.label for mark in chart.marks if mark.label]
+    assert len(labels) >= 4
+    for width in (562, 700, 924):
+        boxes = [label.box(width) for label in labels]
+        assert not any(first.meets(second) for first, second in combinations(boxes, 2))
+        for label, box in zip(labels, boxes, strict=True):
+            assert 0 <= box.left <= box.right <= width
+            assert 0 <= box.top <= box.bottom <= chart.height
+            assert not any(crosses(step, box, width, chart.height) for step in chart.steps)
+            for mark in chart.marks:
+                own = (mark.x, mark.y) == (label.x, label.y)
+                assert own or not holds(box, mark.x * width / 100, mark.y * chart.height / 100)
+
+
+def test_the_finding_and_the_reference_are_named(one_seed) -> None:
+    chosen, dense = headline(one_seed).chosen, one_seed.dense
+    labels = {mark.row["trial"]: mark.label for mark in front_chart(one_seed, chosen).marks}
+    assert labels[chosen["trial"]].text == chosen["trial"]
+    assert labels[chosen["trial"]].bold
+    assert labels[dense["trial"]].text == dense["trial"]
+
+
+def test_a_label_without_room_is_left_out() -> None:
+    crowd = [Obstacle(x, 50.0, x, 50.0, 60.0) for x in range(10, 100, 10)]
+    label = Label("dense float", 50.0, 50.0, bold=False)
+    assert place_labels([label], crowd) == []
+    (free,) = place_labels([label], [])
+    assert free == label
+    assert len(place_labels([label, label], [])) == 2  # the second one finds another side
+
+
+def holds(box, x: float, y: float) -> bool:
+    return box.left < x < box.right and box.top < y < box.bottom
+
+
+def crosses(step, box, width: float, height: float) -> bool:
+    """Walk along the line, pixel by pixel."""
+    ends = ((step.x1 * width, step.x2 * width), (step.y1 * height, step.y2 * height))
+    (x1, x2), (y1, y2) = ((start / 100, end / 100) for start, end in ends)
+    count = int(abs(x2 - x1) + abs(y2 - y1)) + 1
+    return any(holds(box, x1 + (x2 - x1) * i / count, y1 + (y2 - y1) * i / count) for i in range(count + 1))
 
 
 def test_seeds_are_dots_behind_their_mean(one_seed, three_seeds) -> None:

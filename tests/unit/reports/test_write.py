@@ -2,6 +2,7 @@ import xml.etree.ElementTree as ET
 
 import matplotlib as mpl
 import pytest
+from matplotlib.path import Path
 
 import factories
 from spareto.reports.figures import components_figure, formats_figure, front_figure, sparsity_figure
@@ -51,9 +52,13 @@ def test_labels_cover_neither_each_other_nor_the_frame(make, seeds) -> None:
         figure.draw_without_rendering()
         (axes,) = figure.axes
         boxes = [text.get_window_extent() for text in axes.texts]
-        frame = axes.get_window_extent()
+        frame, legend = axes.get_window_extent(), axes.get_legend().get_window_extent()
+        lines = [axes.transData.transform(line.get_xydata()) for line in axes.lines if len(line.get_xdata())]
     assert len(boxes) >= 4
+    assert axes.get_xlabel() == "energy per inference (µJ, log scale)"
     for index, box in enumerate(boxes):
         assert box.count_overlaps(boxes[index + 1 :]) == 0
         assert frame.contains(*box.min)
         assert frame.contains(*box.max)
+        assert not box.overlaps(legend)
+        assert not any(Path(line).intersects_bbox(box, filled=False) for line in lines)

@@ -14,7 +14,9 @@ def energy_bound_pj(charged: Charged) -> float:
     """
     layer, accelerator = charged.layer, charged.accelerator
     outermost = accelerator.memories[0]
-    stored = charged.stored.bits if "weights" in outermost.compresses else layer.weight_count * layer.weight_bits
+    stored = (
+        charged.stored.bits if "weights" in outermost.compresses else layer.weight_count * layer.weight_bits
+    )
     emitted = layer.output.size * layer.timesteps * layer.output.bits
     total = sum(action.energy_pj for action in charged.arithmetic())
     for bits, energy in (

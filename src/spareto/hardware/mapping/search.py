@@ -24,7 +24,7 @@ from spareto.hardware.mapping.capacity import held_bits
 from spareto.hardware.mapping.fixed import Key, fixed_mapping
 from spareto.hardware.mapping.nest import Nest
 from spareto.hardware.mapping.tilings import Skeleton, first_bounds, sizes
-from spareto.hardware.problem import Count, Problem
+from spareto.hardware.problem import Count, Dim, Problem
 from spareto.hardware.traffic import Amount, Counts
 from spareto.records.workload import Layer, Statistic
 
@@ -118,7 +118,7 @@ class _Descent:
         self, skeleton: Skeleton, bounds: dict[Key, Count], value: float
     ) -> tuple[dict[Key, Count], float]:
         """Cut every pair of dimensions anew until no pair improves."""
-        totals = {dim: total for dim, total in sizes(self.problem).items() if total > 1}
+        totals: dict[Dim, int] = {dim: total for dim, total in sizes(self.problem).items() if total > 1}
         cuts = {dim: skeleton.cuts(dim, total) for dim, total in totals.items()}
         pairs = list(combinations(totals, 2)) or [(dim, dim) for dim in totals]
         last_gain, turn = 0, 0
@@ -132,9 +132,7 @@ class _Descent:
                     last_gain = turn
         return bounds, value
 
-    def _reorder(
-        self, skeleton: Skeleton, bounds: dict[Key, Count], value: float
-    ) -> tuple[Skeleton, float]:
+    def _reorder(self, skeleton: Skeleton, bounds: dict[Key, Count], value: float) -> tuple[Skeleton, float]:
         for order in skeleton.orders:
             for dim in order.dims:
                 trial = skeleton.with_innermost(order.level, dim)

@@ -39,16 +39,16 @@ class Skeleton:
         for level in self.accelerator.levels:
             for order in self.orders:
                 if order.level == level.name:
-                    found += [(level.name, "temporal", dim) for dim in order.dims]
+                    found.extend((level.name, "temporal", dim) for dim in order.dims)
             for fill in self.accelerator.dataflow.fill:
                 if (fill.level, fill.kind) == (level.name, "spatial"):
-                    found += [(level.name, "spatial", dim) for dim in fill.dims]
+                    found.extend((level.name, "spatial", dim) for dim in fill.dims)
         return found
 
     def nest(self, bounds: Bounds) -> Nest:
         """The nest with these bounds; loops without one run once."""
         one = np.ones(1, np.int64)
-        loops = [Loop(level, kind, dim, bounds.get((level, kind, dim), one)) for level, kind, dim in self.slots()]
+        loops = [Loop(*slot, bounds.get(slot, one)) for slot in self.slots()]
         return Nest(tuple(level.name for level in self.accelerator.levels), tuple(loops))
 
     def with_innermost(self, level: str, dim: Dim) -> Skeleton:

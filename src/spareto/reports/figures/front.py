@@ -35,7 +35,7 @@ def front_figure(results: StudyResults) -> Figure:
             axes.plot([], [], label=look.text, **_marker(look))
     axes.legend(loc="lower right", handletextpad=0.4, borderaxespad=0.2)
     points = [_point(row, results) for row in results.means if _visible(row, view)]
-    place_labels(axes, _labels(results, view), points)
+    place_labels(axes, _labels(results, view), points, _lines(results, view))
     return figure
 
 
@@ -48,7 +48,8 @@ def _frame(axes: Axes, view: FrontAxes, results: StudyResults) -> None:
     axes.set_yticks(view.accuracy.ticks, [f"{tick:g}" for tick in view.accuracy.ticks])
     axes.minorticks_off()
     axes.grid(visible=True)
-    axes.set_xlabel(f"energy per inference ({results.unit.sign})")
+    scale = ", log scale" if view.energy.log else ""
+    axes.set_xlabel(f"energy per inference ({results.unit.sign}{scale})")
     axes.set_ylabel("test accuracy (%)")
     if view.below:
         note = f"below this range: {view.below} of {len(results.means)} networks"
@@ -56,11 +57,33 @@ def _frame(axes: Axes, view: FrontAxes, results: StudyResults) -> None:
 
 
 def _draw_front(axes: Axes, view: FrontAxes, results: StudyResults) -> None:
-    corners = [_point(row, results) for row in results.front]
+    steps = _front_steps(results, view)
+    axes.plot(*zip(*steps, strict=True), color=INK, linewidth=1.0, alpha=0.55, zorder=2, label="front")
+
+
+def _front_steps(results: StudyResults, view: FrontAxes) -> list[Point]:
+    """From the foot of the first visible member up, then right and up to each next one, then right."""
+    corners = [_point(row, results) for row in results.front if _visible(row, view)]
     steps: list[Point] = [(corners[0][0], view.accuracy.low)] if corners else []
     for (x, y), (next_x, _) in pairwise([*corners, (view.energy.high, 0.0)]):
         steps += [(x, y), (next_x, y)]
-    axes.plot(*zip(*steps, strict=True), color=INK, linewidth=1.0, alpha=0.55, zorder=2, label="front")
+    return steps
+
+
+def _lines(results: StudyResults, view: FrontAxes) -> list[tuple[Point, Point]]:
+    """Everything thin that a label must not cross: the front, error bars, and the dots of single seeds."""
+    lines = list(pairwise(_front_steps(results, view)))
+    if not results.many_seeds:
+        return lines
+    for row in results.means:
+        (x, y), dx, dy = (
+            _point(row, results),
+            row["energy_pj_std"] / results.unit.pj,
+            100 * row["accuracy_std"],
+        )
+        lines += [((x - dx, y), (x + dx, y)), ((x, y - dy), (x, y + dy))]
+    dots = [(row["energy_pj"] / results.unit.pj, 100 * row["accuracy"]) for row in results.rows]
+    return lines + [(dot, dot) for dot in dots]
 
 
 def _draw_seeds(axes: Axes, results: StudyResults) -> None:

@@ -23,16 +23,22 @@ _PLACES = (
     (0, -7, "center", "top"),
     (-5, -4, "right", "top"),
 )
-_MARKER_RADIUS = 5.0
+_MARKER_RADIUS, _LINE_PAD = 4.0, 1.0
 
 
-def place_labels(axes: Axes, labels: Iterable[tuple[Point, str, str]], points: Sequence[Point]) -> int:
+def place_labels(
+    axes: Axes,
+    labels: Iterable[tuple[Point, str, str]],
+    points: Sequence[Point],
+    lines: Sequence[tuple[Point, Point]] = (),
+) -> int:
     """Write `(position, text, colour)` labels, the most important first, where they cover nothing.
 
     Args:
         axes: Axes whose limits are final.
         labels: Position in data coordinates, text and colour.
         points: Every marker in the axes, in data coordinates.
+        lines: Ends of the upright and level pieces of line in the axes, in data coordinates.
 
     Returns:
         How many labels found room.
@@ -40,35 +46,36 @@ def place_labels(axes: Axes, labels: Iterable[tuple[Point, str, str]], points: S
     figure = axes.get_figure(root=True)
     assert figure is not None
     figure.draw_without_rendering()
-    radius = _MARKER_RADIUS * figure.dpi / 72
-    taken = [_around(axes.transData.transform(point), radius) for point in points]
-    frame = axes.get_window_extent()
+    pixels = figure.dpi / 72
+    markers = {point: _span(axes, point, point, _MARKER_RADIUS * pixels) for point in points}
+    taken = [_span(axes, *line, _LINE_PAD * pixels) for line in lines]
+    legend = axes.get_legend()
+    taken += [legend.get_window_extent()] if legend is not None else []
     placed = 0
     for position, text, color in labels:
-        box = _place(axes, position, text, color, frame, taken)
+        others = [box for point, box in markers.items() if point != position]
+        box = _place(axes, position, text, color, [*taken, *others])
         if box is not None:
             taken.append(box)
             placed += 1
     return placed
 
 
-def _place(
-    axes: Axes, position: Point, text: str, color: str, frame: Bbox, taken: Sequence[Bbox]
-) -> Bbox | None:
+def _place(axes: Axes, position: Point, text: str, color: str, taken: Sequence[Bbox]) -> Bbox | None:
+    frame = axes.get_window_extent()
     for dx, dy, horizontal, vertical in _PLACES:
         options: dict[str, Any] = {"ha": horizontal, "va": vertical, "color": color, "fontsize": 7}
         label = axes.annotate(text, position, (dx, dy), textcoords="offset points", **options)
         label.set_in_layout(False)
         box = label.get_window_extent()
-        own = _around(axes.transData.transform(position), 1.0)
-        others = [other for other in taken if not other.contains(*own.min)]
         inside = frame.contains(*box.min) and frame.contains(*box.max)
-        if inside and box.count_overlaps(others) == 0:
+        if inside and box.count_overlaps(taken) == 0:
             return box
         label.remove()
     return None
 
 
-def _around(center: Any, radius: float) -> Bbox:
-    x, y = float(center[0]), float(center[1])
-    return Bbox.from_extents(x - radius, y - radius, x + radius, y + radius)
+def _span(axes: Axes, start: Point, end: Point, pad: float) -> Bbox:
+    """The pixels an upright or level line covers, and `pad` around it."""
+    (x1, y1), (x2, y2) = axes.transData.transform([start, end])
+    return Bbox.from_extents(min(x1, x2) - pad, min(y1, y2) - pad, max(x1, x2) + pad, max(y1, y2) + pad)

@@ -1,0 +1,162 @@
+"""A recipe is refused with the exact words of the design, or means exactly one thing."""
+
+import factories
+import pytest
+
+from spareto import recipes
+from spareto.core.errors import ConfigError
+from spareto.records import LayerFilter, PruneStep, QuantizeStep, Recipe, TrainingPlan
+
+PRUNE, QUANTIZE = {"kind": "prune", "sparsity": 0.8}, {"kind": "quantize", "bits": 3}
+
+
+def message(data):
+    with pytest.raises(ConfigError) as error:
+        Recipe.parse(data, "recipe")
+    return str(error.value)
+
+
+def test_0_bits():
+    expected = "recipe.steps[1].bits: got 0; expected an integer from 1 to 16. Use quantizer 'sign' for binary weights."
+    assert message({"steps": [PRUNE, {"kind": "quantize", "bits": 0}]}) == expected
+
+
+def test_sparsity_120_percent():
+    expected = "recipe.steps[0].sparsity: got 1.2; expected a share from 0 to below 1. Write 80 % as 0.8."
+    assert message({"steps": [{"kind": "prune", "sparsity": 1.2}]}) == expected
+
+
+@pytest.mark.parametrize("sparsity", [80, 1, 1.0, -0.1, "0.8", True, None, float("nan")])
+def test_a_sparsity_is_a_share(sparsity):
+    assert "expected a share from 0 to below 1. Write 80 % as 0.8." in message(
+        {"steps": [{"kind": "prune", "sparsity": sparsity}]}
+    )
+
+
+@pytest.mark.parametrize("bits", [17, -3, 2.5, "4", True, None])
+def test_bits_are_an_integer_from_1_to_16(bits):
+    assert "expected an integer from 1 to 16." in message({"steps": [{"kind": "quantize", "bits": bits}]})
+
+
+def test_an_unknown_key():
+    expected = (
+        "recipe.steps[0].sparsty: got an unknown key; expected one of kind, pruner, sparsity, scope, start."
+    )
+    text = message({"steps": [PRUNE | {"sparsty": 0.5}]})
+    assert text == f"{expected} Did you mean 'sparsity'?"
+
+
+def test_an_unknown_step():
+    text = message({"steps": [{"kind": "prun", "sparsity": 0.5}]})
+    assert text == "recipe.steps[0].kind: got 'prun'; expected one of prune, quantize. Did you mean 'prune'?"
+
+
+@pytest.mark.parametrize("start", [1.0, -0.1, 50])
+def test_a_step_starts_within_the_training(start):
+    expected = "a share of the training from 0 to below 1. Write the middle of the training as 0.5."
+    assert (
+        message({"steps": [QUANTIZE | {"start": start}]})
+        == f"recipe.steps[0].start: got {start}; expected {expected}"
+    )
+
+
+@pytest.mark.parametrize("bits", [0, 1, 17, 31, 33, 8.0, "8"])
+def test_storage_bits(bits):
+    expected = "an integer from 2 to 16, or 32. Use 32 to keep floating-point weights."
+    assert message({"storage_bits": bits}) == f"recipe.storage_bits: got {bits!r}; expected {expected}"
+
+
+def test_two_steps_of_a_kind():
+    assert message({"steps": [PRUNE, PRUNE]}).endswith("expected at most one step of a kind.")
+
+
+def test_every_problem_at_once():
+    text = message(
+        {"steps": [PRUNE | {"sparsity": 2}, QUANTIZE | {"bits": 0}], "training": {"epochs": -1}, "x": 1}
+    )
+    starts = [line.partition(":")[0] for line in text.splitlines()]
+    assert starts == [
+        "recipe.steps[0].sparsity",
+        "recipe.steps[1].bits",
+        "recipe.training.epochs",
+        "recipe.x",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "rule"),
+    [
+        ("epochs", -1, "an integer of at least 0"),
+        ("batch_size", 0, "an integer of at least 1"),
+        ("learning_rate", 0, "a number above 0"),
+        ("weight_decay", -1.0, "a number of at least 0"),
+        ("max_shift", 1.5, "a whole number of pixels, 0 or more"),
+    ],
+)
+def test_training_plan(field, value, rule):
+    assert message({"training": {field: value}}) == f"recipe.training.{field}: got {value}; expected {rule}."
+
+
+@pytest.mark.parametrize(
+    ("steps", "regime"),
+    [
+        ((), "dense"),
+        ((PruneStep(sparsity=0.5),), "prune"),
+        ((PruneStep(sparsity=0.5, start=0.3),), "prune"),
+        ((QuantizeStep(bits=4),), "quantize"),
+        ((PruneStep(sparsity=0.5), QuantizeStep(bits=4)), "joint"),
+        ((QuantizeStep(bits=4), PruneStep(sparsity=0.5)), "joint"),
+        ((PruneStep(sparsity=0.5), QuantizeStep(bits=4, start=0.5)), "cumulative"),
+    ],
+)
+def test_the_regime_follows_from_the_steps(steps, regime):
+    assert Recipe(steps=steps).regime == regime
+
+
+def test_ready_made_recipes_are_of_their_regime():
+    made = (
+        recipes.dense(),
+        recipes.quantize(2),
+        recipes.prune(0.8),
+        recipes.cumulative(4, 0.8),
+        recipes.joint(4, 0.8),
+    )
+    assert [recipe.regime for recipe in made] == ["dense", "quantize", "prune", "cumulative", "joint"]
+    assert [recipe.weight_bits for recipe in made] == [32, 2, 8, 4, 4]
+    assert [recipe.sparsity for recipe in made] == [0.0, 0.0, 0.8, 0.8, 0.8]
+    assert [recipe.label for recipe in made] == [
+        "dense float",
+        "quantize 2 bit",
+        "prune 8 bit 80 %",
+        "cumulative 4 bit 80 %",
+        "joint 4 bit 80 %",
+    ]
+
+
+def test_a_name_changes_the_label_but_not_the_hash():
+    plain, named = recipes.quantize(2), recipes.quantize(2).model_copy(update={"name": "ternary"})
+    assert named.label == "ternary"
+    assert named.hash == plain.hash
+
+
+def test_everything_else_changes_the_hash():
+    changed = [
+        Recipe(),
+        Recipe(storage_bits=8),
+        Recipe(order="mask_then_quantize"),
+        Recipe(layers=LayerFilter(include=("conv*",))),
+        Recipe(training=TrainingPlan(epochs=3)),
+        *factories.recipes(),
+    ]
+    hashes = {recipe.hash for recipe in changed}
+    assert len(hashes) == len(set(changed))
+
+
+def test_a_recipe_from_yaml_is_the_same_recipe(tmp_path):
+    path = tmp_path / "joint.yaml"
+    path.write_text(
+        "steps:\n- {kind: prune, sparsity: 0.8}\n- {kind: quantize, bits: 4}\n"
+        "training: {epochs: 50, batch_size: 16, learning_rate: 0.001, warmup_epochs: 2}\n"
+    )
+    assert Recipe.load(path) == recipes.joint(4, 0.8)
+    assert Recipe.load(path).hash == recipes.joint(4, 0.8).hash

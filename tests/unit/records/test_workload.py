@@ -1,0 +1,142 @@
+"""The waist: what a workload holds, and what it refuses."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from spareto.core.errors import ConfigError
+from spareto.records import FreeLayer, Layer, Mask, Neuron, Tensor, Workload
+
+
+def spikes(*shape, mean=1.0):
+    return Tensor(shape=shape, kind="spike", bits=1, nonzero_mean=mean, nonzero_max=2 * mean)
+
+
+def layer(**changes):
+    weight = np.zeros((4, 3, 3, 3))
+    weight[0] = 1.0
+    facts = {
+        "name": "conv",
+        "kind": "conv2d",
+        "in_channels": 3,
+        "out_channels": 4,
+        "kernel": (3, 3),
+        "padding": (1, 1),
+        "timesteps": 5,
+        "weight_bits": 4,
+        "weight_mask": Mask.of(weight),
+        "input": spikes(3, 6, 7),
+        "output": spikes(4, 6, 7),
+        "effectual_synops_mean": 10.0,
+        "effectual_synops_max": 20.0,
+        "neuron": Neuron(kind="lif", count=168),
+    }
+    return {**facts, **changes}
+
+
+def workload(*layers):
+    free = (FreeLayer(name="pool", kind="MaxPool2d", why="an OR of spikes"),)
+    return Workload(network="n", dataset="d", samples=3, timesteps=5, layers=layers, free=free)
+
+
+@given(
+    hnp.arrays(
+        np.float32, hnp.array_shapes(max_dims=5, max_side=7), elements=st.sampled_from([0, -0.0, 1, -2.5])
+    )
+)
+def test_a_mask_is_where_a_tensor_is_not_zero(tensor):
+    mask = Mask.of(tensor)
+    assert mask.shape == tensor.shape
+    assert np.array_equal(mask.array(), tensor != 0)
+    assert Mask.model_validate_json(mask.model_dump_json()) == mask
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float64])
+def test_a_mask_of_any_type_of_number(dtype):
+    assert Mask.of(np.eye(3).astype(dtype)) == Mask.of(np.eye(3))
+
+
+@pytest.mark.parametrize(
+    ("mask", "rule"),
+    [
+        ({"shape": [2, 2], "packed": "!!"}, "one bit an element, compressed with zlib and written in base64"),
+        (
+            {"shape": [2, 2], "packed": "AAAA"},
+            "one bit an element, compressed with zlib and written in base64",
+        ),
+        (Mask.of(np.ones(9)).to_dict() | {"shape": [3, 9]}, "4 bytes of bits for the shape (3, 9), not 2"),
+    ],
+)
+def test_a_damaged_mask_is_refused(mask, rule):
+    with pytest.raises(ConfigError) as error:
+        Mask.parse(mask, "mask")
+    assert str(error.value).endswith(f"expected {rule}.")
+
+
+def test_what_follows_from_the_mask():
+    record = Layer(**layer())
+    assert record.weight_count == 108
+    assert record.live_weights == 27
+    assert record.weight_sparsity == 0.75
+    assert record.dense_synops == 5 * 6 * 7 * 108
+    assert (record.effectual_synops(), record.effectual_synops("max")) == (10.0, 20.0)
+    assert record.input.size == 3 * 6 * 7
+    assert (record.input.nonzero(), record.input.nonzero("max")) == (1.0, 2.0)
+
+
+def test_the_sparsity_of_a_workload_counts_weights_not_layers():
+    ones = np.ones((2, 12, 1, 1))
+    dense = layer(kind="linear", name="fc", in_channels=12, out_channels=2, kernel=(1, 1), padding=(0, 0))
+    dense |= {"input": spikes(12, 1, 1), "output": spikes(2, 1, 1), "weight_mask": Mask.of(ones)}
+    assert workload(Layer(**layer()), Layer(**dense)).weight_sparsity == pytest.approx(81 / (108 + 24))
+    assert workload().weight_sparsity == 0.0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kernel": (3, 1)},
+        {"in_channels": 2},
+        {"out_channels": 3},
+        {"groups": 3},
+        {"input": spikes(4, 6, 7)},
+        {"output": spikes(3, 6, 7)},
+    ],
+    ids=str,
+)
+def test_shapes_that_do_not_fit_together_are_refused(change):
+    with pytest.raises(ConfigError, match=r"expected (a weight mask of shape|input\.shape\[0\] equal)"):
+        Layer.parse(layer(**change), "layer")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"timesteps": 0},
+        {"kind": "conv3d"},
+        {"weight_bits": 0},
+        {"stride": (0, 1)},
+        {"padding": (-1, 0)},
+        {"effectual_synops_mean": -1.0},
+        {"effectual_synops_max": float("nan")},
+    ],
+    ids=str,
+)
+def test_numbers_outside_their_range_are_refused(change):
+    (key,) = change
+    with pytest.raises(ConfigError, match=rf"^layer\.{key}"):
+        Layer.parse(layer(**change), "layer")
+
+
+def test_a_workload_survives_its_file(tmp_path):
+    record = workload(Layer(**layer()), Layer(**layer(name="second", neuron=None)))
+    record.save(tmp_path / "w.json")
+    assert Workload.load(tmp_path / "w.json") == record
+
+
+def test_a_newer_version_is_refused():
+    with pytest.raises(ConfigError) as error:
+        Workload.parse(workload().to_dict() | {"version": 2}, "workload")
+    assert str(error.value) == "workload.version: got 2; expected one of 1."
