@@ -3,7 +3,7 @@
 A mapping evaluation is everything the accounting gives: accesses of every level and tensor, real and gated,
 metadata, energy by component and cycles. Timeloop does about 235 sparse ones a second on such a machine.
 
-    python benchmarks/mappings.py
+    python -m benchmarks.mappings
 """
 
 import time
@@ -73,6 +73,10 @@ def measure(count=20_000, repeats=5):
     return best
 
 
-if __name__ == "__main__":
+def main():
     for size in (1_000, 5_000, 20_000, 100_000):
         print(f"{size:7d} mappings at once: {measure(size):12,.0f} evaluations a second")
+
+
+if __name__ == "__main__":
+    main()

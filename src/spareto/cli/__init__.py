@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from cyclopts import App
@@ -38,10 +39,21 @@ reproduce.command("spareto.cli.reproduce:pe_masks", name="pe-masks", help="Measu
 def main() -> None:
     """Entry point of `spareto`; a user's mistake ends in exit status 2, without a traceback."""
     try:
-        app()
+        _run()
+    except BrokenPipeError:
+        # Who reads us has seen enough (`spareto front RUN | head`). Python flushes once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _run() -> None:
+    try:
+        app(sys.argv[1:])
     except SparetoError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("Stopped. The same command carries on.", file=sys.stderr)
         sys.exit(130)
+    finally:
+        sys.stdout.flush()

@@ -34,8 +34,8 @@ def run(
 
     from spareto.cli.report import write_run_report
 
-    print_front(folder)
     paths = write_run_report(folder)
+    print_front(folder)
     Console(highlight=False, soft_wrap=True).print(f"Report: {paths.report}")
 
 

@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
 from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_schema
 
-from spareto.core.artifacts import write_text
+from spareto.core.artifacts import fingerprint, write_text
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
 
 _Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -87,6 +87,11 @@ class Record(BaseModel):
     def to_dict(self) -> dict[str, Any]:
         """The record as plain JSON-able data."""
         return self.model_dump(mode="json", by_alias=True)
+
+    @property
+    def hash(self) -> str:
+        """Fingerprint of what differs from the defaults, so that a field added later leaves it as it was."""
+        return fingerprint(self.model_dump(mode="json", by_alias=True, exclude_defaults=True))
 
     def save(self, path: str | Path) -> None:
         """Write the record as JSON, atomically."""

@@ -14,7 +14,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from spareto.core.errors import Problem, UnknownName, did_you_mean, one_of
+from spareto.core.errors import ConfigError, Problem, UnknownName, did_you_mean, one_of
 
 Base = TypeVar("Base")
 
@@ -46,13 +46,33 @@ class Registry(Generic[Base]):
         point = self._entry_points().get(name)
         if point is None:
             raise UnknownName(
-                Problem(self.kind, repr(name), one_of(self.names()), did_you_mean(name, self.names()))
+                Problem(self.kind, repr(name), one_of(self.names()), did_you_mean(str(name), self.names()))
             )
         return point.load()
 
-    def make(self, name: str, /, **options: Any) -> Base:
-        """Return `get(name)(**options)`."""
-        return self.get(name)(**options)
+    def make(self, name: str, where: str = "", /, **options: Any) -> Base:
+        """Return `get(name)(**options)`.
+
+        Args:
+            name: Name of the variant.
+            where: Path of its options in error messages; left out, `pruner 'magnitude'`.
+            options: What its constructor takes.
+
+        Raises:
+            UnknownName: No file and no entry point has that name.
+            ConfigError: The constructor takes no such option; names every one.
+        """
+        cls = self.get(name)
+        known = _options(cls)
+        unknown = [option for option in options if known is not None and option not in known]
+        if known is not None and unknown:
+            rule = one_of(known) if known else f"no option, for {self.kind} '{name}' has none"
+            place = where or f"{self.kind} '{name}'"
+            raise ConfigError(
+                Problem(f"{place}.{option}", "an unknown option", rule, did_you_mean(option, known))
+                for option in unknown
+            )
+        return cls(**options)
 
     def _entry_points(self) -> dict[str, EntryPoint]:
         return {point.name: point for point in entry_points(group=self.package)}
@@ -74,6 +94,15 @@ class Registry(Generic[Base]):
                 f"{module_name}: got {names}; expected exactly one concrete {self.base.__name__}."
             )
         return found[0]
+
+
+def _options(cls: type[Any]) -> tuple[str, ...] | None:
+    """Names of what a constructor takes; None if it takes any name."""
+    parameters = inspect.signature(cls).parameters.values()
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return None
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return tuple(parameter.name for parameter in parameters if parameter.kind in named)
 
 
 @cache

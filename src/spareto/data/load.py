@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import warnings
 from dataclasses import dataclass
@@ -14,7 +13,6 @@ import numpy.typing as npt
 import platformdirs
 
 from spareto.core.artifacts import fingerprint
-from spareto.core.errors import InputError, Problem, did_you_mean, one_of
 from spareto.data import registry
 from spareto.data._base import Dataset, DatasetInfo
 from spareto.data.cache import Arrays, content_hash, read_cache, write_cache
@@ -62,7 +60,7 @@ def load_frames(
 
     Raises:
         UnknownName: No data set of that name exists.
-        InputError: The data set has no such option.
+        ConfigError: The data set has no such option.
         DataError: A file of the data set is missing, truncated or malformed.
     """
     dataset = open_dataset(name, **options)
@@ -85,19 +83,9 @@ def open_dataset(name: str, **options: Any) -> Dataset:
 
     Raises:
         UnknownName: No data set of that name exists.
-        InputError: The data set has no such option.
+        ConfigError: The data set has no such option.
     """
-    cls = registry.get(name)
-    known = list(inspect.signature(cls).parameters)
-    rule = one_of(known) if known else f"no option, for data set '{name}' has none"
-    faults = [
-        Problem(f"data.options.{option}", "an unknown option", rule, did_you_mean(option, known))
-        for option in options
-        if option not in known
-    ]
-    if faults:
-        raise InputError(faults)
-    return cls(**options)
+    return registry.make(name, "data.options", **options)
 
 
 def _make(dataset: Dataset, timesteps: int, binary: bool) -> Arrays:

@@ -14,5 +14,10 @@ def names() -> tuple[str, ...]:
 
 
 def build(name: str, **options: Any) -> Network:
-    """Make a network with fresh weights, drawn from torch's global generator."""
+    """Make a network with fresh weights, drawn from torch's global generator.
+
+    Raises:
+        UnknownName: No network of that name exists.
+        ConfigError: The network has no such option, or its options do not fit the data.
+    """
     return registry.make(name, **options)

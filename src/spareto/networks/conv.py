@@ -28,7 +28,7 @@ class ConvNetwork(Network):
         surrogate: Name of the surrogate gradient.
 
     Raises:
-        ConfigError: The kernel is even, or the sensor is too small for so many blocks.
+        ConfigError: An option has a wrong value, or the sensor is too small for so many blocks.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class ConvNetwork(Network):
         surrogate: str = "arctan",
     ) -> None:
         super().__init__()
-        _check(sensor, channels, kernel, stride)
+        _check(sensor, channels, kernel, stride, votes, dropout)
         self.classes = classes
         width, height, columns = sensor
         blocks: list[nn.Module] = []
@@ -73,21 +73,47 @@ class ConvNetwork(Network):
         return vote(self.readout(self.features(frames)), self.classes)
 
 
-def _check(sensor: tuple[int, int, int], channels: Sequence[int], kernel: int, stride: int) -> None:
-    problems: list[Problem] = []
-    if kernel % 2 == 0:
-        problems.append(Problem("network 'conv'.kernel", str(kernel), "an odd number"))
-    for side in sensor[1:]:
-        left = side
-        for block in range(len(channels)):
-            left = _halved(left, stride if block == 0 else 1)
-        if left < 1:
-            got, cure = f"{len(channels)} blocks", "Use fewer channels, or a smaller stride."
-            problems.append(
-                Problem("network 'conv'.channels", got, f"few enough to leave one of {side} pixels", cure)
-            )
+def _check(
+    sensor: tuple[int, int, int],
+    channels: Sequence[int],
+    kernel: int,
+    stride: int,
+    votes: int,
+    dropout: float,
+) -> None:
+    deep = isinstance(channels, list | tuple) and all(map(_is_count, channels))
+    share = isinstance(dropout, int | float) and 0 <= dropout < 1
+    options = (
+        ("kernel", kernel, _is_count(kernel) and kernel % 2 == 1, "an odd number"),
+        ("channels", channels, deep, "a list of integers of at least 1"),
+        ("stride", stride, _is_count(stride), "an integer of at least 1"),
+        ("votes", votes, _is_count(votes), "an integer of at least 1"),
+        ("dropout", dropout, share, "a share from 0 to below 1"),
+    )
+    problems = [
+        Problem(f"network 'conv'.{name}", repr(got), rule) for name, got, right, rule in options if not right
+    ]
+    if deep and _is_count(stride):
+        problems += _too_deep(sensor, len(channels), stride)
     if problems:
         raise ConfigError(problems)
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _too_deep(sensor: tuple[int, int, int], blocks: int, stride: int) -> list[Problem]:
+    problems: list[Problem] = []
+    for side in sensor[1:]:
+        left = side
+        for block in range(blocks):
+            left = _halved(left, stride if block == 0 else 1)
+        if left < 1:
+            got, cure = f"{blocks} blocks", "Use fewer channels, or a smaller stride."
+            rule = f"few enough to leave one of {side} pixels"
+            problems.append(Problem("network 'conv'.channels", got, rule, cure))
+    return problems
 
 
 def _halved(size: int, stride: int) -> int:

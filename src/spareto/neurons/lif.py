@@ -79,8 +79,8 @@ class LIF(SpikingNeuron):
 
 def _check(tau: float, reset: str) -> None:
     problems: list[Problem] = []
-    if not tau >= 1:
-        problems.append(Problem("neuron 'lif'.tau", f"{tau:g}", "a number of timesteps of at least 1"))
+    if not (isinstance(tau, int | float) and tau >= 1):
+        problems.append(Problem("neuron 'lif'.tau", repr(tau), "a number of timesteps of at least 1"))
     if reset not in get_args(Reset):
         rule, cure = one_of(get_args(Reset)), did_you_mean(reset, get_args(Reset))
         problems.append(Problem("neuron 'lif'.reset", repr(reset), rule, cure))

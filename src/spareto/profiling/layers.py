@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from torch import nn
+from torch.nn.utils import parametrize
 
 from spareto.profiling.activity import Activity
 from spareto.profiling.counters import LayerCounter
@@ -29,8 +30,10 @@ class Widths:
 
 def declared_bits(layer: nn.Module) -> int:
     """Width of one stored weight, as the `weight_bits` of its parametrization says; 32 without one."""
-    parametrizations: Any = getattr(layer, "parametrizations", {})
-    declared = (getattr(p, "weight_bits", None) for p in parametrizations.get("weight", ()))
+    if not parametrize.is_parametrized(layer, "weight"):
+        return FLOAT_BITS
+    parametrizations: Any = layer.parametrizations
+    declared = (getattr(part, "weight_bits", None) for part in parametrizations["weight"])
     return next((bits for bits in declared if bits is not None), FLOAT_BITS)
 
 

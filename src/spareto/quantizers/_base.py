@@ -31,10 +31,10 @@ class Quantizer(nn.Module, ABC):
         super().__init__()
         if bits not in self.bits_supported:
             low, high = self.bits_supported[0], self.bits_supported[-1]
-            rule = f"{low}" if low == high else f"{low} to {high}"
+            rule = f"{low} bit" if low == high == 1 else f"{low} to {high} bits"
             name = type(self).__module__.rpartition(".")[2]
             cure = "Use quantizer 'sign' for binary weights." if bits == 1 else ""
-            raise ConfigError(Problem(f"quantizer '{name}'.bits", str(bits), f"{rule} bits", cure))
+            raise ConfigError(Problem(f"quantizer '{name}'.bits", str(bits), rule, cure))
         self.bits = bits
         self.granularity: Granularity = granularity
 

@@ -161,5 +161,6 @@ class Recipe(Record):
 
     @property
     def hash(self) -> str:
-        """Fingerprint of everything that can change the compressed network."""
-        return fingerprint(self.model_dump(mode="json", exclude={"name"}))
+        """Fingerprint of everything that can change the compressed network, so not of the name."""
+        plans = {step.kind: step.hash for step in self.steps}
+        return fingerprint([super(Recipe, self.model_copy(update={"name": "", "steps": ()})).hash, plans])

@@ -13,6 +13,7 @@ Epochs = Annotated[int, Field(ge=0, strict=True), Rule("an integer of at least 0
 Positive = Annotated[float, Field(gt=0, strict=True), Rule("a number above 0")]
 Share = Annotated[float, Field(ge=0, lt=1, strict=True), Rule("a share from 0 to below 1")]
 Pixels = Annotated[int, Field(ge=0, strict=True), Rule("a whole number of pixels, 0 or more")]
+Degrees = Annotated[float, Field(ge=0, le=180, strict=True), Rule("an angle from 0 to 180 degrees")]
 
 
 class TrainingPlan(Record):
@@ -27,6 +28,7 @@ class TrainingPlan(Record):
         loss: `mse_vote` compares voted firing rates with the one-hot target; `cross_entropy_rate` takes
             them as logits.
         max_shift: Training frames move by up to this many pixels in x and y, at random.
+        max_rotation: Training frames turn by up to this many degrees either way, at random.
 
     Reference:
         schaefer2023, section III: Adam, warm-up, cosine, MSE on voted rates.
@@ -39,3 +41,4 @@ class TrainingPlan(Record):
     weight_decay: Annotated[float, Field(ge=0, strict=True), Rule("a number of at least 0")] = 0.0
     loss: Literal["mse_vote", "cross_entropy_rate"] = "mse_vote"
     max_shift: Pixels = 0
+    max_rotation: Degrees = 0.0

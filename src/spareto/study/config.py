@@ -23,6 +23,12 @@ class NetworkPlan(Record):
     name: str = "conv"
     options: dict[str, Any] = Field(default_factory=dict[str, Any])
 
+    @model_validator(mode="after")
+    def _check_options(self) -> Self:
+        if given := [name for name in ("sensor", "classes") if name in self.options]:
+            raise ValueError(f"options without {' and '.join(given)}, which the data set gives")
+        return self
+
 
 class Grid(Record):
     """All recipes of one regime over lists of widths and sparsities.
@@ -87,7 +93,7 @@ class StudyConfig(Record):
     data: DataPlan = DataPlan()
     network: NetworkPlan = NetworkPlan()
     accelerator: str = "eyeriss_like"
-    weight_formats: tuple[str, ...] = ("none", "bitmask", "rle", "cp", "uop")
+    weight_formats: Annotated[tuple[str, ...], Field(min_length=1)] = ("none", "bitmask", "rle", "cp", "uop")
     statistic: Statistic = "mean"
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
     training: TrainingPlan = TrainingPlan()
@@ -126,10 +132,4 @@ class StudyConfig(Record):
 
     def base_hash(self, data_hash: str) -> str:
         """Fingerprint of what every recipe starts from: data, network and dense training."""
-        return fingerprint(
-            {
-                "data": data_hash,
-                "network": self.network.to_dict(),
-                "training": self.training.to_dict(),
-            }
-        )
+        return fingerprint([data_hash, self.network.hash, self.training.hash])

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from spareto.core.artifacts import fingerprint
-from spareto.hardware import Accelerator, cost, load_accelerator
+from spareto.core.errors import Problem, UnknownName, did_you_mean, one_of
+from spareto.hardware import Accelerator, cost, formats, load_accelerator
 from spareto.records import Cost, Workload
 from spareto.records.workload import Statistic
 from spareto.study.config import StudyConfig
@@ -24,8 +25,17 @@ class Costing:
         """The costing a study asks for.
 
         Raises:
-            ConfigError: The accelerator is unknown or breaks a rule.
+            UnknownName: No such accelerator, or no such weight format; every one is named.
+            ConfigError: The accelerator breaks a rule.
         """
+        known = formats.registry.names()
+        unknown = [
+            Problem(f"study.weight_formats[{index}]", repr(name), one_of(known), did_you_mean(name, known))
+            for index, name in enumerate(config.weight_formats)
+            if name not in known
+        ]
+        if unknown:
+            raise UnknownName(unknown)
         return cls(load_accelerator(config.accelerator), config.weight_formats, config.statistic)
 
     @property

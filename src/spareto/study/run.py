@@ -9,6 +9,7 @@ from torch import nn
 from spareto.core.errors import Problem, StoreError
 from spareto.data.load import load_plan
 from spareto.records import Trial
+from spareto.study.checks import refuse_misfits
 from spareto.study.config import StudyConfig
 from spareto.study.costing import Costing
 from spareto.study.folder import RunFolder
@@ -42,6 +43,7 @@ def run_study(
     """
     recipes, costing = config.all_recipes(), Costing.of(config)
     data = load_plan(config.data)
+    refuse_misfits(config.network, recipes, data.info)
     run_folder = RunFolder(Path(folder or Path("runs") / config.name))
     laboratory = Laboratory(config, data, costing, run_folder, listener or StudyListener())
     laboratory.listener.study_begins(len(recipes) * len(config.seeds))

@@ -6,7 +6,7 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from spareto.core import registry as module
-from spareto.core.errors import UnknownName
+from spareto.core.errors import ConfigError, UnknownName
 from spareto.core.registry import Registry
 
 BASE = """
@@ -51,6 +51,32 @@ def test_the_one_concrete_class_of_a_file_is_found(pets):
     assert pets.names() == ("cat",)
     assert pets.get("cat").__name__ == "Cat"
     assert pets.make("cat", sound="purr").speak() == "purr"
+
+
+def test_unknown_options_are_all_named_with_the_known_ones(pets):
+    with pytest.raises(ConfigError) as error:
+        pets.make("cat", sond="purr", age=3)
+    assert str(error.value) == (
+        "pet 'cat'.sond: got an unknown option; expected one of sound. Did you mean 'sound'?\n"
+        "pet 'cat'.age: got an unknown option; expected one of sound."
+    )
+
+
+def test_an_error_names_the_place_the_options_came_from(package, pets):
+    (package / "dog.py").write_text(CAT.format(package=package.name).replace('self, sound="meow"', "self"))
+    with pytest.raises(ConfigError) as error:
+        pets.make("dog", "zoo.options", age=3)
+    assert (
+        str(error.value)
+        == "zoo.options.age: got an unknown option; expected no option, for pet 'dog' has none."
+    )
+
+
+def test_a_constructor_that_takes_any_option_gets_it(package, pets):
+    (package / "dog.py").write_text(
+        CAT.format(package=package.name).replace('self, sound="meow"', "self, sound='', **more")
+    )
+    assert pets.make("dog", sound="wuff", age=3).speak() == "wuff"
 
 
 def test_listing_imports_nothing(package, pets):

@@ -1,8 +1,8 @@
 """Every record goes to JSON and back without loss."""
 
-import factories
 import pytest
 
+import factories
 from spareto.records import DataPlan, LayerFilter, Recipe, TrainingPlan
 
 RECORDS = [

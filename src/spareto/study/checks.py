@@ -1,0 +1,45 @@
+"""Refuse what cannot be carried out before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+from torch import nn
+
+from spareto import networks, pruners, quantizers
+from spareto.compression.layers import touched_layers
+from spareto.core.errors import ConfigError, InputError, Problem
+from spareto.data import DatasetInfo
+from spareto.records import Recipe
+from spareto.study.config import NetworkPlan
+
+
+def refuse_misfits(plan: NetworkPlan, recipes: Sequence[Recipe], info: DatasetInfo) -> None:
+    """Try everything a study names on an untrained network.
+
+    Raises:
+        UnknownName: No such network.
+        ConfigError: The network's options do not fit; or a recipe names an unknown quantizer or pruner, a
+            width its quantizer has no codes for, or layers the network does not have. Names every one.
+    """
+    network = networks.build(plan.name, sensor=info.sensor, classes=info.classes, **plan.options)
+    problems = [problem for recipe in recipes for problem in _problems(recipe, network)]
+    if problems:
+        raise ConfigError(problems)
+
+
+def _problems(recipe: Recipe, network: nn.Module) -> Iterator[Problem]:
+    attempts: list[Callable[[], object]] = [partial(touched_layers, network, recipe.layers)]
+    if step := recipe.prune_step:
+        attempts.append(partial(pruners.registry.make, step.pruner))
+    if step := recipe.quantize_step:
+        options = {"bits": step.bits, "granularity": step.granularity}
+        attempts.append(partial(quantizers.registry.make, step.quantizer, **options))
+    for attempt in attempts:
+        try:
+            attempt()
+        except InputError as error:
+            for found in error.problems:
+                where = f"recipe '{recipe.label}', {found.where.removeprefix('recipe.')}"
+                yield Problem(where, found.got, found.rule, found.cure)

@@ -1,0 +1,116 @@
+"""The house stands: imports fall, torch stays in its rooms, files and functions stay small."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from importlinter.cli import lint_imports
+
+import spareto
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "src" / "spareto"
+TEXTS = {path: path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
+TREES = {path: ast.parse(text) for path, text in TEXTS.items()}
+TORCH_FREE = ("core", "records", "hardware", "reports", "data")
+MOST_LINES, MOST_FUNCTION_LINES = 400, 60
+
+
+def name(path):
+    return str(path.relative_to(PACKAGE))
+
+
+def python(code):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def functions(tree):
+    return [node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+
+
+def test_imports_fall(capsys):
+    broken = lint_imports(str(ROOT / "pyproject.toml"), no_cache=True)
+    assert not broken, capsys.readouterr().out
+
+
+def test_importing_spareto_is_quick_and_without_torch():
+    code = (
+        "import resource, sys; import spareto; "
+        "print('torch' in sys.modules, resource.getrusage(resource.RUSAGE_SELF).ru_utime)"
+    )
+    has_torch, seconds = python(code).split()
+    assert has_torch == "False"
+    assert float(seconds) < 0.5
+
+
+def test_no_module_of_the_torch_free_rooms_brings_torch_along():
+    modules = [
+        f"spareto.{'.'.join(path.relative_to(PACKAGE).with_suffix('').parts)}"
+        for path in TEXTS
+        if path.relative_to(PACKAGE).parts[0] in TORCH_FREE
+    ]
+    assert len(modules) > 20
+    # which modules, one after the other, find torch imported once they are imported themselves
+    code = f"""
+import importlib, sys
+print([name for name in {modules} if importlib.import_module(name) and "torch" in sys.modules])
+"""
+    assert python(code) == "[]"
+
+
+def test_public_names_resolve():
+    found = {public: getattr(spareto, public) for public in spareto.__all__}
+    assert all(value is not None for value in found.values())
+    assert len(spareto.__all__) == len(set(spareto.__all__))
+    assert dir(spareto) == sorted(spareto.__all__)
+
+
+def test_public_names_are_those_the_type_checker_sees():
+    tree = TREES[PACKAGE / "__init__.py"]
+    (checked,) = [
+        node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    ]
+    seen = {alias.asname or alias.name for node in checked.body for alias in node.names}
+    assert seen | {"__version__"} == set(spareto.__all__)
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="module 'spareto' has no attribute 'compres'"):
+        spareto.compres  # noqa: B018
+
+
+def test_no_import_of_our_own_package_hides_in_a_function():
+    """A command may: it imports what it needs when it runs."""
+    hidden = [
+        f"{name(path)}:{node.lineno}: {ast.unparse(node)}"
+        for path, tree in TREES.items()
+        if path.relative_to(PACKAGE).parts[0] != "cli"
+        for function in functions(tree)
+        for node in ast.walk(function)
+        if isinstance(node, (ast.Import, ast.ImportFrom)) and "spareto" in ast.unparse(node)
+    ]
+    assert not hidden
+
+
+def test_files_stay_small():
+    long = {name(path): len(text.splitlines()) for path, text in TEXTS.items()}
+    assert not {path: lines for path, lines in long.items() if lines > MOST_LINES}
+
+
+def test_functions_stay_small():
+    long = [
+        f"{name(path)}: {function.name} has {function.end_lineno - function.lineno + 1} lines"
+        for path, tree in TREES.items()
+        for function in functions(tree)
+        if function.end_lineno - function.lineno >= MOST_FUNCTION_LINES
+    ]
+    assert not long
+
+
+def test_nothing_is_left_to_do():
+    words = ("TODO", "FIXME", "XXX", "NotImplementedError")
+    assert not [f"{name(path)}: {word}" for path, text in TEXTS.items() for word in words if word in text]
