@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as json_module
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from spareto import hardware
-from spareto.hardware.mapping.search import Found
+from spareto.hardware.mapping.search import Found, Objective
 from spareto.records.cost import Cost, LayerCost
-from spareto.records.workload import Workload
+from spareto.records.workload import Statistic, Workload
 
 
 def cost(
@@ -31,7 +32,7 @@ def cost(
 
     Args:
         workload: A workload file, as `spareto study run` leaves for every trial.
-        accelerator: Name of an accelerator, or a YAML file of your own.
+        accelerator: Name of an accelerator, a YAML file of your own, or `all` to compare the built-in ones.
         weight_format: How weights are stored, or `all` to compare every format.
         statistic: Charge the mean or the maximum spiking activity.
         mapper: Take the accelerator's fixed mapping, or search a better one for each layer (with `all`, for
@@ -39,28 +40,47 @@ def cost(
         objective: What a searched mapping is to make small.
         json: Print JSON; keys carry their unit.
     """
-    network, chip = Workload.load(workload), hardware.load_accelerator(accelerator)
-    together = weight_format == "all"
+    network = Workload.load(workload)
+    names = hardware.accelerator_names() if accelerator == "all" else (accelerator,)
+    runs = [
+        _run(network, name, weight_format, statistic, objective if mapper == "search" else None)
+        for name in names
+    ]
+    if json:
+        rows = [
+            {**as_row(network, one), "mapper": _mapper_row(run.found)} for run in runs for one in run.costs
+        ]
+        print(json_module.dumps(rows if "all" in (accelerator, weight_format) else rows[0], indent=1))
+    else:
+        _print(network, runs)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """The costs on one accelerator, and what the mapper found if it was asked."""
+
+    costs: tuple[Cost, ...]
+    found: dict[str, Found]
+
+
+def _run(
+    network: Workload, name: str, weight_format: str, statistic: Statistic, objective: Objective | None
+) -> _Run:
+    chip, together = hardware.load_accelerator(name), weight_format == "all"
     found: dict[str, Found] = {}
-    if mapper == "search":
+    if objective:
         fmt = "rle" if together else weight_format
         found = hardware.find_mappings(
             network, chip, weight_format=fmt, statistic=statistic, objective=objective
         )
-    nests = {name: best.nest for name, best in found.items()}
+    nests = {layer: best.nest for layer, best in found.items()}
     if together:
-        costs = hardware.cost_all_formats(network, chip, statistic=statistic, mappings=nests)
-    else:
-        one = hardware.cost(network, chip, weight_format=weight_format, statistic=statistic, mappings=nests)
-        costs = (one,)
-    if json:
-        rows = [{**as_row(each), "mapper": _mapper_row(found)} for each in costs]
-        print(json_module.dumps(rows if together else rows[0], indent=1))
-    else:
-        _print(network, costs, found)
+        return _Run(hardware.cost_all_formats(network, chip, statistic=statistic, mappings=nests), found)
+    one = hardware.cost(network, chip, weight_format=weight_format, statistic=statistic, mappings=nests)
+    return _Run((one,), found)
 
 
-def as_row(cost: Cost) -> dict[str, Any]:
+def as_row(network: Workload, cost: Cost) -> dict[str, Any]:
     """A cost as plain data with units in its keys."""
     return {
         "accelerator": cost.accelerator,
@@ -71,6 +91,7 @@ def as_row(cost: Cost) -> dict[str, Any]:
         "latency_cycles": cost.latency_cycles,
         "stored_bytes": cost.footprint_bits / 8,
         "energy_by_component_pj": cost.energy_by_component(),
+        "metrics": hardware.metrics(network, cost).to_dict(),
         "layers": [_layer_row(layer) for layer in cost.layers],
     }
 
@@ -99,8 +120,8 @@ def _mapper_row(found: dict[str, Found]) -> dict[str, Any] | None:
     } or None
 
 
-def _mapper_table(found: dict[str, Found]) -> Table:
-    table = _table("mapper", "above bound", "evaluated", "did not fit")
+def _mapper_table(accelerator: str, found: dict[str, Found]) -> Table:
+    table = _table(f"mapper, {accelerator}", "above bound", "evaluated", "did not fit")
     for name, best in found.items():
         table.add_row(
             name, f"{100 * best.gap:.0f} %", f"{best.evaluated:,}", f"{sum(best.rejected.values()):,}"
@@ -108,26 +129,30 @@ def _mapper_table(found: dict[str, Found]) -> Table:
     return table
 
 
-def _print(network: Workload, costs: Sequence[Cost], found: dict[str, Found]) -> None:
+def _print(network: Workload, runs: Sequence[_Run]) -> None:
     console = Console()
+    costs = [one for run in runs for one in run.costs]
     first = costs[0]
+    where = first.accelerator if len(runs) == 1 else "every accelerator"
     console.print(
-        f"{network.network} on {first.accelerator}, {first.statistic} activity, mode {first.mode}",
-        soft_wrap=True,
+        f"{network.network} on {where}, {first.statistic} activity, mode {first.mode}", soft_wrap=True
     )
-    if found:
-        console.print(_mapper_table(found))
+    for run in runs:
+        if run.found:
+            console.print(_mapper_table(run.costs[0].accelerator, run.found))
     if len(costs) > 1:
-        console.print(_format_table(costs))
+        console.print(_comparison(costs))
         return
     console.print(_layer_table(first))
     console.print(_component_table(first))
 
 
-def _format_table(costs: Sequence[Cost]) -> Table:
-    table = _table("weight format", "energy", "cycles", "stored")
+def _comparison(costs: Sequence[Cost]) -> Table:
+    several = len({one.accelerator for one in costs}) > 1
+    table = _table("accelerator, weight format" if several else "weight format", "energy", "cycles", "stored")
     for one in sorted(costs, key=lambda cost: cost.energy_pj):
-        table.add_row(one.weight_format, *_numbers(one.energy_pj, one.latency_cycles, one.footprint_bits))
+        label = f"{one.accelerator}, {one.weight_format}" if several else one.weight_format
+        table.add_row(label, *_numbers(one.energy_pj, one.latency_cycles, one.footprint_bits))
     return table
 
 

@@ -11,6 +11,7 @@ from cyclopts import App
 import workloads
 from spareto.cli.accelerators import accelerators
 from spareto.cli.cost import cost
+from spareto.hardware import accelerator_names
 
 QUIET = {"result_action": "return_value", "exit_on_error": False}
 
@@ -44,7 +45,27 @@ def test_cost_in_all_formats(saved, capsys):
     assert {"none", "bitmask", "rle", "cp", "uop"} <= {row["weight_format"] for row in rows}
 
 
-@pytest.mark.parametrize("extra", [(), ("--weight-format", "all"), ("--statistic", "max")])
+def test_cost_on_every_accelerator(saved, capsys):
+    call(cost, saved, "--accelerator", "all", "--json")
+    rows = json.loads(capsys.readouterr().out)
+    assert tuple(row["accelerator"] for row in rows) == accelerator_names()
+    assert len({row["energy_pj"] for row in rows}) == len(rows)
+    assert {row["metrics"]["effective_acs"] for row in rows} == {rows[0]["metrics"]["effective_acs"]}
+
+
+def test_a_searched_mapping_says_what_the_mapper_did(saved, capsys):
+    call(cost, saved, "--json")
+    fixed = json.loads(capsys.readouterr().out)
+    call(cost, saved, "--mapper", "search", "--json")
+    row = json.loads(capsys.readouterr().out)
+    assert fixed["mapper"] is None
+    assert set(row["mapper"]) == {layer["name"] for layer in row["layers"]}
+    assert row["energy_pj"] < fixed["energy_pj"]
+
+
+@pytest.mark.parametrize(
+    "extra", [(), ("--weight-format", "all"), ("--statistic", "max"), ("--accelerator", "all")]
+)
 def test_cost_tables_fit_in_eighty_columns(saved, capsys, monkeypatch, extra):
     monkeypatch.setenv("COLUMNS", "80")
     call(cost, saved, *extra)

@@ -1,0 +1,50 @@
+"""The command as a program: quick to answer, and quiet when nobody reads on."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import factories
+from spareto.study.store import STORE_NAME, TrialStore
+
+COMMAND = Path(sys.executable).with_name("spareto")
+HEAVY = {"torch", "numpy", "matplotlib", "pydantic", "yaml", "sklearn", "jinja2"}
+
+
+@pytest.mark.parametrize("page", [["--help"], ["study", "--help"], ["--version"]])
+def test_help_loads_nothing_heavy(page) -> None:
+    timed = {**os.environ, "PYTHONPROFILEIMPORTTIME": "1"}
+    done = subprocess.run([COMMAND, *page], env=timed, capture_output=True, text=True, check=True)
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "spareto.core.errors" in imported
+    assert imported & HEAVY == set()
+
+
+def test_help_takes_less_than_a_second_of_processor_time() -> None:
+    """On an idle machine about 0.2 s; wall time would measure what else runs here."""
+
+    def seconds() -> float:
+        process = subprocess.Popen([COMMAND, "--help"], stdout=subprocess.DEVNULL)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0
+        return used.ru_utime
+
+    assert min(seconds() for _ in range(3)) < 1.0
+
+
+@pytest.mark.parametrize("command", [["front", "RUN"], ["front", "RUN", "--json"], ["--help"]])
+def test_a_reader_who_leaves_early_ends_it_quietly(tmp_path, command) -> None:
+    """As in `spareto front RUN | head -1`: the pipe is closed before the command writes."""
+    with TrialStore(tmp_path / STORE_NAME) as store:
+        for index, trial in enumerate(factories.study()):
+            store.put(str(index), trial)
+    arguments = [str(tmp_path) if part == "RUN" else part for part in command]
+    process = subprocess.Popen([COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.close()
+    with process.stderr as told:
+        assert told.read() == b""
+    assert process.wait() == 1

@@ -1,0 +1,284 @@
+"""A user's mistake: exact text on stderr, exit status 2, no traceback, and nothing begun."""
+
+import sqlite3
+import subprocess
+import sys
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+import factories
+from spareto.cli import main
+from spareto.study.store import STORE_NAME, TrialStore
+
+FORMATS = "bitmask, cp, none, rle, uop"
+CONV_OPTIONS = "sensor, classes, channels, kernel, stride, votes, tau, dropout, surrogate"
+WHERE_NMNIST_IS = (
+    "Get it from https://www.garrickorchard.com/datasets/n-mnist (data set 'nmnist' reads the whole of it),"
+    " and set SPARETO_DATA (or the data option 'root') to the folder of nmnist_small.npz."
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPARETO_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture
+def refused(tmp_path, monkeypatch, capsys):
+    """Call the command, which must refuse with exactly these lines and leave no run folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def check(arguments, *lines: str) -> None:
+        monkeypatch.setattr(sys, "argv", ["spareto", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        out, told = capsys.readouterr()
+        assert told.splitlines() == list(lines)
+        assert (end.value.code, out) == (2, "")
+        assert not (tmp_path / "runs").exists()
+
+    return check
+
+
+@pytest.fixture
+def study(tmp_path):
+    """Write a study file of the given keys; the arguments that run it."""
+
+    def write(**changes) -> list[str]:
+        keys = {"data": {"name": "digits", "timesteps": 2, "options": {"sensor": 8}}, **changes}
+        (tmp_path / "study.yaml").write_text(yaml.safe_dump({"name": "bad", **keys}))
+        return ["study", "run", "study.yaml", "--quiet"]
+
+    return write
+
+
+@pytest.fixture
+def recipe(tmp_path, study):
+    """Write a recipe file of the given steps; the arguments that run a study of it."""
+
+    def write(*steps: dict, **changes) -> list[str]:
+        (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"name": "mine", "steps": steps, **changes}))
+        return study(recipes=["mine.yaml"])
+
+    return write
+
+
+@pytest.fixture
+def accelerator(tmp_path):
+    """Write the built-in accelerator with its DRAM changed; the arguments that read it."""
+
+    def write(change) -> list[str]:
+        text = resources.files("spareto.hardware.accelerators").joinpath("eyeriss_like.yaml").read_text()
+        chip = yaml.safe_load(text)
+        change(chip["components"][0])
+        (tmp_path / "chip.yaml").write_text(yaml.safe_dump(chip))
+        return ["accelerators", "chip.yaml"]
+
+    return write
+
+
+def test_unknown_keys_of_a_recipe(recipe, refused) -> None:
+    refused(
+        recipe({"kind": "prune", "sparsity": 0.5, "prunner": "random"}, layerz={}),
+        "recipe.steps[0].prunner: got an unknown key; expected one of kind, pruner, sparsity, scope, start."
+        " Did you mean 'pruner'?",
+        "recipe.layerz: got an unknown key; expected one of version, name, layers, steps, order,"
+        " storage_bits, training. Did you mean 'layers'?",
+    )
+
+
+def test_no_bits_and_too_much_sparsity(recipe, refused) -> None:
+    refused(
+        recipe({"kind": "prune", "sparsity": 1.2}, {"kind": "quantize", "bits": 0}),
+        "recipe.steps[0].sparsity: got 1.2; expected a share from 0 to below 1. Write 80 % as 0.8.",
+        "recipe.steps[1].bits: got 0; expected an integer from 1 to 16."
+        " Use quantizer 'sign' for binary weights.",
+    )
+
+
+def test_no_bits_in_a_grid(study, refused) -> None:
+    refused(
+        study(grid=[{"regime": "quantize", "bits": [4, 0]}]),
+        "study.grid[0].bits[1]: got 0; expected an integer from 1 to 16."
+        " Use quantizer 'sign' for binary weights.",
+    )
+
+
+def test_parts_of_a_recipe_nobody_has(recipe, refused) -> None:
+    """All are named before anything is trained."""
+    prune = {"kind": "prune", "sparsity": 0.5, "pruner": "magnitud"}
+    refused(
+        recipe(prune, {"kind": "quantize", "bits": 4, "quantizer": "sgn"}, layers={"include": ["conv9*"]}),
+        "recipe 'mine', layers.include[0]: got 'conv9*'; expected a pattern that matches a layer."
+        " The network has features.0.0, features.3.0, readout.0.2.",
+        "recipe 'mine', pruner: got 'magnitud'; expected one of magnitude, random. Did you mean 'magnitude'?",
+        "recipe 'mine', quantizer: got 'sgn'; expected one of learned_clip, max_range, sign."
+        " Did you mean 'sign'?",
+    )
+
+
+@pytest.mark.parametrize(
+    ("quantizer", "bits", "rule"),
+    [
+        ("sign", 4, "1 bit."),
+        ("learned_clip", 1, "2 to 16 bits. Use quantizer 'sign' for binary weights."),
+    ],
+)
+def test_bits_a_quantizer_has_no_codes_for(recipe, refused, quantizer, bits, rule) -> None:
+    refused(
+        recipe({"kind": "quantize", "bits": bits, "quantizer": quantizer}),
+        f"recipe 'mine', quantizer '{quantizer}'.bits: got {bits}; expected {rule}",
+    )
+
+
+def test_a_recipe_file_that_is_not_there(study, refused) -> None:
+    refused(
+        study(recipes=["none.yaml"]),
+        "none.yaml: got no such file; expected a YAML or JSON file. Check the path.",
+    )
+
+
+def test_an_unknown_key_of_an_accelerator(accelerator, refused) -> None:
+    refused(
+        accelerator(lambda dram: dram.update(read_enrgy=dram.pop("read_energy"))),
+        "accelerator.components[0].read_energy: got nothing; expected a value. Add the key 'read_energy'.",
+        "accelerator.components[0].read_enrgy: got an unknown key; expected one of kind, name, about, keeps,"
+        " compresses, instances, depth, width, read_energy, write_energy, read_bandwidth, write_bandwidth,"
+        " area. Did you mean 'read_energy'?",
+    )
+
+
+def test_a_number_without_a_unit(accelerator, refused) -> None:
+    def change(dram: dict) -> None:
+        dram["read_energy"] = {"value": 512, "source": "Accelergy"}
+        dram["write_energy"] = 512
+
+    place, rule = "accelerator.components[0]", "expected a number with its unit and source."
+    refused(
+        accelerator(change),
+        f"{place}.read_energy: got {{'source': 'Accelergy', 'value': 512}}; {rule}"
+        ' Write {value: 512, unit: pJ, source: "Accelergy"}.',
+        f'{place}.write_energy: got 512; {rule} Write {{value: 512, unit: pJ, source: "..."}}.',
+    )
+
+
+@pytest.mark.parametrize(
+    ("keys", "lines"),
+    [
+        (
+            {"accelerator": "eyeris_like"},
+            ["accelerator: got 'eyeris_like'; expected one of eyeriss_like. Did you mean 'eyeriss_like'?"],
+        ),
+        (
+            {"weight_formats": ["rle", "bitmsk", "zip"]},
+            [
+                f"study.weight_formats[1]: got 'bitmsk'; expected one of {FORMATS}. Did you mean 'bitmask'?",
+                f"study.weight_formats[2]: got 'zip'; expected one of {FORMATS}.",
+            ],
+        ),
+        (
+            {"data": {"name": "digitz"}},
+            [
+                "data set: got 'digitz'; expected one of digits, nmnist, nmnist_small, nmnist_xyt."
+                " Did you mean 'digits'?"
+            ],
+        ),
+        (
+            {"data": {"name": "nmnist_small", "options": {"rot": "x"}}},
+            ["data.options.rot: got an unknown option; expected one of root. Did you mean 'root'?"],
+        ),
+        (
+            {"network": {"name": "cnov"}},
+            ["network: got 'cnov'; expected one of conv. Did you mean 'conv'?"],
+        ),
+        (
+            {"network": {"name": "conv", "options": {"chanels": [2], "size": 3}}},
+            [
+                f"network 'conv'.chanels: got an unknown option; expected one of {CONV_OPTIONS}."
+                " Did you mean 'channels'?",
+                f"network 'conv'.size: got an unknown option; expected one of {CONV_OPTIONS}."
+                " Did you mean 'stride'?",
+            ],
+        ),
+        (
+            {"network": {"name": "conv", "options": {"channels": "wide", "votes": 0, "dropout": 1}}},
+            [
+                "network 'conv'.channels: got 'wide'; expected a list of integers of at least 1.",
+                "network 'conv'.votes: got 0; expected an integer of at least 1.",
+                "network 'conv'.dropout: got 1; expected a share from 0 to below 1.",
+            ],
+        ),
+        (
+            {"network": {"name": "conv", "options": {"classes": 3}}},
+            [
+                "study.network: got {'name': 'conv', 'options': {'classes': 3}};"
+                " expected options without classes, which the data set gives."
+            ],
+        ),
+    ],
+)
+def test_what_a_study_names_but_nobody_has(study, refused, keys, lines) -> None:
+    refused(study(**keys), *lines)
+
+
+def test_a_missing_data_file(study, refused, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("SPARETO_DATA", str(tmp_path))
+    refused(
+        study(data={"name": "nmnist_small"}),
+        f"{tmp_path / 'nmnist_small.npz'}: got no such file or folder;"
+        f" expected a NumPy archive of event recordings. {WHERE_NMNIST_IS}",
+    )
+
+
+def test_a_truncated_data_file(study, refused, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("SPARETO_DATA", str(tmp_path))
+    path = tmp_path / "nmnist_small.npz"
+    names = ("x", "y", "p", "dt_us", "offsets", "label", "sample_id")
+    np.savez(path, **{name: np.arange(1000) for name in names})
+    path.write_bytes(path.read_bytes()[:9000])
+    refused(
+        study(data={"name": "nmnist_small"}),
+        f"{path}: got a truncated or damaged file (File is not a zip file);"
+        f" expected a NumPy archive of event recordings. {WHERE_NMNIST_IS}",
+    )
+
+
+@pytest.mark.parametrize("command", [["front"], ["front", "--json"], ["report"]])
+def test_a_study_written_by_a_newer_version(refused, tmp_path, command) -> None:
+    path = tmp_path / STORE_NAME
+    with TrialStore(path) as store:
+        store.put("0", next(iter(factories.study())))
+    database = sqlite3.connect(path)
+    database.execute("PRAGMA user_version = 99")
+    database.close()
+    before = path.read_bytes()
+    refused(
+        [*command, tmp_path],
+        f"{path}: got study format 99; expected format 1 or older."
+        " Update spareto, or start a new study folder.",
+    )
+    assert path.read_bytes() == before
+    assert [found.name for found in tmp_path.iterdir()] == [STORE_NAME]
+
+
+def test_the_installed_command_answers_the_same(study, tmp_path) -> None:
+    """Once as users call it: another process, its own stderr."""
+    done = subprocess.run(
+        [Path(sys.executable).with_name("spareto"), *study(weight_formts=["rle"])],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "study.weight_formts: got an unknown key; expected one of version, name, data, network, accelerator,"
+        " weight_formats, statistic, seeds, training, compression_training, grid, recipes."
+        " Did you mean 'weight_formats'?\n"
+    )
