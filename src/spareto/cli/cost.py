@@ -134,9 +134,8 @@ def _print(network: Workload, runs: Sequence[_Run]) -> None:
     costs = [one for run in runs for one in run.costs]
     first = costs[0]
     where = first.accelerator if len(runs) == 1 else "every accelerator"
-    console.print(
-        f"{network.network} on {where}, {first.statistic} activity, mode {first.mode}", soft_wrap=True
-    )
+    title = f"{network.network} on {where}, {first.statistic} activity, mode {first.mode}"
+    console.print(title, soft_wrap=True)
     for run in runs:
         if run.found:
             console.print(_mapper_table(run.costs[0].accelerator, run.found))

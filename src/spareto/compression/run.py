@@ -61,7 +61,7 @@ def compress_and_train(
 def _milestones(recipe: Recipe) -> Milestones:
     shares: dict[int, list[float]] = {}
     for start in sorted({step.start for step in recipe.steps}):
-        shares.setdefault(int(start * recipe.training.epochs), []).append(start)
+        shares.setdefault(int(start * recipe.training.epochs + 1e-9), []).append(start)
     return {epoch: partial(_begin, recipe=recipe, starts=starts) for epoch, starts in shares.items()}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -14,7 +15,7 @@ from spareto.neurons.lif import LIF
 
 
 class ConvNetwork(Network):
-    """Blocks of [convolution, batch norm, LIF, max pooling 2], then a dense layer whose LIF neurons vote.
+    """Blocks of [convolution, batch norm, LIF, max pooling 2], then dense layers, the last of which votes.
 
     Args:
         sensor: Polarities, height, width of a frame.
@@ -22,9 +23,10 @@ class ConvNetwork(Network):
         channels: Output channels of each block.
         kernel: Side of the square kernels, odd; the convolutions are zero-padded by half of it.
         stride: Stride of the first block's convolution; the others have 1.
+        hidden: Neurons of each dense layer before the read-out.
         votes: Voting neurons a class has in the read-out.
         tau: Membrane time constant of all neurons, timesteps.
-        dropout: Share of the read-out's inputs silenced in training, 0..1.
+        dropout: Share of the dense layers' inputs silenced in training, 0..1.
         surrogate: Name of the surrogate gradient.
 
     Raises:
@@ -38,13 +40,14 @@ class ConvNetwork(Network):
         channels: Sequence[int] = (16, 32),
         kernel: int = 3,
         stride: int = 1,
+        hidden: Sequence[int] = (),
         votes: int = 10,
         tau: float = 2.0,
         dropout: float = 0.0,
         surrogate: str = "arctan",
     ) -> None:
         super().__init__()
-        _check(sensor, channels, kernel, stride, votes, dropout)
+        _check(sensor, channels, kernel, stride, hidden, votes, dropout)
         self.classes = classes
         width, height, columns = sensor
         blocks: list[nn.Module] = []
@@ -58,15 +61,15 @@ class ConvNetwork(Network):
             ]
             width, height, columns = out, _halved(height, step), _halved(columns, step)
         self.features = nn.Sequential(*blocks)
-        self.readout = nn.Sequential(
-            OverTime(
-                nn.Flatten(),
-                nn.Dropout(dropout),
-                nn.Linear(width * height * columns, classes * votes, bias=False),
-                nn.BatchNorm1d(classes * votes),
-            ),
-            LIF(tau, surrogate=surrogate),
-        )
+        dense: list[nn.Module] = [nn.Flatten(2)]
+        sizes = (width * height * columns, *hidden, classes * votes)
+        for inputs, out in pairwise(sizes):
+            layer = nn.Linear(inputs, out, bias=False)
+            dense += [
+                OverTime(nn.Dropout(dropout), layer, nn.BatchNorm1d(out)),
+                LIF(tau, surrogate=surrogate),
+            ]
+        self.readout = nn.Sequential(*dense)
 
     def forward(self, frames: Tensor) -> Tensor:
         """See `Network.forward`."""
@@ -78,15 +81,17 @@ def _check(
     channels: Sequence[int],
     kernel: int,
     stride: int,
+    hidden: Sequence[int],
     votes: int,
     dropout: float,
 ) -> None:
-    deep = isinstance(channels, list | tuple) and all(map(_is_count, channels))
+    deep = _are_counts(channels)
     share = isinstance(dropout, int | float) and 0 <= dropout < 1
     options = (
         ("kernel", kernel, _is_count(kernel) and kernel % 2 == 1, "an odd number"),
         ("channels", channels, deep, "a list of integers of at least 1"),
         ("stride", stride, _is_count(stride), "an integer of at least 1"),
+        ("hidden", hidden, _are_counts(hidden), "a list of integers of at least 1"),
         ("votes", votes, _is_count(votes), "an integer of at least 1"),
         ("dropout", dropout, share, "a share from 0 to below 1"),
     )
@@ -101,6 +106,10 @@ def _check(
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _are_counts(values: object) -> bool:
+    return isinstance(values, list | tuple) and all(map(_is_count, values))
 
 
 def _too_deep(sensor: tuple[int, int, int], blocks: int, stride: int) -> list[Problem]:

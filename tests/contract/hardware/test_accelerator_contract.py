@@ -62,9 +62,8 @@ def test_all_formats_at_once_equal_one_by_one(chip):
 
 @pytest.mark.parametrize("sparsity", [0.0, 0.5, 0.9])
 def test_fewer_bits_never_take_more_energy_or_time(chip, sparsity):
-    networks = [
-        workloads.network(workloads.layer(bits=bits, sparsity=sparsity)) for bits in (2, 4, 8, 16, 32)
-    ]
+    layers = [workloads.layer(bits=bits, sparsity=sparsity) for bits in (2, 4, 8, 16, 32)]
+    networks = [workloads.network(layer) for layer in layers]
     in_all_formats = [hardware.cost_all_formats(network, chip) for network in networks]
     for costs in zip(*in_all_formats, strict=True):
         assert len({cost.weight_format for cost in costs}) == 1
