@@ -26,7 +26,7 @@ demo: setup
 	$(BIN)/spareto study run examples/digits.yaml --out runs/demo
 
 test: setup
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow"
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow

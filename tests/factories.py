@@ -103,7 +103,7 @@ def accuracy(plan: Recipe, seed: int) -> float:
     """Accuracy as a whole number of right answers out of the test samples."""
     lost = 9 * 4.0 ** (3 - plan.weight_bits) + 160 * plan.sparsity**14
     lost *= 0.8 if plan.regime == "joint" else 1.0
-    wobble = (int(plan.hash[:4], 16) + 7 * seed) % 5 - 2
+    wobble = (plan.weight_bits + round(10 * plan.sparsity) + 2 + 7 * seed) % 5 - 2
     return round(0.979 * TEST_SAMPLES - lost + wobble) / TEST_SAMPLES
 
 

@@ -1,5 +1,6 @@
 """A user's mistake: exact text on stderr, exit status 2, no traceback, and nothing begun."""
 
+import inspect
 import sqlite3
 import subprocess
 import sys
@@ -12,10 +13,12 @@ import yaml
 
 import factories
 from spareto.cli import main
+from spareto.hardware import accelerator_names
+from spareto.networks.conv import ConvNetwork
 from spareto.study.store import STORE_NAME, TrialStore
 
 FORMATS = "bitmask, cp, none, rle, uop"
-CONV_OPTIONS = "sensor, classes, channels, kernel, stride, votes, tau, dropout, surrogate"
+CONV_OPTIONS = ", ".join(inspect.signature(ConvNetwork).parameters)
 WHERE_NMNIST_IS = (
     "Get it from https://www.garrickorchard.com/datasets/n-mnist (data set 'nmnist' reads the whole of it),"
     " and set SPARETO_DATA (or the data option 'root') to the folder of nmnist_small.npz."
@@ -116,7 +119,7 @@ def test_parts_of_a_recipe_nobody_has(recipe, refused) -> None:
     refused(
         recipe(prune, {"kind": "quantize", "bits": 4, "quantizer": "sgn"}, layers={"include": ["conv9*"]}),
         "recipe 'mine', layers.include[0]: got 'conv9*'; expected a pattern that matches a layer."
-        " The network has features.0.0, features.3.0, readout.0.2.",
+        " The network has features.0.0, features.3.0, readout.1.1.",
         "recipe 'mine', pruner: got 'magnitud'; expected one of magnitude, random. Did you mean 'magnitude'?",
         "recipe 'mine', quantizer: got 'sgn'; expected one of learned_clip, max_range, sign."
         " Did you mean 'sign'?",
@@ -173,7 +176,10 @@ def test_a_number_without_a_unit(accelerator, refused) -> None:
     [
         (
             {"accelerator": "eyeris_like"},
-            ["accelerator: got 'eyeris_like'; expected one of eyeriss_like. Did you mean 'eyeriss_like'?"],
+            [
+                f"accelerator: got 'eyeris_like'; expected one of {', '.join(accelerator_names())}."
+                " Did you mean 'eyeriss_like'?"
+            ],
         ),
         (
             {"weight_formats": ["rle", "bitmsk", "zip"]},
