@@ -1,6 +1,6 @@
 """A LIF layer, forward and backward: the one-node time loop against autograd through the step loop.
 
-    python -m benchmarks.neurons
+python -m benchmarks.neurons
 """
 
 import statistics
