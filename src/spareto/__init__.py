@@ -12,7 +12,7 @@ from spareto._version import __version__
 
 if TYPE_CHECKING:
     from spareto import networks, recipes
-    from spareto.compression import bake, compress, compression_report, weight_bits
+    from spareto.compression import bake, compress, compression_report
     from spareto.core.errors import SparetoError
     from spareto.data.load import load_frames
     from spareto.hardware import cost, load_accelerator
@@ -49,7 +49,6 @@ __all__ = [
     "recipes",
     "run_study",
     "train",
-    "weight_bits",
     "write_report",
 ]
 
@@ -73,7 +72,6 @@ _HOME = {
     "profile": "profiling",
     "run_study": "study.run",
     "train": "training",
-    "weight_bits": "compression",
     "write_report": "reports.write",
 }
 

@@ -42,7 +42,8 @@ def compress_and_train(
         ConfigError: The recipe does not fit the network.
         TrainingError: The loss is not finite.
     """
-    compress(network, recipe)  # what does not fit is refused now, not in the middle of the training
+    if any(step.start for step in recipe.steps):
+        compress(network, recipe)  # a later step that does not fit is refused now, not in mid-training
     compressed = deepcopy(network)
     train(
         compressed,

@@ -37,7 +37,7 @@ def declared_bits(layer: nn.Module) -> int:
     return next((bits for bits in declared if bits is not None), FLOAT_BITS)
 
 
-def layer_record(counter: LayerCounter, widths: Widths, weight_bits: int) -> Layer:
+def layer_record(counter: LayerCounter, widths: Widths) -> Layer:
     """The frozen record of one counted layer."""
     module: Any = counter.module
     weight = module.weight.detach().numpy()
@@ -53,7 +53,7 @@ def layer_record(counter: LayerCounter, widths: Widths, weight_bits: int) -> Lay
         padding=getattr(module, "padding", (0, 0)),
         groups=getattr(module, "groups", 1),
         timesteps=len(counter.input.per_timestep),
-        weight_bits=weight_bits,
+        weight_bits=declared_bits(module),
         weight_mask=Mask.of(weight.reshape(*weight.shape, *(1,) * (4 - weight.ndim))),
         input=_tensor(counter.input, widths.analog),
         output=_tensor(emitted, widths.analog),

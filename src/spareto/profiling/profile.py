@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +13,7 @@ from torch.nn.utils import parametrize
 from spareto.core.errors import ConfigError, Problem
 from spareto.profiling.counters import counting
 from spareto.profiling.kinds import free_layers
-from spareto.profiling.layers import Widths, declared_bits, layer_record
+from spareto.profiling.layers import Widths, layer_record
 from spareto.records import Workload
 
 
@@ -36,7 +35,6 @@ def profile(
     frames: npt.NDArray[np.uint8],
     labels: npt.NDArray[np.int64],
     *,
-    weight_bits: Callable[[nn.Module], int] = declared_bits,
     network_name: str = "network",
     dataset: str = "data",
     batch_size: int = 64,
@@ -48,8 +46,6 @@ def profile(
         network: Frames `(time, batch, polarities, height, width)` in, rates `(batch, classes)` out.
         frames: Shape `(time, samples, polarities, height, width)`.
         labels: Shape `(samples,)`.
-        weight_bits: Width a layer's weights are stored at; by default what its compression says, and 32 for
-            a layer without one.
         network_name: Name the workload carries.
         dataset: Name the workload carries.
         batch_size: Samples a forward pass; does not change the counts.
@@ -69,7 +65,7 @@ def profile(
             rates = network(torch.from_numpy(frames[:, chosen]).float())
             correct += int((rates.argmax(1).numpy() == labels[chosen]).sum())
             counters.end_batch(len(labels[chosen]))
-        layers = tuple(layer_record(layer, widths, weight_bits(layer.module)) for layer in counters.layers)
+        layers = tuple(layer_record(layer, widths) for layer in counters.layers)
     workload = Workload(
         network=network_name,
         dataset=dataset,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from spareto.core.artifacts import fingerprint
 from spareto.core.errors import Problem, UnknownName, did_you_mean, one_of
-from spareto.hardware import Accelerator, cost, formats, load_accelerator
+from spareto.hardware import Accelerator, cost_all_formats, formats, load_accelerator
 from spareto.records import Cost, Workload
 from spareto.records.workload import Statistic
 from spareto.study.config import StudyConfig
@@ -44,8 +44,7 @@ class Costing:
         return fingerprint([self.accelerator.to_dict(), self.weight_formats, self.statistic])
 
     def __call__(self, workload: Workload) -> tuple[Cost, ...]:
-        """One cost a weight format."""
-        return tuple(
-            cost(workload, self.accelerator, weight_format=name, statistic=self.statistic)
-            for name in self.weight_formats
-        )
+        """One cost a weight format; mapping and access counts are made once for all of them."""
+        costs = cost_all_formats(workload, self.accelerator, statistic=self.statistic)
+        by_format = {cost.weight_format: cost for cost in costs}
+        return tuple(by_format[name] for name in self.weight_formats)

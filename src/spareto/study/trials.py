@@ -12,7 +12,7 @@ from torch import nn
 
 from spareto import networks
 from spareto._version import __version__
-from spareto.compression import compress_and_train, weight_bits
+from spareto.compression import compress_and_train
 from spareto.core.artifacts import fingerprint
 from spareto.data.load import FrameData
 from spareto.profiling import profile
@@ -78,7 +78,6 @@ class Laboratory:
             network,
             self.data.test_frames,
             self.data.test_labels,
-            weight_bits=weight_bits,
             network_name=self.config.network.name,
             dataset=f"{self.data.name}, test split",
         )
