@@ -29,6 +29,8 @@ class TrainingPlan(Record):
             them as logits.
         max_shift: Training frames move by up to this many pixels in x and y, at random.
         max_rotation: Training frames turn by up to this many degrees either way, at random.
+        max_scale: Training frames grow or shrink by up to this share, at random.
+        max_shear: Rows of training frames slide by up to this share of their distance from the middle row.
 
     Reference:
         schaefer2023, section III: Adam, warm-up, cosine, MSE on voted rates.
@@ -42,3 +44,10 @@ class TrainingPlan(Record):
     loss: Literal["mse_vote", "cross_entropy_rate"] = "mse_vote"
     max_shift: Pixels = 0
     max_rotation: Degrees = 0.0
+    max_scale: Share = 0.0
+    max_shear: Share = 0.0
+
+    @property
+    def warps(self) -> bool:
+        """Whether training frames are turned, scaled or sheared."""
+        return any((self.max_rotation, self.max_scale, self.max_shear))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from spareto.core.artifacts import fingerprint
 from spareto.core.errors import Problem, StoreError, TrainingError
-from spareto.data.augment import random_rotation, random_shift
+from spareto.data.augment import random_shift, random_warp
 from spareto.data.load import FrameData
 from spareto.records import TrainingPlan
 from spareto.training.checkpoint import load_checkpoint, read_manifest, save_checkpoint
@@ -167,8 +167,13 @@ class _Run:
         frames = self.data.train_frames[:, chosen]
         if self.plan.max_shift:
             frames = random_shift(frames, self.plan.max_shift, generator)
-        if self.plan.max_rotation:
-            frames = random_rotation(frames, self.plan.max_rotation, generator)
+        if self.plan.warps:
+            reach = {
+                "rotation": self.plan.max_rotation,
+                "scale": self.plan.max_scale,
+                "shear": self.plan.max_shear,
+            }
+            frames = random_warp(frames, generator, **reach)
         return torch.from_numpy(frames).float()
 
     def _labels(self, chosen: np.ndarray) -> Tensor:
