@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntFlag
+from functools import lru_cache
 from typing import Final
 
 import torch
@@ -30,6 +31,7 @@ class Flag(IntFlag):
     STRICT = 8
     ATTACHED = 16
     LEARNED = 32
+    LAST = 64  # the state after the last timestep is wanted; of no concern to the loops in C
 
 
 COEFFICIENTS: Final = (
@@ -58,7 +60,7 @@ class Dynamics:
         delayed_drop: As `drop`, one timestep later.
         strict: Fires above the threshold, not at it.
         attached: The gradient also flows through the reset.
-        surrogate: Number of the surrogate in the kernels.
+        surrogate: Number of the surrogate in the kernels; None if they do not have it.
         slope: Factor of the distance to the threshold inside the surrogate's derivative.
         height: Value of the surrogate's derivative at the threshold.
         v_start: Membrane potential before the first timestep.
@@ -66,7 +68,7 @@ class Dynamics:
 
     beta: float | Tensor
     gain: float | Tensor
-    surrogate: int
+    surrogate: int | None
     slope: float
     height: float
     bias: float | Tensor = 0.0
@@ -101,14 +103,25 @@ class Dynamics:
         }
         return sum(int(flag) for flag, used in chosen.items() if used)
 
-    def coefficients(self, dtype: torch.dtype = torch.float32) -> Tensor:
-        """The array the kernels read, shape `(15,)`, on the CPU; differentiable where a coefficient is learned."""
+    def coefficients(self, dtype: torch.dtype = torch.float32, device: torch.device | None = None) -> Tensor:
+        """The array the kernels read, shape `(15,)`; differentiable where a coefficient is learned."""
+        if not self.learned and not torch.compiler.is_compiling():
+            return _constants(self, dtype, device)
+        return self._stack(dtype, device)
+
+    def _stack(self, dtype: torch.dtype, device: torch.device | None) -> Tensor:
         values = [self._value(name) for name in COEFFICIENTS]
         if not self.learned:
-            return torch.tensor(values, dtype=dtype)
-        return torch.stack([torch.as_tensor(value, dtype=dtype) for value in values])
+            return torch.tensor(values, dtype=dtype, device=device)
+        return torch.stack([torch.as_tensor(value, dtype=dtype, device=device) for value in values])
 
     def _value(self, name: str) -> float | Tensor:
         value = getattr(self, name)
         absent = {"alpha": 0.0, "adapt_decay": 0.0, "delayed_keep": 1.0}
         return absent[name] if value is None else value
+
+
+@lru_cache(maxsize=256)
+def _constants(dynamics: Dynamics, dtype: torch.dtype, device: torch.device | None) -> Tensor:
+    """Made once for each kind of neuron in use; never written to."""
+    return dynamics._stack(dtype, device)

@@ -233,7 +233,9 @@ EXPORT void spareto_neuron_backward(const float *x, const float *g, float *gx, c
     case CURRENT: backward_template(CURRENT, &n, &job); break;
     case ADAPTIVE: backward_template(ADAPTIVE, &n, &job); break;
     case DELAYED: backward_template(DELAYED, &n, &job); break;
-    default: backward_template(TEMPLATE, &n, &job);
+    default: /* rare mixtures: everything, with coefficients that do nothing where a part is absent */
+        if (sums) backward_template(TEMPLATE, &n, &job);
+        else backward_template(CURRENT | ADAPTIVE | DELAYED, &n, &job);
     }
     for (int t = 0; sums && t < threads; t++) /* in the order of the threads: same inputs, same bytes */
         for (int c = 0; c < COEFFICIENTS; c++) gk[c] += sums[t * COEFFICIENTS + c];
