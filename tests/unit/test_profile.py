@@ -263,12 +263,12 @@ def refusal(network, frames=None):
 
 
 def test_layers_that_cannot_be_counted_are_all_listed():
-    network = Network(OverTime(nn.Conv2d(4, 4, 1), nn.ReLU(), nn.AvgPool2d(2)), LIF())
+    network = Network(OverTime(nn.Conv2d(4, 4, 1), nn.ReLU(), nn.LPPool2d(2, 2)), LIF())
     cure = "It would be costed as nothing; replace it, or file an issue."
     rule = f"expected a layer the profiler can count. {cure}"
     assert refusal(network).splitlines() == [
         f"layer 'layers.0.1': got ReLU; {rule}",
-        f"layer 'layers.0.2': got AvgPool2d; {rule}",
+        f"layer 'layers.0.2': got LPPool2d; {rule}",
     ]
 
 

@@ -64,7 +64,7 @@ class PLIF(FamilyNeuron):
     @property
     def tau(self) -> float:
         """Membrane time constant as learned so far, timesteps."""
-        return 1.0 + math.exp(-float(self.w))
+        return 1.0 + math.exp(-float(self.w.detach()))
 
     def extra_repr(self) -> str:
         """What `print(network)` shows."""
