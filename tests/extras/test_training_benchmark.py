@@ -22,12 +22,14 @@ DENSE = {"sensor": (1, 1, 30), "classes": 3, "hidden": (8,), "votes": 1, "batch_
 
 
 @pytest.mark.parametrize("peer", PEERS)
-@pytest.mark.parametrize(("name", "options"), [("conv", CONV), ("dense", DENSE)], ids=["conv", "dense"])
-def test_a_rebuilt_network_gives_our_rates(peer, name, options):
+@pytest.mark.parametrize(
+    ("name", "options", "loudness"), [("conv", CONV, 6.0), ("dense", DENSE, 15.0)], ids=["conv", "dense"]
+)
+def test_a_rebuilt_network_gives_our_rates(peer, name, options, loudness):
     torch.manual_seed(0)
     network, frames = build(name, **options), (torch.rand(12, 4, *options["sensor"]) < 0.4).float()
     for parameter in network.parameters():
-        parameter.data *= 6.0  # wide awake
+        parameter.data *= loudness
     rates = network.eval()(frames)
     with torch.no_grad():
         theirs = PEERS[peer](network).eval()(frames)
