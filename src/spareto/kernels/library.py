@@ -81,7 +81,7 @@ def level() -> str:
     chosen = _choice("SPARETO_ISA", build.levels())
     if chosen:
         return chosen
-    has = _cpu_flags()
+    has = cpu_flags()
     return next(name for name in build.levels() if has >= CPU_FLAGS[name])
 
 
@@ -114,7 +114,8 @@ def _choice(variable: str, allowed: tuple[str, ...]) -> str:
     return value
 
 
-def _cpu_flags() -> frozenset[str]:
+@cache
+def cpu_flags() -> frozenset[str]:
     """Names of the processor's features, as Linux writes them; none elsewhere, which is safe."""
     if sys.platform != "linux":
         return frozenset()
