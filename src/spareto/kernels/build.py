@@ -12,6 +12,8 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -24,9 +26,10 @@ LEVELS: Final[dict[str, tuple[str, ...]]] = {
     "portable": (),  # SSE2 on x86-64, NEON on 64-bit Arm: what every such machine has
 }
 FLAGS: Final = (
-    *("-std=gnu11", "-O3", "-shared", "-fPIC", "-fvisibility=hidden", "-Wno-unknown-pragmas"),
+    *("-std=gnu11", "-O3", "-fPIC", "-fvisibility=hidden", "-Wno-unknown-pragmas"),
     *("-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"),  # sums round as torch's do
 )
+LINK: Final = ("-shared", *(("-s",) if sys.platform == "linux" else ()))  # -s: without the symbol table
 SECONDS: Final = 300
 
 
@@ -50,7 +53,7 @@ def compiler() -> tuple[str, ...] | None:
 
 def source_hash(level: str) -> str:
     """What a library's name carries, so that one of other sources or flags is never loaded."""
-    content = hashlib.sha256(repr((FLAGS, LEVELS[level])).encode())
+    content = hashlib.sha256(repr((FLAGS, LINK, LEVELS[level])).encode())
     for path in sorted(SOURCES.glob("*.[ch]")):
         content.update(path.name.encode())
         content.update(path.read_bytes())
@@ -71,19 +74,39 @@ def compile_library(level: str, target: Path) -> None:
     command = compiler()
     if command is None:
         raise CompileError("no C compiler (cc, gcc or clang) was found")
-    sources = [str(path) for path in sorted(SOURCES.glob("*.c"))]
-    complaint = ""
+    complaint = None
     for threads in (("-fopenmp",), ()):
-        call = [*command, *FLAGS, *LEVELS[level], *threads, *sources, "-o", str(target), "-lm"]
         try:
-            done = subprocess.run(call, capture_output=True, text=True, check=False, timeout=SECONDS)
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise CompileError(f"'{command[0]}' did not run: {error}") from None
-        if done.returncode == 0:
-            return
-        complaint = complaint or done.stderr.strip()
-    last = complaint.splitlines()[-1] if complaint else "no message"
-    raise CompileError(f"'{command[0]}' failed: {last}")
+            return _compile((*command, *FLAGS, *LEVELS[level], *threads), target)
+        except CompileError as error:
+            complaint = complaint or error
+    assert complaint is not None
+    raise complaint
+
+
+def _compile(command: tuple[str, ...], target: Path) -> None:
+    """One object a source, as many at once as there are processors, then the library of them all."""
+    sources = sorted(SOURCES.glob("*.c"))
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
+        objects = [str(Path(folder) / f"{source.stem}.o") for source in sources]
+        calls = [
+            pool.submit(_run, (*command, "-c", str(source), "-o", made))
+            for source, made in zip(sources, objects, strict=True)
+        ]
+        for call in calls:
+            call.result()
+        _run((*command, *LINK, *objects, "-o", str(target), "-lm"))
+
+
+def _run(call: tuple[str, ...]) -> None:
+    try:
+        done = subprocess.run(call, capture_output=True, text=True, check=False, timeout=SECONDS)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise CompileError(f"'{call[0]}' did not run: {error}") from None
+    if done.returncode != 0:
+        complaint = done.stderr.strip()
+        last = complaint.splitlines()[-1] if complaint else "no message"
+        raise CompileError(f"'{call[0]}' failed: {last}")
 
 
 def build_all(folder: Path) -> list[Path]:

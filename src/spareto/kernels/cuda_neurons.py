@@ -82,7 +82,7 @@ def backward(
 
 def _constants(flags: int) -> dict[str, Any]:
     names = ("CURRENT", "ADAPTIVE", "DELAYED", "STRICT")
-    return {name: bool(flags & Flag[name]) for name in names} | {"BLOCK": BLOCK}
+    return {name: bool(flags & getattr(Flag, name)) for name in names} | {"BLOCK": BLOCK}
 
 
 def _used(flags: int) -> list[int]:

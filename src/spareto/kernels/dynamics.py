@@ -14,7 +14,6 @@ Mirrored by `csrc/neuron.h`: the fields of `COEFFICIENTS` and the flags stand in
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntFlag
 from functools import lru_cache
 from typing import Final
 
@@ -22,16 +21,16 @@ import torch
 from torch import Tensor
 
 
-class Flag(IntFlag):
-    """What of the family a neuron uses."""
+class Flag:
+    """What of the family a neuron uses; plain integers, for they are tested on every call."""
 
-    CURRENT = 1
-    ADAPTIVE = 2
-    DELAYED = 4
-    STRICT = 8
-    ATTACHED = 16
-    LEARNED = 32
-    LAST = 64  # the state after the last timestep is wanted; of no concern to the loops in C
+    CURRENT: Final = 1
+    ADAPTIVE: Final = 2
+    DELAYED: Final = 4
+    STRICT: Final = 8
+    ATTACHED: Final = 16
+    LEARNED: Final = 32
+    LAST: Final = 64  # the state after the last timestep is wanted; of no concern to the loops in C
 
 
 COEFFICIENTS: Final = (
@@ -93,15 +92,14 @@ class Dynamics:
     @property
     def flags(self) -> int:
         """What the kernels are specialised on, see `Flag`."""
-        chosen = {
-            Flag.CURRENT: self.alpha is not None,
-            Flag.ADAPTIVE: self.adapt_decay is not None,
-            Flag.DELAYED: self.delayed_keep is not None,
-            Flag.STRICT: self.strict,
-            Flag.ATTACHED: self.attached,
-            Flag.LEARNED: self.learned,
-        }
-        return sum(int(flag) for flag, used in chosen.items() if used)
+        return (
+            Flag.CURRENT * (self.alpha is not None)
+            | Flag.ADAPTIVE * (self.adapt_decay is not None)
+            | Flag.DELAYED * (self.delayed_keep is not None)
+            | Flag.STRICT * self.strict
+            | Flag.ATTACHED * self.attached
+            | Flag.LEARNED * self.learned
+        )
 
     def coefficients(self, dtype: torch.dtype = torch.float32, device: torch.device | None = None) -> Tensor:
         """The array the kernels read, shape `(15,)`; differentiable where a coefficient is learned."""
@@ -124,4 +122,5 @@ class Dynamics:
 @lru_cache(maxsize=256)
 def _constants(dynamics: Dynamics, dtype: torch.dtype, device: torch.device | None) -> Tensor:
     """Made once for each kind of neuron in use; never written to."""
-    return dynamics._stack(dtype, device)
+    with torch.inference_mode(False):  # else a network that was evaluated first could not be trained
+        return dynamics._stack(dtype, device)

@@ -57,7 +57,7 @@ class _Recurrent(torch.autograd.Function):
         gk = torch.zeros(k.shape, dtype=torch.float64, device=k.device) if flags & Flag.LEARNED else None
         for t in reversed(range(len(currents))):
             now = slice(t, t + 1)
-            total = g[now] if t + 1 == len(currents) else torch.addmm(g[t], gx[t + 1], weight)
+            total = g[now] if t + 1 == len(currents) else torch.addmm(g[t], gx[t + 1], weight)[None]
             before = torch.empty_like(after)
             loops.backward(
                 *(currents[now], total, gx[now], k, gk, states[t], after, before, flags, surrogate)

@@ -151,6 +151,7 @@ def backward(
         gq = gh
         if DELAYED:
             gq = tl.where(s > 0, tl.load(k + 7) * gh, gh)
+            gs = zero
             if ATTACHED:
                 gs = -gh * (q - (tl.load(k + 7) * q - tl.load(k + 8)))
         g_theta = -gd - tl.where(fires, tl.load(k + 11) * gv, 0.0)

@@ -47,8 +47,9 @@ def used(dynamics: Dynamics) -> tuple[bool, bool, bool, bool]:
 
 def parts_of(dynamics: Dynamics, tensors: tuple[Tensor, ...]) -> Parts:
     """The reverse of `Parts.there`."""
-    rest = iter(tensors)
-    return Parts(*(next(rest) if here else None for here in used(dynamics)))
+    v, *others = tensors
+    rest = iter(others)
+    return Parts(v, *(next(rest) if here else None for here in used(dynamics)[1:]))
 
 
 def fresh(dynamics: Dynamics, current: Tensor) -> Parts:
@@ -71,7 +72,7 @@ def family_step(
 
 def charge(dynamics: Dynamics, current: Tensor, state: Parts) -> tuple[Tensor, Tensor, Tensor]:
     """Synaptic current, and membrane potential without and with the delayed reset, before firing."""
-    i = current if state.i is None else dynamics.alpha * state.i + current
+    i = current if state.i is None else (dynamics.alpha or 0.0) * state.i + current
     q = dynamics.beta * state.v + dynamics.gain * i + dynamics.bias
     if state.s is None:
         return i, q, q
