@@ -261,12 +261,12 @@ def tiny_network_of_the_global_seed():
 
 def test_a_silent_layer_is_named_once(data):
     network = tiny.network()
-    network.features[1].v_threshold = 1e9
+    network.features[0].neuron.v_threshold = 1e9
     with pytest.warns(SilentLayerWarning) as warned:
         train(network, data, TrainingPlan(**BASE))
     texts = [str(warning.message) for warning in warned]
     cure = "Lower its v_threshold, scale its weights up, or put a batch norm before it."
-    first = "training, epoch 1, layer 'features.1': got no spike for 8 samples; expected some spikes."
+    first = "training, epoch 1, layer 'features.0.neuron': got no spike for 8 samples; expected some spikes."
     assert texts[0] == f"{first} {cure}"
     assert len({re.search("layer '(.*?)'", text)[1] for text in texts}) == len(texts)
 
