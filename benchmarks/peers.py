@@ -37,10 +37,13 @@ class _Peer(nn.Module):
     def __init__(self, network: Network, kinds: dict[type[nn.Module], Callable[[Any], nn.Module]]) -> None:
         super().__init__()
         self.classes = network.classes  # pyright: ignore
-        self.translated = [kinds[type(part)](part) for part in parts(network)]
-        for ours, theirs in zip(parts(network), self.translated, strict=True):
-            if ours.state_dict():
-                theirs.load_state_dict(ours.state_dict())
+        self.translated: list[nn.Module] = []
+        for part in parts(network):
+            if isinstance(part, nn.Linear) and not any(isinstance(m, nn.Linear) for m in self.translated):
+                self.translated.append(kinds[nn.Flatten](part))
+            self.translated.append(kinds[type(part)](part))
+            if part.state_dict():
+                self.translated[-1].load_state_dict(part.state_dict())
 
 
 def _conv(conv: Any, make: Any, **options: Any) -> nn.Module:

@@ -24,11 +24,13 @@ from torch import Tensor, nn
 import spareto
 from benchmarks import timing
 from benchmarks.peers import PEERS, parts
+from spareto import kernels
 from spareto.networks import Network
 from spareto.training.memory import keep_large_blocks
 
 OURS = "spareto"
 EPOCHS = 4
+GAINS = (0.4, 0.5, 0.65, 0.8, 1.0, 1.4, 2.0, 3.0)  # of batch norms: hidden densities from 1 to 45 %
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class Row:
         ratio: Its time over ours, median of the rounds.
         peer_ms: Its time a step.
         ours_ms: Our time a step.
+        bf16: Whether our input gradients were computed in bfloat16.
         densities: Share of non-zero inputs of each of our layers.
     """
 
@@ -78,6 +81,7 @@ class Row:
     ratio: float
     peer_ms: float
     ours_ms: float
+    bf16: bool
     densities: tuple[float, ...]
 
 
@@ -94,7 +98,7 @@ def make(workload: Workload, gain: float = 1.0) -> tuple[Network, Tensor, Tensor
     for part in parts(network):
         if isinstance(part, nn.BatchNorm2d):
             nn.init.constant_(part.weight, gain)
-        if isinstance(part, nn.Linear) and not options.get("batch_norm", True):
+        if isinstance(part, nn.Linear) and not any(isinstance(p, nn.BatchNorm1d) for p in parts(network)):
             nn.init.normal_(part.weight, 0.0, 3.0 / (part.in_features * 0.05) ** 0.5)  # else it is silent
     frames = torch.rand(workload.timesteps, workload.batch, *options["sensor"]) < workload.density
     return network, frames.float(), torch.arange(workload.batch) % options["classes"]
@@ -121,7 +125,7 @@ def step(network: nn.Module, frames: Tensor, labels: Tensor, classes: int) -> No
 
 
 def compare(
-    name: str, threads: int, rounds: int, made: tuple[Network, Tensor, Tensor], peers: list[str]
+    name: str, made: tuple[Network, Tensor, Tensor], peers: list[str], threads: int, asked: argparse.Namespace
 ) -> Iterator[Row]:
     """Ours against every peer, in turns."""
     torch.set_num_threads(threads)
@@ -132,11 +136,12 @@ def compare(
         rival: partial(step, module.train(), frames, labels, network.classes)  # pyright: ignore
         for rival, module in rivals.items()
     }
-    seconds = timing.in_turns(runs, rounds)
+    with kernels.options(bfloat16=asked.bf16):
+        seconds = timing.in_turns(runs, asked.rounds)
     seen = densities(network, frames)
     for peer in peers:
         ours, theirs = timing.milliseconds(seconds, OURS), timing.milliseconds(seconds, peer)
-        yield Row(name, threads, peer, timing.ratio(seconds, peer, OURS), theirs, ours, seen)
+        yield Row(name, threads, peer, timing.ratio(seconds, peer, OURS), theirs, ours, asked.bf16, seen)
 
 
 def refuse_other_numbers(rivals: dict[str, nn.Module], frames: Tensor) -> None:
@@ -163,19 +168,18 @@ def densities(network: Network, frames: Tensor) -> tuple[float, ...]:
     return tuple(seen)
 
 
-def rows(options: argparse.Namespace) -> Iterator[Row]:
+def rows(asked: argparse.Namespace) -> Iterator[Row]:
     """Every comparison that was asked for."""
-    peers = list(options.peers)
-    for threads in options.threads:
-        if options.trained:
-            yield from compare("nmnist, trained", threads, options.rounds, make_trained(), peers)
-        elif options.densities:
-            for gain in (0.5, 0.65, 0.8, 1.0, 1.4, 2.0):
+    for threads in asked.threads:
+        if asked.trained:
+            yield from compare("nmnist, trained", make_trained(), asked.peers, threads, asked)
+        elif asked.densities:
+            for gain in GAINS:
                 made = make(WORKLOADS["tcja"], gain)
-                yield from compare("tcja", threads, options.rounds, made, ["snntorch"])
+                yield from compare(f"tcja, gain {gain:g}", made, asked.peers, threads, asked)
         else:
-            for name in options.workloads:
-                yield from compare(name, threads, options.rounds, make(WORKLOADS[name]), peers)
+            for name in asked.workloads:
+                yield from compare(name, make(WORKLOADS[name]), asked.peers, threads, asked)
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:

@@ -61,11 +61,11 @@ def test_recurrent_layers_are_counted_every_timestep():
     frames = (np.random.default_rng(0).random((6, 5, 1, 1, 40)) < 0.4).astype(np.uint8)
     workload = profile(network, frames, np.zeros(5, np.int64)).workload
     layers = {layer.name: layer for layer in workload.layers}
-    assert list(layers) == ["readout.1.0", "readout.2.linear", "readout.3.0"]
+    assert list(layers) == ["readout.0.linear", "readout.0.neuron.linear", "readout.1.linear"]
     assert {layer.timesteps for layer in workload.layers} == {6}
-    fed, after = layers["readout.2.linear"].input, layers["readout.3.0"].input
+    fed, after = layers["readout.0.neuron.linear"].input, layers["readout.1.linear"].input
     assert fed.nonzero_per_timestep == (0.0, *after.nonzero_per_timestep[:-1])  # one timestep later
-    assert layers["readout.2.linear"].neuron.count == 8
+    assert layers["readout.0.neuron.linear"].neuron.count == 8
 
 
 @pytest.mark.parametrize(

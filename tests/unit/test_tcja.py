@@ -101,12 +101,18 @@ def test_the_profiler_counts_attention_as_real_multiplications_once_an_inference
     workload = profile(network, frames, np.zeros(6, np.int64)).workload
     layers = {layer.name: layer for layer in workload.layers}
     attention = ["features.2.temporal", "features.2.channel"]
-    assert list(layers) == ["features.0.0.0", "features.1.0.0", *attention, "readout.1.1", "readout.3.1"]
+    assert list(layers) == [
+        "features.0.conv",
+        "features.1.conv",
+        *attention,
+        "readout.0.linear",
+        "readout.1.linear",
+    ]
     temporal, channel = layers["features.2.temporal"], layers["features.2.channel"]
     assert (temporal.kind, temporal.kernel, temporal.timesteps) == ("conv1d", (1, 4), 1)
     assert (temporal.input.shape, temporal.output.shape) == ((T, 1, C + 3), (T, 1, C))
     assert (channel.input.shape, channel.output.shape) == ((C, 1, T + 3), (C, 1, T))
-    assert temporal.input.kind == channel.input.kind == layers["readout.1.1"].input.kind == "analog"
+    assert temporal.input.kind == channel.input.kind == layers["readout.0.linear"].input.kind == "analog"
     assert temporal.dense_synops == T * T * 4 * C
     assert channel.dense_synops == C * C * 4 * T
     assert "features.2" in {layer.name for layer in workload.free}

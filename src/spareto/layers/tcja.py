@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spareto.core.errors import ConfigError, Problem
+from spareto.kernels import Spikes, dense
 
 
 class TCJA(nn.Module):
@@ -35,7 +36,7 @@ class TCJA(nn.Module):
         self.temporal = nn.Conv1d(timesteps, timesteps, kernel, bias=False)
         self.channel = nn.Conv1d(channels, channels, kernel, bias=False)
 
-    def forward(self, sequence: Tensor) -> Tensor:
+    def forward(self, sequence: Tensor | Spikes) -> Tensor:
         """The rescaled sequence.
 
         Args:
@@ -45,16 +46,17 @@ class TCJA(nn.Module):
             ConfigError: It has another number of timesteps or channels.
         """
         self._check(sequence)
-        means = sequence.mean((3, 4)).transpose(0, 1)  # (batch, time, channels)
+        values = dense(sequence)
+        means = values.mean((3, 4)).transpose(0, 1)  # (batch, time, channels)
         temporal = self.temporal(F.pad(means, self.padding))
         channel = self.channel(F.pad(means.transpose(1, 2), self.padding)).transpose(1, 2)
-        return sequence * torch.sigmoid(temporal * channel).transpose(0, 1)[..., None, None]
+        return values * torch.sigmoid(temporal * channel).transpose(0, 1)[..., None, None]
 
     def extra_repr(self) -> str:
         """What `print(network)` shows."""
         return f"timesteps={self.timesteps}, channels={self.channels}"
 
-    def _check(self, sequence: Tensor) -> None:
+    def _check(self, sequence: Tensor | Spikes) -> None:
         shape = tuple(sequence.shape)
         if len(shape) != 5 or (shape[0], shape[2]) != (self.timesteps, self.channels):
             rule = f"one of shape ({self.timesteps}, batch, {self.channels}, height, width)"

@@ -7,18 +7,18 @@ from itertools import pairwise
 
 from torch import nn
 
-from spareto.networks._time import OverTime
+from spareto.layers.spiking_block import SpikingBlock
+from spareto.layers.spiking_dense import SpikingDense
 from spareto.neurons import SpikingNeuron
 from spareto.neurons.recurrent import Recurrent
 
 MakeNeuron = Callable[[], SpikingNeuron]
 
 
-def conv_block(inputs: int, outputs: int, neuron: MakeNeuron, pool: nn.Module | None = None) -> nn.Module:
+def conv_block(inputs: int, outputs: int, neuron: MakeNeuron, pool: nn.Module | None = None) -> SpikingBlock:
     """3x3 convolution without bias, batch norm, neurons, and a pooling if one is given."""
     conv = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
-    block = [OverTime(conv, nn.BatchNorm2d(outputs)), neuron()]
-    return nn.Sequential(*block, *([OverTime(pool)] if pool else []))
+    return SpikingBlock(conv, nn.BatchNorm2d(outputs), neuron(), pool)
 
 
 def dense_blocks(
@@ -28,8 +28,8 @@ def dense_blocks(
     *,
     batch_norm: bool = False,
     recurrent: bool = False,
-) -> list[nn.Module]:
-    """Dense layers without bias, each behind a dropout and followed by neurons; the first flattens.
+) -> list[SpikingDense]:
+    """Dense layers without bias, each behind a dropout and followed by neurons.
 
     Args:
         sizes: Inputs of the first layer, then the neurons of each.
@@ -38,12 +38,15 @@ def dense_blocks(
         batch_norm: Normalize the currents of each layer.
         recurrent: Feed the spikes of each layer but the last back to it.
     """
-    blocks: list[nn.Module] = [nn.Flatten(2)]
+    blocks: list[SpikingDense] = []
     for number, (inputs, outputs) in enumerate(pairwise(sizes), start=2):
-        layers: list[nn.Module] = [nn.Dropout(dropout)] if dropout else []
-        layers.append(nn.Linear(inputs, outputs, bias=False))
-        if batch_norm:
-            layers.append(nn.BatchNorm1d(outputs))
         feeds_back = recurrent and number < len(sizes)
-        blocks += [OverTime(*layers), Recurrent(outputs, neuron()) if feeds_back else neuron()]
+        blocks.append(
+            SpikingDense(
+                nn.Linear(inputs, outputs, bias=False),
+                Recurrent(outputs, neuron()) if feeds_back else neuron(),
+                nn.BatchNorm1d(outputs) if batch_norm else None,
+                nn.Dropout(dropout) if dropout else None,
+            )
+        )
     return blocks

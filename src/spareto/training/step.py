@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from spareto.core.errors import Problem, TrainingError
+from spareto.kernels import options
 from spareto.records import TrainingPlan
 from spareto.training.batches import Batch
 from spareto.training.health import first_non_finite
@@ -86,10 +87,12 @@ class Stepper:
         return value
 
     def _forward(self, batch: Batch) -> Tensor:
-        wide = self.plan.precision != "bfloat16"
-        if wide:
-            return self.loss(self.network(batch.frames), batch.labels)
-        with torch.autocast(batch.frames.device.type, dtype=torch.bfloat16):
+        narrow = self.plan.precision == "bfloat16"
+        gradient = self.plan.precision == "bfloat16_gradient" or None  # None leaves the caller's choice
+        with (
+            options(bfloat16=gradient, recompute=self.plan.recompute or None),
+            torch.autocast(batch.frames.device.type, dtype=torch.bfloat16, enabled=narrow),
+        ):
             rates = self.network(batch.frames)
         return self.loss(rates.float(), batch.labels)
 
