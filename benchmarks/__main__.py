@@ -1,7 +1,14 @@
-"""`python -m benchmarks`: every benchmark in turn."""
+"""`python -m benchmarks`: every benchmark in turn, each file here that has a `main`."""
 
-from benchmarks import mappings, neurons
+import pkgutil
+from importlib import import_module
 
-for benchmark in (mappings, neurons):
-    print(f"{benchmark.__name__}: {benchmark.__doc__.splitlines()[0]}")
-    benchmark.main()
+import benchmarks
+
+for found in pkgutil.iter_modules(benchmarks.__path__):
+    if found.name == "__main__":
+        continue
+    benchmark = import_module(f"benchmarks.{found.name}")
+    if hasattr(benchmark, "main"):
+        print(f"{benchmark.__name__}: {(benchmark.__doc__ or '').splitlines()[0]}")
+        benchmark.main()

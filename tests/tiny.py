@@ -9,6 +9,7 @@ from torch import nn
 from spareto.data import DatasetInfo
 from spareto.data.load import FrameData
 from spareto.networks import Network, build
+from spareto.neurons.lif import LIF
 
 SENSOR = (2, 6, 6)
 CLASSES = 2
@@ -30,6 +31,19 @@ def network(seed: int = 0, **options: object) -> Network:
     """One convolution of 3 channels and a voting read-out."""
     torch.manual_seed(seed)
     return build("conv", **{"sensor": SENSOR, "classes": CLASSES, "channels": (3,), "votes": 2, **options})
+
+
+class _MeanOverTime(nn.Module):
+    def forward(self, spikes: torch.Tensor) -> torch.Tensor:
+        return spikes.mean(0)
+
+
+def spiking_dense() -> nn.Sequential:
+    """Two dense layers of LIF neurons, without batch norm or dropout, drawn from the global generator."""
+    layers = (nn.Linear(72, 16), LIF(), nn.Linear(16, CLASSES), LIF())
+    for layer in layers[::2]:
+        nn.init.normal_(layer.weight, std=3 / layer.in_features**0.5)  # loud enough to spike
+    return nn.Sequential(nn.Flatten(2), *layers, _MeanOverTime())
 
 
 def plain(seed: int = 0) -> nn.Sequential:

@@ -119,7 +119,7 @@ def test_parts_of_a_recipe_nobody_has(recipe, refused) -> None:
     refused(
         recipe(prune, {"kind": "quantize", "bits": 4, "quantizer": "sgn"}, layers={"include": ["conv9*"]}),
         "recipe 'mine', layers.include[0]: got 'conv9*'; expected a pattern that matches a layer."
-        " The network has features.0.0, features.3.0, readout.1.1.",
+        " The network has features.0.conv, features.1.conv, readout.0.linear.",
         "recipe 'mine', pruner: got 'magnitud'; expected one of magnitude, random. Did you mean 'magnitude'?",
         "recipe 'mine', quantizer: got 'sgn'; expected one of learned_clip, max_range, sign."
         " Did you mean 'sign'?",
@@ -201,7 +201,7 @@ def test_a_number_without_a_unit(accelerator, refused) -> None:
         ),
         (
             {"network": {"name": "cnov"}},
-            ["network: got 'cnov'; expected one of conv. Did you mean 'conv'?"],
+            ["network: got 'cnov'; expected one of conv, dense, plif, tcja, vgg_snn. Did you mean 'conv'?"],
         ),
         (
             {"network": {"name": "conv", "options": {"chanels": [2], "size": 3}}},

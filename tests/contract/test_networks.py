@@ -1,18 +1,23 @@
 """Every registered network keeps the laws; a new file in networks/ is tested here unasked."""
 
+import inspect
+
 import pytest
 import torch
 
-from spareto.networks import build, registry
+from spareto.networks import build, names, registry
 from spareto.testing import networks as laws
 
-SENSOR = (2, 16, 16)
+SENSOR = (2, 32, 32)
 CLASSES = 3
+TIMESTEPS = 4
 
 
 @pytest.fixture(params=registry.names())
 def make(request):
-    return lambda: build(request.param, sensor=SENSOR, classes=CLASSES)
+    takes_timesteps = "timesteps" in inspect.signature(registry.get(request.param)).parameters
+    options = {"timesteps": TIMESTEPS} if takes_timesteps else {}
+    return lambda: build(request.param, sensor=SENSOR, classes=CLASSES, **options)
 
 
 @pytest.fixture
@@ -23,11 +28,15 @@ def network(make):
 
 @pytest.fixture
 def frames():
-    return (torch.rand((4, 3, *SENSOR), generator=torch.Generator().manual_seed(0)) < 0.3).float()
+    return (torch.rand((TIMESTEPS, 3, *SENSOR), generator=torch.Generator().manual_seed(0)) < 0.3).float()
 
 
 def test_rates_lie_between_0_and_1(network, frames):
     laws.check_rates(network, frames, CLASSES)
+
+
+def test_a_network_built_for_its_timesteps_refuses_others(network, frames):
+    laws.check_timesteps(network, frames)
 
 
 def test_samples_are_independent_in_evaluation(network, frames):
@@ -46,5 +55,5 @@ def test_every_layer_can_be_counted(network, frames):
     laws.check_counted(network, frames)
 
 
-def test_the_convolutional_network_is_registered():
-    assert "conv" in registry.names()
+def test_the_zoo_is_registered():
+    assert {"conv", "dense", "plif", "tcja", "vgg_snn"} <= set(names())

@@ -69,7 +69,8 @@ def test_bad_parameters_are_all_named():
         LIF(tau=0.5, reset="substract")
     assert str(error.value).splitlines() == [
         "neuron 'lif'.tau: got 0.5; expected a number of timesteps of at least 1.",
-        "neuron 'lif'.reset: got 'substract'; expected one of zero, subtract. Did you mean 'subtract'?",
+        "neuron 'lif'.reset: got 'substract'; expected one of zero, value, subtract, none, "
+        "subtract_delayed, zero_delayed. Did you mean 'subtract'?",
     ]
 
 

@@ -15,7 +15,7 @@ from spareto.core.errors import StoreError, TrainingError
 from spareto.records import PruneStep, QuantizeStep, Recipe, TrainingPlan
 from spareto.testing.steps import state_bytes
 from spareto.training import load_checkpoint, read_manifest, save_checkpoint, train
-from spareto.training.loop import make_optimizer
+from spareto.training.optimizer import make_optimizer
 
 EPOCHS = 5
 PLAN = TrainingPlan(

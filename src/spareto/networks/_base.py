@@ -11,7 +11,13 @@ class Network(nn.Module, ABC):
     """A spiking network; one file each in `networks/`.
 
     Every concrete network takes `sensor=(polarities, height, width)` and `classes` first, then its options.
+
+    Attributes:
+        timesteps: T of every sequence, for a network whose layers see all timesteps at once and so are built
+            for one number of them, which it takes as an option; None if it takes any.
     """
+
+    timesteps: int | None = None
 
     @abstractmethod
     def forward(self, frames: Tensor) -> Tensor:

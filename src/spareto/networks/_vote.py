@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from spareto.kernels import Spikes, dense
 
-def vote(spikes: Tensor, classes: int) -> Tensor:
+
+def vote(spikes: Tensor | Spikes, classes: int) -> Tensor:
     """Mean firing rate of each class's voters.
 
     Args:
@@ -18,4 +20,4 @@ def vote(spikes: Tensor, classes: int) -> Tensor:
     Reference:
         fang2021: the voting layer.
     """
-    return spikes.mean(0).unflatten(-1, (classes, -1)).mean(-1)
+    return dense(spikes).mean(0).unflatten(-1, (classes, -1)).mean(-1)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from functools import partial
 
 from torch import Tensor, nn
 
-from spareto.core.errors import ConfigError, Problem
+from spareto.core.errors import Problem
+from spareto.layers.spiking_block import SpikingBlock
+from spareto.networks import _checks as checks
 from spareto.networks._base import Network
-from spareto.networks._time import OverTime
+from spareto.networks._blocks import dense_blocks
 from spareto.networks._vote import vote
 from spareto.neurons.lif import LIF
 
@@ -49,27 +51,17 @@ class ConvNetwork(Network):
         super().__init__()
         _check(sensor, channels, kernel, stride, hidden, votes, dropout)
         self.classes = classes
+        neuron = partial(LIF, tau, surrogate=surrogate)
         width, height, columns = sensor
-        blocks: list[nn.Module] = []
-        for block, out in enumerate(channels):
-            step = stride if block == 0 else 1
+        blocks: list[SpikingBlock] = []
+        for number, out in enumerate(channels):
+            step = stride if number == 0 else 1
             conv = nn.Conv2d(width, out, kernel, stride=step, padding=kernel // 2, bias=False)
-            blocks += [
-                OverTime(conv, nn.BatchNorm2d(out)),
-                LIF(tau, surrogate=surrogate),
-                OverTime(nn.MaxPool2d(2)),
-            ]
+            blocks.append(SpikingBlock(conv, nn.BatchNorm2d(out), neuron(), nn.MaxPool2d(2)))
             width, height, columns = out, _halved(height, step), _halved(columns, step)
         self.features = nn.Sequential(*blocks)
-        dense: list[nn.Module] = [nn.Flatten(2)]
         sizes = (width * height * columns, *hidden, classes * votes)
-        for inputs, out in pairwise(sizes):
-            layer = nn.Linear(inputs, out, bias=False)
-            dense += [
-                OverTime(nn.Dropout(dropout), layer, nn.BatchNorm1d(out)),
-                LIF(tau, surrogate=surrogate),
-            ]
-        self.readout = nn.Sequential(*dense)
+        self.readout = nn.Sequential(*dense_blocks(sizes, neuron, dropout, batch_norm=True))
 
     def forward(self, frames: Tensor) -> Tensor:
         """See `Network.forward`."""
@@ -85,31 +77,19 @@ def _check(
     votes: int,
     dropout: float,
 ) -> None:
-    deep = _are_counts(channels)
-    share = isinstance(dropout, int | float) and 0 <= dropout < 1
-    options = (
-        ("kernel", kernel, _is_count(kernel) and kernel % 2 == 1, "an odd number"),
-        ("channels", channels, deep, "a list of integers of at least 1"),
-        ("stride", stride, _is_count(stride), "an integer of at least 1"),
-        ("hidden", hidden, _are_counts(hidden), "a list of integers of at least 1"),
-        ("votes", votes, _is_count(votes), "an integer of at least 1"),
-        ("dropout", dropout, share, "a share from 0 to below 1"),
+    odd = isinstance(kernel, int) and not isinstance(kernel, bool) and kernel >= 1 and kernel % 2 == 1
+    wrong = checks.counts("channels", channels)
+    steps = checks.count("stride", stride)
+    checks.refuse(
+        "conv",
+        [] if odd else [Problem("kernel", repr(kernel), "an odd number")],
+        wrong,
+        steps,
+        checks.counts("hidden", hidden),
+        checks.count("votes", votes),
+        checks.share("dropout", dropout),
+        [] if wrong or steps else _too_deep(sensor, len(channels), stride),
     )
-    problems = [
-        Problem(f"network 'conv'.{name}", repr(got), rule) for name, got, right, rule in options if not right
-    ]
-    if deep and _is_count(stride):
-        problems += _too_deep(sensor, len(channels), stride)
-    if problems:
-        raise ConfigError(problems)
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
-def _are_counts(values: object) -> bool:
-    return isinstance(values, list | tuple) and all(map(_is_count, values))
 
 
 def _too_deep(sensor: tuple[int, int, int], blocks: int, stride: int) -> list[Problem]:
@@ -121,7 +101,7 @@ def _too_deep(sensor: tuple[int, int, int], blocks: int, stride: int) -> list[Pr
         if left < 1:
             got, cure = f"{blocks} blocks", "Use fewer channels, or a smaller stride."
             rule = f"few enough to leave one of {side} pixels"
-            problems.append(Problem("network 'conv'.channels", got, rule, cure))
+            problems.append(Problem("channels", got, rule, cure))
     return problems
 
 

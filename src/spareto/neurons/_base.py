@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any
 
+import torch
 from torch import Tensor, nn
+
+from spareto.kernels.dynamics import Dynamics
+
+State = Tensor | tuple[Any, ...]
+"""State of a layer between two timesteps: one tensor `(batch, ...)`, or a tuple of states."""
 
 
 class SpikingNeuron(nn.Module, ABC):
@@ -13,23 +19,47 @@ class SpikingNeuron(nn.Module, ABC):
 
     Attributes:
         kind: The neuron's name, as the workload records it.
-        states: State variables one neuron keeps between timesteps.
+        states: State variables one neuron keeps between timesteps, spikes not counted.
     """
 
-    kind: ClassVar[str]
-    states: ClassVar[int] = 1
+    kind: str
+    states: int = 1
 
     @abstractmethod
-    def initial_state(self, current: Tensor) -> Tensor:
+    def initial_state(self, current: Tensor) -> Any:
         """State before the first timestep, for currents of one timestep, shape `(batch, ...)`."""
 
     @abstractmethod
-    def step(self, current: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
-        """One timestep: `(current, state) -> (spikes, state)`, all of shape `(batch, ...)`.
+    def step(self, current: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """One timestep: `(current, state) -> (spikes, state)`; currents and spikes of shape `(batch, ...)`.
 
-        This is the definition; `forward` may be faster but never different.
+        A pure function, and the definition; `forward` and `run` may be faster but never different.
         """
 
-    @abstractmethod
+    def dynamics(self) -> Dynamics | None:
+        """The neuron's coefficients if it belongs to the family the fused kernels run, else None."""
+        return None
+
     def forward(self, current: Tensor) -> Tensor:
         """All timesteps: currents `(time, batch, ...)` to spikes, 0 or 1, of the same shape."""
+        return self.run(current)[0]
+
+    def run(self, current: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """All timesteps from a given state: spikes, and the state after the last one.
+
+        Args:
+            current: Shape `(time, batch, ...)`.
+            state: As `step` returns it; left out, that before the first timestep.
+        """
+        return by_steps(self, current, state)
+
+
+def by_steps(neuron: SpikingNeuron, current: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+    """The plain loop over `neuron.step`: spikes, and the state after the last timestep."""
+    if state is None:
+        state = neuron.initial_state(current[0] if len(current) else current.new_empty(current.shape[1:]))
+    spikes: list[Tensor] = []
+    for now in current:
+        fired, state = neuron.step(now, state)
+        spikes.append(fired)
+    return (torch.stack(spikes) if spikes else torch.empty_like(current)), state

@@ -10,27 +10,29 @@ from torch import Tensor
 from spareto.neurons.surrogates import Surrogate
 
 
-def spike(distance: Tensor, surrogate: Surrogate) -> Tensor:
-    """Fire where `distance = v - v_threshold` is 0 or more; the gradient is the surrogate's derivative.
+def spike(v: Tensor, v_threshold: Tensor | float, surrogate: Surrogate, strict: bool = False) -> Tensor:
+    """Fire where `v >= v_threshold`, or above it if strict; the gradient is the surrogate's derivative.
 
     Args:
-        distance: Any shape.
+        v: Membrane potentials, any shape.
+        v_threshold: Firing level, one for all or one each.
         surrogate: Derivative used backward.
+        strict: Do not fire at the threshold itself.
 
     Returns:
-        0 or 1, same shape and dtype as `distance`.
+        0 or 1, same shape and dtype as `v`.
     """
-    return _Spike.apply(distance, surrogate)
+    return _Spike.apply(v - v_threshold, (v > v_threshold) if strict else (v >= v_threshold), surrogate)
 
 
 class _Spike(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, distance: Tensor, surrogate: Surrogate) -> Tensor:
+    def forward(ctx: Any, distance: Tensor, fires: Tensor, surrogate: Surrogate) -> Tensor:
         ctx.save_for_backward(distance)
         ctx.surrogate = surrogate
-        return (distance >= 0).to(distance.dtype)
+        return fires.to(distance.dtype)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         (distance,) = ctx.saved_tensors
-        return grads[0] * ctx.surrogate.derivative(distance), None
+        return grads[0] * ctx.surrogate.derivative(distance), None, None

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from spareto.core.errors import ConfigError, Problem
 from spareto.neurons import SpikingNeuron
 from spareto.profiling.activity import Activity
-from spareto.profiling.kinds import COUNTED
+from spareto.profiling.kinds import CONVOLUTIONS, COUNTED
 
 
 @dataclass
@@ -88,10 +88,12 @@ class Counters:
 
     def refuse_unseen(self, network: nn.Module) -> None:
         """Refuse a network with layers or neurons that did not run as modules."""
+        inner = inner_neurons(network)
         unseen = [
             Problem(f"layer '{name}'", "no call", "a module that the network calls", "Call it, or remove it.")
             for name, module in network.named_modules()
             if isinstance(module, (*COUNTED, SpikingNeuron))
+            and module not in inner
             and module not in self._by_module
             and module not in self._neurons
         ]
@@ -106,12 +108,12 @@ def counting(network: nn.Module) -> Iterator[Counters]:
     Raises:
         ConfigError: A layer or a neuron ran in a way that cannot be counted, or did not run.
     """
-    counters = Counters()
+    counters, inner = Counters(), inner_neurons(network)
     with ExitStack() as hooks:
         for name, module in network.named_modules():
             if isinstance(module, COUNTED):
                 see: Any = partial(counters.see_layer, name=name)
-            elif isinstance(module, SpikingNeuron):
+            elif isinstance(module, SpikingNeuron) and module not in inner:
                 see = partial(counters.see_neuron, name=name)
             else:
                 continue
@@ -120,15 +122,31 @@ def counting(network: nn.Module) -> Iterator[Counters]:
         counters.refuse_unseen(network)
 
 
+def inner_neurons(network: nn.Module) -> set[nn.Module]:
+    """Neurons that are part of another, which counts for both."""
+    outer = (module for module in network.modules() if isinstance(module, SpikingNeuron))
+    return {
+        inner
+        for neuron in outer
+        for inner in neuron.modules()
+        if inner is not neuron and isinstance(inner, SpikingNeuron)
+    }
+
+
 def _as_samples(module: nn.Module, tensor: Tensor, name: str) -> Tensor:
     """`tensor` as `(samples, ...)`; a dense layer may also be given `(time, batch, features)`."""
     if isinstance(module, nn.Linear) and tensor.dim() == 3:
         return tensor.flatten(0, 1)
-    expected = 4 if isinstance(module, nn.Conv2d) else 2
+    expected = 2 + plane_axes(module)
     if tensor.dim() != expected:
         rule = f"{expected} axes, time and batch merged into the first"
         raise ConfigError(Problem(f"layer '{name}'", f"a tensor of shape {tuple(tensor.shape)}", rule))
     return tensor
+
+
+def plane_axes(module: nn.Module) -> int:
+    """Axes a synaptic layer slides along: 2, 1, or none."""
+    return len(module.kernel_size) if isinstance(module, CONVOLUTIONS) else 0
 
 
 def met_weights(module: nn.Module, inputs: Tensor, weight: Tensor) -> Tensor:
@@ -143,8 +161,9 @@ def met_weights(module: nn.Module, inputs: Tensor, weight: Tensor) -> Tensor:
         Counts, shape `(samples,)`, float64.
     """
     spikes, live = (inputs != 0).to(inputs.dtype), (weight != 0).to(inputs.dtype)
-    if isinstance(module, nn.Conv2d):
-        met = F.conv2d(spikes, live, None, module.stride, module.padding, module.dilation, module.groups)
+    if isinstance(module, CONVOLUTIONS):
+        convolve = F.conv1d if isinstance(module, nn.Conv1d) else F.conv2d
+        met = convolve(spikes, live, None, module.stride, module.padding, module.dilation, module.groups)
     else:
         met = F.linear(spikes, live)
     return met.flatten(1).double().sum(1)
@@ -156,6 +175,6 @@ def reached_synops(module: nn.Module, inputs: Tensor) -> Tensor:
     All output channels of a group see the same inputs, so one of them is counted for all.
     """
     weight: Tensor = module.weight  # pyright: ignore[reportAssignmentType]
-    groups = module.groups if isinstance(module, nn.Conv2d) else 1
+    groups = module.groups if isinstance(module, CONVOLUTIONS) else 1
     one_channel = torch.ones((groups, *weight.shape[1:]), dtype=inputs.dtype)
     return met_weights(module, inputs, one_channel) * (weight.shape[0] // groups)

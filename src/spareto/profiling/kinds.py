@@ -5,15 +5,19 @@ from __future__ import annotations
 from torch import nn
 
 from spareto.core.errors import ConfigError, Problem
+from spareto.layers.tcja import TCJA
 from spareto.neurons import SpikingNeuron
 from spareto.records import FreeLayer
 
-COUNTED = (nn.Conv2d, nn.Linear)
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d)
+COUNTED = (*CONVOLUTIONS, nn.Linear)
 
 FREE: dict[type[nn.Module], str] = {
     nn.BatchNorm1d: "folded into each neuron's threshold and bias",
     nn.BatchNorm2d: "folded into each channel's threshold and bias",
     nn.MaxPool2d: "an OR of spikes on their way to the next layer",
+    nn.AvgPool2d: "a count of spikes on their way; its factor is folded into the next layer's weights",
+    TCJA: "means, sigmoid and products of single elements; its convolutions are counted",
     nn.Flatten: "no operation",
     nn.Dropout: "absent at inference",
     nn.Identity: "no operation",
@@ -30,9 +34,10 @@ def free_layers(network: nn.Module) -> tuple[FreeLayer, ...]:
     free: list[FreeLayer] = []
     unknown: list[Problem] = []
     for name, module in network.named_modules():
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, CONVOLUTIONS):
             unknown += _unsupported(name, module)
-        if not _is_leaf(name, module) or isinstance(module, (*COUNTED, SpikingNeuron)):
+        is_known = type(module) is TCJA or _is_leaf(name, module)
+        if not is_known or isinstance(module, (*COUNTED, SpikingNeuron)):
             continue
         kind = type(module).__name__
         if type(module) in FREE:
@@ -45,7 +50,7 @@ def free_layers(network: nn.Module) -> tuple[FreeLayer, ...]:
     return tuple(free)
 
 
-def _unsupported(name: str, conv: nn.Conv2d) -> list[Problem]:
+def _unsupported(name: str, conv: nn.Conv1d | nn.Conv2d) -> list[Problem]:
     """What a workload cannot say about a convolution."""
     problems: list[Problem] = []
     if isinstance(conv.padding, str) or conv.padding_mode != "zeros":

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, Literal
 
 import numpy as np
 from torch import nn
 from torch.nn.utils import parametrize
 
 from spareto.profiling.activity import Activity
-from spareto.profiling.counters import LayerCounter
+from spareto.profiling.counters import LayerCounter, plane_axes
 from spareto.records import Layer, Mask, Neuron, Tensor
 from spareto.records.recipe import FLOAT_BITS
+
+_KINDS: Final[tuple[Literal["linear", "conv1d", "conv2d"], ...]] = ("linear", "conv1d", "conv2d")
 
 
 @dataclass(frozen=True)
@@ -45,16 +47,16 @@ def layer_record(counter: LayerCounter, widths: Widths) -> Layer:
     effectual, reached = counter.effectual.per_sample, counter.reached.per_sample
     return Layer(
         name=counter.name,
-        kind="conv2d" if isinstance(module, nn.Conv2d) else "linear",
+        kind=_KINDS[plane_axes(module)],
         in_channels=weight.shape[1] * getattr(module, "groups", 1),
         out_channels=weight.shape[0],
-        kernel=getattr(module, "kernel_size", (1, 1)),
-        stride=getattr(module, "stride", (1, 1)),
-        padding=getattr(module, "padding", (0, 0)),
+        kernel=_plane(getattr(module, "kernel_size", ()), 1),
+        stride=_plane(getattr(module, "stride", ()), 1),
+        padding=_plane(getattr(module, "padding", ()), 0),
         groups=getattr(module, "groups", 1),
         timesteps=len(counter.input.per_timestep),
         weight_bits=declared_bits(module),
-        weight_mask=Mask.of(weight.reshape(*weight.shape, *(1,) * (4 - weight.ndim))),
+        weight_mask=Mask.of(weight.reshape(*weight.shape[:2], *_plane(weight.shape[2:], 1))),
         input=_tensor(counter.input, widths.analog),
         output=_tensor(emitted, widths.analog),
         effectual_synops_mean=float(effectual.mean()),
@@ -68,7 +70,7 @@ def layer_record(counter: LayerCounter, widths: Widths) -> Layer:
 def _tensor(activity: Activity, analog_bits: int) -> Tensor:
     totals = activity.per_sample
     return Tensor(
-        shape=_three(activity.shape),
+        shape=(activity.shape[0], *_plane(activity.shape[1:], 1)),
         kind="spike" if activity.spikes_only else "analog",
         bits=1 if activity.spikes_only else analog_bits,
         nonzero_mean=float(totals.mean()),
@@ -77,9 +79,10 @@ def _tensor(activity: Activity, analog_bits: int) -> Tensor:
     )
 
 
-def _three(shape: tuple[int, ...]) -> tuple[int, int, int]:
-    channels, height, width = (*shape, 1, 1)[:3]
-    return channels, height, width
+def _plane(sizes: tuple[int, ...], missing: int) -> tuple[int, int]:
+    """Vertical and horizontal; a layer of one axis is a plane one row high."""
+    vertical, horizontal = ((missing,) * 2 + tuple(sizes))[-2:]
+    return vertical, horizontal
 
 
 def _neuron(counter: LayerCounter, state_bits: int) -> Neuron | None:

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from spareto.core.errors import ConfigError, Problem
+from spareto.kernels import reference
 from spareto.profiling.counters import counting
 from spareto.profiling.kinds import free_layers
 from spareto.profiling.layers import Widths, layer_record
@@ -59,7 +60,7 @@ def profile(
     free = free_layers(network)
     network.eval()
     correct = 0
-    with torch.inference_mode(), parametrize.cached(), counting(network) as counters:
+    with torch.inference_mode(), parametrize.cached(), reference(), counting(network) as counters:
         for first in range(0, len(labels), batch_size):
             chosen = slice(first, first + batch_size)
             rates = network(torch.from_numpy(frames[:, chosen]).float())

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from spareto.core.config import Record, Rule
 
@@ -12,6 +12,7 @@ Count = Annotated[int, Field(ge=1, strict=True), Rule("an integer of at least 1"
 Epochs = Annotated[int, Field(ge=0, strict=True), Rule("an integer of at least 0")]
 Positive = Annotated[float, Field(gt=0, strict=True), Rule("a number above 0")]
 Share = Annotated[float, Field(ge=0, lt=1, strict=True), Rule("a share from 0 to below 1")]
+Rate = Annotated[float, Field(ge=0, le=1, strict=True), Rule("a firing rate from 0 to 1")]
 Pixels = Annotated[int, Field(ge=0, strict=True), Rule("a whole number of pixels, 0 or more")]
 Degrees = Annotated[float, Field(ge=0, le=180, strict=True), Rule("an angle from 0 to 180 degrees")]
 
@@ -21,19 +22,31 @@ class TrainingPlan(Record):
 
     Args:
         epochs: Passes over the training split.
-        batch_size: Samples a step.
+        batch_size: Samples a step, over all processes.
         learning_rate: Peak learning rate, reached after the warm-up.
         warmup_epochs: Epochs over which the learning rate rises from 0 to its peak.
         weight_decay: Decoupled weight decay of convolution and dense weights.
         loss: `mse_vote` compares voted firing rates with the one-hot target; `cross_entropy_rate` takes
-            them as logits.
+            them as logits; `spike_count` asks for a firing rate of the right class and one of the others.
+        label_smoothing: Share of the target spread evenly over all classes; not used by `spike_count`.
+        target_rates: Firing rates `spike_count` asks for: of the right class, of every other.
         max_shift: Training frames move by up to this many pixels in x and y, at random.
         max_rotation: Training frames turn by up to this many degrees either way, at random.
         max_scale: Training frames grow or shrink by up to this share, at random.
         max_shear: Rows of training frames slide by up to this share of their distance from the middle row.
+        clip_norm: Gradients whose norm over all parameters is larger are scaled down to it; None never.
+        precision: `bfloat16` runs convolutions and dense layers in bfloat16, which changes spikes;
+            `bfloat16_gradient` only their input gradients, which does not.
+        recompute: Keep spikes instead of activations and compute these again in the backward pass: less
+            memory, some more time, the same numbers.
+        validation_share: Share of the training split that is held out and measured after every epoch.
+        patience: Stop after this many epochs without a better validation accuracy; None never stops.
+        keep: Whether the network ends with its last weights, or with those of the best validation accuracy.
+        average_epochs: The network ends with the mean of its weights after this many last epochs, batch
+            norms estimated anew; 0 averages nothing.
 
     Reference:
-        schaefer2023, section III: Adam, warm-up, cosine, MSE on voted rates.
+        schaefer2023, section III: Adam, warm-up, cosine, MSE on voted rates; izmailov2018 for averaging.
     """
 
     epochs: Epochs = 10
@@ -41,13 +54,26 @@ class TrainingPlan(Record):
     learning_rate: Positive = 1e-3
     warmup_epochs: Epochs = 1
     weight_decay: Annotated[float, Field(ge=0, strict=True), Rule("a number of at least 0")] = 0.0
-    loss: Literal["mse_vote", "cross_entropy_rate"] = "mse_vote"
+    loss: Literal["mse_vote", "cross_entropy_rate", "spike_count"] = "mse_vote"
+    label_smoothing: Share = 0.0
+    target_rates: tuple[Rate, Rate] = (0.8, 0.05)
     max_shift: Pixels = 0
     max_rotation: Degrees = 0.0
     max_scale: Share = 0.0
     max_shear: Share = 0.0
+    clip_norm: Positive | None = None
+    precision: Literal["float32", "bfloat16_gradient", "bfloat16"] = "float32"
+    recompute: bool = False
+    validation_share: Share = 0.0
+    patience: Count | None = None
+    keep: Literal["last", "best"] = "last"
+    average_epochs: Epochs = 0
 
-    @property
-    def warps(self) -> bool:
-        """Whether training frames are turned, scaled or sheared."""
-        return any((self.max_rotation, self.max_scale, self.max_shear))
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        selects = self.patience is not None or self.keep == "best"
+        if selects and not self.validation_share:
+            raise ValueError("a validation_share above 0, which patience and keep 'best' go by")
+        if selects and self.average_epochs:
+            raise ValueError("average_epochs without patience or keep 'best': both choose the final weights")
+        return self

@@ -99,14 +99,15 @@ class Layer(Record):
 
     Args:
         name: Dotted name in the network.
-        kind: `conv2d` or `linear`; a linear layer is a 1x1 convolution on one pixel.
+        kind: `conv1d`, `conv2d` or `linear`; a conv1d layer is a convolution on a plane one row high, a
+            linear layer a 1x1 convolution on one pixel.
         in_channels: C.
         out_channels: M.
         kernel: (R, S): height and width.
         stride: Vertical, horizontal.
         padding: Vertical, horizontal; zeros.
         groups: Channel groups; each output sees C / groups inputs.
-        timesteps: T.
+        timesteps: T; 1 for attention, which runs once an inference.
         weight_bits: Width of one stored weight; 32 means floating point.
         weight_mask: Non-zero weights, shape (M, C / groups, R, S).
         input: What enters the layer.
@@ -119,7 +120,7 @@ class Layer(Record):
     """
 
     name: str
-    kind: Literal["conv2d", "linear"]
+    kind: Literal["conv1d", "conv2d", "linear"]
     in_channels: Positive
     out_channels: Positive
     kernel: tuple[Positive, Positive]

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from spareto import networks
-from spareto._version import __version__
 from spareto.compression import compress_and_train
 from spareto.core.artifacts import fingerprint
+from spareto.core.versions import versions
 from spareto.data.load import FrameData
 from spareto.profiling import profile
 from spareto.records import Layer, LayerSummary, Manifest, Recipe, Trial, Workload
@@ -22,7 +21,7 @@ from spareto.study.costing import Costing
 from spareto.study.folder import RunFolder
 from spareto.study.listener import StudyListener
 from spareto.study.networks import save_network
-from spareto.training import train
+from spareto.training import best_path, train
 
 
 @dataclass(frozen=True)
@@ -111,14 +110,15 @@ class Laboratory:
                 data_hash=self.data.hash,
                 base_hash=self.base_hash,
                 accelerator_hash=self.costing.hash,
-                versions=_versions(),
+                versions=versions(),
             ),
         )
 
     def discard_checkpoint(self, recipe: Recipe, seed: int) -> None:
-        """Remove a finished training's checkpoint."""
+        """Remove a finished training's checkpoints."""
         path: Path = self.folder.training(self.key(recipe, seed))
-        path.unlink(missing_ok=True)
+        for stale in (path, best_path(path)):
+            stale.unlink(missing_ok=True)
 
 
 def summary(layer: Layer) -> LayerSummary:
@@ -132,7 +132,3 @@ def summary(layer: Layer) -> LayerSummary:
         firing_rate_out=layer.output.nonzero_mean / (layer.output.size * layer.timesteps),
         effectual_synops=layer.effectual_synops_mean,
     )
-
-
-def _versions() -> dict[str, str]:
-    return {"spareto": __version__, **{name: version(name) for name in ("torch", "numpy")}}

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from spareto.compression import compression_report
+from spareto.core.errors import ConfigError
 from spareto.networks import Network
 from spareto.profiling import profile
 
@@ -19,11 +20,24 @@ Make = Callable[[], Network]
 
 
 def check_rates(network: Network, frames: Tensor, classes: int) -> None:
-    """One rate from 0 to 1 a class and sample, for a single timestep as well."""
-    for some in (frames, frames[:1]):
+    """One rate from 0 to 1 a class and sample; for a single timestep as well, unless T is built in."""
+    for some in (frames, frames[:1]) if network.timesteps is None else (frames,):
         rates = network.eval()(some)
         assert rates.shape == (frames.shape[1], classes), f"rates of shape {tuple(rates.shape)}"
         assert bool(((rates >= 0) & (rates <= 1)).all()), "a rate outside 0..1"
+
+
+def check_timesteps(network: Network, frames: Tensor) -> None:
+    """A network built for one T says which, and refuses any other."""
+    if network.timesteps is None:
+        return
+    assert network.timesteps == len(frames), f"built for {network.timesteps} timesteps"
+    refusal = ""
+    try:
+        network(frames[1:])
+    except ConfigError as error:
+        refusal = str(error)
+    assert "timesteps" in refusal, f"{len(frames) - 1} timesteps are not refused by name: {refusal!r}"
 
 
 def check_batch_independent(network: Network, frames: Tensor) -> None:
@@ -63,4 +77,5 @@ def check_counted(network: Network, frames: Tensor) -> None:
     workload = profile(network, frames.byte().numpy(), labels).workload
     counted, synaptic = {layer.name for layer in workload.layers}, compression_report(network)
     assert counted == {layer.name for layer in synaptic}, f"only {sorted(counted)} were counted"
-    assert all(layer.timesteps == len(frames) for layer in workload.layers), "a layer missed timesteps"
+    runs = (len(frames),) if network.timesteps is None else (len(frames), 1)  # attention runs once
+    assert all(layer.timesteps in runs for layer in workload.layers), "a layer missed timesteps"

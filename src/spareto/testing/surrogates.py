@@ -23,14 +23,24 @@ def check_never_negative(surrogate: Surrogate, x: Tensor) -> None:
 
 
 def check_step(surrogate: Surrogate, far: float = 1e6, tolerance: float = 1e-5) -> None:
-    """The primitive rises from 0 far below the threshold to 1 far above it, and stays between."""
+    """The primitive rises from 0 far below the threshold to its area far above it, and stays between."""
     x = torch.linspace(-5.0, 5.0, 1001, dtype=torch.float64)
     ends = surrogate.primitive(torch.tensor([-far, far], dtype=torch.float64))
     rising = surrogate.primitive(x)
-    assert bool(((rising >= 0) & (rising <= 1)).all()), "a primitive outside 0..1"
+    assert bool(((rising >= 0) & (rising <= surrogate.area)).all()), "a primitive outside 0 and its area"
     assert bool((rising.diff() >= 0).all()), "a primitive that falls"
     assert abs(float(ends[0])) <= tolerance, f"the primitive starts at {float(ends[0]):g}, not 0"
-    assert abs(float(ends[1]) - 1) <= tolerance, f"the primitive ends at {float(ends[1]):g}, not 1"
+    missed = abs(float(ends[1]) - surrogate.area)
+    assert missed <= tolerance, f"the primitive ends at {float(ends[1]):g}, not {surrogate.area:g}"
+
+
+def check_kernel_form(surrogate: Surrogate, x: Tensor, tolerance: float = 1e-5) -> None:
+    """The derivative is `height · f(slope · x)`, whatever slope `alpha` asks for; `x` is float64."""
+    alpha = surrogate.alpha * 1.7
+    steeper = type(surrogate)(alpha)
+    same_f = surrogate.derivative(x / surrogate.slope) / surrogate.height
+    error = float((steeper.derivative(x / steeper.slope) / steeper.height - same_f).abs().max())
+    assert error <= tolerance, f"alpha {alpha:g} changes the form of the derivative by {error:.2g}"
 
 
 def check_pure(surrogate: Surrogate, x: Tensor) -> None:

@@ -1,9 +1,15 @@
 """One training loop, its losses, schedule and checkpoints."""
 
+from spareto.training.checkpoint import best_path as best_path
 from spareto.training.checkpoint import load_checkpoint as load_checkpoint
 from spareto.training.checkpoint import read_manifest as read_manifest
 from spareto.training.checkpoint import save_checkpoint as save_checkpoint
-from spareto.training.loop import EpochReport as EpochReport
-from spareto.training.loop import Listener as Listener
-from spareto.training.loop import Milestones as Milestones
+from spareto.training.evaluate import evaluate as evaluate
+from spareto.training.health import SilentLayerWarning as SilentLayerWarning
+from spareto.training.listening import BeforeStep as BeforeStep
+from spareto.training.listening import EpochReport as EpochReport
+from spareto.training.listening import Listener as Listener
+from spareto.training.listening import Milestones as Milestones
 from spareto.training.loop import train as train
+from spareto.training.seeds import SeedResult as SeedResult
+from spareto.training.seeds import train_seeds as train_seeds

@@ -18,11 +18,29 @@ from spareto.core.errors import Problem, StoreError
 FORMAT = 1
 
 
+def best_path(path: Path) -> Path:
+    """Where the best weights of a training are kept whose last ones are at `path`."""
+    return path.with_suffix(f".best{path.suffix}")
+
+
 def save_checkpoint(
-    path: Path, network: nn.Module, optimizer: torch.optim.Optimizer | None, manifest: Mapping[str, Any]
+    path: Path,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer | None,
+    manifest: Mapping[str, Any],
+    average: Mapping[str, Tensor] | None = None,
 ) -> None:
-    """Write network, optimizer and manifest to `path`; a crash leaves the old file or the new one."""
+    """Write network, optimizer and manifest to `path`; a crash leaves the old file or the new one.
+
+    Args:
+        path: A `.safetensors` file.
+        network: Its whole state dict is kept.
+        optimizer: Left out of a network that is trained to its end.
+        manifest: JSON-able facts of the run.
+        average: Mean of the weights so far, by parameter name.
+    """
     tensors = {f"network.{name}": value.contiguous() for name, value in network.state_dict().items()}
+    tensors |= {f"average.{name}": value for name, value in (average or {}).items()}
     if optimizer is not None:
         tensors |= _flatten(optimizer.state_dict()["state"])
     header = {"format": "pt", "spareto": canonical_json({"checkpoint_format": FORMAT, **manifest})}
@@ -52,23 +70,28 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def load_checkpoint(path: Path, network: nn.Module, optimizer: torch.optim.Optimizer | None = None) -> None:
-    """Put the stored tensors into `network`, and into `optimizer` if one is given."""
+def load_checkpoint(
+    path: Path, network: nn.Module, optimizer: torch.optim.Optimizer | None = None
+) -> dict[str, Tensor]:
+    """Put the stored tensors into `network`, and into `optimizer` if one is given.
+
+    Returns:
+        The mean of the weights so far, by parameter name; empty if none was kept.
+
+    Raises:
+        StoreError: The file is missing, damaged, no checkpoint of ours, or written by a newer version.
+    """
     read_manifest(path)
-    network_state: dict[str, Tensor] = {}
-    optimizer_state: dict[int, dict[str, Tensor]] = {}
+    stored: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimizer": {}}
     with safe_open(path, framework="pt") as file:
         for key in file.keys():  # noqa: SIM118 - not a dict
             owner, name = key.split(".", 1)
-            if owner == "network":
-                network_state[name] = file.get_tensor(key)
-            else:
-                index, field = name.split(".", 1)
-                optimizer_state.setdefault(int(index), {})[field] = file.get_tensor(key)
-    network.load_state_dict(network_state)
+            stored[owner][name] = file.get_tensor(key)
+    network.load_state_dict(stored["network"])
     if optimizer is not None:
         groups = optimizer.state_dict()["param_groups"]
-        optimizer.load_state_dict({"state": optimizer_state, "param_groups": groups})
+        optimizer.load_state_dict({"state": _unflatten(stored["optimizer"]), "param_groups": groups})
+    return stored["average"]
 
 
 def _flatten(state: Mapping[int, Mapping[str, Tensor]]) -> dict[str, Tensor]:
@@ -77,3 +100,11 @@ def _flatten(state: Mapping[int, Mapping[str, Tensor]]) -> dict[str, Tensor]:
         for index, fields in state.items()
         for field, value in fields.items()
     }
+
+
+def _unflatten(tensors: Mapping[str, Tensor]) -> dict[int, dict[str, Tensor]]:
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        index, field = key.split(".", 1)
+        state.setdefault(int(index), {})[field] = value
+    return state

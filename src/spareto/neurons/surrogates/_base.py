@@ -3,20 +3,61 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from torch import Tensor
+
+from spareto.core.errors import ConfigError, Problem
 
 
 class Surrogate(ABC):
     """Derivative of a smooth step, used in the backward pass of the firing decision.
 
+    Every surrogate's derivative is `height · f(slope · x)` with one `f` a class, which is what the fused
+    kernels compute.
+
+    Args:
+        alpha: Slope, more than 0: the larger, the narrower the derivative.
+
+    Attributes:
+        kernel: Number of `f` in the fused kernels; None if they do not have it.
+        slope: Factor of the distance inside `f`.
+        height: Factor of `f`.
+        area: What the smooth step rises by; 1 unless the field's form of it is not normalised.
+
+    Raises:
+        ConfigError: `alpha` is not a number above 0.
+
     Reference:
         neftci2019: surrogate gradient learning in spiking neural networks.
     """
 
+    kernel: ClassVar[int | None] = None
+
+    def __init__(self, alpha: float) -> None:
+        if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not 0 < alpha < float("inf"):
+            where = f"surrogate '{type(self).__module__.rpartition('.')[2]}'.alpha"
+            raise ConfigError(Problem(where, repr(alpha), "a number above 0"))
+        self.alpha = alpha
+
+    @property
+    def slope(self) -> float:
+        """Factor of the distance inside `f`."""
+        return self.alpha
+
+    @property
+    def height(self) -> float:
+        """Factor of `f`."""
+        return self.alpha
+
+    @property
+    def area(self) -> float:
+        """What the smooth step rises by from far below the threshold to far above it."""
+        return 1.0
+
     @abstractmethod
     def primitive(self, x: Tensor) -> Tensor:
-        """The smooth step itself, from 0 to 1, of the distance `x = v - v_threshold`; any shape."""
+        """The smooth step itself, from 0 to `area`, of the distance `x = v - v_threshold`; any shape."""
 
     @abstractmethod
     def derivative(self, x: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -20,14 +21,25 @@ class Arctan(Surrogate):
         fang2021: PLIF networks are trained with this surrogate, alpha 2.
     """
 
+    kernel: ClassVar[int | None] = 0
+
     def __init__(self, alpha: float = 2.0) -> None:
-        self.alpha = alpha
+        super().__init__(alpha)
+
+    @property
+    def slope(self) -> float:
+        """See `Surrogate.slope`."""
+        return math.pi / 2 * self.alpha
+
+    @property
+    def height(self) -> float:
+        """See `Surrogate.height`."""
+        return self.alpha / 2
 
     def primitive(self, x: Tensor) -> Tensor:
         """See `Surrogate.primitive`."""
-        return torch.atan(x * (math.pi / 2 * self.alpha)) / math.pi + 0.5
+        return torch.atan(x * self.slope) / math.pi + 0.5
 
     def derivative(self, x: Tensor) -> Tensor:
         """See `Surrogate.derivative`."""
-        scaled = x * (math.pi / 2 * self.alpha)
-        return scaled.square_().add_(1.0).reciprocal_().mul_(self.alpha / 2)
+        return (x * self.slope).square_().add_(1.0).reciprocal_().mul_(self.height)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -15,8 +17,10 @@ class Sigmoid(Surrogate):
         alpha: Slope; the derivative at the threshold is alpha / 4.
     """
 
+    kernel: ClassVar[int | None] = 1
+
     def __init__(self, alpha: float = 4.0) -> None:
-        self.alpha = alpha
+        super().__init__(alpha)
 
     def primitive(self, x: Tensor) -> Tensor:
         """See `Surrogate.primitive`."""
@@ -24,5 +28,5 @@ class Sigmoid(Surrogate):
 
     def derivative(self, x: Tensor) -> Tensor:
         """See `Surrogate.derivative`."""
-        step = torch.sigmoid(x * self.alpha)
-        return step.mul_(1.0 - step).mul_(self.alpha)
+        fall = torch.exp(-torch.abs(x * self.alpha))  # never overflows, and keeps its digits far out
+        return fall.div_((fall + 1.0).square_()).mul_(self.alpha)

@@ -1,0 +1,38 @@
+"""Timing on a machine that others use: in turns, medians of each round's ratios."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+
+import torch
+
+Rounds = dict[str, list[float]]
+
+
+def in_turns(runs: Mapping[str, Callable[[], object]], rounds: int) -> Rounds:
+    """Seconds of each run in each round; the runs take turns, after one round that does not count.
+
+    With one thread these are seconds of the process's CPU time, which other processes do not lengthen;
+    with more they are wall time.
+    """
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+    seconds: Rounds = {name: [] for name in runs}
+    for counts in (False, *[True] * rounds):
+        for name, run in runs.items():
+            start = clock()
+            run()
+            if counts:
+                seconds[name].append(clock() - start)
+    return seconds
+
+
+def milliseconds(seconds: Rounds, name: str) -> float:
+    """Median over the rounds."""
+    return statistics.median(seconds[name]) * 1e3
+
+
+def ratio(seconds: Rounds, slow: str, fast: str) -> float:
+    """Median over the rounds of the one's time over the other's in the same round."""
+    return statistics.median(a / b for a, b in zip(seconds[slow], seconds[fast], strict=True))

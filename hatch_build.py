@@ -1,0 +1,47 @@
+"""Compile the C kernels into the wheel when spareto is installed; without a compiler it is pure Python."""
+
+from __future__ import annotations
+
+import importlib.util
+import sysconfig
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface  # pyright: ignore
+
+KERNELS = Path("src") / "spareto" / "kernels"
+
+
+class KernelsHook(BuildHookInterface):
+    """Puts one library an instruction set into the wheel and tags it `py3-none-<platform>`.
+
+    The libraries need neither Python nor torch headers, so one wheel serves all their versions.
+    Editable installs compile on first use instead.
+    """
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Called before the wheel is packed; `version` is `standard` or `editable`."""
+        if self.target_name != "wheel" or version != "standard":
+            return
+        build = _load(Path(self.root) / KERNELS / "build.py")
+        try:
+            libraries = build.build_all(Path(self.root) / KERNELS / "lib")
+        except build.CompileError as error:
+            self.app.display_warning(f"spareto: the C kernels are left out ({error}); slower ones will run.")
+            return
+        for library in libraries:
+            build_data["force_include"][str(library)] = f"spareto/kernels/lib/{library.name}"
+        platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+        build_data["pure_python"] = False
+        build_data["tag"] = f"py3-none-{platform}"
+
+
+def _load(path: Path) -> ModuleType:
+    """A module by its path, for spareto is not installed yet."""
+    spec = importlib.util.spec_from_file_location("spareto_kernels_build", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path}: got no module; expected the build script of the kernels.")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,125 @@
+"""Compile the C kernels into one shared library an instruction set: seconds, a C compiler, nothing else.
+
+Imports the standard library only: the install hook loads this file by its path before spareto is installed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final
+
+SOURCES: Final = Path(__file__).parent / "csrc"
+SHIPPED: Final = Path(__file__).parent / "lib"
+
+LEVELS: Final[dict[str, tuple[str, ...]]] = {
+    "avx512": ("-march=x86-64-v4",),
+    "avx2": ("-march=x86-64-v3",),
+    "portable": (),  # SSE2 on x86-64, NEON on 64-bit Arm: what every such machine has
+}
+FLAGS: Final = (
+    *("-std=gnu11", "-O3", "-fPIC", "-fvisibility=hidden", "-Wno-unknown-pragmas"),
+    *("-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"),  # sums round as torch's do
+)
+LINK: Final = ("-shared", *(("-s",) if sys.platform == "linux" else ()))  # -s: without the symbol table
+SECONDS: Final = 300
+
+
+class CompileError(Exception):
+    """The kernels could not be compiled; says why."""
+
+
+def levels() -> tuple[str, ...]:
+    """Instruction sets worth compiling for on this kind of machine, the fastest first."""
+    return tuple(LEVELS) if platform.machine().lower() in ("x86_64", "amd64") else ("portable",)
+
+
+def compiler() -> tuple[str, ...] | None:
+    """Command of the C compiler: `CC`, else the first of cc, gcc, clang; None if there is none."""
+    for command in (os.environ.get("CC"), "cc", "gcc", "clang"):
+        parts = shlex.split(command or "")
+        if parts and shutil.which(parts[0]):
+            return tuple(parts)
+    return None
+
+
+def source_hash(level: str) -> str:
+    """What a library's name carries, so that one of other sources or flags is never loaded."""
+    content = hashlib.sha256(repr((FLAGS, LINK, LEVELS[level])).encode())
+    for path in sorted(SOURCES.glob("*.[ch]")):
+        content.update(path.name.encode())
+        content.update(path.read_bytes())
+    return content.hexdigest()[:16]
+
+
+def file_name(level: str) -> str:
+    """Name of the library of these sources for this platform."""
+    return f"spareto-{sys.platform}-{platform.machine().lower()}-{level}-{source_hash(level)}.so"
+
+
+def compile_library(level: str, target: Path) -> None:
+    """Compile all sources into `target`, with OpenMP where the compiler has it.
+
+    Raises:
+        CompileError: There is no compiler, or it refused the sources.
+    """
+    command = compiler()
+    if command is None:
+        raise CompileError("no C compiler (cc, gcc or clang) was found")
+    complaint = None
+    for threads in (("-fopenmp",), ()):
+        try:
+            return _compile((*command, *FLAGS, *LEVELS[level], *threads), target)
+        except CompileError as error:
+            complaint = complaint or error
+    assert complaint is not None
+    raise complaint
+
+
+def _compile(command: tuple[str, ...], target: Path) -> None:
+    """One object a source, as many at once as there are processors, then the library of them all."""
+    sources = sorted(SOURCES.glob("*.c"))
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
+        objects = [str(Path(folder) / f"{source.stem}.o") for source in sources]
+        calls = [
+            pool.submit(_run, (*command, "-c", str(source), "-o", made))
+            for source, made in zip(sources, objects, strict=True)
+        ]
+        for call in calls:
+            call.result()
+        _run((*command, *LINK, *objects, "-o", str(target), "-lm"))
+
+
+def _run(call: tuple[str, ...]) -> None:
+    try:
+        done = subprocess.run(call, capture_output=True, text=True, check=False, timeout=SECONDS)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise CompileError(f"'{call[0]}' did not run: {error}") from None
+    if done.returncode != 0:
+        complaint = done.stderr.strip()
+        last = complaint.splitlines()[-1] if complaint else "no message"
+        raise CompileError(f"'{call[0]}' failed: {last}")
+
+
+def build_all(folder: Path) -> list[Path]:
+    """Compile every level for this machine into `folder`; what an installed wheel carries.
+
+    Raises:
+        CompileError: There is no compiler, or it refused the sources.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    built: list[Path] = []
+    for level in levels():
+        target = folder / file_name(level)
+        if not target.exists():
+            compile_library(level, target)
+        built.append(target)
+    return built

@@ -1,0 +1,235 @@
+"""The C kernels of spiking layers: packed spikes, event-driven sums and their gradients, the fused block."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import astuple, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spareto.kernels import workspace
+from spareto.kernels.library import function
+
+
+def padded(channels: int) -> int:
+    """Channels of an activation inside the kernels: a multiple of 16, whole cache lines."""
+    return -(-channels // 16) * 16
+
+
+def words(channels: int) -> int:
+    """64-bit words of one pixel's spikes."""
+    return -(-channels // 64)
+
+
+@dataclass(frozen=True)
+class ConvShape:
+    """Geometry of a convolution over `N` images; mirrors `conv_shape` in `csrc/conv.h`."""
+
+    N: int
+    H: int
+    W: int
+    C: int
+    OH: int
+    OW: int
+    OC: int
+    KH: int
+    KW: int
+    SH: int
+    SW: int
+    PH: int
+    PW: int
+
+
+@dataclass(frozen=True)
+class BlockShape:
+    """Geometry of neurons and pooling; mirrors `block_shape` in `csrc/block.c`."""
+
+    T: int
+    B: int
+    H: int
+    W: int
+    C: int
+    channels: int
+    KH: int
+    KW: int
+
+    @property
+    def pooled(self) -> tuple[int, int, int]:
+        """Images, height and width behind the pooling."""
+        return self.T * self.B, self.H // self.KH, self.W // self.KW
+
+
+@dataclass
+class Gradient:
+    """The gradient of sums `y` as `k0 dz + k1 y + k2`, the backward of batch norm; without `y` it is `dz`."""
+
+    dz: Tensor
+    y: Tensor | None = None
+    k0: Tensor | None = None
+    k1: Tensor | None = None
+    k2: Tensor | None = None
+
+    def written(self) -> Tensor:
+        """The gradient itself; overwrites `dz` the first time."""
+        if self.y is not None:
+            run = function("spareto_affine_gradient", "pppppqqi")
+            channels = self.dz.shape[-1]
+            run(*self.pointers(), self.dz.numel() // channels, channels, torch.get_num_threads())
+            self.y = None
+        return self.dz
+
+    def pointers(self) -> tuple[int | None, ...]:
+        """Addresses, in the order every kernel takes them."""
+        return tuple(map(_at, (self.dz, self.y, self.k0, self.k1, self.k2)))
+
+
+def pack(x: Tensor, channels: int, pixels: int) -> tuple[Tensor, bool]:
+    """Spikes `(N, channels, pixels)` in one piece to bits `(N, pixels, words)`; False if some are none."""
+    images = x.shape[0]
+    bits = workspace.empty(images, pixels, words(channels), dtype=torch.int64)
+    real = torch.zeros((), dtype=torch.int64)
+    arguments = x.data_ptr(), bits.data_ptr(), real.data_ptr()
+    if pixels == 1:
+        run = function("spareto_pack_rows", "pppqqi")
+        run(*arguments, images, channels, torch.get_num_threads())
+    else:
+        run = function("spareto_pack_planes", "pppqqqi")
+        run(*arguments, images, channels, pixels, torch.get_num_threads())
+    return bits, not real.item()
+
+
+def unpack(bits: Tensor, channels: int) -> Tensor:
+    """Bits `(..., words)` to spikes `(..., channels)` of 0 and 1."""
+    x = workspace.empty(*bits.shape[:-1], channels)
+    run = function("spareto_unpack", "ppqqi")
+    run(bits.data_ptr(), x.data_ptr(), bits.numel() // bits.shape[-1], channels, torch.get_num_threads())
+    return x
+
+
+def count(bits: Tensor) -> int:
+    """Number of spikes."""
+    total = torch.zeros((), dtype=torch.int64)
+    run = function("spareto_count", "ppqi")
+    run(bits.data_ptr(), total.data_ptr(), bits.numel(), torch.get_num_threads())
+    return int(total)
+
+
+def channel_sums(y: Tensor) -> Tensor:
+    """Sums over all pixels of `y (..., C)` and of its square, shape `(2, C)`, float64."""
+    channels = y.shape[-1]
+    stat = torch.empty(2, channels, dtype=torch.float64)
+    run = function("spareto_channel_sums", "ppqqi")
+    run(y.data_ptr(), stat.data_ptr(), y.numel() // channels, channels, torch.get_num_threads())
+    return stat
+
+
+def conv_forward(bits: Tensor, weight: Tensor, shape: ConvShape, events: int) -> tuple[Tensor, Tensor]:
+    """Sums `(N, OH, OW, OC)` of the weights that spikes meet, and their channel sums."""
+    y = workspace.empty(shape.N, shape.OH, shape.OW, shape.OC)
+    stat = torch.empty(2, shape.OC, dtype=torch.float64)
+    run = function("spareto_conv_forward", "pppppiqi")
+    run(
+        *(bits.data_ptr(), weight.data_ptr(), y.data_ptr(), stat.data_ptr(), _struct(shape)),
+        *(weight.shape[0], events, torch.get_num_threads()),
+    )
+    return y, stat
+
+
+def conv_weight_gradient(
+    bits: Tensor, gradient: Gradient, weight: Tensor, shape: ConvShape, events: int
+) -> Tensor:
+    """Gradient of the weight, in its shape."""
+    dw = torch.empty(weight.shape)
+    run = function("spareto_conv_wgrad", "ppppppppiqi")
+    run(
+        *(bits.data_ptr(), *gradient.pointers(), dw.data_ptr(), _struct(shape)),
+        *(weight.shape[0], events, torch.get_num_threads()),
+    )
+    return dw
+
+
+def conv_input_gradient(gradient: Gradient, weight: Tensor, shape: ConvShape) -> Tensor:
+    """Gradient of the input `(N, H, W, C padded)` of a 3x3 convolution of stride 1."""
+    dx = workspace.empty(shape.N, shape.H, shape.W, padded(shape.C))
+    run = function("spareto_conv_dgrad", "pppppppp" + "ii")
+    run(
+        *(*gradient.pointers(), weight.data_ptr(), dx.data_ptr(), _struct(shape)),
+        *(weight.shape[0], torch.get_num_threads()),
+    )
+    return dx
+
+
+def dense_forward(bits: Tensor, weight: Tensor, events: int) -> Tensor:
+    """Sums `(N, OC)` of the rows of `weight (pixels, C, OC)` that spikes `(N, pixels, words)` meet."""
+    images, (pixels, channels, out) = bits.shape[0], weight.shape
+    y = workspace.empty(images, out)
+    run = function("spareto_dense_forward", "pppqiiiqi")
+    run(
+        *(bits.data_ptr(), weight.data_ptr(), y.data_ptr(), images, pixels, channels, out, events),
+        torch.get_num_threads(),
+    )
+    return y
+
+
+def dense_weight_gradient(bits: Tensor, dy: Tensor, channels: int, events: int) -> Tensor:
+    """Gradient `(pixels, C, OC)` of the weight of `dense_forward`."""
+    images, pixels = bits.shape[:2]
+    dw = torch.empty(pixels, channels, dy.shape[-1])
+    run = function("spareto_dense_wgrad", "pppqiiiqi")
+    run(
+        *(bits.data_ptr(), dy.data_ptr(), dw.data_ptr(), images, pixels, channels, dy.shape[-1], events),
+        torch.get_num_threads(),
+    )
+    return dw
+
+
+def block_forward(y: Tensor, a: Tensor, b: Tensor, k: Tensor, shape: BlockShape, flags: int) -> Tensor:
+    """Spikes of the neurons behind `a y + b`, pooled, as bits."""
+    bits = workspace.empty(*shape.pooled, words(shape.channels), dtype=torch.int64)
+    run = function("spareto_block_forward", "ppppppii")
+    run(
+        *(y.data_ptr(), a.data_ptr(), b.data_ptr(), bits.data_ptr(), k.data_ptr(), _struct(shape)),
+        *(flags, torch.get_num_threads()),
+    )
+    return bits
+
+
+def block_backward(
+    y: Tensor, a: Tensor, b: Tensor, k: Tensor, g: Tensor, shape: BlockShape, flags: int, surrogate: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradient of `a y + b`, the channel sums of it and of it times `y`, the gradient of coefficients `k`."""
+    dz = workspace.empty(*y.shape)
+    sums, gk = torch.empty(2, shape.C, dtype=torch.float64), torch.zeros(k.shape, dtype=torch.float64)
+    g, stride = _rows(g)
+    run = function("spareto_block_backward", "ppppqpppppiii")
+    run(
+        *(y.data_ptr(), a.data_ptr(), b.data_ptr(), g.data_ptr(), stride, dz.data_ptr()),
+        *(sums.data_ptr(), gk.data_ptr(), k.data_ptr(), _struct(shape)),
+        *(flags, surrogate, torch.get_num_threads()),
+    )
+    return dz, sums, gk
+
+
+def _rows(g: Tensor) -> tuple[Tensor, int]:
+    """`g (..., C)` with its pixels at one distance, and that distance in elements."""
+    axes = [(size, stride) for size, stride in zip(g.shape[:-1], g.stride(), strict=False) if size > 1]
+    step = axes[-1][1] if axes else g.shape[-1]
+    expected, even = step, step >= g.shape[-1]
+    for size, stride in reversed(axes):
+        even = even and stride == expected
+        expected *= size
+    if even and (g.stride(-1) == 1 or g.shape[-1] == 1):
+        return g, step
+    g = g.contiguous()
+    return g, g.shape[-1]
+
+
+def _struct(shape: ConvShape | BlockShape) -> Any:
+    values = astuple(shape)
+    return (ctypes.c_int32 * len(values))(*values)
+
+
+def _at(tensor: Tensor | None) -> int | None:
+    return None if tensor is None else tensor.data_ptr()

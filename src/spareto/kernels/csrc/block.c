@@ -1,0 +1,332 @@
+/* The back half of a spiking block in one pass: affine map (batch norm or bias), neuron, max pooling, spikes out as bits.
+ *
+ * y [T * B][H][W][C] with n = t * B + b, C padded to a multiple of 16.  A few pooling windows run through all their timesteps
+ * together, so that their state stays in the nearest caches.  Rows and columns that no window covers are updated by nobody.
+ * The backward pass runs the neurons forward again from y: nothing but y is kept.
+ */
+#include "neuron.h"
+
+typedef struct {
+    int32_t T, B, H, W, C, channels, KH, KW; /* C padded, channels real; window KH x KW, its own stride */
+} block_shape;
+
+#define STATE_BYTES (128 << 10) /* what a segment of windows may keep of all its timesteps */
+#define ALL (CURRENT | ADAPTIVE | DELAYED)
+
+/* What most networks use gets a template of its own: fires at the threshold, detached reset, forgets the potential, arctan. */
+static int is_usual(const Neuron *n, int flags) {
+    return !(flags & (TEMPLATE | STRICT | ATTACHED)) && n->surrogate == ARCTAN && !n->keep[0];
+}
+AI Neuron usual_neuron(const Neuron *n) {
+    Neuron own = *n;
+    own.at_threshold = iv_all(-1), own.attached = iv_all(0);
+    return own;
+}
+static int usual_window(const block_shape *s) { return s->KH == s->KW && (s->KH == 1 || s->KH == 2); }
+
+static int segment(const block_shape *s, int arrays, int64_t steps) {
+    int64_t one = steps * s->KH * s->KW * s->C * 4 * arrays, fit = STATE_BYTES / (one ? one : 1);
+    return fit < 1 ? 1 : fit > 8 ? 8 : (int)fit;
+}
+/* State of a segment, one array a variable: v, then what there is of i, a, s. */
+typedef struct {
+    float *v, *i, *a, *s;
+} planes;
+
+AI int planes_of(const int flags) { return 1 + !!(flags & CURRENT) + !!(flags & ADAPTIVE) + !!(flags & DELAYED); }
+static planes planes_at(const int flags, float *memory, int64_t size) {
+    planes p = {memory, 0, 0, 0};
+    if (flags & CURRENT) p.i = memory += size;
+    if (flags & ADAPTIVE) p.a = memory += size;
+    if (flags & DELAYED) p.s = memory += size;
+    return p;
+}
+static void planes_start(const int flags, const planes *p, float v_start, int64_t size) {
+    for (int64_t j = 0; j < size; j++) p->v[j] = v_start;
+    if (flags & CURRENT) memset(p->i, 0, sizeof(float) * size);
+    if (flags & ADAPTIVE) memset(p->a, 0, sizeof(float) * size);
+    if (flags & DELAYED) memset(p->s, 0, sizeof(float) * size);
+}
+AI NeuronState state_get(const int flags, const planes *p, int64_t j) {
+    NeuronState state = {LD(fv, p->v + j), fv_zero(), fv_zero(), iv_all(0)};
+    if (flags & CURRENT) state.i = LD(fv, p->i + j);
+    if (flags & ADAPTIVE) state.a = LD(fv, p->a + j);
+    if (flags & DELAYED) state.s = LD(iv, p->s + j);
+    return state;
+}
+AI void state_put(const int flags, const planes *p, int64_t j, const NeuronState *state) {
+    ST(fv, p->v + j) = state->v;
+    if (flags & CURRENT) ST(fv, p->i + j) = state->i;
+    if (flags & ADAPTIVE) ST(fv, p->a + j) = state->a;
+    if (flags & DELAYED) ST(iv, p->s + j) = state->s;
+}
+typedef struct {
+    const block_shape *s;
+    const Neuron *n;
+    const float *y, *a, *b;
+} Input;
+typedef struct {
+    int b, py, p0, p1;
+} Segment;
+
+static Segment segment_of(const block_shape *s, int job, int width) {
+    int ph = s->H / s->KH, pw = s->W / s->KW, across = (pw + width - 1) / width;
+    Segment g = {job / (ph * across), job / across % ph, job % across * width, 0};
+    g.p1 = g.p0 + width < pw ? g.p0 + width : pw;
+    return g;
+}
+static int segments(const block_shape *s, int width) { return s->B * (s->H / s->KH) * ((s->W / s->KW + width - 1) / width); }
+
+/* Address of window px's first pixel at timestep t. */
+AI int64_t window_at(const block_shape *s, const int KH, const int KW, const Segment *g, int t, int px) {
+    return ((((int64_t)t * s->B + g->b) * s->H + (int64_t)g->py * KH) * s->W + (int64_t)px * KW) * s->C;
+}
+
+/* ------------------------------------------------------------------------------------------------------ forward */
+
+AI void forward_segment(const int flags, const int KH, const int KW, const Input *in, const Segment *g, const planes *p, uint64_t *out) {
+    const block_shape *s = in->s;
+    const int ph = s->H / KH, pw = s->W / KW, CW = (s->channels + 63) / 64;
+    for (int t = 0; t < s->T; t++)
+        for (int px = g->p0; px < g->p1; px++) {
+            uint64_t *o = out + ((((int64_t)t * s->B + g->b) * ph + g->py) * pw + px) * CW;
+            const float *y = in->y + window_at(s, KH, KW, g, t, px);
+            int64_t slot = (int64_t)(px - g->p0) * KH * KW * s->C;
+            for (int c = 0; c < s->C; c += VL) {
+                fv a = LD(fv, in->a + c), b = LD(fv, in->b + c);
+                iv fired = iv_all(0);
+#pragma GCC unroll 4
+                for (int k = 0; k < KH * KW; k++) {
+                    fv h;
+                    NeuronState state = state_get(flags, p, slot + (int64_t)k * s->C + c);
+                    fired |= neuron_forward_step(flags, in->n, &state, LD(fv, y + ((int64_t)(k / KW) * s->W + k % KW) * s->C + c) * a + b, &h);
+                    state_put(flags, p, slot + (int64_t)k * s->C + c, &state);
+                }
+                o[c >> 6] |= (uint64_t)iv_bits(fired) << (c & 63);
+            }
+            if (s->channels & 63) o[CW - 1] &= ~0ull >> (64 - (s->channels & 63)); /* padded channels never fire */
+        }
+}
+AI void forward_template(const int flags, const int KH, const int KW, const Input *in, uint64_t *out) {
+    const block_shape *s = in->s;
+    int width = segment(s, planes_of(flags), 1);
+    int64_t size = (int64_t)width * KH * KW * s->C;
+    float *memory = aligned_alloc(64, sizeof(float) * size * planes_of(flags));
+    planes p = planes_at(flags, memory, size);
+#pragma omp for schedule(static)
+    for (int job = 0; job < segments(s, width); job++) {
+        Segment g = segment_of(s, job, width);
+        planes_start(flags, &p, in->n->v_start, size);
+        forward_segment(flags, KH, KW, in, &g, &p, out);
+    }
+    free(memory);
+}
+AI void forward_window(const int flags, const Input *in, uint64_t *out) {
+    if (in->s->KH == 2) forward_template(flags, 2, 2, in, out);
+    else forward_template(flags, 1, 1, in, out);
+}
+/* The usual neuron: its masks are constants here, and vanish. */
+AI void forward_usual(const Input *in, uint64_t *out) {
+    Neuron n = usual_neuron(in->n);
+    Input own = *in;
+    own.n = &n;
+    forward_window(0, &own, out);
+}
+/* bits [T * B][H / KH][W / KW][words of 64 channels] = maxpool(neuron(a y + b)); k: the neuron's coefficients. */
+EXPORT void spareto_block_forward(const float *y, const float *a, const float *b, uint64_t *bits, const float *k, const block_shape *s,
+                                  int flags, int threads) {
+    Neuron n = neuron_load(k, flags, 0);
+    Input in = {s, &n, y, a, b};
+    memset(bits, 0, sizeof(uint64_t) * ((size_t)s->T * s->B * (s->H / s->KH) * (s->W / s->KW) * ((s->channels + 63) / 64)));
+    /* parallel outside the template: GCC outlines a parallel body before it inlines, and the constants would be lost */
+#pragma omp parallel num_threads(threads)
+    switch (usual_window(s) ? flags & (ALL | STRICT) : -1) {
+    case 0: forward_usual(&in, bits); break;
+    case STRICT: forward_window(0, &in, bits); break;
+    case CURRENT: forward_window(CURRENT, &in, bits); break;
+    case ADAPTIVE: forward_window(ADAPTIVE, &in, bits); break;
+    case DELAYED: forward_window(DELAYED, &in, bits); break;
+    default: forward_template(ALL, s->KH, s->KW, &in, bits); /* absent parts have coefficients that change nothing */
+    }
+}
+
+/* ----------------------------------------------------------------------------------------------------- backward */
+
+typedef struct {
+    const float *g; /* gradient of the pooled spikes [T * B][H / KH][W / KW][stride] */
+    int64_t stride;
+    float *dz;
+    double *sums, *gk;
+} Output;
+
+AI int tape_arrays(const int flags) {
+    int both = flags & (DELAYED | LEARNED) ? 1 : 0;
+    return 1 + both + (both && (flags & CURRENT)) + !!(flags & ADAPTIVE) + !!(flags & DELAYED);
+}
+/* What the forward run leaves: h; v and i before the step where gradients need them; a, s. One row of `size` a timestep. */
+typedef struct {
+    float *h, *v, *i, *a, *s;
+} Tape;
+
+static Tape tape_at(const int flags, float *memory, int64_t rows) {
+    Tape tape = {memory, 0, 0, 0, 0};
+    if (flags & (DELAYED | LEARNED)) tape.v = memory += rows;
+    if ((flags & (DELAYED | LEARNED)) && (flags & CURRENT)) tape.i = memory += rows;
+    if (flags & ADAPTIVE) tape.a = memory += rows;
+    if (flags & DELAYED) tape.s = memory += rows;
+    return tape;
+}
+AI void record_segment(const int flags, const int KH, const int KW, const Input *in, const Segment *g, const planes *p, const Tape *tape,
+                       int64_t size) {
+    const block_shape *s = in->s;
+    for (int t = 0; t < s->T; t++)
+        for (int px = g->p0; px < g->p1; px++) {
+            const float *y = in->y + window_at(s, KH, KW, g, t, px);
+            int64_t slot = (int64_t)(px - g->p0) * KH * KW * s->C;
+            for (int c = 0; c < s->C; c += VL) {
+                fv a = LD(fv, in->a + c), b = LD(fv, in->b + c);
+#pragma GCC unroll 4
+                for (int k = 0; k < KH * KW; k++) {
+                    int64_t j = slot + (int64_t)k * s->C + c, at = t * size + j;
+                    fv h;
+                    NeuronState state = state_get(flags, p, j);
+                    if (flags & (DELAYED | LEARNED)) ST(fv, tape->v + at) = state.v;
+                    if ((flags & (DELAYED | LEARNED)) && (flags & CURRENT)) ST(fv, tape->i + at) = state.i;
+                    if (flags & ADAPTIVE) ST(fv, tape->a + at) = state.a;
+                    if (flags & DELAYED) ST(iv, tape->s + at) = state.s;
+                    neuron_forward_step(flags, in->n, &state, LD(fv, y + ((int64_t)(k / KW) * s->W + k % KW) * s->C + c) * a + b, &h);
+                    ST(fv, tape->h + at) = h;
+                    state_put(flags, p, j, &state);
+                }
+            }
+        }
+}
+/* Gradient of one pixel's input at one timestep. */
+AI fv pixel_back(const int flags, const Neuron *n, const Tape *tape, const planes *carry, int64_t at, int64_t j, fv x, fv h, fv g,
+                 NeuronGrads *grads) {
+    NeuronState before = {fv_zero(), fv_zero(), fv_zero(), iv_all(0)};
+    NeuronCarry c = {LD(fv, carry->v + j), fv_zero(), fv_zero(), fv_zero()};
+    fv i = x;
+    if (flags & (DELAYED | LEARNED)) before.v = LD(fv, tape->v + at);
+    if ((flags & (DELAYED | LEARNED)) && (flags & CURRENT)) before.i = LD(fv, tape->i + at), i = n->alpha * before.i + x;
+    if (flags & CURRENT) c.i = LD(fv, carry->i + j);
+    if (flags & ADAPTIVE) before.a = LD(fv, tape->a + at), c.a = LD(fv, carry->a + j);
+    if (flags & DELAYED) before.s = LD(iv, tape->s + at), c.s = LD(fv, carry->s + j);
+    fv r = neuron_backward_step(flags, n, &before, h, i, g, &c, grads);
+    ST(fv, carry->v + j) = c.v;
+    if (flags & CURRENT) ST(fv, carry->i + j) = c.i;
+    if (flags & ADAPTIVE) ST(fv, carry->a + j) = c.a;
+    if (flags & DELAYED) ST(fv, carry->s + j) = c.s;
+    return r;
+}
+AI void back_window(const int flags, const int KH, const int KW, const Input *in, const Output *out, const Tape *tape, const planes *carry,
+                    int64_t at, int64_t slot, int64_t row, const float *g, int c, float *sums, NeuronGrads *grads) {
+    const block_shape *s = in->s;
+    const int64_t left = out->stride - c;
+    fv G = left >= VL ? LD(fv, g + c) : left > 0 ? fv_load(g + c, (int)left) : fv_zero();
+    fv a = LD(fv, in->a + c), b = LD(fv, in->b + c), s1 = LD(fv, sums + c), s2 = LD(fv, sums + s->C + c);
+    iv open = iv_all(-1), first = iv_all(-1); /* first: nobody in the window fired, so its first pixel gets the gradient */
+    if (KH * KW > 1) {
+#pragma GCC unroll 4
+        for (int k = 0; k < KH * KW; k++) {
+            int64_t j = slot + (int64_t)k * s->C + c;
+            fv theta = neuron_theta(flags, in->n, flags & ADAPTIVE ? LD(fv, tape->a + at + j) : fv_zero());
+            first &= ~neuron_fires(in->n, LD(fv, tape->h + at + j), theta);
+        }
+    }
+#pragma GCC unroll 4
+    for (int k = 0; k < KH * KW; k++) {
+        int64_t j = slot + (int64_t)k * s->C + c, o = row + ((int64_t)(k / KW) * s->W + k % KW) * s->C + c;
+        fv h = LD(fv, tape->h + at + j), y = LD(fv, in->y + o), part = G;
+        if (KH * KW > 1) {
+            fv theta = neuron_theta(flags, in->n, flags & ADAPTIVE ? LD(fv, tape->a + at + j) : fv_zero());
+            iv takes = neuron_fires(in->n, h, theta);
+            if (k == 0) takes |= first;
+            takes &= open;
+            open &= ~takes;
+            part = fv_and(takes, G);
+        }
+        fv r = pixel_back(flags, in->n, tape, carry, at + j, j, y * a + b, h, part, grads);
+        ST(fv, out->dz + o) = r;
+        s1 += r, s2 += r * y;
+    }
+    ST(fv, sums + c) = s1, ST(fv, sums + s->C + c) = s2;
+}
+AI void back_segment(const int flags, const int KH, const int KW, const Input *in, const Output *out, const Segment *g, const planes *carry,
+                     const Tape *tape, int64_t size, float *sums, NeuronGrads *grads) {
+    const block_shape *s = in->s;
+    const int ph = s->H / KH, pw = s->W / KW;
+    for (int t = s->T - 1; t >= 0; t--)
+        for (int px = g->p0; px < g->p1; px++) {
+            const float *gp = out->g + ((((int64_t)t * s->B + g->b) * ph + g->py) * pw + px) * out->stride;
+            int64_t slot = (int64_t)(px - g->p0) * KH * KW * s->C, row = window_at(s, KH, KW, g, t, px);
+            for (int c = 0; c < s->C; c += VL) back_window(flags, KH, KW, in, out, tape, carry, t * size, slot, row, gp, c, sums, grads);
+        }
+}
+static void grads_add(double *sums, const NeuronGrads *g) {
+    sums[K_ALPHA] += fv_sum(g->alpha), sums[K_BETA] += fv_sum(g->beta), sums[K_GAIN] += fv_sum(g->gain);
+    sums[K_BIAS] += fv_sum(g->bias), sums[K_THRESHOLD] += fv_sum(g->threshold);
+    sums[K_ADAPT_DECAY] += fv_sum(g->adapt_decay), sums[K_ADAPT_SCALE] += fv_sum(g->adapt_scale);
+}
+AI void backward_template(const int flags, const int KH, const int KW, const Input *in, const Output *out) {
+    const block_shape *s = in->s;
+    int width = segment(s, tape_arrays(flags), s->T), kinds = planes_of(flags);
+    int64_t size = (int64_t)width * KH * KW * s->C, rows = size * s->T;
+    float *memory = aligned_alloc(64, sizeof(float) * (rows * tape_arrays(flags) + 2 * size * kinds + 2 * s->C));
+    Tape tape = tape_at(flags, memory, rows);
+    planes p = planes_at(flags, memory + rows * tape_arrays(flags), size);
+    planes carry = planes_at(flags, memory + rows * tape_arrays(flags) + size * kinds, size);
+    float *sums = memory + rows * tape_arrays(flags) + 2 * size * kinds;
+    double *mine = out->sums + (int64_t)2 * s->C * omp_get_thread_num(), *gk = out->gk + COEFFICIENTS * omp_get_thread_num();
+#pragma omp for schedule(static)
+    for (int job = 0; job < segments(s, width); job++) {
+        Segment g = segment_of(s, job, width);
+        NeuronGrads grads;
+        memset(&grads, 0, sizeof grads);
+        planes_start(flags, &p, in->n->v_start, size);
+        record_segment(flags, KH, KW, in, &g, &p, &tape, size);
+        planes_start(flags, &carry, 0.f, size);
+        memset(sums, 0, sizeof(float) * 2 * s->C);
+        back_segment(flags, KH, KW, in, out, &g, &carry, &tape, size, sums, &grads);
+        for (int c = 0; c < 2 * s->C; c++) mine[c] += sums[c];
+        if (flags & LEARNED) grads_add(gk, &grads);
+    }
+    free(memory);
+}
+AI void backward_window(const int flags, const Input *in, const Output *out) {
+    if (in->s->KH == 2) backward_template(flags, 2, 2, in, out);
+    else backward_template(flags, 1, 1, in, out);
+}
+AI void backward_usual(const Input *in, const Output *out) {
+    Neuron n = usual_neuron(in->n);
+    Input own = *in;
+    own.n = &n;
+    n.surrogate = ARCTAN, n.keep = iv_all(0);
+    backward_window(0, &own, out);
+}
+/* dz: gradient of a y + b, shape of y.  sums[0:C] = sum of dz, sums[C:2 C] = sum of dz y: all that batch norm's backward needs.
+ * gk: gradients of the coefficients, with LEARNED.  Ties in a window go to its first spike, as in torch. */
+EXPORT void spareto_block_backward(const float *y, const float *a, const float *b, const float *g, int64_t stride, float *dz, double *sums,
+                                   double *gk, const float *k, const block_shape *s, int flags, int surrogate, int threads) {
+    Neuron n = neuron_load(k, flags, surrogate);
+    Input in = {s, &n, y, a, b};
+    double *all = calloc((size_t)(2 * s->C + COEFFICIENTS) * threads, sizeof(double));
+    Output out = {g, stride, dz, all, all + (size_t)2 * s->C * threads};
+    if (s->H % s->KH || s->W % s->KW) memset(dz, 0, sizeof(float) * (size_t)s->T * s->B * s->H * s->W * s->C);
+#pragma omp parallel num_threads(threads)
+    switch (!usual_window(s) ? -1 : is_usual(&n, flags) ? -2 : flags & TEMPLATE) {
+    case -2: backward_usual(&in, &out); break;
+    case 0: backward_window(0, &in, &out); break;
+    case LEARNED: backward_window(LEARNED, &in, &out); break;
+    case CURRENT: backward_window(CURRENT, &in, &out); break;
+    case ADAPTIVE: backward_window(ADAPTIVE, &in, &out); break;
+    case DELAYED: backward_window(DELAYED, &in, &out); break;
+    default: backward_template(TEMPLATE, s->KH, s->KW, &in, &out);
+    }
+    memset(sums, 0, sizeof(double) * 2 * s->C);
+    for (int t = 0; t < threads; t++) { /* in the order of the threads: same inputs, same bytes */
+        for (int c = 0; c < 2 * s->C; c++) sums[c] += out.sums[(int64_t)2 * s->C * t + c];
+        for (int c = 0; gk && c < COEFFICIENTS; c++) gk[c] += out.gk[COEFFICIENTS * t + c];
+    }
+    free(all);
+}

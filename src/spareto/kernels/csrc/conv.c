@@ -1,0 +1,246 @@
+/* Event-driven convolution: spikes as bits in, float32 sums out, exact.
+ *
+ * gather: an image row's active inputs are listed as keys (x, c).  The inputs one output pixel sees in one kernel row are a
+ * CONTIGUOUS range of that list, and [kx][c] of the packed weights is contiguous too, so im2col costs nothing.  Output channels
+ * go in blocks narrow enough that the weights of one kernel row stay in L1: the loop is bound by loads of weights.
+ * scatter: with few events a pixel, each event adds its weights to the outputs it reaches; no loop over silent pixels.
+ */
+#include "conv.h"
+#define STRIP 8 /* output rows a kernel row's weights are reused for */
+#define L1_BYTES (26 << 10)
+
+AI void add_row(const int NV, fv *acc, const char *w) {
+#pragma GCC unroll 8
+    for (int j = 0; j < NV; j++) acc[j] += LD(fv, w + VB * j);
+}
+/* Sum of the weight rows of keys [k, e): two independent sums hide the latency of the addition. */
+AI void sum_keys(const int NV, fv *acc, const char *w, const int32_t *k, const int32_t *e) {
+    if (NV > 2) {
+        for (; k < e; k++) add_row(NV, acc, w + *k);
+        return;
+    }
+    fv odd[2];
+#pragma GCC unroll 8
+    for (int j = 0; j < NV; j++) odd[j] = (fv){0};
+    for (; k + 1 < e; k += 2) add_row(NV, acc, w + k[0]), add_row(NV, odd, w + k[1]);
+    if (k < e) add_row(NV, acc, w + k[0]);
+#pragma GCC unroll 8
+    for (int j = 0; j < NV; j++) acc[j] += odd[j];
+}
+/* Keys of one image row, scaled to byte offsets; ptr[x]..ptr[x + 1] are those of pixel x. */
+static int list_row(const uint64_t *row, int W, int C, int bytes, int32_t *keys, int32_t *ptr, int n) {
+    int CW = (C + 63) / 64;
+    for (int x = 0; x < W; x++) {
+        ptr[x] = n;
+        for (int k = 0; k < CW; k++)
+            for (uint64_t m = row[x * CW + k]; m; m &= m - 1) keys[n++] = (x * C + k * 64 + __builtin_ctzll(m)) * bytes;
+    }
+    ptr[W] = n;
+    return n;
+}
+/* A finished row of one block of channels: to y, and into the sums for batch norm. */
+AI void finish_row(const int NV, const float *row, float *y, float *sum, int OW, int OC) {
+    fv s[8], q[8];
+#pragma GCC unroll 8
+    for (int j = 0; j < NV; j++) s[j] = q[j] = (fv){0};
+    for (int x = 0; x < OW; x++)
+#pragma GCC unroll 8
+        for (int j = 0; j < NV; j++) {
+            fv v = LD(fv, row + x * NV * VL + VL * j);
+            ST(fv, y + (int64_t)x * OC + VL * j) = v;
+            s[j] += v, q[j] += v * v;
+        }
+#pragma GCC unroll 8
+    for (int j = 0; j < NV; j++) ST(fv, sum + VL * j) = s[j], ST(fv, sum + NV * VL + VL * j) = q[j];
+}
+AI void add_sums(const int NV, const float *sum, double *stat, int oc0, int OC) {
+    for (int c = 0; c < NV * VL; c++) stat[oc0 + c] += sum[c], stat[OC + oc0 + c] += sum[NV * VL + c];
+}
+
+/* Keys that output pixel x sees in one kernel row; 0 if there are none. *first is the input pixel of kernel column 0. */
+AI int keys_of(const int W, const int KW, const int SW, const int PW, const int32_t *keys, const int32_t *ptr, int x,
+               const int32_t **k, const int32_t **e, int *first) {
+    *first = x * SW - PW;
+    int a = *first < 0 ? 0 : *first, b = *first + KW < W ? *first + KW : W;
+    if (a >= b) return 0;
+    *k = keys + ptr[a], *e = keys + ptr[b];
+    return *k < *e;
+}
+typedef struct {
+    const float *w;
+    float *y;
+    double *stat;
+    const int32_t *keys, *ptr;
+    float *buf;
+    int n, r0, r1, in0;
+} Gather;
+
+/* All weights of a block fit in L1: an output pixel is finished in registers. */
+AI void gather_pixels(const int NV, const int KH, const int KW, const int SH, const int SW, const conv_shape *s, const Gather *g) {
+    const int B = NV * VL, C = s->C, OC = s->OC;
+    float sum[2 * 8 * VL];
+    for (int r = g->r0; r < g->r1; r++)
+        for (int oc0 = 0; oc0 < OC; oc0 += B) {
+            const char *wb = (const char *)(g->w + (int64_t)oc0 * KH * KW * C);
+            float *o = g->y + ((int64_t)g->n * s->OH + r) * s->OW * OC + oc0;
+            memset(sum, 0, sizeof(float) * 2 * B);
+            for (int x = 0; x < s->OW; x++, o += OC) {
+                fv acc[8];
+#pragma GCC unroll 8
+                for (int j = 0; j < NV; j++) acc[j] = (fv){0};
+                for (int ky = 0; ky < KH; ky++) {
+                    int iy = r * SH + ky - s->PH, first;
+                    const int32_t *k, *e;
+                    if (iy < 0 || iy >= s->H) continue;
+                    if (keys_of(s->W, KW, SW, s->PW, g->keys, g->ptr + (int64_t)(iy - g->in0) * (s->W + 1), x, &k, &e, &first))
+                        sum_keys(NV, acc, wb + ((int64_t)ky * KW - first) * C * B * 4, k, e);
+                }
+#pragma GCC unroll 8
+                for (int j = 0; j < NV; j++) {
+                    ST(fv, o + VL * j) = acc[j];
+                    ST(fv, sum + VL * j) += acc[j];
+                    ST(fv, sum + B + VL * j) += acc[j] * acc[j];
+                }
+            }
+            add_sums(NV, sum, g->stat, oc0, OC);
+        }
+}
+/* Only one kernel row's weights fit in L1: it meets a whole strip of rows before the next one comes. */
+AI void gather_strips(const int NV, const int KH, const int KW, const int SH, const int SW, const conv_shape *s, const Gather *g) {
+    const int B = NV * VL, C = s->C;
+    float sum[2 * 8 * VL];
+    for (int oc0 = 0; oc0 < s->OC; oc0 += B)
+        for (int q0 = g->r0; q0 < g->r1; q0 += STRIP) {
+            int q1 = q0 + STRIP < g->r1 ? q0 + STRIP : g->r1;
+            memset(g->buf, 0, sizeof(float) * s->OW * B * (q1 - q0));
+            for (int ky = 0; ky < KH; ky++)
+                for (int r = q0; r < q1; r++) {
+                    int iy = r * SH + ky - s->PH, first;
+                    if (iy < 0 || iy >= s->H) continue;
+                    const char *wk = (const char *)(g->w + ((int64_t)oc0 * KH + (int64_t)ky * B) * KW * C);
+                    const int32_t *p = g->ptr + (int64_t)(iy - g->in0) * (s->W + 1), *k, *e;
+                    float *o = g->buf + (int64_t)(r - q0) * s->OW * B;
+                    for (int x = 0; x < s->OW; x++, o += B) {
+                        if (!keys_of(s->W, KW, SW, s->PW, g->keys, p, x, &k, &e, &first)) continue;
+                        fv acc[8];
+#pragma GCC unroll 8
+                        for (int j = 0; j < NV; j++) acc[j] = LD(fv, o + VL * j);
+                        sum_keys(NV, acc, wk - (int64_t)first * C * B * 4, k, e);
+#pragma GCC unroll 8
+                        for (int j = 0; j < NV; j++) ST(fv, o + VL * j) = acc[j];
+                    }
+                }
+            for (int r = q0; r < q1; r++) {
+                finish_row(NV, g->buf + (int64_t)(r - q0) * s->OW * B, g->y + ((int64_t)g->n * s->OH + r) * s->OW * s->OC + oc0,
+                           sum, s->OW, s->OC);
+                add_sums(NV, sum, g->stat, oc0, s->OC);
+            }
+        }
+}
+AI void gather(const int NV, const conv_shape *s, const Gather *g, int small) {
+    int usual = s->KH == 3 && s->KW == 3 && s->SH == 1 && s->SW == 1; /* constants for the usual kernel */
+    if (small && usual) gather_pixels(NV, 3, 3, 1, 1, s, g);
+    else if (small) gather_pixels(NV, s->KH, s->KW, s->SH, s->SW, s, g);
+    else if (usual) gather_strips(NV, 3, 3, 1, 1, s, g);
+    else gather_strips(NV, s->KH, s->KW, s->SH, s->SW, s, g);
+}
+/* Stride 1.  w is [block][c][ky][kx reversed][block]; the ring holds the KH output rows in reach, padded by KW - 1 pixels. */
+AI void scatter_rows(const int NV, const conv_shape *s, const float *w, float *y, double *stat, int n, int r0, int r1,
+                     const uint64_t *bits, float *ring) {
+    const int B = NV * VL, CW = (s->C + 63) / 64, KW = s->KW, KH = s->KH;
+    const int64_t stride = (int64_t)(s->W + 2 * KW) * B; /* floats a ring row */
+    float sum[2 * 8 * VL];
+    for (int oc0 = 0; oc0 < s->OC; oc0 += B) {
+        const float *wb = w + (int64_t)oc0 * KH * KW * s->C;
+        memset(ring, 0, sizeof(float) * stride * KH);
+        for (int iy = r0 - s->PH; iy < r1 - s->PH + KH - 1; iy++) {
+            /* kernel row ky of input row iy meets output row iy + PH - ky */
+            if (iy >= 0 && iy < s->H) {
+                const uint64_t *in = bits + ((int64_t)n * s->H + iy) * s->W * CW;
+                for (int x = 0; x < s->W; x++)
+                    for (int k = 0; k < CW; k++)
+                        for (uint64_t m = in[x * CW + k]; m; m &= m - 1) {
+                            const float *wc = wb + (int64_t)(k * 64 + __builtin_ctzll(m)) * KH * KW * B;
+                            for (int ky = 0; ky < KH; ky++) {
+                                int oy = iy + s->PH - ky;
+                                if (oy < r0 || oy >= r1) continue;
+                                float *o = ring + (oy % KH) * stride + (int64_t)(x + 1) * B;
+                                for (int j = 0; j < KW * B; j += VL) ST(fv, o + j) += LD(fv, wc + ky * KW * B + j);
+                            }
+                        }
+            }
+            int done = iy + s->PH - KH + 1; /* no later input row reaches it */
+            if (done < r0 || done >= r1) continue;
+            float *row = ring + (done % KH) * stride;
+            finish_row(NV, row + (int64_t)(KW - s->PW) * B, y + ((int64_t)n * s->OH + done) * s->OW * s->OC + oc0, sum, s->OW, s->OC);
+            add_sums(NV, sum, stat, oc0, s->OC);
+            memset(row, 0, sizeof(float) * stride);
+        }
+    }
+}
+/* Output channels a block: as many as keep a kernel row's weights in L1. */
+static int block_of(const conv_shape *s, int scatter) {
+    int all = s->KH * s->KW * s->C, row = s->KW * s->C;
+    for (int b = VB == 16 ? 32 : 64; b > 16; b /= 2)
+        if (s->OC % b == 0 && all * b * 4 <= L1_BYTES) return b;
+    for (int b = VB == 16 ? 32 : 64; b > 16; b /= 2)
+        if (s->OC % b == 0 && row * b * 4 <= L1_BYTES) return b;
+    return 16;
+}
+static float *pack_weights(const conv_shape *s, const float *w, int OC, int B, int scatter) {
+    float *p = calloc((size_t)s->OC * s->C * s->KH * s->KW, sizeof(float));
+    for (int o = 0; o < OC; o++)
+        for (int c = 0; c < s->C; c++)
+            for (int ky = 0; ky < s->KH; ky++)
+                for (int kx = 0; kx < s->KW; kx++) {
+                    int64_t in_block = scatter ? ((int64_t)c * s->KH + ky) * s->KW + (s->KW - 1 - kx) : ((int64_t)ky * s->KW + kx) * s->C + c;
+                    p[((int64_t)(o / B) * s->KH * s->KW * s->C + in_block) * B + o % B] = w[(((int64_t)o * s->C + c) * s->KH + ky) * s->KW + kx];
+                }
+    return p;
+}
+static inline int imax(int a, int b) { return a > b ? a : b; }
+static inline int imin(int a, int b) { return a < b ? a : b; }
+
+/* y = conv(bits, w); stat[0:OC] = sum of y, stat[OC:2 OC] = sum of y * y.  w: [OC unpadded][C][KH][KW]. */
+EXPORT void spareto_conv_forward(const uint64_t *bits, const float *w, float *y, double *stat, const conv_shape *s, int OC,
+                                 int64_t events, int threads) {
+    int scatter = s->OC * (s->KH * s->KW * s->C + s->KH * (s->W + 2 * s->KW)) * 4 <= L1_BYTES && s->OC <= 64 && (s->OC & (s->OC - 1)) == 0 && s->SH == 1 && s->SW == 1 && events < (int64_t)2 * s->N * s->H * s->W && s->PW < s->KW && s->PH < s->KH;
+    int B = scatter ? s->OC : block_of(s, scatter), CW = (s->C + 63) / 64;
+    int small = s->KH * s->KW * s->C * B * 4 <= L1_BYTES, strip = small ? 1 : STRIP;
+    float *p = pack_weights(s, w, OC, B, scatter);
+    int chunks = imax(1, imin((4 * threads + s->N - 1) / imax(s->N, 1), s->OH / 4));
+    int rows = (s->OH + chunks - 1) / chunks, jobs = s->N * chunks;
+    double *sums = calloc((size_t)2 * s->OC * threads, sizeof(double));
+    memset(stat, 0, sizeof(double) * 2 * s->OC);
+#pragma omp parallel num_threads(threads)
+    {
+        int reach = imin(s->H, (rows - 1) * s->SH + s->KH);
+        int32_t *keys = scatter ? 0 : malloc(sizeof(int32_t) * ((size_t)reach * s->W * s->C + 1));
+        int32_t *ptr = scatter ? 0 : malloc(sizeof(int32_t) * (size_t)reach * (s->W + 1));
+        float *row = aligned_alloc(64, sizeof(float) * ((size_t)(scatter ? s->KH * (s->W + 2 * s->KW) : strip * s->OW) * B + 16) / 64 * 64 + 64);
+        double *mine = sums + (size_t)2 * s->OC * omp_get_thread_num();
+#pragma omp for schedule(static)
+        for (int job = 0; job < jobs; job++) {
+            int n = job / chunks, r0 = job % chunks * rows, r1 = imin(s->OH, r0 + rows);
+            if (scatter) {
+                if (B / VL == 8) scatter_rows(8, s, p, y, mine, n, r0, r1, bits, row);
+                else if (B / VL == 4) scatter_rows(4, s, p, y, mine, n, r0, r1, bits, row);
+                else if (B / VL == 2) scatter_rows(2, s, p, y, mine, n, r0, r1, bits, row);
+                else scatter_rows(1, s, p, y, mine, n, r0, r1, bits, row);
+                continue;
+            }
+            int in0 = imax(0, r0 * s->SH - s->PH), in1 = imin(s->H, (r1 - 1) * s->SH - s->PH + s->KH), count = 0;
+            for (int iy = in0; iy < in1; iy++)
+                count = list_row(bits + ((int64_t)n * s->H + iy) * s->W * CW, s->W, s->C, B * 4, keys, ptr + (int64_t)(iy - in0) * (s->W + 1), count);
+            Gather g = {p, y, mine, keys, ptr, row, n, r0, r1, in0};
+            if (B / VL == 8) gather(8, s, &g, small);
+            else if (B / VL == 4) gather(4, s, &g, small);
+            else if (B / VL == 2) gather(2, s, &g, small);
+            else gather(1, s, &g, small);
+        }
+        free(keys), free(ptr), free(row);
+    }
+    for (int t = 0; t < threads; t++) /* in the order of the threads: same inputs, same bytes */
+        for (int c = 0; c < 2 * s->OC; c++) stat[c] += sums[(size_t)2 * s->OC * t + c];
+    free(p), free(sums);
+}

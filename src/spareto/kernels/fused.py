@@ -1,0 +1,130 @@
+"""Spiking layers as single autograd nodes: sums of weights, batch norm, neurons, pooling; spikes out as bits.
+
+`spiking` sums the weights that spikes meet; `fire` starts from sums made elsewhere.
+The backward of batch norm is never written out where a kernel can take it as an affine map of what is there.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from spareto.kernels import c_layers
+from spareto.kernels.by_sample import BySample
+from spareto.kernels.normalizing import Firing, Layer, Norm, Saved, affine, back
+from spareto.kernels.spikes import no_carrier
+from spareto.kernels.sums import ConvSums
+
+
+class Fired(NamedTuple):
+    """What a layer gives: carrier and bits of its spikes, and the batch's mean and variance a channel."""
+
+    carrier: Tensor
+    bits: Tensor
+    mean: Tensor
+    var: Tensor
+
+
+def spiking(
+    layer: Layer,
+    carrier: Tensor,
+    bits: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    norm: Norm,
+    k: Tensor,
+) -> Fired:
+    """Spikes of a layer whose input is spikes.
+
+    Args:
+        layer: Constants.
+        carrier: Of the incoming spikes.
+        bits: Of the incoming spikes.
+        weight: The layer's weight.
+        bias: The layer's bias.
+        norm: Its batch norm.
+        k: The neurons' coefficients.
+    """
+    alone = layer.recompute and isinstance(layer.sums, ConvSums) and not carrier.requires_grad
+    node = BySample if alone else _Spiking
+    return Fired(*node.apply(layer, carrier, bits, weight, bias, k, *norm[:4]))
+
+
+def fire(y: Tensor, firing: Firing, norm: Norm, k: Tensor) -> Fired:
+    """Spikes of neurons whose currents `y (N, H, W, channels)` were summed elsewhere."""
+    return Fired(*_Fire.apply(firing, y, k, *norm[:4]))
+
+
+class _Spiking(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        layer: Layer,
+        carrier: Tensor,
+        bits: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        k: Tensor,
+        gamma: Tensor | None,
+        beta: Tensor | None,
+        mean: Tensor | None,
+        var: Tensor | None,
+    ) -> tuple[Tensor, ...]:
+        firing = layer.firing
+        y, stat = layer.sums.forward(bits, weight)
+        own, variance = affine(stat, Norm(gamma, beta, mean, var, firing.eps), bias, firing)
+        out = c_layers.block_forward(y, own.a, own.b, k, firing.shape, firing.flags)
+        ctx.layer = layer
+        ctx.save_for_backward(None if layer.recompute else y, bits, weight, *own, gamma, bias, k)
+        ctx.mark_non_differentiable(out, own.mean, variance)
+        return no_carrier(*firing.shape.pooled, firing.shape.channels), out, own.mean, variance
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore
+        y, bits, weight, *saved = ctx.saved_tensors
+        layer: Layer = ctx.layer
+        if y is None:
+            y = layer.sums.forward(bits, weight)[0]
+        found = back(y, grads[0], Saved(*saved), layer.firing)
+        wants = ctx.needs_input_grad
+        dw = layer.sums.weight_gradient(bits, found.sums, weight) if wants[3] else None
+        dx = layer.sums.input_gradient(found.sums, weight) if wants[1] else None
+        return None, dx, None, dw, *found.wanted(wants[4:8]), None, None
+
+
+class _Fire(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        firing: Firing,
+        y: Tensor,
+        k: Tensor,
+        gamma: Tensor | None,
+        beta: Tensor | None,
+        mean: Tensor | None,
+        var: Tensor | None,
+    ) -> tuple[Tensor, ...]:
+        wide = F.pad(y, (0, firing.shape.C - y.shape[-1])).contiguous()
+        own, variance = affine(
+            c_layers.channel_sums(wide), Norm(gamma, beta, mean, var, firing.eps), None, firing
+        )
+        out = c_layers.block_forward(wide, own.a, own.b, k, firing.shape, firing.flags)
+        ctx.firing = firing
+        ctx.save_for_backward(wide, *own, gamma, None, k)
+        ctx.mark_non_differentiable(out, own.mean, variance)
+        return no_carrier(*firing.shape.pooled, firing.shape.channels), out, own.mean, variance
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore
+        y, *saved = ctx.saved_tensors
+        firing: Firing = ctx.firing
+        found = back(y, grads[0], Saved(*saved), firing)
+        _, k, gamma, beta = found.wanted((False, *ctx.needs_input_grad[2:5]))
+        dy = found.sums.written()[..., : firing.shape.channels] if ctx.needs_input_grad[1] else None
+        return None, dy, k, gamma, beta, None, None

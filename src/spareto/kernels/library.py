@@ -1,0 +1,123 @@
+"""Find the compiled kernels, or compile them once, and say plainly when neither can be done.
+
+`SPARETO_KERNELS` chooses the backend (`c`, `numba` or `torch`), `SPARETO_ISA` the instruction set
+(`avx512`, `avx2` or `portable`); left alone, the fastest that works is taken.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import sys
+from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+from platformdirs import user_cache_path
+
+from spareto.core.artifacts import replacing
+from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
+from spareto.kernels import build
+
+BACKENDS: Final = ("c", "numba", "torch")
+CPU_FLAGS: Final[dict[str, frozenset[str]]] = {
+    "avx512": frozenset({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}),
+    "avx2": frozenset({"avx2", "bmi1", "bmi2", "f16c", "fma"}),
+    "portable": frozenset(),
+}
+_TYPES: Final = {
+    "p": ctypes.c_void_p,
+    "q": ctypes.c_int64,
+    "i": ctypes.c_int,
+    "f": ctypes.c_float,
+    "d": ctypes.c_double,
+}
+_log = logging.getLogger("spareto")
+
+
+@cache
+def backend() -> str:
+    """Which kernels run on the CPU: `c`, `numba` or `torch`; decided once, and a fallback logged once.
+
+    Raises:
+        ConfigError: `SPARETO_KERNELS` or `SPARETO_ISA` names nothing there is.
+    """
+    wanted = _choice("SPARETO_KERNELS", BACKENDS)
+    if wanted in ("numba", "torch"):
+        return wanted
+    library, why = _load()
+    if library is not None:
+        return "c"
+    instead = "numba" if find_spec("numba") else "torch"
+    _log.warning(
+        "spareto: the C kernels cannot be used (%s); the slower %s backend runs instead.", why, instead
+    )
+    return instead
+
+
+@cache
+def function(name: str, signature: str) -> Callable[..., Any]:
+    """A function of the C library, which must be the backend.
+
+    Args:
+        name: Its name in C.
+        signature: One letter an argument: `p` pointer (an integer address or None), `q` int64, `i` int,
+            `f` float, `d` double. It returns nothing.
+    """
+    library, why = _load()
+    if library is None:
+        raise RuntimeError(f"kernels.function: got no C library ({why}); expected backend() to be 'c'.")
+    found = getattr(library, name)
+    found.argtypes, found.restype = [_TYPES[letter] for letter in signature], None
+    return found
+
+
+@cache
+def level() -> str:
+    """Instruction set the C kernels use on this machine."""
+    chosen = _choice("SPARETO_ISA", build.levels())
+    if chosen:
+        return chosen
+    has = cpu_flags()
+    return next(name for name in build.levels() if has >= CPU_FLAGS[name])
+
+
+@cache
+def _load() -> tuple[ctypes.CDLL | None, str]:
+    """The library, or None and the reason."""
+    try:
+        return ctypes.CDLL(str(_library_file())), ""
+    except (build.CompileError, OSError) as error:
+        return None, " ".join(str(error).split())
+
+
+def _library_file() -> Path:
+    """The shipped library of exactly these sources, else one compiled into the user's cache."""
+    name = build.file_name(level())
+    shipped = build.SHIPPED / name
+    if shipped.exists():
+        return shipped
+    cached = user_cache_path("spareto") / "kernels" / name
+    if not cached.exists():
+        with replacing(cached) as temporary:
+            build.compile_library(level(), temporary)
+    return cached
+
+
+def _choice(variable: str, allowed: tuple[str, ...]) -> str:
+    value = os.environ.get(variable, "")
+    if value and value not in allowed:
+        raise ConfigError(Problem(variable, repr(value), one_of(allowed), did_you_mean(value, allowed)))
+    return value
+
+
+@cache
+def cpu_flags() -> frozenset[str]:
+    """Names of the processor's features, as Linux writes them; none elsewhere, which is safe."""
+    if sys.platform != "linux":
+        return frozenset()
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    return frozenset(next((line for line in lines if line.startswith("flags")), "").split())

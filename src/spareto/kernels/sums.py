@@ -1,0 +1,131 @@
+"""The event-driven sums of a layer and their gradients: what sets a convolution and a dense layer apart."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from spareto.kernels import c_layers
+from spareto.kernels.c_layers import ConvShape, Gradient, padded
+from spareto.kernels.library import cpu_flags
+
+_log = logging.getLogger("spareto")
+
+
+class Sums(Protocol):
+    """How the weights that spikes meet are summed."""
+
+    def forward(self, bits: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """Sums `(N, H, W, channels padded)`; their sums and square sums a channel, `(2, channels padded)`."""
+        ...
+
+    def weight_gradient(self, bits: Tensor, gradient: Gradient, weight: Tensor) -> Tensor:
+        """Gradient of the weight, in its shape."""
+        ...
+
+    def input_gradient(self, gradient: Gradient, weight: Tensor) -> Tensor:
+        """Gradient of the spikes, in the shape of their carrier; may overwrite `gradient`."""
+        ...
+
+
+@dataclass(frozen=True)
+class ConvSums:
+    """A convolution.
+
+    Args:
+        shape: Its geometry.
+        events: Number of incoming spikes.
+        bfloat16: Compute the gradient of spikes in bfloat16.
+    """
+
+    shape: ConvShape
+    events: int
+    bfloat16: bool = False
+
+    def forward(self, bits: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Sums.forward`."""
+        return c_layers.conv_forward(bits, weight, self.shape, self.events)
+
+    def weight_gradient(self, bits: Tensor, gradient: Gradient, weight: Tensor) -> Tensor:
+        """See `Sums.weight_gradient`."""
+        return c_layers.conv_weight_gradient(bits, gradient, weight, self.shape, self.events)
+
+    def input_gradient(self, gradient: Gradient, weight: Tensor) -> Tensor:
+        """See `Sums.input_gradient`; by Winograd's algorithm where it applies, else by oneDNN."""
+        s = self.shape
+        if not self.bfloat16 and (s.KH, s.KW, s.SH, s.SW) == (3, 3, 1, 1) and max(s.PH, s.PW) <= 2:
+            return c_layers.conv_input_gradient(gradient, weight, s)[..., : s.C]
+        return dense_input_gradient(gradient.written(), weight, s, self.bfloat16)
+
+    def one_sample(self, time: int) -> ConvSums:
+        """The same for a single sample of the batch."""
+        samples = max(self.shape.N // time, 1)
+        return replace(self, shape=replace(self.shape, N=time), events=self.events // samples)
+
+
+def dense_input_gradient(dy: Tensor, weight: Tensor, s: ConvShape, bfloat16: bool) -> Tensor:
+    """Gradient of a convolution's input, `(N, H, W, C)`, by oneDNN."""
+    kind = torch.bfloat16 if bfloat16 and native_bfloat16() else torch.float32
+    grad = dy[..., : weight.shape[0]].permute(0, 3, 1, 2).to(kind)
+    kernel = weight.to(kind).contiguous(memory_format=torch.channels_last)
+    like = (
+        torch.empty(0, dtype=kind).expand(s.N, s.C, 0, 0).new_empty((s.N, s.H, s.W, s.C)).permute(0, 3, 1, 2)
+    )
+    dx = torch.ops.aten.convolution_backward(
+        *(grad, like, kernel, None, [s.SH, s.SW], [s.PH, s.PW], [1, 1], False, [0, 0], 1),
+        [True, False, False],
+    )[0]
+    return dx.permute(0, 2, 3, 1).float()
+
+
+@cache
+def native_bfloat16() -> bool:
+    """Whether the processor multiplies bfloat16 itself; said once if it is wanted and missing."""
+    if cpu_flags() & {"avx512_bf16", "amx_bf16", "bf16"}:
+        return True
+    _log.warning("spareto: this processor has no bfloat16 arithmetic; float32 is used instead.")
+    return False
+
+
+@dataclass(frozen=True)
+class DenseSums:
+    """A dense layer on flattened spikes.
+
+    Args:
+        channels: Channels of the spikes.
+        spatial: Their height and width; empty for features.
+        events: Number of incoming spikes.
+    """
+
+    channels: int
+    spatial: tuple[int, ...]
+    events: int
+
+    def forward(self, bits: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """See `Sums.forward`."""
+        out = weight.shape[0]
+        rows = torch.zeros(bits.shape[1], self.channels, padded(out))
+        rows[..., :out] = self._channels_last(weight).permute(1, 2, 0)
+        y = c_layers.dense_forward(bits, rows, self.events)
+        return y[:, None, None], c_layers.channel_sums(y)
+
+    def weight_gradient(self, bits: Tensor, gradient: Gradient, weight: Tensor) -> Tensor:
+        """See `Sums.weight_gradient`."""
+        dy = gradient.written()
+        dw = c_layers.dense_weight_gradient(bits, dy.flatten(0, 2), self.channels, self.events)
+        return dw[..., : weight.shape[0]].permute(2, 1, 0).reshape(weight.shape)
+
+    def input_gradient(self, gradient: Gradient, weight: Tensor) -> Tensor:
+        """See `Sums.input_gradient`; `gradient` was written out by `weight_gradient`, or is now."""
+        dy = gradient.written().flatten(0, 2)[:, : weight.shape[0]]
+        dx = dy @ self._channels_last(weight).flatten(1)
+        return dx.view(dx.shape[0], *self.spatial, self.channels)
+
+    def _channels_last(self, weight: Tensor) -> Tensor:
+        """Weight `(out, pixels, channels)`, as spikes lie."""
+        return weight.view(weight.shape[0], self.channels, -1).transpose(1, 2)

@@ -1,0 +1,1 @@
+"""Spiking layers that networks are built of, one file each."""

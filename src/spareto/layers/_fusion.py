@@ -1,0 +1,147 @@
+"""What `SpikingBlock` and `SpikingDense` share: whether kernels can run them, and what is handed to them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from spareto.kernels import fused, spikes
+from spareto.kernels.c_layers import BlockShape, padded
+from spareto.kernels.dynamics import Dynamics
+from spareto.kernels.fused import Fired
+from spareto.kernels.library import backend
+from spareto.kernels.normalizing import Firing, Norm
+from spareto.kernels.options import current
+from spareto.kernels.spikes import Spikes
+from spareto.neurons import SpikingNeuron
+
+BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
+
+def over_time(sequence: Tensor, *modules: nn.Module | None) -> Tensor:
+    """Run stateless modules on `(time, batch, ...)` as on a batch of time x batch samples."""
+    time, batch = sequence.shape[:2]
+    samples = sequence.flatten(0, 1)
+    for module in modules:
+        if module is not None:
+            samples = module(samples)
+    return samples.unflatten(0, (time, batch))
+
+
+def why_reference(
+    sequence: Tensor | Spikes, weight: Tensor, norm: nn.Module | None, neuron: SpikingNeuron, *children: Any
+) -> str:
+    """Why a layer must run as plain torch; empty if the kernels can run it.
+
+    Args:
+        sequence: What comes in.
+        weight: The layer's weight.
+        norm: Its batch norm.
+        neuron: Its neurons.
+        children: All its children.
+    """
+    return next(_obstacles(sequence, weight, norm, neuron, children), "")
+
+
+def _obstacles(
+    sequence: Tensor | Spikes,
+    weight: Tensor,
+    norm: nn.Module | None,
+    neuron: SpikingNeuron,
+    children: tuple[Any, ...],
+) -> Iterator[str]:
+    if current().reference:
+        yield "the reference was asked for"
+    if torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu"):
+        yield "torch.compile or autocast is at work"
+    if backend() != "c":
+        yield "the C kernels are not loaded"
+    if weight.device.type != "cpu" or weight.dtype is not torch.float32:
+        yield f"weights are {weight.dtype} on {weight.device.type}"
+    if isinstance(sequence, Tensor) and (sequence.device.type, sequence.dtype) != ("cpu", torch.float32):
+        yield f"its input is {sequence.dtype} on {sequence.device.type}"
+    if math.prod(sequence.shape) == 0:
+        yield "its input is empty"
+    if any(getattr(child, hooks, None) for child in children for hooks in _HOOKS):
+        yield "hooks watch its parts"
+    if not (norm is None or type(norm) in (nn.BatchNorm1d, nn.BatchNorm2d)):
+        yield f"{type(norm).__name__} has no kernel"
+    dynamics = neuron.dynamics()
+    if dynamics is None or dynamics.surrogate is None:
+        yield "its neurons have no kernel"
+
+
+def running(module: nn.Module, kind: type[nn.Module]) -> bool:
+    """Whether a module computes what `kind` does, be it parametrized."""
+    return isinstance(module, kind) and type(module).forward is kind.forward
+
+
+def firing(
+    dynamics: Dynamics,
+    norm: nn.Module | None,
+    time: int,
+    batch: int,
+    height: int,
+    width: int,
+    channels: int,
+    window: int,
+) -> Firing:
+    """The constants of neurons and pooling behind sums of that geometry."""
+    shape = BlockShape(time, batch, height, width, padded(channels), channels, window, window)
+    by_batch = isinstance(norm, BatchNorm) and (norm.training or norm.running_mean is None)
+    eps = norm.eps if isinstance(norm, BatchNorm) else None
+    return Firing(shape, int(dynamics.flags), dynamics.surrogate or 0, eps, by_batch)
+
+
+def norm_parts(norm: nn.Module | None) -> Norm:
+    """A batch norm's parameters and running statistics."""
+    if not isinstance(norm, BatchNorm):
+        return Norm(None, None, None, None, None)
+    return Norm(norm.weight, norm.bias, norm.running_mean, norm.running_var, norm.eps)
+
+
+def finish(
+    fired: Fired, norm: nn.Module | None, bias: Tensor | None, firing: Firing, spatial: bool
+) -> Spikes:
+    """Note the batch's statistics in the batch norm; the spikes to pass on."""
+    if isinstance(norm, BatchNorm) and norm.training and norm.running_mean is not None:
+        _note(norm, fired, bias, firing)
+    shape = firing.shape
+    size = shape.pooled[1:] if spatial else ()
+    bits = fired.bits.flatten(1, 2)
+    carrier = fired.carrier if spatial else fired.carrier.flatten(1)
+    return Spikes(bits, carrier, shape.T, shape.B, shape.channels, size)
+
+
+@torch.no_grad()
+def _note(norm: BatchNorm, fired: Fired, bias: Tensor | None, firing: Firing) -> None:
+    """As torch does it: the running variance is the unbiased one."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    assert norm.num_batches_tracked is not None
+    norm.num_batches_tracked.add_(1)
+    share = norm.momentum if norm.momentum is not None else 1.0 / float(norm.num_batches_tracked)
+    shape = firing.shape
+    count = shape.T * shape.B * shape.H * shape.W
+    mean = fired.mean if bias is None else fired.mean + bias.double()
+    norm.running_mean.mul_(1.0 - share).add_((share * mean).to(norm.running_mean.dtype))
+    norm.running_var.mul_(1.0 - share).add_(
+        (share * count / (count - 1) * fired.var).to(norm.running_var.dtype)
+    )
+
+
+def as_spikes(sequence: Tensor | Spikes) -> Spikes | None:
+    """Spikes to be summed by events, or None where there are real values, or a tensor wants its gradient."""
+    if isinstance(sequence, Spikes):
+        return sequence
+    return None if sequence.requires_grad else spikes.pack(sequence)
+
+
+def fire(currents: Tensor, norm: nn.Module | None, dynamics: Dynamics, constants: Firing) -> Fired:
+    """Neurons behind currents `(images, height, width, channels)` that torch summed."""
+    return fused.fire(currents, constants, norm_parts(norm), dynamics.coefficients())

@@ -1,0 +1,159 @@
+"""The spiking convolution block: convolution, batch norm, neurons, pooling."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from spareto.kernels import fused
+from spareto.kernels.c_layers import ConvShape, padded
+from spareto.kernels.decisions import CROSSOVER, Decision, decide, decision
+from spareto.kernels.normalizing import Layer
+from spareto.kernels.options import current
+from spareto.kernels.spikes import Spikes, dense
+from spareto.kernels.sums import ConvSums
+from spareto.layers import _fusion as fusion
+from spareto.neurons import SpikingNeuron
+
+
+class SpikingBlock(nn.Module):
+    """Convolution, batch norm, spiking neurons and pooling, as one layer.
+
+    It computes what its children compute one after the other. On a CPU they run as one fused pass where the
+    kernels know them all: spikes come and go as bits, and where they are few the convolution is event-driven.
+    `decision` tells how it ran.
+
+    Args:
+        conv: The convolution; it sees time x batch samples.
+        norm: Batch norm of its channels, or None.
+        neuron: The neurons.
+        pool: Pooling of their spikes, or None.
+    """
+
+    def __init__(
+        self, conv: nn.Conv2d, norm: nn.Module | None, neuron: SpikingNeuron, pool: nn.Module | None = None
+    ) -> None:
+        super().__init__()
+        self.conv, self.norm, self.neuron, self.pool = conv, norm, neuron, pool
+
+    @property
+    def decision(self) -> Decision | None:
+        """How the block ran last; None if it has not."""
+        return decision(self)
+
+    def forward(self, sequence: Tensor | Spikes) -> Tensor | Spikes:
+        """Spikes of all timesteps.
+
+        Args:
+            sequence: Shape `(time, batch, channels, height, width)`.
+
+        Returns:
+            A tensor, or `Spikes` where the kernels ran; `spareto.kernels.dense` makes either a tensor.
+        """
+        weight = self.conv.weight
+        why = self._why_reference(sequence, weight)
+        if why:
+            decide(self, self.conv, "reference", why)
+            return self._reference(dense(sequence))
+        window = _window(self.pool)
+        fired = self._fused(sequence, weight, window or 1)
+        return fired if window else fusion.over_time(fired.dense(), self.pool)
+
+    def _reference(self, sequence: Tensor) -> Tensor:
+        fired = self.neuron(fusion.over_time(sequence, self.conv, self.norm))
+        return fusion.over_time(fired, self.pool)
+
+    def _why_reference(self, sequence: Tensor | Spikes, weight: Tensor) -> str:
+        children = (self, self.conv, self.norm, self.neuron, self.pool)
+        why = fusion.why_reference(sequence, weight, self.norm, self.neuron, *children[1:])
+        if not why and len(sequence.shape) != 5:
+            return "its input has not five axes"
+        if not why and self._values_a_channel(sequence) < 2:
+            return "there is a single value a channel"
+        return why
+
+    def _values_a_channel(self, sequence: Tensor | Spikes) -> int:
+        height, width = _output_size(self.conv, *sequence.shape[3:])
+        return sequence.shape[0] * sequence.shape[1] * max(height, 0) * max(width, 0)
+
+    def _fused(self, sequence: Tensor | Spikes, weight: Tensor, window: int) -> Spikes:
+        time, batch, _, *size = sequence.shape
+        dynamics = self.neuron.dynamics()
+        assert dynamics is not None
+        constants = fusion.firing(
+            dynamics, self.norm, time, batch, *_output_size(self.conv, *size), self.conv.out_channels, window
+        )
+        events = self._events(sequence)
+        if events is None:
+            fired = fusion.fire(self._dense_sums(sequence, weight), self.norm, dynamics, constants)
+            return fusion.finish(fired, self.norm, None, constants, spatial=True)
+        chosen = current()
+        sums = ConvSums(_conv_shape(self.conv, time * batch, *size), events.events, chosen.bfloat16)
+        fired = fused.spiking(
+            Layer(sums, constants, chosen.recompute),
+            *(events.carrier, events.bits, weight.contiguous(), self.conv.bias),
+            *(fusion.norm_parts(self.norm), dynamics.coefficients()),
+        )
+        return fusion.finish(fired, self.norm, self.conv.bias, constants, spatial=True)
+
+    def _events(self, sequence: Tensor | Spikes) -> Spikes | None:
+        """Spikes few enough, and a convolution simple enough, for event-driven sums."""
+        conv = self.conv
+        plain = fusion.running(conv, nn.Conv2d) and conv.padding_mode == "zeros" and conv.groups == 1
+        if not plain or isinstance(conv.padding, str) or conv.dilation != (1, 1):
+            decide(self, conv, "dense", "groups, dilation and named paddings have no event-driven sums")
+            return None
+        spikes = fusion.as_spikes(sequence)
+        if spikes is None:
+            decide(self, conv, "dense", "its input is not spikes only")
+            return None
+        density = spikes.density
+        if density > CROSSOVER:
+            decide(self, conv, "dense", f"more than {CROSSOVER:g} of its inputs are spikes", density)
+            return None
+        decide(self, conv, "events", f"at most {CROSSOVER:g} of its inputs are spikes", density)
+        return spikes
+
+    def _dense_sums(self, sequence: Tensor | Spikes, weight: Tensor) -> Tensor:
+        """Currents `(images, height, width, channels)` by torch's own convolution."""
+        conv = self.conv
+        x = dense(sequence).flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        y = conv._conv_forward(x, weight, conv.bias) if fusion.running(conv, nn.Conv2d) else conv(x)
+        return y.permute(0, 2, 3, 1)
+
+
+def _window(pool: nn.Module | None) -> int:
+    """Side of the max-pooling windows the kernels do; 1 for no pooling, 0 for one they cannot do."""
+    if pool is None or type(pool) is nn.Identity:
+        return 1
+    if type(pool) is not nn.MaxPool2d or pool.padding not in (0, (0, 0)) or pool.dilation not in (1, (1, 1)):
+        return 0
+    sides = {*_pair(pool.kernel_size), *_pair(pool.stride)}
+    return sides.pop() if len(sides) == 1 and not (pool.ceil_mode or pool.return_indices) else 0
+
+
+def _pair(value: int | tuple[int, ...]) -> tuple[int, ...]:
+    return (value, value) if isinstance(value, int) else value
+
+
+def _output_size(conv: nn.Conv2d, height: int, width: int) -> tuple[int, int]:
+    if isinstance(conv.padding, str):
+        with torch.device("meta"):
+            probe = torch.empty(1, conv.in_channels, height, width)
+            weight = torch.empty(conv.weight.shape)
+        *_, high, wide = conv._conv_forward(probe, weight, None).shape
+        return high, wide
+    sides = zip((height, width), conv.kernel_size, conv.stride, conv.padding, conv.dilation, strict=True)
+    high, wide = (
+        (side + 2 * pad - dil * (kernel - 1) - 1) // step + 1 for side, kernel, step, pad, dil in sides
+    )
+    return high, wide
+
+
+def _conv_shape(conv: nn.Conv2d, images: int, height: int, width: int) -> ConvShape:
+    high, wide = _output_size(conv, height, width)
+    padding = _pair(conv.padding)  # pyright: ignore[reportArgumentType] - named paddings went another way
+    return ConvShape(
+        *(images, height, width, conv.in_channels, high, wide, padded(conv.out_channels)),
+        *(*conv.kernel_size, *conv.stride, *padding),
+    )

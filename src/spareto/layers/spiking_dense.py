@@ -1,0 +1,113 @@
+"""The spiking dense layer: dropout, dense connections, batch norm, neurons."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from spareto.kernels import fused
+from spareto.kernels.decisions import CROSSOVER, Decision, decide, decision
+from spareto.kernels.normalizing import Layer
+from spareto.kernels.options import current
+from spareto.kernels.spikes import Spikes, dense
+from spareto.kernels.sums import DenseSums
+from spareto.layers import _fusion as fusion
+from spareto.neurons import SpikingNeuron
+
+
+class SpikingDense(nn.Module):
+    """Dropout, dense connections, batch norm and spiking neurons, as one layer.
+
+    It flattens what comes in, then computes what its children compute one after the other; see
+    `SpikingBlock`.
+
+    Args:
+        linear: The connections; they see time x batch samples.
+        neuron: The neurons.
+        norm: Batch norm of their currents, or None.
+        dropout: Dropout of the input, or None.
+    """
+
+    def __init__(
+        self,
+        linear: nn.Linear,
+        neuron: SpikingNeuron,
+        norm: nn.Module | None = None,
+        dropout: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        self.dropout, self.linear, self.norm, self.neuron = dropout, linear, norm, neuron
+
+    @property
+    def decision(self) -> Decision | None:
+        """How the layer ran last; None if it has not."""
+        return decision(self)
+
+    def forward(self, sequence: Tensor | Spikes) -> Tensor | Spikes:
+        """Spikes of all timesteps.
+
+        Args:
+            sequence: Shape `(time, batch, ...)`.
+
+        Returns:
+            Shape `(time, batch, neurons)`: a tensor, or `Spikes` where the kernels ran.
+        """
+        weight = self.linear.weight
+        children = (self.dropout, self.linear, self.norm, self.neuron)
+        why = fusion.why_reference(sequence, weight, self.norm, self.neuron, *children)
+        if not why and sequence.shape[0] * sequence.shape[1] < 2:
+            why = "there is a single value a channel"
+        if why:
+            decide(self, self.linear, "reference", why)
+            return self._reference(dense(sequence))
+        return self._fused(sequence, weight)
+
+    def _reference(self, sequence: Tensor) -> Tensor:
+        return self.neuron(fusion.over_time(sequence.flatten(2), self.dropout, self.linear, self.norm))
+
+    def _fused(self, sequence: Tensor | Spikes, weight: Tensor) -> Spikes:
+        time, batch = sequence.shape[:2]
+        dynamics = self.neuron.dynamics()
+        assert dynamics is not None
+        constants = fusion.firing(dynamics, self.norm, time, batch, 1, 1, self.linear.out_features, 1)
+        events = self._events(sequence)
+        if events is None:
+            currents = self._dense_sums(sequence, weight)
+            fired = fusion.fire(currents, self.norm, dynamics, constants)
+            return fusion.finish(fired, self.norm, None, constants, spatial=False)
+        fired = fused.spiking(
+            Layer(DenseSums(events.channels, events.spatial, events.events), constants, current().recompute),
+            *(events.carrier, events.bits, weight, self.linear.bias),
+            *(fusion.norm_parts(self.norm), dynamics.coefficients()),
+        )
+        return fusion.finish(fired, self.norm, self.linear.bias, constants, spatial=False)
+
+    def _events(self, sequence: Tensor | Spikes) -> Spikes | None:
+        """Spikes few enough for event-driven sums."""
+        linear = self.linear
+        if not fusion.running(linear, nn.Linear) or self._drops():
+            decide(self, linear, "dense", "dropout scales its input")
+            return None
+        spikes = fusion.as_spikes(sequence if isinstance(sequence, Spikes) else sequence.flatten(2))
+        if spikes is None:
+            decide(self, linear, "dense", "its input is not spikes only")
+            return None
+        density = spikes.density
+        if density > CROSSOVER:
+            decide(self, linear, "dense", f"more than {CROSSOVER:g} of its inputs are spikes", density)
+            return None
+        decide(self, linear, "events", f"at most {CROSSOVER:g} of its inputs are spikes", density)
+        return spikes
+
+    def _drops(self) -> bool:
+        dropout = self.dropout
+        idle = dropout is None or (type(dropout) is nn.Dropout and (not dropout.training or dropout.p == 0))
+        return not idle
+
+    def _dense_sums(self, sequence: Tensor | Spikes, weight: Tensor) -> Tensor:
+        """Currents `(images, 1, 1, neurons)` by torch's own product."""
+        x = dense(sequence).flatten(0, 1).flatten(1)
+        x = x if self.dropout is None else self.dropout(x)
+        running = fusion.running(self.linear, nn.Linear)
+        y = F.linear(x, weight, self.linear.bias) if running else self.linear(x)
+        return y[:, None, None]

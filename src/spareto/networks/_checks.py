@@ -1,0 +1,57 @@
+"""What is wrong with a network's options: each check returns problems, `refuse` raises them together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from spareto.core.errors import ConfigError, Problem
+
+Problems = list[Problem]
+
+
+def refuse(network: str, *checks: Problems) -> None:
+    """Raise all problems the checks found, if any.
+
+    Raises:
+        ConfigError: Each with the option's full path.
+    """
+    found = [
+        replace(problem, where=f"network '{network}'.{problem.where}") for some in checks for problem in some
+    ]
+    if found:
+        raise ConfigError(found)
+
+
+def count(option: str, value: object) -> Problems:
+    """It must be an integer of at least 1."""
+    return _unless(_is_count(value), option, value, "an integer of at least 1")
+
+
+def counts(option: str, values: object) -> Problems:
+    """It must be a list of integers of at least 1; it may be empty."""
+    right = isinstance(values, list | tuple) and all(map(_is_count, values))
+    return _unless(right, option, values, "a list of integers of at least 1")
+
+
+def share(option: str, value: object) -> Problems:
+    """It must be a share from 0 to below 1."""
+    right = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1
+    return _unless(right, option, value, "a share from 0 to below 1")
+
+
+def poolings(option: str, sensor: Sequence[int], number: int) -> Problems:
+    """Height and width must have a pixel left after so many poolings of 2."""
+    return [
+        Problem(option, f"{number} poolings of 2", f"few enough to leave one of {side} pixels", "Use fewer.")
+        for side in sensor[1:]
+        if side >> number < 1
+    ]
+
+
+def _unless(right: bool, option: str, value: object, rule: str) -> Problems:
+    return [] if right else [Problem(option, repr(value), rule)]
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1

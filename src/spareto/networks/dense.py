@@ -1,0 +1,69 @@
+"""Dense networks, for spike trains without a place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from math import prod
+
+from torch import Tensor, nn
+
+from spareto.networks import _checks as checks
+from spareto.networks._base import Network
+from spareto.networks._blocks import dense_blocks
+from spareto.networks._vote import vote
+from spareto.neurons.lif import LIF
+
+
+class DenseNetwork(Network):
+    """Dense layers of LIF neurons, the last of which vote.
+
+    On the 700 channels of the Heidelberg spoken digits, sensor (1, 1, 700), with 20 classes the defaults
+    give 700 > 256 > 20.
+
+    Args:
+        sensor: Polarities, height, width of a frame, which is flattened.
+        classes: Number of classes.
+        hidden: Neurons of each layer before the read-out.
+        votes: Voting neurons a class has in the read-out.
+        tau: Membrane time constant of all neurons, timesteps.
+        dropout: Share of each layer's inputs silenced in training, 0..1.
+        batch_norm: Normalize the currents of each layer; without, small inputs leave fresh layers silent.
+        recurrent: Feed the spikes of each hidden layer back to it, one timestep later.
+        surrogate: Name of the surrogate gradient.
+
+    Raises:
+        ConfigError: An option has a wrong value.
+
+    Reference:
+        cramer2022: spoken digits as spikes of 700 channels.
+    """
+
+    def __init__(
+        self,
+        sensor: tuple[int, int, int],
+        classes: int,
+        hidden: Sequence[int] = (256,),
+        votes: int = 1,
+        tau: float = 2.0,
+        dropout: float = 0.0,
+        batch_norm: bool = True,
+        recurrent: bool = False,
+        surrogate: str = "arctan",
+    ) -> None:
+        super().__init__()
+        checks.refuse(
+            "dense",
+            checks.counts("hidden", hidden),
+            checks.count("votes", votes),
+            checks.share("dropout", dropout),
+        )
+        self.classes = classes
+        neuron = partial(LIF, tau, surrogate=surrogate)
+        sizes = (prod(sensor), *hidden, classes * votes)
+        blocks = dense_blocks(sizes, neuron, dropout, batch_norm=batch_norm, recurrent=recurrent)
+        self.readout = nn.Sequential(*blocks)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """See `Network.forward`."""
+        return vote(self.readout(frames), self.classes)

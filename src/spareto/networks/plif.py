@@ -1,0 +1,70 @@
+"""Networks of neurons that learn their time constants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from torch import Tensor, nn
+
+from spareto.networks import _checks as checks
+from spareto.networks._base import Network
+from spareto.networks._blocks import conv_block, dense_blocks
+from spareto.networks._vote import vote
+from spareto.neurons.plif import PLIF
+
+
+class PLIFNetwork(Network):
+    """Blocks of [convolution 3x3, batch norm, PLIF, max pooling 2], then dense PLIF layers, the last votes.
+
+    The defaults are its authors' network for DVS128 Gesture; for N-MNIST they take `channels=(128, 128)`
+    and `hidden=(2048,)`, for CIFAR10-DVS four blocks of 128.
+
+    Args:
+        sensor: Polarities, height, width of a frame.
+        classes: Number of classes.
+        channels: Output channels of each block.
+        hidden: Neurons of each dense layer before the read-out.
+        votes: Voting neurons a class has in the read-out.
+        tau: Membrane time constant all layers start from, timesteps.
+        dropout: Share of the dense layers' inputs silenced in training, 0..1.
+        surrogate: Name of the surrogate gradient.
+
+    Raises:
+        ConfigError: An option has a wrong value, or the sensor is too small for so many blocks.
+
+    Reference:
+        fang2021, section 4.
+    """
+
+    def __init__(
+        self,
+        sensor: tuple[int, int, int],
+        classes: int,
+        channels: Sequence[int] = (128, 128, 128, 128, 128),
+        hidden: Sequence[int] = (512,),
+        votes: int = 10,
+        tau: float = 2.0,
+        dropout: float = 0.5,
+        surrogate: str = "arctan",
+    ) -> None:
+        super().__init__()
+        wrong = checks.counts("channels", channels)
+        if not wrong:
+            wrong += checks.poolings("channels", sensor, len(channels))
+        lists = checks.counts("hidden", hidden)
+        checks.refuse("plif", wrong, lists, checks.count("votes", votes), checks.share("dropout", dropout))
+        self.classes = classes
+        neuron = partial(PLIF, tau, surrogate=surrogate)
+        width, height, columns = sensor
+        blocks: list[nn.Module] = []
+        for out in channels:
+            blocks.append(conv_block(width, out, neuron, nn.MaxPool2d(2)))
+            width, height, columns = out, height // 2, columns // 2
+        self.features = nn.Sequential(*blocks)
+        sizes = (width * height * columns, *hidden, classes * votes)
+        self.readout = nn.Sequential(*dense_blocks(sizes, neuron, dropout))
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """See `Network.forward`."""
+        return vote(self.readout(self.features(frames)), self.classes)

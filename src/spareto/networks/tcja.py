@@ -1,0 +1,87 @@
+"""The study's network: convolutions with temporal-channel joint attention."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from torch import Tensor, nn
+
+from spareto.core.errors import Problem
+from spareto.layers.tcja import TCJA
+from spareto.networks import _checks as checks
+from spareto.networks._base import Network
+from spareto.networks._blocks import conv_block, dense_blocks
+from spareto.networks._vote import vote
+from spareto.neurons.lif import LIF
+
+
+class TCJANetwork(Network):
+    """Blocks of [convolution 3x3, batch norm, LIF, max pooling 2], some followed by attention, then dense.
+
+    With the defaults, a sensor of 2x128x128 and 11 classes it is the study's network for DVS128 Gesture:
+    five blocks of 128 channels, attention after the fourth and the fifth, dense 2048 > 512 > 110.
+
+    Args:
+        sensor: Polarities, height, width of a frame.
+        classes: Number of classes.
+        timesteps: T of the data; the attention is built for it.
+        channels: Output channels of each block.
+        attention: Blocks followed by attention, counted from 1; none with an empty list.
+        hidden: Neurons of each dense layer before the read-out.
+        votes: Voting neurons a class has in the read-out.
+        tau: Membrane time constant of all neurons, timesteps.
+        dropout: Share of the dense layers' inputs silenced in training, 0..1.
+        surrogate: Name of the surrogate gradient.
+
+    Raises:
+        ConfigError: An option has a wrong value, or the sensor is too small for so many blocks.
+
+    Reference:
+        zhu2022; schaefer2023, section III.
+    """
+
+    def __init__(
+        self,
+        sensor: tuple[int, int, int],
+        classes: int,
+        timesteps: int = 20,
+        channels: Sequence[int] = (128, 128, 128, 128, 128),
+        attention: Sequence[int] = (4, 5),
+        hidden: Sequence[int] = (512,),
+        votes: int = 10,
+        tau: float = 2.0,
+        dropout: float = 0.5,
+        surrogate: str = "arctan",
+    ) -> None:
+        super().__init__()
+        wrong = checks.counts("channels", channels)
+        if not wrong:
+            wrong += checks.poolings("channels", sensor, len(channels)) + _attention(attention, len(channels))
+        lists = checks.counts("hidden", hidden)
+        numbers = checks.count("timesteps", timesteps) + checks.count("votes", votes)
+        checks.refuse("tcja", numbers, wrong, lists, checks.share("dropout", dropout))
+        self.classes = classes
+        self.timesteps = timesteps if attention else None
+        neuron = partial(LIF, tau, surrogate=surrogate)
+        width, height, columns = sensor
+        blocks: list[nn.Module] = []
+        for number, out in enumerate(channels, start=1):
+            blocks.append(conv_block(width, out, neuron, nn.MaxPool2d(2)))
+            if number in attention:
+                blocks.append(TCJA(timesteps, out))
+            width, height, columns = out, height // 2, columns // 2
+        self.features = nn.Sequential(*blocks)
+        sizes = (width * height * columns, *hidden, classes * votes)
+        self.readout = nn.Sequential(*dense_blocks(sizes, neuron, dropout))
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """See `Network.forward`."""
+        return vote(self.readout(self.features(frames)), self.classes)
+
+
+def _attention(attention: Sequence[int], blocks: int) -> list[Problem]:
+    known = range(1, blocks + 1)
+    if isinstance(attention, list | tuple) and all(block in known for block in attention):
+        return []
+    return [Problem("attention", repr(attention), f"a list of blocks, counted from 1 to {blocks}")]

@@ -1,0 +1,79 @@
+"""A spiking VGG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from torch import Tensor, nn
+
+from spareto.core.errors import Problem
+from spareto.networks import _checks as checks
+from spareto.networks._base import Network
+from spareto.networks._blocks import conv_block, dense_blocks
+from spareto.networks._vote import vote
+from spareto.neurons.lif import LIF
+
+
+class VGGSNN(Network):
+    """Stages of [convolution 3x3, batch norm, LIF] blocks with an average pooling behind each, then a vote.
+
+    Its authors read out the mean current of the last layer; here LIF neurons vote on it, so that losses,
+    profile and cost meet spikes as in every other network.
+
+    Args:
+        sensor: Polarities, height, width of a frame; its authors scale CIFAR10-DVS to 2x48x48.
+        classes: Number of classes.
+        stages: Output channels of each block, stage by stage.
+        votes: Voting neurons a class has in the read-out.
+        tau: Membrane time constant of all neurons, timesteps.
+        dropout: Share of the read-out's inputs silenced in training, 0..1.
+        surrogate: Name of the surrogate gradient.
+
+    Raises:
+        ConfigError: An option has a wrong value, or the sensor is too small for so many stages.
+
+    Reference:
+        deng2022, appendix.
+    """
+
+    def __init__(
+        self,
+        sensor: tuple[int, int, int],
+        classes: int,
+        stages: Sequence[Sequence[int]] = ((64, 128), (256, 256), (512, 512), (512, 512)),
+        votes: int = 10,
+        tau: float = 2.0,
+        dropout: float = 0.25,
+        surrogate: str = "arctan",
+    ) -> None:
+        super().__init__()
+        wrong = _stages(stages)
+        if not wrong:
+            wrong += checks.poolings("stages", sensor, len(stages))
+        checks.refuse("vgg_snn", wrong, checks.count("votes", votes), checks.share("dropout", dropout))
+        self.classes = classes
+        neuron = partial(LIF, tau, surrogate=surrogate)
+        width, height, columns = sensor
+        blocks: list[nn.Module] = []
+        for stage in stages:
+            for number, out in enumerate(stage, start=1):
+                pool = nn.AvgPool2d(2) if number == len(stage) else None
+                blocks.append(conv_block(width, out, neuron, pool))
+                width = out
+            height, columns = height // 2, columns // 2
+        self.features = nn.Sequential(*blocks)
+        sizes = (width * height * columns, classes * votes)
+        self.readout = nn.Sequential(*dense_blocks(sizes, neuron, dropout, batch_norm=True))
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """See `Network.forward`."""
+        return vote(self.readout(self.features(frames)), self.classes)
+
+
+def _stages(stages: object) -> list[Problem]:
+    right = isinstance(stages, list | tuple) and all(
+        stage and not checks.counts("", stage) for stage in stages
+    )
+    rule = "a list of stages, each a list of integers of at least 1"
+    return [] if right else [Problem("stages", repr(stages), rule)]

@@ -1,0 +1,185 @@
+"""What the neurons of the family share: firing, reset, surrogate, and the way to the fastest kernel."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
+from spareto.kernels import neurons as kernels
+from spareto.kernels.dynamics import Dynamics
+from spareto.neurons._base import SpikingNeuron, by_steps
+from spareto.neurons._loop import one_node
+from spareto.neurons._step import family_step, fresh, parts_of
+from spareto.neurons.surrogates import Surrogate
+from spareto.neurons.surrogates import registry as surrogates
+
+Reset = Literal["zero", "value", "subtract", "none", "subtract_delayed", "zero_delayed"]
+LOW_PRECISION = (torch.float16, torch.bfloat16)
+
+
+class FamilyNeuron(SpikingNeuron):
+    """A neuron whose recurrence is that of `kernels/dynamics.py`; a subclass says its coefficients.
+
+    Args:
+        v_threshold: Firing level.
+        reset: What a spike does to the membrane potential: `zero` and `value` set it (to `v_reset`),
+            `subtract` lowers it by the threshold, `none` leaves it; `subtract_delayed` and `zero_delayed`
+            act on the next timestep's potential, its input included.
+        v_reset: Where reset `value` sets it.
+        strict: Fire above the threshold, not at it.
+        detach_reset: Let no gradient through the reset.
+        surrogate: Name of the surrogate gradient, or the surrogate itself.
+        slope: The surrogate's `alpha`; left out, its default.
+
+    Raises:
+        ConfigError: A parameter is not allowed; all are named.
+        UnknownName: No surrogate has that name.
+    """
+
+    def __init__(
+        self,
+        v_threshold: float,
+        reset: Reset,
+        v_reset: float,
+        strict: bool,
+        detach_reset: bool,
+        surrogate: str | Surrogate,
+        slope: float | None,
+        problems: tuple[Problem, ...] = (),
+    ) -> None:
+        super().__init__()
+        problems += _problems(self.kind, v_threshold, reset, v_reset)
+        if problems:
+            raise ConfigError(problems)
+        self.v_threshold = v_threshold
+        self.reset: Reset = reset
+        self.v_reset = v_reset
+        self.strict = strict
+        self.detach_reset = detach_reset
+        options = {} if slope is None else {"alpha": slope}
+        self.surrogate: Surrogate = (
+            surrogates.make(surrogate, **options) if isinstance(surrogate, str) else surrogate
+        )
+
+    @abstractmethod
+    def dynamics(self) -> Dynamics:
+        """The coefficients, as the parameters stand."""
+
+    @property
+    def surrogate_name(self) -> str:
+        """Name of the surrogate gradient."""
+        return type(self.surrogate).__module__.rpartition(".")[2]
+
+    def extra_repr(self) -> str:
+        """What `print(network)` shows."""
+        return f"v_threshold={self.v_threshold:g}, reset={self.reset}, {self.surrogate_name}"
+
+    def initial_state(self, current: Tensor) -> Any:
+        """See `SpikingNeuron.initial_state`."""
+        return _bare(fresh(self.dynamics(), current).there())
+
+    def step(self, current: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """See `SpikingNeuron.step`."""
+        dynamics = self.dynamics()
+        spikes, after = family_step(dynamics, self.surrogate, current, parts_of(dynamics, _tuple(state)))
+        return spikes, _bare(after.there())
+
+    def forward(self, current: Tensor) -> Tensor:
+        """See `SpikingNeuron.forward`; one autograd node for the whole time loop."""
+        check_current(self.kind, current)
+        if current.dtype in LOW_PRECISION:
+            return self.forward(current.float()).to(current.dtype)
+        dynamics = self.dynamics()
+        if kernels.loops(current, dynamics) is not None:
+            return kernels.run(current, dynamics, None, last=False)[0]
+        if dynamics.learned:
+            return by_steps(self, current)[0]
+        return one_node(current, dynamics, self.surrogate)
+
+    def run(self, current: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """See `SpikingNeuron.run`."""
+        check_current(self.kind, current)
+        dynamics = self.dynamics()
+        if kernels.loops(current, dynamics) is None:
+            return by_steps(self, current, state)
+        first = None if state is None else _tuple(state)
+        spikes, *last = kernels.run(current, dynamics, first, last=True)
+        return spikes, _bare(tuple(last))
+
+    def _fields(self) -> dict[str, Any]:
+        """The coefficients of firing, reset and surrogate."""
+        surrogate = self.surrogate
+        return {
+            "v_threshold": self.v_threshold,
+            "strict": self.strict,
+            "attached": not self.detach_reset,
+            "surrogate": surrogate.kernel,
+            "slope": surrogate.slope,
+            "height": surrogate.height,
+            **_RESETS[self.reset](self.v_threshold, self.v_reset),
+        }
+
+
+_RESETS: dict[str, Any] = {
+    "zero": lambda threshold, value: {"keep": 0},
+    "value": lambda threshold, value: {"keep": 0, "drop": -value},
+    "subtract": lambda threshold, value: {"keep": 1, "drop_theta": 1.0},
+    "none": lambda threshold, value: {"keep": 1},
+    "subtract_delayed": lambda threshold, value: {"keep": 1, "delayed_keep": 1, "delayed_drop": threshold},
+    "zero_delayed": lambda threshold, value: {"keep": 1, "delayed_keep": 0},
+}
+
+
+def check_current(kind: str, current: Tensor) -> None:
+    """Check that currents can be run through time.
+
+    Raises:
+        ConfigError: They have no time and batch axes, or are not real numbers.
+    """
+    problems: list[Problem] = []
+    if current.dim() < 2:
+        got, rule = f"a tensor of shape {tuple(current.shape)}", "currents of shape (time, batch, ...)"
+        problems.append(Problem(f"neuron '{kind}'", got, rule, "Put the timesteps first."))
+    if not current.is_floating_point():
+        got = str(current.dtype)
+        problems.append(Problem(f"neuron '{kind}'", got, "floating-point currents", "Call .float() on them."))
+    if problems:
+        raise ConfigError(problems)
+
+
+def _problems(kind: str, v_threshold: float, reset: str, v_reset: float) -> tuple[Problem, ...]:
+    problems = list(must_be_numbers(kind, v_threshold=v_threshold, v_reset=v_reset))
+    if reset not in get_args(Reset):
+        rule, cure = one_of(get_args(Reset)), did_you_mean(str(reset), get_args(Reset))
+        problems.append(Problem(f"neuron '{kind}'.reset", repr(reset), rule, cure))
+    elif v_reset != 0 and reset != "value":
+        rule, cure = f"0 with reset '{reset}'", "Use reset 'value'."
+        problems.append(Problem(f"neuron '{kind}'.v_reset", repr(v_reset), rule, cure))
+    return tuple(problems)
+
+
+def must_be_numbers(kind: str, **parameters: object) -> tuple[Problem, ...]:
+    """What is wrong with parameters that may be any finite number."""
+    return tuple(
+        Problem(f"neuron '{kind}'.{name}", repr(value), "a finite number")
+        for name, value in parameters.items()
+        if not is_number(value)
+    )
+
+
+def is_number(value: object) -> bool:
+    """Whether a parameter is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+
+
+def _tuple(state: Any) -> tuple[Tensor, ...]:
+    return state if isinstance(state, tuple) else (state,)
+
+
+def _bare(parts: tuple[Tensor, ...]) -> Any:
+    """A state of one part is that tensor itself."""
+    return parts[0] if len(parts) == 1 else parts

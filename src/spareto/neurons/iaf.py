@@ -1,0 +1,48 @@
+"""The integrate-and-fire neuron, which does not leak."""
+
+from __future__ import annotations
+
+from spareto.kernels.dynamics import Dynamics
+from spareto.neurons._family import FamilyNeuron, Reset, must_be_numbers
+from spareto.neurons.surrogates import Surrogate
+
+
+class IF(FamilyNeuron):
+    """Integrate-and-fire neuron: `h[t] = v[t-1] + gain · x[t]`.
+
+    Args:
+        v_threshold: Firing level.
+        reset: What a spike does to the membrane potential, see `FamilyNeuron`.
+        surrogate: Name of the surrogate gradient, or the surrogate itself.
+        gain: Factor of the input.
+        v_reset: Where reset `value` sets the membrane potential.
+        strict: Fire above the threshold, not at it.
+        detach_reset: Let no gradient through the reset.
+        slope: The surrogate's `alpha`; left out, its default.
+
+    Raises:
+        ConfigError: A parameter is not allowed; all are named.
+        UnknownName: No surrogate has that name.
+    """
+
+    kind: str = "if"
+
+    def __init__(
+        self,
+        v_threshold: float = 1.0,
+        reset: Reset = "zero",
+        surrogate: str | Surrogate = "arctan",
+        *,
+        gain: float = 1.0,
+        v_reset: float = 0.0,
+        strict: bool = False,
+        detach_reset: bool = True,
+        slope: float | None = None,
+    ) -> None:
+        problems = must_be_numbers(self.kind, gain=gain)
+        super().__init__(v_threshold, reset, v_reset, strict, detach_reset, surrogate, slope, problems)
+        self.gain = gain
+
+    def dynamics(self) -> Dynamics:
+        """See `FamilyNeuron.dynamics`."""
+        return Dynamics(beta=1.0, gain=self.gain, **self._fields())

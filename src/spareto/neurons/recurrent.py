@@ -1,0 +1,85 @@
+"""Any neuron in a layer whose spikes come back to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from spareto.core.errors import ConfigError, Problem
+from spareto.kernels import neurons as kernels
+from spareto.kernels import recurrent as kernel
+from spareto.neurons import registry
+from spareto.neurons._base import SpikingNeuron, by_steps
+from spareto.neurons._family import check_current
+
+
+class Recurrent(SpikingNeuron):
+    """A layer of neurons, each of which feeds all of them, one timestep later.
+
+        s[t] = neuron(x[t] + weight · s[t-1] + bias)
+
+    Args:
+        features: Neurons of the layer, the last axis of its currents.
+        neuron: Name of the neuron, or the neuron itself.
+        bias: Whether the recurrent connections have a bias.
+        options: What the named neuron's constructor takes.
+
+    Raises:
+        ConfigError: `features` is not a number of neurons, or the neuron is itself recurrent.
+        UnknownName: No neuron has that name.
+
+    Reference:
+        cramer2022: recurrent networks are the baseline on spoken digits.
+    """
+
+    def __init__(
+        self, features: int, neuron: str | SpikingNeuron = "lif", bias: bool = False, **options: Any
+    ) -> None:
+        super().__init__()
+        problems: list[Problem] = []
+        if not isinstance(features, int) or isinstance(features, bool) or features < 1:
+            rule = "an integer of at least 1"
+            problems.append(Problem("neuron 'recurrent'.features", repr(features), rule))
+        if neuron == "recurrent" or isinstance(neuron, Recurrent):
+            cure = "Wrap another neuron."
+            problems.append(Problem("neuron 'recurrent'.neuron", "'recurrent'", "a plain neuron", cure))
+        if problems:
+            raise ConfigError(problems)
+        self.neuron = registry.make(neuron, **options) if isinstance(neuron, str) else neuron
+        self.linear = nn.Linear(features, features, bias=bias)
+        self.kind = self.neuron.kind
+        self.states = self.neuron.states
+
+    def initial_state(self, current: Tensor) -> Any:
+        """See `SpikingNeuron.initial_state`: no spikes yet, and the neuron's own state."""
+        return torch.zeros_like(current), self.neuron.initial_state(current)
+
+    def step(self, current: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """See `SpikingNeuron.step`."""
+        fed, own = state
+        spikes, own = self.neuron.step(current + self.linear(fed), own)
+        return spikes, (spikes, own)
+
+    def forward(self, current: Tensor) -> Tensor:
+        """See `SpikingNeuron.forward`."""
+        self._check(current)
+        dynamics = self.neuron.dynamics()
+        observed = torch.compiler.is_compiling() or self.linear._forward_hooks
+        if dynamics is None or observed or kernels.loops(current, dynamics) is None:
+            return by_steps(self, current)[0]
+        rows = current.reshape(len(current), -1, current.shape[-1])
+        spikes = kernel.run(rows, self.linear.weight, self.linear.bias, dynamics)
+        return spikes.reshape(current.shape)
+
+    def run(self, current: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        """See `SpikingNeuron.run`."""
+        self._check(current)
+        return by_steps(self, current, state)
+
+    def _check(self, current: Tensor) -> None:
+        check_current("recurrent", current)
+        if current.shape[-1] != self.linear.in_features:
+            got, rule = f"{current.shape[-1]} features", f"{self.linear.in_features} on the last axis"
+            raise ConfigError(Problem("neuron 'recurrent'", got, rule, "Build it with as many."))

@@ -1,0 +1,35 @@
+"""Triangle surrogate."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from spareto.neurons.surrogates._base import Surrogate
+
+
+class Triangle(Surrogate):
+    """Derivative `α max(0, 1 − α |x|)`: a piecewise quadratic step.
+
+    Args:
+        alpha: Slope; the derivative is alpha at the threshold and 0 from 1 / alpha away.
+
+    Reference:
+        bellec2018: long short-term memory in networks of spiking neurons.
+    """
+
+    kernel: ClassVar[int | None] = 3
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        super().__init__(alpha)
+
+    def primitive(self, x: Tensor) -> Tensor:
+        """See `Surrogate.primitive`."""
+        z = torch.clamp(x * self.alpha, -1.0, 1.0)
+        return z - z * z.abs() / 2 + 0.5
+
+    def derivative(self, x: Tensor) -> Tensor:
+        """See `Surrogate.derivative`."""
+        return (1.0 - (x * self.alpha).abs_()).clamp_(min=0.0).mul_(self.alpha)

@@ -1,0 +1,110 @@
+"""The training split, batch by batch: order, augmentation, what is held out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from spareto.data.augment import random_shift, random_warp
+from spareto.data.frames import Frames
+from spareto.data.load import FrameData
+from spareto.records import TrainingPlan
+from spareto.training.world import World
+
+Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One process's share of a batch.
+
+    Args:
+        frames: Shape `(time, batch, polarities, height, width)`.
+        labels: Shape `(batch,)`.
+        samples: Samples of the whole batch.
+    """
+
+    frames: Tensor
+    labels: Tensor
+    samples: int
+
+
+class Batches:
+    """The batches of any epoch: what is random in one depends on the seed and the epoch alone.
+
+    Args:
+        data: Training frames and labels.
+        plan: Batch size, augmentation, share held out.
+        seed: Decides what is held out, the order and the augmentation.
+        world: Whose share is drawn.
+        device: Where the frames are put.
+    """
+
+    def __init__(
+        self, data: FrameData, plan: TrainingPlan, seed: int, world: World, device: torch.device
+    ) -> None:
+        self.data, self.plan, self.seed, self.world, self.device = data, plan, seed, world, device
+        self.held_out = _held_out(data.train_labels, plan.validation_share, seed)
+        self.trained_on: Indices = np.setdiff1d(np.arange(len(data.train_labels)), self.held_out)
+        self.samples = len(self.trained_on)
+
+    def __len__(self) -> int:
+        return math.ceil(self.samples / self.plan.batch_size)
+
+    def epoch(self, epoch: int) -> Iterator[Batch]:
+        """The batches of an epoch, counted from 0."""
+        generator = np.random.default_rng([self.seed, epoch])
+        order = self.trained_on[generator.permutation(self.samples)]
+        for chosen in self._cut(order):
+            frames = self._augmented(self.data.train_frames[:, chosen], generator)
+            share = self.world.share(len(chosen))
+            labels = self._tensor(self.data.train_labels[chosen][share])
+            yield Batch(self._tensor(frames[:, share]).float(), labels, len(chosen))
+
+    def in_order(self, chosen: Indices | None = None) -> Iterator[tuple[Tensor, Tensor]]:
+        """Frames and labels as they are, of the samples trained on or of `chosen`."""
+        for some in self._cut(self.trained_on if chosen is None else chosen):
+            frames = self._tensor(self.data.train_frames[:, some]).float()
+            yield frames, self._tensor(self.data.train_labels[some])
+
+    def _cut(self, order: Indices) -> Iterator[Indices]:
+        size = self.plan.batch_size
+        return (order[first : first + size] for first in range(0, len(order), size))
+
+    def _augmented(self, frames: Frames, generator: np.random.Generator) -> Frames:
+        if self.plan.max_shift:
+            frames = random_shift(frames, self.plan.max_shift, generator)
+        if any((self.plan.max_rotation, self.plan.max_scale, self.plan.max_shear)):
+            frames = random_warp(
+                frames,
+                generator,
+                rotation=self.plan.max_rotation,
+                scale=self.plan.max_scale,
+                shear=self.plan.max_shear,
+            )
+        return frames
+
+    def _tensor(self, array: npt.NDArray[np.generic]) -> Tensor:
+        return torch.from_numpy(array).to(self.device)
+
+
+def device_of(network: nn.Module) -> torch.device:
+    """Where a network's parameters are; the CPU without any."""
+    first = next(network.parameters(), None)
+    return torch.device("cpu") if first is None else first.device
+
+
+def _held_out(labels: npt.NDArray[np.int64], share: float, seed: int) -> Indices:
+    """A share of the samples, each class in proportion, drawn at random; sorted."""
+    count = round(share * len(labels))
+    if count == 0:
+        return np.empty(0, np.int64)
+    drawn = np.random.default_rng([seed, 0, 1]).permutation(len(labels))
+    by_class = drawn[np.argsort(labels[drawn], kind="stable")]
+    return np.sort(by_class[np.arange(count) * len(labels) // count])

@@ -1,0 +1,95 @@
+"""Notice a network that diverges or falls silent, and name the layer."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from spareto.core.errors import Problem
+from spareto.neurons import SpikingNeuron
+
+
+class SilentLayerWarning(UserWarning):
+    """A layer of neurons emits no spike, so that nothing behind it sees the input."""
+
+
+def silent_layers(network: nn.Module, batches: Iterable[Tensor]) -> tuple[str, ...]:
+    """Names of the neuron layers that emit no spike in any batch, in the order they ran.
+
+    Stops at the first batch that leaves none, so that a healthy network runs once.
+
+    Args:
+        network: Runs in the mode it is in, and is left as it was, to the last buffer.
+        batches: Frames `(time, batch, ...)`.
+    """
+    suspects: tuple[str, ...] | None = None
+    buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}
+    with torch.random.fork_rng(devices=[]):
+        for frames in batches:
+            quiet = _silent_on(network, frames)
+            suspects = tuple(name for name in quiet if suspects is None or name in suspects)
+            if not suspects:
+                break
+    for name, buffer in network.named_buffers():
+        buffer.copy_(buffers[name])
+    return suspects or ()
+
+
+def _silent_on(network: nn.Module, frames: Tensor) -> tuple[str, ...]:
+    silent: dict[str, bool] = {}
+
+    def see(_: nn.Module, __: Any, spikes: Any, *, name: str) -> None:
+        silent[name] = silent.get(name, True) and not bool(_first_tensor(spikes).any())
+
+    _run_watched(network, frames, see, lambda module: isinstance(module, SpikingNeuron))
+    return tuple(name for name, quiet in silent.items() if quiet)
+
+
+def warn_of_silence(where: str, samples: int) -> None:
+    """Warn of a layer without spikes."""
+    cure = "Lower its v_threshold, scale its weights up, or put a batch norm before it."
+    problem = Problem(where, f"no spike for {samples} samples", "some spikes", cure)
+    warnings.warn(str(problem), SilentLayerWarning, stacklevel=6)
+
+
+def first_non_finite(network: nn.Module, frames: Tensor) -> str:
+    """Where numbers that are not finite begin: `layer 'fc', its weight`; empty if it is no single layer.
+
+    Args:
+        network: Runs once in the mode it is in.
+        frames: Shape `(time, batch, ...)`.
+    """
+    for name, parameter in network.named_parameters():
+        if not bool(torch.isfinite(parameter).all()):
+            layer, _, parameter_name = name.rpartition(".")
+            return f"layer '{layer}', its {parameter_name}" if layer else f"parameter '{name}'"
+    found: list[str] = []
+
+    def see(_: nn.Module, __: Any, output: Any, *, name: str) -> None:
+        if not found and not bool(torch.isfinite(_first_tensor(output)).all()):
+            found.append(f"layer '{name}', its output")
+
+    _run_watched(network, frames, see, lambda module: next(module.children(), None) is None)
+    return found[0] if found else ""
+
+
+def _run_watched(
+    network: nn.Module, frames: Tensor, see: Callable[..., None], watched: Callable[[nn.Module], bool]
+) -> None:
+    with ExitStack() as hooks, torch.no_grad():
+        for name, module in network.named_modules():
+            if name and watched(module):
+                hooks.callback(module.register_forward_hook(partial(see, name=name)).remove)
+        network(frames)
+
+
+def _first_tensor(output: Any) -> Tensor:
+    while not isinstance(output, Tensor):
+        output = output[0]
+    return output

@@ -1,0 +1,46 @@
+"""The batch norms of a network, and their statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]
+
+
+def batch_norms(network: nn.Module) -> list[_BatchNorm]:
+    """The batch norms that keep running statistics."""
+    return [
+        module
+        for module in network.modules()
+        if isinstance(module, _BatchNorm) and module.running_mean is not None
+    ]
+
+
+@torch.no_grad()
+def estimate_norms(network: nn.Module, batches: Iterable[Tensor]) -> None:
+    """Replace the running statistics by the mean over batches, as the present weights make them.
+
+    Args:
+        network: Left in evaluation mode; without batch norms it does not run.
+        batches: Frames `(time, batch, ...)`.
+
+    Reference:
+        izmailov2018, section 3.2.
+    """
+    norms = batch_norms(network)
+    if not norms:
+        return
+    network.train()
+    for module in network.modules():
+        if isinstance(module, nn.modules.dropout._DropoutNd):  # pyright: ignore[reportPrivateUsage]
+            module.eval()
+    momenta = [norm.momentum for norm in norms]
+    for count, frames in enumerate(batches, start=1):
+        for norm in norms:
+            norm.momentum = 1.0 / count  # a mean over batches; the first replaces what was there
+        network(frames)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    network.eval()

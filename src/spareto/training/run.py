@@ -1,0 +1,186 @@
+"""One training: its epochs, its checkpoints, how it ends."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from spareto.core.artifacts import fingerprint
+from spareto.core.errors import ConfigError, Problem, StoreError, TrainingError
+from spareto.core.versions import versions
+from spareto.data.load import FrameData
+from spareto.records import TrainingPlan
+from spareto.training.batches import Batches, device_of
+from spareto.training.checkpoint import best_path, load_checkpoint, read_manifest, save_checkpoint
+from spareto.training.evaluate import count_correct
+from spareto.training.final import Average, Best
+from spareto.training.health import first_non_finite, silent_layers, warn_of_silence
+from spareto.training.listening import BeforeStep, EpochReport, Listener
+from spareto.training.optimizer import make_optimizer, set_learning_rate
+from spareto.training.schedule import Phase
+from spareto.training.step import Place, Stepper, diverged
+from spareto.training.world import World
+
+
+class Run:
+    """One call of `train`: what stays the same over its epochs.
+
+    Args:
+        network: The network, trained in place.
+        data: Training frames and labels.
+        plan: How to train.
+        seed: Decides order, augmentation and dropout.
+        checkpoint: Where the state is kept.
+        key: Fingerprint of everything the run depends on; left out, of data, plan and seed.
+        on_epoch: Called after every epoch, in the leading process.
+        before_step: Called before each optimizer step.
+        world: The processes that train together.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        data: FrameData,
+        plan: TrainingPlan,
+        seed: int,
+        checkpoint: Path | None,
+        key: str,
+        on_epoch: Listener | None,
+        before_step: BeforeStep | None,
+        world: World,
+    ) -> None:
+        self.network, self.data, self.plan, self.seed, self.world = network, data, plan, seed, world
+        self.checkpoint, self.on_epoch = checkpoint, on_epoch
+        self.key = key or fingerprint([data.hash, plan.hash, seed])
+        self.batches = Batches(data, plan, seed, world, device_of(network))
+        if plan.epochs and not self.batches.samples:
+            got = f"{plan.validation_share:g} of {len(data.train_labels)} samples"
+            raise ConfigError(
+                Problem("training.validation_share", got, "a share that leaves one to train on")
+            )
+        self.stepper = Stepper(network, plan, world, before_step)
+        self.best = Best(checkpoint and best_path(checkpoint), keep=plan.keep == "best")
+        self.average = Average()
+        self._known_silent: set[str] = set()
+        self.epochs, self.finished = self._resumable()
+
+    def phase(self, phase: Phase) -> None:
+        """Train the epochs of a phase that are not done yet, with an optimizer of its own."""
+        self.world.start_alike(self.network)
+        optimizer = make_optimizer(self.network, self.plan)
+        if self.epochs > phase.first:
+            self.reload(optimizer)
+        last = phase.end == self.plan.epochs
+        while self.epochs < phase.end and not (last and self._waited_long_enough()):
+            started = time.perf_counter()
+            loss, rate = self._epoch(phase, optimizer)
+            accuracy = self._validate()
+            if last:
+                self._choose(accuracy)
+            self._save(optimizer)
+            if self.on_epoch is not None and self.world.leads:
+                seconds = time.perf_counter() - started
+                self.on_epoch(EpochReport(self.epochs, self.plan.epochs, loss, seconds, rate, accuracy))
+
+    def reload(self, optimizer: torch.optim.Optimizer | None = None) -> None:
+        """Take the state up from the checkpoint, if there is one."""
+        if self.checkpoint is not None:
+            self.average.mean = load_checkpoint(self.checkpoint, self.network, optimizer)
+
+    def finish(self) -> None:
+        """Give the network the weights its plan wants at the end; ends in evaluation mode."""
+        if not self.finished and (self.average.count or self.best.wanted):
+            if self.best.wanted:
+                self.best.restore(self.network)
+            else:
+                self.average.apply(self.network, (frames for frames, _ in self.batches.in_order()))
+            self._save(None, finished=True)
+        self.network.eval()
+
+    def _epoch(self, phase: Phase, optimizer: torch.optim.Optimizer) -> tuple[float, float]:
+        """One pass over the training split: its mean loss and its last learning rate."""
+        epoch, batches = self.epochs, len(self.batches)
+        torch.manual_seed(self.seed * 1_000_003 + epoch + self.world.rank * 998_244_353)
+        self.network.train()
+        total, rate = 0.0, 0.0
+        for index, batch in enumerate(self.batches.epoch(epoch)):
+            place = Place(epoch, index, batches, self.plan.epochs)
+            rate = set_learning_rate(optimizer, self.plan, phase, place.step, batches)
+            total += self.stepper(batch, optimizer, place) * batch.samples
+        self._check_health()
+        self.world.average_norms(self.network)
+        self.epochs += 1
+        return total / self.batches.samples, rate
+
+    def _check_health(self) -> None:
+        """Refuse weights that are not finite, which spikes hide; warn, once a layer, of silence."""
+        place = f"training, epoch {self.epochs + 1}"
+        silent = silent_layers(self.network, (frames for frames, _ in self.batches.in_order()))
+        if silent or not all(bool(torch.isfinite(p).all()) for p in self.network.parameters()):
+            where = first_non_finite(self.network, next(self.batches.in_order())[0])
+            if where:
+                raise TrainingError(str(diverged(place, f"nan or infinity in {where}", self.plan)))
+        for name in silent:
+            if self.world.leads and name not in self._known_silent:
+                warn_of_silence(f"{place}, layer '{name}'", self.batches.samples)
+        self._known_silent |= set(silent)
+
+    def _validate(self) -> float | None:
+        held_out = self.batches.held_out
+        if not len(held_out):
+            return None
+        mine = held_out[self.world.rank :: self.world.size]
+        return self.world.sum(count_correct(self.network, self.batches.in_order(mine))) / len(held_out)
+
+    def _choose(self, accuracy: float | None) -> None:
+        """Look at the weights after an epoch of the last phase: the best so far, part of the mean?"""
+        better = accuracy is not None and self.best.see(self.network, accuracy, self.epochs)
+        if better and self.best.path is not None and self.world.leads:
+            save_checkpoint(self.best.path, self.network, None, self._manifest(finished=False))
+        if self.epochs > self.plan.epochs - self.plan.average_epochs:
+            self.average.see(self.network)
+
+    def _waited_long_enough(self) -> bool:
+        patience = self.plan.patience
+        return patience is not None and self.best.epoch > 0 and self.epochs - self.best.epoch >= patience
+
+    def _save(self, optimizer: torch.optim.Optimizer | None, *, finished: bool = False) -> None:
+        if self.checkpoint is not None and self.world.leads:
+            manifest, average = self._manifest(finished=finished), {} if finished else self.average.mean
+            save_checkpoint(self.checkpoint, self.network, optimizer, manifest, average)
+        self.world.wait()
+
+    def _manifest(self, *, finished: bool) -> dict[str, Any]:
+        return {
+            "key": self.key,
+            "epoch": self.epochs,
+            "finished": finished,
+            "seed": self.seed,
+            "data_hash": self.data.hash,
+            "plan": self.plan.to_dict(),
+            "versions": versions(),
+            "averaged": self.average.count,
+            "best_epoch": self.best.epoch,
+            "best_accuracy": self.best.accuracy,
+        }
+
+    def _resumable(self) -> tuple[int, bool]:
+        """Epochs that a checkpoint has behind it, and whether nothing is left to do; 0 without one."""
+        if self.checkpoint is None or not self.checkpoint.exists():
+            return 0, False
+        manifest = read_manifest(self.checkpoint)
+        if manifest.get("key") != self.key or manifest["epoch"] > self.plan.epochs:
+            cure = "Delete it to start afresh, or choose another folder."
+            raise StoreError(
+                Problem(str(self.checkpoint), "a checkpoint of another run", "one of this run", cure)
+            )
+        self.average.count = manifest.get("averaged", 0)
+        self.best.epoch, self.best.accuracy = (
+            manifest.get("best_epoch", 0),
+            manifest.get("best_accuracy", 0.0),
+        )
+        return int(manifest["epoch"]), bool(manifest.get("finished", False))

@@ -1,0 +1,116 @@
+"""One optimizer step: forward, loss, backward, update."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from spareto.core.errors import Problem, TrainingError
+from spareto.kernels import options
+from spareto.records import TrainingPlan
+from spareto.training.batches import Batch
+from spareto.training.health import first_non_finite
+from spareto.training.listening import BeforeStep
+from spareto.training.losses import make_loss
+from spareto.training.world import World
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in its training a step stands.
+
+    Args:
+        epoch: Epochs behind it.
+        batch: Batches of the epoch behind it.
+        batches: Batches of an epoch.
+        epochs: Epochs in all.
+    """
+
+    epoch: int
+    batch: int
+    batches: int
+    epochs: int
+
+    @property
+    def step(self) -> int:
+        """Steps behind it, over all epochs."""
+        return self.epoch * self.batches + self.batch
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole training."""
+        return self.epochs * self.batches
+
+    def __str__(self) -> str:
+        return f"training, epoch {self.epoch + 1}, step {self.batch + 1}"
+
+
+class Stepper:
+    """Trains a network on one batch after the other.
+
+    Args:
+        network: In training mode.
+        plan: Loss, precision, clipping.
+        world: The processes that share each batch.
+        before_step: Called before each optimizer step.
+    """
+
+    def __init__(
+        self, network: nn.Module, plan: TrainingPlan, world: World, before_step: BeforeStep | None
+    ) -> None:
+        self.network, self.plan, self.world, self.before_step = network, plan, world, before_step
+        self.loss = make_loss(plan)
+
+    def __call__(self, batch: Batch, optimizer: torch.optim.Optimizer, place: Place) -> float:
+        """Take one step.
+
+        Returns:
+            Mean loss of the whole batch.
+
+        Raises:
+            TrainingError: The loss or the gradient is not finite.
+        """
+        loss = self._forward(batch) * self.world.weight(batch.samples)
+        value = self.world.sum(loss.item())
+        if not math.isfinite(value):
+            raise self._diverged(batch, value, place)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        self.world.sum_gradients(self.network)
+        self._clip(place)
+        if self.before_step is not None:
+            self.before_step(self.network, place.step, place.steps)
+        optimizer.step()
+        return value
+
+    def _forward(self, batch: Batch) -> Tensor:
+        narrow = self.plan.precision == "bfloat16"
+        gradient = self.plan.precision == "bfloat16_gradient" or None  # None leaves the caller's choice
+        with (
+            options(bfloat16=gradient, recompute=self.plan.recompute or None),
+            torch.autocast(batch.frames.device.type, dtype=torch.bfloat16, enabled=narrow),
+        ):
+            rates = self.network(batch.frames)
+        return self.loss(rates.float(), batch.labels)
+
+    def _clip(self, place: Place) -> None:
+        if self.plan.clip_norm is None:
+            return
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.plan.clip_norm)
+        if not bool(torch.isfinite(norm)):
+            raise TrainingError(str(diverged(str(place), f"a gradient of norm {norm.item():g}", self.plan)))
+
+    def _diverged(self, batch: Batch, loss: float, place: Place) -> TrainingError:
+        where = first_non_finite(self.network, batch.frames)
+        got = f"a loss of {loss:g}" + (f", first in {where}" if where else "")
+        return TrainingError(str(diverged(str(place), got, self.plan)))
+
+
+def diverged(where: str, got: str, plan: TrainingPlan) -> Problem:
+    """What is said of a training whose numbers are not finite any more."""
+    return Problem(
+        where, got, "a finite number", f"Lower training.learning_rate (now {plan.learning_rate:g})."
+    )

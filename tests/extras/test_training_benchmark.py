@@ -1,0 +1,70 @@
+"""The benchmark compares equal networks, and prints what it measured."""
+
+import json
+import warnings
+
+import pytest
+import torch
+
+from spareto.networks import build
+
+pytest.importorskip("snntorch", reason="needs the extra 'snntorch'")
+pytest.importorskip("spikingjelly", reason="needs the extra 'spikingjelly'")
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # of torch.jit
+    pytest.importorskip("norse.torch", reason="needs the extra 'norse'")
+
+from benchmarks import timing, training
+from benchmarks.peers import PEERS
+
+CONV = {"sensor": (2, 8, 8), "classes": 3, "channels": (4, 6), "votes": 2, "hidden": (5,)}
+DENSE = {"sensor": (1, 1, 30), "classes": 3, "hidden": (8,), "votes": 1, "batch_norm": False}
+
+
+@pytest.mark.parametrize("peer", PEERS)
+@pytest.mark.parametrize(
+    ("name", "options", "loudness"), [("conv", CONV, 6.0), ("dense", DENSE, 15.0)], ids=["conv", "dense"]
+)
+def test_a_rebuilt_network_gives_our_rates(peer, name, options, loudness):
+    torch.manual_seed(0)
+    network, frames = build(name, **options), (torch.rand(12, 4, *options["sensor"]) < 0.4).float()
+    for parameter in network.parameters():
+        parameter.data *= loudness
+    rates = network.eval()(frames)
+    with torch.no_grad():
+        theirs = PEERS[peer](network).eval()(frames)
+    assert 0.02 < rates.mean() < 0.9
+    torch.testing.assert_close(theirs, rates, atol=1e-6, rtol=0)
+
+
+def test_another_network_is_refused():
+    network, frames, _ = training.make(training.Workload(("dense", DENSE), 5, 4, 0.5))
+    other = PEERS["spikingjelly"](network)
+    torch.nn.init.constant_(other.layers[-2].weight, 5.0)
+    with pytest.raises(RuntimeError, match="expected the same network"):
+        training.refuse_other_numbers({"spareto": network, "spikingjelly": other}, frames)
+
+
+def test_ratios_are_taken_round_by_round():
+    seconds = {"slow": [4.0, 9.0, 40.0], "fast": [2.0, 3.0, 4.0]}
+    assert timing.ratio(seconds, "slow", "fast") == 3.0
+    assert timing.milliseconds(seconds, "slow") == 9000.0
+
+
+def test_runs_take_turns_after_a_round_that_does_not_count():
+    order = []
+    seconds = timing.in_turns({name: lambda name=name: order.append(name) for name in "ab"}, rounds=2)
+    assert order == ["a", "b"] * 3
+    assert {name: len(times) for name, times in seconds.items()} == {"a": 2, "b": 2}
+
+
+def test_the_table_as_json(monkeypatch, capsys):
+    small = {"dense": training.Workload(("dense", DENSE), timesteps=5, batch=4, density=0.5)}
+    monkeypatch.setattr(training, "WORKLOADS", small)
+    training.main(["--workloads", "dense", "--threads", "1", "--rounds", "1", "--json"])
+    rows = json.loads(capsys.readouterr().out)
+    assert [(row["workload"], row["threads"], row["peer"]) for row in rows] == [
+        ("dense", 1, p) for p in PEERS
+    ]
+    assert all(row["ratio"] == pytest.approx(row["peer_ms"] / row["ours_ms"]) for row in rows)
+    assert all(0 < density < 1 for density in rows[0]["densities"])

@@ -1,0 +1,94 @@
+"""Training in processes of its own: killed by the system, and shared among several by torchrun."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+import tiny
+from spareto.records import TrainingPlan
+from spareto.testing.steps import state_bytes
+from spareto.training import load_checkpoint, read_manifest, train
+
+TESTS = Path(__file__).parents[1]
+SOURCE = TESTS.parent / "src"
+
+SCRIPT = """
+import sys, time
+from pathlib import Path
+import torch
+import tiny
+from spareto.records import TrainingPlan
+from spareto.training import train
+
+torch.manual_seed(0)
+network = {network}
+train(network, tiny.frame_data(), TrainingPlan.parse({plan!r}, "plan"), seed=3, checkpoint=Path(sys.argv[1]),
+      on_epoch=lambda report: time.sleep({pause}))
+"""
+PLAN = {"epochs": 6, "batch_size": 3, "learning_rate": 0.02, "validation_share": 0.25, "keep": "best"}
+
+
+def environment():
+    return {**os.environ, "PYTHONPATH": f"{SOURCE}{os.pathsep}{TESTS}", "OMP_NUM_THREADS": "1"}
+
+
+def script(folder, plan, network="tiny.network(dropout=0.3)", pause=0.0):
+    path = folder / "script.py"
+    path.write_text(SCRIPT.format(network=network, plan=plan, pause=pause))
+    return path
+
+
+def wait_for_epoch(path, epoch, process, seconds=60.0):
+    """Until the checkpoint has that many epochs behind it; it can be read at any time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and process.poll() is None:
+        if path.exists() and read_manifest(path)["epoch"] >= epoch:
+            return
+        time.sleep(0.02)
+    pytest.fail(f"no checkpoint of epoch {epoch}: {process.stderr.read()}")
+
+
+def test_a_training_killed_by_the_system_ends_with_the_same_bits(tmp_path):
+    path = tmp_path / "state.safetensors"
+    command = [sys.executable, str(script(tmp_path, PLAN, pause=0.3)), str(path)]
+    with subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True) as process:
+        wait_for_epoch(path, 2, process)
+        process.send_signal(signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    assert 2 <= read_manifest(path)["epoch"] < PLAN["epochs"]
+    killed, whole = (tiny.network(dropout=0.3) for _ in range(2))
+    plan = TrainingPlan.parse(PLAN, "plan")
+    train(killed, tiny.frame_data(), plan, seed=3, checkpoint=path)
+    train(whole, tiny.frame_data(), plan, seed=3)
+    assert state_bytes(killed) == state_bytes(whole)
+
+
+def test_two_processes_train_as_one(tmp_path):
+    """Batches of 7 samples, shared as 4 and 3, and of 1, fewer than there are processes."""
+    plan = {"epochs": 3, "batch_size": 7, "learning_rate": 0.05, "clip_norm": 1.0, "max_shift": 1}
+    path, shared = script(tmp_path, plan, "tiny.spiking_dense()"), tmp_path / "shared.safetensors"
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [*torchrun, str(path), str(shared)],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert read_manifest(shared)["epoch"] == 3
+    torch.manual_seed(0)
+    alone, together = tiny.spiking_dense(), tiny.spiking_dense()
+    before = [parameter.clone() for parameter in alone.parameters()]
+    train(alone, tiny.frame_data(), TrainingPlan.parse(plan, "plan"), seed=3)
+    load_checkpoint(shared, together)
+    for start, one, two in zip(before, alone.parameters(), together.parameters(), strict=True):
+        assert not torch.allclose(start, one, atol=1e-3)
+        torch.testing.assert_close(two, one, rtol=1e-4, atol=1e-6)

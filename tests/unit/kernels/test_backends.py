@@ -1,0 +1,287 @@
+"""Every backend and instruction set runs the same neurons: spikes to the bit, gradients to rounding."""
+
+import ctypes
+import importlib.util
+import math
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from spareto.kernels import build, c_neurons, library, numba_neurons
+from spareto.kernels.dynamics import Dynamics, Flag
+from spareto.kernels.neurons import planes
+
+needs_c = pytest.mark.skipif(library.backend() != "c", reason="the C kernels do not run here")
+needs_numba = pytest.mark.skipif(not importlib.util.find_spec("numba"), reason="numba is not installed")
+
+LIF = {"beta": 0.5, "gain": 0.5, "surrogate": 0, "slope": math.pi, "height": 1.0}
+EVERYTHING = {
+    "beta": 0.7,
+    "gain": 0.6,
+    "bias": 0.02,
+    "alpha": 0.4,
+    "adapt_decay": 0.8,
+    "adapt_scale": 0.3,
+    "keep": 1,
+    "drop_theta": 1.0,
+    "delayed_keep": 1,
+    "delayed_drop": 0.1,
+    "v_start": -0.2,
+    "attached": True,
+    "surrogate": 1,
+    "slope": 3.0,
+    "height": 3.0,
+}
+KINDS = {
+    "lif": LIF,
+    "strict": {**LIF, "strict": True, "keep": 1, "drop_theta": 1.0},
+    "current": {**LIF, "alpha": 0.6, "surrogate": 2},
+    "adaptive": {**LIF, "adapt_decay": 0.9, "adapt_scale": 0.2, "surrogate": 3},
+    "delayed": {**LIF, "keep": 1, "delayed_keep": 0, "surrogate": 4},
+    "everything": EVERYTHING,
+    "learned": {**LIF, "beta": torch.tensor(0.5), "surrogate": 5},
+    "everything learned": {**EVERYTHING, "beta": torch.tensor(0.7)},
+}
+
+
+def results(loops, dynamics, shape=(7, 3, 259)):
+    """Spikes, last state, and the gradients of currents, first state and coefficients."""
+    generator = torch.Generator().manual_seed(0)
+    draw = lambda *size: torch.randn(size, generator=generator)  # noqa: E731
+    flags, k = dynamics.flags | Flag.LAST, dynamics.coefficients().detach()
+    x, g = draw(*shape) * 1.5 + 0.7, draw(*shape)
+    state = draw(len(planes(flags)), *shape[1:]) * 0.3
+    if flags & Flag.DELAYED:
+        state[-1] = (state[-1] > 0).float()
+    spikes, gx, last = torch.empty_like(x), torch.empty_like(x), torch.empty_like(state)
+    g_last, g_state = draw(*state.shape), torch.empty_like(state)
+    gk = torch.zeros(len(k), dtype=torch.float64) if flags & Flag.LEARNED else None
+    loops.forward(x, spikes, k, state, last, flags)
+    loops.backward(x, g, gx, k, gk, state, g_last, g_state, flags, dynamics.surrogate)
+    return spikes, last, gx, g_state, torch.zeros(1) if gk is None else gk
+
+
+def check_same(one, other):
+    for exact, found, expected in zip((True, True, False, False, False), one, other, strict=True):
+        if exact:
+            assert torch.equal(found, expected)
+        else:
+            scale = expected.abs().max().clamp_min(1e-30)
+            assert float((found - expected).abs().max() / scale) < 1e-5
+
+
+class Level:
+    """The C loops of one instruction set, whatever the library has chosen."""
+
+    def __init__(self, path):
+        self.library = ctypes.CDLL(str(path))
+
+    def __enter__(self):
+        def function(name, signature):
+            found = getattr(self.library, name)
+            found.argtypes = [library._TYPES[letter] for letter in signature]
+            return found
+
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(c_neurons, "function", function)
+        return c_neurons
+
+    def __exit__(self, *_):
+        self.patch.undo()
+
+
+@pytest.fixture
+def neuron_sources(tmp_path, monkeypatch):
+    """The sources of the neuron loops alone, which compile in a second."""
+    if build.compiler() is None:
+        pytest.skip("no C compiler")
+    (tmp_path / "csrc").mkdir()
+    for name in ("vec.h", "neuron.h", "neuron.c"):
+        shutil.copy(build.SOURCES / name, tmp_path / "csrc")
+    monkeypatch.setattr(build, "SOURCES", tmp_path / "csrc")
+    return tmp_path
+
+
+@needs_c
+@pytest.mark.parametrize("level", build.levels())
+def test_instruction_sets_agree(level, neuron_sources):
+    path = neuron_sources / f"{level}.so"
+    build.compile_library(level, path)
+    if not library.cpu_flags() >= library.CPU_FLAGS[level]:
+        pytest.skip(f"compiled, but this processor has no {level}")
+    for fields in KINDS.values():
+        dynamics = Dynamics(**fields)
+        with Level(path) as loops:
+            found = results(loops, dynamics)
+        check_same(found, results(c_neurons, dynamics))
+
+
+@needs_c
+def test_without_openmp_one_thread_does_the_work(neuron_sources, monkeypatch):
+    """A compiler that refuses -fopenmp still gives a library."""
+    wrapper = neuron_sources / "cc"
+    wrapper.write_text(
+        f'#!/bin/sh\ncase "$*" in *-fopenmp*) echo "no OpenMP" >&2; exit 1;; esac\n'
+        f'exec {shlex.join(build.compiler())} "$@"\n'
+    )
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("CC", str(wrapper))
+    path = neuron_sources / "serial.so"
+    build.compile_library("portable", path)
+    assert b"GOMP_parallel" not in path.read_bytes()
+    dynamics = Dynamics(**KINDS["everything learned"])
+    with Level(path) as loops:
+        check_same(results(loops, dynamics), results(c_neurons, dynamics))
+
+
+def numba_agrees(kind):
+    dynamics = Dynamics(**KINDS[kind])
+    check_same(results(numba_neurons, dynamics), results(c_neurons, dynamics))
+
+
+@needs_c
+@needs_numba
+def test_numba_agrees():
+    numba_agrees("lif")
+
+
+@pytest.mark.slow
+@needs_c
+@needs_numba
+@pytest.mark.parametrize("kind", KINDS)
+def test_numba_agrees_on_every_kind(kind):
+    numba_agrees(kind)
+
+
+@needs_c
+@pytest.mark.parametrize("kind", KINDS)
+def test_threads_change_nothing(kind):
+    dynamics, before = Dynamics(**KINDS[kind]), torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        alone = results(c_neurons, dynamics, (5, 4, 1031))
+        torch.set_num_threads(2)
+        shared, again = (results(c_neurons, dynamics, (5, 4, 1031)) for _ in range(2))
+    finally:
+        torch.set_num_threads(before)
+    check_same(shared, alone)
+    assert all(map(torch.equal, shared, again))
+
+
+@needs_c
+def test_a_long_time_fits_the_scratch():
+    dynamics = Dynamics(**KINDS["everything learned"])
+    x = torch.randn(3000, 40)
+    spikes, gx, gk = torch.empty_like(x), torch.empty_like(x), torch.zeros(15, dtype=torch.float64)
+    k = dynamics.coefficients().detach()
+    c_neurons.forward(x, spikes, k, None, None, dynamics.flags)
+    c_neurons.backward(x, torch.ones_like(x), gx, k, gk, None, None, None, dynamics.flags, 1)
+    assert torch.isfinite(gx).all()
+    assert spikes.any()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_gpu_agrees(kind):
+    from spareto.kernels import cuda_neurons
+
+    class OnGPU:
+        @staticmethod
+        def forward(*arguments):
+            moved = [a.cuda() if isinstance(a, torch.Tensor) else a for a in arguments]
+            cuda_neurons.forward(*moved)
+            for own, there in zip(arguments, moved, strict=True):
+                if isinstance(own, torch.Tensor):
+                    own.copy_(there)
+
+        @staticmethod
+        def backward(*arguments):
+            moved = [a.cuda() if isinstance(a, torch.Tensor) else a for a in arguments]
+            cuda_neurons.backward(*moved)
+            for own, there in zip(arguments, moved, strict=True):
+                if isinstance(own, torch.Tensor):
+                    own.copy_(there)
+
+    dynamics = Dynamics(**KINDS[kind])
+    check_same(results(OnGPU, dynamics), results(c_neurons, dynamics))
+
+
+def python(code, **environment):
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "SPARETO_KERNELS": "", "SPARETO_ISA": "", **environment},
+    )
+    return done.stdout.strip(), done.stderr.strip()
+
+
+BACKEND = "from spareto.kernels import backend; print(backend(), backend())"
+
+
+def test_without_a_compiler_another_backend_runs_and_says_so_once(tmp_path):
+    nothing = {"PATH": str(tmp_path), "CC": "", "XDG_CACHE_HOME": str(tmp_path)}
+    if any(build.SHIPPED.glob("*.so")):
+        pytest.skip("compiled kernels are installed")
+    out, err = python(BACKEND, **nothing)
+    instead = "numba" if importlib.util.find_spec("numba") else "torch"
+    assert out == f"{instead} {instead}"
+    why = "no C compiler (cc, gcc or clang) was found"
+    assert err == f"spareto: the C kernels cannot be used ({why}); the slower {instead} backend runs instead."
+
+
+def test_a_failing_compiler_is_quoted(tmp_path):
+    false = {"CC": "false", "XDG_CACHE_HOME": str(tmp_path)}
+    if any(build.SHIPPED.glob("*.so")):
+        pytest.skip("compiled kernels are installed")
+    _, err = python(BACKEND, **false)
+    assert err.startswith("spareto: the C kernels cannot be used ('false' failed: no message);")
+    assert not list(tmp_path.rglob("*.so")), "half a library was left"
+
+
+@pytest.mark.parametrize("backend", ["numba", "torch"])
+def test_the_backend_can_be_chosen(backend):
+    assert python(BACKEND, SPARETO_KERNELS=backend) == (f"{backend} {backend}", "")
+
+
+def test_a_wrong_choice_is_named():
+    _, err = python(BACKEND, SPARETO_KERNELS="nunba")
+    assert err.endswith(
+        "SPARETO_KERNELS: got 'nunba'; expected one of c, numba, torch. Did you mean 'numba'?"
+    )
+
+
+@pytest.mark.slow
+@needs_c
+def test_a_library_is_compiled_once_and_cached(tmp_path):
+    if build.compiler() is None or any(build.SHIPPED.glob("*.so")):
+        pytest.skip("no C compiler, or compiled kernels are installed")
+    cache = {"XDG_CACHE_HOME": str(tmp_path)}
+    assert python(BACKEND, **cache) == ("c c", "")
+    (compiled,) = tmp_path.rglob("*.so")
+    before = compiled.stat().st_mtime_ns
+    assert python(BACKEND, **cache) == ("c c", "")
+    assert compiled.stat().st_mtime_ns == before
+    assert compiled.name == build.file_name(library.level())
+
+
+@pytest.mark.slow
+@needs_c
+def test_the_libraries_stay_small(tmp_path):
+    if build.compiler() is None:
+        pytest.skip("no C compiler")
+    built = build.build_all(tmp_path)
+    assert sum(path.stat().st_size for path in built) <= 1 << 20
+    assert len(built) == len(build.levels())
+
+
+def test_other_sources_are_another_library(neuron_sources):
+    before = build.file_name("portable")
+    (neuron_sources / "csrc" / "vec.h").write_text("/* changed */")
+    assert build.file_name("portable") != before

@@ -1,0 +1,96 @@
+"""What each network of the zoo is built of, and what it refuses."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from spareto.core.errors import ConfigError
+from spareto.networks import build
+from spareto.neurons.plif import PLIF
+from spareto.neurons.recurrent import Recurrent
+from spareto.profiling import profile
+
+SPOKEN = {"sensor": (1, 1, 700), "classes": 20}
+
+
+def weights(network):
+    return [tuple(p.shape) for p in network.parameters() if p.dim() > 1]
+
+
+def test_the_parametric_network_learns_one_time_constant_a_layer():
+    network = build("plif", sensor=(2, 34, 34), classes=10, channels=(128, 128), hidden=(2048,))
+    assert weights(network) == [(128, 2, 3, 3), (128, 128, 3, 3), (2048, 128 * 8 * 8), (100, 2048)]
+    neurons = [module for module in network.modules() if isinstance(module, PLIF)]
+    assert [neuron.tau for neuron in neurons] == [2.0] * 4
+    frames = (torch.rand(3, 4, 2, 34, 34) < 0.3).float()
+    (network.train()(frames) - 1).square().sum().backward()
+    assert all(neuron.w.grad.abs() > 0 for neuron in neurons[:2])
+
+
+def test_the_spiking_vgg_pools_by_averages_behind_each_stage():
+    network = build("vgg_snn", sensor=(2, 48, 48), classes=10)
+    convolutions = [(64, 2), (128, 64), (256, 128), (256, 256), (512, 256), *[(512, 512)] * 3]
+    assert weights(network) == [*((*pair, 3, 3) for pair in convolutions), (100, 512 * 3 * 3)]
+    assert sum(isinstance(module, nn.AvgPool2d) for module in network.modules()) == 4
+
+
+def test_the_dense_network_of_spoken_digits():
+    assert weights(build("dense", **SPOKEN, batch_norm=False)) == [(256, 700), (20, 256)]
+
+
+def test_a_network_that_was_evaluated_first_can_be_trained():
+    network, frames = (
+        build("dense", sensor=(1, 1, 9), classes=2, hidden=(3,), tau=1.75),
+        torch.rand(4, 3, 1, 1, 9),
+    )
+    with torch.inference_mode():
+        network.eval()(frames)
+    network.train()(frames).sum().backward()
+
+
+def test_recurrence_feeds_hidden_spikes_back_but_not_the_read_out():
+    network = build("dense", **SPOKEN, hidden=(30, 40), recurrent=True)
+    assert weights(network) == [(30, 700), (30, 30), (40, 30), (40, 40), (20, 40)]
+    assert sum(isinstance(module, Recurrent) for module in network.modules()) == 2
+
+
+def test_recurrent_layers_are_counted_every_timestep():
+    torch.manual_seed(0)
+    network = build("dense", sensor=(1, 1, 40), classes=3, hidden=(8,), recurrent=True)
+    frames = (np.random.default_rng(0).random((6, 5, 1, 1, 40)) < 0.4).astype(np.uint8)
+    workload = profile(network, frames, np.zeros(5, np.int64)).workload
+    layers = {layer.name: layer for layer in workload.layers}
+    assert list(layers) == ["readout.0.linear", "readout.0.neuron.linear", "readout.1.linear"]
+    assert {layer.timesteps for layer in workload.layers} == {6}
+    fed, after = layers["readout.0.neuron.linear"].input, layers["readout.1.linear"].input
+    assert fed.nonzero_per_timestep == (0.0, *after.nonzero_per_timestep[:-1])  # one timestep later
+    assert layers["readout.0.neuron.linear"].neuron.count == 8
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "problems"),
+    [
+        (
+            "plif",
+            {"channels": (8,) * 5, "votes": 1.5},
+            [
+                "channels: got 5 poolings of 2; expected few enough to leave one of 16 pixels. Use fewer.",
+                "votes: got 1.5; expected an integer of at least 1.",
+            ],
+        ),
+        (
+            "vgg_snn",
+            {"stages": ((4,), ()), "dropout": "half"},
+            [
+                "stages: got ((4,), ()); expected a list of stages, each a list of integers of at least 1.",
+                "dropout: got 'half'; expected a share from 0 to below 1.",
+            ],
+        ),
+        ("dense", {"hidden": 8}, ["hidden: got 8; expected a list of integers of at least 1."]),
+    ],
+)
+def test_wrong_options_are_all_named(name, options, problems):
+    with pytest.raises(ConfigError) as error:
+        build(name, sensor=(2, 16, 40), classes=2, **options)
+    assert str(error.value).splitlines() == [f"network '{name}'.{problem}" for problem in problems]
