@@ -5,5 +5,6 @@ from spareto.hardware.formats._base import Encoded as Encoded
 from spareto.hardware.formats._base import Format as Format
 from spareto.hardware.formats._base import Mask as Mask
 from spareto.hardware.formats._base import Size as Size
+from spareto.hardware.formats._base import Train as Train
 
 registry: Registry[Format] = Registry("spareto.hardware.formats", Format, "weight format")

@@ -5,7 +5,17 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from spareto.hardware.formats._base import Encoded, Format, Mask, Size, Values, from_bits, to_bits, width_of
+from spareto.hardware.formats._base import (
+    Encoded,
+    Format,
+    Mask,
+    Size,
+    Train,
+    Values,
+    from_bits,
+    to_bits,
+    width_of,
+)
 
 
 class RunLength(Format):
@@ -22,6 +32,7 @@ class RunLength(Format):
     """
 
     locates_zeros = True
+    implies_ones = False
 
     def __init__(self, run_bits: int | None = None) -> None:
         self.run_bits = run_bits
@@ -54,6 +65,11 @@ class RunLength(Format):
         entries = _entries(runs, width)
         return Size(entries * bits, entries * width)
 
+    def expected_bits(self, train: Train, bits: int) -> float:
+        """Entries times `bits` and k, runs taken to be geometric."""
+        widths = [self.run_bits] if self.run_bits is not None else _widths(train.elements)
+        return min(_expected_entries(train, width) * (bits + width) for width in widths)
+
     def compatible_metadata(self, elements: float, density: float, width: int, fibres: int = 1) -> float:
         """One metadata word for every expected non-zero; long runs cost no padding entry."""
         return elements * density * width
@@ -61,8 +77,19 @@ class RunLength(Format):
     def _width(self, runs: npt.NDArray[np.int64], elements: int, bits: int) -> int:
         if self.run_bits is not None:
             return self.run_bits
-        widths = range(1, max(1, width_of(elements - 1)) + 1)
-        return min(widths, key=lambda width: _entries(runs, width) * (bits + width))
+        return min(_widths(elements), key=lambda width: _entries(runs, width) * (bits + width))
+
+
+def _widths(elements: int) -> range:
+    return range(1, max(1, width_of(elements - 1)) + 1)
+
+
+def _expected_entries(train: Train, width: int) -> float:
+    """Non-zeros, and a padding entry for every 2^k zeros of a run: q + q^2 + ... with q = (1 - d)^(2^k)."""
+    if not 0 < train.density < 1:
+        return train.live
+    full = (1.0 - train.density) ** (1 << width)
+    return train.live * (1.0 + full / (1.0 - full))
 
 
 def _runs(live: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
