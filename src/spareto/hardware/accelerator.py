@@ -51,6 +51,10 @@ class Memory(Record):
         """Bits one instance holds; None without limit."""
         return None if self.depth is None else self.depth.amount * self.width.amount
 
+    def energy_of(self, action: str) -> Quantity:
+        """Energy of one access that reads, or of one that writes."""
+        return self.read_energy if action == "read" else self.write_energy
+
 
 class Fanout(Record):
     """A place that stores nothing and spreads data over the instances below it."""
@@ -206,6 +210,10 @@ class Accelerator(Record):
     def memory(self, name: str) -> Memory:
         """The memory called `name`."""
         return next(memory for memory in self.memories if memory.name == name)
+
+    def innermost(self, tensor: TensorName) -> Memory:
+        """The memory next to the units that keeps a tensor."""
+        return [memory for memory in self.memories if tensor in memory.keeps][-1]
 
     def fanout(self, level: str) -> int:
         """Instances below one instance of a level: the most its spatial loops may spread over."""

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from spareto.hardware import formats, neurons
 from spareto.hardware.accelerator import Accelerator
-from spareto.hardware.charging import Charged, charge, held_widths
-from spareto.hardware.mapping.fixed import fixed_mapping
+from spareto.hardware.charging import Charged, charge
+from spareto.hardware.formats import Format
+from spareto.hardware.mapping.fixed import fixed_nest
 from spareto.hardware.mapping.nest import Nest
 from spareto.hardware.mapping.search import Found, Objective, search
-from spareto.hardware.problem import Problem
-from spareto.hardware.traffic import Counts
+from spareto.hardware.points import layer_points
 from spareto.records.cost import Cost, LayerCost
 from spareto.records.workload import Layer, Statistic, Workload
 
@@ -42,8 +41,8 @@ def cost(
         ConfigError: The workload holds a neuron whose cost is unknown; every such layer is listed.
         CapacityError: A layer does not fit; says which memory overflows by how much.
     """
-    formats.registry.get(weight_format)
-    return _cost(accelerator, _mapped(workload, accelerator, mappings or {}), weight_format, statistic)
+    stored_as = {weight_format: formats.registry.make(weight_format)}
+    return next(_costs(workload, accelerator, stored_as, statistic, mappings or {}))
 
 
 def cost_all_formats(
@@ -59,8 +58,8 @@ def cost_all_formats(
         ConfigError: The workload holds a neuron whose cost is unknown.
         CapacityError: A layer does not fit.
     """
-    layers = _mapped(workload, accelerator, mappings or {})
-    return tuple(_cost(accelerator, layers, name, statistic) for name in formats.registry.names())
+    stored_as = {name: formats.registry.make(name) for name in formats.registry.names()}
+    return tuple(_costs(workload, accelerator, stored_as, statistic, mappings or {}))
 
 
 def find_mappings(
@@ -85,44 +84,47 @@ def find_mappings(
     return {layer.name: search(layer, accelerator, fmt, **options) for layer in workload.layers}
 
 
-@dataclass(frozen=True)
-class _Mapped:
-    """A layer on the chip: what does not depend on format and activity."""
-
-    layer: Layer
-    nest: Nest
-    counts: Counts
-
-
-def _mapped(workload: Workload, accelerator: Accelerator, mappings: Nests) -> list[_Mapped]:
+def _costs(
+    workload: Workload,
+    accelerator: Accelerator,
+    stored_as: Mapping[str, Format],
+    statistic: Statistic,
+    mappings: Nests,
+) -> Iterator[Cost]:
+    """The cost in each format."""
     neurons.refuse_unknown(workload)
-    return [_map(layer, accelerator, mappings.get(layer.name)) for layer in workload.layers]
+    charges = [
+        _charge(layer, accelerator, stored_as, statistic, mappings.get(layer.name))
+        for layer in workload.layers
+    ]
+    for place, name in enumerate(stored_as):
+        yield Cost(
+            accelerator=accelerator.name,
+            mode="physical",
+            weight_format=name,
+            statistic=statistic,
+            layers=_records(charges, place),
+        )
 
 
-def _map(layer: Layer, accelerator: Accelerator, nest: Nest | None) -> _Mapped:
-    problem = Problem.of(layer)
-    nest = nest or fixed_mapping(accelerator, problem, held_widths(layer, accelerator))
-    return _Mapped(layer, nest, Counts.of(layer, problem, nest, accelerator))
+def _charge(
+    layer: Layer,
+    accelerator: Accelerator,
+    stored_as: Mapping[str, Format],
+    statistic: Statistic,
+    nest: Nest | None,
+) -> Charged:
+    points = layer_points([layer], accelerator, stored_as, (statistic,))
+    return charge(points, nest or fixed_nest(layer, accelerator), accelerator)
 
 
-def _cost(
-    accelerator: Accelerator, layers: Sequence[_Mapped], weight_format: str, statistic: Statistic
-) -> Cost:
-    fmt = formats.registry.make(weight_format)
-    charges = [charge(each.layer, each.nest, each.counts, accelerator, fmt, statistic) for each in layers]
-    return Cost(
-        accelerator=accelerator.name,
-        mode="physical",
-        weight_format=weight_format,
-        statistic=statistic,
-        layers=tuple(_record(charged) for charged in charges),
-    )
-
-
-def _record(charged: Charged) -> LayerCost:
-    return LayerCost(
-        name=charged.layer.name,
-        latency_cycles=float(charged.cycles[0]),
-        stored_bits=charged.stored.bits,
-        actions=tuple(charged.actions()),
+def _records(charges: Sequence[Charged], place: int) -> tuple[LayerCost, ...]:
+    return tuple(
+        LayerCost(
+            name=charged.points.layer.name,
+            latency_cycles=float(charged.cycles[place, 0]),
+            stored_bits=charged.points.points[place].stored.bits,
+            actions=tuple(charged.actions(place)),
+        )
+        for charged in charges
     )

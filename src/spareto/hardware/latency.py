@@ -8,33 +8,42 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from spareto.hardware.accelerator import Accelerator, Memory
 from spareto.hardware.neurons import update_cycles
-from spareto.hardware.operations import Operations
-from spareto.hardware.traffic import Amount, Counts, Flow
-from spareto.records.workload import Layer
+from spareto.hardware.points import Points
+from spareto.hardware.traffic import Counts, Flow
+
+Table = npt.NDArray[np.float64]  # one row a point, one column a mapping
 
 
-def layer_cycles(
-    layer: Layer, accelerator: Accelerator, counts: Counts, operations: Operations, flows: Sequence[Flow]
-) -> Amount:
-    """Cycles of one layer, one entry a mapping."""
-    cycles = np.maximum(operations.issued / counts.units, update_cycles(layer, accelerator))
+def layer_cycles(points: Points, accelerator: Accelerator, counts: Counts, flows: Sequence[Flow]) -> Table:
+    """Cycles of one layer, shape (points, mappings)."""
+    issued = points.column(lambda p: p.operations.issued)
+    cycles = np.maximum(np.outer(issued, 1.0 / counts.units), update_cycles(points.layer, accelerator))
     for memory in accelerator.memories:
-        cycles = np.maximum(cycles, _port_cycles(memory, counts, flows))
+        for moved in _port_bits(memory, flows):
+            limit = memory.read_bandwidth if moved[0].action == "read" else memory.write_bandwidth
+            if limit is not None:
+                in_use = _instances(memory, counts)
+                cycles = np.maximum(cycles, outer_sum(moved, 1.0 / (limit.amount * in_use)))
     return np.ceil(cycles - 1e-9)
 
 
-def _port_cycles(memory: Memory, counts: Counts, flows: Sequence[Flow]) -> Amount:
-    """Cycles the busier port of one instance needs for its share of the traffic."""
+def outer_sum(flows: Sequence[Flow], scale: npt.NDArray[np.floating] | float = 1.0) -> Table:
+    """Bits of all flows together, times `scale`, shape (points, mappings)."""
+    width = max(len(flow.times) for flow in flows)
+    times = np.stack([np.broadcast_to(flow.times, width) for flow in flows])
+    return np.stack([flow.bits for flow in flows]).T @ (times * scale)
+
+
+def _port_bits(memory: Memory, flows: Sequence[Flow]) -> list[list[Flow]]:
+    """The flows of a memory, by port."""
     own = [flow for flow in flows if flow.memory == memory.name]
-    used = [access.instances for (level, _), access in counts.accesses.items() if level == memory.name]
-    busy = np.zeros(1)
-    for moved, port in (
-        ((flow.read for flow in own), memory.read_bandwidth),
-        ((flow.write for flow in own), memory.write_bandwidth),
-    ):
-        if port is not None:
-            busy = np.maximum(busy, sum(moved, np.zeros(1)) / port.amount / used[0])
-    return busy
+    ports = ([flow for flow in own if flow.action == action] for action in ("read", "write"))
+    return [port for port in ports if port]
+
+
+def _instances(memory: Memory, counts: Counts) -> npt.NDArray[np.int64]:
+    return next(access.instances for (level, _), access in counts.accesses.items() if level == memory.name)

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from spareto.hardware.accelerator import Accelerator
-from spareto.hardware.charging import Charged, charge, held_widths
+from spareto.hardware.charging import Charged, charge
 from spareto.hardware.formats import Format
 from spareto.hardware.mapping.bound import energy_bound_pj
+from spareto.hardware.mapping.capacity import Widths
 from spareto.hardware.mapping.descent import Descent
 from spareto.hardware.mapping.nest import Nest
+from spareto.hardware.points import layer_points
 from spareto.hardware.problem import Problem
-from spareto.hardware.traffic import Amount, Counts
+from spareto.hardware.traffic import Amount
 from spareto.records.workload import Layer, Statistic
 
 Objective = Literal["energy", "latency", "edp"]
@@ -58,26 +60,25 @@ def search(
     Raises:
         CapacityError: Not even a single iteration of the layer fits.
     """
-    problem, mask = Problem.of(layer), layer.weight_mask.array()
+    points = layer_points([layer], accelerator, {"": fmt}, (statistic,))
 
     def charged(nest: Nest) -> Charged:
-        counts = Counts.of(layer, problem, nest, accelerator, mask)
-        return charge(layer, nest, counts, accelerator, fmt, statistic)
+        return charge(points, nest, accelerator)
 
     def value(nest: Nest) -> Amount:
         result = charged(nest)
         if objective == "energy":
-            return result.energy_pj()
-        return result.cycles if objective == "latency" else result.energy_pj() * result.cycles
+            return result.energy_pj()[0]
+        return result.cycles[0] if objective == "latency" else (result.energy_pj() * result.cycles)[0]
 
-    descent = Descent(problem, accelerator, held_widths(layer, accelerator), value)
+    descent = Descent(Problem.of(layer), accelerator, Widths.of(layer, accelerator), value)
     best = descent.run()
     final = charged(best)
     return Found(
         nest=best,
-        energy_pj=float(final.energy_pj()[0]),
-        latency_cycles=float(final.cycles[0]),
-        bound_pj=energy_bound_pj(final),
+        energy_pj=float(final.energy_pj()[0, 0]),
+        latency_cycles=float(final.cycles[0, 0]),
+        bound_pj=float(energy_bound_pj(final)[0]),
         evaluated=descent.evaluated,
         rejected=dict(descent.rejected),
     )

@@ -1,0 +1,115 @@
+"""Points of a grid: one layer in many bit widths, sparsities, storage formats and activities.
+
+Whatever is moved or computed is a product: how often, which the mapping says, times how much, which the
+point says. The two never mix, so a grid of points and mappings is an outer product, not a loop over cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from spareto.hardware.accelerator import Accelerator
+from spareto.hardware.energy import accumulator_bits, operation
+from spareto.hardware.formats import Format, Size
+from spareto.hardware.operations import Operations, count_operations
+from spareto.records.workload import Layer, Statistic
+
+Column = npt.NDArray[np.float64]  # one entry a point
+
+
+@dataclass(frozen=True)
+class Point:
+    """One layer at one point: how it is stored and what there is to do.
+
+    Args:
+        weight_bits: Bits of one weight.
+        live: Weights that are not zero.
+        stored: All weights in their storage format.
+        input_bits: Bits of one input.
+        accumulator_bits: Bits of one partial sum.
+        emitted_bits: Bits that the neurons (or the layer) put out per inference.
+        operations: Synaptic operations per inference.
+        action: What one of them is: `accumulate` or `multiply_accumulate`.
+        action_pj: Its energy, picojoules.
+    """
+
+    weight_bits: float
+    live: float
+    stored: Size
+    input_bits: float
+    accumulator_bits: float
+    emitted_bits: float
+    operations: Operations
+    action: str
+    action_pj: float
+
+    @classmethod
+    def of(
+        cls,
+        layer: Layer,
+        stored: Size,
+        live: int,
+        accelerator: Accelerator,
+        fmt: Format,
+        statistic: Statistic,
+    ) -> Point:
+        """A measured layer in one format, at mean or maximum activity."""
+        compute = accelerator.compute
+        located = fmt.locates_zeros and "weights" in accelerator.innermost("weights").compresses
+        action, energy = operation(layer, compute)
+        return cls(
+            weight_bits=layer.weight_bits,
+            live=live,
+            stored=stored,
+            input_bits=layer.input.bits,
+            accumulator_bits=accumulator_bits(layer, compute),
+            emitted_bits=layer.output.size * layer.timesteps * layer.output.bits,
+            operations=count_operations(layer, live, compute, statistic, zeros_located=located),
+            action=action,
+            action_pj=energy,
+        )
+
+
+@dataclass(frozen=True)
+class Points:
+    """Points of one layer, side by side.
+
+    Args:
+        layer: Its shape, timesteps and neurons, which all points share.
+        points: The points.
+    """
+
+    layer: Layer
+    points: tuple[Point, ...]
+
+    def column(self, value: Callable[[Point], float]) -> Column:
+        """One number a point."""
+        return np.array([value(point) for point in self.points], np.float64)
+
+
+def layer_points(
+    layers: Iterable[Layer],
+    accelerator: Accelerator,
+    formats: Mapping[str, Format],
+    statistics: Sequence[Statistic],
+) -> Points:
+    """Versions of one layer in every format and activity: layer by layer, format by format.
+
+    Each mask is looked at once, each size counted once, however many activities they serve.
+    """
+    found: list[Point] = []
+    first: Layer | None = None
+    for layer in layers:
+        first = first or layer
+        mask = layer.weight_mask.array()
+        live = int(np.count_nonzero(mask))
+        for fmt in formats.values():
+            stored = fmt.size(mask, layer.weight_bits)
+            found += [Point.of(layer, stored, live, accelerator, fmt, each) for each in statistics]
+    if first is None:
+        raise ValueError("at least one version of the layer")
+    return Points(first, tuple(found))
