@@ -3,6 +3,8 @@
 from spareto.hardware.accelerator import Accelerator as Accelerator
 from spareto.hardware.accelerators import load_accelerator as load_accelerator
 from spareto.hardware.accelerators import names as accelerator_names
+from spareto.hardware.chip import Chip as Chip
+from spareto.hardware.cost import best_by_layer as best_by_layer
 from spareto.hardware.cost import cost as cost
 from spareto.hardware.cost import cost_all_formats as cost_all_formats
 from spareto.hardware.cost import find_mappings as find_mappings
@@ -14,9 +16,11 @@ from spareto.hardware.metrics import metrics as metrics
 
 __all__ = [
     "Accelerator",
+    "Chip",
     "Grid",
     "Metrics",
     "accelerator_names",
+    "best_by_layer",
     "cost",
     "cost_all_formats",
     "cost_grid",

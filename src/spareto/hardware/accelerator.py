@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from spareto.core.config import Record
-from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
-from spareto.core.units import Area, Bits, BitsPerCycle, Energy, Instances, OpsPerCycle, Quantity, Unit, Words
+from spareto.core.errors import Problem, did_you_mean, one_of
+from spareto.core.units import Area, Bits, BitsPerCycle, Energy, Instances, OpsPerCycle, Quantity, Words
+from spareto.hardware.chip import Chip
 from spareto.hardware.mapping.nest import LoopKind
 from spareto.hardware.problem import DIMS, Dim, TensorName
 
-Node = Annotated[Quantity, Unit("nm")]
 OnZero = Literal["skip", "gate", "compute"]
 
 
@@ -163,24 +163,37 @@ class Dataflow(Record):
     order: tuple[Order, ...]
 
 
-class Accelerator(Record):
-    """A chip and its dataflow.
+class Accelerator(Chip):
+    """An array of processing elements and its dataflow.
 
     Args:
-        version: Version of this format.
-        name: Its name, that of its file.
-        about: What it models.
-        technology: Process node of the energies.
         components: Memories and fan-outs outermost first, then compute and neuron units.
         dataflow: How layers are tiled onto it.
     """
 
-    version: Literal[1] = 1
-    name: str
-    about: str
-    technology: Node
+    kind: Literal["array"] = "array"
     components: tuple[Component, ...]
     dataflow: Dataflow
+
+    @property
+    def parts(self) -> tuple[Component, ...]:
+        """Its components."""
+        return self.components
+
+    @property
+    def on_chip_bits(self) -> float:
+        """Bits of all memories but those without limit."""
+        return sum((each.capacity_bits or 0.0) * each.instances.amount for each in self.memories)
+
+    @property
+    def peak_ops_per_cycle(self) -> float:
+        """One synaptic operation a cycle of every unit."""
+        return self.compute.instances.amount
+
+    @property
+    def principle(self) -> str:
+        """Its dataflow."""
+        return self.dataflow.about
 
     @property
     def memories(self) -> tuple[Memory, ...]:
@@ -222,16 +235,9 @@ class Accelerator(Record):
         return int(parts[place + 1].instances.amount // parts[place].instances.amount)
 
 
-def check(accelerator: Accelerator) -> Accelerator:
-    """Return the accelerator if its parts fit together.
-
-    Raises:
-        ConfigError: With every contradiction between its parts.
-    """
-    problems = [*_missing_parts(accelerator)] or [*_unknown_levels(accelerator), *_uncovered(accelerator)]
-    if problems:
-        raise ConfigError(problems)
-    return accelerator
+def contradictions(accelerator: Accelerator) -> list[Problem]:
+    """Where the parts of a description do not fit together."""
+    return _missing_parts(accelerator) or [*_unknown_levels(accelerator), *_uncovered(accelerator)]
 
 
 def _missing_parts(accelerator: Accelerator) -> list[Problem]:

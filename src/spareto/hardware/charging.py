@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -45,14 +46,19 @@ class Charged:
         accelerator: The chip.
         flows: Bits moved at every memory.
         work: Arithmetic.
-        cycles: Latency, shape (points, mappings).
+        counts: The accesses behind them.
     """
 
     points: Points
     accelerator: Accelerator
     flows: tuple[Flow, ...]
     work: tuple[Work, ...]
-    cycles: Table
+    counts: Counts
+
+    @cached_property
+    def cycles(self) -> Table:
+        """Latency, shape (points, mappings)."""
+        return layer_cycles(self.points, self.accelerator, self.counts, self.flows)
 
     def energy_pj(self) -> Table:
         """Energy of the layer, picojoules, shape (points, mappings)."""
@@ -84,7 +90,8 @@ class Charged:
         for (component, tensor, action), count in counts.items():
             each = self.accelerator.memory(component).energy_of(action).amount
             if count:
-                yield _action(component, tensor, action, count, each)
+                bits = count * self.accelerator.memory(component).width.amount
+                yield _action(component, tensor, action, count, each, bits)
         for work in self.work:
             if work.count[point]:
                 each = float(work.each_pj[point])
@@ -109,7 +116,7 @@ def charge(points: Points, nest: Nest, accelerator: Accelerator) -> Charged:
         *neurons.state_flows(points, nest, accelerator),
     )
     work = (*_synaptic(points, accelerator), *_updates(points, accelerator))
-    return Charged(points, accelerator, flows, work, layer_cycles(points, accelerator, counts, flows))
+    return Charged(points, accelerator, flows, work, counts)
 
 
 def _synaptic(points: Points, accelerator: Accelerator) -> Iterator[Work]:
@@ -127,7 +134,9 @@ def _updates(points: Points, accelerator: Accelerator) -> Iterator[Work]:
         yield Work(accelerator.neuron.name, "state", update.action, update.count * one, update.each_pj * one)
 
 
-def _action(component: str, tensor: str, action: str, count: float, each_pj: float) -> ActionCost:
+def _action(
+    component: str, tensor: str, action: str, count: float, each_pj: float, bits: float = 0.0
+) -> ActionCost:
     return ActionCost(
-        component=component, tensor=tensor, action=action, count=count, energy_pj=count * each_pj
+        component=component, tensor=tensor, action=action, count=count, energy_pj=count * each_pj, bits=bits
     )

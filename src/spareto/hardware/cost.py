@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
-from spareto.hardware import formats, neurons
+from spareto.core.errors import Problem, UnknownName, did_you_mean, one_of
+from spareto.hardware import engines, formats, neurons
 from spareto.hardware.accelerator import Accelerator
-from spareto.hardware.charging import Charged, charge
-from spareto.hardware.formats import Format
-from spareto.hardware.mapping.fixed import fixed_nest
-from spareto.hardware.mapping.nest import Nest
+from spareto.hardware.chip import Chip
+from spareto.hardware.engines import Nests, Plan
 from spareto.hardware.mapping.search import Found, Objective, search
-from spareto.hardware.points import layer_points
-from spareto.records.cost import Cost, LayerCost
-from spareto.records.workload import Layer, Statistic, Workload
+from spareto.records.cost import Cost
+from spareto.records.workload import Statistic, Workload
 
-Nests = Mapping[str, Nest]  # by layer name
+BEST: Final = formats.BEST
 
 
 def cost(
     workload: Workload,
-    accelerator: Accelerator,
+    accelerator: Chip,
     *,
     weight_format: str = "rle",
+    spike_format: str | None = None,
     statistic: Statistic = "mean",
     mappings: Nests | None = None,
 ) -> Cost:
@@ -32,39 +31,72 @@ def cost(
     Args:
         workload: The measured network.
         accelerator: The chip, from `load_accelerator`.
-        weight_format: How weights are stored; a name of `formats.registry`.
+        weight_format: How weights are stored; a name of `formats.registry`, or `best` for the one that
+            takes the least energy in each layer.
+        spike_format: How spikes are stored where the accelerator compresses them; a name of
+            `formats.registry`, or `best` for the smallest; None takes the accelerator's own.
         statistic: Charge the mean or the maximum spiking activity.
         mappings: Mappings to use, by layer name, from `find_mappings`; a layer left out gets the fixed one.
 
     Raises:
-        UnknownName: No such weight format.
+        UnknownName: No such weight format or spike format.
         ConfigError: The workload holds a neuron whose cost is unknown; every such layer is listed.
         CapacityError: A layer does not fit; says which memory overflows by how much.
     """
-    stored_as = {weight_format: formats.registry.make(weight_format)}
-    return next(_costs(workload, accelerator, stored_as, statistic, mappings or {}))
+    names = formats.registry.names() if weight_format == BEST else (weight_format,)
+    options: dict[str, Any] = {"spike_format": spike_format, "statistic": statistic, "mappings": mappings}
+    costs = cost_all_formats(workload, accelerator, weight_formats=names, **options)
+    return best_by_layer(costs) if weight_format == BEST else costs[0]
 
 
 def cost_all_formats(
     workload: Workload,
-    accelerator: Accelerator,
+    accelerator: Chip,
     *,
+    weight_formats: Sequence[str] | None = None,
+    spike_format: str | None = None,
     statistic: Statistic = "mean",
     mappings: Nests | None = None,
 ) -> tuple[Cost, ...]:
-    """The cost in every weight format, by name; mapping and access counts are shared.
+    """The cost in every weight format; mapping and access counts are shared.
+
+    Args:
+        workload: The measured network.
+        accelerator: The chip.
+        weight_formats: Names of `formats.registry`; None takes all of them.
+        spike_format: As in `cost`.
+        statistic: As in `cost`.
+        mappings: As in `cost`.
 
     Raises:
+        UnknownName: No such weight format or spike format.
         ConfigError: The workload holds a neuron whose cost is unknown.
         CapacityError: A layer does not fit.
     """
-    stored_as = {name: formats.registry.make(name) for name in formats.registry.names()}
-    return tuple(_costs(workload, accelerator, stored_as, statistic, mappings or {}))
+    names = formats.registry.names() if weight_formats is None else tuple(weight_formats)
+    plan = Plan(
+        weight_formats={name: formats.registry.make(name) for name in names},
+        spike_format=_known_spikes(spike_format or accelerator.spike_format),
+        statistic=statistic,
+        mappings=mappings or {},
+    )
+    return engines.registry.make(accelerator.kind).costs(workload, accelerator, plan)
+
+
+def best_by_layer(costs: Sequence[Cost]) -> Cost:
+    """Each layer in the weight format that takes the least energy; the first of equals.
+
+    Args:
+        costs: Costs of one workload on one accelerator that differ in the weight format.
+    """
+    layers = zip(*(one.layers for one in costs), strict=True)
+    chosen = tuple(min(choices, key=lambda layer: layer.energy_pj) for choices in layers)
+    return costs[0].model_copy(update={"weight_format": BEST, "layers": chosen})
 
 
 def find_mappings(
     workload: Workload,
-    accelerator: Accelerator,
+    accelerator: Chip,
     *,
     weight_format: str = "rle",
     statistic: Statistic = "mean",
@@ -72,59 +104,23 @@ def find_mappings(
 ) -> dict[str, Found]:
     """The best mapping the mapper finds for each layer, with its gap to the lower bound.
 
-    Pass the nests on to `cost` to freeze them over a sweep of bits, sparsities and formats.
+    Pass the nests on to `cost` to freeze them over a sweep of bits, sparsities and formats. Kinds of
+    accelerators that are not arrays have no mappings, and none is found for them.
 
     Raises:
         ConfigError: The workload holds a neuron whose cost is unknown.
         CapacityError: A layer does not fit.
     """
     neurons.refuse_unknown(workload)
+    if not isinstance(accelerator, Accelerator):
+        return {}
     fmt = formats.registry.make(weight_format)
     options: dict[str, Any] = {"statistic": statistic, "objective": objective}
     return {layer.name: search(layer, accelerator, fmt, **options) for layer in workload.layers}
 
 
-def _costs(
-    workload: Workload,
-    accelerator: Accelerator,
-    stored_as: Mapping[str, Format],
-    statistic: Statistic,
-    mappings: Nests,
-) -> Iterator[Cost]:
-    """The cost in each format."""
-    neurons.refuse_unknown(workload)
-    charges = [
-        _charge(layer, accelerator, stored_as, statistic, mappings.get(layer.name))
-        for layer in workload.layers
-    ]
-    for place, name in enumerate(stored_as):
-        yield Cost(
-            accelerator=accelerator.name,
-            mode="physical",
-            weight_format=name,
-            statistic=statistic,
-            layers=_records(charges, place),
-        )
-
-
-def _charge(
-    layer: Layer,
-    accelerator: Accelerator,
-    stored_as: Mapping[str, Format],
-    statistic: Statistic,
-    nest: Nest | None,
-) -> Charged:
-    points = layer_points([layer], accelerator, stored_as, (statistic,))
-    return charge(points, nest or fixed_nest(layer, accelerator), accelerator)
-
-
-def _records(charges: Sequence[Charged], place: int) -> tuple[LayerCost, ...]:
-    return tuple(
-        LayerCost(
-            name=charged.points.layer.name,
-            latency_cycles=float(charged.cycles[place, 0]),
-            stored_bits=charged.points.points[place].stored.bits,
-            actions=tuple(charged.actions(place)),
-        )
-        for charged in charges
-    )
+def _known_spikes(name: str) -> str:
+    known = (*formats.registry.names(), BEST)
+    if name not in known:
+        raise UnknownName(Problem("spike format", repr(name), one_of(known), did_you_mean(name, known)))
+    return name

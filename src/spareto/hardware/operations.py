@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
-from spareto.hardware.accelerator import Compute, OnZero
+from spareto.hardware.accelerator import OnZero
 from spareto.records.workload import Layer, Statistic
+
+
+class Units(Protocol):
+    """Whatever does synaptic operations: what it does about zeros."""
+
+    @property
+    def zero_inputs(self) -> OnZero: ...  # noqa: D102
+
+    @property
+    def zero_weights(self) -> OnZero: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -31,7 +42,7 @@ class Operations:
 
 
 def count_operations(
-    layer: Layer, live: int, compute: Compute, statistic: Statistic, *, zeros_located: bool
+    layer: Layer, live: int, compute: Units, statistic: Statistic, *, zeros_located: bool
 ) -> Operations:
     """Count what is done and what is left out, by the layer's measured activity.
 

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from spareto.hardware.accelerator import Accelerator
+from spareto.hardware.activity import input_train, output_train
 from spareto.hardware.energy import accumulator_bits, operation
-from spareto.hardware.formats import Format, Size
+from spareto.hardware.formats import Format, Size, spike_bits
 from spareto.hardware.operations import Operations, count_operations
 from spareto.records.workload import Layer, Statistic
 
@@ -29,7 +30,8 @@ class Point:
         weight_bits: Bits of one weight.
         live: Weights that are not zero.
         stored: All weights in their storage format.
-        input_bits: Bits of one input.
+        input_bits: Bits of one input, stored plainly.
+        compressed_input_bits: Bits of one input where inputs are compressed, zeros and metadata averaged in.
         accumulator_bits: Bits of one partial sum.
         emitted_bits: Bits that the neurons (or the layer) put out per inference.
         operations: Synaptic operations per inference.
@@ -41,6 +43,7 @@ class Point:
     live: float
     stored: Size
     input_bits: float
+    compressed_input_bits: float
     accumulator_bits: float
     emitted_bits: float
     operations: Operations
@@ -56,6 +59,7 @@ class Point:
         accelerator: Accelerator,
         fmt: Format,
         statistic: Statistic,
+        spike_format: str,
     ) -> Point:
         """A measured layer in one format, at mean or maximum activity."""
         compute = accelerator.compute
@@ -66,8 +70,9 @@ class Point:
             live=live,
             stored=stored,
             input_bits=layer.input.bits,
+            compressed_input_bits=_input_bits(layer, spike_format, statistic),
             accumulator_bits=accumulator_bits(layer, compute),
-            emitted_bits=layer.output.size * layer.timesteps * layer.output.bits,
+            emitted_bits=_emitted_bits(layer, spike_format, statistic, accelerator),
             operations=count_operations(layer, live, compute, statistic, zeros_located=located),
             action=action,
             action_pj=energy,
@@ -90,14 +95,20 @@ class Points:
         """One number a point."""
         return np.array([value(point) for point in self.points], np.float64)
 
+    def chosen(self, rows: Iterable[int]) -> Points:
+        """Some of the points."""
+        return Points(self.layer, tuple(self.points[row] for row in rows))
+
 
 def layer_points(
     layers: Iterable[Layer],
     accelerator: Accelerator,
     formats: Mapping[str, Format],
     statistics: Sequence[Statistic],
+    *,
+    spike_format: str = "none",
 ) -> Points:
-    """Versions of one layer in every format and activity: layer by layer, format by format.
+    """Versions of one layer in every weight format and activity: layer by layer, format by format.
 
     Each mask is looked at once, each size counted once, however many activities they serve.
     """
@@ -109,7 +120,26 @@ def layer_points(
         live = int(np.count_nonzero(mask))
         for fmt in formats.values():
             stored = fmt.size(mask, layer.weight_bits)
-            found += [Point.of(layer, stored, live, accelerator, fmt, each) for each in statistics]
+            found += [
+                Point.of(layer, stored, live, accelerator, fmt, each, spike_format) for each in statistics
+            ]
     if first is None:
         raise ValueError("at least one version of the layer")
     return Points(first, tuple(found))
+
+
+def _input_bits(layer: Layer, spike_format: str, statistic: Statistic) -> float:
+    """Bits of one input in the spike format; analog inputs stay plain."""
+    if layer.input.kind == "analog" or spike_format == "none":
+        return layer.input.bits
+    train = input_train(layer, statistic)
+    return spike_bits(spike_format, train) / train.elements
+
+
+def _emitted_bits(layer: Layer, spike_format: str, statistic: Statistic, accelerator: Accelerator) -> float:
+    """Bits of all outputs, in the spike format where the outermost memory compresses outputs."""
+    train = output_train(layer, statistic)
+    plain = layer.output.kind == "analog" or spike_format == "none"
+    if plain or "outputs" not in accelerator.memories[0].compresses:
+        return float(train.elements * layer.output.bits)
+    return spike_bits(spike_format, train)

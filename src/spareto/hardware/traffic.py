@@ -119,7 +119,8 @@ class _Charge:
 
     def inputs(self, memory: Memory, access: Access, *, innermost: bool) -> Iterator[Flow]:
         """Spikes are one bit each, zeros included; the zero border is made on chip."""
-        bits, border = self.points.column(lambda p: p.input_bits), self.counts.border
+        compressed, border = "inputs" in memory.compresses, self.counts.border
+        bits = self.points.column(lambda p: p.compressed_input_bits if compressed else p.input_bits)
         reads = self._total(access, "reads")
         if innermost:
             reads = reads * self.counts.loads["inputs"] / self.counts.steps

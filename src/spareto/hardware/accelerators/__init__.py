@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, cast
 
-from spareto.core.errors import Problem, UnknownName, did_you_mean, one_of
-from spareto.hardware.accelerator import Accelerator, check
+from spareto.core.config import load_data
+from spareto.core.errors import ConfigError, Problem, UnknownName, did_you_mean, one_of
+from spareto.hardware import engines
+from spareto.hardware.chip import Chip
 
 _FOLDER = Path(__file__).parent
 
@@ -15,7 +19,7 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in _FOLDER.glob("*.yaml")))
 
 
-def load_accelerator(name_or_path: str | Path) -> Accelerator:
+def load_accelerator(name_or_path: str | Path) -> Chip:
     """Read an accelerator by its name, or from a YAML or JSON file of one's own.
 
     Raises:
@@ -24,8 +28,26 @@ def load_accelerator(name_or_path: str | Path) -> Accelerator:
     """
     text = str(name_or_path)
     if text in names():
-        return check(Accelerator.load(_FOLDER / f"{text}.yaml"))
+        return parse_accelerator(load_data(_FOLDER / f"{text}.yaml"))
     if Path(text).suffix in {".yaml", ".yml", ".json"} or "/" in text:
-        return check(Accelerator.load(Path(text)))
+        return parse_accelerator(load_data(Path(text)))
     cure = did_you_mean(text, names()) or "Or give the path of a YAML file."
     raise UnknownName(Problem("accelerator", repr(text), one_of(names()), cure))
+
+
+def parse_accelerator(data: Any) -> Chip:
+    """Build an accelerator of the kind that `data` names; an array if it names none.
+
+    Raises:
+        ConfigError: It breaks a rule; every problem is listed.
+    """
+    given = cast("Mapping[str, Any]", data) if isinstance(data, Mapping) else dict[str, Any]()
+    kind, known = str(given.get("kind", "array")), engines.registry.names()
+    if kind not in known:
+        cure = did_you_mean(kind, known)
+        raise ConfigError(Problem("accelerator.kind", repr(kind), one_of(known), cure))
+    engine = engines.registry.make(kind)
+    chip = engine.schema.parse(data, "accelerator")
+    if problems := engine.problems(chip):
+        raise ConfigError(problems)
+    return chip

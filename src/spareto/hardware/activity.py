@@ -1,0 +1,34 @@
+"""How much of a network is awake, from the counts a workload holds."""
+
+from __future__ import annotations
+
+from math import expm1
+
+from spareto.hardware.formats import Train
+from spareto.records.workload import Layer, Statistic, Tensor
+
+
+def input_train(layer: Layer, statistic: Statistic) -> Train:
+    """What is known of a layer's input over all timesteps."""
+    return _train(layer.input, layer.timesteps, statistic)
+
+
+def output_train(layer: Layer, statistic: Statistic) -> Train:
+    """What is known of a layer's output over all timesteps."""
+    return _train(layer.output, layer.timesteps, statistic)
+
+
+def touched_updates(layer: Layer, statistic: Statistic) -> float:
+    """Neuron updates of one inference in which the neuron receives anything.
+
+    The workload counts operations, not who receives them: they are taken to fall on any neuron at any
+    timestep with equal probability.
+    """
+    if layer.neuron is None:
+        return 0.0
+    updates = layer.neuron.count * layer.timesteps
+    return -updates * expm1(-layer.effectual_synops(statistic) / updates)
+
+
+def _train(tensor: Tensor, timesteps: int, statistic: Statistic) -> Train:
+    return Train(timesteps, tensor.size, min(tensor.nonzero(statistic), float(tensor.size * timesteps)))
