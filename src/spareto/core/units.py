@@ -38,6 +38,7 @@ _UNITS: dict[str, tuple[str, float]] = {
     "mW": ("mW", 1.0),
     "W": ("mW", 1e3),
     "hops": ("hops", 1.0),
+    "timesteps": ("timesteps", 1.0),
 }
 
 
@@ -111,4 +112,5 @@ Watts = Annotated[Quantity, Unit("mW")]
 Frequency = Annotated[Quantity, Unit("MHz")]
 EnergyPerBit = Annotated[Quantity, Unit("pJ/bit")]
 Hops = Annotated[Quantity, Unit("hops")]
+Timesteps = Annotated[Quantity, Unit("timesteps")]
 Node = Annotated[Quantity, Unit("nm")]

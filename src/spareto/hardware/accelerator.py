@@ -8,7 +8,17 @@ from pydantic import Field
 
 from spareto.core.config import Record
 from spareto.core.errors import Problem, did_you_mean, one_of
-from spareto.core.units import Area, Bits, BitsPerCycle, Energy, Instances, OpsPerCycle, Quantity, Words
+from spareto.core.units import (
+    Area,
+    Bits,
+    BitsPerCycle,
+    Energy,
+    Instances,
+    OpsPerCycle,
+    Quantity,
+    Timesteps,
+    Words,
+)
 from spareto.hardware.chip import Chip
 from spareto.hardware.mapping.nest import LoopKind
 from spareto.hardware.problem import DIMS, Dim, TensorName
@@ -77,6 +87,9 @@ class Compute(Record):
         accumulator_width: Bits of a partial sum of integer weights.
         zero_inputs: What happens on a zero input: no cycle (`skip`), no energy (`gate`), or `compute`.
         zero_weights: The same on a zero weight; skipping needs a format that locates zeros.
+        window: Timesteps that are skipped only together, because lanes share a step; None skips each alone.
+        intersection_rate: Pairs of input and weight a unit checks a cycle for having no zero; None without
+            limit.
     """
 
     kind: Literal["compute"]
@@ -93,7 +106,14 @@ class Compute(Record):
     accumulator_width: Bits
     zero_inputs: OnZero
     zero_weights: OnZero
+    window: Timesteps | None = None
+    intersection_rate: OpsPerCycle | None = None
     area: Area | None = None
+
+    @property
+    def skip_window(self) -> int:
+        """Timesteps that are skipped together."""
+        return int(self.window.amount) if self.window else 1
 
 
 class NeuronUnit(Record):

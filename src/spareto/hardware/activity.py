@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import expm1
 
-from spareto.hardware.formats import Train
+from spareto.hardware.formats import Train, expected_live_groups
 from spareto.records.workload import Layer, Statistic, Tensor
 
 
@@ -28,6 +28,21 @@ def touched_updates(layer: Layer, statistic: Statistic) -> float:
         return 0.0
     updates = layer.neuron.count * layer.timesteps
     return -updates * expm1(-layer.effectual_synops(statistic) / updates)
+
+
+def window_share(layer: Layer, statistic: Statistic, window: int) -> float:
+    """Inputs in windows of timesteps that are not silent, by inputs that are not zero.
+
+    Non-zero inputs are taken to lie anywhere with equal probability, unless one window is as long as the
+    inference and the neurons that are not silent were counted.
+    """
+    train = input_train(layer, statistic)
+    window = min(window, train.steps)
+    if not train.live:
+        return 1.0
+    if window == train.steps and train.awake is not None:
+        return train.awake * window / train.live
+    return expected_live_groups(train.elements, train.live, window) * window / train.live
 
 
 def _train(tensor: Tensor, timesteps: int, statistic: Statistic) -> Train:

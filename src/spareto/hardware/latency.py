@@ -22,6 +22,9 @@ def layer_cycles(points: Points, accelerator: Accelerator, counts: Counts, flows
     """Cycles of one layer, shape (points, mappings)."""
     issued = points.column(lambda p: p.operations.issued)
     cycles = np.maximum(np.outer(issued, 1.0 / counts.units), update_cycles(points.layer, accelerator))
+    if rate := accelerator.compute.intersection_rate:
+        pairs = points.layer.dense_synops / accelerator.compute.skip_window
+        cycles = np.maximum(cycles, pairs / (rate.amount * counts.units))
     for memory in accelerator.memories:
         for moved in _port_bits(memory, flows):
             limit = memory.read_bandwidth if moved[0].action == "read" else memory.write_bandwidth

@@ -13,6 +13,7 @@ from spareto.hardware.accelerator import Accelerator
 from spareto.hardware.energy import neuron_actions
 from spareto.hardware.mapping.nest import Nest
 from spareto.hardware.points import Column, Points
+from spareto.hardware.problem import RELEVANT
 from spareto.hardware.traffic import Amount, Flow
 from spareto.records.workload import Layer, Neuron, Workload
 
@@ -59,8 +60,8 @@ def refuse_unknown(workload: Workload) -> None:
 def state_flows(points: Points, nest: Nest, accelerator: Accelerator) -> Iterator[Flow]:
     """Bits of membrane state moved: one read and one write a neuron and timestep at the state level.
 
-    Where the time loop is cut by a loop outside the state level, the state also leaves for the outermost
-    memory and comes back at every cut.
+    Where other neurons take the state level between two timesteps, the state also leaves for the outermost
+    memory and comes back.
     """
     layer = points.layer
     if layer.neuron is None:
@@ -68,10 +69,13 @@ def state_flows(points: Points, nest: Nest, accelerator: Accelerator) -> Iterato
     level = accelerator.neuron.state_level
     bits = np.full(len(points.points), float(_state_bits(layer.neuron)))
     yield from _both_ways(level, np.full(1, float(layer.timesteps)), bits)
-    passes = np.ones(1, np.int64)
+    passes, moved = np.ones(1, np.int64), np.zeros(1, np.bool_)
     for index in nest.outside(level, "temporal"):
         loop = nest.loops[index]
-        passes = passes * (loop.bound if loop.dim == "T" else 1)
+        if loop.dim == "T":
+            passes = np.where(moved, passes * loop.bound, passes)
+        elif loop.dim in RELEVANT["outputs"]:
+            moved = moved | (loop.bound > 1)
     outermost = accelerator.memories[0].name
     if outermost != level:
         yield from _both_ways(outermost, (passes - 1).astype(np.float64), bits)

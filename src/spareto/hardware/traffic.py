@@ -105,7 +105,8 @@ class _Charge:
         metadata = points.column(lambda p: p.stored.metadata_bits / size if compressed else 0.0)
         times, factor = self._total(access, "reads"), np.ones(1)
         if innermost:
-            times = self.counts.loads["weights"] / self.counts.steps
+            shared = access.reads * access.instances / (self.counts.steps * self.counts.units)
+            times = self.counts.loads["weights"] / self.counts.steps * shared
             factor = points.column(lambda p: p.operations.weight_reads)
             if compressed:
                 factor = factor * points.column(

@@ -72,6 +72,11 @@ class Cores(Record):
         """A silent input sends no event."""
         return "skip"
 
+    @property
+    def skip_window(self) -> int:
+        """An event stands for one timestep."""
+        return 1
+
 
 class Router(Record):
     """The network between the cores.

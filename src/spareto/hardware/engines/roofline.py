@@ -64,6 +64,11 @@ class Processor(Record):
     zero_inputs: OnZero
     zero_weights: OnZero
 
+    @property
+    def skip_window(self) -> int:
+        """Every timestep by itself."""
+        return 1
+
     def rate(self, bits: int) -> Rate:
         """The narrowest rate that holds `bits`; the widest if none does."""
         by_width = sorted(self.rates, key=lambda rate: rate.width.amount)

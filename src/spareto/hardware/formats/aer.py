@@ -45,7 +45,7 @@ class AddressEvents(Format):
 
     def size(self, mask: Mask, bits: int) -> Size:
         """An address and a value a non-zero element."""
-        live = int(mask.sum())
+        live = int(np.count_nonzero(mask))
         return Size(live * bits, live * width_of(mask.size - 1))
 
     def expected_bits(self, train: Train, bits: int) -> float:

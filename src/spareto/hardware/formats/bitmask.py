@@ -31,7 +31,7 @@ class Bitmask(Format):
 
     def size(self, mask: Mask, bits: int) -> Size:
         """One bit an element, `bits` a non-zero one."""
-        return Size(int(mask.sum()) * bits, mask.size)
+        return Size(int(np.count_nonzero(mask)) * bits, mask.size)
 
     def expected_bits(self, train: Train, bits: int) -> float:
         """One bit an element, `bits` a non-zero one: settled by the counts."""

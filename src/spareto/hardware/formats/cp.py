@@ -59,7 +59,7 @@ class CoordinatePayload(Format):
 
     def size(self, mask: Mask, bits: int) -> Size:
         """A count a fibre, a coordinate and a value a non-zero element."""
-        live = int(mask.sum())
+        live = int(np.count_nonzero(mask))
         return Size(live * bits, int(_metadata(live, mask.size, self._width(live, mask.size))))
 
     def expected_bits(self, train: Train, bits: int) -> float:

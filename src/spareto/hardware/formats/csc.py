@@ -52,7 +52,7 @@ class CompressedColumns(Format):
 
     def size(self, mask: Mask, bits: int) -> Size:
         """An offset a column and one more, a row and a value a non-zero element."""
-        live, rows = int(mask.sum()), mask.shape[0]
+        live, rows = int(np.count_nonzero(mask)), mask.shape[0]
         offsets = (mask.size // rows + 1) * width_of(live)
         return Size(live * bits, offsets + live * width_of(rows - 1))
 

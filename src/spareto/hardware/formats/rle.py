@@ -17,6 +17,8 @@ from spareto.hardware.formats._base import (
     width_of,
 )
 
+Histogram = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]  # lengths, how many of each
+
 
 class RunLength(Format):
     """Pairs of a zero run of k bits and the value that ends it; zeros after the last value are implied.
@@ -42,7 +44,7 @@ class RunLength(Format):
         flat = tensor.reshape(-1)
         live = np.flatnonzero(flat)
         runs = _runs(live)
-        width = self._width(runs, flat.size, bits)
+        width = self._width(_histogram(runs), flat.size, bits)
         padding = runs >> width
         entries = np.repeat((1 << width) - 1, len(live) + int(padding.sum()))
         values = np.zeros(len(entries), flat.dtype)
@@ -60,7 +62,7 @@ class RunLength(Format):
 
     def size(self, mask: Mask, bits: int) -> Size:
         """Entries times `bits` and k."""
-        runs = _runs(np.flatnonzero(mask))
+        runs = _histogram(_runs(np.flatnonzero(mask)))
         width = self._width(runs, mask.size, bits)
         entries = _entries(runs, width)
         return Size(entries * bits, entries * width)
@@ -74,7 +76,7 @@ class RunLength(Format):
         """One metadata word for every expected non-zero; long runs cost no padding entry."""
         return elements * density * width
 
-    def _width(self, runs: npt.NDArray[np.int64], elements: int, bits: int) -> int:
+    def _width(self, runs: Histogram, elements: int, bits: int) -> int:
         if self.run_bits is not None:
             return self.run_bits
         return min(_widths(elements), key=lambda width: _entries(runs, width) * (bits + width))
@@ -94,8 +96,18 @@ def _expected_entries(train: Train, width: int) -> float:
 
 def _runs(live: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Zeros before each non-zero element."""
-    return np.diff(live, prepend=-1) - 1
+    runs = live.copy()
+    runs[1:] -= live[:-1] + 1
+    return runs
 
 
-def _entries(runs: npt.NDArray[np.int64], width: int) -> int:
-    return len(runs) + int((runs >> width).sum())
+def _histogram(runs: npt.NDArray[np.int64]) -> Histogram:
+    """The different runs and how many there are of each: few, however large the tensor."""
+    counts = np.bincount(runs)
+    lengths = np.flatnonzero(counts)
+    return lengths, counts[lengths]
+
+
+def _entries(runs: Histogram, width: int) -> int:
+    lengths, counts = runs
+    return int(((lengths >> width) + 1) @ counts)

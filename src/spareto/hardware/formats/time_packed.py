@@ -38,7 +38,9 @@ class TimePacked(Format):
     def size(self, mask: Mask, bits: int) -> Size:
         """One bit a place, T bits a place that is not silent, `bits` a non-zero element."""
         places = _places(mask)
-        return Size(int(mask.sum()) * bits, len(places) + int(places.any(axis=1).sum()) * places.shape[1])
+        return Size(
+            int(np.count_nonzero(mask)) * bits, len(places) + int(places.any(axis=1).sum()) * places.shape[1]
+        )
 
     def expected_bits(self, train: Train, bits: int) -> float:
         """Settled by the counts if the neurons that are not silent were counted."""

@@ -52,7 +52,7 @@ class OffsetPairs(Format):
 
     def size(self, mask: Mask, bits: int) -> Size:
         """An offset a row and one more, a column and a value a non-zero element."""
-        rows, live = _rows(mask), int(mask.sum())
+        rows, live = _rows(mask), int(np.count_nonzero(mask))
         offsets = (len(rows) + 1) * width_of(live)
         return Size(live * bits, offsets + live * width_of(rows.shape[1] - 1))
 
