@@ -14,9 +14,11 @@ from spareto.core.errors import Problem as Trouble
 from spareto.hardware import formats, neurons
 from spareto.hardware.accelerator import Accelerator
 from spareto.hardware.charging import Charged, charge
+from spareto.hardware.mapping.capacity import Widths
 from spareto.hardware.mapping.fixed import fixed_nest
 from spareto.hardware.mapping.nest import Nest
-from spareto.hardware.points import layer_points
+from spareto.hardware.mapping.search import Objective, search_points
+from spareto.hardware.points import Points, layer_points
 from spareto.records.cost import Mode
 from spareto.records.workload import Layer, Statistic, Workload
 
@@ -55,10 +57,12 @@ def cost_grid(
     weight_formats: Sequence[str] = (),
     statistics: Sequence[Statistic] = ("mean", "max"),
     mappings: Mapping[str, Nest] | None = None,
+    objective: Objective | None = None,
 ) -> Grid:
-    """Cost versions of one network in every format and at every activity, with one mapping a layer.
+    """Cost versions of one network in every format and at every activity.
 
-    The accesses of a layer are counted once; what differs between versions is charged as arrays.
+    With one mapping a layer its accesses are counted once, and curves over bits and sparsities show these
+    alone; what differs between versions is charged as arrays.
 
     Args:
         workloads: The versions; layers agree in everything but weight width, mask and activity.
@@ -67,6 +71,7 @@ def cost_grid(
         statistics: Mean or maximum activity, or both.
         mappings: Mappings to use, by layer name; a layer left out gets the fixed one, sized for the widest
             of its versions.
+        objective: Search a mapping for every version, format and activity instead of taking one a layer.
 
     Raises:
         UnknownName: No such weight format.
@@ -77,22 +82,61 @@ def cost_grid(
     versions = _versions(workloads)
     names = tuple(weight_formats) or formats.registry.names()
     stored_as = {name: formats.registry.make(name) for name in names}
-    charges: list[Charged] = []
+    columns: list[_Columns] = []
     for layers in versions:
         points = layer_points(layers, accelerator, stored_as, statistics)
-        nest = (mappings or {}).get(layers[0].name) or _fixed(layers, accelerator)
-        charges.append(charge(points, nest, accelerator))
+        if objective:
+            columns.append(_searched(points, accelerator, _widest(layers), objective))
+        else:
+            nest = (mappings or {}).get(layers[0].name) or fixed_nest(_widest(layers), accelerator)
+            columns.append(_Columns.of(charge(points, nest, accelerator)))
     shape = (len(workloads), len(names), len(statistics))
     return Grid(
         mode="physical",
         formats=names,
         statistics=tuple(statistics),
         layers=tuple(layers[0].name for layers in versions),
-        energy_pj=_stack([charged.energy_pj()[:, 0] for charged in charges], shape),
-        latency_cycles=_stack([charged.cycles[:, 0] for charged in charges], shape),
-        stored_bits=_stack([charged.points.column(lambda p: p.stored.bits) for charged in charges], shape),
-        energy_by_component_pj=_components(charges, shape),
+        energy_pj=_stack([layer.energy_pj for layer in columns], shape),
+        latency_cycles=_stack([layer.cycles for layer in columns], shape),
+        stored_bits=_stack([layer.stored_bits for layer in columns], shape),
+        energy_by_component_pj=_components(columns, shape),
     )
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """What one layer costs, one entry a point."""
+
+    energy_pj: Numbers
+    cycles: Numbers
+    stored_bits: Numbers
+    by_component: Mapping[str, Numbers]
+
+    @classmethod
+    def of(cls, charged: Charged) -> _Columns:
+        """Under the first mapping."""
+        points = len(charged.points.points)
+        parts = charged.energy_by_component_pj()
+        return cls(
+            energy_pj=charged.energy_pj()[:, 0],
+            cycles=charged.cycles[:, 0],
+            stored_bits=charged.points.column(lambda p: p.stored.bits),
+            by_component={name: np.broadcast_to(part[:, 0], points) for name, part in parts.items()},
+        )
+
+    @classmethod
+    def joined(cls, pieces: Sequence[_Columns], rows: Sequence[int]) -> _Columns:
+        """Pieces put together, the entries of which belong at `rows`."""
+        order = np.argsort(rows)
+        return cls(
+            energy_pj=np.concatenate([piece.energy_pj for piece in pieces])[order],
+            cycles=np.concatenate([piece.cycles for piece in pieces])[order],
+            stored_bits=np.concatenate([piece.stored_bits for piece in pieces])[order],
+            by_component={
+                name: np.concatenate([piece.by_component[name] for piece in pieces])[order]
+                for name in pieces[0].by_component
+            },
+        )
 
 
 def _versions(workloads: Sequence[Workload]) -> list[tuple[Layer, ...]]:
@@ -136,20 +180,28 @@ def _shape(layer: Layer) -> tuple[Any, ...]:
     )
 
 
-def _fixed(layers: Sequence[Layer], accelerator: Accelerator) -> Nest:
-    return fixed_nest(max(layers, key=lambda layer: (layer.weight_bits, layer.input.bits)), accelerator)
+def _widest(layers: Sequence[Layer]) -> Layer:
+    """The version whose elements take most room."""
+    return max(layers, key=lambda layer: (layer.weight_bits, layer.input.bits))
 
 
-def _components(charges: Sequence[Charged], shape: tuple[int, ...]) -> dict[str, Numbers]:
-    split = [charged.energy_by_component_pj() for charged in charges]
-    names = list(dict.fromkeys(name for parts in split for name in parts))
-    none = np.zeros((1, 1))
-    return {
-        name: _stack(
-            [np.broadcast_to(parts.get(name, none)[:, 0], int(np.prod(shape))) for parts in split], shape
-        )
-        for name in names
-    }
+def _searched(points: Points, accelerator: Accelerator, widest: Layer, objective: Objective) -> _Columns:
+    """Each point under a mapping searched for it."""
+    rows_of: dict[int, list[int]] = {}
+    found = search_points(points, accelerator, Widths.of(widest, accelerator), objective=objective)
+    for row, best in enumerate(found):
+        rows_of.setdefault(id(best.nest), []).append(row)
+    pieces = [
+        _Columns.of(charge(points.chosen(rows), found[rows[0]].nest, accelerator))
+        for rows in rows_of.values()
+    ]
+    return _Columns.joined(pieces, [row for rows in rows_of.values() for row in rows])
+
+
+def _components(layers: Sequence[_Columns], shape: tuple[int, ...]) -> dict[str, Numbers]:
+    names = dict.fromkeys(name for layer in layers for name in layer.by_component)
+    none = np.zeros(int(np.prod(shape)))
+    return {name: _stack([layer.by_component.get(name, none) for layer in layers], shape) for name in names}
 
 
 def _stack(columns: Sequence[Numbers], shape: tuple[int, ...]) -> Numbers:
