@@ -11,7 +11,7 @@ from spareto.records.workload import Layer, Statistic
 
 
 class Units(Protocol):
-    """Whatever does synaptic operations: what it does about zeros, and how many timesteps it skips at once."""
+    """Whatever does synaptic operations: what it does about zeros, and timesteps it skips at once."""
 
     @property
     def zero_inputs(self) -> OnZero: ...  # noqa: D102
