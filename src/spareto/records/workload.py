@@ -167,6 +167,16 @@ class Layer(Record):
         per_pixel = self.weight_count
         return self.timesteps * self.output.shape[1] * self.output.shape[2] * per_pixel
 
+    @property
+    def dense_synops_inside(self) -> int:
+        """Synaptic operations per inference if every weight and every input counted, padding left out."""
+        inside = 1
+        for axis in (0, 1):
+            first = np.arange(self.output.shape[1 + axis]) * self.stride[axis] - self.padding[axis]
+            places = first[:, None] + np.arange(self.kernel[axis])
+            inside *= int(((places >= 0) & (places < self.input.shape[1 + axis])).sum())
+        return self.timesteps * self.out_channels * (self.in_channels // self.groups) * inside
+
     def effectual_synops(self, statistic: Statistic = "mean") -> float:
         """Live weights met by a non-zero input, per inference."""
         return self.effectual_synops_mean if statistic == "mean" else self.effectual_synops_max
