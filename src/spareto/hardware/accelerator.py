@@ -12,9 +12,11 @@ from spareto.core.units import (
     Area,
     Bits,
     BitsPerCycle,
+    Cycles,
     Energy,
     Instances,
     OpsPerCycle,
+    Power,
     Quantity,
     Timesteps,
     Words,
@@ -39,6 +41,9 @@ class Memory(Record):
         write_energy: Energy of one access that writes.
         read_bandwidth: Bits one instance can read a cycle; None without limit.
         write_bandwidth: Bits one instance can write a cycle; None without limit.
+        burst: Bits that move together: shorter transfers are rounded up to it.
+        latency: Cycles until its first word arrives, once a layer.
+        leakage: Energy one instance leaks a cycle, for as long as the layer takes.
         area: Area of one instance.
     """
 
@@ -54,7 +59,15 @@ class Memory(Record):
     write_energy: Energy
     read_bandwidth: BitsPerCycle | None = None
     write_bandwidth: BitsPerCycle | None = None
+    burst: Bits | None = None
+    latency: Cycles | None = None
+    leakage: Power | None = None
     area: Area | None = None
+
+    @property
+    def count(self) -> float:
+        """How many there are on the chip."""
+        return self.instances.amount
 
     @property
     def capacity_bits(self) -> float | None:
@@ -67,7 +80,11 @@ class Memory(Record):
 
 
 class Fanout(Record):
-    """A place that stores nothing and spreads data over the instances below it."""
+    """A place that stores nothing and spreads data over the instances below it.
+
+    Args:
+        instances: How many there are on the chip.
+    """
 
     kind: Literal["fanout"]
     name: str
@@ -90,6 +107,9 @@ class Compute(Record):
         window: Timesteps that are skipped only together, because lanes share a step; None skips each alone.
         intersection_rate: Pairs of input and weight a unit checks a cycle for having no zero; None without
             limit.
+        latency: Cycles from the first operands to the first result, once a layer.
+        leakage: Energy one instance leaks a cycle.
+        area: Area of one instance.
     """
 
     kind: Literal["compute"]
@@ -108,7 +128,14 @@ class Compute(Record):
     zero_weights: OnZero
     window: Timesteps | None = None
     intersection_rate: OpsPerCycle | None = None
+    latency: Cycles | None = None
+    leakage: Power | None = None
     area: Area | None = None
+
+    @property
+    def count(self) -> float:
+        """How many there are on the chip."""
+        return self.instances.amount
 
     @property
     def skip_window(self) -> int:
@@ -126,6 +153,9 @@ class NeuronUnit(Record):
         integrate_energy: One addition to the state; linear in the width.
         compare_energy: One comparison with the threshold; linear in the width.
         state_level: The memory that holds the state while a neuron runs through its timesteps.
+        latency: Cycles one update takes, once a layer.
+        leakage: Energy one lane leaks a cycle.
+        area: Area of one lane.
     """
 
     kind: Literal["neuron"]
@@ -137,7 +167,14 @@ class NeuronUnit(Record):
     integrate_energy: Energy
     compare_energy: Energy
     state_level: str
+    latency: Cycles | None = None
+    leakage: Power | None = None
     area: Area | None = None
+
+    @property
+    def count(self) -> float:
+        """How many there are on the chip."""
+        return self.lanes.amount
 
 
 Component = Annotated[Memory | Fanout | Compute | NeuronUnit, Field(discriminator="kind")]

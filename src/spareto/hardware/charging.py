@@ -10,11 +10,11 @@ import numpy as np
 
 from spareto.hardware import neurons
 from spareto.hardware.accelerator import Accelerator
-from spareto.hardware.latency import Table, layer_cycles, outer_sum
+from spareto.hardware.latency import layer_cycles
 from spareto.hardware.mapping.nest import Nest
 from spareto.hardware.points import Column, Points
 from spareto.hardware.problem import Problem
-from spareto.hardware.traffic import Counts, Flow, layer_flows
+from spareto.hardware.traffic import Counts, Flow, Table, layer_flows, total_bits
 from spareto.records.cost import ActionCost
 
 
@@ -63,21 +63,20 @@ class Charged:
     def energy_pj(self) -> Table:
         """Energy of the layer, picojoules, shape (points, mappings)."""
         fixed = sum((work.count * work.each_pj for work in self.work), np.zeros(len(self.points.points)))
-        priced = [
-            Flow(flow.memory, flow.tensor, flow.action, flow.times, flow.bits * self._pj_per_bit(flow))
-            for flow in self.flows
-        ]
-        return outer_sum(priced) + fixed[:, None]
+        moved = total_bits(self.flows, [self._pj_per_bit(flow) for flow in self.flows])
+        leaked = sum(_leakage(self.accelerator).values())
+        return moved + fixed[:, None] + (self.cycles * leaked if leaked else 0.0)
 
     def energy_by_component_pj(self) -> dict[str, Table]:
         """Energy by component, shapes that broadcast to (points, mappings)."""
         totals: dict[str, Table] = {}
         for flow in self.flows:
-            moved = np.outer(flow.bits * self._pj_per_bit(flow), flow.times)
-            totals[flow.memory] = totals.get(flow.memory, np.zeros(1)) + moved
+            totals[flow.memory] = totals.get(flow.memory, 0.0) + flow.moved() * self._pj_per_bit(flow)
         for work in self.work:
             done = (work.count * work.each_pj)[:, None]
-            totals[work.component] = totals.get(work.component, np.zeros(1)) + done
+            totals[work.component] = totals.get(work.component, 0.0) + done
+        for component, leaked in _leakage(self.accelerator).items():
+            totals[component] = totals.get(component, 0.0) + self.cycles * leaked
         return totals
 
     def actions(self, point: int = 0) -> Iterator[ActionCost]:
@@ -85,8 +84,7 @@ class Charged:
         counts: dict[tuple[str, str, str], float] = {}
         for flow in self.flows:
             key, width = (flow.memory, flow.tensor, flow.action), self.accelerator.memory(flow.memory).width
-            moved = float(flow.bits[point] * flow.times[0] / width.amount)
-            counts[key] = counts.get(key, 0.0) + moved
+            counts[key] = counts.get(key, 0.0) + float(flow.moved()[point, 0]) / width.amount
         for (component, tensor, action), count in counts.items():
             each = self.accelerator.memory(component).energy_of(action).amount
             if count:
@@ -96,6 +94,8 @@ class Charged:
             if work.count[point]:
                 each = float(work.each_pj[point])
                 yield _action(work.component, work.tensor, work.action, float(work.count[point]), each)
+        for component, leaked in _leakage(self.accelerator).items():
+            yield _action(component, "idle", "leak", float(self.cycles[point, 0]), leaked)
 
     def _pj_per_bit(self, flow: Flow) -> float:
         memory = self.accelerator.memory(flow.memory)
@@ -132,6 +132,12 @@ def _updates(points: Points, accelerator: Accelerator) -> Iterator[Work]:
     one = np.ones(len(points.points))
     for update in neurons.arithmetic(points.layer, accelerator):
         yield Work(accelerator.neuron.name, "state", update.action, update.count * one, update.each_pj * one)
+
+
+def _leakage(accelerator: Accelerator) -> dict[str, float]:
+    """Picojoules a cycle that the components leak, where the description says so."""
+    parts = [*accelerator.memories, accelerator.compute, accelerator.neuron]
+    return {part.name: part.leakage.amount * part.count for part in parts if part.leakage}
 
 
 def _action(

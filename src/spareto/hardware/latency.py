@@ -1,6 +1,6 @@
 """How long a layer takes: the busiest of the units, the neuron units and every memory port.
 
-Averages over the units in use; fills and drains overlap with computing.
+Averages over the units in use; but for the first words of a layer, fills and drains overlap with computing.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ import numpy.typing as npt
 from spareto.hardware.accelerator import Accelerator, Memory
 from spareto.hardware.neurons import update_cycles
 from spareto.hardware.points import Points
-from spareto.hardware.traffic import Counts, Flow
-
-Table = npt.NDArray[np.float64]  # one row a point, one column a mapping
+from spareto.hardware.traffic import Counts, Flow, Table, total_bits
+from spareto.records.workload import Layer
 
 
 def layer_cycles(points: Points, accelerator: Accelerator, counts: Counts, flows: Sequence[Flow]) -> Table:
@@ -30,15 +29,15 @@ def layer_cycles(points: Points, accelerator: Accelerator, counts: Counts, flows
             limit = memory.read_bandwidth if moved[0].action == "read" else memory.write_bandwidth
             if limit is not None:
                 in_use = _instances(memory, counts)
-                cycles = np.maximum(cycles, outer_sum(moved, 1.0 / (limit.amount * in_use)))
-    return np.ceil(cycles - 1e-9)
+                cycles = np.maximum(cycles, total_bits(moved, scale=1.0 / (limit.amount * in_use)))
+    return np.ceil(cycles - 1e-9) + first_result_cycles(points.layer, accelerator)
 
 
-def outer_sum(flows: Sequence[Flow], scale: npt.NDArray[np.floating] | float = 1.0) -> Table:
-    """Bits of all flows together, times `scale`, shape (points, mappings)."""
-    width = max(len(flow.times) for flow in flows)
-    times = np.stack([np.broadcast_to(flow.times, width) for flow in flows])
-    return np.stack([flow.bits for flow in flows]).T @ (times * scale)
+def first_result_cycles(layer: Layer, accelerator: Accelerator) -> float:
+    """Cycles before anything comes out: the first words and operands on their way; stated, else none."""
+    parts = [*accelerator.memories, accelerator.compute]
+    stages = [*parts, accelerator.neuron] if layer.neuron else parts
+    return sum(stage.latency.amount for stage in stages if stage.latency)
 
 
 def _port_bits(memory: Memory, flows: Sequence[Flow]) -> list[list[Flow]]:

@@ -6,8 +6,8 @@ reads it, only the bits that are stored move, and an operand is read once for as
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -28,6 +28,7 @@ from spareto.hardware.problem import TENSORS, Count, Problem, TensorName
 from spareto.records.workload import Layer
 
 Amount = npt.NDArray[np.float64]  # one entry a mapping
+Table = npt.NDArray[np.float64]  # one row a point, one column a mapping
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Flow:
         action: Whether the memory is read or written.
         times: How often, one entry a mapping.
         bits: How many bits each time, one entry a point.
+        burst: Bits every transfer is rounded up to; 0 for none.
+        tile: How many of `times` are one transfer; None for all of them.
     """
 
     memory: str
@@ -47,6 +50,16 @@ class Flow:
     action: Literal["read", "write"]
     times: Amount
     bits: Column
+    burst: float = 0.0
+    tile: Count | None = None
+
+    def moved(self) -> Table:
+        """Bits moved, shape (points, mappings)."""
+        if not self.burst:
+            return np.outer(self.bits, self.times)
+        tile = self.times if self.tile is None else self.tile
+        bursts = np.ceil(np.outer(self.bits, tile) / self.burst - 1e-9)
+        return bursts * self.burst * (self.times / np.maximum(tile, 1e-300))
 
 
 @dataclass(frozen=True)
@@ -87,8 +100,49 @@ def layer_flows(points: Points, counts: Counts, accelerator: Accelerator) -> lis
     for (level, tensor), access in counts.accesses.items():
         memory = accelerator.memory(level)
         charged = {"weights": charge.weights, "inputs": charge.inputs, "outputs": charge.outputs}[tensor]
-        flows += charged(memory, access, innermost=accelerator.innermost(tensor).name == level)
+        found = charged(memory, access, innermost=accelerator.innermost(tensor).name == level)
+        flows += _in_bursts(found, memory, _tile_inside(counts, level, tensor)) if memory.burst else found
     return flows
+
+
+def total_bits(
+    flows: Sequence[Flow],
+    factors: Sequence[float] | None = None,
+    scale: npt.NDArray[np.floating] | float = 1.0,
+) -> Table:
+    """Bits of all flows together, shape (points, mappings).
+
+    Args:
+        flows: At least one.
+        factors: One factor a flow: its energy a bit.
+        scale: One factor a mapping.
+    """
+    weights = [1.0] * len(flows) if factors is None else factors
+    width = max(len(flow.times) for flow in flows)
+    total = np.zeros((len(flows[0].bits), width))
+    plain = [(flow, weight) for flow, weight in zip(flows, weights, strict=True) if not flow.burst]
+    if plain:
+        times = np.stack([np.broadcast_to(flow.times, width) for flow, _ in plain])
+        total += np.stack([flow.bits * weight for flow, weight in plain]).T @ times
+    for flow, weight in zip(flows, weights, strict=True):
+        if flow.burst:
+            total += flow.moved() * weight
+    return total * scale
+
+
+def _in_bursts(flows: Iterator[Flow], memory: Memory, tile: Count | None) -> Iterator[Flow]:
+    """The same flows of a memory that moves whole bursts only."""
+    burst = memory.burst.amount if memory.burst else 0.0
+    for flow in flows:
+        whole = len(flow.times) == 1 and flow.times[0] == 1.0  # a stream of its own, not tile by tile
+        yield replace(flow, burst=burst, tile=None if whole else tile)
+
+
+def _tile_inside(counts: Counts, level: str, tensor: TensorName) -> Count | None:
+    """The tile that one transfer between a level and the next inside moves; None if the units are next."""
+    holders = [name for name, held in counts.accesses if held == tensor]
+    inside = holders[holders.index(level) + 1 :]
+    return counts.accesses[inside[0], tensor].tile if inside else None
 
 
 @dataclass(frozen=True)

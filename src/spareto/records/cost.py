@@ -73,6 +73,7 @@ class Cost(Record):
         spike_format: Format that spikes are stored and sent in.
         statistic: Whether mean or maximum spiking activity was charged.
         clock_mhz: Clock frequency of the accelerator; None where only cycles are known.
+        area_um2: Silicon of the accelerator, square micrometres; None if its description does not say.
         layers: One entry a layer, in network order.
     """
 
@@ -82,6 +83,7 @@ class Cost(Record):
     spike_format: str = "none"
     statistic: Statistic = "mean"
     clock_mhz: float | None = None
+    area_um2: float | None = None
     layers: tuple[LayerCost, ...]
 
     @property

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from loop_simulation import Simulation
 
+from loop_simulation import Simulation
 from spareto.hardware.accesses import count_accesses, register_loads, temporal_steps
 from spareto.hardware.mapping.nest import Loop, Nest, padded
 from spareto.hardware.problem import DIMS, Problem

@@ -10,6 +10,7 @@ from spareto.core.config import load_data
 from spareto.core.errors import ConfigError, Problem, UnknownName, did_you_mean, one_of
 from spareto.hardware import engines
 from spareto.hardware.chip import Chip
+from spareto.hardware.descriptions import overridden, resolved
 
 _FOLDER = Path(__file__).parent
 
@@ -19,18 +20,28 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in _FOLDER.glob("*.yaml")))
 
 
-def load_accelerator(name_or_path: str | Path) -> Chip:
+def load_accelerator(name_or_path: str | Path, overrides: str | Path | None = None) -> Chip:
     """Read an accelerator by its name, or from a YAML or JSON file of one's own.
 
+    Args:
+        name_or_path: Name or file.
+        overrides: A file that says only what is to be different: `components: {dram: {read_energy: ...}}`.
+
     Raises:
-        UnknownName: It is neither a name nor looks like a file.
-        ConfigError: The file is missing or breaks a rule; every problem is listed.
+        UnknownName: It is neither a name nor looks like a file, or an estimate names no table.
+        ConfigError: A file is missing or breaks a rule; every problem is listed.
     """
-    text = str(name_or_path)
+    data = _description(str(name_or_path))
+    if overrides is not None:
+        data = overridden(data, load_data(overrides), "accelerator")
+    return parse_accelerator(data)
+
+
+def _description(text: str) -> Any:
     if text in names():
-        return parse_accelerator(load_data(_FOLDER / f"{text}.yaml"))
+        return load_data(_FOLDER / f"{text}.yaml")
     if Path(text).suffix in {".yaml", ".yml", ".json"} or "/" in text:
-        return parse_accelerator(load_data(Path(text)))
+        return load_data(Path(text))
     cure = did_you_mean(text, names()) or "Or give the path of a YAML file."
     raise UnknownName(Problem("accelerator", repr(text), one_of(names()), cure))
 
@@ -41,6 +52,7 @@ def parse_accelerator(data: Any) -> Chip:
     Raises:
         ConfigError: It breaks a rule; every problem is listed.
     """
+    data = resolved(data, "accelerator")
     given = cast("Mapping[str, Any]", data) if isinstance(data, Mapping) else dict[str, Any]()
     kind, known = str(given.get("kind", "array")), engines.registry.names()
     if kind not in known:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Generic, TypeVar
 
 from spareto.core.errors import Problem
+from spareto.hardware.area import area_um2
 from spareto.hardware.chip import Chip
 from spareto.hardware.formats import Format
 from spareto.hardware.mapping.nest import Nest
@@ -67,6 +68,7 @@ class Engine(ABC, Generic[ChipT]):
                 spike_format=plan.spike_format,
                 statistic=plan.statistic,
                 clock_mhz=chip.clock_mhz,
+                area_um2=area_um2(chip),
                 layers=layers,
             )
             for name, layers in zip(plan.weight_formats, self.layers(workload, chip, plan), strict=True)

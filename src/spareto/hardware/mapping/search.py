@@ -9,7 +9,6 @@ from typing import Literal
 from spareto.hardware.accelerator import Accelerator
 from spareto.hardware.charging import Charged, charge
 from spareto.hardware.formats import Format
-from spareto.hardware.latency import Table
 from spareto.hardware.mapping.bound import energy_bound_pj
 from spareto.hardware.mapping.capacity import Widths
 from spareto.hardware.mapping.descent import Descent
@@ -17,6 +16,7 @@ from spareto.hardware.mapping.neighbours import Neighbours, Tiling
 from spareto.hardware.mapping.nest import Nest
 from spareto.hardware.points import Points, layer_points
 from spareto.hardware.problem import Problem
+from spareto.hardware.traffic import Table
 from spareto.records.workload import Layer, Statistic
 
 Objective = Literal["energy", "latency", "edp"]
