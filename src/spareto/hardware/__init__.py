@@ -4,6 +4,7 @@ from spareto.hardware.accelerator import Accelerator as Accelerator
 from spareto.hardware.accelerators import load_accelerator as load_accelerator
 from spareto.hardware.accelerators import names as accelerator_names
 from spareto.hardware.chip import Chip as Chip
+from spareto.hardware.cost import BEST as BEST
 from spareto.hardware.cost import best_by_layer as best_by_layer
 from spareto.hardware.cost import cost as cost
 from spareto.hardware.cost import cost_all_formats as cost_all_formats
@@ -15,6 +16,7 @@ from spareto.hardware.metrics import Metrics as Metrics
 from spareto.hardware.metrics import metrics as metrics
 
 __all__ = [
+    "BEST",
     "Accelerator",
     "Chip",
     "Grid",

@@ -84,13 +84,13 @@ def cost_all_formats(
 
 
 def best_by_layer(costs: Sequence[Cost]) -> Cost:
-    """Each layer in the weight format that takes the least energy; the first of equals.
+    """Each layer in the weight format that takes the least energy, the smallest of equals.
 
     Args:
         costs: Costs of one workload on one accelerator that differ in the weight format.
     """
     layers = zip(*(one.layers for one in costs), strict=True)
-    chosen = tuple(min(choices, key=lambda layer: layer.energy_pj) for choices in layers)
+    chosen = tuple(min(choices, key=lambda layer: (layer.energy_pj, layer.stored_bits)) for choices in layers)
     return costs[0].model_copy(update={"weight_format": BEST, "layers": chosen})
 
 

@@ -166,8 +166,7 @@ class EventDriven(Chip):
     @property
     def principle(self) -> str:
         """How it works, in one line."""
-        where = "all layers on the chip" if self.layers == "together" else "one layer after the other"
-        return f"event-driven, {where}"
+        return "all layers on the chip" if self.layers == "together" else "one layer after the other"
 
 
 class EventDrivenEngine(Engine[EventDriven]):

@@ -140,7 +140,7 @@ class Roofline(Chip):
     @property
     def principle(self) -> str:
         """How it works, in one line."""
-        return "roofline, " + ("all timesteps as one batch" if self.time_batched else "step by step")
+        return "all timesteps as one batch" if self.time_batched else "timestep by timestep"
 
 
 class RooflineEngine(Engine[Roofline]):
