@@ -21,11 +21,14 @@ def output_train(layer: Layer, statistic: Statistic) -> Train:
 def touched_updates(layer: Layer, statistic: Statistic) -> float:
     """Neuron updates of one inference in which the neuron receives anything.
 
-    The workload counts operations, not who receives them: they are taken to fall on any neuron at any
-    timestep with equal probability.
+    Where the workload counts operations, but not who receives them, they are taken to fall on any neuron
+    at any timestep with equal probability.
     """
     if layer.neuron is None:
         return 0.0
+    measured = layer.touched_updates(statistic)
+    if measured is not None:
+        return measured
     updates = layer.neuron.count * layer.timesteps
     return -updates * expm1(-layer.effectual_synops(statistic) / updates)
 
@@ -46,4 +49,5 @@ def window_share(layer: Layer, statistic: Statistic, window: int) -> float:
 
 
 def _train(tensor: Tensor, timesteps: int, statistic: Statistic) -> Train:
-    return Train(timesteps, tensor.size, min(tensor.nonzero(statistic), float(tensor.size * timesteps)))
+    live = min(tensor.nonzero(statistic), float(tensor.size * timesteps))
+    return Train(timesteps, tensor.size, live, tensor.awake(statistic))

@@ -49,6 +49,36 @@ class Mask(Record):
         return np.unpackbits(bits, count=count).astype(np.bool_).reshape(self.shape)
 
 
+class Numbers(Record):
+    """An array of counts: 64-bit floating-point numbers, little-endian, row-major, zlib, base64."""
+
+    shape: tuple[Positive, ...]
+    packed: str
+
+    @classmethod
+    def of(cls, values: npt.ArrayLike) -> Numbers:
+        """The packed form of an array."""
+        array = np.asarray(values, "<f8")
+        return cls(
+            shape=array.shape, packed=base64.b64encode(zlib.compress(array.tobytes(), 9)).decode("ascii")
+        )
+
+    @model_validator(mode="after")
+    def _check_length(self) -> Numbers:
+        try:
+            given = len(zlib.decompress(base64.b64decode(self.packed, validate=True)))
+        except (zlib.error, ValueError):
+            raise ValueError("64-bit numbers, compressed with zlib and written in base64") from None
+        if given != 8 * int(np.prod(self.shape)):
+            raise ValueError(f"{8 * int(np.prod(self.shape))} bytes for the shape {self.shape}, not {given}")
+        return self
+
+    def array(self) -> npt.NDArray[np.float64]:
+        """The numbers as an array of `shape`."""
+        values = np.frombuffer(zlib.decompress(base64.b64decode(self.packed)), dtype="<f8")
+        return values.astype(np.float64).reshape(self.shape)
+
+
 class Tensor(Record):
     """A layer's input or output over one inference: all timesteps of one sample.
 
@@ -59,6 +89,10 @@ class Tensor(Record):
         nonzero_mean: Non-zero elements per inference, mean over the samples.
         nonzero_max: The same, for the sample that has most of them in this tensor.
         nonzero_per_timestep: Mean non-zero elements of each timestep; sums to `nonzero_mean`.
+        nonzero_by_channel: Mean non-zero elements of each timestep and channel, shape (T, C).
+        awake_mean: Elements that are not zero at some timestep, mean over the samples; the others are
+            silent. None if it was not counted.
+        awake_max: The same, for the sample that has most of them.
     """
 
     shape: tuple[Positive, Positive, Positive]
@@ -67,6 +101,9 @@ class Tensor(Record):
     nonzero_mean: Amount
     nonzero_max: Amount
     nonzero_per_timestep: tuple[Amount, ...] = ()
+    nonzero_by_channel: Numbers | None = None
+    awake_mean: Amount | None = None
+    awake_max: Amount | None = None
 
     @property
     def size(self) -> int:
@@ -76,6 +113,10 @@ class Tensor(Record):
     def nonzero(self, statistic: Statistic = "mean") -> float:
         """Non-zero elements per inference."""
         return self.nonzero_mean if statistic == "mean" else self.nonzero_max
+
+    def awake(self, statistic: Statistic = "mean") -> float | None:
+        """Elements that are not zero at some timestep, if they were counted."""
+        return self.awake_mean if statistic == "mean" else self.awake_max
 
 
 class Neuron(Record):
@@ -99,14 +140,15 @@ class Layer(Record):
 
     Args:
         name: Dotted name in the network.
-        kind: `conv2d` or `linear`; a linear layer is a 1x1 convolution on one pixel.
+        kind: `conv1d`, `conv2d` or `linear`; a conv1d layer is a convolution on a plane one row high, a
+            linear layer a 1x1 convolution on one pixel.
         in_channels: C.
         out_channels: M.
         kernel: (R, S): height and width.
         stride: Vertical, horizontal.
         padding: Vertical, horizontal; zeros.
         groups: Channel groups; each output sees C / groups inputs.
-        timesteps: T.
+        timesteps: T; 1 for attention, which runs once an inference.
         weight_bits: Width of one stored weight; 32 means floating point.
         weight_mask: Non-zero weights, shape (M, C / groups, R, S).
         input: What enters the layer.
@@ -115,11 +157,16 @@ class Layer(Record):
         effectual_synops_max: The same, for the sample that has most of them.
         reached_synops_mean: Weights, zeros included, met by a non-zero input; None if it was not measured.
         reached_synops_max: The same, for the sample that has most of them.
+        touched_updates_mean: Outputs with a live weight that met a non-zero input, summed over the timesteps;
+            None if it was not measured.
+        touched_updates_max: The same, for the sample that has most of them.
+        reaching: Non-zero inputs that each place of the kernel meets per inference, mean over the samples,
+            shape (C, R, S): times the live weights there, it gives the effectual operations.
         neuron: The neurons the layer feeds, or None.
     """
 
     name: str
-    kind: Literal["conv2d", "linear"]
+    kind: Literal["conv1d", "conv2d", "linear"]
     in_channels: Positive
     out_channels: Positive
     kernel: tuple[Positive, Positive]
@@ -135,6 +182,9 @@ class Layer(Record):
     effectual_synops_max: Amount
     reached_synops_mean: Amount | None = None
     reached_synops_max: Amount | None = None
+    touched_updates_mean: Amount | None = None
+    touched_updates_max: Amount | None = None
+    reaching: Numbers | None = None
     neuron: Neuron | None = None
 
     @model_validator(mode="after")
@@ -144,6 +194,8 @@ class Layer(Record):
             raise ValueError(f"a weight mask of shape (M, C / groups, R, S) = {expected}")
         if self.input.shape[0] != self.in_channels or self.output.shape[0] != self.out_channels:
             raise ValueError("input.shape[0] equal to in_channels and output.shape[0] equal to out_channels")
+        if self.reaching and self.reaching.shape != (self.in_channels, *self.kernel):
+            raise ValueError(f"reaching of shape (C, R, S) = {(self.in_channels, *self.kernel)}")
         return self
 
     @property
@@ -184,6 +236,10 @@ class Layer(Record):
     def reached_synops(self, statistic: Statistic = "mean") -> float | None:
         """Weights, zeros included, met by a non-zero input, per inference, if it was measured."""
         return self.reached_synops_mean if statistic == "mean" else self.reached_synops_max
+
+    def touched_updates(self, statistic: Statistic = "mean") -> float | None:
+        """Outputs that receive anything, summed over the timesteps, if it was measured."""
+        return self.touched_updates_mean if statistic == "mean" else self.touched_updates_max
 
 
 class FreeLayer(Record):
