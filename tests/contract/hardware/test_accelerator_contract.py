@@ -146,3 +146,11 @@ def test_moved_bits_are_named_for_memories_alone(chip):
     for layer in hardware.cost(workloads.network(), chip).layers:
         for action in layer.actions:
             assert (action.bits > 0) == (action.action in ("read", "write"))
+
+
+def test_a_convolution_along_a_row_costs_what_the_same_plane_costs(chip):
+    row = workloads.row()
+    plane = row.model_copy(update={"kind": "conv2d"})
+    one, other = (hardware.cost(workloads.network(layer), chip) for layer in (row, plane))
+    assert one == other
+    assert one.energy_pj > 0

@@ -175,3 +175,16 @@ def test_reaching_of_another_shape_is_refused():
     data = workloads.layer().to_dict() | {"reaching": Numbers.of(np.zeros((1, 3, 3))).to_dict()}
     with pytest.raises(ConfigError, match=r"reaching of shape \(C, R, S\) = \(8, 3, 3\)"):
         Layer.parse(data, "layer")
+
+
+def test_layers_of_an_unknown_kind_are_all_listed():
+    data = workload(Layer(**layer()), Layer(**layer(name="b"))).to_dict()
+    for each in data["layers"]:
+        each["kind"] = "conv2"
+    with pytest.raises(ConfigError) as error:
+        Workload.parse(data, "workload")
+    assert str(error.value).splitlines() == [
+        f"workload.layers[{place}].kind: got 'conv2'; expected one of conv1d, conv2d, linear. "
+        "Did you mean 'conv2d'?"
+        for place in (0, 1)
+    ]

@@ -37,5 +37,5 @@ def idle_action(supply: Supply | None, clock_mhz: float | None, cycles: float) -
     if supply and clock_mhz:
         each = pj_per_cycle(supply.static_power.amount, clock_mhz)
         yield ActionCost(
-            component=supply.name, tensor="none", action="leak", count=cycles, energy_pj=cycles * each
+            component=supply.name, tensor="idle", action="leak", count=cycles, energy_pj=cycles * each
         )
