@@ -9,7 +9,7 @@ from spareto.core.errors import Problem, UnknownName, did_you_mean, one_of
 from spareto.hardware import engines, formats, neurons
 from spareto.hardware.accelerator import Accelerator
 from spareto.hardware.chip import Chip
-from spareto.hardware.engines import Nests, Plan
+from spareto.hardware.engines import Lanes, Nests, Plan
 from spareto.hardware.mapping.search import Found, Objective, search
 from spareto.records.cost import Cost
 from spareto.records.workload import Statistic, Workload
@@ -25,6 +25,7 @@ def cost(
     spike_format: str | None = None,
     statistic: Statistic = "mean",
     mappings: Nests | None = None,
+    lanes: Lanes = "mean",
 ) -> Cost:
     """Energy, cycles and stored bits of one inference.
 
@@ -37,6 +38,8 @@ def cost(
             `formats.registry`, or `best` for the smallest; None takes the accelerator's own.
         statistic: Charge the mean or the maximum spiking activity.
         mappings: Mappings to use, by layer name, from `find_mappings`; a layer left out gets the fixed one.
+        lanes: Whether the units of an array are equally busy (`mean`), or wait for the busiest (`largest`),
+            by the real mask and the spikes that reach each weight.
 
     Raises:
         UnknownName: No such weight format or spike format.
@@ -44,7 +47,12 @@ def cost(
         CapacityError: A layer does not fit; says which memory overflows by how much.
     """
     names = formats.registry.names() if weight_format == BEST else (weight_format,)
-    options: dict[str, Any] = {"spike_format": spike_format, "statistic": statistic, "mappings": mappings}
+    options: dict[str, Any] = {
+        "spike_format": spike_format,
+        "statistic": statistic,
+        "mappings": mappings,
+        "lanes": lanes,
+    }
     costs = cost_all_formats(workload, accelerator, weight_formats=names, **options)
     return best_by_layer(costs) if weight_format == BEST else costs[0]
 
@@ -57,6 +65,7 @@ def cost_all_formats(
     spike_format: str | None = None,
     statistic: Statistic = "mean",
     mappings: Nests | None = None,
+    lanes: Lanes = "mean",
 ) -> tuple[Cost, ...]:
     """The cost in every weight format; mapping and access counts are shared.
 
@@ -67,6 +76,7 @@ def cost_all_formats(
         spike_format: As in `cost`.
         statistic: As in `cost`.
         mappings: As in `cost`.
+        lanes: As in `cost`.
 
     Raises:
         UnknownName: No such weight format or spike format.
@@ -79,6 +89,7 @@ def cost_all_formats(
         spike_format=_known_spikes(spike_format or accelerator.spike_format),
         statistic=statistic,
         mappings=mappings or {},
+        lanes=lanes,
     )
     return engines.registry.make(accelerator.kind).costs(workload, accelerator, plan)
 

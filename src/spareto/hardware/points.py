@@ -7,15 +7,17 @@ point says. The two never mix, so a grid of points and mappings is an outer prod
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from spareto.hardware.accelerator import Accelerator
+from spareto.hardware.accelerator import Accelerator, Compute
 from spareto.hardware.activity import input_train, output_train
 from spareto.hardware.energy import accumulator_bits, operation
 from spareto.hardware.formats import Format, Size, spike_bits
+from spareto.hardware.lanes import imbalance, weight_loads
+from spareto.hardware.mapping.nest import Nest
 from spareto.hardware.operations import Operations, count_operations
 from spareto.records.workload import Layer, Statistic
 
@@ -37,6 +39,7 @@ class Point:
         operations: Synaptic operations per inference.
         action: What one of them is: `accumulate` or `multiply_accumulate`.
         action_pj: Its energy, picojoules.
+        imbalance: Cycles with waiting for the busiest unit by cycles of equally busy units.
     """
 
     weight_bits: float
@@ -49,6 +52,7 @@ class Point:
     operations: Operations
     action: str
     action_pj: float
+    imbalance: float = 1.0
 
     @classmethod
     def of(
@@ -98,6 +102,17 @@ class Points:
     def chosen(self, rows: Iterable[int]) -> Points:
         """Some of the points."""
         return Points(self.layer, tuple(self.points[row] for row in rows))
+
+    def waiting(self, nest: Nest, compute: Compute) -> Points:
+        """The same points, whose units wait for the busiest of them; the mask of all is that of `layer`."""
+        shares = {
+            live_only: imbalance(weight_loads(self.layer, compute, live_only=live_only), nest)
+            for live_only in {point.operations.live_only for point in self.points}
+        }
+        return Points(
+            self.layer,
+            tuple(replace(point, imbalance=shares[point.operations.live_only]) for point in self.points),
+        )
 
 
 def layer_points(

@@ -4,6 +4,7 @@ from typing import Any
 
 from spareto.core.registry import Registry
 from spareto.hardware.engines._base import Engine as Engine
+from spareto.hardware.engines._base import Lanes as Lanes
 from spareto.hardware.engines._base import Nests as Nests
 from spareto.hardware.engines._base import Plan as Plan
 

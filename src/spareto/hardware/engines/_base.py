@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic, Literal, TypeVar
 
 from spareto.core.errors import Problem
 from spareto.hardware.area import area_um2
@@ -16,6 +16,7 @@ from spareto.records.cost import Cost, LayerCost
 from spareto.records.workload import Statistic, Workload
 
 ChipT = TypeVar("ChipT", bound=Chip)
+Lanes = Literal["mean", "largest"]
 Nests = Mapping[str, Nest]  # by layer name
 
 
@@ -28,12 +29,15 @@ class Plan:
         spike_format: Format spikes are stored in, or `best`.
         statistic: Mean or maximum spiking activity.
         mappings: Mappings to use, by layer name, where the kind has mappings.
+        lanes: Whether units that run side by side are equally busy (`mean`), or all wait for the busiest
+            (`largest`); arrays only.
     """
 
     weight_formats: Mapping[str, Format]
     spike_format: str
     statistic: Statistic
     mappings: Nests = field(default_factory=dict[str, Nest])
+    lanes: Lanes = "mean"
 
 
 class Engine(ABC, Generic[ChipT]):

@@ -36,7 +36,8 @@ def _charge(layer: Layer, chip: Accelerator, plan: Plan) -> Charged:
     points = layer_points(
         [layer], chip, plan.weight_formats, (plan.statistic,), spike_format=plan.spike_format
     )
-    return charge(points, plan.mappings.get(layer.name) or fixed_nest(layer, chip), chip)
+    nest = plan.mappings.get(layer.name) or fixed_nest(layer, chip)
+    return charge(points.waiting(nest, chip.compute) if plan.lanes == "largest" else points, nest, chip)
 
 
 def _record(charged: Charged, place: int, weight_format: str) -> LayerCost:
