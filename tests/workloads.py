@@ -61,6 +61,42 @@ def layer(
     )
 
 
+def row(
+    name: str = "attention", *, channels: tuple[int, int] = (8, 8), size: int = 16, bits: int = 8
+) -> Layer:
+    """A 1-D convolution of analog numbers along one row, once an inference, as attention runs it."""
+    inputs, outputs = channels
+    mask = np.random.default_rng(0).random((outputs, inputs, 1, 3)) < 0.5
+    met = float(mask.sum() * size)
+    return Layer(
+        name=name,
+        kind="conv1d",
+        in_channels=inputs,
+        out_channels=outputs,
+        kernel=(1, 3),
+        padding=(0, 1),
+        timesteps=1,
+        weight_bits=bits,
+        weight_mask=Mask.of(mask),
+        input=Tensor(
+            shape=(inputs, 1, size),
+            kind="analog",
+            bits=8,
+            nonzero_mean=inputs * size,
+            nonzero_max=inputs * size,
+        ),
+        output=Tensor(
+            shape=(outputs, 1, size),
+            kind="analog",
+            bits=8,
+            nonzero_mean=outputs * size,
+            nonzero_max=outputs * size,
+        ),
+        effectual_synops_mean=met,
+        effectual_synops_max=met,
+    )
+
+
 def network(*layers: Layer, timesteps: int = 5) -> Workload:
     """Layers as a workload; without layers, two convolutions and a dense layer."""
     layers = layers or (

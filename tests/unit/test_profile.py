@@ -89,6 +89,44 @@ def test_synaptic_operations_of_a_convolution(options):
     assert layer.effectual_synops_mean < layer.reached_synops_mean < layer.dense_synops
 
 
+@pytest.mark.parametrize("options", CONVS.values(), ids=CONVS)
+def test_effectual_operations_follow_from_the_inputs_each_kernel_place_meets(options):
+    conv = convolution(options)
+    (layer,) = workload(Network(OverTime(conv), LIF()), events()).layers
+    live = layer.weight_mask.array().reshape(layer.groups, -1, *layer.weight_mask.shape[1:]).sum(1)
+    reaching = layer.reaching.array().reshape(live.shape)
+    assert (live * reaching).sum() == pytest.approx(layer.effectual_synops_mean)
+    per_output = layer.out_channels // layer.groups
+    assert reaching.sum() * per_output == pytest.approx(layer.reached_synops_mean)
+
+
+def touched_by_loops(conv, frame):
+    """Outputs of one frame that a live weight and a non-zero input meet."""
+    weight, (down, right), (top, left) = conv.weight.detach().numpy(), conv.stride, conv.padding
+    padded = np.pad(frame, ((0, 0), (top, top), (left, left)))
+    outputs = weight.shape[0] // conv.groups
+    touched = 0
+    for m, live in enumerate(weight != 0):
+        seen = padded[m // outputs * len(live[:, 0, 0]) :][: len(live)]
+        rows = range(0, padded.shape[1] - live.shape[1] + 1, down)
+        columns = range(0, padded.shape[2] - live.shape[2] + 1, right)
+        for y, x in product(rows, columns):
+            touched += bool((seen[:, y : y + live.shape[1], x : x + live.shape[2]] * live).any())
+    return touched
+
+
+@pytest.mark.parametrize("options", CONVS.values(), ids=CONVS)
+def test_touched_neurons_silent_inputs_and_spikes_by_channel(options):
+    conv, frames = convolution(options, pruned=0.8), events(density=0.1)
+    (layer,) = workload(Network(OverTime(conv), LIF()), frames).layers
+    touched = np.array([[touched_by_loops(conv, frame) for frame in step] for step in frames]).sum(0)
+    assert (layer.touched_updates_mean, layer.touched_updates_max) == (touched.mean(), touched.max())
+    awake = frames.any(0).reshape(SAMPLES, -1).sum(1)
+    assert (layer.input.awake_mean, layer.input.awake_max) == (awake.mean(), awake.max())
+    by_channel = (frames != 0).sum((1, 3, 4)) / SAMPLES
+    assert np.array_equal(layer.input.nonzero_by_channel.array(), by_channel)
+
+
 def test_synaptic_operations_of_a_dense_layer():
     torch.manual_seed(0)
     linear = nn.Linear(120, 7, bias=False)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json as json_module
+import re
+from collections.abc import Iterator
 from typing import Any
 
+from pydantic import BaseModel
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -22,7 +26,7 @@ def accelerators(name: str | None = None, /, *, json: bool = False) -> None:
     names = hardware.accelerator_names() if name is None else (name,)
     chips = [hardware.load_accelerator(each) for each in names]
     if json:
-        rows = [chip.to_dict() for chip in chips]
+        rows = [_row(chip) for chip in chips]
         print(json_module.dumps(rows if name is None else rows[0], indent=1))
     elif name is None:
         Console().print(_overview(chips))
@@ -30,24 +34,74 @@ def accelerators(name: str | None = None, /, *, json: bool = False) -> None:
         _describe(chips[0])
 
 
-def _overview(chips: list[hardware.Accelerator]) -> Table:
-    table = Table("accelerator", "node", "units", "dataflow")
+def _row(chip: hardware.Chip) -> dict[str, Any]:
+    """The description, and what follows from it."""
+    return {
+        **chip.to_dict(),
+        "principle": chip.principle,
+        "on_chip_bytes": chip.on_chip_bits / 8,
+        "peak_ops_per_cycle": chip.peak_ops_per_cycle,
+        "peak_gops_per_second": _peak_gops(chip),
+    }
+
+
+def _overview(chips: list[hardware.Chip]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    for head in ("accelerator", "kind", "node", "memory", "peak"):
+        table.add_column(
+            head, no_wrap=True, justify="right" if head in ("node", "memory", "peak") else "left"
+        )
+    table.add_column("how it works")
     for chip in chips:
-        node = f"{chip.technology.amount:g} nm"
-        table.add_row(chip.name, node, f"{chip.compute.instances.amount:g}", chip.dataflow.about)
+        peak = _peak_gops(chip)
+        table.add_row(
+            chip.name,
+            chip.kind,
+            f"{chip.technology.amount:g} nm",
+            _size(chip.on_chip_bits),
+            "-" if peak is None else f"{peak:.3g} GOP/s",
+            re.split(r" \(|[,;]", chip.principle)[0],
+        )
     return table
 
 
-def _describe(chip: hardware.Accelerator) -> None:
+def _describe(chip: hardware.Chip) -> None:
     console = Console()
     console.print(f"[bold]{chip.name}[/bold]: {chip.about}")
+    console.print(
+        f"{chip.kind}: {chip.principle}; {_size(chip.on_chip_bits)} of memory, "
+        f"at most {chip.peak_ops_per_cycle:g} synaptic operations a cycle; "
+        f"spikes stored as '{chip.spike_format}'"
+    )
     table = Table("component", "number", "value", "source")
-    for part in chip.components:
-        numbers: list[tuple[str, Any]] = [(key, getattr(part, key)) for key in type(part).model_fields]
-        label = part.name
-        for key, value in numbers:
-            if isinstance(value, Quantity):
-                table.add_row(label, key, f"{value.value:g} {value.unit}", value.source)
-                label = ""
+    for owner, record in (("", chip), *((part.name, part) for part in chip.parts)):
+        for label, quantity in _numbers(record, skip=("components", "dataflow")):
+            table.add_row(owner, label, f"{quantity.value:g} {quantity.unit}", quantity.source)
+            owner = ""
         table.add_section()
     console.print(table)
+
+
+def _numbers(value: Any, label: str = "", skip: tuple[str, ...] = ()) -> Iterator[tuple[str, Quantity]]:
+    """Every quantity in a record, with its path."""
+    if isinstance(value, Quantity):
+        yield label, value
+    elif isinstance(value, tuple):
+        for place, item in enumerate(value):
+            yield from _numbers(item, f"{label}[{place}]")
+    elif isinstance(value, BaseModel):
+        for key in type(value).model_fields:
+            if key not in skip:
+                yield from _numbers(getattr(value, key), f"{label}.{key}" if label else key)
+
+
+def _peak_gops(chip: hardware.Chip) -> float | None:
+    """Billions of synaptic operations a second, where the clock is known."""
+    return chip.peak_ops_per_cycle * chip.clock_mhz / 1e3 if chip.clock_mhz else None
+
+
+def _size(bits: float) -> str:
+    for unit, size in (("GB", 2**33), ("MB", 2**23), ("KB", 2**13)):
+        if bits >= size:
+            return f"{bits / size:.3g} {unit}"
+    return f"{bits / 8:.0f} B" if bits else "-"

@@ -35,6 +35,10 @@ _UNITS: dict[str, tuple[str, float]] = {
     "MHz": ("MHz", 1.0),
     "GHz": ("MHz", 1e3),
     "nm": ("nm", 1.0),
+    "mW": ("mW", 1.0),
+    "W": ("mW", 1e3),
+    "hops": ("hops", 1.0),
+    "timesteps": ("timesteps", 1.0),
 }
 
 
@@ -104,3 +108,9 @@ OpsPerCycle = Annotated[Quantity, Unit("ops/cycle")]
 Cycles = Annotated[Quantity, Unit("cycles")]
 Area = Annotated[Quantity, Unit("um2")]
 Power = Annotated[Quantity, Unit("pJ/cycle")]
+Watts = Annotated[Quantity, Unit("mW")]
+Frequency = Annotated[Quantity, Unit("MHz")]
+EnergyPerBit = Annotated[Quantity, Unit("pJ/bit")]
+Hops = Annotated[Quantity, Unit("hops")]
+Timesteps = Annotated[Quantity, Unit("timesteps")]
+Node = Annotated[Quantity, Unit("nm")]

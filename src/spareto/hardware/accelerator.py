@@ -7,12 +7,24 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from spareto.core.config import Record
-from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
-from spareto.core.units import Area, Bits, BitsPerCycle, Energy, Instances, OpsPerCycle, Quantity, Unit, Words
+from spareto.core.errors import Problem, did_you_mean, one_of
+from spareto.core.units import (
+    Area,
+    Bits,
+    BitsPerCycle,
+    Cycles,
+    Energy,
+    Instances,
+    OpsPerCycle,
+    Power,
+    Quantity,
+    Timesteps,
+    Words,
+)
+from spareto.hardware.chip import Chip
 from spareto.hardware.mapping.nest import LoopKind
 from spareto.hardware.problem import DIMS, Dim, TensorName
 
-Node = Annotated[Quantity, Unit("nm")]
 OnZero = Literal["skip", "gate", "compute"]
 
 
@@ -29,6 +41,9 @@ class Memory(Record):
         write_energy: Energy of one access that writes.
         read_bandwidth: Bits one instance can read a cycle; None without limit.
         write_bandwidth: Bits one instance can write a cycle; None without limit.
+        burst: Bits that move together: shorter transfers are rounded up to it.
+        latency: Cycles until its first word arrives, once a layer.
+        leakage: Energy one instance leaks a cycle, for as long as the layer takes.
         area: Area of one instance.
     """
 
@@ -44,16 +59,32 @@ class Memory(Record):
     write_energy: Energy
     read_bandwidth: BitsPerCycle | None = None
     write_bandwidth: BitsPerCycle | None = None
+    burst: Bits | None = None
+    latency: Cycles | None = None
+    leakage: Power | None = None
     area: Area | None = None
+
+    @property
+    def count(self) -> float:
+        """How many there are on the chip."""
+        return self.instances.amount
 
     @property
     def capacity_bits(self) -> float | None:
         """Bits one instance holds; None without limit."""
         return None if self.depth is None else self.depth.amount * self.width.amount
 
+    def energy_of(self, action: str) -> Quantity:
+        """Energy of one access that reads, or of one that writes."""
+        return self.read_energy if action == "read" else self.write_energy
+
 
 class Fanout(Record):
-    """A place that stores nothing and spreads data over the instances below it."""
+    """A place that stores nothing and spreads data over the instances below it.
+
+    Args:
+        instances: How many there are on the chip.
+    """
 
     kind: Literal["fanout"]
     name: str
@@ -73,6 +104,12 @@ class Compute(Record):
         accumulator_width: Bits of a partial sum of integer weights.
         zero_inputs: What happens on a zero input: no cycle (`skip`), no energy (`gate`), or `compute`.
         zero_weights: The same on a zero weight; skipping needs a format that locates zeros.
+        window: Timesteps that are skipped only together, because lanes share a step; None skips each alone.
+        intersection_rate: Pairs of input and weight a unit checks a cycle for having no zero; None without
+            limit.
+        latency: Cycles from the first operands to the first result, once a layer.
+        leakage: Energy one instance leaks a cycle.
+        area: Area of one instance.
     """
 
     kind: Literal["compute"]
@@ -89,7 +126,21 @@ class Compute(Record):
     accumulator_width: Bits
     zero_inputs: OnZero
     zero_weights: OnZero
+    window: Timesteps | None = None
+    intersection_rate: OpsPerCycle | None = None
+    latency: Cycles | None = None
+    leakage: Power | None = None
     area: Area | None = None
+
+    @property
+    def count(self) -> float:
+        """How many there are on the chip."""
+        return self.instances.amount
+
+    @property
+    def skip_window(self) -> int:
+        """Timesteps that are skipped together."""
+        return int(self.window.amount) if self.window else 1
 
 
 class NeuronUnit(Record):
@@ -102,6 +153,9 @@ class NeuronUnit(Record):
         integrate_energy: One addition to the state; linear in the width.
         compare_energy: One comparison with the threshold; linear in the width.
         state_level: The memory that holds the state while a neuron runs through its timesteps.
+        latency: Cycles one update takes, once a layer.
+        leakage: Energy one lane leaks a cycle.
+        area: Area of one lane.
     """
 
     kind: Literal["neuron"]
@@ -113,7 +167,14 @@ class NeuronUnit(Record):
     integrate_energy: Energy
     compare_energy: Energy
     state_level: str
+    latency: Cycles | None = None
+    leakage: Power | None = None
     area: Area | None = None
+
+    @property
+    def count(self) -> float:
+        """How many there are on the chip."""
+        return self.lanes.amount
 
 
 Component = Annotated[Memory | Fanout | Compute | NeuronUnit, Field(discriminator="kind")]
@@ -159,24 +220,37 @@ class Dataflow(Record):
     order: tuple[Order, ...]
 
 
-class Accelerator(Record):
-    """A chip and its dataflow.
+class Accelerator(Chip):
+    """An array of processing elements and its dataflow.
 
     Args:
-        version: Version of this format.
-        name: Its name, that of its file.
-        about: What it models.
-        technology: Process node of the energies.
         components: Memories and fan-outs outermost first, then compute and neuron units.
         dataflow: How layers are tiled onto it.
     """
 
-    version: Literal[1] = 1
-    name: str
-    about: str
-    technology: Node
+    kind: Literal["array"] = "array"
     components: tuple[Component, ...]
     dataflow: Dataflow
+
+    @property
+    def parts(self) -> tuple[Component, ...]:
+        """Its components."""
+        return self.components
+
+    @property
+    def on_chip_bits(self) -> float:
+        """Bits of all memories but those without limit."""
+        return sum((each.capacity_bits or 0.0) * each.instances.amount for each in self.memories)
+
+    @property
+    def peak_ops_per_cycle(self) -> float:
+        """One synaptic operation a cycle of every unit."""
+        return self.compute.instances.amount
+
+    @property
+    def principle(self) -> str:
+        """Its dataflow."""
+        return self.dataflow.about
 
     @property
     def memories(self) -> tuple[Memory, ...]:
@@ -207,6 +281,10 @@ class Accelerator(Record):
         """The memory called `name`."""
         return next(memory for memory in self.memories if memory.name == name)
 
+    def innermost(self, tensor: TensorName) -> Memory:
+        """The memory next to the units that keeps a tensor."""
+        return [memory for memory in self.memories if tensor in memory.keeps][-1]
+
     def fanout(self, level: str) -> int:
         """Instances below one instance of a level: the most its spatial loops may spread over."""
         parts = [*self.levels, self.compute]
@@ -214,16 +292,9 @@ class Accelerator(Record):
         return int(parts[place + 1].instances.amount // parts[place].instances.amount)
 
 
-def check(accelerator: Accelerator) -> Accelerator:
-    """Return the accelerator if its parts fit together.
-
-    Raises:
-        ConfigError: With every contradiction between its parts.
-    """
-    problems = [*_missing_parts(accelerator)] or [*_unknown_levels(accelerator), *_uncovered(accelerator)]
-    if problems:
-        raise ConfigError(problems)
-    return accelerator
+def contradictions(accelerator: Accelerator) -> list[Problem]:
+    """Where the parts of a description do not fit together."""
+    return _missing_parts(accelerator) or [*_unknown_levels(accelerator), *_uncovered(accelerator)]
 
 
 def _missing_parts(accelerator: Accelerator) -> list[Problem]:

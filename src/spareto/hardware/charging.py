@@ -1,117 +1,148 @@
-"""Everything one layer is charged for under one mapping, or under many at once, mode `physical`."""
+"""Everything one layer is charged for, at many points and under many mappings at once, mode `physical`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from spareto.hardware import neurons
 from spareto.hardware.accelerator import Accelerator
-from spareto.hardware.energy import accumulator_bits, operation
-from spareto.hardware.formats import Format, Size
 from spareto.hardware.latency import layer_cycles
-from spareto.hardware.mapping.capacity import Widths
 from spareto.hardware.mapping.nest import Nest
-from spareto.hardware.operations import Operations, count_operations
-from spareto.hardware.traffic import Amount, Counts, Flow, layer_flows
+from spareto.hardware.points import Column, Points
+from spareto.hardware.problem import Problem
+from spareto.hardware.traffic import Counts, Flow, Table, layer_flows, total_bits
 from spareto.records.cost import ActionCost
-from spareto.records.workload import Layer, Statistic
+
+
+@dataclass(frozen=True)
+class Work:
+    """Arithmetic of one kind, the same under every mapping; one entry a point.
+
+    Args:
+        component: Who does it.
+        tensor: What on: `products` or `state`.
+        action: What: `accumulate`, `gated`, `leak`, ...
+        count: How often.
+        each_pj: Energy of one, picojoules.
+    """
+
+    component: str
+    tensor: str
+    action: str
+    count: Column
+    each_pj: Column
 
 
 @dataclass(frozen=True)
 class Charged:
-    """What one layer does, one entry a mapping.
+    """What one layer does.
 
     Args:
-        layer: The layer.
+        points: The layer at its points.
         accelerator: The chip.
-        stored: Bits of its weights in the storage format.
-        operations: Synaptic operations.
         flows: Bits moved at every memory.
-        cycles: Latency, cycles.
+        work: Arithmetic.
+        counts: The accesses behind them.
     """
 
-    layer: Layer
+    points: Points
     accelerator: Accelerator
-    stored: Size
-    operations: Operations
     flows: tuple[Flow, ...]
-    cycles: Amount
+    work: tuple[Work, ...]
+    counts: Counts
 
-    def energy_pj(self) -> Amount:
-        """Energy of the layer, picojoules."""
-        fixed = sum(action.energy_pj for action in self.arithmetic())
-        return sum((energy for _, _, _, _, energy in self._moves()), np.full(1, fixed))
+    @cached_property
+    def cycles(self) -> Table:
+        """Latency, shape (points, mappings)."""
+        return layer_cycles(self.points, self.accelerator, self.counts, self.flows)
 
-    def actions(self) -> Iterator[ActionCost]:
-        """Every action of the first mapping that happens at all."""
-        for component, tensor, action, count, energy in self._moves():
-            if count[0]:
-                yield ActionCost(
-                    component=component,
-                    tensor=tensor,
-                    action=action,
-                    count=float(count[0]),
-                    energy_pj=float(energy[0]),
-                )
-        yield from (action for action in self.arithmetic() if action.count)
+    def energy_pj(self) -> Table:
+        """Energy of the layer, picojoules, shape (points, mappings)."""
+        fixed = sum((work.count * work.each_pj for work in self.work), np.zeros(len(self.points.points)))
+        moved = total_bits(self.flows, [self._pj_per_bit(flow) for flow in self.flows])
+        leaked = sum(_leakage(self.accelerator).values())
+        return moved + fixed[:, None] + (self.cycles * leaked if leaked else 0.0)
 
-    def arithmetic(self) -> Iterator[ActionCost]:
-        """Synaptic operations and neuron updates: the same under every mapping."""
-        compute = self.accelerator.compute
-        action, energy = operation(self.layer, compute)
-        for name, count, each in (
-            (action, self.operations.executed, energy),
-            ("gated", self.operations.gated, compute.gated_energy.amount),
-        ):
-            yield ActionCost(
-                component=compute.name, tensor="products", action=name, count=count, energy_pj=count * each
-            )
-        yield from neurons.arithmetic(self.layer, self.accelerator)
-
-    def _moves(self) -> Iterator[tuple[str, str, str, Amount, Amount]]:
+    def energy_by_component_pj(self) -> dict[str, Table]:
+        """Energy by component, shapes that broadcast to (points, mappings)."""
+        totals: dict[str, Table] = {}
         for flow in self.flows:
-            memory = self.accelerator.memory(flow.memory)
-            for action, bits, energy in (
-                ("read", flow.read, memory.read_energy),
-                ("write", flow.write, memory.write_energy),
-            ):
-                count = bits / memory.width.amount
-                yield memory.name, flow.tensor, action, count, count * energy.amount
+            totals[flow.memory] = totals.get(flow.memory, 0.0) + flow.moved() * self._pj_per_bit(flow)
+        for work in self.work:
+            done = (work.count * work.each_pj)[:, None]
+            totals[work.component] = totals.get(work.component, 0.0) + done
+        for component, leaked in _leakage(self.accelerator).items():
+            totals[component] = totals.get(component, 0.0) + self.cycles * leaked
+        return totals
+
+    def actions(self, point: int = 0) -> Iterator[ActionCost]:
+        """Every action that happens at all at one point under the first mapping."""
+        counts: dict[tuple[str, str, str], float] = {}
+        for flow in self.flows:
+            key, width = (flow.memory, flow.tensor, flow.action), self.accelerator.memory(flow.memory).width
+            counts[key] = counts.get(key, 0.0) + float(flow.moved()[point, 0]) / width.amount
+        for (component, tensor, action), count in counts.items():
+            each = self.accelerator.memory(component).energy_of(action).amount
+            if count:
+                bits = count * self.accelerator.memory(component).width.amount
+                yield _action(component, tensor, action, count, each, bits)
+        for work in self.work:
+            if work.count[point]:
+                each = float(work.each_pj[point])
+                yield _action(work.component, work.tensor, work.action, float(work.count[point]), each)
+        for component, leaked in _leakage(self.accelerator).items():
+            yield _action(component, "idle", "leak", float(self.cycles[point, 0]), leaked)
+
+    def _pj_per_bit(self, flow: Flow) -> float:
+        memory = self.accelerator.memory(flow.memory)
+        return memory.energy_of(flow.action).amount / memory.width.amount
 
 
-def charge(
-    layer: Layer, nest: Nest, counts: Counts, accelerator: Accelerator, fmt: Format, statistic: Statistic
-) -> Charged:
-    """Charge a layer whose accesses are counted.
+def charge(points: Points, nest: Nest, accelerator: Accelerator) -> Charged:
+    """Count the accesses of a layer once, and charge every point for them.
 
     Args:
-        layer: The layer.
+        points: The layer in the formats, widths and activities to charge for.
         nest: Its mapping, or many with the same loop order.
-        counts: The accesses of that nest.
         accelerator: The chip.
-        fmt: Storage format of the weights.
-        statistic: Mean or maximum activity.
     """
-    stored = fmt.size(counts.mask, layer.weight_bits)
-    innermost = [memory for memory in accelerator.memories if "weights" in memory.keeps][-1]
-    located = fmt.locates_zeros and "weights" in innermost.compresses
-    operations = count_operations(layer, counts.live, accelerator.compute, statistic, zeros_located=located)
+    counts = Counts.of(points.layer, Problem.of(points.layer), nest, accelerator)
     flows = (
-        *layer_flows(layer, counts, accelerator, operations, stored),
-        *neurons.state_flows(layer, nest, accelerator),
+        *layer_flows(points, counts, accelerator),
+        *neurons.state_flows(points, nest, accelerator),
     )
-    cycles = layer_cycles(layer, accelerator, counts, operations, flows)
-    return Charged(layer, accelerator, stored, operations, flows, cycles)
+    work = (*_synaptic(points, accelerator), *_updates(points, accelerator))
+    return Charged(points, accelerator, flows, work, counts)
 
 
-def held_widths(layer: Layer, accelerator: Accelerator) -> Widths:
-    """Bits that the elements of a layer take while tiles are chosen."""
-    return Widths(
-        weights=max(layer.weight_bits, int(accelerator.dataflow.weights_sized_for.amount)),
-        inputs=layer.input.bits,
-        outputs=accumulator_bits(layer, accelerator.compute),
-        state=layer.neuron.states * layer.neuron.state_bits if layer.neuron else 0,
+def _synaptic(points: Points, accelerator: Accelerator) -> Iterator[Work]:
+    name, gated = accelerator.compute.name, accelerator.compute.gated_energy.amount
+    for action in sorted({point.action for point in points.points}):
+        done = points.column(lambda p, action=action: p.operations.executed if p.action == action else 0.0)
+        yield Work(name, "products", action, done, points.column(lambda p: p.action_pj))
+    idle = points.column(lambda p: p.operations.gated)
+    yield Work(name, "products", "gated", idle, np.full_like(idle, gated))
+
+
+def _updates(points: Points, accelerator: Accelerator) -> Iterator[Work]:
+    one = np.ones(len(points.points))
+    for update in neurons.arithmetic(points.layer, accelerator):
+        yield Work(accelerator.neuron.name, "state", update.action, update.count * one, update.each_pj * one)
+
+
+def _leakage(accelerator: Accelerator) -> dict[str, float]:
+    """Picojoules a cycle that the components leak, where the description says so."""
+    parts = [*accelerator.memories, accelerator.compute, accelerator.neuron]
+    return {part.name: part.leakage.amount * part.count for part in parts if part.leakage}
+
+
+def _action(
+    component: str, tensor: str, action: str, count: float, each_pj: float, bits: float = 0.0
+) -> ActionCost:
+    return ActionCost(
+        component=component, tensor=tensor, action=action, count=count, energy_pj=count * each_pj, bits=bits
     )

@@ -2,70 +2,112 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Final
 
-from spareto.hardware import formats, neurons
+from spareto.core.errors import Problem, UnknownName, did_you_mean, one_of
+from spareto.hardware import engines, formats, neurons
 from spareto.hardware.accelerator import Accelerator
-from spareto.hardware.charging import Charged, charge, held_widths
-from spareto.hardware.mapping.fixed import fixed_mapping
-from spareto.hardware.mapping.nest import Nest
+from spareto.hardware.chip import Chip
+from spareto.hardware.engines import Lanes, Nests, Plan
 from spareto.hardware.mapping.search import Found, Objective, search
-from spareto.hardware.problem import Problem
-from spareto.hardware.traffic import Counts
-from spareto.records.cost import Cost, LayerCost
-from spareto.records.workload import Layer, Statistic, Workload
+from spareto.records.cost import Cost
+from spareto.records.workload import Statistic, Workload
 
-Nests = Mapping[str, Nest]  # by layer name
+BEST: Final = formats.BEST
 
 
 def cost(
     workload: Workload,
-    accelerator: Accelerator,
+    accelerator: Chip,
     *,
     weight_format: str = "rle",
+    spike_format: str | None = None,
     statistic: Statistic = "mean",
     mappings: Nests | None = None,
+    lanes: Lanes = "mean",
 ) -> Cost:
     """Energy, cycles and stored bits of one inference.
 
     Args:
         workload: The measured network.
         accelerator: The chip, from `load_accelerator`.
-        weight_format: How weights are stored; a name of `formats.registry`.
+        weight_format: How weights are stored; a name of `formats.registry`, or `best` for the one that
+            takes the least energy in each layer.
+        spike_format: How spikes are stored where the accelerator compresses them; a name of
+            `formats.registry`, or `best` for the smallest; None takes the accelerator's own.
         statistic: Charge the mean or the maximum spiking activity.
         mappings: Mappings to use, by layer name, from `find_mappings`; a layer left out gets the fixed one.
+        lanes: Whether the units of an array are equally busy (`mean`), or wait for the busiest (`largest`),
+            by the real mask and the spikes that reach each weight.
 
     Raises:
-        UnknownName: No such weight format.
+        UnknownName: No such weight format or spike format.
         ConfigError: The workload holds a neuron whose cost is unknown; every such layer is listed.
         CapacityError: A layer does not fit; says which memory overflows by how much.
     """
-    formats.registry.get(weight_format)
-    return _cost(accelerator, _mapped(workload, accelerator, mappings or {}), weight_format, statistic)
+    names = formats.registry.names() if weight_format == BEST else (weight_format,)
+    options: dict[str, Any] = {
+        "spike_format": spike_format,
+        "statistic": statistic,
+        "mappings": mappings,
+        "lanes": lanes,
+    }
+    costs = cost_all_formats(workload, accelerator, weight_formats=names, **options)
+    return best_by_layer(costs) if weight_format == BEST else costs[0]
 
 
 def cost_all_formats(
     workload: Workload,
-    accelerator: Accelerator,
+    accelerator: Chip,
     *,
+    weight_formats: Sequence[str] | None = None,
+    spike_format: str | None = None,
     statistic: Statistic = "mean",
     mappings: Nests | None = None,
+    lanes: Lanes = "mean",
 ) -> tuple[Cost, ...]:
-    """The cost in every weight format, by name; mapping and access counts are shared.
+    """The cost in every weight format; mapping and access counts are shared.
+
+    Args:
+        workload: The measured network.
+        accelerator: The chip.
+        weight_formats: Names of `formats.registry`; None takes all of them.
+        spike_format: As in `cost`.
+        statistic: As in `cost`.
+        mappings: As in `cost`.
+        lanes: As in `cost`.
 
     Raises:
+        UnknownName: No such weight format or spike format.
         ConfigError: The workload holds a neuron whose cost is unknown.
         CapacityError: A layer does not fit.
     """
-    layers = _mapped(workload, accelerator, mappings or {})
-    return tuple(_cost(accelerator, layers, name, statistic) for name in formats.registry.names())
+    names = formats.registry.names() if weight_formats is None else tuple(weight_formats)
+    plan = Plan(
+        weight_formats={name: formats.registry.make(name) for name in names},
+        spike_format=_known_spikes(spike_format or accelerator.spike_format),
+        statistic=statistic,
+        mappings=mappings or {},
+        lanes=lanes,
+    )
+    return engines.registry.make(accelerator.kind).costs(workload, accelerator, plan)
+
+
+def best_by_layer(costs: Sequence[Cost]) -> Cost:
+    """Each layer in the weight format that takes the least energy, the smallest of equals.
+
+    Args:
+        costs: Costs of one workload on one accelerator that differ in the weight format.
+    """
+    layers = zip(*(one.layers for one in costs), strict=True)
+    chosen = tuple(min(choices, key=lambda layer: (layer.energy_pj, layer.stored_bits)) for choices in layers)
+    return costs[0].model_copy(update={"weight_format": BEST, "layers": chosen})
 
 
 def find_mappings(
     workload: Workload,
-    accelerator: Accelerator,
+    accelerator: Chip,
     *,
     weight_format: str = "rle",
     statistic: Statistic = "mean",
@@ -73,56 +115,23 @@ def find_mappings(
 ) -> dict[str, Found]:
     """The best mapping the mapper finds for each layer, with its gap to the lower bound.
 
-    Pass the nests on to `cost` to freeze them over a sweep of bits, sparsities and formats.
+    Pass the nests on to `cost` to freeze them over a sweep of bits, sparsities and formats. Kinds of
+    accelerators that are not arrays have no mappings, and none is found for them.
 
     Raises:
         ConfigError: The workload holds a neuron whose cost is unknown.
         CapacityError: A layer does not fit.
     """
     neurons.refuse_unknown(workload)
+    if not isinstance(accelerator, Accelerator):
+        return {}
     fmt = formats.registry.make(weight_format)
     options: dict[str, Any] = {"statistic": statistic, "objective": objective}
     return {layer.name: search(layer, accelerator, fmt, **options) for layer in workload.layers}
 
 
-@dataclass(frozen=True)
-class _Mapped:
-    """A layer on the chip: what does not depend on format and activity."""
-
-    layer: Layer
-    nest: Nest
-    counts: Counts
-
-
-def _mapped(workload: Workload, accelerator: Accelerator, mappings: Nests) -> list[_Mapped]:
-    neurons.refuse_unknown(workload)
-    return [_map(layer, accelerator, mappings.get(layer.name)) for layer in workload.layers]
-
-
-def _map(layer: Layer, accelerator: Accelerator, nest: Nest | None) -> _Mapped:
-    problem = Problem.of(layer)
-    nest = nest or fixed_mapping(accelerator, problem, held_widths(layer, accelerator))
-    return _Mapped(layer, nest, Counts.of(layer, problem, nest, accelerator))
-
-
-def _cost(
-    accelerator: Accelerator, layers: Sequence[_Mapped], weight_format: str, statistic: Statistic
-) -> Cost:
-    fmt = formats.registry.make(weight_format)
-    charges = [charge(each.layer, each.nest, each.counts, accelerator, fmt, statistic) for each in layers]
-    return Cost(
-        accelerator=accelerator.name,
-        mode="physical",
-        weight_format=weight_format,
-        statistic=statistic,
-        layers=tuple(_record(charged) for charged in charges),
-    )
-
-
-def _record(charged: Charged) -> LayerCost:
-    return LayerCost(
-        name=charged.layer.name,
-        latency_cycles=float(charged.cycles[0]),
-        stored_bits=charged.stored.bits,
-        actions=tuple(charged.actions()),
-    )
+def _known_spikes(name: str) -> str:
+    known = (*formats.registry.names(), BEST)
+    if name not in known:
+        raise UnknownName(Problem("spike format", repr(name), one_of(known), did_you_mean(name, known)))
+    return name

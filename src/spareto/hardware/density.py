@@ -11,12 +11,12 @@ _log_gamma = np.frompyfunc(lgamma, 1, 1)
 
 
 def probability_empty(
-    density: float, size: npt.NDArray[np.int64], tile: npt.NDArray[np.int64]
+    density: float | npt.NDArray[np.float64], size: npt.NDArray[np.int64], tile: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float64]:
     """Probability that `tile` elements, drawn without replacement from `size`, are all zero.
 
     Args:
-        density: Share of the `size` elements that are not zero.
+        density: Share of the `size` elements that are not zero; one number, or one a point of a sweep.
         size: Elements of the tensor.
         tile: Elements of the tile.
 
@@ -24,7 +24,8 @@ def probability_empty(
         wu2022: the hypergeometric density model; a tile of one element is empty with 1 - density.
     """
     if np.all(tile == 1):
-        return np.full(np.broadcast_shapes(size.shape, tile.shape), 1.0 - density)
+        shape = np.broadcast_shapes(size.shape, tile.shape, np.shape(density))
+        return np.broadcast_to(1.0 - density, shape).astype(np.float64)
     size, tile = np.broadcast_arrays(size, tile)
     live = np.round(size * density)
     possible = size - live >= tile

@@ -1,4 +1,7 @@
-"""What a network does per inference beside its energy, under the names NeuroBench gave where it has one."""
+"""What a network does per inference beside its energy.
+
+NeuroBench's names in brackets, where it measures the same.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,18 @@ class Metrics(Record):
     """Figures of one inference.
 
     Args:
-        footprint_bytes: Stored weights with the metadata of their format.
-        connection_sparsity: Share of zero weights, 0..1.
-        dense_synops: Synaptic operations if every weight and input counted, padding included.
-        effective_macs: Live weights met by a non-zero analog input.
-        effective_acs: Live weights met by a spike.
+        footprint_bytes: Stored weights with the metadata of their format (Footprint, which has no format and
+            counts the width a tensor is computed in).
+        connection_sparsity: Share of zero weights, 0..1 (ConnectionSparsity).
+        activation_sparsity: Share of neuron updates without a spike, 0..1 (ActivationSparsity).
+        dense_synops: Synaptic operations if every weight and input counted, padding left out (Dense).
+        effective_macs: Live weights met by a non-zero analog input (Effective_MACs).
+        effective_acs: Live weights met by a spike (Effective_ACs).
         bit_operations: Effective operations times the widths of weight and input.
         spikes: Spikes that all neurons emit.
+        memory_traffic_bytes: Bytes read and written at each memory.
         energy_delay_pj_cycles: Energy times latency.
+        energy_delay_pj_us: Energy times latency; None where the clock is not known.
         energy_per_effective_synop_pj: Energy by effective operation; 0 if there is none.
 
     Reference:
@@ -27,12 +34,15 @@ class Metrics(Record):
 
     footprint_bytes: float
     connection_sparsity: float
+    activation_sparsity: float
     dense_synops: float
     effective_macs: float
     effective_acs: float
     bit_operations: float
     spikes: float
+    memory_traffic_bytes: dict[str, float]
     energy_delay_pj_cycles: float
+    energy_delay_pj_us: float | None
     energy_per_effective_synop_pj: float
 
 
@@ -44,12 +54,15 @@ def metrics(workload: Workload, cost: Cost) -> Metrics:
     return Metrics(
         footprint_bytes=cost.footprint_bits / 8,
         connection_sparsity=workload.weight_sparsity,
-        dense_synops=sum(layer.dense_synops for layer in workload.layers),
+        activation_sparsity=_activation_sparsity(workload, statistic),
+        dense_synops=sum(layer.dense_synops_inside for layer in workload.layers),
         effective_macs=macs,
         effective_acs=acs,
         bit_operations=sum(_bit_operations(layer, statistic) for layer in workload.layers),
-        spikes=sum(layer.output.nonzero(statistic) for layer in workload.layers if layer.neuron),
+        spikes=_spikes(workload, statistic),
+        memory_traffic_bytes=_traffic(cost),
         energy_delay_pj_cycles=cost.energy_pj * cost.latency_cycles,
+        energy_delay_pj_us=None if cost.latency_us is None else cost.energy_pj * cost.latency_us,
         energy_per_effective_synop_pj=cost.energy_pj / (macs + acs) if macs + acs else 0.0,
     )
 
@@ -57,6 +70,25 @@ def metrics(workload: Workload, cost: Cost) -> Metrics:
 def _effective(workload: Workload, kind: str, statistic: Statistic) -> float:
     layers = (layer for layer in workload.layers if layer.input.kind == kind)
     return sum(layer.effectual_synops(statistic) for layer in layers)
+
+
+def _spikes(workload: Workload, statistic: Statistic) -> float:
+    return sum(layer.output.nonzero(statistic) for layer in workload.layers if layer.neuron)
+
+
+def _activation_sparsity(workload: Workload, statistic: Statistic) -> float:
+    updates = sum(layer.neuron.count * layer.timesteps for layer in workload.layers if layer.neuron)
+    return 1.0 - _spikes(workload, statistic) / updates if updates else 0.0
+
+
+def _traffic(cost: Cost) -> dict[str, float]:
+    """Bytes moved at each memory, in the order memories first appear."""
+    moved: dict[str, float] = {}
+    for layer in cost.layers:
+        for action in layer.actions:
+            if action.bits:
+                moved[action.component] = moved.get(action.component, 0.0) + action.bits / 8
+    return moved
 
 
 def _bit_operations(layer: Layer, statistic: Statistic) -> float:

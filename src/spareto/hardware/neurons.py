@@ -12,8 +12,9 @@ from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
 from spareto.hardware.accelerator import Accelerator
 from spareto.hardware.energy import neuron_actions
 from spareto.hardware.mapping.nest import Nest
-from spareto.hardware.traffic import Flow
-from spareto.records.cost import ActionCost
+from spareto.hardware.points import Column, Points
+from spareto.hardware.problem import RELEVANT
+from spareto.hardware.traffic import Amount, Flow
 from spareto.records.workload import Layer, Neuron, Workload
 
 
@@ -56,28 +57,45 @@ def refuse_unknown(workload: Workload) -> None:
         raise ConfigError(problems)
 
 
-def state_flows(layer: Layer, nest: Nest, accelerator: Accelerator) -> Iterator[Flow]:
+def state_flows(points: Points, nest: Nest, accelerator: Accelerator) -> Iterator[Flow]:
     """Bits of membrane state moved: one read and one write a neuron and timestep at the state level.
 
-    Where the time loop is cut by a loop outside the state level, the state also leaves for the outermost
-    memory and comes back at every cut.
+    Where other neurons take the state level between two timesteps, the state also leaves for the outermost
+    memory and comes back.
     """
+    layer = points.layer
     if layer.neuron is None:
         return
-    level, bits = accelerator.neuron.state_level, _state_bits(layer.neuron)
-    moved = np.array([1.0 * bits * layer.timesteps])
-    yield Flow(level, "state", moved, moved)
-    passes = np.ones(1, np.int64)
+    level = accelerator.neuron.state_level
+    bits = np.full(len(points.points), float(_state_bits(layer.neuron)))
+    yield from _both_ways(level, np.full(1, float(layer.timesteps)), bits)
+    passes, moved = np.ones(1, np.int64), np.zeros(1, np.bool_)
     for index in nest.outside(level, "temporal"):
         loop = nest.loops[index]
-        passes = passes * (loop.bound if loop.dim == "T" else 1)
+        if loop.dim == "T":
+            passes = np.where(moved, passes * loop.bound, passes)
+        elif loop.dim in RELEVANT["outputs"]:
+            moved = moved | (loop.bound > 1)
     outermost = accelerator.memories[0].name
     if outermost != level:
-        spilled = (passes - 1).astype(np.float64) * bits
-        yield Flow(outermost, "state", spilled, spilled)
+        yield from _both_ways(outermost, (passes - 1).astype(np.float64), bits)
 
 
-def arithmetic(layer: Layer, accelerator: Accelerator) -> Iterator[ActionCost]:
+def _both_ways(memory: str, times: Amount, bits: Column) -> Iterator[Flow]:
+    yield Flow(memory, "state", "read", times, bits)
+    yield Flow(memory, "state", "write", times, bits)
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """One kind of action on the state: how often per inference, and the energy of one, picojoules."""
+
+    action: str
+    count: float
+    each_pj: float
+
+
+def arithmetic(layer: Layer, accelerator: Accelerator) -> Iterator[Arithmetic]:
     """Leak, integration and comparison of every neuron at every timestep."""
     if layer.neuron is None:
         return
@@ -87,13 +105,7 @@ def arithmetic(layer: Layer, accelerator: Accelerator) -> Iterator[ActionCost]:
     counts = dict.fromkeys(update.each_state, updates * layer.neuron.states)
     counts |= dict.fromkeys(update.once, updates)
     for action, count in counts.items():
-        yield ActionCost(
-            component=unit.name,
-            tensor="state",
-            action=action,
-            count=count,
-            energy_pj=count * energies[action],
-        )
+        yield Arithmetic(action, count, energies[action])
 
 
 def update_cycles(layer: Layer, accelerator: Accelerator) -> float:

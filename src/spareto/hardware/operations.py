@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
-from spareto.hardware.accelerator import Compute, OnZero
+from spareto.hardware.accelerator import OnZero
+from spareto.hardware.activity import window_share
 from spareto.records.workload import Layer, Statistic
+
+
+class Units(Protocol):
+    """Whatever does synaptic operations: what it does about zeros, and timesteps it skips at once."""
+
+    @property
+    def zero_inputs(self) -> OnZero: ...  # noqa: D102
+
+    @property
+    def zero_weights(self) -> OnZero: ...  # noqa: D102
+
+    @property
+    def skip_window(self) -> int: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -31,7 +46,7 @@ class Operations:
 
 
 def count_operations(
-    layer: Layer, live: int, compute: Compute, statistic: Statistic, *, zeros_located: bool
+    layer: Layer, live: int, compute: Units, statistic: Statistic, *, zeros_located: bool
 ) -> Operations:
     """Count what is done and what is left out, by the layer's measured activity.
 
@@ -47,12 +62,13 @@ def count_operations(
     if on_weight == "skip" and not zeros_located:
         on_weight = "gate"
     remaining = _Remaining(layer, live, statistic)
+    shared = _Remaining(layer, live, statistic, compute.skip_window)
     skips_input, skips_weight = compute.zero_inputs == "skip", on_weight == "skip"
     heeds_input, heeds_weight = compute.zero_inputs != "compute", on_weight != "compute"
     return Operations(
-        issued=remaining.count(live_inputs=skips_input, live_weights=skips_weight),
+        issued=shared.count(live_inputs=skips_input, live_weights=skips_weight),
         executed=remaining.count(live_inputs=heeds_input, live_weights=heeds_weight),
-        weight_reads=remaining.count(live_inputs=heeds_input, live_weights=skips_weight),
+        weight_reads=shared.count(live_inputs=heeds_input, live_weights=skips_weight),
         live_only=skips_weight,
     )
 
@@ -62,9 +78,21 @@ class _Remaining:
     layer: Layer
     live: int
     statistic: Statistic
+    window: int = 1
 
     def count(self, *, live_inputs: bool, live_weights: bool) -> float:
         """Operations left when those with a zero input, a zero weight, or either are dropped.
+
+        An input is dropped if it is zero in all timesteps of the window.
+        """
+        met = self._met(live_inputs=live_inputs, live_weights=live_weights)
+        if not live_inputs or self.window == 1:
+            return met
+        together = met * window_share(self.layer, self.statistic, self.window)
+        return min(together, self._met(live_inputs=False, live_weights=live_weights))
+
+    def _met(self, *, live_inputs: bool, live_weights: bool) -> float:
+        """The same with inputs dropped timestep by timestep.
 
         Where the workload does not say how many non-zero inputs meet any weight, live or not, it follows
         from those that meet a live weight as if the live ones were a fair sample.

@@ -4,7 +4,9 @@ Known oddities, kept because published numbers contain them: partial sums are fi
 draining a tile reads nothing; any metadata at all drops the accesses to zeros; only averages are known, so
 no unit ever waits for a slower one.
 
-All numbers are arrays with one entry a mapping, per instance of a level unless said otherwise.
+All numbers are arrays with one entry a mapping, per instance of a level unless said otherwise. Densities
+and the numbers of a `Store` may be arrays too: bounds of shape (mappings, 1) and densities, blocks and
+energies of shape (points,) cost every mapping at every point of a sweep at once.
 
 Reference:
     parashar2019, wu2022
@@ -14,18 +16,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from spareto.hardware.accesses import Access, compute_units, count_accesses, temporal_steps
 from spareto.hardware.density import probability_empty
-from spareto.hardware.formats import Format
 from spareto.hardware.mapping.nest import Nest
 from spareto.hardware.problem import DIMS, RELEVANT, TENSORS, Count, Dim, Problem, TensorName
 
 Amount = npt.NDArray[np.float64]
+Level = float | Amount  # one number, or one a point
+
+
+class MetadataRule(Protocol):
+    """What a storage format costs by the rules of Sparseloop; every `Format` is one."""
+
+    @property
+    def compatible_drops_zeros(self) -> bool:
+        """Whether zeros are neither stored nor moved."""
+        ...
+
+    def compatible_metadata(self, elements: float, density: Any, width: Any, fibres: int = 1) -> Any:
+        """Metadata bits of a tensor of `elements`, by its density alone."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -36,25 +51,29 @@ class Store:
         name: Its name in the nest.
         keeps: Tensors it holds.
         block: Words of one access.
+        blocks: The same for tensors whose words are of another width.
         word_bits: Bits of one word.
         metadata_bits: Bits of one metadata word.
+        metadata_row: Bits of one metadata access, which several words share; None for one word.
         read_words: Words a cycle it can read, None without limit.
         write_words: Words a cycle it can write, None without limit.
     """
 
     name: str
     keeps: tuple[TensorName, ...]
-    read_pj: float = 0.0
-    write_pj: float = 0.0
-    gated_read_pj: float = 0.0
-    gated_write_pj: float = 0.0
-    metadata_read_pj: float = 0.0
-    metadata_write_pj: float = 0.0
-    block: int = 1
-    word_bits: int = 16
-    metadata_bits: int = 1
-    read_words: float | None = None
-    write_words: float | None = None
+    read_pj: Level = 0.0
+    write_pj: Level = 0.0
+    gated_read_pj: Level = 0.0
+    gated_write_pj: Level = 0.0
+    metadata_read_pj: Level = 0.0
+    metadata_write_pj: Level = 0.0
+    block: Level = 1
+    blocks: Mapping[TensorName, Level] = field(default_factory=dict[TensorName, Level])
+    word_bits: Level = 16
+    metadata_bits: Level = 1
+    metadata_row: Level | None = None
+    read_words: Level | None = None
+    write_words: Level | None = None
 
 
 @dataclass(frozen=True)
@@ -78,9 +97,9 @@ class Sparsity:
         gate_compute: Whether a computation without its operands still takes its cycle.
     """
 
-    density: Mapping[TensorName, float] = field(default_factory=dict[TensorName, float])
-    formats: Mapping[tuple[str, TensorName], Format] = field(
-        default_factory=dict[tuple[str, TensorName], Format]
+    density: Mapping[TensorName, Level] = field(default_factory=dict[TensorName, Level])
+    formats: Mapping[tuple[str, TensorName], MetadataRule] = field(
+        default_factory=dict[tuple[str, TensorName], MetadataRule]
     )
     savings: tuple[Saving, ...] = ()
     gate_compute: bool = False
@@ -88,13 +107,17 @@ class Sparsity:
 
 @dataclass(frozen=True)
 class Tally:
-    """What one tensor does at one instance of one level: words, metadata in bits."""
+    """What one tensor does at one instance of one level: words, metadata in bits.
+
+    Metadata that were read only to skip take energy but no time.
+    """
 
     reads: Amount
     gated_reads: Amount
     writes: tuple[Amount, Amount]
     gated_writes: Amount
     metadata_read_bits: Amount
+    metadata_skipped_bits: Amount
     metadata_write_bits: Amount
     instances: Count
 
@@ -142,7 +165,7 @@ def evaluate(
     energy: dict[tuple[str, str], Amount] = {(name, "computes"): real * compute_pj}
     for store in stores:
         for tensor in store.keeps:
-            energy[store.name, tensor] = _energy(store, tallies[store.name, tensor])
+            energy[store.name, tensor] = _energy(store, tensor, tallies[store.name, tensor])
     issued = steps.astype(np.float64) if sparsity.gate_compute else np.ceil(real / units)
     cycles = np.maximum.reduce(
         np.broadcast_arrays(issued, *[_cycles(store, tallies, issued) for store in stores])
@@ -167,12 +190,15 @@ class _Rules:
         reads = np.floor(existing * inward) if tensor == "outputs" else _kept(existing, inward)
         updates = _kept(_kept(access.updates, density), inward)
         fills = _kept(_kept(access.fills, density), outward)
+        looked_up = _kept(access.reads, outward)  # what is skipped is looked up first
+        met = _kept(access.reads, inward)
         return Tally(
             reads=reads,
             gated_reads=(existing - reads) * gating,
             writes=(fills, updates),
             gated_writes=(_kept(access.updates, density) - updates) * gating,
-            metadata_read_bits=_metadata(fmt, access.reads, density, store),
+            metadata_read_bits=_metadata(fmt, met, density, store),
+            metadata_skipped_bits=_metadata(fmt, looked_up - met, density, store) * (not gating),
             metadata_write_bits=_metadata(fmt, access.fills + access.updates, density, store),
             instances=access.instances,
         )
@@ -185,7 +211,7 @@ class _Rules:
         for tensor in blockers:
             savings = [saving for saving in self.sparsity.savings if tensor in saving.leaders]
             empty = [self._empty(saving, tensor) for saving in savings] or [
-                np.array([1 - self._density(tensor)])
+                np.atleast_1d(1 - self._density(tensor))
             ]
             share = share * (1 - np.maximum.reduce(np.broadcast_arrays(*empty)))
         return share
@@ -238,31 +264,35 @@ class _Rules:
         fmt = self.sparsity.formats.get((holders[-1], tensor)) if holders else None
         return bool(fmt and fmt.compatible_drops_zeros)
 
-    def _density(self, tensor: TensorName) -> float:
+    def _density(self, tensor: TensorName) -> Level:
         return self.sparsity.density.get(tensor, 1.0)
 
 
-def _kept(dense: npt.NDArray[Any], share: Amount | float) -> Amount:
+def _kept(dense: npt.NDArray[Any], share: Level) -> Amount:
     """What remains of a count; what is dropped is rounded down."""
     return dense - np.floor(dense * (1.0 - share))
 
 
-def _metadata(fmt: Format | None, dense: Count, density: float, store: Store) -> Amount:
+def _metadata(fmt: MetadataRule | None, dense: npt.NDArray[Any], density: Level, store: Store) -> Amount:
     if fmt is None:
         return np.zeros(1)
     per_element = fmt.compatible_metadata(1 << 40, density, store.metadata_bits) / (1 << 40)
     return np.ceil(dense * per_element - 1e-6)
 
 
-def _energy(store: Store, tally: Tally) -> Amount:
-    writes = sum((np.ceil(words / store.block) for words in tally.writes), np.zeros(1))
-    metadata = np.ceil(tally.metadata_read_bits / store.metadata_bits) * store.metadata_read_pj
-    metadata = metadata + np.ceil(tally.metadata_write_bits / store.metadata_bits) * store.metadata_write_pj
+def _energy(store: Store, tensor: TensorName, tally: Tally) -> Amount:
+    block = store.blocks.get(tensor, store.block)
+    writes = sum((np.ceil(words / block) for words in tally.writes), np.zeros(1))
+    row = store.metadata_bits if store.metadata_row is None else store.metadata_row
+    metadata = (
+        np.ceil((tally.metadata_read_bits + tally.metadata_skipped_bits) / row) * store.metadata_read_pj
+    )
+    metadata = metadata + np.ceil(tally.metadata_write_bits / row) * store.metadata_write_pj
     each = (
-        np.ceil(tally.reads / store.block) * store.read_pj
-        + np.ceil(tally.gated_reads / store.block) * store.gated_read_pj
+        np.ceil(tally.reads / block) * store.read_pj
+        + np.ceil(tally.gated_reads / block) * store.gated_read_pj
         + writes * store.write_pj
-        + np.ceil(tally.gated_writes / store.block) * store.gated_write_pj
+        + np.ceil(tally.gated_writes / block) * store.gated_write_pj
         + metadata
     )
     return each * tally.instances

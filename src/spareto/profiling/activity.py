@@ -7,6 +7,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from spareto.profiling.places import Places
+
 
 class Activity:
     """Non-zero elements of one tensor, gathered batch by batch.
@@ -16,18 +18,22 @@ class Activity:
     """
 
     def __init__(self) -> None:
+        self.places = Places()
         self.shape: tuple[int, ...] = ()
         self.spikes_only = True
         self._calls: list[Tensor] = []
         self._batches: list[Tensor] = []
 
-    def see(self, tensor: Tensor, counts: Tensor | None = None) -> None:
+    def see(self, tensor: Tensor, counts: Tensor | None = None, *, batch: int = 0) -> None:
         """Note one call.
 
         Args:
             tensor: Shape `(samples, ...)`; samples are a batch, or time x batch.
             counts: What to count, shape `(samples,)`; by default the tensor's non-zero elements.
+            batch: Samples of the batch, to note the places of the non-zero elements too.
         """
+        if batch:
+            self.places.see(tensor != 0, batch)
         self.shape = tuple(tensor.shape[1:])
         self.spikes_only = self.spikes_only and bool(((tensor == 0) | (tensor == 1)).all())
         self._calls.append((tensor != 0).flatten(1).sum(1).double() if counts is None else counts)
@@ -37,6 +43,7 @@ class Activity:
         if self._calls:
             self._batches.append(torch.cat(self._calls).reshape(-1, samples))
             self._calls.clear()
+            self.places.end_batch()
 
     @property
     def per_sample(self) -> npt.NDArray[np.float64]:

@@ -31,6 +31,7 @@ class LayerCounter:
         spikes: Spikes of its neurons.
         effectual: Live weights met by a non-zero input.
         reached: Weights, zeros included, met by a non-zero input.
+        touched: Outputs with a live weight that met a non-zero input.
     """
 
     name: str
@@ -41,10 +42,12 @@ class LayerCounter:
     spikes: Activity = field(default_factory=Activity)
     effectual: Activity = field(default_factory=Activity)
     reached: Activity = field(default_factory=Activity)
+    touched: Activity = field(default_factory=Activity)
 
     def end_batch(self, samples: int) -> None:
         """Close the counts of one batch."""
-        for activity in (self.input, self.output, self.spikes, self.effectual, self.reached):
+        counted = (self.input, self.output, self.spikes, self.effectual, self.reached, self.touched)
+        for activity in counted:
             activity.end_batch(samples)
 
 
@@ -55,6 +58,11 @@ class Counters:
         self.layers: list[LayerCounter] = []
         self._by_module: dict[nn.Module, LayerCounter] = {}
         self._neurons: set[nn.Module] = set()
+        self._batch = 0
+
+    def begin_batch(self, samples: int) -> None:
+        """Say how many samples the next calls carry."""
+        self._batch = samples
 
     def end_batch(self, samples: int) -> None:
         """Close the counts of one batch of `samples`."""
@@ -70,10 +78,12 @@ class Counters:
             self.layers.remove(counter)
         self.layers.append(counter)
         seen = _as_samples(module, inputs[0], name)
-        counter.input.see(seen)
-        counter.output.see(_as_samples(module, output, name))
+        counter.input.see(seen, batch=self._batch)
+        counter.output.see(_as_samples(module, output, name), batch=self._batch)
         weight: Tensor = module.weight  # pyright: ignore[reportAssignmentType]
-        counter.effectual.see(seen, met_weights(module, seen, weight))
+        met = met_by_output(module, seen, weight)
+        counter.effectual.see(seen, met.double().sum(1))
+        counter.touched.see(seen, (met > 0).sum(1).double())
         counter.reached.see(seen, reached_synops(module, seen))
 
     def see_neuron(self, neuron: SpikingNeuron, _: tuple[Tensor, ...], spikes: Tensor, *, name: str) -> None:
@@ -84,7 +94,7 @@ class Counters:
             raise ConfigError(Problem(f"layer '{name}'", got, rule, "It would be costed as nothing."))
         self._neurons.add(neuron)
         self.layers[-1].neuron = neuron
-        self.layers[-1].spikes.see(spikes.flatten(0, 1))
+        self.layers[-1].spikes.see(spikes.flatten(0, 1), batch=self._batch)
 
     def refuse_unseen(self, network: nn.Module) -> None:
         """Refuse a network with layers or neurons that did not run as modules."""
@@ -149,7 +159,7 @@ def plane_axes(module: nn.Module) -> int:
     return len(module.kernel_size) if isinstance(module, CONVOLUTIONS) else 0
 
 
-def met_weights(module: nn.Module, inputs: Tensor, weight: Tensor) -> Tensor:
+def met_by_output(module: nn.Module, inputs: Tensor, weight: Tensor) -> Tensor:
     """Non-zero weights met by a non-zero input, exact at the borders.
 
     Args:
@@ -158,7 +168,7 @@ def met_weights(module: nn.Module, inputs: Tensor, weight: Tensor) -> Tensor:
         weight: Shape of the layer's weight, or with a single output channel a group.
 
     Returns:
-        Counts, shape `(samples,)`, float64.
+        Counts of every output, shape `(samples, outputs)`.
     """
     spikes, live = (inputs != 0).to(inputs.dtype), (weight != 0).to(inputs.dtype)
     if isinstance(module, CONVOLUTIONS):
@@ -166,15 +176,15 @@ def met_weights(module: nn.Module, inputs: Tensor, weight: Tensor) -> Tensor:
         met = convolve(spikes, live, None, module.stride, module.padding, module.dilation, module.groups)
     else:
         met = F.linear(spikes, live)
-    return met.flatten(1).double().sum(1)
+    return met.flatten(1)
 
 
 def reached_synops(module: nn.Module, inputs: Tensor) -> Tensor:
-    """Weights, zeros included, met by a non-zero input; arguments and result as in `met_weights`.
+    """Weights, zeros included, met by a non-zero input; summed over the outputs.
 
     All output channels of a group see the same inputs, so one of them is counted for all.
     """
     weight: Tensor = module.weight  # pyright: ignore[reportAssignmentType]
     groups = module.groups if isinstance(module, CONVOLUTIONS) else 1
     one_channel = torch.ones((groups, *weight.shape[1:]), dtype=inputs.dtype)
-    return met_weights(module, inputs, one_channel) * (weight.shape[0] // groups)
+    return met_by_output(module, inputs, one_channel).double().sum(1) * (weight.shape[0] // groups)

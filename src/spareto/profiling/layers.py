@@ -11,7 +11,8 @@ from torch.nn.utils import parametrize
 
 from spareto.profiling.activity import Activity
 from spareto.profiling.counters import LayerCounter, plane_axes
-from spareto.records import Layer, Mask, Neuron, Tensor
+from spareto.profiling.places import reaching
+from spareto.records import Layer, Mask, Neuron, Numbers, Tensor
 from spareto.records.recipe import FLOAT_BITS
 
 _KINDS: Final[tuple[Literal["linear", "conv1d", "conv2d"], ...]] = ("linear", "conv1d", "conv2d")
@@ -45,7 +46,8 @@ def layer_record(counter: LayerCounter, widths: Widths) -> Layer:
     weight = module.weight.detach().numpy()
     emitted = counter.output if counter.neuron is None else counter.spikes
     effectual, reached = counter.effectual.per_sample, counter.reached.per_sample
-    return Layer(
+    touched = counter.touched.per_sample
+    layer = Layer(
         name=counter.name,
         kind=_KINDS[plane_axes(module)],
         in_channels=weight.shape[1] * getattr(module, "groups", 1),
@@ -63,8 +65,24 @@ def layer_record(counter: LayerCounter, widths: Widths) -> Layer:
         effectual_synops_max=float(effectual.max()),
         reached_synops_mean=float(reached.mean()),
         reached_synops_max=float(reached.max()),
+        touched_updates_mean=float(touched.mean()),
+        touched_updates_max=float(touched.max()),
         neuron=_neuron(counter, widths.state),
     )
+    return layer.model_copy(update={"reaching": _reaching(layer, counter)})
+
+
+def _reaching(layer: Layer, counter: LayerCounter) -> Numbers:
+    """Non-zero inputs that each place of the kernel meets, mean over the samples."""
+    places = counter.input.places
+    met = reaching(
+        places.by_place.reshape(layer.input.shape),
+        layer.kernel,
+        layer.stride,
+        layer.padding,
+        layer.output.shape[1:],
+    )
+    return Numbers.of(met / len(places.awake))
 
 
 def _tensor(activity: Activity, analog_bits: int) -> Tensor:
@@ -76,6 +94,9 @@ def _tensor(activity: Activity, analog_bits: int) -> Tensor:
         nonzero_mean=float(totals.mean()),
         nonzero_max=float(totals.max()),
         nonzero_per_timestep=tuple(activity.per_timestep.tolist()),
+        nonzero_by_channel=Numbers.of(activity.places.by_step_and_channel / len(totals)),
+        awake_mean=float(activity.places.awake.mean()),
+        awake_max=float(activity.places.awake.max()),
     )
 
 

@@ -63,6 +63,7 @@ def profile(
     with torch.inference_mode(), parametrize.cached(), reference(), counting(network) as counters:
         for first in range(0, len(labels), batch_size):
             chosen = slice(first, first + batch_size)
+            counters.begin_batch(len(labels[chosen]))
             rates = network(torch.from_numpy(frames[:, chosen]).float())
             correct += int((rates.argmax(1).numpy() == labels[chosen]).sum())
             counters.end_batch(len(labels[chosen]))

@@ -22,6 +22,7 @@ class ActionCost(Record):
         action: `read`, `write`, `accumulate`, `multiply_accumulate`, `leak`, ...
         count: Actions per inference, summed over all instances of the component.
         energy_pj: Energy of all of them, picojoules.
+        bits: Bits they move; 0 where nothing is moved.
     """
 
     component: str
@@ -29,6 +30,7 @@ class ActionCost(Record):
     action: str
     count: Amount
     energy_pj: Amount
+    bits: Amount = 0.0
 
 
 class LayerCost(Record):
@@ -39,12 +41,14 @@ class LayerCost(Record):
         latency_cycles: Cycles; layers run one after the other.
         stored_bits: Weights as stored in the accelerator's outermost memory, metadata included.
         actions: Everything that was charged.
+        weight_format: Format its weights are stored in.
     """
 
     name: str
     latency_cycles: Amount
     stored_bits: Amount
     actions: tuple[ActionCost, ...]
+    weight_format: str = ""
 
     @property
     def energy_pj(self) -> float:
@@ -65,15 +69,21 @@ class Cost(Record):
     Args:
         accelerator: Name of the accelerator.
         mode: Accounting rules that were used.
-        weight_format: Format the weights are stored in.
+        weight_format: Format the weights are stored in; `best` if every layer has its own.
+        spike_format: Format that spikes are stored and sent in.
         statistic: Whether mean or maximum spiking activity was charged.
+        clock_mhz: Clock frequency of the accelerator; None where only cycles are known.
+        area_um2: Silicon of the accelerator, square micrometres; None if its description does not say.
         layers: One entry a layer, in network order.
     """
 
     accelerator: str
     mode: Mode
     weight_format: str
+    spike_format: str = "none"
     statistic: Statistic = "mean"
+    clock_mhz: float | None = None
+    area_um2: float | None = None
     layers: tuple[LayerCost, ...]
 
     @property
@@ -85,6 +95,11 @@ class Cost(Record):
     def latency_cycles(self) -> float:
         """Cycles of one inference."""
         return sum(layer.latency_cycles for layer in self.layers)
+
+    @property
+    def latency_us(self) -> float | None:
+        """Microseconds of one inference, where the clock is known."""
+        return self.latency_cycles / self.clock_mhz if self.clock_mhz else None
 
     @property
     def footprint_bits(self) -> float:

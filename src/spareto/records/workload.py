@@ -49,6 +49,36 @@ class Mask(Record):
         return np.unpackbits(bits, count=count).astype(np.bool_).reshape(self.shape)
 
 
+class Numbers(Record):
+    """An array of counts: 64-bit floating-point numbers, little-endian, row-major, zlib, base64."""
+
+    shape: tuple[Positive, ...]
+    packed: str
+
+    @classmethod
+    def of(cls, values: npt.ArrayLike) -> Numbers:
+        """The packed form of an array."""
+        array = np.asarray(values, "<f8")
+        return cls(
+            shape=array.shape, packed=base64.b64encode(zlib.compress(array.tobytes(), 9)).decode("ascii")
+        )
+
+    @model_validator(mode="after")
+    def _check_length(self) -> Numbers:
+        try:
+            given = len(zlib.decompress(base64.b64decode(self.packed, validate=True)))
+        except (zlib.error, ValueError):
+            raise ValueError("64-bit numbers, compressed with zlib and written in base64") from None
+        if given != 8 * int(np.prod(self.shape)):
+            raise ValueError(f"{8 * int(np.prod(self.shape))} bytes for the shape {self.shape}, not {given}")
+        return self
+
+    def array(self) -> npt.NDArray[np.float64]:
+        """The numbers as an array of `shape`."""
+        values = np.frombuffer(zlib.decompress(base64.b64decode(self.packed)), dtype="<f8")
+        return values.astype(np.float64).reshape(self.shape)
+
+
 class Tensor(Record):
     """A layer's input or output over one inference: all timesteps of one sample.
 
@@ -59,6 +89,10 @@ class Tensor(Record):
         nonzero_mean: Non-zero elements per inference, mean over the samples.
         nonzero_max: The same, for the sample that has most of them in this tensor.
         nonzero_per_timestep: Mean non-zero elements of each timestep; sums to `nonzero_mean`.
+        nonzero_by_channel: Mean non-zero elements of each timestep and channel, shape (T, C).
+        awake_mean: Elements that are not zero at some timestep, mean over the samples; the others are
+            silent. None if it was not counted.
+        awake_max: The same, for the sample that has most of them.
     """
 
     shape: tuple[Positive, Positive, Positive]
@@ -67,6 +101,9 @@ class Tensor(Record):
     nonzero_mean: Amount
     nonzero_max: Amount
     nonzero_per_timestep: tuple[Amount, ...] = ()
+    nonzero_by_channel: Numbers | None = None
+    awake_mean: Amount | None = None
+    awake_max: Amount | None = None
 
     @property
     def size(self) -> int:
@@ -76,6 +113,10 @@ class Tensor(Record):
     def nonzero(self, statistic: Statistic = "mean") -> float:
         """Non-zero elements per inference."""
         return self.nonzero_mean if statistic == "mean" else self.nonzero_max
+
+    def awake(self, statistic: Statistic = "mean") -> float | None:
+        """Elements that are not zero at some timestep, if they were counted."""
+        return self.awake_mean if statistic == "mean" else self.awake_max
 
 
 class Neuron(Record):
@@ -116,6 +157,11 @@ class Layer(Record):
         effectual_synops_max: The same, for the sample that has most of them.
         reached_synops_mean: Weights, zeros included, met by a non-zero input; None if it was not measured.
         reached_synops_max: The same, for the sample that has most of them.
+        touched_updates_mean: Outputs with a live weight that met a non-zero input, summed over the timesteps;
+            None if it was not measured.
+        touched_updates_max: The same, for the sample that has most of them.
+        reaching: Non-zero inputs that each place of the kernel meets per inference, mean over the samples,
+            shape (C, R, S): times the live weights there, it gives the effectual operations.
         neuron: The neurons the layer feeds, or None.
     """
 
@@ -136,6 +182,9 @@ class Layer(Record):
     effectual_synops_max: Amount
     reached_synops_mean: Amount | None = None
     reached_synops_max: Amount | None = None
+    touched_updates_mean: Amount | None = None
+    touched_updates_max: Amount | None = None
+    reaching: Numbers | None = None
     neuron: Neuron | None = None
 
     @model_validator(mode="after")
@@ -145,6 +194,8 @@ class Layer(Record):
             raise ValueError(f"a weight mask of shape (M, C / groups, R, S) = {expected}")
         if self.input.shape[0] != self.in_channels or self.output.shape[0] != self.out_channels:
             raise ValueError("input.shape[0] equal to in_channels and output.shape[0] equal to out_channels")
+        if self.reaching and self.reaching.shape != (self.in_channels, *self.kernel):
+            raise ValueError(f"reaching of shape (C, R, S) = {(self.in_channels, *self.kernel)}")
         return self
 
     @property
@@ -168,6 +219,16 @@ class Layer(Record):
         per_pixel = self.weight_count
         return self.timesteps * self.output.shape[1] * self.output.shape[2] * per_pixel
 
+    @property
+    def dense_synops_inside(self) -> int:
+        """Synaptic operations per inference if every weight and every input counted, padding left out."""
+        inside = 1
+        for axis in (0, 1):
+            first = np.arange(self.output.shape[1 + axis]) * self.stride[axis] - self.padding[axis]
+            places = first[:, None] + np.arange(self.kernel[axis])
+            inside *= int(((places >= 0) & (places < self.input.shape[1 + axis])).sum())
+        return self.timesteps * self.out_channels * (self.in_channels // self.groups) * inside
+
     def effectual_synops(self, statistic: Statistic = "mean") -> float:
         """Live weights met by a non-zero input, per inference."""
         return self.effectual_synops_mean if statistic == "mean" else self.effectual_synops_max
@@ -175,6 +236,10 @@ class Layer(Record):
     def reached_synops(self, statistic: Statistic = "mean") -> float | None:
         """Weights, zeros included, met by a non-zero input, per inference, if it was measured."""
         return self.reached_synops_mean if statistic == "mean" else self.reached_synops_max
+
+    def touched_updates(self, statistic: Statistic = "mean") -> float | None:
+        """Outputs that receive anything, summed over the timesteps, if it was measured."""
+        return self.touched_updates_mean if statistic == "mean" else self.touched_updates_max
 
 
 class FreeLayer(Record):

@@ -79,7 +79,8 @@ class StudyConfig(Record):
         network: The network.
         accelerator: Name of a built-in accelerator, or path of a YAML file.
         weight_formats: Formats the weights are costed in; a trial counts with the one that takes the least
-            energy.
+            energy. `best` takes the best of all formats in each layer.
+        spike_format: Format of spikes where the accelerator compresses them; None takes its own.
         statistic: Mean or maximum spiking activity over the test samples.
         seeds: The whole study runs once for each.
         training: How the dense network is trained.
@@ -94,6 +95,7 @@ class StudyConfig(Record):
     network: NetworkPlan = NetworkPlan()
     accelerator: str = "eyeriss_like"
     weight_formats: Annotated[tuple[str, ...], Field(min_length=1)] = ("none", "bitmask", "rle", "cp", "uop")
+    spike_format: str | None = None
     statistic: Statistic = "mean"
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
     training: TrainingPlan = TrainingPlan()

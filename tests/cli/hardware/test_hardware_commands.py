@@ -11,7 +11,8 @@ from cyclopts import App
 import workloads
 from spareto.cli.accelerators import accelerators
 from spareto.cli.cost import cost
-from spareto.hardware import accelerator_names
+from spareto.core.errors import UnknownName
+from spareto.hardware import accelerator_names, formats
 
 QUIET = {"result_action": "return_value", "exit_on_error": False}
 
@@ -65,8 +66,73 @@ def test_a_searched_mapping_says_what_the_mapper_did(tmp_path, capsys):
     assert row["energy_pj"] < fixed["energy_pj"]
 
 
+def test_a_comparison_of_the_ones_that_are_named(saved, capsys):
+    call(cost, saved, "--compare", "loihi_like", "loas_like", "--weight-format", "best", "--json")
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["accelerator"] for row in rows] == ["loihi_like", "loas_like"]
+    assert {row["weight_format"] for row in rows} == {"best"}
+    assert all(row["latency_us"] > 0 for row in rows)
+    assert {layer["weight_format"] for layer in rows[1]["layers"]} <= set(formats.registry.names())
+
+
+def test_without_names_all_are_compared(saved, capsys):
+    call(cost, saved, "--compare", "--json")
+    rows = json.loads(capsys.readouterr().out)
+    assert tuple(row["accelerator"] for row in rows) == accelerator_names()
+
+
+def test_one_that_cannot_run_the_network_does_not_stop_the_others(tmp_path, capsys):
+    path = tmp_path / "large.json"
+    workloads.network(workloads.layer(channels=(2, 64), size=64)).save(path)
+    words = ("--compare", "loihi_like", "sne_like")
+    call(cost, path, *words, "--json")
+    refused, costed = json.loads(capsys.readouterr().out)
+    assert refused == {
+        "accelerator": "loihi_like",
+        "problems": [
+            "loihi_like.cores: got a network of 256 cores; expected at most 128 (over by 128). "
+            "Use a smaller network or narrower weights."
+        ],
+    }
+    assert costed["energy_pj"] > 0
+    call(cost, path, *words)
+    assert "loihi_like cannot run it: loihi_like.cores: a network of 256" in capsys.readouterr().out
+
+
+def test_an_unknown_accelerator_stops_the_comparison(saved):
+    with pytest.raises(UnknownName, match="Did you mean 'loihi_like'"):
+        call(cost, saved, "--compare", "loihi_lik", "sne_like")
+
+
+def test_spikes_in_a_format_of_their_own(saved, capsys):
+    call(cost, saved, "--json")
+    plain = json.loads(capsys.readouterr().out)
+    call(cost, saved, "--spike-format", "aer", "--json")
+    events = json.loads(capsys.readouterr().out)
+    assert (plain["spike_format"], events["spike_format"]) == ("none", "aer")
+    assert (
+        plain["metrics"]["memory_traffic_bytes"]["dram"] > events["metrics"]["memory_traffic_bytes"]["dram"]
+    )
+
+
+def test_a_comparison_is_drawn_the_same_every_time(saved, tmp_path, capsys):
+    for name in ("one", "two"):
+        call(cost, saved, "--compare", "--figure", tmp_path / name)
+    for suffix in (".png", ".svg"):
+        assert (tmp_path / f"one{suffix}").read_bytes() == (tmp_path / f"two{suffix}").read_bytes()
+    assert "loihi_like" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
-    "extra", [(), ("--weight-format", "all"), ("--statistic", "max"), ("--accelerator", "all")]
+    "extra",
+    [
+        (),
+        ("--weight-format", "all"),
+        ("--weight-format", "best"),
+        ("--statistic", "max"),
+        ("--compare",),
+        ("--compare", "--weight-format", "all"),
+    ],
 )
 def test_cost_tables_fit_in_eighty_columns(saved, capsys, monkeypatch, extra):
     monkeypatch.setenv("COLUMNS", "80")
@@ -79,9 +145,33 @@ def test_cost_tables_fit_in_eighty_columns(saved, capsys, monkeypatch, extra):
 def test_accelerators_are_listed_and_described(capsys):
     call(accelerators, "--json")
     listed = json.loads(capsys.readouterr().out)
-    assert "eyeriss_like" in [chip["name"] for chip in listed]
+    assert [chip["name"] for chip in listed] == list(accelerator_names())
+    for chip in listed:
+        assert {"kind", "technology", "clock", "principle", "on_chip_bytes", "peak_ops_per_cycle"} <= set(
+            chip
+        )
     call(accelerators, "eyeriss_like")
     assert "LPDDR4" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", accelerator_names())
+def test_every_number_of_an_accelerator_is_shown_with_its_source(name, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    call(accelerators, name, "--json")
+    sources = capsys.readouterr().out.count('"source"')
+    call(accelerators, name)
+    assert (
+        sum(" │ " in line for line in capsys.readouterr().out.splitlines()) >= sources - 1
+    )  # of the dataflow
+
+
+def test_the_list_of_accelerators_fits_in_eighty_columns(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    call(accelerators)
+    shown = capsys.readouterr().out
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "…" not in shown
+    assert all(name in shown for name in accelerator_names())
 
 
 def test_costing_never_imports_torch(saved):

@@ -4,8 +4,10 @@ import pytest
 
 import workloads
 from spareto import hardware
+from spareto.core.errors import ConfigError
 from spareto.core.units import Quantity
-from spareto.hardware import formats
+from spareto.hardware import engines, formats
+from spareto.hardware.accelerators import parse_accelerator
 
 
 @pytest.fixture(scope="module", params=hardware.accelerator_names())
@@ -34,13 +36,25 @@ def test_every_number_names_a_source(chip):
     assert [place for place, quantity in found if len(quantity.source) < 5] == []
 
 
+def test_it_says_what_it_is(chip):
+    assert chip.kind in engines.registry.names()
+    assert chip.peak_ops_per_cycle > 0
+    assert chip.on_chip_bits >= 0
+    assert chip.clock_mhz > 0
+    assert chip.principle
+
+
+def test_it_comes_back_from_its_own_data(chip):
+    assert parse_accelerator(chip.to_dict()) == chip
+
+
 def test_energy_adds_up_over_layers_components_and_actions(chip):
     cost = hardware.cost(workloads.network(), chip)
     assert cost.energy_pj > 0
     assert cost.energy_pj == pytest.approx(sum(layer.energy_pj for layer in cost.layers))
     assert cost.energy_pj == pytest.approx(sum(cost.energy_by_component().values()))
     assert {part for layer in cost.layers for part in layer.energy_by_component()} <= {
-        part.name for part in chip.components
+        part.name for part in chip.parts
     }
 
 
@@ -91,3 +105,52 @@ def test_the_mapping_covers_every_layer(chip):
         workloads.layer(stride=2),
     ):
         assert hardware.cost(workloads.network(layer), chip).latency_cycles > 0
+
+
+def test_the_best_format_of_each_layer_is_the_cheapest_there_is(chip):
+    network = workloads.network()
+    costs = hardware.cost_all_formats(network, chip)
+    best = hardware.cost(network, chip, weight_format="best")
+    assert best.weight_format == "best"
+    for place, layer in enumerate(best.layers):
+        choices = {cost.weight_format: cost.layers[place] for cost in costs}
+        assert layer == choices[layer.weight_format]
+        assert layer.energy_pj == min(choice.energy_pj for choice in choices.values())
+    assert best.energy_pj <= min(cost.energy_pj for cost in costs)
+
+
+def test_every_spike_format_is_costed_and_none_beats_the_best(chip):
+    network = workloads.network()
+    best = hardware.cost(network, chip, spike_format="best")
+    for name in formats.registry.names():
+        cost = hardware.cost(network, chip, spike_format=name)
+        assert cost.spike_format == name
+        assert cost.energy_pj >= best.energy_pj
+
+
+@pytest.mark.parametrize(
+    "options", [{"rate": 0.0}, {"sparsity": 1.0}, {"rate": 0.0, "sparsity": 1.0}, {"neuron": None}]
+)
+def test_silent_empty_and_neuronless_layers_cost_finite_amounts(chip, options):
+    for cost in hardware.cost_all_formats(workloads.network(workloads.layer(**options)), chip):
+        assert 0 <= cost.energy_pj < float("inf")
+        assert 0 <= cost.latency_cycles < float("inf")
+
+
+def test_unknown_neurons_are_refused_on_every_kind(chip):
+    with pytest.raises(ConfigError, match="layer 'conv': got neuron 'izhikevich'"):
+        hardware.cost(workloads.network(workloads.layer(neuron="izhikevich")), chip)
+
+
+def test_moved_bits_are_named_for_memories_alone(chip):
+    for layer in hardware.cost(workloads.network(), chip).layers:
+        for action in layer.actions:
+            assert (action.bits > 0) == (action.action in ("read", "write"))
+
+
+def test_a_convolution_along_a_row_costs_what_the_same_plane_costs(chip):
+    row = workloads.row()
+    plane = row.model_copy(update={"kind": "conv2d"})
+    one, other = (hardware.cost(workloads.network(layer), chip) for layer in (row, plane))
+    assert one == other
+    assert one.energy_pj > 0

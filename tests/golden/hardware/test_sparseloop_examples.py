@@ -6,6 +6,8 @@ Reference: wu2022, its tutorial examples.
 import pytest
 
 from spareto.hardware.formats.bitmask import Bitmask
+from spareto.hardware.formats.cp import CoordinatePayload
+from spareto.hardware.formats.uop import OffsetPairs
 from spareto.hardware.mapping.nest import Loop, Nest
 from spareto.hardware.problem import Problem
 from spareto.hardware.timeloop import Saving, Sparsity, Store, evaluate
@@ -109,3 +111,65 @@ def test_one_dimensional_convolution():
 def test_the_extremes_of_density(density):
     sparsity = Sparsity({"inputs": density}, savings=(Saving("buffer", "weights", "skip", ("inputs",)),))
     assert run([("C", 16)], {"C": 16}, sparsity).computes[0] == 16 * density
+
+
+PUBLISHED_MICROJOULES_AND_CYCLES = {  # both operands at this density: bitmask, coordinate list
+    0.01171875: ((1.34, 2_113_536), (0.39, 34_056)),  # printed as .01, run as 1.5 non-zeros a row
+    0.08: ((2.04, 2_113_536), (2.31, 232_490)),
+    0.3984375: ((5.93, 2_113_536), (11.87, 1_157_904)),  # printed as .4
+}
+
+
+def matrix_product(density, *, coordinates):
+    """128 x 128 x 128 on two SRAMs and a register; a bitmask gates, a coordinate list skips."""
+    kind, word = ("skip", 14) if coordinates else ("gate", 1)
+    first, second = (CoordinatePayload(), CoordinatePayload()) if coordinates else (Bitmask(), OffsetPairs())
+    metadata = {"word_bits": 8, "metadata_bits": word, "metadata_row": 28}
+    stores = (
+        Store(
+            "backing", ("weights", "inputs", "outputs"), 32.2859, 26.065, metadata_read_pj=14.0361,
+            metadata_write_pj=10.2583, block=8, read_words=8, **metadata,
+        ),
+        Store(
+            "buffer", ("weights", "inputs"), 0.42568, 0.58331, metadata_read_pj=0.7383,
+            metadata_write_pj=1.42366, read_words=2, write_words=2, **metadata,
+        ),
+        Store("register", ("outputs",), 0.49, 0.49, read_words=1, write_words=1),
+    )  # fmt: skip
+    sparsity = Sparsity(
+        {"inputs": density, "weights": density},
+        formats={
+            ("backing", "inputs"): first, ("backing", "weights"): first,
+            ("buffer", "inputs"): first, ("buffer", "weights"): second,
+        },
+        savings=(
+            Saving("buffer", "inputs", kind, ("weights",)),
+            Saving("buffer", "weights", kind, ("inputs",)),
+            Saving("register", "outputs", kind, ("inputs", "weights")),
+        ),
+        gate_compute=not coordinates,
+    )  # fmt: skip
+    loops = (("backing", "M", 128), ("backing", "P", 128), ("register", "C", 128))
+    nest = Nest(
+        ("backing", "buffer", "register"),
+        tuple(Loop.of(level, "temporal", dim, bound) for level, dim, bound in loops),
+    )
+    outcome = evaluate(Problem({"M": 128, "P": 128, "C": 128}), nest, stores, ("mac", 0.5608), sparsity)
+    return sum(energy[0] for energy in outcome.component_energy_pj().values()) / 1e6, outcome.cycles[0]
+
+
+@pytest.mark.parametrize("density", PUBLISHED_MICROJOULES_AND_CYCLES)
+@pytest.mark.parametrize("coordinates", [False, True], ids=["bitmask", "coordinates"])
+def test_bitmask_against_coordinate_list(density, coordinates):
+    energy, cycles = matrix_product(density, coordinates=coordinates)
+    expected = PUBLISHED_MICROJOULES_AND_CYCLES[density][coordinates]
+    assert energy == pytest.approx(expected[0], abs=0.006)  # printed with two decimals
+    assert cycles == pytest.approx(expected[1], abs=1)
+
+
+def test_bitmask_and_coordinate_list_cross_between_4_and_8_percent():
+    cheaper = [
+        matrix_product(density, coordinates=True)[0] < matrix_product(density, coordinates=False)[0]
+        for density in (0.01, 0.02, 0.04, 0.08, 0.2, 0.4)
+    ]
+    assert cheaper == [True, True, True, False, False, False]

@@ -1,13 +1,21 @@
 """Closed forms of the storage formats, and the published rule beside each."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 
-from spareto.hardware.formats import Size
+from spareto.core.errors import ConfigError
+from spareto.hardware.formats import Size, Train
+from spareto.hardware.formats.aer import AddressEvents
 from spareto.hardware.formats.bitmask import Bitmask
+from spareto.hardware.formats.block_bitmask import BlockBitmask
 from spareto.hardware.formats.cp import CoordinatePayload
+from spareto.hardware.formats.csc import CompressedColumns
+from spareto.hardware.formats.nested import NestedRanks
 from spareto.hardware.formats.none import Uncompressed
 from spareto.hardware.formats.rle import RunLength
+from spareto.hardware.formats.time_packed import TimePacked
 from spareto.hardware.formats.uop import OffsetPairs
 
 
@@ -62,3 +70,59 @@ def test_compatible_sizes_give_the_published_dram_energy(fmt, density, energy_uj
     values = elements * 16 * (density if fmt.compatible_drops_zeros else 1.0)
     bits = values + fmt.compatible_metadata(elements, density, width=5)
     assert bits * 8e-6 == pytest.approx(energy_uj, rel=6e-3)
+
+
+def test_csc_is_compressed_sparse_columns():
+    columns = np.zeros((8, 3), np.bool_)
+    columns[1, 0] = columns[7, 2] = True
+    assert CompressedColumns().size(columns, 4) == Size(8, 4 * 2 + 2 * 3)
+
+
+def test_block_bitmask_has_masks_for_live_blocks_only():
+    assert BlockBitmask(block_bits=3).size(mask(1, 5, 30, size=33), 4) == Size(12, 5 + 2 * 8)
+    assert BlockBitmask().size(mask(1, size=4096), 4).metadata_bits < 4096 / 8
+
+
+def test_address_events_write_every_place_in_full():
+    assert AddressEvents().size(np.eye(5, 200, dtype=np.bool_), 0) == Size(0, 5 * 10)
+
+
+def test_time_packing_drops_silent_neurons():
+    spikes = np.zeros((4, 10), np.bool_)
+    spikes[:, 3] = spikes[2, 7] = True
+    assert TimePacked().size(spikes, 0) == Size(0, 10 + 2 * 4)
+    assert TimePacked().spike_bits(Train(4, 10, 5.0, awake=2.0)) == 18
+
+
+RANKS = ("plain", "bitmask", "coordinates", "offsets")
+
+
+@pytest.mark.parametrize("leaf", ["bitmask", "coordinates"])
+@pytest.mark.parametrize(
+    "outer", [(), *product(RANKS), *product(RANKS, RANKS), *product(RANKS, RANKS, RANKS)]
+)
+def test_any_nest_of_ranks_comes_back_and_has_the_size_of_its_encoding(outer, leaf):
+    fmt, rng = NestedRanks((*outer, leaf)), np.random.default_rng(len(outer))
+    for density in (0.0, 0.1, 0.6, 1.0):
+        tensor = rng.integers(1, 9, (5, 4, 3, 3)) * (rng.random((5, 4, 3, 3)) < density)
+        encoded = fmt.encode(tensor, 8)
+        np.testing.assert_array_equal(fmt.decode(encoded), tensor)
+        assert encoded.size(8) == fmt.size(tensor != 0, 8)
+
+
+def test_nested_offsets_over_coordinates_count_twice_what_csr_counts_once():
+    rows = np.zeros((3, 8), np.bool_)
+    rows[0, 1] = rows[2, 7] = True
+    nested, csr = NestedRanks(("plain", "coordinates")).size(rows, 4), OffsetPairs().size(rows, 4)
+    assert nested == Size(8, 3 * 4 + 2 * 3)
+    assert csr.value_bits == nested.value_bits
+
+
+def test_unknown_ranks_are_all_listed():
+    with pytest.raises(ConfigError) as error:
+        NestedRanks(("bitmaks", "offsets"))
+    assert str(error.value).splitlines() == [
+        "weight format 'nested'.ranks[0]: got 'bitmaks'; "
+        "expected one of plain, bitmask, coordinates, offsets. Did you mean 'bitmask'?",
+        "weight format 'nested'.ranks[1]: got 'offsets'; expected one of bitmask, coordinates.",
+    ]

@@ -6,8 +6,7 @@ import workloads
 from spareto import hardware
 from spareto.hardware import formats
 from spareto.hardware.accesses import compute_units
-from spareto.hardware.charging import held_widths
-from spareto.hardware.mapping.capacity import overflows
+from spareto.hardware.mapping.capacity import Widths, overflows
 from spareto.hardware.mapping.search import search
 from spareto.hardware.mapping.tilings import Skeleton
 from spareto.hardware.problem import Problem
@@ -29,7 +28,7 @@ def found(request):
 def test_it_fits_covers_the_layer_and_uses_the_units_there_are(found):
     layer, best = found
     problem = Problem.of(layer)
-    assert overflows(CHIP, problem, best.nest, held_widths(layer, CHIP)) == []
+    assert overflows(CHIP, problem, best.nest, Widths.of(layer, CHIP)) == []
     totals = best.nest.totals()
     assert all(int(totals[dim][0]) >= size for dim, size in problem.dims.items())
     assert int(compute_units(best.nest)[0]) <= 168

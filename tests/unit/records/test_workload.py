@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+import workloads
 from spareto.core.errors import ConfigError
-from spareto.records import FreeLayer, Layer, Mask, Neuron, Tensor, Workload
+from spareto.records import FreeLayer, Layer, Mask, Neuron, Numbers, Tensor, Workload
 
 
 def spikes(*shape, mean=1.0):
@@ -140,3 +141,50 @@ def test_a_newer_version_is_refused():
     with pytest.raises(ConfigError) as error:
         Workload.parse(workload().to_dict() | {"version": 2}, "workload")
     assert str(error.value) == "workload.version: got 2; expected one of 1."
+
+
+def test_numbers_come_back_to_the_bit():
+    values = np.random.default_rng(0).normal(size=(3, 4, 2))
+    packed = Numbers.of(values)
+    assert np.array_equal(packed.array(), values)
+    assert Numbers.parse(packed.to_dict(), "numbers") == packed
+
+
+def test_numbers_of_another_length_are_refused():
+    packed = Numbers.of(np.zeros(3)).packed
+    with pytest.raises(ConfigError, match=r"32 bytes for the shape \(4,\), not 24"):
+        Numbers.parse({"shape": [4], "packed": packed}, "numbers")
+    with pytest.raises(ConfigError, match="64-bit numbers, compressed with zlib"):
+        Numbers.parse({"shape": [4], "packed": "!"}, "numbers")
+
+
+def test_a_workload_written_before_places_were_counted_still_loads():
+    data = workloads.network().to_dict()
+    added = {"touched_updates_mean", "touched_updates_max", "reaching"}
+    added_to_tensors = {"nonzero_by_channel", "awake_mean", "awake_max"}
+    for layer in data["layers"]:
+        for key in added:
+            del layer[key]
+        for tensor in (layer["input"], layer["output"]):
+            for key in added_to_tensors:
+                del tensor[key]
+    assert Workload.parse(data, "workload") == workloads.network()
+
+
+def test_reaching_of_another_shape_is_refused():
+    data = workloads.layer().to_dict() | {"reaching": Numbers.of(np.zeros((1, 3, 3))).to_dict()}
+    with pytest.raises(ConfigError, match=r"reaching of shape \(C, R, S\) = \(8, 3, 3\)"):
+        Layer.parse(data, "layer")
+
+
+def test_layers_of_an_unknown_kind_are_all_listed():
+    data = workload(Layer(**layer()), Layer(**layer(name="b"))).to_dict()
+    for each in data["layers"]:
+        each["kind"] = "conv2"
+    with pytest.raises(ConfigError) as error:
+        Workload.parse(data, "workload")
+    assert str(error.value).splitlines() == [
+        f"workload.layers[{place}].kind: got 'conv2'; expected one of conv1d, conv2d, linear. "
+        "Did you mean 'conv2d'?"
+        for place in (0, 1)
+    ]

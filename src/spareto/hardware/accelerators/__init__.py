@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, cast
 
-from spareto.core.errors import Problem, UnknownName, did_you_mean, one_of
-from spareto.hardware.accelerator import Accelerator, check
+from spareto.core.config import load_data
+from spareto.core.errors import ConfigError, Problem, UnknownName, did_you_mean, one_of
+from spareto.hardware import engines
+from spareto.hardware.chip import Chip
+from spareto.hardware.descriptions import overridden, resolved
 
 _FOLDER = Path(__file__).parent
 
@@ -15,17 +20,46 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in _FOLDER.glob("*.yaml")))
 
 
-def load_accelerator(name_or_path: str | Path) -> Accelerator:
+def load_accelerator(name_or_path: str | Path, overrides: str | Path | None = None) -> Chip:
     """Read an accelerator by its name, or from a YAML or JSON file of one's own.
 
+    Args:
+        name_or_path: Name or file.
+        overrides: A file that says only what is to be different: `components: {dram: {read_energy: ...}}`.
+
     Raises:
-        UnknownName: It is neither a name nor looks like a file.
-        ConfigError: The file is missing or breaks a rule; every problem is listed.
+        UnknownName: It is neither a name nor looks like a file, or an estimate names no table.
+        ConfigError: A file is missing or breaks a rule; every problem is listed.
     """
-    text = str(name_or_path)
+    data = _description(str(name_or_path))
+    if overrides is not None:
+        data = overridden(data, load_data(overrides), "accelerator")
+    return parse_accelerator(data)
+
+
+def _description(text: str) -> Any:
     if text in names():
-        return check(Accelerator.load(_FOLDER / f"{text}.yaml"))
+        return load_data(_FOLDER / f"{text}.yaml")
     if Path(text).suffix in {".yaml", ".yml", ".json"} or "/" in text:
-        return check(Accelerator.load(Path(text)))
+        return load_data(Path(text))
     cure = did_you_mean(text, names()) or "Or give the path of a YAML file."
     raise UnknownName(Problem("accelerator", repr(text), one_of(names()), cure))
+
+
+def parse_accelerator(data: Any) -> Chip:
+    """Build an accelerator of the kind that `data` names; an array if it names none.
+
+    Raises:
+        ConfigError: It breaks a rule; every problem is listed.
+    """
+    data = resolved(data, "accelerator")
+    given = cast("Mapping[str, Any]", data) if isinstance(data, Mapping) else dict[str, Any]()
+    kind, known = str(given.get("kind", "array")), engines.registry.names()
+    if kind not in known:
+        cure = did_you_mean(kind, known)
+        raise ConfigError(Problem("accelerator.kind", repr(kind), one_of(known), cure))
+    engine = engines.registry.make(kind)
+    chip = engine.schema.parse(data, "accelerator")
+    if problems := engine.problems(chip):
+        raise ConfigError(problems)
+    return chip

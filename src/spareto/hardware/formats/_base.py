@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from spareto.hardware.density import probability_empty
+
 Mask = npt.NDArray[np.bool_]
 Values = npt.NDArray[Any]
 
@@ -49,15 +51,46 @@ class Encoded:
         return Size(len(self.values) * bits, len(self.metadata))
 
 
+@dataclass(frozen=True)
+class Train:
+    """What is counted of a tensor over time, spikes or analog values, when the tensor itself is not at hand.
+
+    Args:
+        steps: Timesteps.
+        neurons: Elements of one timestep.
+        live: Elements that are not zero, all timesteps together.
+        awake: Neurons with a non-zero element in any timestep; None where it was not counted.
+    """
+
+    steps: int
+    neurons: int
+    live: float
+    awake: float | None = None
+
+    @property
+    def elements(self) -> int:
+        """Elements of all timesteps."""
+        return self.steps * self.neurons
+
+    @property
+    def density(self) -> float:
+        """Share of the elements that are not zero."""
+        return min(1.0, self.live / self.elements)
+
+
 class Format(ABC):
-    """One way to store a sparse tensor; one file a format in `hardware/formats/`.
+    """One way to store a sparse tensor, weights or spikes; one file a format in `hardware/formats/`.
 
     Class attributes:
         locates_zeros: Whether the metadata tell where the zeros are before a value is read, so that
             hardware can skip them.
+        implies_ones: Whether the metadata alone give a spike train back, so that its ones are not stored.
+        monotone: Whether setting an element to zero never takes more bits.
     """
 
     locates_zeros: ClassVar[bool]
+    implies_ones: ClassVar[bool]
+    monotone: ClassVar[bool] = True
 
     @abstractmethod
     def encode(self, tensor: Values, bits: int) -> Encoded:
@@ -70,6 +103,23 @@ class Format(ABC):
     @abstractmethod
     def size(self, mask: Mask, bits: int) -> Size:
         """Bits that a tensor with these non-zero elements takes; equals the size of its encoding."""
+
+    @abstractmethod
+    def expected_bits(self, train: Train, bits: int) -> float:
+        """Bits a tensor over time takes, shape (T, neurons), from its counts, if one value takes `bits`.
+
+        Where the counts do not settle the size, non-zero elements are taken to lie anywhere with equal
+        probability.
+        """
+
+    def spike_bits(self, train: Train) -> float:
+        """Bits a spike train takes, from its counts."""
+        return self.expected_bits(train, self.spike_width)
+
+    @property
+    def spike_width(self) -> int:
+        """Bits stored for the value of one spike."""
+        return 0 if self.implies_ones else 1
 
     @abstractmethod
     def compatible_metadata(self, elements: float, density: float, width: int, fibres: int = 1) -> float:
@@ -110,6 +160,15 @@ def width_of(largest: int) -> int:
     [0, 1, 2, 8, 9]
     """
     return int(largest).bit_length()
+
+
+def expected_live_groups(elements: int, live: float, group: int) -> float:
+    """Groups of `group` elements that are not all zero, expected if non-zeros lie anywhere."""
+    if live <= 0:
+        return 0.0
+    groups = elements / group
+    empty = probability_empty(min(1.0, live / elements), np.array([elements]), np.array([group]))
+    return min(groups * (1.0 - float(empty[0])), groups, live)
 
 
 def rounded_up(value: float) -> int:

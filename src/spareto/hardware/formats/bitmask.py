@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spareto.hardware.formats._base import Encoded, Format, Mask, Size, Values
+from spareto.hardware.formats._base import Encoded, Format, Mask, Size, Train, Values
 
 
 class Bitmask(Format):
@@ -15,6 +15,7 @@ class Bitmask(Format):
     """
 
     locates_zeros = True
+    implies_ones = True
 
     def encode(self, tensor: Values, bits: int) -> Encoded:
         """Mask and non-zero values."""
@@ -30,7 +31,11 @@ class Bitmask(Format):
 
     def size(self, mask: Mask, bits: int) -> Size:
         """One bit an element, `bits` a non-zero one."""
-        return Size(int(mask.sum()) * bits, mask.size)
+        return Size(int(np.count_nonzero(mask)) * bits, mask.size)
+
+    def expected_bits(self, train: Train, bits: int) -> float:
+        """One bit an element, `bits` a non-zero one: settled by the counts."""
+        return train.elements + train.live * bits
 
     def compatible_metadata(self, elements: float, density: float, width: int, fibres: int = 1) -> float:
         """One metadata word for every element, whatever the density."""

@@ -10,6 +10,7 @@ from spareto.hardware.formats._base import (
     Format,
     Mask,
     Size,
+    Train,
     Values,
     from_bits,
     rounded_up,
@@ -31,6 +32,7 @@ class CoordinatePayload(Format):
     """
 
     locates_zeros = True
+    implies_ones = True
 
     def __init__(self, coordinate_bits: int | None = None) -> None:
         self.coordinate_bits = coordinate_bits
@@ -57,8 +59,14 @@ class CoordinatePayload(Format):
 
     def size(self, mask: Mask, bits: int) -> Size:
         """A count a fibre, a coordinate and a value a non-zero element."""
-        live = int(mask.sum())
-        return Size(live * bits, _metadata(live, mask.size, self._width(live, mask.size)))
+        live = int(np.count_nonzero(mask))
+        return Size(live * bits, int(_metadata(live, mask.size, self._width(live, mask.size))))
+
+    def expected_bits(self, train: Train, bits: int) -> float:
+        """A count a fibre, a coordinate and a value a non-zero element: settled by the counts."""
+        fixed = self.coordinate_bits
+        widths = [fixed] if fixed is not None else _widths(train.elements)
+        return train.live * bits + min(_metadata(train.live, train.elements, width) for width in widths)
 
     def compatible_metadata(self, elements: float, density: float, width: int, fibres: int = 1) -> float:
         """One metadata word for every expected non-zero, rounded up in each fibre."""
@@ -67,13 +75,16 @@ class CoordinatePayload(Format):
     def _width(self, live: int, elements: int) -> int:
         if self.coordinate_bits is not None:
             return self.coordinate_bits
-        widths = range(1, max(1, width_of(elements - 1)) + 1)
-        return min(widths, key=lambda width: _metadata(live, elements, width))
+        return min(_widths(elements), key=lambda width: _metadata(live, elements, width))
+
+
+def _widths(elements: int) -> range:
+    return range(1, max(1, width_of(elements - 1)) + 1)
 
 
 def _fibres(elements: int, width: int) -> int:
     return -(-elements // (1 << width))
 
 
-def _metadata(live: int, elements: int, width: int) -> int:
+def _metadata(live: float, elements: int, width: int) -> float:
     return live * width + _fibres(elements, width) * (width + 1)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from spareto.hardware.formats._base import Encoded, Format, Mask, Size, Values
+from spareto.hardware.formats._base import Encoded, Format, Mask, Size, Train, Values
 
 
 class Uncompressed(Format):
     """Zeros and all, in order, without metadata."""
 
     locates_zeros = False
+    implies_ones = False
 
     def encode(self, tensor: Values, bits: int) -> Encoded:
         """Every element in row-major order."""
@@ -23,6 +24,10 @@ class Uncompressed(Format):
     def size(self, mask: Mask, bits: int) -> Size:
         """`bits` an element."""
         return Size(mask.size * bits, 0)
+
+    def expected_bits(self, train: Train, bits: int) -> float:
+        """`bits` an element."""
+        return train.elements * bits
 
     def compatible_metadata(self, elements: float, density: float, width: int, fibres: int = 1) -> float:
         """None."""

@@ -5,7 +5,19 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from spareto.hardware.formats._base import Encoded, Format, Mask, Size, Values, from_bits, to_bits, width_of
+from spareto.hardware.formats._base import (
+    Encoded,
+    Format,
+    Mask,
+    Size,
+    Train,
+    Values,
+    from_bits,
+    to_bits,
+    width_of,
+)
+
+Histogram = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]  # lengths, how many of each
 
 
 class RunLength(Format):
@@ -22,6 +34,7 @@ class RunLength(Format):
     """
 
     locates_zeros = True
+    implies_ones = False
 
     def __init__(self, run_bits: int | None = None) -> None:
         self.run_bits = run_bits
@@ -31,7 +44,7 @@ class RunLength(Format):
         flat = tensor.reshape(-1)
         live = np.flatnonzero(flat)
         runs = _runs(live)
-        width = self._width(runs, flat.size, bits)
+        width = self._width(_histogram(runs), flat.size, bits)
         padding = runs >> width
         entries = np.repeat((1 << width) - 1, len(live) + int(padding.sum()))
         values = np.zeros(len(entries), flat.dtype)
@@ -49,26 +62,52 @@ class RunLength(Format):
 
     def size(self, mask: Mask, bits: int) -> Size:
         """Entries times `bits` and k."""
-        runs = _runs(np.flatnonzero(mask))
+        runs = _histogram(_runs(np.flatnonzero(mask)))
         width = self._width(runs, mask.size, bits)
         entries = _entries(runs, width)
         return Size(entries * bits, entries * width)
+
+    def expected_bits(self, train: Train, bits: int) -> float:
+        """Entries times `bits` and k, runs taken to be geometric."""
+        widths = [self.run_bits] if self.run_bits is not None else _widths(train.elements)
+        return min(_expected_entries(train, width) * (bits + width) for width in widths)
 
     def compatible_metadata(self, elements: float, density: float, width: int, fibres: int = 1) -> float:
         """One metadata word for every expected non-zero; long runs cost no padding entry."""
         return elements * density * width
 
-    def _width(self, runs: npt.NDArray[np.int64], elements: int, bits: int) -> int:
+    def _width(self, runs: Histogram, elements: int, bits: int) -> int:
         if self.run_bits is not None:
             return self.run_bits
-        widths = range(1, max(1, width_of(elements - 1)) + 1)
-        return min(widths, key=lambda width: _entries(runs, width) * (bits + width))
+        return min(_widths(elements), key=lambda width: _entries(runs, width) * (bits + width))
+
+
+def _widths(elements: int) -> range:
+    return range(1, max(1, width_of(elements - 1)) + 1)
+
+
+def _expected_entries(train: Train, width: int) -> float:
+    """Non-zeros, and a padding entry for every 2^k zeros of a run: q + q^2 + ... with q = (1 - d)^(2^k)."""
+    if not 0 < train.density < 1:
+        return train.live
+    full = (1.0 - train.density) ** (1 << width)
+    return train.live * (1.0 + full / (1.0 - full))
 
 
 def _runs(live: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Zeros before each non-zero element."""
-    return np.diff(live, prepend=-1) - 1
+    runs = live.copy()
+    runs[1:] -= live[:-1] + 1
+    return runs
 
 
-def _entries(runs: npt.NDArray[np.int64], width: int) -> int:
-    return len(runs) + int((runs >> width).sum())
+def _histogram(runs: npt.NDArray[np.int64]) -> Histogram:
+    """The different runs and how many there are of each: few, however large the tensor."""
+    counts = np.bincount(runs)
+    lengths = np.flatnonzero(counts)
+    return lengths, counts[lengths]
+
+
+def _entries(runs: Histogram, width: int) -> int:
+    lengths, counts = runs
+    return int(((lengths >> width) + 1) @ counts)

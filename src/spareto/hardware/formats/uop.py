@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from spareto.hardware.formats._base import Encoded, Format, Mask, Size, Values, from_bits, to_bits, width_of
+from spareto.hardware.formats._base import (
+    Encoded,
+    Format,
+    Mask,
+    Size,
+    Train,
+    Values,
+    from_bits,
+    rounded_up,
+    to_bits,
+    width_of,
+)
 
 
 class OffsetPairs(Format):
@@ -18,6 +29,7 @@ class OffsetPairs(Format):
     """
 
     locates_zeros = True
+    implies_ones = True
 
     def encode(self, tensor: Values, bits: int) -> Encoded:
         """Offsets, columns and non-zero values."""
@@ -40,9 +52,14 @@ class OffsetPairs(Format):
 
     def size(self, mask: Mask, bits: int) -> Size:
         """An offset a row and one more, a column and a value a non-zero element."""
-        rows, live = _rows(mask), int(mask.sum())
+        rows, live = _rows(mask), int(np.count_nonzero(mask))
         offsets = (len(rows) + 1) * width_of(live)
         return Size(live * bits, offsets + live * width_of(rows.shape[1] - 1))
+
+    def expected_bits(self, train: Train, bits: int) -> float:
+        """A row a timestep: settled by the counts."""
+        offsets = (train.steps + 1) * width_of(rounded_up(train.live))
+        return offsets + train.live * (bits + width_of(train.neurons - 1))
 
     def compatible_metadata(self, elements: float, density: float, width: int, fibres: int = 1) -> float:
         """None: the offsets of a leaf rank are not charged."""

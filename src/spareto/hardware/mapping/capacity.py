@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from spareto.core.errors import InputError
 from spareto.core.errors import Problem as Trouble
 from spareto.hardware.accelerator import Accelerator, Memory
+from spareto.hardware.energy import accumulator_bits
 from spareto.hardware.mapping.nest import Nest
 from spareto.hardware.problem import Count, Problem, TensorName
+from spareto.records.workload import Layer
 
 
 class CapacityError(InputError):
@@ -32,7 +34,17 @@ class Widths:
     outputs: int
     state: int = 0
 
-    def of(self, tensor: TensorName) -> int:
+    @classmethod
+    def of(cls, layer: Layer, accelerator: Accelerator) -> Widths:
+        """The widths of a layer; its weights at least as wide as the dataflow sizes tiles for."""
+        return cls(
+            weights=max(layer.weight_bits, int(accelerator.dataflow.weights_sized_for.amount)),
+            inputs=layer.input.bits,
+            outputs=accumulator_bits(layer, accelerator.compute),
+            state=layer.neuron.states * layer.neuron.state_bits if layer.neuron else 0,
+        )
+
+    def bits(self, tensor: TensorName) -> int:
         """Bits of one element of a tensor."""
         return {"weights": self.weights, "inputs": self.inputs, "outputs": self.outputs}[tensor]
 
@@ -63,7 +75,7 @@ def held_bits(memory: Memory, problem: Problem, nest: Nest, widths: Widths, stat
     extents = nest.extents(memory.name)
     held = extents["T"] * 0
     for tensor in memory.keeps:
-        held = held + problem.tile(tensor, extents) * widths.of(tensor)
+        held = held + problem.tile(tensor, extents) * widths.bits(tensor)
     if memory.name == state_level:
         held = held + problem.tile("outputs", extents) // extents["T"] * widths.state
     return held

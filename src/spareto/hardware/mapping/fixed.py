@@ -10,6 +10,7 @@ from spareto.hardware.accelerator import Accelerator, Memory
 from spareto.hardware.mapping.capacity import Widths, overflows
 from spareto.hardware.mapping.nest import Loop, LoopKind, Nest
 from spareto.hardware.problem import DIMS, Dim, Problem
+from spareto.records.workload import Layer
 
 Key = tuple[str, LoopKind, Dim]
 Factors = dict[Key, int]
@@ -69,6 +70,15 @@ class _Tiling:
             return most
         used = [bound for other, bound in factors.items() if other[:2] == (level, kind) and other != key]
         return self.accelerator.fanout(level) // int(np.prod(used))
+
+
+def fixed_nest(layer: Layer, accelerator: Accelerator) -> Nest:
+    """The fixed mapping of a layer.
+
+    Raises:
+        CapacityError: Not even a single iteration fits; names each level and by how much it overflows.
+    """
+    return fixed_mapping(accelerator, Problem.of(layer), Widths.of(layer, accelerator))
 
 
 def fixed_mapping(accelerator: Accelerator, problem: Problem, widths: Widths) -> Nest:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -12,6 +14,7 @@ import numpy.typing as npt
 from spareto.hardware.problem import DIMS, Count, Dim
 
 LoopKind = Literal["temporal", "spatial"]
+_ONE: Count = np.ones(1, np.int64)
 
 
 @dataclass(frozen=True)
@@ -49,45 +52,51 @@ class Nest:
     loops: tuple[Loop, ...]
 
     def __post_init__(self) -> None:
-        places = [self.levels.index(loop.level) for loop in self.loops]
-        if places != sorted(places):
+        if list(self._places) != sorted(self._places):
             raise ValueError("loops of an outer level come before loops of an inner level")
+
+    @cached_property
+    def _places(self) -> tuple[int, ...]:
+        """The place of each loop's level."""
+        return tuple(self.levels.index(loop.level) for loop in self.loops)
+
+    @cached_property
+    def _inside(self) -> tuple[dict[Dim, Count], ...]:
+        """Iterations of each dimension that run at loop i and inside it; the last entry is a single one."""
+        inside: list[dict[Dim, Count]] = [dict.fromkeys(DIMS, _ONE)]
+        for loop in reversed(self.loops):
+            product = dict(inside[-1])
+            product[loop.dim] = product[loop.dim] * loop.bound
+            inside.append(product)
+        return tuple(reversed(inside))
 
     def outside(self, level: str, kind: LoopKind) -> tuple[int, ...]:
         """Indices of the loops of levels outside `level`, innermost first."""
-        place = self.levels.index(level)
-        inside = [i for i, loop in enumerate(self.loops) if self.levels.index(loop.level) < place]
-        return tuple(i for i in reversed(inside) if self.loops[i].kind == kind)
+        first = self._first(level)
+        return tuple(i for i in reversed(range(first)) if self.loops[i].kind == kind)
 
     def between(self, outer: str, inner: str | None) -> Iterator[Loop]:
         """Spatial loops that spread data of `outer` over instances of `inner` (None: the compute units)."""
-        first = self.levels.index(outer)
-        last = len(self.levels) if inner is None else self.levels.index(inner)
-        for loop in self.loops:
-            if loop.kind == "spatial" and first <= self.levels.index(loop.level) < last:
+        last = len(self.loops) if inner is None else self._first(inner)
+        for loop in self.loops[self._first(outer) : last]:
+            if loop.kind == "spatial":
                 yield loop
 
     def extents(self, level: str) -> dict[Dim, Count]:
         """Iterations of each dimension that run at `level` and inside it."""
-        place = self.levels.index(level)
-        return product_by_dim(loop for loop in self.loops if self.levels.index(loop.level) >= place)
+        return dict(self._inside[self._first(level)])
 
     def step(self, index: int) -> Count:
         """How far one iteration of loop `index` moves along its dimension."""
-        inner = product_by_dim(self.loops[index + 1 :])
-        return inner[self.loops[index].dim]
+        return self._inside[index + 1][self.loops[index].dim]
 
     def totals(self) -> dict[Dim, Count]:
         """Iterations of each dimension over the whole nest."""
-        return product_by_dim(self.loops)
+        return dict(self._inside[0])
 
-
-def product_by_dim(loops: Iterator[Loop] | Sequence[Loop]) -> dict[Dim, Count]:
-    """The product of the loop bounds of each dimension; 1 where a dimension has no loop."""
-    product: dict[Dim, Count] = {dim: np.ones(1, dtype=np.int64) for dim in DIMS}
-    for loop in loops:
-        product[loop.dim] = product[loop.dim] * loop.bound
-    return product
+    def _first(self, level: str) -> int:
+        """Index of the first loop at `level` or inside it."""
+        return bisect_left(self._places, self.levels.index(level))
 
 
 def padded(nest: Nest, dims: Mapping[Dim, int]) -> dict[Dim, int]:

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from spareto.hardware.accelerator import Accelerator
-from spareto.hardware.charging import Charged, charge, held_widths
+from spareto.hardware.charging import Charged, charge
 from spareto.hardware.formats import Format
 from spareto.hardware.mapping.bound import energy_bound_pj
+from spareto.hardware.mapping.capacity import Widths
 from spareto.hardware.mapping.descent import Descent
+from spareto.hardware.mapping.neighbours import Neighbours, Tiling
 from spareto.hardware.mapping.nest import Nest
+from spareto.hardware.points import Points, layer_points
 from spareto.hardware.problem import Problem
-from spareto.hardware.traffic import Amount, Counts
+from spareto.hardware.traffic import Table
 from spareto.records.workload import Layer, Statistic
 
 Objective = Literal["energy", "latency", "edp"]
@@ -58,26 +61,54 @@ def search(
     Raises:
         CapacityError: Not even a single iteration of the layer fits.
     """
-    problem, mask = Problem.of(layer), layer.weight_mask.array()
+    points = layer_points([layer], accelerator, {"": fmt}, (statistic,))
+    return search_points(points, accelerator, Widths.of(layer, accelerator), objective=objective)[0]
 
-    def charged(nest: Nest) -> Charged:
-        counts = Counts.of(layer, problem, nest, accelerator, mask)
-        return charge(layer, nest, counts, accelerator, fmt, statistic)
 
-    def value(nest: Nest) -> Amount:
-        result = charged(nest)
-        if objective == "energy":
-            return result.energy_pj()
-        return result.cycles if objective == "latency" else result.energy_pj() * result.cycles
+def search_points(
+    points: Points, accelerator: Accelerator, widths: Widths, *, objective: Objective = "energy"
+) -> list[Found]:
+    """The best mapping of a layer for each of its points; what is evaluated for one serves all.
 
-    descent = Descent(problem, accelerator, held_widths(layer, accelerator), value)
-    best = descent.run()
-    final = charged(best)
-    return Found(
-        nest=best,
-        energy_pj=float(final.energy_pj()[0]),
-        latency_cycles=float(final.cycles[0]),
-        bound_pj=energy_bound_pj(final),
-        evaluated=descent.evaluated,
-        rejected=dict(descent.rejected),
+    Args:
+        points: The layer in different widths, sparsities, formats or activities.
+        accelerator: The chip.
+        widths: Bits its elements take while they are held, at every point.
+        objective: What is to become small.
+
+    Raises:
+        CapacityError: Not even a single iteration of the layer fits.
+    """
+    neighbours = Neighbours(Problem.of(points.layer), accelerator, widths)
+    descent = Descent(
+        neighbours, len(points.points), lambda nest: _value(charge(points, nest, accelerator), objective)
     )
+    found: list[Found | None] = [None] * len(points.points)
+    for tiling, chosen in _grouped(descent.run()):
+        nest = neighbours.nest(tiling.skeleton, tiling.bounds[None])
+        final = charge(points.chosen(chosen), nest, accelerator)
+        energy, bound = final.energy_pj(), energy_bound_pj(final)
+        for row, place in enumerate(chosen):
+            found[place] = Found(
+                nest=nest,
+                energy_pj=float(energy[row, 0]),
+                latency_cycles=float(final.cycles[row, 0]),
+                bound_pj=float(bound[row]),
+                evaluated=descent.evaluated,
+                rejected=dict(neighbours.rejected),
+            )
+    return [best for best in found if best]
+
+
+def _value(charged: Charged, objective: Objective) -> Table:
+    if objective == "energy":
+        return charged.energy_pj()
+    return charged.cycles if objective == "latency" else charged.energy_pj() * charged.cycles
+
+
+def _grouped(tilings: list[Tiling]) -> list[tuple[Tiling, list[int]]]:
+    """Each mapping with the points that take it."""
+    groups: dict[object, tuple[Tiling, list[int]]] = {}
+    for place, tiling in enumerate(tilings):
+        groups.setdefault(tiling.identity, (tiling, []))[1].append(place)
+    return list(groups.values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -46,9 +46,8 @@ class Skeleton:
         return found
 
     def nest(self, bounds: Bounds) -> Nest:
-        """The nest with these bounds; loops without one run once."""
-        one = np.ones(1, np.int64)
-        loops = [Loop(*slot, bounds.get(slot, one)) for slot in self.slots()]
+        """The nest with these bounds; a loop without one runs once, and is left out."""
+        loops = [Loop(*slot, bounds[slot]) for slot in self.slots() if slot in bounds]
         return Nest(tuple(level.name for level in self.accelerator.levels), tuple(loops))
 
     def with_innermost(self, level: str, dim: Dim) -> Skeleton:
@@ -60,6 +59,12 @@ class Skeleton:
             for order in self.orders
         )
         return replace(self, orders=orders)
+
+    def reordered(self) -> Iterator[Skeleton]:
+        """The same loops with each of them in turn as the innermost of its level."""
+        for order in self.orders:
+            for dim in order.dims[:-1]:
+                yield self.with_innermost(order.level, dim)
 
     def cuts(self, dim: Dim, total: int) -> dict[Key, Count]:
         """Every (thinned) way to cut `total` iterations over the loops of a dimension, as parallel arrays.
@@ -83,8 +88,8 @@ def replace_dims(order: Order, dims: tuple[Dim, ...]) -> Order:
 
 
 def first_bounds(nest: Nest) -> dict[Key, Count]:
-    """The bounds of a nest's loops."""
-    return {(loop.level, loop.kind, loop.dim): loop.bound for loop in nest.loops}
+    """The bounds of a nest's loops that run more than once."""
+    return {(loop.level, loop.kind, loop.dim): loop.bound for loop in nest.loops if loop.bound[0] > 1}
 
 
 def sizes(problem: Problem) -> dict[Dim, int]:

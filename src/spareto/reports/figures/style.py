@@ -8,7 +8,7 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -17,7 +17,8 @@ from matplotlib.figure import Figure
 from spareto.core.artifacts import replacing
 from spareto.records.recipe import Regime
 from spareto.records.rows import MeanRow
-from spareto.reports.results import StudyResults
+
+DrawnT = TypeVar("DrawnT")
 
 WIDTH_INCHES = 6.3
 DPI = 300
@@ -97,9 +98,7 @@ def new_figure(height: float) -> Figure:
     return figure
 
 
-def write_figure(
-    draw: Callable[[StudyResults], Figure], results: StudyResults, path: Path
-) -> tuple[Path, Path]:
+def write_figure(draw: Callable[[DrawnT], Figure], results: DrawnT, path: Path) -> tuple[Path, Path]:
     """Draw once and write `path` as PNG and as SVG, atomically; the same results give the same bytes."""
     paths = path.with_suffix(".png"), path.with_suffix(".svg")
     with mpl.rc_context(STYLE):

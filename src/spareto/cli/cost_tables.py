@@ -1,0 +1,145 @@
+"""What `spareto cost` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from spareto import hardware
+from spareto.core.errors import Problem
+from spareto.hardware.mapping.search import Found
+from spareto.records.cost import Cost
+from spareto.records.workload import Workload
+
+
+def print_cost(network: Workload, cost: Cost) -> None:
+    """One cost by layer, by component, and the metrics beside it."""
+    console = Console()
+    console.print(_layer_table(cost))
+    console.print(_component_table(cost))
+    console.print(_metrics_table(network, cost))
+
+
+def print_comparison(costs: Sequence[Cost], refused: Mapping[str, Sequence[Problem]]) -> None:
+    """Many costs, least energy first, and the accelerators that cannot run the network, with the reason."""
+    console = Console()
+    if costs:
+        console.print(_comparison(costs))
+    for name, problems in refused.items():
+        for problem in problems:
+            console.print(f"{name} cannot run it: {problem.where}: {problem.got}, {problem.rule}")
+
+
+def print_mapper(accelerator: str, found: Mapping[str, Found]) -> None:
+    """What the mapper did, layer by layer."""
+    table = _table(f"mapper, {accelerator}", "above bound", "evaluated", "did not fit")
+    for name, best in found.items():
+        table.add_row(
+            name, f"{100 * best.gap:.0f} %", f"{best.evaluated:,}", f"{sum(best.rejected.values()):,}"
+        )
+    Console().print(table)
+
+
+def _comparison(costs: Sequence[Cost]) -> Table:
+    """Accelerators by name, formats by name, or both; energy by time where there is room for it."""
+    several = len({one.accelerator for one in costs}) > 1
+    formats = not several or len({one.weight_format for one in costs}) > 1
+    table = Table(*(["accelerator"] if several else []), *(["format"] if formats else []))
+    with_product = not (several and formats)
+    for name in ("energy", "time", *(["energy x time"] if with_product else []), "stored"):
+        table.add_column(name, justify="right")
+    for one in sorted(costs, key=lambda cost: cost.energy_pj):
+        table.add_row(
+            *([one.accelerator] if several else []),
+            *([one.weight_format] if formats else []),
+            readable_energy(one.energy_pj),
+            readable_time(one.latency_us) if one.latency_us else f"{one.latency_cycles:,.0f} cycles",
+            *([_product(one)] if with_product else []),
+            _bytes(one.footprint_bits),
+        )
+    return table
+
+
+def _product(cost: Cost) -> str:
+    return "-" if cost.latency_us is None else f"{cost.energy_pj * cost.latency_us * 1e-18:.2e} Js"
+
+
+def _layer_table(cost: Cost) -> Table:
+    own = len({layer.weight_format for layer in cost.layers}) > 1
+    table = _table(
+        f"layer ({cost.weight_format})", "energy", "cycles", "stored", *(["format"] if own else [])
+    )
+    for layer in cost.layers:
+        numbers = _numbers(layer.energy_pj, layer.latency_cycles, layer.stored_bits)
+        table.add_row(layer.name, *numbers, *([layer.weight_format] if own else []))
+    table.add_section()
+    table.add_row("all", *_numbers(cost.energy_pj, cost.latency_cycles, cost.footprint_bits))
+    return table
+
+
+def _component_table(cost: Cost) -> Table:
+    table = _table("component", "energy", "share")
+    total = cost.energy_pj or 1.0
+    for component, energy in cost.energy_by_component().items():
+        table.add_row(component, readable_energy(energy), f"{100 * energy / total:.1f} %")
+    return table
+
+
+def _metrics_table(network: Workload, cost: Cost) -> Table:
+    found = hardware.metrics(network, cost)
+    table = _table("per inference", "")
+    table.add_row("time", readable_time(cost.latency_us))
+    table.add_row("effective accumulates", f"{found.effective_acs:,.0f}")
+    table.add_row("effective multiply-accumulates", f"{found.effective_macs:,.0f}")
+    table.add_row("dense synaptic operations", f"{found.dense_synops:,.0f}")
+    table.add_row("bit operations", f"{found.bit_operations:,.0f}")
+    table.add_row("energy an effective operation", readable_energy(found.energy_per_effective_synop_pj))
+    table.add_row("spikes", f"{found.spikes:,.0f}")
+    table.add_row("zero weights", f"{100 * found.connection_sparsity:.1f} %")
+    table.add_row("silent neuron updates", f"{100 * found.activation_sparsity:.1f} %")
+    for memory, moved in found.memory_traffic_bytes.items():
+        table.add_row(f"{memory} traffic", f"{moved:,.0f} B")
+    return table
+
+
+def _table(first: str, *numbers: str) -> Table:
+    table = Table(first)
+    for name in numbers:
+        table.add_column(name, justify="right")
+    return table
+
+
+def _numbers(energy_pj: float, cycles: float, bits: float) -> tuple[str, str, str]:
+    return readable_energy(energy_pj), f"{cycles:,.0f}", _bytes(bits)
+
+
+def _bytes(bits: float) -> str:
+    return f"{bits / 8:,.0f} B"
+
+
+def readable_energy(energy_pj: float) -> str:
+    """An energy with the unit that leaves one to three digits before the point.
+
+    >>> readable_energy(1234.0)
+    '1.234 nJ'
+    """
+    for unit, size in (("mJ", 1e9), ("uJ", 1e6), ("nJ", 1e3)):
+        if energy_pj >= size:
+            return f"{energy_pj / size:.3f} {unit}"
+    return f"{energy_pj:.3f} pJ"
+
+
+def readable_time(time_us: float | None) -> str:
+    """A time with the unit that leaves one to three digits before the point; `-` where it is not known.
+
+    >>> readable_time(1234.0)
+    '1.234 ms'
+    """
+    if time_us is None:
+        return "-"
+    for unit, size in (("s", 1e6), ("ms", 1e3)):
+        if time_us >= size:
+            return f"{time_us / size:.3f} {unit}"
+    return f"{time_us:.3f} us"

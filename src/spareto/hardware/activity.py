@@ -1,0 +1,53 @@
+"""How much of a network is awake, from the counts a workload holds."""
+
+from __future__ import annotations
+
+from math import expm1
+
+from spareto.hardware.formats import Train, expected_live_groups
+from spareto.records.workload import Layer, Statistic, Tensor
+
+
+def input_train(layer: Layer, statistic: Statistic) -> Train:
+    """What is known of a layer's input over all timesteps."""
+    return _train(layer.input, layer.timesteps, statistic)
+
+
+def output_train(layer: Layer, statistic: Statistic) -> Train:
+    """What is known of a layer's output over all timesteps."""
+    return _train(layer.output, layer.timesteps, statistic)
+
+
+def touched_updates(layer: Layer, statistic: Statistic) -> float:
+    """Neuron updates of one inference in which the neuron receives anything.
+
+    Where the workload counts operations, but not who receives them, they are taken to fall on any neuron
+    at any timestep with equal probability.
+    """
+    if layer.neuron is None:
+        return 0.0
+    measured = layer.touched_updates(statistic)
+    if measured is not None:
+        return measured
+    updates = layer.neuron.count * layer.timesteps
+    return -updates * expm1(-layer.effectual_synops(statistic) / updates)
+
+
+def window_share(layer: Layer, statistic: Statistic, window: int) -> float:
+    """Inputs in windows of timesteps that are not silent, by inputs that are not zero.
+
+    Non-zero inputs are taken to lie anywhere with equal probability, unless one window is as long as the
+    inference and the neurons that are not silent were counted.
+    """
+    train = input_train(layer, statistic)
+    window = min(window, train.steps)
+    if not train.live:
+        return 1.0
+    if window == train.steps and train.awake is not None:
+        return train.awake * window / train.live
+    return expected_live_groups(train.elements, train.live, window) * window / train.live
+
+
+def _train(tensor: Tensor, timesteps: int, statistic: Statistic) -> Train:
+    live = min(tensor.nonzero(statistic), float(tensor.size * timesteps))
+    return Train(timesteps, tensor.size, live, tensor.awake(statistic))

@@ -1,0 +1,64 @@
+"""What every accelerator description says, whatever its kind."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, Literal, Protocol
+
+from spareto.core.config import Record
+from spareto.core.units import Frequency, Node
+
+
+class Component(Protocol):
+    """A part of a chip; its numbers are quantities with unit and source."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+
+class Chip(Record):
+    """An accelerator of any kind; each kind is a subclass beside its cost engine in `hardware/engines/`.
+
+    Args:
+        version: Version of this format.
+        kind: Kind of accelerator: name of the engine that costs it.
+        name: Its name, that of its file.
+        about: What it models.
+        technology: Process node of the energies.
+        clock: Clock frequency, which turns cycles into time; None where only cycles are known.
+        spike_format: How spikes are stored and sent where the chip does not hold them plainly.
+    """
+
+    version: Literal[1] = 1
+    kind: Any
+    name: str
+    about: str
+    technology: Node
+    clock: Frequency | None = None
+    spike_format: str = "none"
+
+    @property
+    @abstractmethod
+    def parts(self) -> Sequence[Component]:
+        """Its components."""
+
+    @property
+    @abstractmethod
+    def on_chip_bits(self) -> float:
+        """Bits of memory on the chip."""
+
+    @property
+    @abstractmethod
+    def peak_ops_per_cycle(self) -> float:
+        """Synaptic operations a cycle if nothing waits."""
+
+    @property
+    @abstractmethod
+    def principle(self) -> str:
+        """How it works, in one line."""
+
+    @property
+    def clock_mhz(self) -> float | None:
+        """Clock frequency, MHz."""
+        return self.clock.amount if self.clock else None

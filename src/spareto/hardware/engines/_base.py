@@ -1,0 +1,79 @@
+"""What a cost engine is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Generic, Literal, TypeVar
+
+from spareto.core.errors import Problem
+from spareto.hardware.area import area_um2
+from spareto.hardware.chip import Chip
+from spareto.hardware.formats import Format
+from spareto.hardware.mapping.nest import Nest
+from spareto.records.cost import Cost, LayerCost
+from spareto.records.workload import Statistic, Workload
+
+ChipT = TypeVar("ChipT", bound=Chip)
+Lanes = Literal["mean", "largest"]
+Nests = Mapping[str, Nest]  # by layer name
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a workload is costed with.
+
+    Args:
+        weight_formats: Formats the weights are stored in, by name; one cost each.
+        spike_format: Format spikes are stored in, or `best`.
+        statistic: Mean or maximum spiking activity.
+        mappings: Mappings to use, by layer name, where the kind has mappings.
+        lanes: Whether units that run side by side are equally busy (`mean`), or all wait for the busiest
+            (`largest`); arrays only.
+    """
+
+    weight_formats: Mapping[str, Format]
+    spike_format: str
+    statistic: Statistic
+    mappings: Nests = field(default_factory=dict[str, Nest])
+    lanes: Lanes = "mean"
+
+
+class Engine(ABC, Generic[ChipT]):
+    """Costs workloads on one kind of accelerator.
+
+    Class attributes:
+        schema: What a description of that kind may say.
+    """
+
+    schema: ClassVar[type[Chip]]
+
+    @abstractmethod
+    def problems(self, chip: ChipT) -> Sequence[Problem]:
+        """Contradictions between the parts of a description."""
+
+    @abstractmethod
+    def layers(self, workload: Workload, chip: ChipT, plan: Plan) -> Iterator[tuple[LayerCost, ...]]:
+        """What every layer costs, in each weight format of the plan.
+
+        Raises:
+            ConfigError: The workload holds something whose cost is unknown; every such layer is listed.
+            CapacityError: A layer does not fit; says which memory overflows by how much.
+        """
+
+    def costs(self, workload: Workload, chip: ChipT, plan: Plan) -> tuple[Cost, ...]:
+        """One cost a weight format."""
+        return tuple(
+            Cost(
+                accelerator=chip.name,
+                mode="physical",
+                weight_format=name,
+                spike_format=plan.spike_format,
+                statistic=plan.statistic,
+                clock_mhz=chip.clock_mhz,
+                area_um2=area_um2(chip),
+                layers=layers,
+            )
+            for name, layers in zip(plan.weight_formats, self.layers(workload, chip, plan), strict=True)
+        )

@@ -1,0 +1,208 @@
+"""Many versions of one network at once: bits, sparsities, formats and activities as one array computation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spareto.core.errors import ConfigError
+from spareto.core.errors import Problem as Trouble
+from spareto.hardware import formats, neurons
+from spareto.hardware.accelerator import Accelerator
+from spareto.hardware.charging import Charged, charge
+from spareto.hardware.mapping.capacity import Widths
+from spareto.hardware.mapping.fixed import fixed_nest
+from spareto.hardware.mapping.nest import Nest
+from spareto.hardware.mapping.search import Objective, search_points
+from spareto.hardware.points import Points, layer_points
+from spareto.records.cost import Mode
+from spareto.records.workload import Layer, Statistic, Workload
+
+Numbers = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What every version costs; arrays of shape (workloads, formats, statistics, layers).
+
+    Args:
+        mode: Accounting rules that were used.
+        formats: Names along the second axis.
+        statistics: Names along the third axis.
+        layers: Names along the fourth axis.
+        energy_pj: Energy of one inference.
+        latency_cycles: Its cycles.
+        stored_bits: Weights as stored in the outermost memory, metadata included.
+        energy_by_component_pj: Energy of one inference by component.
+    """
+
+    mode: Mode
+    formats: tuple[str, ...]
+    statistics: tuple[Statistic, ...]
+    layers: tuple[str, ...]
+    energy_pj: Numbers
+    latency_cycles: Numbers
+    stored_bits: Numbers
+    energy_by_component_pj: Mapping[str, Numbers]
+
+
+def cost_grid(
+    workloads: Sequence[Workload],
+    accelerator: Accelerator,
+    *,
+    weight_formats: Sequence[str] = (),
+    statistics: Sequence[Statistic] = ("mean", "max"),
+    mappings: Mapping[str, Nest] | None = None,
+    objective: Objective | None = None,
+) -> Grid:
+    """Cost versions of one network in every format and at every activity.
+
+    With one mapping a layer its accesses are counted once, and curves over bits and sparsities show these
+    alone; what differs between versions is charged as arrays.
+
+    Args:
+        workloads: The versions; layers agree in everything but weight width, mask and activity.
+        accelerator: The chip.
+        weight_formats: Names of `formats.registry`; all of them by default.
+        statistics: Mean or maximum activity, or both.
+        mappings: Mappings to use, by layer name; a layer left out gets the fixed one, sized for the widest
+            of its versions.
+        objective: Search a mapping for every version, format and activity instead of taking one a layer.
+
+    Raises:
+        UnknownName: No such weight format.
+        ConfigError: There is no workload, two differ in more than bits, masks and activity, or one holds a
+            neuron whose cost is unknown.
+        CapacityError: A layer does not fit.
+    """
+    versions = _versions(workloads)
+    names = tuple(weight_formats) or formats.registry.names()
+    stored_as = {name: formats.registry.make(name) for name in names}
+    columns: list[_Columns] = []
+    for layers in versions:
+        points = layer_points(layers, accelerator, stored_as, statistics)
+        if objective:
+            columns.append(_searched(points, accelerator, _widest(layers), objective))
+        else:
+            nest = (mappings or {}).get(layers[0].name) or fixed_nest(_widest(layers), accelerator)
+            columns.append(_Columns.of(charge(points, nest, accelerator)))
+    shape = (len(workloads), len(names), len(statistics))
+    return Grid(
+        mode="physical",
+        formats=names,
+        statistics=tuple(statistics),
+        layers=tuple(layers[0].name for layers in versions),
+        energy_pj=_stack([layer.energy_pj for layer in columns], shape),
+        latency_cycles=_stack([layer.cycles for layer in columns], shape),
+        stored_bits=_stack([layer.stored_bits for layer in columns], shape),
+        energy_by_component_pj=_components(columns, shape),
+    )
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """What one layer costs, one entry a point."""
+
+    energy_pj: Numbers
+    cycles: Numbers
+    stored_bits: Numbers
+    by_component: Mapping[str, Numbers]
+
+    @classmethod
+    def of(cls, charged: Charged) -> _Columns:
+        """Under the first mapping."""
+        points = len(charged.points.points)
+        parts = charged.energy_by_component_pj()
+        return cls(
+            energy_pj=charged.energy_pj()[:, 0],
+            cycles=charged.cycles[:, 0],
+            stored_bits=charged.points.column(lambda p: p.stored.bits),
+            by_component={name: np.broadcast_to(part[:, 0], points) for name, part in parts.items()},
+        )
+
+    @classmethod
+    def joined(cls, pieces: Sequence[_Columns], rows: Sequence[int]) -> _Columns:
+        """Pieces put together, the entries of which belong at `rows`."""
+        order = np.argsort(rows)
+        return cls(
+            energy_pj=np.concatenate([piece.energy_pj for piece in pieces])[order],
+            cycles=np.concatenate([piece.cycles for piece in pieces])[order],
+            stored_bits=np.concatenate([piece.stored_bits for piece in pieces])[order],
+            by_component={
+                name: np.concatenate([piece.by_component[name] for piece in pieces])[order]
+                for name in pieces[0].by_component
+            },
+        )
+
+
+def _versions(workloads: Sequence[Workload]) -> list[tuple[Layer, ...]]:
+    """The versions of each layer.
+
+    Raises:
+        ConfigError: There is none, or they are no versions of one network.
+    """
+    if not workloads:
+        raise ConfigError(Trouble("workloads", "none", "at least one"))
+    for workload in workloads:
+        neurons.refuse_unknown(workload)
+    expected = [_shape(layer) for layer in workloads[0].layers]
+    problems = [
+        Trouble(
+            f"workloads[{place}]",
+            "other layers than workloads[0]",
+            "the same network, which differs in weight widths, masks and activity only",
+            "Cost other networks by themselves.",
+        )
+        for place, workload in enumerate(workloads)
+        if [_shape(layer) for layer in workload.layers] != expected
+    ]
+    if problems:
+        raise ConfigError(problems)
+    return list(zip(*(workload.layers for workload in workloads), strict=True))
+
+
+def _shape(layer: Layer) -> tuple[Any, ...]:
+    """What versions of a layer have in common."""
+    return (
+        layer.name,
+        layer.weight_mask.shape,
+        layer.stride,
+        layer.padding,
+        layer.groups,
+        layer.timesteps,
+        layer.input.shape,
+        layer.output.shape,
+        layer.neuron,
+    )
+
+
+def _widest(layers: Sequence[Layer]) -> Layer:
+    """The version whose elements take most room."""
+    return max(layers, key=lambda layer: (layer.weight_bits, layer.input.bits))
+
+
+def _searched(points: Points, accelerator: Accelerator, widest: Layer, objective: Objective) -> _Columns:
+    """Each point under a mapping searched for it."""
+    rows_of: dict[int, list[int]] = {}
+    found = search_points(points, accelerator, Widths.of(widest, accelerator), objective=objective)
+    for row, best in enumerate(found):
+        rows_of.setdefault(id(best.nest), []).append(row)
+    pieces = [
+        _Columns.of(charge(points.chosen(rows), found[rows[0]].nest, accelerator))
+        for rows in rows_of.values()
+    ]
+    return _Columns.joined(pieces, [row for rows in rows_of.values() for row in rows])
+
+
+def _components(layers: Sequence[_Columns], shape: tuple[int, ...]) -> dict[str, Numbers]:
+    names = dict.fromkeys(name for layer in layers for name in layer.by_component)
+    none = np.zeros(int(np.prod(shape)))
+    return {name: _stack([layer.by_component.get(name, none) for layer in layers], shape) for name in names}
+
+
+def _stack(columns: Sequence[Numbers], shape: tuple[int, ...]) -> Numbers:
+    return np.stack([column.reshape(shape) for column in columns], axis=-1)
