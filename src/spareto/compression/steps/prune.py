@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from torch import nn
 
-from spareto.compression.parametrization import Order, attach, compressed_weight, original_weight
-from spareto.compression.steps._base import Step
+from spareto.compression.parametrization import attach, compressed_weight, original_weight
+from spareto.compression.steps._base import Setting, Step
 from spareto.core.errors import ConfigError, Problem
 from spareto.pruners import masks, registry
 from spareto.records import PruneStep
@@ -16,7 +16,7 @@ from spareto.records import PruneStep
 class Prune(Step):
     """Draw a mask for every layer from the scores of one pruner, and fix it."""
 
-    def apply(self, layers: Mapping[str, nn.Module], plan: PruneStep, order: Order) -> None:
+    def apply(self, layers: Mapping[str, nn.Module], plan: PruneStep, setting: Setting) -> None:
         """See `Step.apply`."""
         _refuse_twice(layers)
         weights = {name: original_weight(layer).detach() for name, layer in layers.items()}
@@ -27,7 +27,7 @@ class Prune(Step):
             rule = f"a sparsity that leaves weights in every layer, not none in {', '.join(empty)}"
             raise ConfigError(Problem("recipe.steps (prune).sparsity", f"{plan.sparsity:g}", rule, cure))
         for name, layer in layers.items():
-            attach(layer, order).mask = drawn[name].to(weights[name].dtype)
+            attach(layer, setting.order).mask = drawn[name].to(weights[name].dtype)
 
 
 def _refuse_twice(layers: Mapping[str, nn.Module]) -> None:
