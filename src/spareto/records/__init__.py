@@ -8,6 +8,7 @@ from spareto.records.recipe import LayerFilter as LayerFilter
 from spareto.records.recipe import PruneStep as PruneStep
 from spareto.records.recipe import QuantizeStep as QuantizeStep
 from spareto.records.recipe import Recipe as Recipe
+from spareto.records.recipe import SchedulePlan as SchedulePlan
 from spareto.records.training import TrainingPlan as TrainingPlan
 from spareto.records.trial import LayerSummary as LayerSummary
 from spareto.records.trial import Manifest as Manifest
