@@ -202,6 +202,31 @@ def test_a_filter_that_leaves_nothing():
     assert text == "recipe.layers: got no layer; expected at least one layer to touch. The network has 0, 2."
 
 
+KINDS_AND_PLACES = [
+    ({"types": ("linear",)}, ["readout.1.1"]),
+    ({"types": ("conv2d",)}, ["features.0.0"]),
+    ({"first": False}, ["readout.1.1"]),
+    ({"last": False}, ["features.0.0"]),
+]
+
+
+@pytest.mark.parametrize(("rule", "touched"), KINDS_AND_PLACES, ids=str)
+def test_layers_by_kind_and_place(rule, touched):
+    report = compression_report(
+        compress(tiny.network(), Recipe(steps=(TERNARY,), layers=LayerFilter(**rule)))
+    )
+    assert [layer.name for layer in report if layer.bits == 2] == touched
+
+
+def test_kinds_and_places_that_are_not_there():
+    filter_ = LayerFilter(types=("conv1d", "linear", "conv2d"), exclude=("fc",))
+    assert message(Recipe(steps=(TERNARY,), layers=filter_)).splitlines() == [
+        "recipe.layers.exclude[0]: got 'fc'; expected a pattern that matches a layer. The network has 0, 2.",
+        "recipe.layers.types[0]: got 'conv1d'; expected a kind of layer the network has. It has linear.",
+        "recipe.layers.types[2]: got 'conv2d'; expected a kind of layer the network has. It has linear.",
+    ]
+
+
 def test_a_network_without_layers():
     text = message(Recipe(steps=(TERNARY,)), nn.Sequential(nn.ReLU()))
     rule = "a pattern that matches a layer"
@@ -212,10 +237,17 @@ def test_a_layer_that_would_lose_all_its_weights():
     network = tiny.plain()
     network[2].weight.data *= 1e-6
     text = message(Recipe(steps=(PruneStep(sparsity=0.5),)), network)
-    expected = (
-        "recipe.steps (prune).sparsity: got 0.5; expected a sparsity that leaves weights in every layer"
-    )
-    assert text == f"{expected}, not none in 2. Prune less, exclude these layers, or use scope 'per_layer'."
+    expected = "recipe.steps[0].sparsity: got 0.5; expected a sparsity that leaves weights in every layer"
+    cure = "Set 'floor' to the least share a layer keeps, say 0.05, or prune less, or exclude these layers."
+    assert text == f"{expected}, not none in 2. {cure}"
+
+
+def test_a_floor_keeps_the_layer_and_the_number():
+    network = tiny.plain()
+    network[2].weight.data *= 1e-6
+    first, last = compression_report(compress(network, Recipe(steps=(PruneStep(sparsity=0.5, floor=0.25),))))
+    assert round((1 - last.sparsity) * 24) == 6
+    assert round(first.sparsity * 96) + 18 == 60
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
-from typing import TypeVar
-
 from torch import nn
 
+from spareto.compression.copies import Module, copy_of
 from spareto.compression.layers import touched_layers
 from spareto.compression.steps import Calibration, Setting, registry
+from spareto.core.errors import ConfigError, InputError
 from spareto.records import QuantizeStep, Recipe
-
-Module = TypeVar("Module", bound=nn.Module)
 
 
 def compress(
@@ -42,7 +39,7 @@ def compress(
         >>> len(ternary[0].weight.unique()) <= 3
         True
     """
-    compressed = deepcopy(network)
+    compressed = copy_of(network)
     for share in sorted({step.start for step in recipe.steps}):
         begin_steps(compressed, recipe, share, calibration=calibration, seed=seed)
     store(compressed, recipe)
@@ -58,10 +55,19 @@ def begin_steps(
     seed: int = 0,
 ) -> None:
     """Carry out, in place, the steps that start when `share` of the training is over."""
+    layers = touched_layers(network, recipe.layers)
+    refused: list[InputError] = []
     for index, step in enumerate(recipe.steps):
         if step.start == share:
             setting = Setting(network, f"recipe.steps[{index}]", recipe.order, seed, calibration)
-            registry.make(step.kind).apply(touched_layers(network, recipe.layers), step, setting)
+            try:
+                registry.make(step.kind).apply(layers, step, setting)
+            except InputError as error:
+                refused.append(error)
+    if len(refused) == 1:
+        raise refused[0]
+    if refused:
+        raise ConfigError(problem for error in refused for problem in error.problems)
 
 
 def store(network: nn.Module, recipe: Recipe) -> None:

@@ -53,6 +53,36 @@ class CompressedWeight(nn.Module):
         return weight if self.quantizer is None else self.quantizer(weight)
 
 
+class KeptChannels(nn.Module):
+    """Parametrization of what a layer has one of a channel, such as its bias: 0 where the channel is pruned.
+
+    Args:
+        mask: 1 where a channel stays, shape of the parametrized tensor.
+    """
+
+    mask: Tensor
+
+    def __init__(self, mask: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mask", mask)
+
+    def forward(self, value: Tensor) -> Tensor:
+        """The value the layer computes with, same shape."""
+        return value * self.mask
+
+    def right_inverse(self, value: Tensor) -> Tensor:
+        """What is stored when the value is assigned: the value as it is."""
+        return value
+
+    @staticmethod
+    def of(layer: nn.Module | None) -> list[KeptChannels]:
+        """Those of one layer, of all its tensors."""
+        if layer is None or not parametrize.is_parametrized(layer):
+            return []
+        chains: Any = layer.parametrizations
+        return [part for chain in chains.values() for part in chain if isinstance(part, KeptChannels)]
+
+
 def compressed_weight(layer: nn.Module) -> CompressedWeight | None:
     """The compression of a layer's weight, or None if it has none."""
     if not parametrize.is_parametrized(layer, "weight"):
@@ -85,9 +115,18 @@ def original_weight(layer: nn.Module) -> Tensor:
     return parametrizations["weight"].original
 
 
+def keep_channels(layer: nn.Module, tensor: str) -> None:
+    """Make the channels of a layer's tensor prunable; a layer without that tensor is left as it is."""
+    value = getattr(layer, tensor)
+    if value is not None:
+        parametrize.register_parametrization(layer, tensor, KeptChannels(torch.ones_like(value)))
+
+
 def bake(network: nn.Module) -> None:
     """Replace every compression by exactly the weights it computes, in place."""
+    ours = (CompressedWeight, KeptChannels)
     with torch.no_grad():
-        for layer in network.modules():
-            if compressed_weight(layer) is not None:
-                parametrize.remove_parametrizations(layer, "weight", leave_parametrized=True)
+        for layer in list(network.modules()):
+            chains: Any = layer.parametrizations if parametrize.is_parametrized(layer) else {}
+            for tensor in [name for name, chain in chains.items() if all(isinstance(p, ours) for p in chain)]:
+                parametrize.remove_parametrizations(layer, tensor, leave_parametrized=True)
