@@ -133,6 +133,17 @@ def test_a_deep_copy_is_a_network_of_its_own():
     assert compressed[0].weight.any()
 
 
+def test_baking_or_compressing_a_copy_further_leaves_the_network_it_came_from():
+    """Torch would let deep copies share the class that holds their parametrized weights."""
+    compressed = compress(tiny.plain(), recipes.quantize(3))
+    before = compressed(torch.ones(1, 12))
+    bake(deepcopy(compressed))
+    channels = PruneStep(sparsity=0.3, pruner="channels")
+    further = compress(compressed, Recipe(steps=(channels,)))
+    assert further(torch.ones(1, 12)).shape == (1, 3)
+    assert torch.equal(compressed(torch.ones(1, 12)), before)
+
+
 def test_a_state_dict_goes_into_another_compression_by_the_same_recipe():
     recipe = recipes.joint(3, 0.5)
     first, second = compress(tiny.plain(1), recipe).eval(), compress(tiny.plain(2), recipe).eval()

@@ -41,6 +41,8 @@ class EpochReport:
 
 Listener = Callable[[EpochReport], None]
 Milestones = Mapping[int, Callable[[nn.Module], None]]
+BeforeStep = Callable[[nn.Module, int, int], None]
+"""Called with the network, the optimizer step from 0 over all epochs, and the number of all steps."""
 
 
 def train(
@@ -50,6 +52,7 @@ def train(
     *,
     seed: int = 0,
     milestones: Milestones | None = None,
+    before_step: BeforeStep | None = None,
     checkpoint: Path | None = None,
     key: str = "",
     on_epoch: Listener | None = None,
@@ -67,6 +70,8 @@ def train(
         seed: Decides order, shifts and dropout.
         milestones: Epoch to a change of the network made before that epoch; each starts a new phase of the
             learning rate and a fresh optimizer.
+        before_step: Called before every optimizer step; what it does may depend on its arguments alone, or
+            a training that was stopped would end elsewhere.
         checkpoint: Where to keep the state.
         key: Fingerprint of everything the run depends on, by default of plan and seed; a checkpoint of
             another key is refused.
@@ -77,7 +82,7 @@ def train(
         StoreError: The checkpoint is damaged or belongs to another run.
     """
     changes = milestones or {}
-    run = _Run(network, data, plan, seed, checkpoint, key, on_epoch)
+    run = _Run(network, data, plan, seed, before_step, checkpoint, key, on_epoch)
     done = run.resumable_epochs()
     for phase in phases(plan.epochs, changes):
         if checkpoint is not None and 0 < phase.first == done:
@@ -100,12 +105,13 @@ class _Run:
         data: FrameData,
         plan: TrainingPlan,
         seed: int,
+        before_step: BeforeStep | None,
         checkpoint: Path | None,
         key: str,
         on_epoch: Listener | None,
     ) -> None:
         self.network, self.data, self.plan, self.seed = network, data, plan, seed
-        self.checkpoint, self.on_epoch = checkpoint, on_epoch
+        self.before_step, self.checkpoint, self.on_epoch = before_step, checkpoint, on_epoch
         self.key = key or fingerprint([plan.to_dict(), seed])
         self.loss = LOSSES[plan.loss]
         self.samples = len(data.train_labels)
@@ -148,6 +154,9 @@ class _Run:
         for batch in range(self.batches):
             step = (epoch - phase.first) * self.batches + batch
             self._set_learning_rate(optimizer, phase, step)
+            if self.before_step is not None:
+                before = epoch * self.batches + batch
+                self.before_step(self.network, before, self.plan.epochs * self.batches)
             chosen = order[batch * self.plan.batch_size : (batch + 1) * self.plan.batch_size]
             loss = self.loss(self.network(self._frames(chosen, generator)), self._labels(chosen))
             self._refuse_divergence(loss, epoch, batch)
