@@ -6,6 +6,7 @@ from torch import nn
 
 from spareto.compression.copies import Module, copy_of
 from spareto.compression.layers import touched_layers
+from spareto.compression.once import once_a_forward
 from spareto.compression.steps import Calibration, Setting, registry
 from spareto.core.errors import ConfigError, InputError
 from spareto.records import QuantizeStep, Recipe
@@ -55,6 +56,7 @@ def begin_steps(
     seed: int = 0,
 ) -> None:
     """Carry out, in place, the steps that start when `share` of the training is over."""
+    once_a_forward(network)
     layers = touched_layers(network, recipe.layers)
     refused: list[InputError] = []
     for index, step in enumerate(recipe.steps):
@@ -73,6 +75,7 @@ def begin_steps(
 def store(network: nn.Module, recipe: Recipe) -> None:
     """Round weights that no step quantizes to the recipe's storage width, in place, after training."""
     if recipe.quantize_step is None and recipe.storage_bits < 32:
+        once_a_forward(network)
         plan = QuantizeStep(quantizer="max_range", bits=recipe.storage_bits)
         setting = Setting(network, "recipe.storage_bits", recipe.order)
         registry.make("quantize").apply(touched_layers(network, recipe.layers), plan, setting)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from spareto.compression.once import Once, forget_once
 from spareto.quantizers import Quantizer
 from spareto.records.recipe import FLOAT_BITS
 
@@ -16,6 +17,10 @@ Order = Literal["quantize_then_mask", "mask_then_quantize"]
 
 class CompressedWeight(nn.Module):
     """Parametrization of a layer's own `weight`: a mask, a quantizer, or both in a stated order.
+
+    The weight is computed once in a forward pass of the compressed network, see `Once`. A time loop around
+    the network computes it anew every timestep; `torch.nn.utils.parametrize.cached()` around the loop
+    saves that.
 
     Args:
         order: Which of the two comes first.
@@ -30,9 +35,13 @@ class CompressedWeight(nn.Module):
         self.order: Order = order
         self.register_buffer("mask", mask)
         self.quantizer = quantizer
+        self.once = Once()
 
     def forward(self, weight: Tensor) -> Tensor:
         """The weight the layer computes with, same shape."""
+        return self.once(weight, self.training, self._compressed)
+
+    def _compressed(self, weight: Tensor) -> Tensor:
         if self.order == "quantize_then_mask":
             return self._masked(self._quantized(weight))
         return self._masked(self._quantized(self._masked(weight)))  # a quantizer may have no code for 0
@@ -50,7 +59,9 @@ class CompressedWeight(nn.Module):
         return weight if self.mask is None else weight * self.mask
 
     def _quantized(self, weight: Tensor) -> Tensor:
-        return weight if self.quantizer is None else self.quantizer(weight)
+        if self.quantizer is None:
+            return weight
+        return self.quantizer(weight, None if self.mask is None else self.mask != 0)
 
 
 class KeptChannels(nn.Module):
@@ -103,6 +114,7 @@ def attach(layer: nn.Module, order: Order) -> CompressedWeight:
     present = compressed_weight(layer)
     if present is None:
         present = CompressedWeight(order)
+        _own_class(layer)
         parametrize.register_parametrization(layer, "weight", present)
     return present
 
@@ -119,6 +131,7 @@ def keep_channels(layer: nn.Module, tensor: str) -> None:
     """Make the channels of a layer's tensor prunable; a layer without that tensor is left as it is."""
     value = getattr(layer, tensor)
     if value is not None:
+        _own_class(layer)
         parametrize.register_parametrization(layer, tensor, KeptChannels(torch.ones_like(value)))
 
 
@@ -128,5 +141,18 @@ def bake(network: nn.Module) -> None:
     with torch.no_grad():
         for layer in list(network.modules()):
             chains: Any = layer.parametrizations if parametrize.is_parametrized(layer) else {}
+            _own_class(layer)
             for tensor in [name for name, chain in chains.items() if all(isinstance(p, ours) for p in chain)]:
                 parametrize.remove_parametrizations(layer, tensor, leave_parametrized=True)
+    forget_once(network)
+
+
+def _own_class(layer: nn.Module) -> None:
+    """Give a parametrized layer a class of its own.
+
+    Torch keeps the properties of parametrized tensors in a class that deep copies share: without this,
+    changing the parametrizations of a copy would break the layer it was copied from.
+    """
+    if parametrize.is_parametrized(layer):
+        shared = type(layer)
+        layer.__class__ = type(shared.__name__, shared.__bases__, dict(vars(shared)))

@@ -42,7 +42,7 @@ def snap(
     Reference:
         esser2020 (LSQ), equation 3, is the case of one step and straight-through rounding.
     """  # noqa: D415
-    clipped = position.clamp(*bounds)
+    clipped = position.clamp(*bounds)  # pyright: ignore[reportCallIssue, reportArgumentType]
     snapped = clipped.round().add_(0.0)  # no negative zero: integers have none
     return _Snap.apply(
         weight, step_in, step_out, clipped, snapped, clipped - snapped, clipped == position, rounding
