@@ -1,5 +1,6 @@
 """Compression of one network, without training."""
 
+import pickle
 from copy import deepcopy
 
 import pytest
@@ -142,6 +143,18 @@ def test_baking_or_compressing_a_copy_further_leaves_the_network_it_came_from():
     further = compress(compressed, Recipe(steps=(channels,)))
     assert further(torch.ones(1, 12)).shape == (1, 3)
     assert torch.equal(compressed(torch.ones(1, 12)), before)
+
+
+def test_a_compressed_network_can_be_pickled_whole():
+    compressed = compress(tiny.network(), recipes.joint(3, 0.5)).eval()
+    frames = torch.from_numpy(tiny.frame_data().train_frames).float()
+    loaded = pickle.loads(pickle.dumps(compressed))
+    assert torch.equal(loaded(frames), compressed(frames))
+    assert [type(module).__name__ for module in loaded.modules()] == [
+        type(module).__name__ for module in compressed.modules()
+    ]
+    bake(pickle.loads(pickle.dumps(loaded)))
+    assert torch.equal(loaded(frames), compressed(frames))
 
 
 def test_a_state_dict_goes_into_another_compression_by_the_same_recipe():

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from spareto.compression.once import Once, forget_once
+from spareto.compression.pickling import make_picklable
 from spareto.quantizers import Quantizer
 from spareto.records.recipe import FLOAT_BITS
 
@@ -61,7 +62,8 @@ class CompressedWeight(nn.Module):
     def _quantized(self, weight: Tensor) -> Tensor:
         if self.quantizer is None:
             return weight
-        return self.quantizer(weight, None if self.mask is None else self.mask != 0)
+        follows = self.training and self.mask is not None  # some ranges follow the live weights in training
+        return self.quantizer(weight, self.mask != 0 if follows else None)
 
 
 class KeptChannels(nn.Module):
@@ -116,6 +118,7 @@ def attach(layer: nn.Module, order: Order) -> CompressedWeight:
         present = CompressedWeight(order)
         _own_class(layer)
         parametrize.register_parametrization(layer, "weight", present)
+        make_picklable(layer)
     return present
 
 
@@ -133,6 +136,7 @@ def keep_channels(layer: nn.Module, tensor: str) -> None:
     if value is not None:
         _own_class(layer)
         parametrize.register_parametrization(layer, tensor, KeptChannels(torch.ones_like(value)))
+        make_picklable(layer)
 
 
 def bake(network: nn.Module) -> None:
