@@ -13,7 +13,8 @@ from torch import nn
 from spareto import recipes
 from spareto.compression import bake, compress, compressed_weight, compression_report
 from spareto.compression.layers import synaptic_layers
-from spareto.records import PruneStep, QuantizeStep, Recipe
+from spareto.compression.shrinking import shrink
+from spareto.records import LayerFilter, PruneStep, QuantizeStep, Recipe
 from spareto.testing.steps import state_bytes
 
 T, BATCH, SIDE, CLASSES = 5, 24, 8, 3
@@ -255,3 +256,22 @@ def test_baking_leaves_the_same_network_with_plain_weights(theirs):
     plain = dict(compressed.named_parameters())
     assert plain.keys() == dict(theirs.network.named_parameters()).keys()
     assert all(torch.equal(plain[f"{name}.weight"], weight) for name, weight in weights.items())
+
+
+def test_pruned_channels_are_cut_out(theirs):
+    frames = examples()[0].transpose(0, 1).flatten(0, 1) if theirs.name == "sinabs" else examples()[0]
+    prune = PruneStep(sparsity=0.4, pruner="channels", scope="per_layer")
+    recipe = Recipe(steps=(prune, QuantizeStep(bits=4)), layers=LayerFilter(last=False))
+    compressed = compress(theirs.network, recipe)
+    trained(theirs, compressed, 3)
+    expected = outputs(theirs, compressed)
+    fresh = MAKERS[theirs.name]()[0]  # without membrane potentials of an earlier run
+    fresh = compress(fresh, recipe)
+    if theirs.name == "sinabs":
+        theirs.run(fresh, examples()[0])
+    fresh.load_state_dict(compressed.state_dict())
+    small = shrink(fresh, frames)
+    torch.testing.assert_close(outputs(theirs, small), expected, atol=1e-5, rtol=1e-5)
+    shapes = [layer.shape for layer in compression_report(small)]
+    assert shapes == [(7, 2, 3, 3), (24, 7 * 16), (CLASSES, 24)]
+    trained(theirs, small, 1)

@@ -96,13 +96,12 @@ class KeptChannels(nn.Module):
         return [part for chain in chains.values() for part in chain if isinstance(part, KeptChannels)]
 
 
-def compressed_weight(layer: nn.Module) -> CompressedWeight | None:
-    """The compression of a layer's weight, or None if it has none."""
-    if not parametrize.is_parametrized(layer, "weight"):
+def compressed_weight(layer: nn.Module, tensor: str = "weight") -> CompressedWeight | None:
+    """The compression of a layer's weight, or of its bias; None if it has none."""
+    if not parametrize.is_parametrized(layer, tensor):
         return None
-    parametrizations: Any = layer.parametrizations
-    first = parametrizations["weight"][0]
-    return first if isinstance(first, CompressedWeight) else None
+    chains: Any = layer.parametrizations
+    return next((part for part in chains[tensor] if isinstance(part, CompressedWeight)), None)
 
 
 def weight_bits(layer: nn.Module) -> int:
@@ -111,23 +110,26 @@ def weight_bits(layer: nn.Module) -> int:
     return FLOAT_BITS if compression is None else compression.weight_bits
 
 
-def attach(layer: nn.Module, order: Order) -> CompressedWeight:
-    """Return the compression of a layer's weight; put an empty one there first if needed."""
-    present = compressed_weight(layer)
+def attach(layer: nn.Module, order: Order, tensor: str = "weight") -> CompressedWeight:
+    """Return the compression of a layer's weight, or of its bias; put an empty one there first if needed."""
+    present = compressed_weight(layer, tensor)
     if present is None:
         present = CompressedWeight(order)
         _own_class(layer)
-        parametrize.register_parametrization(layer, "weight", present)
+        parametrize.register_parametrization(layer, tensor, present)
         make_picklable(layer)
     return present
 
 
 def original_weight(layer: nn.Module) -> Tensor:
     """The trained weight below the compression, or the weight itself."""
-    if compressed_weight(layer) is None:
-        return layer.weight  # pyright: ignore[reportReturnType]
-    parametrizations: Any = layer.parametrizations
-    return parametrizations["weight"].original
+    return original(layer, "weight")
+
+
+def original(layer: nn.Module, tensor: str) -> Any:
+    """A layer's own tensor below its parametrizations; None if the layer has none."""
+    chains: Any = getattr(layer, "parametrizations", {})
+    return chains[tensor].original if tensor in chains else getattr(layer, tensor)
 
 
 def keep_channels(layer: nn.Module, tensor: str) -> None:
@@ -159,4 +161,5 @@ def _own_class(layer: nn.Module) -> None:
     """
     if parametrize.is_parametrized(layer):
         shared = type(layer)
-        layer.__class__ = type(shared.__name__, shared.__bases__, dict(vars(shared)))
+        own: Any = type(shared.__name__, shared.__bases__, dict(vars(shared)))
+        layer.__class__ = own
