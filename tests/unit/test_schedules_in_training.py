@@ -237,7 +237,7 @@ def test_grouped_convolutions_know_which_inputs_a_weight_meets():
 def test_a_pruner_that_needs_data_without_data(pruner, schedule, asks):
     with pytest.raises(ConfigError) as error:
         compress(tiny.network(), recipe(schedule, pruner))
-    cure = "Pass 'calibration' to compress, or train with compress_and_train, which takes it from the data."
+    cure = "Pass 'calibration' to spareto.compress, or --data to the command."
     assert str(error.value) == f"recipe.steps[0]: got no data; expected a way to measure {asks} needs. {cure}"
 
 

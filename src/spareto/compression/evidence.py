@@ -39,7 +39,7 @@ def evidence(
     run = setting.calibration
     if run is None:
         cure = (
-            "Pass 'calibration' to compress, or train with compress_and_train, which takes it from the data."
+            "Pass 'calibration' to spareto.compress, or --data to the command."
         )
         rule = f"a way to measure {' and '.join(sorted(needs))}, which {asks} needs"
         raise ConfigError(Problem(setting.where, "no data", rule, cure))

@@ -1,5 +1,6 @@
 """One training loop, its losses, schedule and checkpoints."""
 
+from spareto.training.accuracy import accuracy as accuracy
 from spareto.training.checkpoint import load_checkpoint as load_checkpoint
 from spareto.training.checkpoint import read_manifest as read_manifest
 from spareto.training.checkpoint import save_checkpoint as save_checkpoint
