@@ -44,9 +44,7 @@ def snap(
     """  # noqa: D415
     clipped = position.clamp(*bounds)  # pyright: ignore[reportCallIssue, reportArgumentType]
     snapped = clipped.round().add_(0.0)  # no negative zero: integers have none
-    return _Snap.apply(
-        weight, step_in, step_out, clipped, snapped, clipped - snapped, clipped == position, rounding
-    )
+    return _Snap.apply(weight, step_in, step_out, clipped, snapped, None, clipped == position, rounding)
 
 
 def snap_to(
@@ -71,7 +69,7 @@ class _Snap(torch.autograd.Function):
         step_out: Tensor,
         clipped: Tensor,
         snapped: Tensor,
-        offset: Tensor,
+        offset: Tensor | None,
         inside: Tensor,
         rounding: Rounding,
     ) -> Tensor:
@@ -84,10 +82,11 @@ class _Snap(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore
         step_in, step_out, clipped, snapped, offset, inside = ctx.saved_tensors
         (grad,) = grads
-        passed = ctx.rounding.gradient(grad, offset) * inside
+        offset = clipped - snapped if offset is None else offset
+        passed = torch.where(inside, ctx.rounding.gradient(grad, offset), 0.0)
         grad_in = grad_out = None
         if ctx.one_step and ctx.needs_input_grad[1]:  # in one sum: the two nearly cancel
-            grad_in = torch.addcmul(grad * snapped, passed, clipped, value=-1.0).sum_to_size(step_in.shape)
+            grad_in = (grad * snapped).addcmul_(passed, clipped, value=-1.0).sum_to_size(step_in.shape)
         elif not ctx.one_step:
             passed = passed * (step_out / step_in)
             grad_in = (passed * clipped).sum_to_size(step_in.shape).neg_()

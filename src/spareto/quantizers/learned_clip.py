@@ -63,7 +63,7 @@ class LearnedClip(Quantizer):
         return snap(weight, self._position(weight), self.code_range, step, step, self.rounding)
 
     def _position(self, weight: Tensor) -> Tensor:
-        return weight.detach() * (-self._bounded_log.detach()).exp() * self.levels
+        return (weight.detach() * (-self._bounded_log.detach()).exp()).mul_(self.levels)
 
     @property
     def _step(self) -> Tensor:

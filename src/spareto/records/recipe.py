@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
@@ -45,9 +46,20 @@ StorageBits = Annotated[
 ]
 
 
+StateBits = Annotated[int, Field(ge=2, le=16, strict=True), Rule("an integer from 2 to 16")]
+
+
+def _power_of_two(value: float) -> float:
+    if math.frexp(value)[0] != 0.5:
+        raise ValueError
+    return value
+
+
+PowerOfTwo = Annotated[
+    float, Field(gt=0), AfterValidator(_power_of_two), Rule("a power of two", "Use 1, 2 or 4, say.")
+]
 Options = Annotated[
     dict[str, Any],
-    Field(default_factory=dict[str, Any]),
     Rule("names and values of options", "Write {name: value}."),
 ]
 Flag = Annotated[bool, Field(strict=True), Rule("true or false")]
@@ -81,7 +93,7 @@ class SchedulePlan(Record):
     """
 
     name: str = "one_shot"
-    options: Options
+    options: Options = Field(default_factory=dict[str, Any])
 
     def __hash__(self) -> int:
         return hash(self.hash)
@@ -114,11 +126,37 @@ class PruneStep(Record):
     scope: Literal["global", "per_layer"] = "global"
     start: Start = 0.0
     floor: Share = 0.0
-    options: Options
+    options: Options = Field(default_factory=dict[str, Any])
     schedule: Annotated[SchedulePlan, BeforeValidator(_named)] = SchedulePlan()
 
     def __hash__(self) -> int:
         return hash(self.hash)
+
+
+class LayerBits(Record):
+    """Another width for some layers of a quantizing step.
+
+    Args:
+        layers: Shell-style pattern on their dotted names (`conv.*`).
+        bits: Width of a stored weight.
+        quantizer: Name of the quantizer; the step's if left out.
+    """
+
+    layers: str
+    bits: Bits
+    quantizer: str | None = None
+
+
+class MembranePlan(Record):
+    """How a neuron's state is stored between timesteps: signed fixed point that saturates.
+
+    Args:
+        bits: Width of one state variable.
+        v_max: Where it saturates, a power of two, in the units of the firing threshold.
+    """
+
+    bits: StateBits
+    v_max: PowerOfTwo = 2.0
 
 
 class QuantizeStep(Record):
@@ -129,6 +167,13 @@ class QuantizeStep(Record):
         bits: Width of a stored weight; 2 bits with a signed symmetric quantizer is ternary.
         granularity: What shares one scale.
         start: Share of the training after which weights are quantized.
+        rounding: Name of the gradient that passes through the rounding.
+        options: What the quantizer's constructor takes beside these.
+        layer_bits: Other widths for some layers; the first pattern that matches a layer counts.
+        bias_bits: Width of a stored bias; None keeps floats.
+        neuron_bits: Width of the neurons' decays, gains and thresholds; None keeps floats.
+        membrane: How the neurons' state is stored; None keeps floats.
+        fold_batch_norm: Fold batch norms into the layers first.
     """
 
     kind: Literal["quantize"] = "quantize"
@@ -136,6 +181,16 @@ class QuantizeStep(Record):
     bits: Bits
     granularity: Literal["per_tensor", "per_channel"] = "per_tensor"
     start: Start = 0.0
+    rounding: str = "straight_through"
+    options: Options = Field(default_factory=dict[str, Any])
+    layer_bits: tuple[LayerBits, ...] = ()
+    bias_bits: StateBits | None = None
+    neuron_bits: StateBits | None = None
+    membrane: MembranePlan | None = None
+    fold_batch_norm: Flag = False
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
 
 
 Step = Annotated[PruneStep | QuantizeStep, Field(discriminator="kind")]
