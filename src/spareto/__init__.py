@@ -12,7 +12,7 @@ from spareto._version import __version__
 
 if TYPE_CHECKING:
     from spareto import networks, recipes
-    from spareto.compression import bake, compress, compression_report
+    from spareto.compression import bake, compress, compression_report, shrink
     from spareto.core.errors import SparetoError
     from spareto.data.load import load_frames
     from spareto.hardware import cost, load_accelerator
@@ -48,6 +48,7 @@ __all__ = [
     "profile",
     "recipes",
     "run_study",
+    "shrink",
     "train",
     "write_report",
 ]
@@ -71,6 +72,7 @@ _HOME = {
     "load_network": "study.networks",
     "profile": "profiling",
     "run_study": "study.run",
+    "shrink": "compression",
     "train": "training",
     "write_report": "reports.write",
 }

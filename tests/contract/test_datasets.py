@@ -51,4 +51,4 @@ def test_offline_gives_a_cure_not_a_traceback(name, tmp_path, monkeypatch):
 
 
 def test_something_is_registered():
-    assert {"digits", "nmnist", "nmnist_small", "nmnist_xyt"} <= set(registry.names())
+    assert {"digits", "fashion_mnist", "nmnist", "nmnist_small", "nmnist_xyt"} <= set(registry.names())

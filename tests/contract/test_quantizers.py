@@ -9,14 +9,21 @@ from hypothesis.extra import numpy as hnp
 
 from spareto.core.errors import ConfigError
 from spareto.quantizers import registry
+from spareto.quantizers.rounding import registry as roundings
 from spareto.testing import quantizers as laws
 
 GRANULARITIES = ("per_tensor", "per_channel")
-VARIANTS = [
-    (name, bits, granularity)
+ALL = [
+    (name, bits, granularity, rounding)
     for name in registry.names()
     for bits in registry.get(name).bits_supported
     for granularity in GRANULARITIES
+    for rounding in roundings.names()
+]
+VARIANTS = [  # the straight-through ones, and the other roundings at the fewest bits
+    variant
+    for variant in ALL
+    if variant[3] == "straight_through" or variant[1] == registry.get(variant[0]).bits_supported[0]
 ]
 FINITE = st.floats(allow_nan=False, allow_infinity=False, width=32)
 NUMBERS = FINITE | st.floats(-1, 1, width=32) | st.sampled_from([0.0, -0.0, 1e-45, -1e-40, 3.4e38, -3.4e38])
@@ -40,7 +47,8 @@ LAWS = [
     laws.check_codes,
     laws.check_forward_is_its_codes,
     laws.check_idempotent,
-    laws.check_ternary,
+    laws.check_levels,
+    laws.check_facts,
     laws.check_gradient,
 ]
 RESTARTING = [laws.check_copies, laws.check_channels_independent]  # slow: they choose scales anew
@@ -57,8 +65,8 @@ def variant(request):
 
 
 def started(variant, weight, live=None):
-    name, bits, granularity = variant
-    quantizer = registry.make(name, bits=bits, granularity=granularity)
+    name, bits, granularity, rounding = variant
+    quantizer = registry.make(name, bits=bits, granularity=granularity, rounding=rounding)
     quantizer.start(weight, live)
     return quantizer
 
@@ -72,18 +80,25 @@ def test_copies_and_channels(variant):
     check_all(started(variant, SPECIAL["ordinary"]), SPECIAL["ordinary"], RESTARTING)
 
 
-@given(variant=st.sampled_from(VARIANTS), weight=WEIGHTS)
+@settings(max_examples=300)
+@given(variant=st.sampled_from(ALL), weight=WEIGHTS)
 def test_any_finite_weight(variant, weight):
     check_all(started(variant, weight), weight, LAWS + RESTARTING)
 
 
-@settings(max_examples=60)
-@given(variant=st.sampled_from(VARIANTS), first=WEIGHTS, data=st.data())
+@settings(max_examples=100)
+@given(variant=st.sampled_from(ALL), first=WEIGHTS, data=st.data())
 def test_scales_chosen_for_another_weight_serve_any_weight(variant, first, data):
     """In training the weight moves away from the one the scales were chosen for."""
     quantizer = started(variant, first)
     weight = torch.from_numpy(data.draw(hnp.arrays(np.float32, first.shape, elements=NUMBERS)))
-    for law in (laws.check_scale, laws.check_codes, laws.check_idempotent, laws.check_gradient):
+    for law in (
+        laws.check_scale,
+        laws.check_codes,
+        laws.check_idempotent,
+        laws.check_facts,
+        laws.check_gradient,
+    ):
         law(quantizer, weight)
 
 
@@ -110,4 +125,4 @@ def test_one_bit_points_to_the_sign_quantizer():
 
 
 def test_the_studys_quantizers_are_registered():
-    assert {"learned_clip", "max_range", "sign"} <= set(registry.names())
+    assert {"duq", "learned_clip", "lsq", "max_range", "sign", "ternary"} <= set(registry.names())

@@ -1,5 +1,6 @@
 """Compression of one network, without training."""
 
+import pickle
 from copy import deepcopy
 
 import pytest
@@ -133,6 +134,29 @@ def test_a_deep_copy_is_a_network_of_its_own():
     assert compressed[0].weight.any()
 
 
+def test_baking_or_compressing_a_copy_further_leaves_the_network_it_came_from():
+    """Torch would let deep copies share the class that holds their parametrized weights."""
+    compressed = compress(tiny.plain(), recipes.quantize(3))
+    before = compressed(torch.ones(1, 12))
+    bake(deepcopy(compressed))
+    channels = PruneStep(sparsity=0.3, pruner="channels")
+    further = compress(compressed, Recipe(steps=(channels,)))
+    assert further(torch.ones(1, 12)).shape == (1, 3)
+    assert torch.equal(compressed(torch.ones(1, 12)), before)
+
+
+def test_a_compressed_network_can_be_pickled_whole():
+    compressed = compress(tiny.network(), recipes.joint(3, 0.5)).eval()
+    frames = torch.from_numpy(tiny.frame_data().train_frames).float()
+    loaded = pickle.loads(pickle.dumps(compressed))
+    assert torch.equal(loaded(frames), compressed(frames))
+    assert [type(module).__name__ for module in loaded.modules()] == [
+        type(module).__name__ for module in compressed.modules()
+    ]
+    bake(pickle.loads(pickle.dumps(loaded)))
+    assert torch.equal(loaded(frames), compressed(frames))
+
+
 def test_a_state_dict_goes_into_another_compression_by_the_same_recipe():
     recipe = recipes.joint(3, 0.5)
     first, second = compress(tiny.plain(1), recipe).eval(), compress(tiny.plain(2), recipe).eval()
@@ -205,6 +229,31 @@ def test_a_filter_that_leaves_nothing():
     assert text == "recipe.layers: got no layer; expected at least one layer to touch. The network has 0, 2."
 
 
+KINDS_AND_PLACES = [
+    ({"types": ("linear",)}, ["readout.0.linear"]),
+    ({"types": ("conv2d",)}, ["features.0.conv"]),
+    ({"first": False}, ["readout.0.linear"]),
+    ({"last": False}, ["features.0.conv"]),
+]
+
+
+@pytest.mark.parametrize(("rule", "touched"), KINDS_AND_PLACES, ids=str)
+def test_layers_by_kind_and_place(rule, touched):
+    report = compression_report(
+        compress(tiny.network(), Recipe(steps=(TERNARY,), layers=LayerFilter(**rule)))
+    )
+    assert [layer.name for layer in report if layer.bits == 2] == touched
+
+
+def test_kinds_and_places_that_are_not_there():
+    filter_ = LayerFilter(types=("conv1d", "linear", "conv2d"), exclude=("fc",))
+    assert message(Recipe(steps=(TERNARY,), layers=filter_)).splitlines() == [
+        "recipe.layers.exclude[0]: got 'fc'; expected a pattern that matches a layer. The network has 0, 2.",
+        "recipe.layers.types[0]: got 'conv1d'; expected a kind of layer the network has. It has linear.",
+        "recipe.layers.types[2]: got 'conv2d'; expected a kind of layer the network has. It has linear.",
+    ]
+
+
 def test_a_network_without_layers():
     text = message(Recipe(steps=(TERNARY,)), nn.Sequential(nn.ReLU()))
     rule = "a pattern that matches a layer"
@@ -215,10 +264,17 @@ def test_a_layer_that_would_lose_all_its_weights():
     network = tiny.plain()
     network[2].weight.data *= 1e-6
     text = message(Recipe(steps=(PruneStep(sparsity=0.5),)), network)
-    expected = (
-        "recipe.steps (prune).sparsity: got 0.5; expected a sparsity that leaves weights in every layer"
-    )
-    assert text == f"{expected}, not none in 2. Prune less, exclude these layers, or use scope 'per_layer'."
+    expected = "recipe.steps[0].sparsity: got 0.5; expected a sparsity that leaves weights in every layer"
+    cure = "Set 'floor' to the least share a layer keeps, say 0.05, or prune less, or exclude these layers."
+    assert text == f"{expected}, not none in 2. {cure}"
+
+
+def test_a_floor_keeps_the_layer_and_the_number():
+    network = tiny.plain()
+    network[2].weight.data *= 1e-6
+    first, last = compression_report(compress(network, Recipe(steps=(PruneStep(sparsity=0.5, floor=0.25),))))
+    assert round((1 - last.sparsity) * 24) == 6
+    assert round(first.sparsity * 96) + 18 == 60
 
 
 @pytest.mark.parametrize(

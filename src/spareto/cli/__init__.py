@@ -15,8 +15,10 @@ app = App(
     help="Quantize and prune spiking networks; find the best accuracy for the energy on your accelerator.",
     version=__version__,
     help_format="plaintext",
+    suppress_keyboard_interrupt=False,  # we say what a stopped command has left
 )
 study = App(name="study", help="Train, compress, measure and cost many recipes of one network.")
+recipe = App(name="recipe", help="Recipe files.")
 reproduce = App(name="reproduce", help="Print our numbers beside published ones.")
 
 study.command("spareto.cli.study:run", name="run", help="Run a study, or carry on one that was stopped.")
@@ -25,6 +27,15 @@ app.command(
     "spareto.cli.front:front", name="front", help="Show a study's trials and its accuracy-energy front."
 )
 app.command("spareto.cli.report:report", name="report", help="Write a study's report page and figures.")
+app.command(
+    "spareto.cli.compress:compress",
+    name="compress",
+    help="Compress a network by a recipe, with or without training.",
+)
+app.command(recipe)
+recipe.command(
+    "spareto.cli.recipe:schema", name="schema", help="Print the JSON Schema of recipe files, for editors."
+)
 app.command("spareto.cli.cost:cost", name="cost", help="Cost a saved workload on an accelerator.")
 app.command(
     "spareto.cli.accelerators:accelerators", name="accelerators", help="List the built-in accelerators."

@@ -1,11 +1,14 @@
 """Quantize and prune any PyTorch network's weights, by a recipe."""
 
+from spareto.compression.calibrate import calibrate as calibrate
 from spareto.compression.compress import begin_steps as begin_steps
 from spareto.compression.compress import compress as compress
 from spareto.compression.compress import store as store
+from spareto.compression.fold import fold_batch_norm as fold_batch_norm
 from spareto.compression.parametrization import bake as bake
 from spareto.compression.parametrization import compressed_weight as compressed_weight
 from spareto.compression.parametrization import weight_bits as weight_bits
 from spareto.compression.report import LayerReport as LayerReport
 from spareto.compression.report import compression_report as compression_report
 from spareto.compression.run import compress_and_train as compress_and_train
+from spareto.compression.shrinking import shrink as shrink

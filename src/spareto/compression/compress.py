@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
-from typing import TypeVar
-
 from torch import nn
 
+from spareto.compression.copies import Module, copy_of
 from spareto.compression.layers import touched_layers
-from spareto.compression.steps import registry
+from spareto.compression.once import once_a_forward
+from spareto.compression.steps import Calibration, Setting, registry
+from spareto.core.errors import ConfigError, InputError
 from spareto.records import QuantizeStep, Recipe
 
-Module = TypeVar("Module", bound=nn.Module)
 
-
-def compress(network: Module, recipe: Recipe) -> Module:
+def compress(
+    network: Module, recipe: Recipe, *, calibration: Calibration | None = None, seed: int = 0
+) -> Module:
     """A compressed copy of a network: every step of the recipe is in force, whatever its start.
 
     The layers keep their class and name; only their `weight` is parametrized, so optimizers, deep copies
@@ -23,6 +23,9 @@ def compress(network: Module, recipe: Recipe) -> Module:
     Args:
         network: Any module with convolution or dense layers; left untouched.
         recipe: What to do.
+        calibration: Runs a network on some data and returns the loss; needed by steps that look at more
+            than weights.
+        seed: Decides what is drawn at random.
 
     Returns:
         The compressed copy.
@@ -37,23 +40,42 @@ def compress(network: Module, recipe: Recipe) -> Module:
         >>> len(ternary[0].weight.unique()) <= 3
         True
     """
-    compressed = deepcopy(network)
+    compressed = copy_of(network)
     for share in sorted({step.start for step in recipe.steps}):
-        begin_steps(compressed, recipe, share)
+        begin_steps(compressed, recipe, share, calibration=calibration, seed=seed)
     store(compressed, recipe)
     return compressed
 
 
-def begin_steps(network: nn.Module, recipe: Recipe, share: float) -> None:
+def begin_steps(
+    network: nn.Module,
+    recipe: Recipe,
+    share: float,
+    *,
+    calibration: Calibration | None = None,
+    seed: int = 0,
+) -> None:
     """Carry out, in place, the steps that start when `share` of the training is over."""
-    for step in recipe.steps:
+    once_a_forward(network)
+    layers = touched_layers(network, recipe.layers)
+    refused: list[InputError] = []
+    for index, step in enumerate(recipe.steps):
         if step.start == share:
-            layers = touched_layers(network, recipe.layers)
-            registry.make(step.kind).apply(layers, step, recipe.order)
+            setting = Setting(network, f"recipe.steps[{index}]", recipe.order, seed, calibration)
+            try:
+                registry.make(step.kind).apply(layers, step, setting)
+            except InputError as error:
+                refused.append(error)
+    if len(refused) == 1:
+        raise refused[0]
+    if refused:
+        raise ConfigError(problem for error in refused for problem in error.problems)
 
 
 def store(network: nn.Module, recipe: Recipe) -> None:
     """Round weights that no step quantizes to the recipe's storage width, in place, after training."""
     if recipe.quantize_step is None and recipe.storage_bits < 32:
+        once_a_forward(network)
         plan = QuantizeStep(quantizer="max_range", bits=recipe.storage_bits)
-        registry.make("quantize").apply(touched_layers(network, recipe.layers), plan, recipe.order)
+        setting = Setting(network, "recipe.storage_bits", recipe.order)
+        registry.make("quantize").apply(touched_layers(network, recipe.layers), plan, setting)

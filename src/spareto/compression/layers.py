@@ -2,47 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fnmatch import fnmatchcase
+from typing import Final
 
 from torch import nn
 
 from spareto.core.errors import ConfigError, Problem
 from spareto.records import LayerFilter
+from spareto.records.recipe import LayerType
 
-SYNAPTIC = (nn.Conv1d, nn.Conv2d, nn.Linear)
+SYNAPTIC: Final[dict[type[nn.Module], LayerType]] = {
+    nn.Conv1d: "conv1d",
+    nn.Conv2d: "conv2d",
+    nn.Linear: "linear",
+}
 
 
 def synaptic_layers(network: nn.Module) -> dict[str, nn.Module]:
     """All convolution and dense layers, by dotted name, in the order they were defined."""
-    return {name: module for name, module in network.named_modules() if isinstance(module, SYNAPTIC)}
+    return {name: module for name, module in network.named_modules() if isinstance(module, tuple(SYNAPTIC))}
+
+
+def layer_type(layer: nn.Module) -> LayerType:
+    """What recipes call a layer's kind."""
+    return next(kind for cls, kind in SYNAPTIC.items() if isinstance(layer, cls))
 
 
 def touched_layers(network: nn.Module, filter_: LayerFilter) -> dict[str, nn.Module]:
     """The synaptic layers a filter includes and does not exclude.
 
     Raises:
-        ConfigError: A pattern matches no layer, or nothing is left.
+        ConfigError: A pattern matches no layer, there is no layer of a kind, or nothing is left.
     """
     layers = synaptic_layers(network)
-    problems = [
-        Problem(
-            f"recipe.layers.{field}[{index}]", repr(pattern), "a pattern that matches a layer", _have(layers)
-        )
-        for field, patterns in (("include", filter_.include), ("exclude", filter_.exclude))
-        for index, pattern in enumerate(patterns)
-        if not any(fnmatchcase(name, pattern) for name in layers)
-    ]
+    problems = [*_unmatched(filter_, layers), *_unknown_types(filter_, layers)]
     if problems:
         raise ConfigError(problems)
+    barred = {*([] if filter_.first else list(layers)[:1]), *([] if filter_.last else list(layers)[-1:])}
     touched = {
         name: layer
         for name, layer in layers.items()
-        if any(fnmatchcase(name, pattern) for pattern in filter_.include)
+        if name not in barred
+        and (not filter_.types or layer_type(layer) in filter_.types)
+        and any(fnmatchcase(name, pattern) for pattern in filter_.include)
         and not any(fnmatchcase(name, pattern) for pattern in filter_.exclude)
     }
     if not touched:
         raise ConfigError(Problem("recipe.layers", "no layer", "at least one layer to touch", _have(layers)))
     return touched
+
+
+def _unmatched(filter_: LayerFilter, layers: dict[str, nn.Module]) -> Iterator[Problem]:
+    for field, patterns in (("include", filter_.include), ("exclude", filter_.exclude)):
+        for index, pattern in enumerate(patterns):
+            if not any(fnmatchcase(name, pattern) for name in layers):
+                where, rule = f"recipe.layers.{field}[{index}]", "a pattern that matches a layer"
+                yield Problem(where, repr(pattern), rule, _have(layers))
+
+
+def _unknown_types(filter_: LayerFilter, layers: dict[str, nn.Module]) -> Iterator[Problem]:
+    present = sorted({layer_type(layer) for layer in layers.values()})
+    for index, kind in enumerate(filter_.types):
+        if present and kind not in present:
+            where, cure = f"recipe.layers.types[{index}]", f"It has {', '.join(present)}."
+            yield Problem(where, repr(kind), "a kind of layer the network has", cure)
 
 
 def _have(layers: dict[str, nn.Module]) -> str:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
+import math
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
-from torch import nn
+import numpy as np
+import torch
+from torch import Tensor, nn
 
-from spareto.compression.compress import Module, begin_steps, compress, store
+from spareto.compression.compress import begin_steps, compress, store
+from spareto.compression.copies import Module, copy_of
+from spareto.compression.scheduling import MaskSchedule
+from spareto.compression.steps import Calibration
 from spareto.data.load import FrameData
-from spareto.records import Recipe
+from spareto.records import PruneStep, Recipe, SchedulePlan, TrainingPlan
 from spareto.training import Listener, Milestones, train
+from spareto.training.losses import make_loss
+
+ONE_SHOT = SchedulePlan()
+CALIBRATION_SAMPLES = 128
+"""Samples on which gradients and activity are measured; lee2019 scores connections on about as many."""
 
 
 def compress_and_train(
@@ -42,15 +53,20 @@ def compress_and_train(
         ConfigError: The recipe does not fit the network.
         TrainingError: The loss is not finite.
     """
-    if any(step.start for step in recipe.steps):
-        compress(network, recipe)  # a later step that does not fit is refused now, not in mid-training
-    compressed = deepcopy(network)
+    calibration = partial(_calibration, data, recipe.training, seed)
+    batches = math.ceil(len(data.train_labels) / recipe.training.batch_size)
+    schedule = _schedule(network, recipe, batches, seed, calibration)
+    if schedule is not None or any(step.start for step in recipe.steps):
+        # what does not fit at a later step is refused now, not in mid-training
+        compress(network, recipe, calibration=calibration(0), seed=seed)
+    compressed = copy_of(network)
     train(
         compressed,
         data,
         recipe.training,
         seed=seed,
-        milestones=_milestones(recipe),
+        milestones=_milestones(recipe, schedule, seed, calibration),
+        before_step=schedule.before_step if schedule is not None else None,
         checkpoint=checkpoint,
         key=key,
         on_epoch=on_epoch,
@@ -59,13 +75,56 @@ def compress_and_train(
     return compressed
 
 
-def _milestones(recipe: Recipe) -> Milestones:
-    shares: dict[int, list[float]] = {}
+def _schedule(
+    network: nn.Module, recipe: Recipe, batches: int, seed: int, calibration: Callable[[int], Calibration]
+) -> MaskSchedule | None:
+    """What changes masks in training; None where they are drawn once or nothing is trained."""
+    plan = recipe.prune_step
+    if plan is None or plan.schedule == ONE_SHOT or recipe.training.epochs == 0:
+        return None
+    return MaskSchedule(recipe, _epoch(plan.start, recipe), batches, network, seed, calibration)
+
+
+def _epoch(share: float, recipe: Recipe) -> int:
+    return int(share * recipe.training.epochs + 1e-9)
+
+
+def _milestones(
+    recipe: Recipe, schedule: MaskSchedule | None, seed: int, calibration: Callable[[int], Calibration]
+) -> Milestones:
+    changes: dict[int, list[Callable[[nn.Module], None]]] = {}
+    if schedule is not None:
+        for epoch, change in schedule.milestones().items():
+            changes.setdefault(epoch, []).append(change)
+        recipe = _with_sparsity(recipe, schedule.first_sparsity)
     for start in sorted({step.start for step in recipe.steps}):
-        shares.setdefault(int(start * recipe.training.epochs + 1e-9), []).append(start)
-    return {epoch: partial(_begin, recipe=recipe, starts=starts) for epoch, starts in shares.items()}
+        data = calibration(0)
+        begin = partial(begin_steps, recipe=recipe, share=start, calibration=data, seed=seed)
+        changes.setdefault(_epoch(start, recipe), []).append(begin)
+    return {epoch: partial(_all, changes=tuple(made)) for epoch, made in changes.items()}
 
 
-def _begin(network: nn.Module, recipe: Recipe, starts: list[float]) -> None:
-    for start in starts:
-        begin_steps(network, recipe, start)
+def _all(network: nn.Module, changes: Iterable[Callable[[nn.Module], None]]) -> None:
+    for change in changes:
+        change(network)
+
+
+def _with_sparsity(recipe: Recipe, sparsity: float) -> Recipe:
+    steps = tuple(
+        step.model_copy(update={"sparsity": sparsity}) if isinstance(step, PruneStep) else step
+        for step in recipe.steps
+    )
+    return recipe.model_copy(update={"steps": steps})
+
+
+def _calibration(data: FrameData, plan: TrainingPlan, seed: int, moment: int) -> Calibration:
+    """The loss on training samples that seed and moment choose; read when it is asked for."""
+
+    def loss(network: nn.Module) -> Tensor:
+        samples = len(data.train_labels)
+        count = min(samples, CALIBRATION_SAMPLES)
+        chosen = np.random.default_rng([seed, moment]).choice(samples, count, replace=False)
+        frames = torch.from_numpy(data.train_frames[:, chosen]).float()
+        return make_loss(plan)(network(frames), torch.from_numpy(data.train_labels[chosen]))
+
+    return loss

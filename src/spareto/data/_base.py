@@ -1,4 +1,4 @@
-"""What a data set is: labelled event recordings in two disjoint splits."""
+"""What a data set is: labelled event recordings or still images in two disjoint splits."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 SplitName = Literal["train", "test"]
+Frames = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class DatasetInfo:
         classes: Number of labels; labels are 0 .. classes - 1.
         sensor: Polarities, height and width of the camera.
         duration_us: Nominal length of one recording, microseconds; events later than this are dropped
-            when frames are made.
+            when frames are made. 0 for still images.
         licence: Licence of the recordings.
         source: Where they come from.
     """
@@ -71,8 +72,48 @@ class Recordings:
         )
 
 
+class ImageEncoder(ABC):
+    """Turns still images into frames; one file each in `data/encoders/images/`."""
+
+    @abstractmethod
+    def encode(self, pixels: Frames, timesteps: int, split: SplitName) -> Frames:
+        """Frames of some images.
+
+        Args:
+            pixels: Grey values 0..255, shape (images, channels, height, width).
+            timesteps: T.
+            split: Which split they are; equal images of two splits may spike differently.
+
+        Returns:
+            Shape (time, images, channels, height, width), or (1, images, ...) for frames that hold at every
+            timestep.
+        """
+
+
+@dataclass(frozen=True)
+class Images:
+    """The still images of one split.
+
+    Args:
+        pixels: Grey values 0..255, shape (images, channels, height, width).
+        labels: Class of each image, shape (images,).
+        encoder: Turns them into frames.
+    """
+
+    pixels: Frames
+    labels: npt.NDArray[np.int64]
+    encoder: ImageEncoder
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, chosen: npt.NDArray[np.bool_] | npt.NDArray[np.integer]) -> Images:
+        """The images at these indices, or where this mask is true, in that order."""
+        return Images(self.pixels[chosen], self.labels[chosen], self.encoder)
+
+
 class Dataset(ABC):
-    """Labelled event recordings; one file a data set in `data/datasets/`.
+    """Labelled event recordings or images; one file a data set in `data/datasets/`.
 
     A concrete class takes its options as keyword-only arguments and checks them. Nothing is read before
     `split`.
@@ -86,7 +127,7 @@ class Dataset(ABC):
     version: ClassVar[int] = 1
 
     @abstractmethod
-    def split(self, name: SplitName) -> Recordings:
+    def split(self, name: SplitName) -> Recordings | Images:
         """Read one split.
 
         Raises:

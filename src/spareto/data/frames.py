@@ -8,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from spareto.core.errors import InputError, Problem
-from spareto.data._base import DatasetInfo, Recordings
+from spareto.data._base import DatasetInfo, Frames, Images, Recordings, SplitName
 
-Frames = npt.NDArray[np.uint8]
 CHUNK = 64
 """Recordings binned at once; bounds the memory of the temporary arrays."""
 
@@ -39,6 +38,30 @@ def frames(recordings: Recordings, info: DatasetInfo, timesteps: int, *, binary:
         cells = _cells(recordings, start, stop, shape, info.duration_us)
         result[:, start:stop] = _fill(cells, shape, binary)
     return result
+
+
+def frames_of(
+    part: Recordings | Images, split: SplitName, info: DatasetInfo, timesteps: int, *, binary: bool = True
+) -> Frames:
+    """Frames of one split, events or images; (1, samples, ...) where one frame holds at every timestep.
+
+    Raises:
+        InputError: There is no timestep.
+    """
+    if isinstance(part, Recordings):
+        return frames(part, info, timesteps, binary=binary)
+    if timesteps < 1:
+        raise InputError(Problem("data.timesteps", str(timesteps), "an integer of at least 1"))
+    return part.encoder.encode(part.pixels, timesteps, split)
+
+
+def held(compact: Frames, timesteps: int) -> Frames:
+    """All timesteps of frames of which one may hold for all; such a frame is in memory once."""
+    if len(compact) == timesteps:
+        return compact
+    return np.lib.stride_tricks.as_strided(
+        compact[0], (timesteps, *compact.shape[1:]), (0, *compact.strides[1:])
+    )
 
 
 def _cells(

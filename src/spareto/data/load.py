@@ -14,9 +14,9 @@ import platformdirs
 
 from spareto.core.artifacts import fingerprint
 from spareto.data import registry
-from spareto.data._base import Dataset, DatasetInfo
+from spareto.data._base import Dataset, DatasetInfo, Frames
 from spareto.data.cache import Arrays, content_hash, read_cache, write_cache
-from spareto.data.frames import Frames, frames
+from spareto.data.frames import frames_of, held
 from spareto.records.data import DataPlan
 
 FORMAT_VERSION = 1
@@ -54,7 +54,7 @@ def load_frames(
     Args:
         name: Name of the data set, as in `registry.names()`.
         timesteps: Number of time bins, T.
-        binary: Frames of 0 and 1, else event counts up to 255.
+        binary: Frames of 0 and 1, else event counts up to 255; of images their coding decides.
         cache: Folder for the cached frames; left out, SPARETO_CACHE, else the user's cache folder.
         options: Options of the data set.
 
@@ -69,7 +69,15 @@ def load_frames(
     if arrays is None:
         arrays = _make(dataset, timesteps, binary)
         _keep(path, arrays)
-    return FrameData(**arrays, info=dataset.info, name=name, hash=content_hash(arrays))
+    named = arrays
+    if (
+        len(arrays["train_frames"]) != timesteps
+    ):  # one frame for all timesteps: their number is part of the data
+        named = {**arrays, "timesteps": np.array(timesteps)}
+    splits: Arrays = {
+        key: held(value, timesteps) if "frames" in key else value for key, value in arrays.items()
+    }
+    return FrameData(**splits, info=dataset.info, name=name, hash=content_hash(named))
 
 
 def load_plan(plan: DataPlan, cache: Path | None = None) -> FrameData:
@@ -91,9 +99,9 @@ def open_dataset(name: str, **options: Any) -> Dataset:
 def _make(dataset: Dataset, timesteps: int, binary: bool) -> Arrays:
     train, test = dataset.split("train"), dataset.split("test")
     return {
-        "train_frames": frames(train, dataset.info, timesteps, binary=binary),
+        "train_frames": frames_of(train, "train", dataset.info, timesteps, binary=binary),
         "train_labels": train.labels,
-        "test_frames": frames(test, dataset.info, timesteps, binary=binary),
+        "test_frames": frames_of(test, "test", dataset.info, timesteps, binary=binary),
         "test_labels": test.labels,
     }
 

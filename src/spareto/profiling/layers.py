@@ -113,5 +113,5 @@ def _neuron(counter: LayerCounter, state_bits: int) -> Neuron | None:
         kind=counter.neuron.kind,
         count=int(np.prod(counter.spikes.shape)),
         states=counter.neuron.states,
-        state_bits=state_bits,
+        state_bits=getattr(counter.neuron, "state_bits", state_bits),
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from spareto.pruners._base import Pruner
+from spareto.pruners._base import Evidence, Pruner
 
 
 class MagnitudePruner(Pruner):
@@ -16,6 +16,6 @@ class MagnitudePruner(Pruner):
         han2015: learning both weights and connections; schaefer2023 ranks all layers together.
     """
 
-    def scores(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def scores(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
         """See `Pruner.scores`."""
         return {name: weight.detach().abs() for name, weight in weights.items()}

@@ -7,20 +7,23 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from spareto.pruners._base import Pruner
+from spareto.pruners._base import Evidence, Pruner
 
 
 class RandomPruner(Pruner):
     """Every weight matters equally.
 
     Args:
-        seed: Same seed, same masks.
+        seed: Same seed, same masks; left out, the seed of the run.
     """
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int | None = None) -> None:
         self.seed = seed
 
-    def scores(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def scores(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
         """See `Pruner.scores`."""
-        generator = torch.Generator().manual_seed(self.seed)
-        return {name: torch.rand(weight.shape, generator=generator) for name, weight in weights.items()}
+        generator = torch.Generator().manual_seed(evidence.seed if self.seed is None else self.seed)
+        return {
+            name: torch.rand(weight.shape, generator=generator).to(weight.device)
+            for name, weight in weights.items()
+        }

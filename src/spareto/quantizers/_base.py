@@ -8,8 +8,11 @@ from typing import ClassVar, Literal
 from torch import Tensor, nn
 
 from spareto.core.errors import ConfigError, Problem
+from spareto.quantizers.rounding import Rounding
+from spareto.quantizers.rounding import registry as roundings
 
 Granularity = Literal["per_tensor", "per_channel"]
+STRAIGHT_THROUGH = "straight_through"
 
 
 class Quantizer(nn.Module, ABC):
@@ -20,23 +23,42 @@ class Quantizer(nn.Module, ABC):
     Args:
         bits: Width of a code.
         granularity: Whether one scale serves the tensor, or each output channel (first axis) has its own.
+        rounding: Name of the gradient of rounding, or a `Rounding` made with other options.
+
+    Attributes:
+        bits_supported: Widths it has codes for.
+        monotone: A larger weight never gets a smaller code, nor a larger code a smaller value.
+        keeps_zero: Zero has a code of its own.
+        nearest: A weight gets the code whose value is nearest to it, now and after any training of the
+            scales: inside the range, the error is at most half the gap between codes there.
 
     Raises:
         ConfigError: The quantizer has no codes of that width.
+        UnknownName: No rounding has that name.
     """
 
     bits_supported: ClassVar[range] = range(2, 17)
+    monotone: ClassVar[bool] = True
+    keeps_zero: ClassVar[bool] = True
+    nearest: ClassVar[bool] = True
 
-    def __init__(self, bits: int, granularity: Granularity = "per_tensor") -> None:
+    def __init__(
+        self,
+        bits: int,
+        granularity: Granularity = "per_tensor",
+        rounding: str | Rounding = STRAIGHT_THROUGH,
+    ) -> None:
         super().__init__()
         if bits not in self.bits_supported:
             low, high = self.bits_supported[0], self.bits_supported[-1]
-            rule = f"{low} bit" if low == high == 1 else f"{low} to {high} bits"
+            unit = "bit" if high == 1 else "bits"
+            rule = f"{low} {unit}" if low == high else f"{low} to {high} {unit}"
             name = type(self).__module__.rpartition(".")[2]
             cure = "Use quantizer 'sign' for binary weights." if bits == 1 else ""
             raise ConfigError(Problem(f"quantizer '{name}'.bits", str(bits), rule, cure))
         self.bits = bits
         self.granularity: Granularity = granularity
+        self.rounding = rounding if isinstance(rounding, Rounding) else roundings.make(rounding)
 
     @property
     @abstractmethod
@@ -61,5 +83,10 @@ class Quantizer(nn.Module, ABC):
         """Weights that the codes stand for, same shape, the dtype of the scale."""
 
     @abstractmethod
-    def forward(self, weight: Tensor) -> Tensor:
-        """`decode(encode(weight))`, to the bit, with a gradient for the weight and the scales."""
+    def forward(self, weight: Tensor, live: Tensor | None = None) -> Tensor:
+        """`decode(encode(weight))`, to the bit, with a gradient for the weight and the scales.
+
+        Args:
+            weight: Shape (out channels, ...).
+            live: True where a weight is not pruned; asked by ranges that follow the weights in training.
+        """

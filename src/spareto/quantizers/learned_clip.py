@@ -7,14 +7,11 @@ import math
 import torch
 from torch import Tensor, nn
 
-from spareto.quantizers._base import Granularity, Quantizer
-from spareto.quantizers._symmetric import (
-    LARGEST_CLIP,
-    SMALLEST_CLIP,
-    least_error_clip,
-    levels,
-    round_straight_through,
-)
+from spareto.quantizers._base import STRAIGHT_THROUGH, Granularity, Quantizer
+from spareto.quantizers._least_error import least_error_clip
+from spareto.quantizers._snap import snap
+from spareto.quantizers._symmetric import LARGEST_CLIP, SMALLEST_CLIP, levels
+from spareto.quantizers.rounding import Rounding
 
 
 class LearnedClip(Quantizer):
@@ -28,8 +25,13 @@ class LearnedClip(Quantizer):
         the straight-through gradient `round(n x) / n − x` inside the range and `±1` outside.
     """
 
-    def __init__(self, bits: int, granularity: Granularity = "per_tensor") -> None:
-        super().__init__(bits, granularity)
+    def __init__(
+        self,
+        bits: int,
+        granularity: Granularity = "per_tensor",
+        rounding: str | Rounding = STRAIGHT_THROUGH,
+    ) -> None:
+        super().__init__(bits, granularity, rounding)
         self.levels = levels(bits)
         self.log_clip = nn.Parameter(torch.zeros(()))
 
@@ -49,19 +51,23 @@ class LearnedClip(Quantizer):
 
     def encode(self, weight: Tensor) -> Tensor:
         """See `Quantizer.encode`."""
-        return self._scaled(weight).round().to(torch.int32)
+        return self._position(weight).clamp(*self.code_range).round().to(torch.int32)
 
     def decode(self, codes: Tensor) -> Tensor:
         """See `Quantizer.decode`."""
-        return codes.to(self.log_clip.dtype) * (self.clip / self.levels)
+        return codes.to(self.log_clip.dtype) * self._step
 
-    def forward(self, weight: Tensor) -> Tensor:
+    def forward(self, weight: Tensor, live: Tensor | None = None) -> Tensor:
         """See `Quantizer.forward`."""
-        return round_straight_through(self._scaled(weight)) * (self.clip / self.levels)
+        step = self._step
+        return snap(weight, self._position(weight), self.code_range, step, step, self.rounding)
 
-    def _scaled(self, weight: Tensor) -> Tensor:
-        # not weight / clip: its gradient holds weight / clip², which overflows where live weights are tiny
-        return (weight * (-self._bounded_log).exp()).clamp(-1.0, 1.0) * self.levels
+    def _position(self, weight: Tensor) -> Tensor:
+        return (weight.detach() * (-self._bounded_log.detach()).exp()).mul_(self.levels)
+
+    @property
+    def _step(self) -> Tensor:
+        return self.clip / self.levels
 
     @property
     def _bounded_log(self) -> Tensor:

@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from spareto.quantizers._base import Granularity, Quantizer
-from spareto.quantizers._symmetric import LARGEST_CLIP, SMALLEST_CLIP, over_group
+from spareto.quantizers._base import STRAIGHT_THROUGH, Granularity, Quantizer
+from spareto.quantizers._symmetric import bounded, mean_magnitude
+from spareto.quantizers.rounding import Rounding
 
 
 class Sign(Quantizer):
     """Codes −1 and +1 (a zero weight counts as +1); the magnitude starts at the mean |w| and is learned.
 
-    The gradient passes straight through where `|w|` is at most the magnitude times 2, else it is 0.
+    The gradient passes as the rounding says where `|w|` is at most the magnitude times 2, else it is 0.
 
     Reference:
         rastegari2016 (XNOR-Net): the mean magnitude is the best scale for a given sign.
     """
 
     bits_supported: ClassVar[range] = range(1, 2)
+    keeps_zero: ClassVar[bool] = False
 
-    def __init__(self, bits: int = 1, granularity: Granularity = "per_tensor") -> None:
-        super().__init__(bits, granularity)
+    def __init__(
+        self,
+        bits: int = 1,
+        granularity: Granularity = "per_tensor",
+        rounding: str | Rounding = STRAIGHT_THROUGH,
+    ) -> None:
+        super().__init__(bits, granularity, rounding)
         self.log_scale = nn.Parameter(torch.zeros(()))
 
     @property
@@ -34,15 +41,12 @@ class Sign(Quantizer):
     @property
     def scale(self) -> Tensor:
         """Magnitude of every weight, always above 0."""
-        return self.log_scale.exp().clamp(SMALLEST_CLIP, LARGEST_CLIP)
+        return bounded(self.log_scale.exp())
 
     def start(self, weight: Tensor, live: Tensor | None = None) -> None:
         """See `Quantizer.start`."""
-        axes = over_group(weight, self.granularity)
-        share = torch.ones_like(weight) if live is None else live.to(weight.dtype)
-        magnitude = (weight.detach().abs().double() * share).sum(axes, keepdim=True)
-        mean = magnitude / share.double().sum(axes, keepdim=True).clamp_min(1.0)
-        self.log_scale = nn.Parameter(mean.clamp(SMALLEST_CLIP, LARGEST_CLIP).log().to(weight.dtype))
+        mean = mean_magnitude(weight, self.granularity, live)
+        self.log_scale = nn.Parameter(bounded(mean).log().to(weight.dtype))
 
     def encode(self, weight: Tensor) -> Tensor:
         """See `Quantizer.encode`."""
@@ -52,21 +56,24 @@ class Sign(Quantizer):
         """See `Quantizer.decode`."""
         return codes.to(self.log_scale.dtype) * self.scale
 
-    def forward(self, weight: Tensor) -> Tensor:
+    def forward(self, weight: Tensor, live: Tensor | None = None) -> Tensor:
         """See `Quantizer.forward`."""
         scale = self.scale
         soft = (weight / scale.detach()).clamp(-2.0, 2.0)
         sign = self.encode(weight).to(weight.dtype)
-        return _Replace.apply(soft, sign) * scale
+        return _Replace.apply(soft, sign, self.rounding) * scale
 
 
 class _Replace(torch.autograd.Function):
-    """Value of the second argument, gradient of the first."""
+    """Value of the second argument; for the first, the gradient of rounding between −1 and 1, a gap of 2."""
 
     @staticmethod
-    def forward(ctx: object, soft: Tensor, hard: Tensor) -> Tensor:
+    def forward(ctx: Any, soft: Tensor, hard: Tensor, rounding: Rounding) -> Tensor:
+        ctx.save_for_backward(soft, hard)
+        ctx.rounding = rounding
         return hard
 
     @staticmethod
-    def backward(ctx: object, *grads: Tensor) -> tuple[Tensor, None]:
-        return grads[0], None
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        soft, hard = ctx.saved_tensors
+        return ctx.rounding.gradient(grads[0], (soft - hard) / 2), None, None

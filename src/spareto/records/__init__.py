@@ -4,10 +4,13 @@ from spareto.records.cost import ActionCost as ActionCost
 from spareto.records.cost import Cost as Cost
 from spareto.records.cost import LayerCost as LayerCost
 from spareto.records.data import DataPlan as DataPlan
+from spareto.records.recipe import LayerBits as LayerBits
 from spareto.records.recipe import LayerFilter as LayerFilter
+from spareto.records.recipe import MembranePlan as MembranePlan
 from spareto.records.recipe import PruneStep as PruneStep
 from spareto.records.recipe import QuantizeStep as QuantizeStep
 from spareto.records.recipe import Recipe as Recipe
+from spareto.records.recipe import SchedulePlan as SchedulePlan
 from spareto.records.training import TrainingPlan as TrainingPlan
 from spareto.records.trial import LayerSummary as LayerSummary
 from spareto.records.trial import Manifest as Manifest

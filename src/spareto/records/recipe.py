@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import math
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import AfterValidator, Field, model_validator
+import yaml
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from spareto.core.artifacts import fingerprint
+from spareto.core.artifacts import fingerprint, write_text
 from spareto.core.config import Record, Rule
-from spareto.records.training import TrainingPlan
+from spareto.records.training import Share, TrainingPlan
 
 Bits = Annotated[
     int,
@@ -43,11 +46,65 @@ StorageBits = Annotated[
 ]
 
 
+StateBits = Annotated[int, Field(ge=2, le=16, strict=True), Rule("an integer from 2 to 16")]
+
+
+def _power_of_two(value: float) -> float:
+    if math.frexp(value)[0] != 0.5:
+        raise ValueError
+    return value
+
+
+PowerOfTwo = Annotated[
+    float, Field(gt=0), AfterValidator(_power_of_two), Rule("a power of two", "Use 1, 2 or 4, say.")
+]
+Options = Annotated[
+    dict[str, Any],
+    Rule("names and values of options", "Write {name: value}."),
+]
+Flag = Annotated[bool, Field(strict=True), Rule("true or false")]
+LayerType = Literal["conv1d", "conv2d", "linear"]
+
+
 class LayerFilter(Record):
-    """Which layers a recipe touches, by shell-style patterns on their dotted names (`conv.*`)."""
+    """Which layers a recipe touches: every rule must let a layer through.
+
+    Args:
+        include: Shell-style patterns on dotted names (`conv.*`), of which one must match.
+        exclude: Patterns of which none may match.
+        types: Kinds of layer; empty means all.
+        first: Whether the network's first convolution or dense layer, in order of definition, is touched.
+        last: Whether its last one is.
+    """
 
     include: tuple[str, ...] = ("*",)
     exclude: tuple[str, ...] = ()
+    types: tuple[LayerType, ...] = ()
+    first: Flag = True
+    last: Flag = True
+
+
+class SchedulePlan(Record):
+    """When masks are drawn during training, and how many weights go each time.
+
+    Args:
+        name: Name of the schedule; in YAML the bare name will do where there are no options.
+        options: What its constructor takes.
+    """
+
+    name: str = "one_shot"
+    options: Options = Field(default_factory=dict[str, Any])
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
+
+
+def _named(plan: Any) -> Any:
+    if isinstance(plan, str):
+        return {"name": plan}
+    if not isinstance(plan, dict | SchedulePlan):
+        raise ValueError("the name of a schedule, or its name and options")
+    return cast(Any, plan)
 
 
 class PruneStep(Record):
@@ -55,9 +112,12 @@ class PruneStep(Record):
 
     Args:
         pruner: Name of the pruner that scores the weights.
+        options: What its constructor takes.
         sparsity: Share of the touched weights to remove, 0..1.
         scope: Rank the weights of all layers together (`global`) or layer by layer (`per_layer`).
         start: Share of the training after which the mask is drawn.
+        floor: Least share of its weights that every layer keeps, 0..1.
+        schedule: When masks are drawn again after that.
     """
 
     kind: Literal["prune"] = "prune"
@@ -65,6 +125,38 @@ class PruneStep(Record):
     sparsity: Sparsity
     scope: Literal["global", "per_layer"] = "global"
     start: Start = 0.0
+    floor: Share = 0.0
+    options: Options = Field(default_factory=dict[str, Any])
+    schedule: Annotated[SchedulePlan, BeforeValidator(_named)] = SchedulePlan()
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
+
+
+class LayerBits(Record):
+    """Another width for some layers of a quantizing step.
+
+    Args:
+        layers: Shell-style pattern on their dotted names (`conv.*`).
+        bits: Width of a stored weight.
+        quantizer: Name of the quantizer; the step's if left out.
+    """
+
+    layers: str
+    bits: Bits
+    quantizer: str | None = None
+
+
+class MembranePlan(Record):
+    """How a neuron's state is stored between timesteps: signed fixed point that saturates.
+
+    Args:
+        bits: Width of one state variable.
+        v_max: Where it saturates, a power of two, in the units of the firing threshold.
+    """
+
+    bits: StateBits
+    v_max: PowerOfTwo = 2.0
 
 
 class QuantizeStep(Record):
@@ -75,6 +167,13 @@ class QuantizeStep(Record):
         bits: Width of a stored weight; 2 bits with a signed symmetric quantizer is ternary.
         granularity: What shares one scale.
         start: Share of the training after which weights are quantized.
+        rounding: Name of the gradient that passes through the rounding.
+        options: What the quantizer's constructor takes beside these.
+        layer_bits: Other widths for some layers; the first pattern that matches a layer counts.
+        bias_bits: Width of a stored bias; None keeps floats.
+        neuron_bits: Width of the neurons' decays, gains and thresholds; None keeps floats.
+        membrane: How the neurons' state is stored; None keeps floats.
+        fold_batch_norm: Fold batch norms into the layers first.
     """
 
     kind: Literal["quantize"] = "quantize"
@@ -82,6 +181,16 @@ class QuantizeStep(Record):
     bits: Bits
     granularity: Literal["per_tensor", "per_channel"] = "per_tensor"
     start: Start = 0.0
+    rounding: str = "straight_through"
+    options: Options = Field(default_factory=dict[str, Any])
+    layer_bits: tuple[LayerBits, ...] = ()
+    bias_bits: StateBits | None = None
+    neuron_bits: StateBits | None = None
+    membrane: MembranePlan | None = None
+    fold_batch_norm: Flag = False
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
 
 
 Step = Annotated[PruneStep | QuantizeStep, Field(discriminator="kind")]
@@ -119,6 +228,14 @@ class Recipe(Record):
         if len(set(kinds)) < len(kinds):
             raise ValueError("at most one step of a kind")
         return self
+
+    def save(self, path: str | Path) -> None:
+        """Write the recipe atomically: as JSON to a `.json` file, else as YAML."""
+        path = Path(path)
+        if path.suffix == ".json":
+            super().save(path)
+        else:
+            write_text(path, yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True))
 
     @property
     def prune_step(self) -> PruneStep | None:

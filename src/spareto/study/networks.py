@@ -9,7 +9,7 @@ from torch import nn
 
 from spareto import networks
 from spareto.compression import compress
-from spareto.records import Recipe
+from spareto.records import PruneStep, Recipe
 from spareto.study.config import NetworkPlan
 from spareto.training import load_checkpoint, read_manifest, save_checkpoint
 
@@ -50,6 +50,15 @@ def load_network(path: str | Path) -> nn.Module:
     dense = networks.build(
         plan.name, sensor=tuple(manifest["sensor"]), classes=manifest["classes"], **plan.options
     )
-    network = compress(dense, Recipe.parse(manifest["recipe"], "manifest.recipe"))
+    network = compress(dense, _without_masks(Recipe.parse(manifest["recipe"], "manifest.recipe")))
     load_checkpoint(path, network)
     return network.eval()
+
+
+def _without_masks(recipe: Recipe) -> Recipe:
+    """The recipe that makes the same tensors but removes nothing: masks are in the file, not drawn again."""
+    steps = tuple(
+        step.model_copy(update={"sparsity": 0.0}) if isinstance(step, PruneStep) else step
+        for step in recipe.steps
+    )
+    return recipe.model_copy(update={"steps": steps})

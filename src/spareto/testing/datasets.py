@@ -9,11 +9,11 @@ from unittest.mock import patch
 import numpy as np
 
 from spareto.core.errors import DataError
-from spareto.data import Dataset, DatasetInfo, Recordings, SplitName
+from spareto.data import Dataset, DatasetInfo, Images, Recordings, SplitName
 from spareto.data.checks import problems_of
-from spareto.data.frames import frames
+from spareto.data.frames import frames_of, held
 
-Splits = Mapping[SplitName, Recordings]
+Splits = Mapping[SplitName, Recordings | Images]
 
 
 def read_splits(dataset: Dataset) -> Splits:
@@ -25,7 +25,10 @@ def check_recordings(splits: Splits, info: DatasetInfo) -> None:
     """Coordinates, times and labels fit `info`; no split is empty; every class can be learnt."""
     for name, recordings in splits.items():
         assert len(recordings) > 0, f"split '{name}' is empty"
-        assert not problems_of(recordings, info, name), problems_of(recordings, info, name)
+        if isinstance(recordings, Images):
+            _check_images(recordings, info, name)
+        else:
+            assert not problems_of(recordings, info, name), problems_of(recordings, info, name)
     learnt = set(splits["train"].labels.tolist())
     assert set(splits["test"].labels.tolist()) <= learnt, "a class of the test split is not in training"
 
@@ -41,17 +44,24 @@ def check_repeatable(first: Splits, second: Splits) -> None:
     for name in first:
         for field, values in vars(first[name]).items():
             again = getattr(second[name], field)
-            assert np.array_equal(values, again), f"{field} of split '{name}' differs between two readings"
+            if isinstance(values, np.ndarray):
+                assert np.array_equal(values, again), (
+                    f"{field} of split '{name}' differs between two readings"
+                )
 
 
 def check_frames(splits: Splits, info: DatasetInfo, timesteps: int = 5) -> None:
     """Frames are time first, fit `info`, and are not all silent at any timestep."""
     for name, recordings in splits.items():
         some = recordings.take(np.arange(min(len(recordings), 50)))
-        made = frames(some, info, timesteps)
+        made = held(frames_of(some, name, info, timesteps), timesteps)
         assert made.shape == (timesteps, len(some), *info.sensor), f"split '{name}': {made.shape}"
-        assert made.max() == 1, f"split '{name}': binary frames with values up to {made.max()}"
+        assert made.dtype == np.uint8, f"split '{name}': frames of {made.dtype}"
+        if isinstance(some, Recordings):
+            assert made.max() == 1, f"split '{name}': binary frames with values up to {made.max()}"
         assert made.any(axis=(1, 2, 3, 4)).all(), f"split '{name}': a timestep without any event"
+        again = held(frames_of(some, name, info, timesteps), timesteps)
+        assert np.array_equal(made, again), f"split '{name}': other frames the second time"
 
 
 def check_offline(make: Callable[[], Dataset]) -> None:
@@ -67,7 +77,15 @@ def check_offline(make: Callable[[], Dataset]) -> None:
             assert len(recordings) > 0, "an empty split instead of an error"
 
 
-def _digests(recordings: Recordings) -> set[bytes]:
+def _check_images(images: Images, info: DatasetInfo, name: str) -> None:
+    assert images.pixels.shape == (len(images), *info.sensor), f"split '{name}': {images.pixels.shape}"
+    assert images.pixels.dtype == np.uint8, f"split '{name}': pixels of {images.pixels.dtype}"
+    assert 0 <= images.labels.min() <= images.labels.max() < info.classes, f"split '{name}': a wrong label"
+
+
+def _digests(recordings: Recordings | Images) -> set[bytes]:
+    if isinstance(recordings, Images):
+        return {hashlib.sha256(image.tobytes()).digest() for image in recordings.pixels}
     fields = [
         np.asarray(values, np.int64)
         for values in (recordings.x, recordings.y, recordings.polarity, recordings.t_us)

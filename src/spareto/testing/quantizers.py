@@ -14,11 +14,12 @@ from spareto.quantizers import Quantizer
 
 
 def check_scale(quantizer: Quantizer, weight: Tensor) -> None:
-    """The largest code stands for a finite weight above 0 in every group."""
-    top = torch.full(weight.shape, quantizer.code_range[1], dtype=torch.int32)
-    decoded = quantizer.decode(top)
-    assert bool((decoded > 0).all()), "a scale that is not above 0"
-    assert bool(torch.isfinite(decoded).all()), "a scale that is not finite"
+    """The largest code stands for more than the smallest in every group, and both for finite values."""
+    low, high = (
+        quantizer.decode(torch.full(weight.shape, code, dtype=torch.int32)) for code in quantizer.code_range
+    )
+    assert bool((high > low).all()), "a scale that is not above 0"
+    assert bool(torch.isfinite(low).all() and torch.isfinite(high).all()), "a scale that is not finite"
 
 
 def check_codes(quantizer: Quantizer, weight: Tensor) -> None:
@@ -52,11 +53,46 @@ def check_idempotent(quantizer: Quantizer, weight: Tensor) -> None:
     assert torch.equal(again, codes), f"{int((again != codes).sum())} codes move when quantized again"
 
 
-def check_ternary(quantizer: Quantizer, weight: Tensor) -> None:
-    """Two bits take at most three values in each group."""
-    rows = quantizer.encode(weight).flatten(1) if weight.dim() > 1 else quantizer.encode(weight)[None]
-    most = max(len(row.unique()) for row in rows)
-    assert quantizer.bits != 2 or most <= 3, f"{most} levels from 2 bits"
+def check_levels(quantizer: Quantizer, weight: Tensor) -> None:
+    """A group takes no more values than there are codes: three, for 2 bits with a symmetric range."""
+    weight = weight if quantizer.granularity == "per_channel" else weight.reshape(1, -1)
+    low, high = quantizer.code_range
+    most = 2 if quantizer.bits == 1 else high - low + 1
+    taken = max(len(row.unique()) for row in quantizer.eval()(weight).reshape(len(weight), -1))
+    assert taken <= most, f"{taken} levels from {most} codes"
+
+
+def check_facts(quantizer: Quantizer, weight: Tensor) -> None:
+    """What the class declares is true: `monotone`, `keeps_zero`, `nearest`."""
+    quantizer = deepcopy(quantizer).eval()
+    if quantizer.keeps_zero:
+        zeros = quantizer(torch.zeros_like(weight))
+        assert not bool(zeros.any()), f"zero became {zeros.abs().max().item()}"
+    if quantizer.monotone:
+        _check_monotone(quantizer, weight)
+    if quantizer.nearest:
+        _check_nearest(quantizer, weight)
+
+
+def _check_monotone(quantizer: Quantizer, weight: Tensor) -> None:
+    if quantizer.granularity == "per_channel":
+        rising = weight.flatten(1).sort(dim=1).values.view_as(weight)
+        steps = quantizer(rising).flatten(1).diff(dim=1)
+    else:
+        steps = quantizer(weight.flatten().sort().values.view_as(weight)).flatten().diff()
+    assert bool((steps >= 0).all()), "a larger weight got a smaller value"
+
+
+def _check_nearest(quantizer: Quantizer, weight: Tensor) -> None:
+    """No neighbouring code stands for a value nearer to the weight, but for the rounding of floats."""
+    codes = quantizer.encode(weight)
+    value = quantizer.decode(codes).double()
+    error = (value - weight).abs()
+    slack = 2e-6 * (value.abs() + weight.double().abs()) + 1e-44
+    for step in (-1, 1):
+        neighbour = -codes if quantizer.bits == 1 else (codes + step).clamp(*quantizer.code_range)
+        other = (quantizer.decode(neighbour).double() - weight).abs()
+        assert bool((error <= other + slack).all()), "a neighbouring code is nearer"
 
 
 def check_gradient(quantizer: Quantizer, weight: Tensor) -> None:
@@ -73,7 +109,7 @@ def check_copies(quantizer: Quantizer, weight: Tensor) -> None:
     """A deep copy, and a quantizer that was started on another weight and given the state dict, agree."""
     quantizer = deepcopy(quantizer).eval()
     expected = quantizer(weight)
-    other = type(quantizer)(bits=quantizer.bits, granularity=quantizer.granularity)
+    other = type(quantizer)(quantizer.bits, quantizer.granularity, quantizer.rounding)
     other.start(torch.ones_like(weight))
     other.load_state_dict(quantizer.state_dict())
     assert torch.equal(deepcopy(quantizer)(weight), expected), "a deep copy quantizes differently"

@@ -5,9 +5,18 @@ import pytest
 import factories
 from spareto import recipes
 from spareto.core.errors import ConfigError
-from spareto.records import LayerFilter, PruneStep, QuantizeStep, Recipe, TrainingPlan
+from spareto.records import LayerFilter, PruneStep, QuantizeStep, Recipe, SchedulePlan, TrainingPlan
 
 PRUNE, QUANTIZE = {"kind": "prune", "sparsity": 0.8}, {"kind": "quantize", "bits": 3}
+
+
+PRUNE_FIELDS = (
+    {},
+    {"floor": 0.1},
+    {"options": {"seed": 3}},
+    {"schedule": SchedulePlan(name="gradual")},
+    {"schedule": SchedulePlan(name="gradual", options={"end": 0.5})},
+)
 
 
 def message(data):
@@ -41,7 +50,8 @@ def test_bits_are_an_integer_from_1_to_16(bits):
 
 def test_an_unknown_key():
     expected = (
-        "recipe.steps[0].sparsty: got an unknown key; expected one of kind, pruner, sparsity, scope, start."
+        "recipe.steps[0].sparsty: got an unknown key; "
+        "expected one of kind, pruner, sparsity, scope, start, floor, options, schedule."
     )
     text = message({"steps": [PRUNE | {"sparsty": 0.5}]})
     assert text == f"{expected} Did you mean 'sparsity'?"
@@ -140,12 +150,32 @@ def test_a_name_changes_the_label_but_not_the_hash():
     assert named.hash == plain.hash
 
 
+def test_fingerprints_are_those_of_the_first_release():
+    """Stored trials are found by them: a field added later must not change what it leaves at its default."""
+    kept = LayerFilter(exclude=("a",))
+    late = PruneStep(sparsity=0.3, pruner="random", scope="per_layer", start=0.5)
+    made = {
+        "bad9e69e0ad5d1df": recipes.dense(),
+        "1bcfde3e0bbeb751": recipes.quantize(2),
+        "c2355fb28a40424a": recipes.prune(0.8),
+        "38d634440e85ce69": recipes.prune(0.5, storage_bits=32),
+        "b9dfc22d9755a931": recipes.cumulative(4, 0.8),
+        "bd13700ff6bc84e0": recipes.joint(4, 0.8),
+        "5e23b9097c91f17d": Recipe(steps=(late,), layers=kept),
+    }
+    assert [recipe.hash for recipe in made.values()] == list(made)
+
+
 def test_everything_else_changes_the_hash():
     changed = [
         Recipe(),
         Recipe(storage_bits=8),
         Recipe(order="mask_then_quantize"),
         Recipe(layers=LayerFilter(include=("conv*",))),
+        Recipe(layers=LayerFilter(types=("linear",))),
+        Recipe(layers=LayerFilter(first=False)),
+        Recipe(layers=LayerFilter(last=False)),
+        *(Recipe(steps=(PruneStep(sparsity=0.35, **field),)) for field in PRUNE_FIELDS),
         Recipe(training=TrainingPlan(epochs=3)),
         *factories.recipes(),
     ]
@@ -161,3 +191,30 @@ def test_a_recipe_from_yaml_is_the_same_recipe(tmp_path):
     )
     assert Recipe.load(path) == recipes.joint(4, 0.8)
     assert Recipe.load(path).hash == recipes.joint(4, 0.8).hash
+
+
+@pytest.mark.parametrize("suffix", [".yaml", ".yml", ".json"])
+def test_a_saved_recipe_comes_back_as_it_was(tmp_path, suffix):
+    step = PruneStep(sparsity=0.5, schedule=SchedulePlan(name="rigl", options={"exchange": 0.2}))
+    recipe = Recipe(name="größer", steps=(step, QuantizeStep(bits=3, start=0.5)))
+    path = tmp_path / f"recipe{suffix}"
+    recipe.save(path)
+    assert Recipe.load(path) == recipe
+    assert path.read_text(encoding="utf-8").startswith("{" if suffix == ".json" else "version: 1\n")
+
+
+def test_a_schedule_without_options_is_its_name():
+    long, short = ({"steps": [PRUNE | {"schedule": given}]} for given in ({"name": "gradual"}, "gradual"))
+    assert Recipe.parse(short, "recipe") == Recipe.parse(long, "recipe")
+
+
+def test_filters_and_schedules_of_the_wrong_kind():
+    step = PRUNE | {"schedule": 3, "options": 4, "floor": 2}
+    types = "recipe.layers.types[0]: got 'conv3d'; expected one of conv1d, conv2d, linear."
+    assert message({"layers": {"first": 1, "types": ["conv3d"]}, "steps": [step]}).splitlines() == [
+        f"{types} Did you mean 'conv2d'?",
+        "recipe.layers.first: got 1; expected true or false.",
+        "recipe.steps[0].floor: got 2; expected a share from 0 to below 1.",
+        "recipe.steps[0].options: got 4; expected names and values of options. Write {name: value}.",
+        "recipe.steps[0].schedule: got 3; expected the name of a schedule, or its name and options.",
+    ]

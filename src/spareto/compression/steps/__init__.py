@@ -1,5 +1,7 @@
 """The steps of a recipe, one file each."""
 
+from spareto.compression.steps._base import Calibration as Calibration
+from spareto.compression.steps._base import Setting as Setting
 from spareto.compression.steps._base import Step as Step
 from spareto.core.registry import Registry
 

@@ -3,25 +3,48 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from spareto.compression.parametrization import Order
+
+Calibration = Callable[[nn.Module], Tensor]
+"""Runs a network on some data, resetting its state first where it has any, and returns the loss."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a step may know beside its plan.
+
+    Args:
+        network: The network that is being compressed; the touched layers are part of it.
+        where: The item's place in the recipe, `recipe.steps[0]`, for error messages.
+        order: Order of quantizer and mask on one weight.
+        seed: Decides what a step draws at random.
+        calibration: Runs a network on some data; None where the caller gave none.
+    """
+
+    network: nn.Module
+    where: str
+    order: Order
+    seed: int = 0
+    calibration: Calibration | None = None
 
 
 class Step(ABC):
     """Carries out one item of a recipe; one file each in `compression/steps/`, named like its `kind`."""
 
     @abstractmethod
-    def apply(self, layers: Mapping[str, nn.Module], plan: Any, order: Order) -> None:
+    def apply(self, layers: Mapping[str, nn.Module], plan: Any, setting: Setting) -> None:
         """Compress the layers in place.
 
         Args:
             layers: The touched layers by dotted name.
             plan: The recipe's item, a `PruneStep` or `QuantizeStep`.
-            order: Order of quantizer and mask on one weight.
+            setting: The network around the layers, order, seed, data.
 
         Raises:
             ConfigError: The plan asks for something the layers cannot give.

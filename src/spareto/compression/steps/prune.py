@@ -6,28 +6,22 @@ from collections.abc import Mapping
 
 from torch import nn
 
-from spareto.compression.parametrization import Order, attach, compressed_weight, original_weight
-from spareto.compression.steps._base import Step
+from spareto.compression.masking import place, prune_to, pruner_of, schedule_of
+from spareto.compression.parametrization import compressed_weight
+from spareto.compression.steps._base import Setting, Step
 from spareto.core.errors import ConfigError, Problem
-from spareto.pruners import masks, registry
 from spareto.records import PruneStep
 
 
 class Prune(Step):
-    """Draw a mask for every layer from the scores of one pruner, and fix it."""
+    """Draw a mask for every layer from the scores of one pruner; schedules may change it in training."""
 
-    def apply(self, layers: Mapping[str, nn.Module], plan: PruneStep, order: Order) -> None:
+    def apply(self, layers: Mapping[str, nn.Module], plan: PruneStep, setting: Setting) -> None:
         """See `Step.apply`."""
         _refuse_twice(layers)
-        weights = {name: original_weight(layer).detach() for name, layer in layers.items()}
-        drawn = masks(registry.make(plan.pruner).scores(weights), plan.sparsity, plan.scope)
-        empty = [name for name, mask in drawn.items() if not mask.any()]
-        if empty:
-            cure = "Prune less, exclude these layers, or use scope 'per_layer'."
-            rule = f"a sparsity that leaves weights in every layer, not none in {', '.join(empty)}"
-            raise ConfigError(Problem("recipe.steps (prune).sparsity", f"{plan.sparsity:g}", rule, cure))
-        for name, layer in layers.items():
-            attach(layer, order).mask = drawn[name].to(weights[name].dtype)
+        schedule_of(plan, setting.where)  # a schedule that does not fit is refused also where none is trained
+        place(layers, pruner_of(plan, setting.where), setting)
+        prune_to(layers, plan, plan.sparsity, setting)
 
 
 def _refuse_twice(layers: Mapping[str, nn.Module]) -> None:

@@ -1,0 +1,170 @@
+"""`spareto compress`: one network, one recipe."""
+
+from __future__ import annotations
+
+import json as json_module
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from spareto.core.errors import ConfigError, Problem
+from spareto.records import DataPlan, Recipe
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from spareto.compression import LayerReport
+    from spareto.data.load import FrameData
+
+Flag = Annotated[bool, Parameter(negative="")]
+
+
+def compress(
+    network: str,
+    recipe: Path,
+    /,
+    *,
+    weights: Path | None = None,
+    data: str | None = None,
+    timesteps: int = 10,
+    out: Path | None = None,
+    seed: int = 0,
+    plain: Flag = False,
+    json: Flag = False,
+    quiet: Flag = False,
+) -> None:
+    """Compress a network by a recipe and write it to a file.
+
+    With --data it is trained by the recipe's plan, and a training that was stopped is carried on by the same
+    command; without, it is compressed at once.
+
+    Args:
+        network: A dense network that a study left (.safetensors), or MODULE:CALLABLE, a function of your
+            own that takes nothing and returns a network.
+        recipe: Recipe file, YAML or JSON.
+        weights: State dict for the network of MODULE:CALLABLE, as torch.save or safetensors write it.
+        data: Name of a data set, or a YAML file with its name, timesteps and options.
+        timesteps: Frames of a recording, where DATA is a name.
+        out: File to write; left out, it is named after network and recipe and lies in this folder.
+        seed: Decides what is random.
+        plain: Write a plain state dict, which your network loads without spareto.
+        json: Print JSON.
+        quiet: Show no progress.
+    """
+    from spareto.compression import compression_report
+    from spareto.study.sources import open_source
+    from spareto.training import evaluate
+    from spareto.training.memory import keep_large_blocks
+
+    keep_large_blocks()
+    plan, source = Recipe.load(recipe), open_source(network, weights)
+    target = _target(out, f"{source.name} {plan.label}{' plain' if plain else ''}")
+    frames = _frames(data, timesteps)
+    compressed = _compressed(source.load(), plan, frames, seed, target, quiet)
+    right = evaluate(compressed, frames.test_frames, frames.test_labels) if frames else None
+    layers = compression_report(compressed)
+    if plain:
+        from spareto.study.sources import save_plain
+
+        save_plain(target, compressed)
+    else:
+        source.save(target, compressed, plan)
+    row = {"network": network, "recipe": plan.to_dict(), "recipe_hash": plan.hash, "seed": seed}
+    row |= {"accuracy": right, "written_to": str(target), **_totals(layers)}
+    if json:
+        print(json_module.dumps(row | {"layers": [asdict(layer) for layer in layers]}, indent=1))
+    else:
+        _print(f"{network} by '{plan.label}'", layers, row)
+
+
+def _target(out: Path | None, label: str) -> Path:
+    if out is not None and out.suffix != ".safetensors":
+        cure = f"Write --out {out.with_suffix('.safetensors')}."
+        raise ConfigError(Problem("out", repr(str(out)), "a file name that ends with .safetensors", cure))
+    return out or Path(re.sub(r"[^a-z0-9_]+", "-", label.lower()).strip("-") + ".safetensors")
+
+
+def _frames(data: str | None, timesteps: int) -> FrameData | None:
+    if data is None:
+        return None
+    from spareto.data.load import load_plan
+
+    if data.endswith((".yaml", ".yml", ".json")):
+        return load_plan(DataPlan.load(data))
+    return load_plan(DataPlan.parse({"name": data, "timesteps": timesteps}, "data"))
+
+
+def _compressed(
+    dense: nn.Module, plan: Recipe, data: FrameData | None, seed: int, target: Path, quiet: bool
+) -> nn.Module:
+    from contextlib import nullcontext
+
+    from spareto.cli.progress import StudyProgress
+    from spareto.compression import compress as at_once
+    from spareto.compression import compress_and_train
+    from spareto.core.artifacts import fingerprint
+    from spareto.data.cache import content_hash
+
+    if data is None:
+        return at_once(dense, plan, seed=seed).eval()
+    weights = content_hash({name: value.numpy() for name, value in dense.state_dict().items()})
+    checkpoint = target.with_name(f".{target.stem}.training.safetensors")
+    progress = None if quiet else StudyProgress()
+    with progress or nullcontext():
+        if progress is not None:
+            progress.training_begins(plan.label, seed)
+        compressed = compress_and_train(
+            dense,
+            plan,
+            data,
+            seed=seed,
+            checkpoint=checkpoint if plan.training.epochs else None,
+            key=fingerprint([weights, plan.hash, data.hash, seed]),
+            on_epoch=progress.epoch_ends if progress is not None else None,
+        )
+    checkpoint.unlink(missing_ok=True)
+    return compressed
+
+
+def _totals(layers: Sequence[LayerReport]) -> dict[str, Any]:
+    sizes = [_size(layer) for layer in layers]
+    zeros = sum(layer.sparsity * size for layer, size in zip(layers, sizes, strict=True))
+    return {
+        "weights": sum(sizes),
+        "sparsity": zeros / sum(sizes),
+        "bytes": sum(layer.bytes for layer in layers),
+        "float_bytes": 4 * sum(sizes),
+    }
+
+
+def _size(layer: LayerReport) -> int:
+    size = 1
+    for side in layer.shape:
+        size *= side
+    return size
+
+
+def _print(title: str, layers: Sequence[LayerReport], row: dict[str, Any]) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(title, markup=False)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
+    table.add_column("layer", overflow="fold")
+    for column in ("shape", "bits", "levels", "sparsity", "bytes"):
+        table.add_column(column, justify="right")
+    for layer in layers:
+        shape = "×".join(map(str, layer.shape))
+        numbers = (str(layer.bits), f"{layer.levels:,}", f"{layer.sparsity:.1%}", f"{layer.bytes:,}")
+        table.add_row(layer.name, shape, *numbers)
+    table.add_section()
+    table.add_row("all", f"{row['weights']:,}", "", "", f"{row['sparsity']:.1%}", f"{row['bytes']:,}")
+    console.print(table)
+    if row["accuracy"] is not None:
+        console.print(f"Accuracy on the test split: {row['accuracy']:.2%}")
+    console.print(f"Written to {row['written_to']}", markup=False)

@@ -1,0 +1,101 @@
+"""Measure what pruners look at beside the weights, on a copy of the network."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from spareto.compression.copies import copy_of
+from spareto.compression.parametrization import bake
+from spareto.compression.steps._base import Setting
+from spareto.core.errors import ConfigError, Problem
+from spareto.pruners import Evidence, Need
+
+
+def evidence(
+    layers: Collection[str], needs: Collection[Need], setting: Setting, asks: str, seed: int | None = None
+) -> Evidence:
+    """What `needs` names, measured on the network as it computes now.
+
+    The network runs in training mode, as it does when the result is used, with random numbers that depend
+    on the seed alone; neither it nor the global generator notices.
+
+    Args:
+        layers: Dotted names of the layers it is wanted for.
+        needs: Gradients, activity, both or neither.
+        setting: Network, seed and calibration.
+        asks: Who needs it, for the error: `pruner 'snip'`.
+        seed: Decides what is random; left out, the setting's.
+
+    Raises:
+        ConfigError: There is something to measure, but no calibration.
+    """
+    seed = setting.seed if seed is None else seed
+    if not needs:
+        return Evidence(seed)
+    run = setting.calibration
+    if run is None:
+        cure = "Pass 'calibration' to spareto.compress, or --data to the command."
+        rule = f"a way to measure {' and '.join(sorted(needs))}, which {asks} needs"
+        raise ConfigError(Problem(setting.where, "no data", rule, cure))
+    copy = copy_of(setting.network)
+    bake(copy)
+    chosen = {name: copy.get_submodule(name) for name in layers}
+    for layer in chosen.values():
+        _weight(layer).requires_grad_(True)
+    sums = _Inputs(chosen) if "activity" in needs else None
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        loss = run(copy.train())
+    gradients = _gradients(loss, chosen) if "gradients" in needs else {}
+    return Evidence(seed, gradients, sums.activity() if sums else {})
+
+
+def _gradients(loss: Tensor, layers: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+    weights: dict[str, Tensor] = {name: layer.weight for name, layer in layers.items()}  # pyright: ignore
+    found = torch.autograd.grad(loss, list(weights.values()), allow_unused=True)
+    return {
+        name: torch.zeros_like(weight) if gradient is None else gradient
+        for (name, weight), gradient in zip(weights.items(), found, strict=True)
+    }
+
+
+class _Inputs:
+    """Counts, by hooks, how often each input channel of a layer is not zero."""
+
+    def __init__(self, layers: Mapping[str, nn.Module]) -> None:
+        self._layers = dict(layers)
+        self._nonzero: dict[str, Tensor] = {}
+        self._seen: dict[str, int] = {}
+        for name, layer in layers.items():
+            layer.register_forward_pre_hook(self._count(name, layer))
+
+    def _count(self, name: str, layer: nn.Module) -> Any:
+        axis = -1 if isinstance(layer, nn.Linear) else -_weight(layer).dim() + 1
+
+        def count(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            channels = (inputs[0].detach() != 0).movedim(axis, 0).flatten(1)
+            self._nonzero[name] = self._nonzero.get(name, 0) + channels.double().sum(1)
+            self._seen[name] = self._seen.get(name, 0) + channels.shape[1]
+
+        return count
+
+    def activity(self) -> dict[str, Tensor]:
+        """Share of inputs that are not zero, in a shape that broadcasts to the layer's weight."""
+        return {name: self._to_weight(name, layer) for name, layer in self._layers.items()}
+
+    def _to_weight(self, name: str, layer: nn.Module) -> Tensor:
+        weight = _weight(layer)
+        if name not in self._nonzero:  # the network never calls it: its inputs never spike
+            return weight.new_zeros(weight.shape[1])[(None, ...) + (None,) * (weight.dim() - 2)]
+        share = self._nonzero[name] / self._seen[name]
+        groups = getattr(layer, "groups", 1)
+        by_output = share.view(groups, -1).repeat_interleave(weight.shape[0] // groups, 0)
+        return by_output[(..., *(None,) * (weight.dim() - 2))]
+
+
+def _weight(layer: nn.Module) -> Tensor:
+    return layer.weight  # pyright: ignore[reportReturnType]

@@ -1,0 +1,160 @@
+"""Masks of pruned layers: put there, drawn again, exchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from spareto.compression.evidence import evidence
+from spareto.compression.parametrization import (
+    KeptChannels,
+    attach,
+    compressed_weight,
+    keep_channels,
+    original_weight,
+)
+from spareto.compression.steps._base import Setting
+from spareto.core.errors import ConfigError, Problem
+from spareto.pruners import Pruner, draw, registry
+from spareto.pruners.schedules import Schedule, exchange
+from spareto.pruners.schedules import registry as schedules
+from spareto.records import PruneStep
+
+Layers = Mapping[str, nn.Module]
+ONE_WEIGHT = 1e-9  # a floor so low that it protects just one weight a layer
+
+
+def pruner_of(plan: PruneStep, where: str) -> Pruner:
+    """The pruner a step asks for.
+
+    Raises:
+        UnknownName: There is no such pruner.
+        ConfigError: It has no such option.
+    """
+    return registry.make(plan.pruner, f"{where}.options", **plan.options)
+
+
+def schedule_of(plan: PruneStep, where: str) -> Schedule:
+    """The schedule a step asks for.
+
+    Raises:
+        UnknownName: There is no such schedule.
+        ConfigError: It has no such option, an option has a wrong value, or it does not fit the pruner.
+    """
+    schedule = schedules.get(plan.schedule.name).parse(plan.schedule.options, f"{where}.schedule.options")
+    pruner = pruner_of(plan, where)
+    exchanges = any(update.exchange for update in schedule.updates(1000, plan.sparsity))
+    if exchanges and pruner.keeps_pattern:
+        rule = f"a schedule that regrows nothing, for pruner '{plan.pruner}' keeps a pattern"
+        cure = "Use pruner 'magnitude', or schedule 'gradual'."
+        raise ConfigError(Problem(f"{where}.schedule.name", repr(plan.schedule.name), rule, cure))
+    return schedule
+
+
+def place(layers: Layers, pruner: Pruner, setting: Setting) -> None:
+    """Give every layer a mask that keeps everything; where channels go, also its bias and batch norm."""
+    for name, layer in layers.items():
+        attach(layer, setting.order).mask = torch.ones_like(original_weight(layer))
+        if pruner.unit == "channel":
+            keep_channels(layer, "bias")
+            if (norm := norm_behind(setting.network, name)) is not None:
+                keep_channels(norm, "weight")
+                keep_channels(norm, "bias")
+
+
+def prune_to(layers: Layers, plan: PruneStep, sparsity: float, setting: Setting) -> None:
+    """Remove weights until `sparsity` is reached; what is removed stays removed.
+
+    Args:
+        layers: Layers with masks, by dotted name.
+        plan: Pruner, scope, floor.
+        sparsity: Share of weights, or of channels, removed from now on, 0..1.
+        setting: Network, seed and calibration.
+
+    Raises:
+        ConfigError: A layer would be left without weights, or the pruner needs data and there are none.
+    """
+    if sparsity == 0:
+        return
+    pruner = pruner_of(plan, setting.where)
+    drawn = draw(
+        pruner,
+        _weights(layers),
+        sparsity,
+        plan.scope,
+        floor=plan.floor,
+        evidence=evidence(layers, pruner.needs, setting, f"pruner '{plan.pruner}'"),
+        removed={name: mask == 0 for name, mask in _masks(layers).items()},
+    )
+    _refuse_empty(drawn, plan, sparsity, setting.where)
+    _set(layers, drawn, pruner, setting.network)
+
+
+def regrow(layers: Layers, plan: PruneStep, share: float, step: int, setting: Setting) -> None:
+    """Exchange a share of each layer's live weights for removed ones, which start from 0.
+
+    Args:
+        layers: Layers with masks, by dotted name.
+        plan: Pruner and schedule.
+        share: Share of live weights, 0..1.
+        step: Training step; with the seed it decides what grows at random.
+        setting: Network, seed and calibration.
+    """
+    schedule, weights = schedule_of(plan, setting.where), _weights(layers)
+    asks, seed = f"schedule '{plan.schedule.name}'", setting.seed * 1_000_003 + step
+    scores = schedule.growth(weights, evidence(layers, schedule.needs, setting, asks, seed))
+    for name, layer in layers.items():
+        mask, grown = exchange(_masks(layers)[name] != 0, weights[name], scores[name], share)
+        _mask(layer).copy_(mask)
+        with torch.no_grad():
+            original_weight(layer)[grown] = 0.0
+
+
+def norm_behind(network: nn.Module, layer: str) -> nn.Module | None:
+    """The batch norm defined next after a layer, if it has as many channels and no other layer intervenes."""
+    modules = dict(network.named_modules())
+    names = list(modules)
+    channels = original_weight(modules[layer]).shape[0]
+    for name in names[names.index(layer) + 1 :]:
+        if isinstance(modules[name], nn.modules.batchnorm._BatchNorm):
+            return modules[name] if modules[name].num_features == channels else None
+        if isinstance(getattr(modules[name], "weight", None), Tensor):
+            return None
+    return None
+
+
+def _weights(layers: Layers) -> dict[str, Tensor]:
+    return {name: original_weight(layer).detach() for name, layer in layers.items()}
+
+
+def _mask(layer: nn.Module) -> Tensor:
+    compression = compressed_weight(layer)
+    assert compression is not None, "place() comes first"
+    assert compression.mask is not None, "place() comes first"
+    return compression.mask
+
+
+def _masks(layers: Layers) -> dict[str, Tensor]:
+    return {name: _mask(layer) for name, layer in layers.items()}
+
+
+def _set(layers: Layers, drawn: Mapping[str, Tensor], pruner: Pruner, network: nn.Module) -> None:
+    for name, layer in layers.items():
+        _mask(layer).copy_(drawn[name])
+        if pruner.unit == "channel":
+            kept = drawn[name].flatten(1).any(1)
+            for module in (layer, norm_behind(network, name)):
+                for part in KeptChannels.of(module):
+                    part.mask.copy_(kept)
+
+
+def _refuse_empty(drawn: Mapping[str, Tensor], plan: PruneStep, sparsity: float, where: str) -> None:
+    empty = [name for name, mask in drawn.items() if not mask.any()]
+    if empty:
+        rule = f"a sparsity that leaves weights in every layer, not none in {', '.join(empty)}"
+        cure = (
+            "Set 'floor' to the least share a layer keeps, say 0.05, or prune less, or exclude these layers."
+        )
+        raise ConfigError(Problem(f"{where}.sparsity", f"{sparsity:g}", rule, cure))

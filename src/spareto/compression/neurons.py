@@ -1,0 +1,67 @@
+"""What a recipe does to the neurons of a network: parameters and state in fixed point."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from spareto.core.errors import ConfigError, Problem
+from spareto.neurons import SpikingNeuron
+from spareto.neurons._fixed_point import rounded
+from spareto.neurons.quantized_state import QuantizedState
+from spareto.records import MembranePlan
+
+PARAMETERS = ("beta", "alpha", "gain", "adapt_decay", "adapt_scale", "v_threshold")
+
+
+def round_parameters(network: nn.Module, bits: int, where: str) -> None:
+    """Round decays, gains and thresholds of every spiking neuron to fixed point, in place.
+
+    Raises:
+        ConfigError: There are no neurons of ours, or they learn their parameters; all are named.
+    """
+    neurons = _neurons(network, f"{where}.neuron_bits")
+    problems = [
+        Problem(
+            f"neuron '{name}'",
+            f"learned {parameter}",
+            "parameters that are plain numbers",
+            f"Leave {where}.neuron_bits out, or use a neuron that does not learn them.",
+        )
+        for name, neuron in neurons.items()
+        for parameter, _ in neuron.named_parameters(recurse=False)
+    ]
+    if problems:
+        raise ConfigError(problems)
+    for neuron in neurons.values():
+        for parameter in PARAMETERS:
+            value = getattr(neuron, parameter, None)
+            if isinstance(value, float):
+                setattr(neuron, parameter, rounded(value, bits))
+
+
+def store_membranes(network: nn.Module, plan: MembranePlan, where: str) -> None:
+    """Let every spiking neuron keep its state in fixed point, in place.
+
+    Raises:
+        ConfigError: There are no neurons of ours.
+    """
+    for name, neuron in _neurons(network, f"{where}.membrane").items():
+        parent, _, child = name.rpartition(".")
+        stored = QuantizedState(neuron, bits=plan.bits, v_max=plan.v_max)
+        setattr(network.get_submodule(parent), child, stored.train(neuron.training))
+
+
+def _neurons(network: nn.Module, where: str) -> dict[str, SpikingNeuron]:
+    """The outermost spiking neurons by dotted name."""
+    neurons = {name: module for name, module in network.named_modules() if isinstance(module, SpikingNeuron)}
+    outermost = {
+        name: neuron
+        for name, neuron in neurons.items()
+        if not any(name.startswith(f"{other}.") for other in neurons if other != name)
+    }
+    if "" in outermost or not outermost:
+        cure = "Leave it out, or build the network from Spareto's neurons."
+        raise ConfigError(
+            Problem(where, "a network without them", "Spareto's neurons inside a network", cure)
+        )
+    return outermost

@@ -1,0 +1,43 @@
+"""Rate coding: the brighter a pixel, the more often it spikes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from spareto.core.config import Record, Rule
+from spareto.data._base import Frames, ImageEncoder, SplitName
+
+CHUNK = 256
+"""Images drawn at once; bounds the memory of the random numbers, and is part of what a seed means."""
+SPLITS: tuple[SplitName, ...] = ("train", "test")
+
+
+class _Seed(Record):
+    seed: Annotated[int, Field(ge=0, strict=True), Rule("an integer of at least 0")]
+
+
+class RateCoding(ImageEncoder):
+    """Independent spikes, one chance a timestep: with probability grey / 255.
+
+    Args:
+        seed: Same seed, same spikes.
+
+    Reference:
+        diehl2015, for the rates; one Bernoulli trial a timestep is our discrete form.
+    """
+
+    def __init__(self, *, seed: int = 0) -> None:
+        self.seed = _Seed.parse({"seed": seed}, "data.options").seed
+
+    def encode(self, pixels: Frames, timesteps: int, split: SplitName) -> Frames:
+        """See `ImageEncoder.encode`."""
+        frames = np.empty((timesteps, *pixels.shape), np.uint8)
+        for start in range(0, len(pixels), CHUNK):
+            some = pixels[start : start + CHUNK]
+            generator = np.random.default_rng([self.seed, SPLITS.index(split), start])
+            drawn = generator.integers(0, 255, (timesteps, *some.shape), dtype=np.uint8)  # 0..254
+            frames[:, start : start + CHUNK] = drawn < some
+        return frames

@@ -1,0 +1,89 @@
+"""Any neuron, with the state a chip would keep: a few bits, saturating."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spareto.core.errors import ConfigError, Problem
+from spareto.neurons import SpikingNeuron, registry
+from spareto.neurons._fixed_point import stored
+
+
+class QuantizedState(SpikingNeuron):
+    """Runs a neuron's own step, then stores its state in signed fixed point.
+
+        s[t], u[t] = neuron.step(x[t], v[t-1])
+        v[t] = clamp(round(u[t] / q), −n, n) · q       q = v_max / 2^(bits−1),  n = 2^(bits−1) − 1
+
+    Zero stays zero, and so does what is a whole number of steps. The gradient passes straight through the
+    rounding, and not at all where the state saturates. It runs timestep by timestep, without a fused kernel.
+
+    Args:
+        neuron: Name of the neuron, or the neuron itself.
+        bits: Width of one stored state variable, 2..16.
+        v_max: Where the state saturates, but for the last step: a power of two, so that steps are too.
+        options: What the named neuron's constructor takes.
+
+    Raises:
+        ConfigError: A parameter is not allowed; all are named.
+        UnknownName: No neuron has that name.
+    """
+
+    def __init__(
+        self, neuron: str | SpikingNeuron = "lif", bits: int = 8, v_max: float = 2.0, **options: Any
+    ) -> None:
+        super().__init__()
+        _check(bits, v_max)
+        self.neuron = registry.make(neuron, **options) if isinstance(neuron, str) else neuron
+        self.bits, self.v_max = bits, float(v_max)
+        self.kind = self.neuron.kind  # pyright: ignore[reportAttributeAccessIssue]
+        self.states = self.neuron.states  # pyright: ignore[reportAttributeAccessIssue]
+
+    def extra_repr(self) -> str:
+        """What `print(network)` shows."""
+        return f"bits={self.bits}, v_max={self.v_max:g}"
+
+    @property
+    def state_bits(self) -> int:
+        """Width of one stored state variable."""
+        return self.bits
+
+    def initial_state(self, current: Tensor) -> Any:
+        """See `SpikingNeuron.initial_state`."""
+        return self._stored(self.neuron.initial_state(current))
+
+    def step(self, current: Tensor, state: Any) -> tuple[Tensor, Any]:
+        """See `SpikingNeuron.step`."""
+        spikes, state = self.neuron.step(current, state)
+        return spikes, self._stored(state)
+
+    def forward(self, current: Tensor) -> Tensor:
+        """See `SpikingNeuron.forward`: the plain loop over `step`."""
+        if not len(current):
+            return torch.empty_like(current)
+        spikes: list[Tensor] = []
+        state = self.initial_state(current[0])
+        for now in current:
+            fired, state = self.step(now, state)
+            spikes.append(fired)
+        return torch.stack(spikes)
+
+    def _stored(self, state: Any) -> Any:
+        most = 2 ** (self.bits - 1)
+        return stored(state, self.v_max / most, most - 1)
+
+
+def _check(bits: int, v_max: float) -> None:
+    problems: list[Problem] = []
+    if not (isinstance(bits, int) and not isinstance(bits, bool) and 2 <= bits <= 16):
+        place = "neuron 'quantized_state'.bits"
+        problems.append(Problem(place, repr(bits), "an integer from 2 to 16"))
+    if not (isinstance(v_max, int | float) and v_max > 0 and math.frexp(v_max)[0] == 0.5):
+        place = "neuron 'quantized_state'.v_max"
+        problems.append(Problem(place, repr(v_max), "a power of two, such as 2"))
+    if problems:
+        raise ConfigError(problems)

@@ -1,0 +1,47 @@
+"""Structured pruning: whole output channels go, and `shrink` can then cut them out of the network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
+from spareto.pruners._base import Evidence, Pruner, Unit
+
+Norm = Literal["l1", "l2"]
+
+
+class ChannelPruner(Pruner):
+    """Output channels with small weights matter least.
+
+    Norms are means over the weights of a channel, so that layers with more inputs are not preferred when
+    all layers are ranked together.
+
+    Args:
+        norm: `l1`, the mean magnitude, or `l2`, the root of the mean square.
+
+    Raises:
+        ConfigError: There is no such norm.
+
+    Reference:
+        li2017: pruning filters by the sum of their magnitudes.
+    """
+
+    unit: ClassVar[Unit] = "channel"
+
+    def __init__(self, norm: Norm = "l1") -> None:
+        if norm not in get_args(Norm):
+            rule, cure = one_of(get_args(Norm)), did_you_mean(str(norm), get_args(Norm))
+            raise ConfigError(Problem("pruner 'channels'.norm", repr(norm), rule, cure))
+        self.norm: Norm = norm
+
+    def scores(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
+        """See `Pruner.scores`."""
+        return {name: self._of_channels(weight.detach().flatten(1)) for name, weight in weights.items()}
+
+    def _of_channels(self, weight: Tensor) -> Tensor:
+        order, size = int(self.norm[1]), weight.shape[1]
+        return torch.linalg.vector_norm(weight.double(), order, dim=1) / size ** (1 / order)

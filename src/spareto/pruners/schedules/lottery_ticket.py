@@ -1,0 +1,33 @@
+"""Iterative pruning with rewinding: find the ticket, then train it from the start."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from spareto.pruners.schedules._base import Count, Schedule, Update, last_of_each_step
+
+
+class LotteryTicket(Schedule):
+    """Train, prune the same share of what is left, rewind everything else, and again.
+
+    The epochs are cut into `rounds + 1` equal parts; the first trains without a mask. Everything is rewound
+    to the network that was given: give an untrained one for the original procedure, an early checkpoint for
+    late rewinding.
+
+    Args:
+        rounds: How often weights are removed.
+
+    Reference:
+        frankle2019, iterative pruning with resetting; frankle2020, late rewinding.
+    """
+
+    rewinds: ClassVar[bool] = True
+
+    rounds: Count = 5
+
+    def updates(self, steps: int, target: float) -> tuple[Update, ...]:
+        """See `Schedule.updates`; `steps` are epochs."""
+        shares = [1 - (1 - target) ** (number / self.rounds) for number in range(self.rounds)] + [target]
+        return last_of_each_step(
+            Update(number * steps // (self.rounds + 1), share) for number, share in enumerate(shares)
+        )

@@ -1,0 +1,39 @@
+"""The rigged lottery: small weights make room for those with the largest gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from torch import Tensor
+
+from spareto.pruners._base import Evidence, Need
+from spareto.pruners.schedules._base import Count, End, Schedule, Update
+from spareto.pruners.schedules._regrowth import Exchange, regrowing
+
+
+class RigL(Schedule):
+    """At every update the smallest live weights of a layer are dropped and those grow that the loss asks for.
+
+    Args:
+        exchange: Share of the live weights exchanged at the first update; it falls to 0 along a half cosine.
+        end: Share of the training after which masks stay.
+        rounds: Number of exchanges.
+
+    Reference:
+        evci2020, algorithm 1.
+    """
+
+    needs: ClassVar[frozenset[Need]] = frozenset({"gradients"})
+
+    exchange: Exchange = 0.3
+    end: End = 0.75
+    rounds: Count = 20
+
+    def updates(self, steps: int, target: float) -> tuple[Update, ...]:
+        """See `Schedule.updates`."""
+        return regrowing(steps, target, self.exchange, self.end, self.rounds)
+
+    def growth(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
+        """See `Schedule.growth`."""
+        return {name: evidence.gradients[name].abs() for name in weights}

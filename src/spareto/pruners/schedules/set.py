@@ -1,0 +1,41 @@
+"""Sparse evolutionary training: small weights make room for random ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from spareto.pruners._base import Evidence
+from spareto.pruners.schedules._base import Count, End, Schedule, Update
+from spareto.pruners.schedules._regrowth import Exchange, regrowing
+
+
+class SparseEvolution(Schedule):
+    """At every update the smallest live weights of a layer are dropped and as many others grow at random.
+
+    Args:
+        exchange: Share of the live weights exchanged at the first update; it falls to 0 along a half cosine.
+        end: Share of the training after which masks stay.
+        rounds: Number of exchanges.
+
+    Reference:
+        mocanu2018; evci2020 for the cosine.
+    """
+
+    exchange: Exchange = 0.3
+    end: End = 0.75
+    rounds: Count = 20
+
+    def updates(self, steps: int, target: float) -> tuple[Update, ...]:
+        """See `Schedule.updates`."""
+        return regrowing(steps, target, self.exchange, self.end, self.rounds)
+
+    def growth(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
+        """See `Schedule.growth`."""
+        generator = torch.Generator().manual_seed(evidence.seed)
+        return {
+            name: torch.rand(weight.shape, generator=generator).to(weight.device)
+            for name, weight in weights.items()
+        }

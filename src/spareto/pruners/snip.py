@@ -1,0 +1,24 @@
+"""Connection sensitivity: gradient times weight, by size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from torch import Tensor
+
+from spareto.pruners._base import Evidence, Need, Pruner
+
+
+class SnipPruner(Pruner):
+    """Weights whose removal moves the loss least, to first order, go: |w · dL/dw|.
+
+    Reference:
+        lee2019, equation 5, without the normalization, which changes no rank.
+    """
+
+    needs: ClassVar[frozenset[Need]] = frozenset({"gradients"})
+
+    def scores(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
+        """See `Pruner.scores`."""
+        return {name: (weight.detach() * evidence.gradients[name]).abs() for name, weight in weights.items()}

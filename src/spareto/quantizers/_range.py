@@ -1,0 +1,64 @@
+"""Uniform quantizers whose range is read off the weights: each says how in one function."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from spareto.quantizers._base import STRAIGHT_THROUGH, Granularity, Quantizer
+from spareto.quantizers._snap import snap
+from spareto.quantizers._symmetric import levels
+from spareto.quantizers.rounding import Rounding
+
+
+class RangeQuantizer(Quantizer):
+    """Signed symmetric codes over `−clip .. clip`; nothing to learn, so it serves after training too.
+
+    Attributes:
+        follows: In training the range follows the weights, in evaluation it stays where it was; where False,
+            it stays where it started, because reading it off at every step would cost too much.
+    """
+
+    follows: ClassVar[bool] = True
+    scale: Tensor
+
+    def __init__(
+        self,
+        bits: int,
+        granularity: Granularity = "per_tensor",
+        rounding: str | Rounding = STRAIGHT_THROUGH,
+    ) -> None:
+        super().__init__(bits, granularity, rounding)
+        self.levels = levels(bits)
+        self.register_buffer("scale", torch.ones(()))
+
+    @abstractmethod
+    def clip(self, weight: Tensor, live: Tensor | None) -> Tensor:
+        """Largest weight that can be stored, of each group, within the limits of `bounded`."""
+
+    @property
+    def code_range(self) -> tuple[int, int]:
+        """See `Quantizer.code_range`."""
+        return -self.levels, self.levels
+
+    def start(self, weight: Tensor, live: Tensor | None = None) -> None:
+        """See `Quantizer.start`."""
+        self.scale = self.clip(weight.detach(), live) / self.levels
+
+    def encode(self, weight: Tensor) -> Tensor:
+        """See `Quantizer.encode`."""
+        return (weight / self.scale).clamp(*self.code_range).round().to(torch.int32)
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """See `Quantizer.decode`."""
+        return codes.to(self.scale.dtype) * self.scale
+
+    def forward(self, weight: Tensor, live: Tensor | None = None) -> Tensor:
+        """See `Quantizer.forward`."""
+        if self.training and self.follows:
+            self.start(weight, live)
+        position = weight.detach() / self.scale
+        return snap(weight, position, self.code_range, self.scale, self.scale, self.rounding)

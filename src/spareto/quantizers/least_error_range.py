@@ -1,0 +1,24 @@
+"""Uniform quantizer whose range rounds the weights best: for networks that are not trained again."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from spareto.quantizers._least_error import least_error_clip
+from spareto.quantizers._range import RangeQuantizer
+
+
+class LeastErrorRange(RangeQuantizer):
+    """Signed symmetric codes over the range with the least squared rounding error.
+
+    Reference:
+        banner2019: clipping for the least squared error, after training.
+    """
+
+    follows: ClassVar[bool] = False
+
+    def clip(self, weight: Tensor, live: Tensor | None) -> Tensor:
+        """See `RangeQuantizer.clip`."""
+        return least_error_clip(weight, self.levels, self.granularity, live)

@@ -1,0 +1,78 @@
+"""Learned step size quantization."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from spareto.quantizers._base import STRAIGHT_THROUGH, Granularity, Quantizer
+from spareto.quantizers._snap import snap
+from spareto.quantizers._symmetric import LARGEST_CLIP, levels, mean_magnitude, positive
+from spareto.quantizers.rounding import Rounding
+
+
+class LearnedStep(Quantizer):
+    """Codes `round(clamp(w / s, −q − 1, q))` with `q = 2^(bits−1) − 1`; 2 bits are four levels.
+
+    The learned step `s` starts at `2 · mean|w| / √q`; its gradient is scaled by `1 / √(N · q)` for the N
+    weights that share it, which balances the relative changes of step and weights.
+
+    Reference:
+        esser2020 (LSQ), equations 1 to 3 and section 2.2.
+    """
+
+    def __init__(
+        self,
+        bits: int,
+        granularity: Granularity = "per_tensor",
+        rounding: str | Rounding = STRAIGHT_THROUGH,
+    ) -> None:
+        super().__init__(bits, granularity, rounding)
+        self.levels = levels(bits)
+        self.step = nn.Parameter(torch.ones(()))
+
+    @property
+    def code_range(self) -> tuple[int, int]:
+        """See `Quantizer.code_range`."""
+        return -self.levels - 1, self.levels
+
+    @property
+    def scale(self) -> Tensor:
+        """Weight that one code stands for, broadcastable against the weight, always above 0."""
+        return positive(self.step, LARGEST_CLIP / (self.levels + 1))
+
+    def start(self, weight: Tensor, live: Tensor | None = None) -> None:
+        """See `Quantizer.start`."""
+        step = 2 * mean_magnitude(weight, self.granularity, live) / math.sqrt(self.levels)
+        self.step = nn.Parameter(positive(step, LARGEST_CLIP / (self.levels + 1)).to(weight.dtype))
+
+    def encode(self, weight: Tensor) -> Tensor:
+        """See `Quantizer.encode`."""
+        return (weight / self.scale).clamp(*self.code_range).round().to(torch.int32)
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """See `Quantizer.decode`."""
+        return codes.to(self.step.dtype) * self.scale
+
+    def forward(self, weight: Tensor, live: Tensor | None = None) -> Tensor:
+        """See `Quantizer.forward`."""
+        sharing = weight.numel() // self.step.numel()
+        scale = _ScaleGradient.apply(self.scale, 1 / math.sqrt(sharing * self.levels))
+        position = weight.detach() / scale.detach()
+        return snap(weight, position, self.code_range, scale, scale, self.rounding)
+
+
+class _ScaleGradient(torch.autograd.Function):
+    """The value as it is, its gradient times a factor."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, factor: float) -> Tensor:
+        ctx.factor = factor
+        return value.view_as(value)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        return grads[0] * ctx.factor, None

@@ -1,0 +1,57 @@
+"""Uniform quantizer that lets the few largest weights saturate."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from spareto.core.errors import ConfigError, Problem
+from spareto.quantizers._base import STRAIGHT_THROUGH, Granularity
+from spareto.quantizers._range import RangeQuantizer
+from spareto.quantizers._symmetric import bounded, over_group
+from spareto.quantizers.rounding import Rounding
+
+
+class PercentileRange(RangeQuantizer):
+    """Signed symmetric codes over `−c .. c`, where `c` is a percentile of |w|.
+
+    Args:
+        bits: Width of a code.
+        granularity: What shares one range.
+        rounding: Gradient of rounding.
+        percentile: Share of the live weights inside the range, above 0 up to 100.
+
+    Raises:
+        ConfigError: A percentile that is none.
+
+    Reference:
+        mckinstry2018: ranges from percentiles of the magnitude.
+    """
+
+    follows: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        bits: int,
+        granularity: Granularity = "per_tensor",
+        rounding: str | Rounding = STRAIGHT_THROUGH,
+        percentile: float = 99.9,
+    ) -> None:
+        super().__init__(bits, granularity, rounding)
+        if not (isinstance(percentile, int | float) and 0 < percentile <= 100):
+            place, rule = "quantizer 'percentile_range'.percentile", "a number above 0 up to 100"
+            raise ConfigError(Problem(place, repr(percentile), rule))
+        self.percentile = percentile
+
+    def clip(self, weight: Tensor, live: Tensor | None) -> Tensor:
+        """See `RangeQuantizer.clip`."""
+        magnitude = weight.abs() if live is None else (weight * live).abs()
+        count = magnitude.numel() if self.granularity == "per_tensor" else magnitude[0].numel()
+        rows = magnitude.reshape(-1, count).sort(dim=1, descending=True).values
+        kept = count if live is None else live.reshape(-1, count).sum(1, keepdim=True)
+        outside = ((100 - self.percentile) / 100 * (rows.new_zeros(len(rows), 1) + kept)).long()
+        shape = [
+            1 if axis in over_group(weight, self.granularity) else n for axis, n in enumerate(weight.shape)
+        ]
+        return bounded(rows.gather(1, outside.clamp_max(count - 1)).view(shape))

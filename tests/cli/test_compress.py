@@ -1,0 +1,315 @@
+"""`spareto compress` and `spareto recipe schema`, as a user calls them."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from pydantic import BaseModel
+from safetensors.torch import load_file, save_file
+
+import tiny
+from spareto import recipes
+from spareto.cli import main
+from spareto.compression import compress, compression_report
+from spareto.compression.schema import recipe_schema
+from spareto.pruners.schedules import registry as schedules
+from spareto.records import PruneStep, Recipe, TrainingPlan
+from spareto.study.config import NetworkPlan
+from spareto.study.networks import load_network, save_network
+from spareto.testing.steps import state_bytes
+from spareto.training import load_checkpoint, train
+
+ROOT = Path(__file__).parents[2]
+CODE = """
+import torch
+from torch import nn
+
+def build():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 3))
+
+def number():
+    return 3
+"""
+PLAN = TrainingPlan(epochs=3, batch_size=32, learning_rate=0.01)
+JOINT = recipes.joint(bits=4, sparsity=0.5).model_copy(update={"training": PLAN})
+DIGITS = {"name": "digits", "timesteps": 2, "options": {"sensor": 8}}
+ZOO = NetworkPlan(name="conv", options={"channels": [2], "votes": 1})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPARETO_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(sys.modules, "my_networks", raising=False)
+    Path("my_networks.py").write_text(CODE)
+    Path("digits.yaml").write_text(yaml.safe_dump(DIGITS))
+    JOINT.save("recipe.yaml")
+    return tmp_path
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["spareto", *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        out, told = capsys.readouterr()
+        assert end.value.code in (0, None), told
+        return out
+
+    return run
+
+
+@pytest.fixture
+def refused(monkeypatch, capsys, folder):
+    def check(words, *lines):
+        before = sorted(path.name for path in folder.iterdir())
+        monkeypatch.setattr(sys, "argv", ["spareto", "compress", *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        out, told = capsys.readouterr()
+        assert told.splitlines() == list(lines)
+        assert (end.value.code, out) == (2, "")
+        after = sorted(path.name for path in folder.iterdir() if path.name != "__pycache__")
+        assert after == [name for name in before if name != "__pycache__"]
+
+    return check
+
+
+def dense(path="dense.safetensors"):
+    torch.manual_seed(0)
+    from spareto import networks
+
+    network = networks.build(ZOO.name, sensor=(2, 8, 8), classes=10, **ZOO.options)
+    save_network(Path(path), network, ZOO, recipes.dense(), (2, 8, 8), 10)
+    return network.eval()
+
+
+def test_a_network_of_ones_own_without_training(call):
+    row = json.loads(call("compress", "my_networks:build", "recipe.yaml", "--json"))
+    assert row["written_to"] == "build-joint-4-bit-50.safetensors"
+    assert (row["weights"], row["bytes"], row["float_bytes"], row["accuracy"]) == (120, 60, 480, None)
+    assert row["sparsity"] >= 0.5
+    assert [layer["name"] for layer in row["layers"]] == ["0", "2"]
+    expected = compress(tiny.plain(), JOINT)
+    written = compress(tiny.plain(1), JOINT)
+    load_checkpoint(Path(row["written_to"]), written)
+    assert state_bytes(written) == state_bytes(expected)
+
+
+def test_the_table_fits_and_names_every_layer(call):
+    lines = call("compress", "my_networks:build", "recipe.yaml").splitlines()
+    assert lines[0] == "my_networks:build by 'joint 4 bit 50 %'"
+    assert lines[1].split() == ["layer", "shape", "bits", "levels", "sparsity", "bytes"]
+    assert lines[-1] == "Written to build-joint-4-bit-50.safetensors"
+    assert [line.split()[0] for line in lines[3:5]] == ["0", "2"]
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_plain_file_needs_no_spareto(call):
+    call("compress", "my_networks:build", "recipe.yaml", "--plain", "--out", "mine.safetensors")
+    network = tiny.plain(5)
+    network.load_state_dict(load_file("mine.safetensors"))
+    expected = compress(tiny.plain(), JOINT)
+    assert torch.equal(network[0].weight, expected[0].weight)
+
+
+@pytest.mark.parametrize("name", ["weights.pt", "weights.safetensors"])
+def test_weights_go_into_the_network(call, name):
+    state = tiny.plain(7).state_dict()
+    torch.save(state, name) if name.endswith(".pt") else save_file(state, name)
+    call(
+        "compress", "my_networks:build", "recipe.yaml", "--weights", name, "--plain", "--out", "a.safetensors"
+    )
+    expected = compress(tiny.plain(7), JOINT)
+    assert torch.equal(load_file("a.safetensors")["0.weight"], expected[0].weight)
+
+
+def test_a_networks_file_of_a_study_is_trained(call):
+    dense()
+    words = ("compress", "dense.safetensors", "recipe.yaml", "--data", "digits.yaml", "--json", "--quiet")
+    row = json.loads(call(*words))
+    loaded = load_network(row["written_to"])
+    assert [layer.bits for layer in compression_report(loaded)] == [4, 4]
+    assert 0.15 < row["accuracy"] <= 1
+    first = Path(row["written_to"]).read_bytes()
+    call(*words)
+    assert Path(row["written_to"]).read_bytes() == first
+    assert not list(Path().glob(".*training*"))
+
+
+def test_a_stopped_training_is_carried_on(call, monkeypatch, capsys):
+    dense()
+    words = ("compress", "dense.safetensors", "recipe.yaml", "--data", "digits.yaml", "--quiet")
+    call(*words, "--out", "whole.safetensors")
+    trained = []
+
+    def stop_after_one(network, data, plan, *, on_epoch=None, **options):
+        def told(report):
+            trained.append(report.epoch)
+            if len(trained) == 1:
+                raise KeyboardInterrupt
+
+        train(network, data, plan, on_epoch=told, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("spareto.compression.run.train", stop_after_one)
+        patched.setattr(sys, "argv", ["spareto", *words, "--out", "stopped.safetensors"])
+        with pytest.raises(SystemExit):
+            main()
+        assert "The same command carries on." in capsys.readouterr().err
+        call(*words, "--out", "stopped.safetensors")
+    assert trained == [1, 2, 3]
+    assert Path("stopped.safetensors").read_bytes() == Path("whole.safetensors").read_bytes()
+
+
+def test_data_driven_pruners_are_stored_and_loaded(call):
+    """Masks come from the file: what they were drawn from is not needed again."""
+    dense()
+    Recipe(steps=(PruneStep(sparsity=0.5, pruner="snip"),), training=PLAN).save("snip.yaml")
+    call(
+        "compress",
+        "dense.safetensors",
+        "snip.yaml",
+        "--data",
+        "digits.yaml",
+        "--out",
+        "a.safetensors",
+        "--quiet",
+    )
+    layers = compression_report(load_network("a.safetensors"))
+    zeros = sum(layer.sparsity * torch.tensor(layer.shape).prod() for layer in layers)
+    assert zeros / sum(torch.tensor(layer.shape).prod() for layer in layers) == pytest.approx(0.5, abs=0.01)
+
+
+def test_what_is_no_network(refused):
+    rule = "a .safetensors file that a study left, or MODULE:CALLABLE"
+    cure = "Name a function without arguments that returns the network."
+    refused(["my_networks", "recipe.yaml"], f"network: got 'my_networks'; expected {rule}. {cure}")
+    refused(
+        ["none.safetensors", "recipe.yaml"],
+        "none.safetensors: got no such file; expected a checkpoint. Check the path.",
+    )
+
+
+def test_code_that_gives_no_network(refused):
+    refused(
+        ["nowhere:build", "recipe.yaml"],
+        "network 'nowhere:build': got No module named 'nowhere'; expected a module to import. "
+        "Run the command in the folder of your code, or install it.",
+    )
+    refused(
+        ["my_networks:biuld", "recipe.yaml"],
+        "network 'my_networks:biuld': got None; expected a function or class of that name in my_networks. "
+        "Check the name.",
+    )
+    refused(
+        ["my_networks:number", "recipe.yaml"],
+        "network 'my_networks:number': got a int from it; expected a torch.nn.Module. Return the network.",
+    )
+
+
+def test_weights_that_do_not_fit(refused):
+    torch.save(tiny.plain().state_dict(), "weights.pt")
+    dense()
+    rule = "none, for the network's file has its own"
+    refused(
+        ["dense.safetensors", "recipe.yaml", "--weights", "weights.pt"],
+        f"weights: got weights.pt; expected {rule}. Leave --weights out.",
+    )
+    refused(
+        ["my_networks:build", "recipe.yaml", "--weights", "none.pt"],
+        "none.pt: got no such file; expected a state dict, .safetensors or torch's own format. "
+        "Check the path.",
+    )
+    Path("broken.pt").write_bytes(b"nothing")
+    refused(
+        ["my_networks:build", "recipe.yaml", "--weights", "broken.pt"],
+        "broken.pt: got a file that cannot be read safely (UnpicklingError); expected a state dict, "
+        ".safetensors or torch's own format. Save them with torch.save(network.state_dict(), path).",
+    )
+
+
+def test_a_network_that_is_compressed_already(refused):
+    save_network(Path("small.safetensors"), compress(dense(), JOINT), ZOO, JOINT, (2, 8, 8), 10)
+    got = "a network that recipe 'joint 4 bit 50 %' has compressed"
+    refused(
+        ["small.safetensors", "recipe.yaml"],
+        f"small.safetensors: got {got}; expected one that is not compressed yet. "
+        "Take the network of the recipe 'dense float'.",
+    )
+
+
+def test_a_pruner_that_needs_data(refused):
+    Recipe(steps=(PruneStep(sparsity=0.5, pruner="snip"),)).save("snip.yaml")
+    rule = "a way to measure gradients, which pruner 'snip' needs"
+    cure = "Pass 'calibration' to spareto.compress, or --data to the command."
+    refused(["my_networks:build", "snip.yaml"], f"recipe.steps[0]: got no data; expected {rule}. {cure}")
+
+
+def test_a_file_name_of_another_kind(refused):
+    refused(
+        ["my_networks:build", "recipe.yaml", "--out", "a.pt"],
+        "out: got 'a.pt'; expected a file name that ends with .safetensors. Write --out a.safetensors.",
+    )
+
+
+def test_a_wrong_recipe(refused):
+    Path("bad.yaml").write_text("steps: [{kind: prune, sparsity: 80}, {kind: quantise, bits: 4}]\n")
+    refused(
+        ["my_networks:build", "bad.yaml"],
+        "recipe.steps[0].sparsity: got 80; expected a share from 0 to below 1. Write 80 % as 0.8.",
+        "recipe.steps[1].kind: got 'quantise'; expected one of prune, quantize. Did you mean 'quantize'?",
+    )
+
+
+def test_the_schema_is_printed(call):
+    assert json.loads(call("recipe", "schema")) == recipe_schema()
+
+
+def test_the_schema_in_the_docs_is_that_of_the_code():
+    """Written by `spareto recipe schema > docs/recipe.schema.json`."""
+    committed = json.loads((ROOT / "docs" / "recipe.schema.json").read_text(encoding="utf-8"))
+    assert committed == recipe_schema()
+
+
+def test_the_schema_explains_every_field_and_knows_every_name():
+    schema = recipe_schema()
+    for name, part in {"Recipe": schema, **schema["$defs"]}.items():
+        for field, about in part["properties"].items():
+            assert about.get("description") or field == "kind", f"{name}.{field} is not explained"
+    plans = schema["$defs"]["SchedulePlan"]["anyOf"]
+    assert [plan["properties"]["name"]["const"] for plan in plans] == list(schedules.names())
+    assert all(issubclass(schedules.get(name), BaseModel) for name in schedules.names())
+
+
+ACCEPTED = [
+    {"steps": [{"kind": "prune", "sparsity": 0.8, "schedule": "gradual"}]},
+    {"steps": [{"kind": "prune", "sparsity": 0.8, "schedule": {"name": "set", "options": {"end": 0.5}}}]},
+    {"steps": [{"kind": "quantize", "bits": 3}], "training": {"epochs": 3}},
+    recipes.cumulative(3, 0.5).to_dict(),
+]
+REFUSED = [
+    {"steps": [{"kind": "prune", "sparsity": 80}]},
+    {"steps": [{"kind": "prune", "sparsity": 0.8, "pruner": "magnitud"}]},
+    {"steps": [{"kind": "prune", "sparsity": 0.8, "schedule": "gradul"}]},
+    {"steps": [{"kind": "prune", "sparsity": 0.8, "schedule": {"name": "set", "options": {"end": 2}}}]},
+    {"steps": [{"sparsity": 0.8}]},
+    {"step": []},
+]
+
+
+@pytest.mark.parametrize("data", [*ACCEPTED, *REFUSED], ids=str)
+def test_an_editor_accepts_and_refuses_what_we_do(data):
+    jsonschema = pytest.importorskip("jsonschema", reason="no JSON Schema validator is installed")
+    assert jsonschema.Draft202012Validator(recipe_schema()).is_valid(data) == (data in ACCEPTED)
