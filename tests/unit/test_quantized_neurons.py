@@ -145,7 +145,7 @@ def test_a_neuron_that_learns_its_parameters():
         compress(network, recipe(neuron_bits=4))
     rule = "got learned w; expected parameters that are plain numbers"
     cure = "Leave recipe.steps[0].neuron_bits out, or use a neuron that does not learn them."
-    assert str(error.value) == f"neuron 'features.1': {rule}. {cure}"
+    assert str(error.value) == f"neuron 'features.0.neuron': {rule}. {cure}"
 
 
 def test_a_recipe_quantizes_biases():

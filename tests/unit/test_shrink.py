@@ -110,7 +110,7 @@ def test_pruning_a_channel_silences_its_batch_norm():
 
 def test_a_channel_that_still_fires_is_kept():
     network = spiking()
-    silenced(network, features_0_0=[1])
+    silenced(network, features_0_conv=[1])
     assert shrink(network, frames()).features[0].conv.out_channels == 6, "its batch norm still shifts it"
     with torch.no_grad():
         network.features[0].norm.weight[1] = network.features[0].norm.bias[1] = 0

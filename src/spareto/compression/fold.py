@@ -13,6 +13,8 @@ from spareto.compression.copies import Module, copy_of
 from spareto.compression.layers import SYNAPTIC, synaptic_layers
 from spareto.compression.parametrization import compressed_weight, original
 from spareto.core.errors import ConfigError, Problem
+from spareto.layers.spiking_block import SpikingBlock
+from spareto.layers.spiking_dense import SpikingDense
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 Run = Callable[[nn.Module], Any]
@@ -66,8 +68,8 @@ def fold_in_place(network: nn.Module, run: Run | None, where: str) -> None:
 
 def _neighbours(network: nn.Module) -> Iterator[tuple[nn.Module, nn.Module]]:
     for module in network.modules():
-        if isinstance(module, nn.Sequential):
-            for before, after in pairwise(module):
+        if isinstance(module, nn.Sequential | SpikingBlock | SpikingDense):
+            for before, after in pairwise(module.children()):
                 if isinstance(before, (*SYNAPTIC,)) and isinstance(after, NORMS):
                     yield after, before
 

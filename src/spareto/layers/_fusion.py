@@ -69,7 +69,7 @@ def _obstacles(
         yield "its input is empty"
     if any(getattr(child, hooks, None) for child in children for hooks in _HOOKS):
         yield "hooks watch its parts"
-    if not (norm is None or type(norm) in (nn.BatchNorm1d, nn.BatchNorm2d)):
+    if not (norm is None or type(norm) in (nn.BatchNorm1d, nn.BatchNorm2d, nn.Identity)):
         yield f"{type(norm).__name__} has no kernel"
     dynamics = neuron.dynamics()
     if dynamics is None or dynamics.surrogate is None:
