@@ -17,7 +17,7 @@ from spareto.records import TrainingPlan
 from spareto.testing.steps import state_bytes
 from spareto.training import SilentLayerWarning, best_path, evaluate, read_manifest, train, train_seeds
 from spareto.training.batches import Batches
-from spareto.training.health import first_non_finite
+from spareto.training.health import first_non_finite, silent_layers
 from spareto.training.norms import estimate_norms
 from spareto.training.world import World
 
@@ -295,6 +295,14 @@ def test_a_silent_layer_is_named_once(data):
     first = "training, epoch 1, layer 'features.0.neuron': got no spike for 8 samples; expected some spikes."
     assert texts[0] == f"{first} {cure}"
     assert len({re.search("layer '(.*?)'", text)[1] for text in texts}) == len(texts)
+
+
+def test_looking_for_silence_keeps_blocks_fused(data):
+    network, frames = tiny.network(), torch.from_numpy(data.train_frames).float()
+    assert silent_layers(network, [frames]) == ()
+    ways = {block.decision.way for block in (network.features[0], network.readout[0])}
+    network(frames)
+    assert ways == {block.decision.way for block in (network.features[0], network.readout[0])}
 
 
 def test_looking_for_silence_changes_nothing(data, monkeypatch):
