@@ -26,7 +26,7 @@ class KernelsHook(BuildHookInterface):
             return
         build = _load(Path(self.root) / KERNELS / "build.py")
         try:
-            libraries = build.build_all(Path(self.root) / KERNELS / "lib")
+            libraries = build.build_all(Path(self.root) / "build" / "kernels")
         except build.CompileError as error:
             self.app.display_warning(f"spareto: the C kernels are left out ({error}); slower ones will run.")
             return

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from spareto.study.networks import load_network
     from spareto.study.run import run_study
     from spareto.study.store import TrialStore
-    from spareto.training import train
+    from spareto.training import evaluate, train, train_seeds
 
 __all__ = [
     "Cost",
@@ -40,6 +40,7 @@ __all__ = [
     "compress",
     "compression_report",
     "cost",
+    "evaluate",
     "front",
     "load_accelerator",
     "load_frames",
@@ -50,6 +51,7 @@ __all__ = [
     "run_study",
     "shrink",
     "train",
+    "train_seeds",
     "write_report",
 ]
 
@@ -66,6 +68,7 @@ _HOME = {
     "compress": "compression",
     "compression_report": "compression",
     "cost": "hardware",
+    "evaluate": "training",
     "front": "study.front",
     "load_accelerator": "hardware",
     "load_frames": "data.load",
@@ -74,6 +77,7 @@ _HOME = {
     "run_study": "study.run",
     "shrink": "compression",
     "train": "training",
+    "train_seeds": "training",
     "write_report": "reports.write",
 }
 

@@ -51,6 +51,10 @@ def test_a_gradient_reaches_every_parameter(network, frames):
     laws.check_learns(network, frames)
 
 
+def test_kernels_change_nothing(network, frames):
+    laws.check_kernels(network, frames)
+
+
 def test_every_layer_can_be_counted(network, frames):
     laws.check_counted(network, frames)
 

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from spareto.core.errors import ConfigError
+from spareto.layers.over_time import OverTime
 from spareto.networks import build
-from spareto.networks._time import OverTime
 from spareto.networks._vote import vote
 
 

@@ -11,7 +11,7 @@ import tiny
 from spareto import recipes
 from spareto.compression import compress
 from spareto.core.errors import ConfigError
-from spareto.networks._time import OverTime
+from spareto.layers.over_time import OverTime
 from spareto.neurons import SpikingNeuron
 from spareto.neurons.lif import LIF
 from spareto.profiling import Widths, profile

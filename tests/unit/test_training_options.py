@@ -10,12 +10,14 @@ from torch import nn
 
 import tiny
 from spareto.core.errors import ConfigError, TrainingError
+from spareto.kernels import options
+from spareto.kernels.options import current
 from spareto.neurons.lif import LIF
 from spareto.records import TrainingPlan
 from spareto.testing.steps import state_bytes
 from spareto.training import SilentLayerWarning, best_path, evaluate, read_manifest, train, train_seeds
 from spareto.training.batches import Batches
-from spareto.training.health import first_non_finite
+from spareto.training.health import first_non_finite, silent_layers
 from spareto.training.norms import estimate_norms
 from spareto.training.world import World
 
@@ -240,6 +242,30 @@ def test_bfloat16_changes_the_numbers_a_little(data):
     assert all(p.dtype == torch.float32 for p in trained(data, precision="bfloat16").parameters())
 
 
+def test_recomputing_changes_memory_not_numbers(data):
+    kept, again = trained(data), trained(data, recompute=True)
+    for one, two in zip(kept.parameters(), again.parameters(), strict=True):
+        torch.testing.assert_close(two, one, rtol=1e-5, atol=1e-6)
+
+
+def test_bfloat16_gradients_leave_the_first_loss_as_it_is(data):
+    losses = {"float32": [], "bfloat16_gradient": []}
+    for precision, seen in losses.items():
+        network = tiny.network(channels=(16, 16), sensor=tiny.SENSOR)
+        plan = TrainingPlan(epochs=3, batch_size=8, learning_rate=1e-3, precision=precision)
+        train(network, data, plan, on_epoch=lambda report, seen=seen: seen.append(report.loss))
+    assert losses["float32"][0] == losses["bfloat16_gradient"][0]  # one batch an epoch: spikes alone made it
+    assert losses["bfloat16_gradient"] == pytest.approx(losses["float32"], rel=0.05)
+
+
+def test_a_plan_leaves_the_callers_kernel_options_alone(data):
+    network, seen = tiny.network(), []
+    network.register_forward_pre_hook(lambda *_: seen.append(current().recompute))
+    with options(recompute=True):
+        train(network, data, TrainingPlan(**BASE))
+    assert set(seen) == {True}
+
+
 def test_seeds_are_trainings_of_their_own(data, tmp_path):
     plan = TrainingPlan(**BASE)
     results = train_seeds(tiny_network_of_the_global_seed, data, plan, (3, 5), folder=tmp_path)
@@ -269,6 +295,14 @@ def test_a_silent_layer_is_named_once(data):
     first = "training, epoch 1, layer 'features.0.neuron': got no spike for 8 samples; expected some spikes."
     assert texts[0] == f"{first} {cure}"
     assert len({re.search("layer '(.*?)'", text)[1] for text in texts}) == len(texts)
+
+
+def test_looking_for_silence_keeps_blocks_fused(data):
+    network, frames = tiny.network(), torch.from_numpy(data.train_frames).float()
+    assert silent_layers(network, [frames]) == ()
+    ways = {block.decision.way for block in (network.features[0], network.readout[0])}
+    network(frames)
+    assert ways == {block.decision.way for block in (network.features[0], network.readout[0])}
 
 
 def test_looking_for_silence_changes_nothing(data, monkeypatch):

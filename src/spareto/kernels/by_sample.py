@@ -43,7 +43,7 @@ class BySample(torch.autograd.Function):
         stat = torch.zeros(2, firing.shape.C, dtype=torch.float64)
         for sample in samples:
             stat += sums.forward(sample, weight)[1]
-        own, variance = affine(stat, Norm(gamma, beta, mean, var, firing.eps), bias, firing)
+        own, variance = affine(stat, stat, Norm(gamma, beta, mean, var, firing.eps), bias, firing)
         out = torch.stack(
             [
                 c_layers.block_forward(sums.forward(sample, weight)[0], own.a, own.b, k, shape, firing.flags)

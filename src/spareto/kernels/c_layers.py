@@ -161,25 +161,25 @@ def conv_input_gradient(gradient: Gradient, weight: Tensor, shape: ConvShape) ->
     return dx
 
 
-def dense_forward(bits: Tensor, weight: Tensor, events: int) -> Tensor:
+def dense_forward(bits: Tensor, weight: Tensor) -> Tensor:
     """Sums `(N, OC)` of the rows of `weight (pixels, C, OC)` that spikes `(N, pixels, words)` meet."""
     images, (pixels, channels, out) = bits.shape[0], weight.shape
     y = workspace.empty(images, out)
-    run = function("spareto_dense_forward", "pppqiiiqi")
+    run = function("spareto_dense_forward", "pppqiiii")
     run(
-        *(bits.data_ptr(), weight.data_ptr(), y.data_ptr(), images, pixels, channels, out, events),
+        *(bits.data_ptr(), weight.data_ptr(), y.data_ptr(), images, pixels, channels, out),
         torch.get_num_threads(),
     )
     return y
 
 
-def dense_weight_gradient(bits: Tensor, dy: Tensor, channels: int, events: int) -> Tensor:
+def dense_weight_gradient(bits: Tensor, dy: Tensor, channels: int) -> Tensor:
     """Gradient `(pixels, C, OC)` of the weight of `dense_forward`."""
     images, pixels = bits.shape[:2]
-    dw = torch.empty(pixels, channels, dy.shape[-1])
-    run = function("spareto_dense_wgrad", "pppqiiiqi")
+    dw = workspace.empty(pixels, channels, dy.shape[-1])
+    run = function("spareto_dense_wgrad", "pppqiiii")
     run(
-        *(bits.data_ptr(), dy.data_ptr(), dw.data_ptr(), images, pixels, channels, dy.shape[-1], events),
+        *(bits.data_ptr(), dy.data_ptr(), dw.data_ptr(), images, pixels, channels, dy.shape[-1]),
         torch.get_num_threads(),
     )
     return dw

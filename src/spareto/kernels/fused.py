@@ -76,7 +76,7 @@ class _Spiking(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         firing = layer.firing
         y, stat = layer.sums.forward(bits, weight)
-        own, variance = affine(stat, Norm(gamma, beta, mean, var, firing.eps), bias, firing)
+        own, variance = affine(y, stat, Norm(gamma, beta, mean, var, firing.eps), bias, firing)
         out = c_layers.block_forward(y, own.a, own.b, k, firing.shape, firing.flags)
         ctx.layer = layer
         ctx.save_for_backward(None if layer.recompute else y, bits, weight, *own, gamma, bias, k)
@@ -110,9 +110,7 @@ class _Fire(torch.autograd.Function):
         var: Tensor | None,
     ) -> tuple[Tensor, ...]:
         wide = F.pad(y, (0, firing.shape.C - y.shape[-1])).contiguous()
-        own, variance = affine(
-            c_layers.channel_sums(wide), Norm(gamma, beta, mean, var, firing.eps), None, firing
-        )
+        own, variance = affine(wide, None, Norm(gamma, beta, mean, var, firing.eps), None, firing)
         out = c_layers.block_forward(wide, own.a, own.b, k, firing.shape, firing.flags)
         ctx.firing = firing
         ctx.save_for_backward(wide, *own, gamma, None, k)

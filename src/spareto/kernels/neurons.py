@@ -48,11 +48,15 @@ def loops(x: Tensor, dynamics: Dynamics) -> Loops | None:
     """The kernels that can run these currents, or None: then the torch steps do."""
     if x.dtype is not torch.float32 or dynamics.surrogate is None:
         return None
-    if x.device.type == "cuda":
-        return cuda_neurons if cuda_neurons.available() else None
-    if x.device.type != "cpu":
-        return None
-    return {"c": c_neurons, "numba": numba_neurons, "torch": None}[backend()]
+    return {"c": c_neurons, "numba": numba_neurons, "cuda": cuda_neurons}.get(_place(x.device.type))
+
+
+@torch.compiler.assume_constant_result
+def _place(device: str) -> str:
+    """Which kernels a device has; a constant of every graph traced through it."""
+    if device == "cuda":
+        return "cuda" if cuda_neurons.available() else "torch"
+    return backend() if device == "cpu" else "torch"
 
 
 def run(x: Tensor, dynamics: Dynamics, state: tuple[Tensor, ...] | None, last: bool) -> tuple[Tensor, ...]:
@@ -110,8 +114,8 @@ def _backward(
     gstate = None if state is None else torch.empty_like(state)
     glast = glast.contiguous() if flags & Flag.LAST and glast is not None else None
     loops_of(x).backward(x, g, gx, k, gk, state, glast, gstate, flags, surrogate)
-    none = x.new_empty(0)
-    return gx, none if gk is None else gk.to(k.dtype), none if gstate is None else gstate
+    gk = x.new_empty(0) if gk is None else gk.to(k.dtype)
+    return gx, gk, x.new_empty(0) if gstate is None else gstate
 
 
 class _Node(torch.autograd.Function):

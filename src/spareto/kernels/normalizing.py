@@ -75,8 +75,18 @@ class Affine(NamedTuple):
     invstd: Tensor
 
 
-def affine(stat: Tensor, norm: Norm, bias: Tensor | None, firing: Firing) -> tuple[Affine, Tensor]:
-    """Batch norm as an affine map of sums without bias, and the variance of the batch."""
+def affine(
+    y: Tensor, stat: Tensor | None, norm: Norm, bias: Tensor | None, firing: Firing
+) -> tuple[Affine, Tensor]:
+    """Batch norm as an affine map of sums `y` without bias, and the variance of the batch.
+
+    Args:
+        y: The sums.
+        stat: Their channel sums, if they are known.
+        norm: The batch norm.
+        bias: What the layer would have added to the sums.
+        firing: Constants.
+    """
     channels, padded = firing.shape.channels, firing.shape.C
     count = firing.shape.T * firing.shape.B * firing.shape.H * firing.shape.W
     none = torch.zeros(channels, dtype=torch.float64)
@@ -84,6 +94,7 @@ def affine(stat: Tensor, norm: Norm, bias: Tensor | None, firing: Firing) -> tup
     if norm.eps is None:
         mean, var, invstd = none, none, none + 1.0
     elif firing.batch_statistics:
+        stat = c_layers.channel_sums(y) if stat is None else stat
         mean, square = stat[:, :channels] / count
         var = (square - mean * mean).clamp_min_(0.0)
         invstd = (var + norm.eps).rsqrt_()

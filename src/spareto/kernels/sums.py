@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from spareto.kernels import c_layers
+from spareto.kernels import c_layers, workspace
 from spareto.kernels.c_layers import ConvShape, Gradient, padded
 from spareto.kernels.library import cpu_flags
 
@@ -20,8 +20,8 @@ _log = logging.getLogger("spareto")
 class Sums(Protocol):
     """How the weights that spikes meet are summed."""
 
-    def forward(self, bits: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-        """Sums `(N, H, W, channels padded)`; their sums and square sums a channel, `(2, channels padded)`."""
+    def forward(self, bits: Tensor, weight: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Sums `y (N, H, W, channels padded)`, and the channel sums of `y` if they came on the way."""
         ...
 
     def weight_gradient(self, bits: Tensor, gradient: Gradient, weight: Tensor) -> Tensor:
@@ -99,33 +99,39 @@ class DenseSums:
     Args:
         channels: Channels of the spikes.
         spatial: Their height and width; empty for features.
-        events: Number of incoming spikes.
     """
 
     channels: int
     spatial: tuple[int, ...]
-    events: int
 
-    def forward(self, bits: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, bits: Tensor, weight: Tensor) -> tuple[Tensor, None]:
         """See `Sums.forward`."""
         out = weight.shape[0]
-        rows = torch.zeros(bits.shape[1], self.channels, padded(out))
-        rows[..., :out] = self._channels_last(weight).permute(1, 2, 0)
-        y = c_layers.dense_forward(bits, rows, self.events)
-        return y[:, None, None], c_layers.channel_sums(y)
+        rows = torch.zeros(weight.shape[1], padded(out))
+        rows[:, :out] = self._rows(weight)
+        y = c_layers.dense_forward(bits, rows.view(bits.shape[1], self.channels, -1))
+        return y[:, None, None], None
 
     def weight_gradient(self, bits: Tensor, gradient: Gradient, weight: Tensor) -> Tensor:
         """See `Sums.weight_gradient`."""
         dy = gradient.written()
-        dw = c_layers.dense_weight_gradient(bits, dy.flatten(0, 2), self.channels, self.events)
-        return dw[..., : weight.shape[0]].permute(2, 1, 0).reshape(weight.shape)
+        dw = c_layers.dense_weight_gradient(bits, dy.flatten(0, 2), self.channels)
+        dw = dw.flatten(0, 1)[:, : weight.shape[0]].t()
+        return (
+            dw.reshape(-1, dw.shape[1] // self.channels, self.channels).transpose(1, 2).reshape(weight.shape)
+        )
 
     def input_gradient(self, gradient: Gradient, weight: Tensor) -> Tensor:
         """See `Sums.input_gradient`; `gradient` was written out by `weight_gradient`, or is now."""
-        dy = gradient.written().flatten(0, 2)[:, : weight.shape[0]]
-        dx = dy @ self._channels_last(weight).flatten(1)
+        dy = gradient.written().flatten(0, 2)
+        dx = torch.mm(
+            dy[:, : weight.shape[0]],
+            self._rows(weight).t(),
+            out=workspace.empty(dy.shape[0], weight.shape[1]),
+        )
         return dx.view(dx.shape[0], *self.spatial, self.channels)
 
-    def _channels_last(self, weight: Tensor) -> Tensor:
-        """Weight `(out, pixels, channels)`, as spikes lie."""
-        return weight.view(weight.shape[0], self.channels, -1).transpose(1, 2)
+    def _rows(self, weight: Tensor) -> Tensor:
+        """Weight `(pixels x channels, out)`, as spikes lie."""
+        out, inputs = weight.shape
+        return weight.view(out, self.channels, -1).transpose(1, 2).reshape(out, inputs).t()

@@ -76,7 +76,7 @@ class SpikingDense(nn.Module):
             fired = fusion.fire(currents, self.norm, dynamics, constants)
             return fusion.finish(fired, self.norm, None, constants, spatial=False)
         fired = fused.spiking(
-            Layer(DenseSums(events.channels, events.spatial, events.events), constants, current().recompute),
+            Layer(DenseSums(events.channels, events.spatial), constants, current().recompute),
             *(events.carrier, events.bits, weight, self.linear.bias),
             *(fusion.norm_parts(self.norm), dynamics.coefficients()),
         )

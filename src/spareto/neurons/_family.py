@@ -13,7 +13,7 @@ from spareto.kernels import neurons as kernels
 from spareto.kernels.dynamics import Dynamics
 from spareto.neurons._base import SpikingNeuron, by_steps
 from spareto.neurons._loop import one_node
-from spareto.neurons._step import family_step, fresh, parts_of
+from spareto.neurons._step import family_step, fresh, parts_of, used
 from spareto.neurons.surrogates import Surrogate
 from spareto.neurons.surrogates import registry as surrogates
 
@@ -104,6 +104,8 @@ class FamilyNeuron(SpikingNeuron):
         """See `SpikingNeuron.run`."""
         check_current(self.kind, current)
         dynamics = self.dynamics()
+        if state is not None:
+            check_state(self.kind, current, _tuple(state), sum(used(dynamics)))
         if kernels.loops(current, dynamics) is None:
             return by_steps(self, current, state)
         first = None if state is None else _tuple(state)
@@ -149,6 +151,24 @@ def check_current(kind: str, current: Tensor) -> None:
         problems.append(Problem(f"neuron '{kind}'", got, "floating-point currents", "Call .float() on them."))
     if problems:
         raise ConfigError(problems)
+
+
+def check_state(kind: str, current: Tensor, state: tuple[Tensor, ...], parts: int) -> None:
+    """Check that a state fits the neuron and its currents.
+
+    Raises:
+        ConfigError: It has another number of tensors, or they have other shapes.
+    """
+    shapes = [tuple(part.shape) for part in state]
+    expected = [tuple(current.shape[1:])] * parts
+    if shapes != expected:
+        got, rule = _tensors(shapes), _tensors(expected)
+        raise ConfigError(Problem(f"neuron '{kind}'.state", got, rule, "Pass what run or step returned."))
+
+
+def _tensors(shapes: list[tuple[int, ...]]) -> str:
+    kinds = ", ".join(dict.fromkeys(map(str, shapes)))
+    return f"{len(shapes)} tensor{'s' * (len(shapes) != 1)} of shape {kinds}"
 
 
 def _problems(kind: str, v_threshold: float, reset: str, v_reset: float) -> tuple[Problem, ...]:

@@ -16,6 +16,7 @@ class IF(FamilyNeuron):
         surrogate: Name of the surrogate gradient, or the surrogate itself.
         gain: Factor of the input.
         v_reset: Where reset `value` sets the membrane potential.
+        v_start: Membrane potential before the first timestep.
         strict: Fire above the threshold, not at it.
         detach_reset: Let no gradient through the reset.
         slope: The surrogate's `alpha`; left out, its default.
@@ -35,14 +36,16 @@ class IF(FamilyNeuron):
         *,
         gain: float = 1.0,
         v_reset: float = 0.0,
+        v_start: float = 0.0,
         strict: bool = False,
         detach_reset: bool = True,
         slope: float | None = None,
     ) -> None:
-        problems = must_be_numbers(self.kind, gain=gain)
+        problems = must_be_numbers(self.kind, gain=gain, v_start=v_start)
         super().__init__(v_threshold, reset, v_reset, strict, detach_reset, surrogate, slope, problems)
         self.gain = gain
+        self.v_start = v_start
 
     def dynamics(self) -> Dynamics:
         """See `FamilyNeuron.dynamics`."""
-        return Dynamics(beta=1.0, gain=self.gain, **self._fields())
+        return Dynamics(beta=1.0, gain=self.gain, v_start=self.v_start, **self._fields())

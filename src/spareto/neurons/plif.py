@@ -17,7 +17,7 @@ class PLIF(FamilyNeuron):
     """Leaky integrate-and-fire neuron with one learned leak a layer.
 
         1 / tau = sigmoid(w)
-        h[t] = (1 − 1/tau) · v[t-1] + gain · x[t]
+        h[t] = (1 − 1/tau) · v[t-1] + gain · x[t] + v_leak / tau
 
     Args:
         tau: Membrane time constant before training, timesteps, more than 1.
@@ -26,6 +26,7 @@ class PLIF(FamilyNeuron):
         surrogate: Name of the surrogate gradient, or the surrogate itself.
         gain: Factor of the input; 1/tau, learned with it, if left out; 1 for an input that is not scaled.
         v_reset: Where reset `value` sets the membrane potential.
+        v_leak: Potential that the membrane leaks towards and starts from.
         strict: Fire above the threshold, not at it.
         detach_reset: Let no gradient through the reset.
         slope: The surrogate's `alpha`; left out, its default.
@@ -49,16 +50,18 @@ class PLIF(FamilyNeuron):
         *,
         gain: float | None = None,
         v_reset: float = 0.0,
+        v_leak: float = 0.0,
         strict: bool = False,
         detach_reset: bool = True,
         slope: float | None = None,
     ) -> None:
-        problems = () if gain is None else must_be_numbers(self.kind, gain=gain)
+        problems = must_be_numbers(self.kind, v_leak=v_leak, gain=1.0 if gain is None else gain)
         if not (is_number(tau) and tau > 1):
             rule = "a number of timesteps above 1"
             problems = (Problem(f"neuron '{self.kind}'.tau", repr(tau), rule), *problems)
         super().__init__(v_threshold, reset, v_reset, strict, detach_reset, surrogate, slope, problems)
         self.gain = gain
+        self.v_leak = v_leak
         self.w = nn.Parameter(torch.tensor(-math.log(tau - 1.0)))
 
     @property
@@ -73,4 +76,10 @@ class PLIF(FamilyNeuron):
     def dynamics(self) -> Dynamics:
         """See `FamilyNeuron.dynamics`."""
         leak = torch.sigmoid(self.w)
-        return Dynamics(beta=1.0 - leak, gain=leak if self.gain is None else self.gain, **self._fields())
+        return Dynamics(
+            beta=1.0 - leak,
+            gain=leak if self.gain is None else self.gain,
+            bias=leak * self.v_leak if self.v_leak else 0.0,
+            v_start=self.v_leak,
+            **self._fields(),
+        )

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from copy import deepcopy
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from spareto.compression import compression_report
 from spareto.core.errors import ConfigError
+from spareto.kernels import reference
 from spareto.networks import Network
 from spareto.profiling import profile
 
@@ -69,6 +71,27 @@ def check_learns(network: Network, frames: Tensor) -> None:
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, f"no gradient reaches {name}"
         assert bool(torch.isfinite(parameter.grad).all()), f"the gradient of {name} is not finite"
+
+
+def check_kernels(network: Network, frames: Tensor) -> None:
+    """Kernels give the rates and gradients of the plain torch network.
+
+    They add in another order, so a neuron that stands at its threshold may fall to the other side of it.
+    """
+    fast, slow = (_rates_and_gradient(deepcopy(network), frames, plain=plain) for plain in (False, True))
+    apart = float((fast[0] - slow[0]).abs().mean())
+    assert apart <= 1e-3, f"rates are {apart:.2g} from those of the plain network"
+    error = float((fast[1] - slow[1]).norm() / slow[1].norm().clamp_min(1e-30))
+    assert error <= 1e-2, f"the gradient is {error:.2g} of its length from that of the plain network"
+
+
+def _rates_and_gradient(network: Network, frames: Tensor, *, plain: bool) -> tuple[Tensor, Tensor]:
+    with reference() if plain else nullcontext():
+        torch.manual_seed(0)
+        rates = network.train()(frames)
+        (rates - 1.0).square().sum().backward()
+    gradients = [parameter.grad.flatten() for parameter in network.parameters() if parameter.grad is not None]
+    return rates.detach(), torch.cat(gradients)
 
 
 def check_counted(network: Network, frames: Tensor) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
@@ -12,7 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from spareto.core.errors import Problem
+from spareto.kernels import Spikes
+from spareto.layers.spiking_block import SpikingBlock
+from spareto.layers.spiking_dense import SpikingDense
 from spareto.neurons import SpikingNeuron
+
+_BLOCKS = (SpikingBlock, SpikingDense)
 
 
 class SilentLayerWarning(UserWarning):
@@ -45,10 +50,26 @@ def _silent_on(network: nn.Module, frames: Tensor) -> tuple[str, ...]:
     silent: dict[str, bool] = {}
 
     def see(_: nn.Module, __: Any, spikes: Any, *, name: str) -> None:
-        silent[name] = silent.get(name, True) and not bool(_first_tensor(spikes).any())
+        silent[name] = silent.get(name, True) and not _any(spikes)
 
-    _run_watched(network, frames, see, lambda module: isinstance(module, SpikingNeuron))
+    _run_watched(network, frames, see, _spiking(network))
     return tuple(name for name, quiet in silent.items() if quiet)
+
+
+def _spiking(network: nn.Module) -> dict[str, nn.Module]:
+    """Where spikes come out, by the name of their neurons; a block is watched whole and so stays fused."""
+    blocks = {name: module for name, module in network.named_modules() if isinstance(module, _BLOCKS)}
+    inside = {part for block in blocks.values() for part in block.modules()}
+    alone = {
+        name: module
+        for name, module in network.named_modules()
+        if isinstance(module, SpikingNeuron) and module not in inside
+    }
+    return {**{f"{name}.neuron".lstrip("."): block for name, block in blocks.items()}, **alone}
+
+
+def _any(spikes: Any) -> bool:
+    return spikes.events > 0 if isinstance(spikes, Spikes) else bool(_first_tensor(spikes).any())
 
 
 def warn_of_silence(where: str, samples: int) -> None:
@@ -75,17 +96,21 @@ def first_non_finite(network: nn.Module, frames: Tensor) -> str:
         if not found and not bool(torch.isfinite(_first_tensor(output)).all()):
             found.append(f"layer '{name}', its output")
 
-    _run_watched(network, frames, see, lambda module: next(module.children(), None) is None)
+    leaves = {
+        name: module
+        for name, module in network.named_modules()
+        if name and next(module.children(), None) is None
+    }
+    _run_watched(network, frames, see, leaves)
     return found[0] if found else ""
 
 
 def _run_watched(
-    network: nn.Module, frames: Tensor, see: Callable[..., None], watched: Callable[[nn.Module], bool]
+    network: nn.Module, frames: Tensor, see: Callable[..., None], watched: Mapping[str, nn.Module]
 ) -> None:
     with ExitStack() as hooks, torch.no_grad():
-        for name, module in network.named_modules():
-            if name and watched(module):
-                hooks.callback(module.register_forward_hook(partial(see, name=name)).remove)
+        for name, module in watched.items():
+            hooks.callback(module.register_forward_hook(partial(see, name=name)).remove)
         network(frames)
 
 

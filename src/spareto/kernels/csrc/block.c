@@ -87,6 +87,7 @@ AI int64_t window_at(const block_shape *s, const int KH, const int KW, const Seg
 AI void forward_segment(const int flags, const int KH, const int KW, const Input *in, const Segment *g, const planes *p, uint64_t *out) {
     const block_shape *s = in->s;
     const int ph = s->H / KH, pw = s->W / KW, CW = (s->channels + 63) / 64;
+    const int64_t step = (int64_t)s->B * s->H * s->W * s->C; /* a timestep: too far for the machine's own prefetcher */
     for (int t = 0; t < s->T; t++)
         for (int px = g->p0; px < g->p1; px++) {
             uint64_t *o = out + ((((int64_t)t * s->B + g->b) * ph + g->py) * pw + px) * CW;
@@ -95,6 +96,7 @@ AI void forward_segment(const int flags, const int KH, const int KW, const Input
             for (int c = 0; c < s->C; c += VL) {
                 fv a = LD(fv, in->a + c), b = LD(fv, in->b + c);
                 iv fired = iv_all(0);
+                __builtin_prefetch(y + step + c);
 #pragma GCC unroll 4
                 for (int k = 0; k < KH * KW; k++) {
                     fv h;
@@ -179,12 +181,14 @@ static Tape tape_at(const int flags, float *memory, int64_t rows) {
 AI void record_segment(const int flags, const int KH, const int KW, const Input *in, const Segment *g, const planes *p, const Tape *tape,
                        int64_t size) {
     const block_shape *s = in->s;
+    const int64_t step = (int64_t)s->B * s->H * s->W * s->C;
     for (int t = 0; t < s->T; t++)
         for (int px = g->p0; px < g->p1; px++) {
             const float *y = in->y + window_at(s, KH, KW, g, t, px);
             int64_t slot = (int64_t)(px - g->p0) * KH * KW * s->C;
             for (int c = 0; c < s->C; c += VL) {
                 fv a = LD(fv, in->a + c), b = LD(fv, in->b + c);
+                __builtin_prefetch(y + step + c);
 #pragma GCC unroll 4
                 for (int k = 0; k < KH * KW; k++) {
                     int64_t j = slot + (int64_t)k * s->C + c, at = t * size + j;
@@ -256,11 +260,16 @@ AI void back_segment(const int flags, const int KH, const int KW, const Input *i
                      const Tape *tape, int64_t size, float *sums, NeuronGrads *grads) {
     const block_shape *s = in->s;
     const int ph = s->H / KH, pw = s->W / KW;
+    const int64_t step = (int64_t)s->B * s->H * s->W * s->C;
     for (int t = s->T - 1; t >= 0; t--)
         for (int px = g->p0; px < g->p1; px++) {
             const float *gp = out->g + ((((int64_t)t * s->B + g->b) * ph + g->py) * pw + px) * out->stride;
             int64_t slot = (int64_t)(px - g->p0) * KH * KW * s->C, row = window_at(s, KH, KW, g, t, px);
-            for (int c = 0; c < s->C; c += VL) back_window(flags, KH, KW, in, out, tape, carry, t * size, slot, row, gp, c, sums, grads);
+            for (int c = 0; c < s->C; c += VL) {
+                __builtin_prefetch(in->y + row - step + c), __builtin_prefetch(out->dz + row - step + c, 1);
+                __builtin_prefetch(gp - (int64_t)s->B * ph * pw * out->stride + c);
+                back_window(flags, KH, KW, in, out, tape, carry, t * size, slot, row, gp, c, sums, grads);
+            }
         }
 }
 static void grads_add(double *sums, const NeuronGrads *g) {

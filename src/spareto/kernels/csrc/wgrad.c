@@ -130,7 +130,7 @@ EXPORT void spareto_conv_wgrad(const uint64_t *bits, const float *dz, const floa
     gradient g = {dz, y, k0, k1, k2};
     int taps = s->KH * s->KW * s->C, columns = s->W + s->KW - 1;
     int sorted = s->SH == 1 && s->SW == 1 && s->PW < s->KW && s->PH < s->KH && (s->KW == 1 || s->KW == 3 || s->KW == 5) &&
-                 events * 4 > (int64_t)s->N * s->H * s->W;
+                 events * 10 > (int64_t)s->N * s->H * s->W;
     int rows = STRIP_BYTES / (columns * BLOCK * 4) - (s->KH - 1);
     rows = rows < 1 ? 1 : rows > s->H ? s->H : rows;
     int strips = (s->H + rows - 1) / rows;

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from spareto.layers._fusion import over_time
+
 
 class OverTime(nn.Sequential):
     """Run stateless layers on `(time, batch, ...)` as on a batch of `time x batch` samples."""
 
     def forward(self, input: Tensor) -> Tensor:
         """`(time, batch, ...)` in, `(time, batch, ...)` out."""
-        time, batch = input.shape[:2]
-        return super().forward(input.flatten(0, 1)).unflatten(0, (time, batch))
+        return over_time(input, *self)
