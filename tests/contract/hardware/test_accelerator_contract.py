@@ -1,14 +1,18 @@
 """Every accelerator keeps the laws; a new YAML in `hardware/accelerators/` is tested here unasked."""
 
+from pathlib import Path
+
 import pytest
+import yaml
 
 import workloads
 from spareto import hardware
 from spareto.core.errors import ConfigError
-from spareto.hardware import engines
+from spareto.hardware import accelerators, engines
 from spareto.testing import accelerators as laws
 
 NETWORK = workloads.network()
+FOLDER = Path(accelerators.__file__).parent
 
 
 @pytest.fixture(scope="module", params=hardware.accelerator_names())
@@ -31,6 +35,24 @@ def test_it_is_called_as_its_file_and_says_what_it_is(chip):
 
 def test_every_number_names_a_source(chip):
     laws.check_sources(chip)
+
+
+def numbers(data, place=""):
+    """Every number of a file that is not the `value` of a quantity or an argument of an estimate."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            if key not in ("value", "version", "estimate"):
+                yield from numbers(value, f"{place}.{key}")
+    elif isinstance(data, list):
+        for index, item in enumerate(data):
+            yield from numbers(item, f"{place}[{index}]")
+    elif isinstance(data, int | float) and not isinstance(data, bool):
+        yield place
+
+
+@pytest.mark.parametrize("name", hardware.accelerator_names())
+def test_no_number_of_a_file_stands_without_unit_and_source(name):
+    assert list(numbers(yaml.safe_load((FOLDER / f"{name}.yaml").read_text()))) == []
 
 
 def test_it_comes_back_from_its_own_data(chip):
