@@ -14,6 +14,7 @@ from rich.table import Table
 
 from spareto import hardware
 from spareto.core.units import Quantity
+from spareto.hardware.area import area_um2
 
 
 def accelerators(name: str | None = None, /, *, json: bool = False) -> None:
@@ -42,6 +43,7 @@ def _row(chip: hardware.Chip) -> dict[str, Any]:
         "on_chip_bytes": chip.on_chip_bits / 8,
         "peak_ops_per_cycle": chip.peak_ops_per_cycle,
         "peak_gops_per_second": _peak_gops(chip),
+        "area_um2": area_um2(chip),
     }
 
 

@@ -32,6 +32,8 @@ def cost(
     statistic: Literal["mean", "max"] = "mean",
     mapper: Literal["fixed", "search"] = "fixed",
     objective: Literal["energy", "latency", "edp"] = "energy",
+    lanes: Literal["mean", "largest"] = "mean",
+    overrides: Path | None = None,
     figure: Path | None = None,
     json: bool = False,
 ) -> None:
@@ -49,13 +51,17 @@ def cost(
         mapper: Take the accelerator's fixed mapping, or search a better one for each layer (with `all` and
             `best`, for run-length weights, and keep it for the other formats).
         objective: What a searched mapping is to make small.
+        lanes: Take the units of an array as equally busy, or let them wait for the busiest.
+        overrides: A file of numbers that replace the accelerator's own:
+            `components: {dram: {read_energy: {value: 600, unit: pJ, source: "..."}}}`.
         figure: Draw energy against time of the compared accelerators, as PNG and SVG of that name.
         json: Print JSON; keys carry their unit.
     """
     network = Workload.load(workload)
-    asked = _Asked(weight_format, spike_format, statistic, objective if mapper == "search" else None)
+    asked = _Asked(weight_format, spike_format, statistic, lanes, objective if mapper == "search" else None)
     many = compare is not None or accelerator == EVERY
-    runs = [_run(network, name, asked, many) for name in _names(accelerator, compare)]
+    chips = [hardware.load_accelerator(name, overrides) for name in _names(accelerator, compare)]
+    runs = [_run(network, chip, asked, many) for chip in chips]
     if figure:
         _draw(runs, figure)
     if json:
@@ -70,6 +76,7 @@ class _Asked:
     weight_format: str
     spike_format: str | None
     statistic: Statistic
+    lanes: hardware.Lanes
     objective: Objective | None
 
 
@@ -89,9 +96,8 @@ def _names(accelerator: str, compare: Sequence[str] | None) -> tuple[str, ...]:
     return hardware.accelerator_names()
 
 
-def _run(network: Workload, name: str, asked: _Asked, many: bool) -> _Run:
+def _run(network: Workload, chip: hardware.Chip, asked: _Asked, many: bool) -> _Run:
     """Costs on one accelerator; among many, one that cannot run the network does not stop the others."""
-    chip = hardware.load_accelerator(name)
     try:
         return _costs(network, chip, asked)
     except UnknownName:
@@ -110,6 +116,7 @@ def _costs(network: Workload, chip: hardware.Chip, asked: _Asked) -> _Run:
         found = hardware.find_mappings(network, chip, weight_format=fmt, objective=asked.objective, **options)
     options |= {
         "spike_format": asked.spike_format,
+        "lanes": asked.lanes,
         "mappings": {layer: best.nest for layer, best in found.items()},
     }
     if asked.weight_format == EVERY:

@@ -9,6 +9,7 @@ from spareto.hardware.cost import best_by_layer as best_by_layer
 from spareto.hardware.cost import cost as cost
 from spareto.hardware.cost import cost_all_formats as cost_all_formats
 from spareto.hardware.cost import find_mappings as find_mappings
+from spareto.hardware.engines import Lanes as Lanes
 from spareto.hardware.grid import Grid as Grid
 from spareto.hardware.grid import cost_grid as cost_grid
 from spareto.hardware.mapping.fixed import fixed_nest as fixed_nest
@@ -20,6 +21,7 @@ __all__ = [
     "Accelerator",
     "Chip",
     "Grid",
+    "Lanes",
     "Metrics",
     "accelerator_names",
     "best_by_layer",

@@ -152,6 +152,10 @@ class NeuronUnit(Record):
         leak_energy: One product with the decay; grows with the square of the width.
         integrate_energy: One addition to the state; linear in the width.
         compare_energy: One comparison with the threshold; linear in the width.
+        reset_energy: One reset of a neuron that fired, linear in the width; None where the write of the
+            update does it.
+        updates: Which neurons are updated at a timestep: all, or only those that receive anything (and
+            catch up with their leak then).
         state_level: The memory that holds the state while a neuron runs through its timesteps.
         latency: Cycles one update takes, once a layer.
         leakage: Energy one lane leaks a cycle.
@@ -166,6 +170,8 @@ class NeuronUnit(Record):
     leak_energy: Energy
     integrate_energy: Energy
     compare_energy: Energy
+    reset_energy: Energy | None = None
+    updates: Literal["all", "touched"] = "all"
     state_level: str
     latency: Cycles | None = None
     leakage: Power | None = None

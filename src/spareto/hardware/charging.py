@@ -129,9 +129,9 @@ def _synaptic(points: Points, accelerator: Accelerator) -> Iterator[Work]:
 
 
 def _updates(points: Points, accelerator: Accelerator) -> Iterator[Work]:
-    one = np.ones(len(points.points))
-    for update in neurons.arithmetic(points.layer, accelerator):
-        yield Work(accelerator.neuron.name, "state", update.action, update.count * one, update.each_pj * one)
+    for update in neurons.arithmetic(points, accelerator):
+        each = np.full_like(update.count, update.each_pj)
+        yield Work(accelerator.neuron.name, "state", update.action, update.count, each)
 
 
 def _leakage(accelerator: Accelerator) -> dict[str, float]:

@@ -37,8 +37,11 @@ def operation(layer: Layer, compute: Compute) -> tuple[str, float]:
 def neuron_actions(unit: NeuronUnit, state_bits: int) -> dict[str, float]:
     """Energy of each arithmetic action on one state variable."""
     share = state_bits / unit.width.amount
-    return {
+    energies = {
         "leak": unit.leak_energy.amount * share**2,
         "integrate": unit.integrate_energy.amount * share,
         "compare": unit.compare_energy.amount * share,
     }
+    if unit.reset_energy:
+        energies["reset"] = unit.reset_energy.amount * share
+    return energies

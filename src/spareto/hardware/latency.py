@@ -20,7 +20,7 @@ from spareto.records.workload import Layer
 def layer_cycles(points: Points, accelerator: Accelerator, counts: Counts, flows: Sequence[Flow]) -> Table:
     """Cycles of one layer, shape (points, mappings)."""
     issued = points.column(lambda p: p.operations.issued * p.imbalance)
-    cycles = np.maximum(np.outer(issued, 1.0 / counts.units), update_cycles(points.layer, accelerator))
+    cycles = np.maximum(np.outer(issued, 1.0 / counts.units), update_cycles(points, accelerator)[:, None])
     if rate := accelerator.compute.intersection_rate:
         pairs = points.layer.dense_synops / accelerator.compute.skip_window
         cycles = np.maximum(cycles, pairs / (rate.amount * counts.units))

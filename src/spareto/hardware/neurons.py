@@ -1,4 +1,4 @@
-"""What updating the neurons costs: state traffic and arithmetic, every neuron at every timestep."""
+"""What updating the neurons costs: state traffic and arithmetic."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from spareto.hardware.mapping.nest import Nest
 from spareto.hardware.points import Column, Points
 from spareto.hardware.problem import RELEVANT
 from spareto.hardware.traffic import Amount, Flow
-from spareto.records.workload import Layer, Neuron, Workload
+from spareto.records.workload import Workload
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def refuse_unknown(workload: Workload) -> None:
 
 
 def state_flows(points: Points, nest: Nest, accelerator: Accelerator) -> Iterator[Flow]:
-    """Bits of membrane state moved: one read and one write a neuron and timestep at the state level.
+    """Bits of membrane state moved: one read and one write an update at the state level.
 
     Where other neurons take the state level between two timesteps, the state also leaves for the outermost
     memory and comes back.
@@ -67,8 +67,8 @@ def state_flows(points: Points, nest: Nest, accelerator: Accelerator) -> Iterato
     if layer.neuron is None:
         return
     level = accelerator.neuron.state_level
-    bits = np.full(len(points.points), float(_state_bits(layer.neuron)))
-    yield from _both_ways(level, np.full(1, float(layer.timesteps)), bits)
+    each = layer.neuron.states * layer.neuron.state_bits
+    yield from _both_ways(level, np.ones(1), points.column(lambda p: p.updates * each))
     passes, moved = np.ones(1, np.int64), np.zeros(1, np.bool_)
     for index in nest.outside(level, "temporal"):
         loop = nest.loops[index]
@@ -78,6 +78,7 @@ def state_flows(points: Points, nest: Nest, accelerator: Accelerator) -> Iterato
             moved = moved | (loop.bound > 1)
     outermost = accelerator.memories[0].name
     if outermost != level:
+        bits = np.full(len(points.points), float(layer.neuron.count * each))
         yield from _both_ways(outermost, (passes - 1).astype(np.float64), bits)
 
 
@@ -88,32 +89,28 @@ def _both_ways(memory: str, times: Amount, bits: Column) -> Iterator[Flow]:
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """One kind of action on the state: how often per inference, and the energy of one, picojoules."""
+    """One kind of action on the state: how often per inference, one entry a point, and the energy of one."""
 
     action: str
-    count: float
+    count: Column
     each_pj: float
 
 
-def arithmetic(layer: Layer, accelerator: Accelerator) -> Iterator[Arithmetic]:
-    """Leak, integration and comparison of every neuron at every timestep."""
-    if layer.neuron is None:
+def arithmetic(points: Points, accelerator: Accelerator) -> Iterator[Arithmetic]:
+    """Leak, integration and comparison of every update, reset of every neuron that fired."""
+    neuron = points.layer.neuron
+    if neuron is None:
         return
-    unit, update = accelerator.neuron, _UPDATES[layer.neuron.kind]
-    energies = neuron_actions(unit, layer.neuron.state_bits)
-    updates = layer.neuron.count * layer.timesteps
-    counts = dict.fromkeys(update.each_state, updates * layer.neuron.states)
-    counts |= dict.fromkeys(update.once, updates)
-    for action, count in counts.items():
-        yield Arithmetic(action, count, energies[action])
+    unit, update = accelerator.neuron, _UPDATES[neuron.kind]
+    energies, updates = neuron_actions(unit, neuron.state_bits), points.column(lambda p: p.updates)
+    for action in update.each_state:
+        yield Arithmetic(action, updates * neuron.states, energies[action])
+    for action in update.once:
+        yield Arithmetic(action, updates, energies[action])
+    if "compare" in update.once and "reset" in energies:
+        yield Arithmetic("reset", points.column(lambda p: p.spikes), energies["reset"])
 
 
-def update_cycles(layer: Layer, accelerator: Accelerator) -> float:
-    """Cycles the neuron units are busy."""
-    if layer.neuron is None:
-        return 0.0
-    return layer.neuron.count * layer.timesteps / accelerator.neuron.lanes.amount
-
-
-def _state_bits(neuron: Neuron) -> int:
-    return neuron.count * neuron.states * neuron.state_bits
+def update_cycles(points: Points, accelerator: Accelerator) -> Column:
+    """Cycles the neuron units are busy, one entry a point."""
+    return points.column(lambda p: p.updates / accelerator.neuron.lanes.amount)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spareto.hardware.accelerator import Accelerator, Compute
-from spareto.hardware.activity import input_train, output_train
+from spareto.hardware.activity import input_train, output_train, touched_updates
 from spareto.hardware.energy import accumulator_bits, operation
 from spareto.hardware.formats import Format, Size, spike_bits
 from spareto.hardware.lanes import imbalance, weight_loads
@@ -37,6 +37,8 @@ class Point:
         accumulator_bits: Bits of one partial sum.
         emitted_bits: Bits that the neurons (or the layer) put out per inference.
         operations: Synaptic operations per inference.
+        updates: Neuron updates per inference.
+        spikes: Spikes of its neurons per inference.
         action: What one of them is: `accumulate` or `multiply_accumulate`.
         action_pj: Its energy, picojoules.
         imbalance: Cycles with waiting for the busiest unit by cycles of equally busy units.
@@ -50,6 +52,8 @@ class Point:
     accumulator_bits: float
     emitted_bits: float
     operations: Operations
+    updates: float
+    spikes: float
     action: str
     action_pj: float
     imbalance: float = 1.0
@@ -78,6 +82,8 @@ class Point:
             accumulator_bits=accumulator_bits(layer, compute),
             emitted_bits=_emitted_bits(layer, spike_format, statistic, accelerator),
             operations=count_operations(layer, live, compute, statistic, zeros_located=located),
+            updates=_updates(layer, accelerator, statistic),
+            spikes=layer.output.nonzero(statistic) if layer.neuron else 0.0,
             action=action,
             action_pj=energy,
         )
@@ -141,6 +147,13 @@ def layer_points(
     if first is None:
         raise ValueError("at least one version of the layer")
     return Points(first, tuple(found))
+
+
+def _updates(layer: Layer, accelerator: Accelerator, statistic: Statistic) -> float:
+    """Neuron updates of one inference."""
+    if accelerator.neuron.updates == "touched":
+        return touched_updates(layer, statistic)
+    return float(layer.neuron.count * layer.timesteps) if layer.neuron else 0.0
 
 
 def _input_bits(layer: Layer, spike_format: str, statistic: Statistic) -> float:

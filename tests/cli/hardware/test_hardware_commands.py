@@ -115,6 +115,25 @@ def test_spikes_in_a_format_of_their_own(saved, capsys):
     )
 
 
+def test_own_numbers_replace_those_of_the_accelerator(saved, tmp_path, capsys):
+    file = tmp_path / "own.yaml"
+    file.write_text("components: {dram: {read_energy: {value: 5120, unit: pJ, source: measured}}}\n")
+    call(cost, saved, "--json")
+    before = json.loads(capsys.readouterr().out)
+    call(cost, saved, "--overrides", file, "--json")
+    after = json.loads(capsys.readouterr().out)
+    assert after["energy_by_component_pj"]["dram"] > 5 * before["energy_by_component_pj"]["dram"]
+    assert after["energy_by_component_pj"]["mac"] == before["energy_by_component_pj"]["mac"]
+
+
+def test_units_may_wait_for_the_busiest(saved, capsys):
+    cycles = []
+    for lanes in ("mean", "largest"):
+        call(cost, saved, "--lanes", lanes, "--json")
+        cycles.append(json.loads(capsys.readouterr().out)["latency_cycles"])
+    assert cycles == sorted(cycles)
+
+
 def test_a_comparison_is_drawn_the_same_every_time(saved, tmp_path, capsys):
     for name in ("one", "two"):
         call(cost, saved, "--compare", "--figure", tmp_path / name)

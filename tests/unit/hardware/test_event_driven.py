@@ -75,6 +75,13 @@ def test_the_fullest_core_sets_the_time():
     assert cost.latency_cycles == ceil(busy * share - 1e-9)
 
 
+def test_cores_added_for_their_memory_make_it_no_faster():
+    layers = [workloads.layer("fc", channels=(4096, 512), size=1, kernel=1, bits=b) for b in (2, 8)]
+    narrow, wide = (hardware.cost(workloads.network(layer), LOIHI, weight_format="none") for layer in layers)
+    assert narrow.latency_cycles == wide.latency_cycles
+    assert wide.layers[0].stored_bits > 8 * 2**20 * 1.9  # takes more than one core of 128 KB
+
+
 def test_what_nothing_reaches_costs_an_event_driven_engine_nothing_but_its_weights():
     found = actions(workloads.layer(rate=0.0), SNE)
     assert set(found) == {("l2_memory", "read")}

@@ -126,3 +126,20 @@ def test_unknown_ranks_are_all_listed():
         "expected one of plain, bitmask, coordinates, offsets. Did you mean 'bitmask'?",
         "weight format 'nested'.ranks[1]: got 'offsets'; expected one of bitmask, coordinates.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("fmt", "bits"),
+    [
+        (CompressedColumns(), 4 * (16 + 1 + 63 * 16)),  # offsets, 62.5 rows a column, rounded up
+        (AddressEvents(), 4 * 1000),
+        (NestedRanks(), 4 * (16 + 1 + 4096)),  # offsets, then a bit an element
+        (NestedRanks(("bitmask", "coordinates")), 4 * (16 + 63 * 16)),  # 62.5 non-zeros a fibre, rounded up
+        (BlockBitmask(), 4 * (16 + 4096)),  # no block of 256 is empty
+        (TimePacked(), 4 * (16 + 4096)),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_compatible_metadata_in_closed_form(fmt, bits):
+    """4096 elements in 16 fibres, 1000 of them not zero, metadata words of four bits."""
+    assert fmt.compatible_metadata(4096.0, 1000 / 4096, width=4, fibres=16) == pytest.approx(bits, rel=1e-3)

@@ -213,7 +213,9 @@ class _Mapped:
         synops: Synaptic operations, each as wide as the cores handle.
         events: Spikes that arrive, one for each bit of an analog input.
         touched: Neuron updates with something to integrate.
-        cores: Cores it takes.
+        spread: Cores its neurons are spread over. Cores added for their memory alone make it no faster, so
+            that the time does not depend on how weights are stored.
+        room: Cores it takes, for its neurons or for its weights.
         passes: Times the chip is filled with its neurons, one part after the other.
     """
 
@@ -222,7 +224,8 @@ class _Mapped:
     synops: float
     events: float
     touched: float
-    cores: int
+    spread: int
+    room: int
     passes: int
 
     @classmethod
@@ -234,20 +237,21 @@ class _Mapped:
             layer, int(mask.sum()), cores, statistic, zeros_located=fmt.locates_zeros
         ).issued
         stored = fmt.size(mask, layer.weight_bits).bits
-        wanted = _cores_for(_neurons(layer), cores.neurons.amount)
+        spread = room = _cores_for(_neurons(layer), cores.neurons.amount)
         if cores.synapse_memory:
-            wanted = max(wanted, _cores_for(stored, cores.synapse_memory.amount))
-        taken, passes = wanted, 1
+            room = max(room, _cores_for(stored, cores.synapse_memory.amount))
+        passes = 1
         if chip.layers == "in_turn":
-            taken = min(int(cores.instances.amount), _neurons(layer))
-            passes = ceil(wanted / cores.instances.amount)
+            spread = min(int(cores.instances.amount), _neurons(layer))
+            passes = ceil(room / cores.instances.amount)
         return cls(
             layer=layer,
             stored=stored,
             synops=done * planes * slices,
             events=layer.input.nonzero(statistic) * planes,
             touched=touched_updates(layer, statistic),
-            cores=taken,
+            spread=spread,
+            room=room,
             passes=passes,
         )
 
@@ -268,7 +272,7 @@ class _Mapped:
         yield _action(cores.name, "products", "accumulate", self.synops, cores.synop_energy.amount)
         yield _action(cores.name, "state", "update", self.touched, cores.update_energy.amount)
         if cores.idle_update_energy:
-            idle = self._updates - self.touched
+            idle = max(0.0, self._updates - self.touched)
             yield _action(cores.name, "state", "idle_update", idle, cores.idle_update_energy.amount)
         if router:
             sent = self.events * self._copies(chip) * self.passes
@@ -289,7 +293,7 @@ class _Mapped:
     def _cycles(self, chip: EventDriven) -> float:
         """The fullest core, which has the largest share of neurons and so of operations."""
         cores, count = chip.cores, _neurons(self.layer)
-        fullest = ceil(count / (self.cores * self.passes)) / count
+        fullest = ceil(count / (self.spread * self.passes)) / count
         visited = self._updates if cores.idle_update_energy else self.touched
         busy = self.synops / cores.synop_rate.amount + visited / cores.update_rate.amount
         cycles = busy * fullest * self.passes
@@ -305,7 +309,7 @@ class _Mapped:
         """Cores an event goes to: as few as hold the neurons that one input reaches."""
         layer = self.layer
         reached = layer.dense_synops / (layer.input.size * layer.timesteps)
-        return min(self.cores, _cores_for(reached, chip.cores.neurons.amount))
+        return min(self.spread, _cores_for(reached, chip.cores.neurons.amount))
 
 
 def _neurons(layer: Layer) -> int:
@@ -343,7 +347,7 @@ def _check_room(chip: EventDriven, mapped: Sequence[_Mapped]) -> None:
     """Refuse a network that is to be on the chip as a whole and is too large for it."""
     if chip.layers == "in_turn":
         return
-    wanted, there = sum(each.cores for each in mapped), int(chip.cores.instances.amount)
+    wanted, there = sum(each.room for each in mapped), int(chip.cores.instances.amount)
     if wanted > there:
         raise CapacityError(
             Problem(

@@ -8,6 +8,7 @@ from spareto.hardware.formats._base import Format as Format
 from spareto.hardware.formats._base import Mask as Mask
 from spareto.hardware.formats._base import Size as Size
 from spareto.hardware.formats._base import Train as Train
+from spareto.hardware.formats._base import Values as Values
 from spareto.hardware.formats._base import expected_live_groups as expected_live_groups
 
 registry: Registry[Format] = Registry("spareto.hardware.formats", Format, "weight format")

@@ -36,10 +36,9 @@ def _touched_inputs(layer: Layer) -> float:
     return layer.input.size * layer.timesteps * share
 
 
-def _state_pj(charged: Charged) -> float:
-    accelerator, neuron = charged.accelerator, charged.points.layer.neuron
-    if neuron is None:
-        return 0.0
+def _state_pj(charged: Charged) -> Column:
+    points, accelerator = charged.points, charged.accelerator
+    neuron = points.layer.neuron
+    bits = points.column(lambda p: p.updates * neuron.states * neuron.state_bits if neuron else 0.0)
     memory = accelerator.memory(accelerator.neuron.state_level)
-    bits = neuron.count * neuron.states * neuron.state_bits * charged.points.layer.timesteps
     return bits / memory.width.amount * (memory.read_energy.amount + memory.write_energy.amount)

@@ -1,0 +1,71 @@
+"""What every storage format must keep, as functions: call them from the tests of your own format.
+
+`tensor` is any array with at least one element, `spikes` a Boolean array whose first axis is time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from spareto.hardware.formats import Format, Mask, Train, Values
+
+
+def check_round_trip(fmt: Format, tensor: Values, bits: int) -> None:
+    """Decoding gives the tensor back, and `size` is the size of the encoding."""
+    encoded = fmt.encode(tensor, bits)
+    np.testing.assert_array_equal(fmt.decode(encoded), tensor)
+    assert encoded.metadata.dtype == np.bool_, f"metadata of type {encoded.metadata.dtype}"
+    counted, stored = fmt.size(tensor != 0, bits), encoded.size(bits)
+    assert counted == stored, f"size says {counted}, the encoding takes {stored}"
+
+
+def check_spike_train(fmt: Format, spikes: Mask) -> None:
+    """A spike train comes back from what is stored of it; implied ones are put back by the decoder."""
+    encoded = fmt.encode(spikes.astype(np.uint8), fmt.spike_width)
+    if fmt.implies_ones:
+        assert len(encoded.values) == spikes.sum(), "values that are not the spikes"
+        encoded = replace(encoded, values=np.ones(len(encoded.values), np.uint8))
+    np.testing.assert_array_equal(fmt.decode(encoded), spikes)
+    assert encoded.size(fmt.spike_width) == fmt.size(spikes, fmt.spike_width)
+
+
+def check_width(fmt: Format, mask: Mask, widths: Sequence[int] = (1, 2, 4, 8, 16, 32)) -> None:
+    """Narrower values never take more space."""
+    sizes = [fmt.size(mask, bits).bits for bits in widths]
+    assert sizes == sorted(sizes), f"{sizes} bits at widths {widths}"
+
+
+def check_monotone(fmt: Format, mask: Mask, order: Iterable[int], bits: int = 8) -> None:
+    """Where the format says so, setting elements to zero one by one (flat indices) never takes more bits."""
+    live = mask.copy()
+    sizes = [fmt.size(live, bits).bits]
+    for place in order:
+        live.reshape(-1)[place] = False
+        sizes.append(fmt.size(live, bits).bits)
+    assert not fmt.monotone or sizes == sorted(sizes, reverse=True), f"{sizes} bits as elements go"
+
+
+def check_expected(fmt: Format, trains: Sequence[Mask], bits: int, tolerance: float = 0.01) -> None:
+    """Counts give the mean size of trains whose elements lie anywhere, silent neurons counted or not."""
+    exact = np.mean([fmt.size(spikes, bits).bits for spikes in trains])
+    for awake in (True, False):
+        expected = np.mean([fmt.expected_bits(counted(spikes, awake=awake), bits) for spikes in trains])
+        assert abs(expected - exact) <= tolerance * exact, f"{expected} bits expected, {exact} encoded"
+
+
+def check_compatible(fmt: Format, elements: float, width: int, fibres: int = 1) -> None:
+    """By the density rules, metadata are never negative and grow with the non-zeros."""
+    densities: npt.NDArray[np.float64] = np.linspace(0.0, 1.0, 6)
+    found = [fmt.compatible_metadata(elements, density, width, fibres) for density in densities]
+    assert found == sorted(found), f"{found} bits at rising density"
+    assert found[0] >= 0.0
+
+
+def counted(spikes: Mask, *, awake: bool = True) -> Train:
+    """What a workload would hold of a spike train."""
+    loud = spikes.any(axis=0)
+    return Train(len(spikes), loud.size, float(spikes.sum()), float(loud.sum()) if awake else None)
