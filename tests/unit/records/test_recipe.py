@@ -144,6 +144,23 @@ def test_ready_made_recipes_are_of_their_regime():
     ]
 
 
+def test_ready_made_recipes_have_the_studys_numbers():
+    alone = {"epochs": 50, "batch_size": 16, "learning_rate": 1e-4, "warmup_epochs": 5, "loss": "mse_vote"}
+    both = alone | {"learning_rate": 1e-3, "warmup_epochs": 2}
+    for recipe in (recipes.quantize(2), recipes.prune(0.8)):
+        assert recipe.training.to_dict().items() >= alone.items()
+    for recipe in (recipes.cumulative(2, 0.8), recipes.joint(2, 0.8)):
+        assert recipe.training.to_dict().items() >= both.items()
+        assert recipe.order == "quantize_then_mask"
+        prune = recipe.prune_step
+        assert (prune.pruner, prune.scope, prune.start, prune.schedule.name) == (
+            *("magnitude", "global", 0.0, "one_shot"),
+        )
+    assert recipes.cumulative(2, 0.8).quantize_step.start * both["epochs"] == 25
+    chosen = recipes.joint(2, 0.8, quantizer="duq", rounding="ewgs").quantize_step
+    assert (chosen.quantizer, chosen.rounding) == ("duq", "ewgs")
+
+
 def test_a_name_changes_the_label_but_not_the_hash():
     plain, named = recipes.quantize(2), recipes.quantize(2).model_copy(update={"name": "ternary"})
     assert named.label == "ternary"
