@@ -129,6 +129,12 @@ class PruneStep(Record):
     options: Options = Field(default_factory=dict[str, Any])
     schedule: Annotated[SchedulePlan, BeforeValidator(_named)] = SchedulePlan()
 
+    @model_validator(mode="after")
+    def _check_floor(self) -> PruneStep:
+        if self.floor + self.sparsity > 1 + 1e-9:
+            raise ValueError("a floor of at most 1 minus the sparsity")
+        return self
+
     def __hash__(self) -> int:
         return hash(self.hash)
 

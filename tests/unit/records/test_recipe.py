@@ -220,6 +220,13 @@ def test_a_saved_recipe_comes_back_as_it_was(tmp_path, suffix):
     assert path.read_text(encoding="utf-8").startswith("{" if suffix == ".json" else "version: 1\n")
 
 
+def test_a_floor_that_leaves_no_room_for_the_sparsity():
+    text = message({"steps": [PRUNE | {"floor": 0.3}]})
+    assert text.startswith("recipe.steps[0]: got {'kind': 'prune', ")
+    assert text.endswith("; expected a floor of at most 1 minus the sparsity.")
+    assert Recipe.parse({"steps": [PRUNE | {"floor": 0.2}]}, "recipe").prune_step.floor == 0.2
+
+
 def test_a_schedule_without_options_is_its_name():
     long, short = ({"steps": [PRUNE | {"schedule": given}]} for given in ({"name": "gradual"}, "gradual"))
     assert Recipe.parse(short, "recipe") == Recipe.parse(long, "recipe")
