@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
 import yaml
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from spareto.core.artifacts import fingerprint, write_text
 from spareto.core.config import Record, Rule
@@ -129,11 +129,13 @@ class PruneStep(Record):
     options: Options = Field(default_factory=dict[str, Any])
     schedule: Annotated[SchedulePlan, BeforeValidator(_named)] = SchedulePlan()
 
-    @model_validator(mode="after")
-    def _check_floor(self) -> PruneStep:
-        if self.floor + self.sparsity > 1 + 1e-9:
-            raise ValueError("a floor of at most 1 minus the sparsity")
-        return self
+    @field_validator("floor")
+    @classmethod
+    def _leave_room(cls, floor: float, info: ValidationInfo) -> float:
+        sparsity: float = info.data.get("sparsity", 0.0)
+        if floor + sparsity > 1 + 1e-9:
+            raise ValueError(f"at most {1 - sparsity:g}, which sparsity {sparsity:g} leaves")
+        return floor
 
     def __hash__(self) -> int:
         return hash(self.hash)

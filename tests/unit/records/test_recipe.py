@@ -221,9 +221,8 @@ def test_a_saved_recipe_comes_back_as_it_was(tmp_path, suffix):
 
 
 def test_a_floor_that_leaves_no_room_for_the_sparsity():
-    text = message({"steps": [PRUNE | {"floor": 0.3}]})
-    assert text.startswith("recipe.steps[0]: got {'kind': 'prune', ")
-    assert text.endswith("; expected a floor of at most 1 minus the sparsity.")
+    expected = "recipe.steps[0].floor: got 0.3; expected at most 0.2, which sparsity 0.8 leaves."
+    assert message({"steps": [PRUNE | {"floor": 0.3}]}) == expected
     assert Recipe.parse({"steps": [PRUNE | {"floor": 0.2}]}, "recipe").prune_step.floor == 0.2
 
 
