@@ -261,8 +261,9 @@ def test_an_unknown_schedule_or_option():
     )
 
 
-def test_all_steps_say_what_is_wrong_at_once():
-    steps = (PruneStep(sparsity=0.5, options={"sed": 1}, pruner="random"), QuantizeStep(bits=1))
+@pytest.mark.parametrize("start", [0.0, 0.5])
+def test_all_steps_say_what_is_wrong_at_once(start):
+    steps = (PruneStep(sparsity=0.5, options={"sed": 1}, pruner="random"), QuantizeStep(bits=1, start=start))
     with pytest.raises(ConfigError) as error:
         compress(tiny.network(), Recipe(steps=steps))
     places = [problem.where for problem in error.value.problems]

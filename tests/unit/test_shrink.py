@@ -10,7 +10,7 @@ from spareto.compression import bake, compress, compression_report
 from spareto.compression.shrinking import shrink
 from spareto.core.errors import ConfigError
 from spareto.quantizers import registry as quantizers
-from spareto.records import LayerFilter, PruneStep, QuantizeStep, Recipe
+from spareto.records import LayerFilter, MembranePlan, PruneStep, QuantizeStep, Recipe
 from spareto.testing.steps import state_bytes
 
 INSIDE = LayerFilter(last=False)
@@ -75,6 +75,22 @@ def test_every_quantizer_shrinks_along(name):
     step = QuantizeStep(bits=min(bits, 4), quantizer=name, granularity="per_channel")
     masked = compress(spiking(), Recipe(steps=(CHANNELS, step), layers=INSIDE)).eval()
     torch.testing.assert_close(shrink(masked, frames())(frames()), masked(frames()), atol=1e-6, rtol=0)
+
+
+EXTRAS = [
+    {"fold_batch_norm": True, "bias_bits": 8},
+    {"neuron_bits": 8, "membrane": MembranePlan(bits=8)},
+]
+
+
+@pytest.mark.parametrize("extra", EXTRAS, ids=str)
+@pytest.mark.parametrize("first", ["prune", "quantize"])
+def test_folded_and_fixed_point_networks_shrink(extra, first):
+    steps = sorted((CHANNELS, QuantizeStep(bits=4, **extra)), key=lambda step: step.kind != first)
+    masked = compress(spiking(), Recipe(steps=tuple(steps), layers=INSIDE)).eval()
+    small = shrink(masked, frames())
+    assert small.features[3][0].weight.numel() < masked.features[3][0].weight.numel()
+    torch.testing.assert_close(small(frames()), masked(frames()), atol=1e-6, rtol=0)
 
 
 def test_the_callers_network_stays():

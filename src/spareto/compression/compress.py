@@ -41,8 +41,10 @@ def compress(
         True
     """
     compressed = copy_of(network)
+    refused: list[InputError] = []
     for share in sorted({step.start for step in recipe.steps}):
-        begin_steps(compressed, recipe, share, calibration=calibration, seed=seed)
+        refused += _begin(compressed, recipe, share, calibration, seed)
+    _raise(refused)
     store(compressed, recipe)
     return compressed
 
@@ -56,6 +58,13 @@ def begin_steps(
     seed: int = 0,
 ) -> None:
     """Carry out, in place, the steps that start when `share` of the training is over."""
+    _raise(_begin(network, recipe, share, calibration, seed))
+
+
+def _begin(
+    network: nn.Module, recipe: Recipe, share: float, calibration: Calibration | None, seed: int
+) -> list[InputError]:
+    """Carry out what can be carried out; the errors of the steps that cannot."""
     once_a_forward(network)
     layers = touched_layers(network, recipe.layers)
     refused: list[InputError] = []
@@ -66,6 +75,11 @@ def begin_steps(
                 registry.make(step.kind).apply(layers, step, setting)
             except InputError as error:
                 refused.append(error)
+    return refused
+
+
+def _raise(refused: list[InputError]) -> None:
+    """One error with every problem, if there are any."""
     if len(refused) == 1:
         raise refused[0]
     if refused:

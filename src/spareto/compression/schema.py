@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from spareto.pruners import registry as pruners
 from spareto.pruners.schedules import registry as schedules
 from spareto.quantizers import registry as quantizers
+from spareto.quantizers.rounding import registry as roundings
 from spareto.records import Recipe, recipe
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -26,6 +27,7 @@ def recipe_schema() -> dict[str, Any]:
             _describe(part, record)
     parts["PruneStep"]["properties"]["pruner"]["enum"] = list(pruners.names())
     parts["QuantizeStep"]["properties"]["quantizer"]["enum"] = list(quantizers.names())
+    parts["QuantizeStep"]["properties"]["rounding"]["enum"] = list(roundings.names())
     for step in ("PruneStep", "QuantizeStep"):
         parts[step]["required"] = sorted({*parts[step]["required"], "kind"})
     schedule = parts["PruneStep"]["properties"]["schedule"]

@@ -69,13 +69,10 @@ def load_frames(
     if arrays is None:
         arrays = _make(dataset, timesteps, binary)
         _keep(path, arrays)
-    named = arrays
-    if (
-        len(arrays["train_frames"]) != timesteps
-    ):  # one frame for all timesteps: their number is part of the data
-        named = {**arrays, "timesteps": np.array(timesteps)}
+    one_for_all = len(arrays["train_frames"]) != timesteps  # then their number is part of the data, too
+    named = {**arrays, "timesteps": np.array(timesteps)} if one_for_all else arrays
     splits: Arrays = {
-        key: held(value, timesteps) if "frames" in key else value for key, value in arrays.items()
+        key: held(value, timesteps) if key.endswith("frames") else value for key, value in arrays.items()
     }
     return FrameData(**splits, info=dataset.info, name=name, hash=content_hash(named))
 

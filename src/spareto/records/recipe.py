@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
 import yaml
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from spareto.core.artifacts import fingerprint, write_text
 from spareto.core.config import Record, Rule
@@ -128,6 +128,14 @@ class PruneStep(Record):
     floor: Share = 0.0
     options: Options = Field(default_factory=dict[str, Any])
     schedule: Annotated[SchedulePlan, BeforeValidator(_named)] = SchedulePlan()
+
+    @field_validator("floor")
+    @classmethod
+    def _leave_room(cls, floor: float, info: ValidationInfo) -> float:
+        sparsity: float = info.data.get("sparsity", 0.0)
+        if floor + sparsity > 1 + 1e-9:
+            raise ValueError(f"at most {1 - sparsity:g}, which sparsity {sparsity:g} leaves")
+        return floor
 
     def __hash__(self) -> int:
         return hash(self.hash)

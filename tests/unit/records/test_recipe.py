@@ -144,6 +144,23 @@ def test_ready_made_recipes_are_of_their_regime():
     ]
 
 
+def test_ready_made_recipes_have_the_studys_numbers():
+    alone = {"epochs": 50, "batch_size": 16, "learning_rate": 1e-4, "warmup_epochs": 5, "loss": "mse_vote"}
+    both = alone | {"learning_rate": 1e-3, "warmup_epochs": 2}
+    for recipe in (recipes.quantize(2), recipes.prune(0.8)):
+        assert recipe.training.to_dict().items() >= alone.items()
+    for recipe in (recipes.cumulative(2, 0.8), recipes.joint(2, 0.8)):
+        assert recipe.training.to_dict().items() >= both.items()
+        assert recipe.order == "quantize_then_mask"
+        prune = recipe.prune_step
+        assert (prune.pruner, prune.scope, prune.start, prune.schedule.name) == (
+            *("magnitude", "global", 0.0, "one_shot"),
+        )
+    assert recipes.cumulative(2, 0.8).quantize_step.start * both["epochs"] == 25
+    chosen = recipes.joint(2, 0.8, quantizer="duq", rounding="ewgs").quantize_step
+    assert (chosen.quantizer, chosen.rounding) == ("duq", "ewgs")
+
+
 def test_a_name_changes_the_label_but_not_the_hash():
     plain, named = recipes.quantize(2), recipes.quantize(2).model_copy(update={"name": "ternary"})
     assert named.label == "ternary"
@@ -201,6 +218,12 @@ def test_a_saved_recipe_comes_back_as_it_was(tmp_path, suffix):
     recipe.save(path)
     assert Recipe.load(path) == recipe
     assert path.read_text(encoding="utf-8").startswith("{" if suffix == ".json" else "version: 1\n")
+
+
+def test_a_floor_that_leaves_no_room_for_the_sparsity():
+    expected = "recipe.steps[0].floor: got 0.3; expected at most 0.2, which sparsity 0.8 leaves."
+    assert message({"steps": [PRUNE | {"floor": 0.3}]}) == expected
+    assert Recipe.parse({"steps": [PRUNE | {"floor": 0.2}]}, "recipe").prune_step.floor == 0.2
 
 
 def test_a_schedule_without_options_is_its_name():

@@ -64,7 +64,7 @@ def select_neurons(neuron: nn.Module, axis: int, extent: int, kept: Tensor) -> N
         ]:
             for name, value in holder.items() if holder is getattr(module, "_memories", None) else ():
                 if isinstance(value, Tensor) and (place := _channel_axis(value, axis, extent)) is not None:
-                    holder[name] = value.detach().index_select(place, kept)
+                    holder[name] = value.detach().index_select(place, kept.to(value.device))
 
 
 def _channel_axis(value: Tensor, axis: int, extent: int) -> int | None:

@@ -79,7 +79,8 @@ def _zero(layer: nn.Module, tensor: str) -> Tensor:
     value: Tensor | None = getattr(layer, tensor)
     if value is None:
         return torch.full((channels(layer),), tensor == "bias")
-    return (value.detach().flatten(1) == 0).all(1) if value.dim() > 1 else value.detach() == 0
+    zero = value.detach().cpu() == 0
+    return zero.flatten(1).all(1) if zero.dim() > 1 else zero
 
 
 def _obstacles(name: str, seen: Trace) -> list[Problem]:
