@@ -50,6 +50,7 @@ LAWS = [
     laws.check_levels,
     laws.check_facts,
     laws.check_gradient,
+    laws.check_follows,
 ]
 RESTARTING = [laws.check_copies, laws.check_channels_independent]  # slow: they choose scales anew
 
