@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.utils import parametrize
 
 from spareto import recipes
 from spareto.compression import bake, compress, compressed_weight, compression_report
@@ -312,3 +313,34 @@ def test_snntorch_resets_compressed_copies_too():
     plan = Recipe(steps=(PruneStep(sparsity=0.5, pruner="snip"),))
     compress(network, plan, calibration=lambda net: run(net, examples()[0]).sum())
     assert len(neurons) == before + 2, "only the neurons of the compressed network are new"
+
+
+def test_weights_are_quantized_once_a_forward(theirs):
+    """Also where the network's own loop calls a layer at every timestep."""
+    compressed = compress(theirs.network, RECIPE).train()
+    calls = []
+    for layer in synaptic_layers(compressed).values():
+        compressed_weight(layer).quantizer.register_forward_hook(lambda *_: calls.append(1))
+    loss = theirs.run(compressed, examples()[0]).sum()
+    loop_outside = theirs.name == "snntorch, hidden"
+    assert len(calls) == 3 * (T if loop_outside else 1)
+    loss.backward()
+    calls.clear()
+    with parametrize.cached():
+        theirs.run(compressed, examples()[0])
+    assert len(calls) == 3
+
+
+def test_export(theirs):
+    compressed = compress(theirs.network, RECIPE).eval()
+    frames = examples()[0]
+    if theirs.name == "sinabs":
+        frames = frames.transpose(0, 1).flatten(0, 1)
+    elif theirs.name == "snntorch, hidden":
+        frames = frames[0]
+    with torch.no_grad():
+        expected = deepcopy(compressed)(frames)
+        exported = torch.export.export(deepcopy(compressed), (frames,), strict=False).module()(frames)
+    if theirs.name == "norse":  # with the neurons' state
+        expected, exported = expected[0], exported[0]
+    torch.testing.assert_close(exported, expected)
