@@ -89,7 +89,7 @@ def test_copies_and_channels(one_of_few):
     check_all(started(one_of_few, SPECIAL["ordinary"]), SPECIAL["ordinary"], RESTARTING)
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(variant=st.sampled_from(ALL), weight=WEIGHTS)
 def test_any_finite_weight(variant, weight):
     check_all(started(variant, weight), weight, LAWS + RESTARTING)
