@@ -87,13 +87,14 @@ class Counters:
         self.layers[-1].spikes.see(spikes.flatten(0, 1))
 
     def refuse_unseen(self, network: nn.Module) -> None:
-        """Refuse a network with layers or neurons that did not run as modules."""
+        """Refuse a network with layers or neurons that did not run as modules or inside one that did."""
+        inside = {part for neuron in self._neurons for part in neuron.modules()}
         unseen = [
             Problem(f"layer '{name}'", "no call", "a module that the network calls", "Call it, or remove it.")
             for name, module in network.named_modules()
             if isinstance(module, (*COUNTED, SpikingNeuron))
             and module not in self._by_module
-            and module not in self._neurons
+            and module not in inside
         ]
         if unseen:
             raise ConfigError(unseen)
