@@ -12,7 +12,7 @@ from spareto._version import __version__
 
 if TYPE_CHECKING:
     from spareto import networks, recipes
-    from spareto.compression import bake, compress, compression_report, shrink
+    from spareto.compression import bake, calibrate, compress, compression_report, fold_batch_norm, shrink
     from spareto.core.errors import SparetoError
     from spareto.data.load import load_frames
     from spareto.hardware import cost, load_accelerator
@@ -37,10 +37,12 @@ __all__ = [
     "Workload",
     "__version__",
     "bake",
+    "calibrate",
     "compress",
     "compression_report",
     "cost",
     "evaluate",
+    "fold_batch_norm",
     "front",
     "load_accelerator",
     "load_frames",
@@ -65,10 +67,12 @@ _HOME = {
     "TrialStore": "study.store",
     "Workload": "records",
     "bake": "compression",
+    "calibrate": "compression",
     "compress": "compression",
     "compression_report": "compression",
     "cost": "hardware",
     "evaluate": "training",
+    "fold_batch_norm": "compression",
     "front": "study.front",
     "load_accelerator": "hardware",
     "load_frames": "data.load",

@@ -12,11 +12,16 @@ import pytest
 import yaml
 
 import factories
+from spareto import pruners, quantizers
 from spareto.cli import main
 from spareto.hardware import accelerator_names
 from spareto.networks.conv import ConvNetwork
+from spareto.pruners import schedules
 from spareto.study.store import STORE_NAME, TrialStore
 
+PRUNERS, SCHEDULES, QUANTIZERS = (
+    ", ".join(registry.names()) for registry in (pruners.registry, schedules.registry, quantizers.registry)
+)
 FORMATS = "bitmask, cp, none, rle, uop"
 CONV_OPTIONS = ", ".join(inspect.signature(ConvNetwork).parameters)
 WHERE_NMNIST_IS = (
@@ -89,8 +94,8 @@ def accelerator(tmp_path):
 def test_unknown_keys_of_a_recipe(recipe, refused) -> None:
     refused(
         recipe({"kind": "prune", "sparsity": 0.5, "prunner": "random"}, layerz={}),
-        "recipe.steps[0].prunner: got an unknown key; expected one of kind, pruner, sparsity, scope, start."
-        " Did you mean 'pruner'?",
+        "recipe.steps[0].prunner: got an unknown key; expected one of kind, pruner, sparsity, scope, start,"
+        " floor, options, schedule. Did you mean 'pruner'?",
         "recipe.layerz: got an unknown key; expected one of version, name, layers, steps, order,"
         " storage_bits, training. Did you mean 'layers'?",
     )
@@ -115,14 +120,14 @@ def test_no_bits_in_a_grid(study, refused) -> None:
 
 def test_parts_of_a_recipe_nobody_has(recipe, refused) -> None:
     """All are named before anything is trained."""
-    prune = {"kind": "prune", "sparsity": 0.5, "pruner": "magnitud"}
+    prune = {"kind": "prune", "sparsity": 0.5, "pruner": "magnitud", "schedule": "gradul"}
     refused(
         recipe(prune, {"kind": "quantize", "bits": 4, "quantizer": "sgn"}, layers={"include": ["conv9*"]}),
         "recipe 'mine', layers.include[0]: got 'conv9*'; expected a pattern that matches a layer."
         " The network has features.0.conv, features.1.conv, readout.0.linear.",
-        "recipe 'mine', pruner: got 'magnitud'; expected one of magnitude, random. Did you mean 'magnitude'?",
-        "recipe 'mine', quantizer: got 'sgn'; expected one of learned_clip, max_range, sign."
-        " Did you mean 'sign'?",
+        f"recipe 'mine', pruner: got 'magnitud'; expected one of {PRUNERS}. Did you mean 'magnitude'?",
+        f"recipe 'mine', schedule: got 'gradul'; expected one of {SCHEDULES}. Did you mean 'gradual'?",
+        f"recipe 'mine', quantizer: got 'sgn'; expected one of {QUANTIZERS}. Did you mean 'sign'?",
     )
 
 
@@ -191,8 +196,8 @@ def test_a_number_without_a_unit(accelerator, refused) -> None:
         (
             {"data": {"name": "digitz"}},
             [
-                "data set: got 'digitz'; expected one of digits, nmnist, nmnist_small, nmnist_xyt."
-                " Did you mean 'digits'?"
+                "data set: got 'digitz'; expected one of digits, fashion_mnist, nmnist, nmnist_small,"
+                " nmnist_xyt. Did you mean 'digits'?"
             ],
         ),
         (

@@ -122,7 +122,7 @@ def test_closed_forms_of_data_driven_scores():
         name: registry.make(name).scores({"layer": weight}, evidence)["layer"].tolist()
         for name in ("snip", "movement", "activity")
     }
-    assert scores == {"snip": [[0.5, 0.5]], "movement": [[-0.5, -0.5]], "activity": [[0.0, 1.0]]}
+    assert scores == {"snip": [[0.5, 0.5]], "movement": [[-0.5, -0.5]], "activity": [[0.0, 4.0]]}
 
 
 def test_random_follows_the_run_unless_it_has_a_seed_of_its_own():

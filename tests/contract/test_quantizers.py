@@ -50,6 +50,7 @@ LAWS = [
     laws.check_levels,
     laws.check_facts,
     laws.check_gradient,
+    laws.check_follows,
 ]
 RESTARTING = [laws.check_copies, laws.check_channels_independent]  # slow: they choose scales anew
 
@@ -88,7 +89,7 @@ def test_copies_and_channels(one_of_few):
     check_all(started(one_of_few, SPECIAL["ordinary"]), SPECIAL["ordinary"], RESTARTING)
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(variant=st.sampled_from(ALL), weight=WEIGHTS)
 def test_any_finite_weight(variant, weight):
     check_all(started(variant, weight), weight, LAWS + RESTARTING)

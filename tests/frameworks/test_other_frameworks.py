@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.utils import parametrize
 
 from spareto import recipes
 from spareto.compression import bake, compress, compressed_weight, compression_report
@@ -44,6 +45,25 @@ class Loop(nn.Module):
 def snntorch_network():
     snn = pytest.importorskip("snntorch", reason="snnTorch is not installed")
     return Loop(snn.Leaky), lambda network, frames: network(frames)
+
+
+def snntorch_sequential():
+    """Neurons that keep their membrane potentials themselves, and a time loop around the network."""
+    snn = pytest.importorskip("snntorch", reason="snnTorch is not installed")
+    from snntorch import utils
+
+    network = nn.Sequential(
+        *(nn.Conv2d(2, 12, 3, padding=1), snn.Leaky(beta=torch.full((12, 8, 8), 0.8), init_hidden=True)),
+        *(nn.MaxPool2d(2), nn.Flatten()),
+        *(nn.Linear(12 * 16, 40), snn.Leaky(beta=torch.full((40,), 0.8), init_hidden=True)),
+        nn.Linear(40, CLASSES),
+    )
+
+    def run(network, frames):
+        utils.reset(network)
+        return torch.stack([network(frame) for frame in frames]).mean(0)
+
+    return network, run
 
 
 def spikingjelly_network():
@@ -110,6 +130,7 @@ def sinabs_network():
 
 MAKERS = {
     "snntorch": snntorch_network,
+    "snntorch, hidden": snntorch_sequential,
     "spikingjelly": spikingjelly_network,
     "norse": norse_network,
     "sinabs": sinabs_network,
@@ -230,7 +251,7 @@ def test_copies_and_checkpoints(theirs):
 
 
 def test_whole_networks_are_pickled(theirs):
-    if theirs.name in ("norse", "snntorch"):
+    if theirs.name == "norse" or theirs.name.startswith("snntorch"):
         pytest.skip("its own neurons cannot be pickled")
     compressed = compress(theirs.network, RECIPE)
     trained(theirs, compressed, 2)
@@ -259,7 +280,11 @@ def test_baking_leaves_the_same_network_with_plain_weights(theirs):
 
 
 def test_pruned_channels_are_cut_out(theirs):
-    frames = examples()[0].transpose(0, 1).flatten(0, 1) if theirs.name == "sinabs" else examples()[0]
+    frames = examples()[0]
+    if theirs.name == "sinabs":
+        frames = frames.transpose(0, 1).flatten(0, 1)
+    elif theirs.name == "snntorch, hidden":
+        frames = frames[0]
     prune = PruneStep(sparsity=0.4, pruner="channels", scope="per_layer")
     recipe = Recipe(steps=(prune, QuantizeStep(bits=4)), layers=LayerFilter(last=False))
     compressed = compress(theirs.network, recipe)
@@ -275,3 +300,47 @@ def test_pruned_channels_are_cut_out(theirs):
     shapes = [layer.shape for layer in compression_report(small)]
     assert shapes == [(7, 2, 3, 3), (24, 7 * 16), (CLASSES, 24)]
     trained(theirs, small, 1)
+
+
+def test_snntorch_resets_compressed_copies_too():
+    """It resets what stands in a list of its class, in which plain deep copies are missing."""
+    network, run = snntorch_sequential()
+    neurons = type(network[1]).instances
+    compressed = compress(network, RECIPE)
+    run(compressed, examples()[0])
+    assert any(neuron is compressed[1] for neuron in neurons)
+    before = len(neurons)
+    plan = Recipe(steps=(PruneStep(sparsity=0.5, pruner="snip"),))
+    compress(network, plan, calibration=lambda net: run(net, examples()[0]).sum())
+    assert len(neurons) == before + 2, "only the neurons of the compressed network are new"
+
+
+def test_weights_are_quantized_once_a_forward(theirs):
+    """Also where the network's own loop calls a layer at every timestep."""
+    compressed = compress(theirs.network, RECIPE).train()
+    calls = []
+    for layer in synaptic_layers(compressed).values():
+        compressed_weight(layer).quantizer.register_forward_hook(lambda *_: calls.append(1))
+    loss = theirs.run(compressed, examples()[0]).sum()
+    loop_outside = theirs.name == "snntorch, hidden"
+    assert len(calls) == 3 * (T if loop_outside else 1)
+    loss.backward()
+    calls.clear()
+    with parametrize.cached():
+        theirs.run(compressed, examples()[0])
+    assert len(calls) == 3
+
+
+def test_export(theirs):
+    compressed = compress(theirs.network, RECIPE).eval()
+    frames = examples()[0]
+    if theirs.name == "sinabs":
+        frames = frames.transpose(0, 1).flatten(0, 1)
+    elif theirs.name == "snntorch, hidden":
+        frames = frames[0]
+    with torch.no_grad():
+        expected = deepcopy(compressed)(frames)
+        exported = torch.export.export(deepcopy(compressed), (frames,), strict=False).module()(frames)
+    if theirs.name == "norse":  # with the neurons' state
+        expected, exported = expected[0], exported[0]
+    torch.testing.assert_close(exported, expected)

@@ -27,7 +27,7 @@ def rounding_error(weight, clip, bits):
 
 
 def exhaustive(weight, bits, granularity, live):
-    """The slow twin: every percent of the largest magnitude."""
+    """The slow twin, in double precision and one formula: every percent of the largest magnitude."""
     values, axes = weight.double() * live, over_group(weight, granularity)
     peak = values.abs().amax(axes, keepdim=True)
     errors = [rounding_error(values, peak * p / 100, bits).sum(axes, keepdim=True) for p in range(1, 101)]
@@ -41,7 +41,7 @@ def exhaustive(weight, bits, granularity, live):
     seed=st.integers(0, 100),
     sparsity=st.sampled_from([0.0, 0.5, 0.9]),
 )
-def test_the_coarse_to_fine_clip_is_as_good_as_the_exhaustive_one(shape, bits, granularity, seed, sparsity):
+def test_no_percent_of_the_largest_magnitude_rounds_better(shape, bits, granularity, seed, sparsity):
     generator = torch.Generator().manual_seed(seed)
     weight = SHAPES_OF_WEIGHTS[shape](generator)
     live = torch.rand(weight.shape, generator=generator) >= sparsity
@@ -49,7 +49,7 @@ def test_the_coarse_to_fine_clip_is_as_good_as_the_exhaustive_one(shape, bits, g
     values = weight.double() * live
     found = rounding_error(values, clip, bits).sum(over_group(weight, granularity), keepdim=True)
     best = exhaustive(weight, bits, granularity, live)
-    assert (found <= 1.03 * best + 1e-9).all()
+    assert (found <= (1 + 1e-4) * best + 1e-9).all()
 
 
 def test_the_best_ternary_clip_of_a_gaussian():

@@ -1,5 +1,6 @@
 """Pruned channels are cut out, and the network answers as it did."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -9,6 +10,7 @@ from spareto import networks
 from spareto.compression import bake, compress, compression_report
 from spareto.compression.shrinking import shrink
 from spareto.core.errors import ConfigError
+from spareto.profiling import profile
 from spareto.quantizers import registry as quantizers
 from spareto.records import LayerFilter, MembranePlan, PruneStep, QuantizeStep, Recipe
 from spareto.testing.steps import state_bytes
@@ -112,6 +114,19 @@ def test_the_smaller_network_trains_and_bakes():
     bake(small)
     assert torch.equal(small(frames()), expected)
     assert not any(parametrize.is_parametrized(module) for module in small.modules())
+
+
+def test_the_smaller_network_is_profiled_with_fewer_weights_and_the_same_spikes():
+    masked = compress(spiking(), Recipe(steps=(CHANNELS, QuantizeStep(bits=4)), layers=INSIDE)).eval()
+    small = shrink(masked, frames())
+    labels = np.arange(4) % 3
+    before, after = (
+        profile(network, frames().byte().numpy(), labels).workload.layers for network in (masked, small)
+    )
+    for large, little in zip(before, after, strict=True):
+        assert little.effectual_synops_mean == large.effectual_synops_mean
+        assert little.output.nonzero_mean == large.output.nonzero_mean
+    assert sum(layer.weight_count for layer in after) < sum(layer.weight_count for layer in before)
 
 
 def test_pruning_a_channel_silences_its_batch_norm():

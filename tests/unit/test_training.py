@@ -219,6 +219,14 @@ def test_a_checkpoint_gives_the_network_and_its_manifest_back(tmp_path):
     assert read_manifest(path) == {"checkpoint_format": 1, "recipe": {"bits": 3}}
 
 
+def test_the_same_network_gives_the_same_bytes(tmp_path):
+    written = set()
+    for number in range(8):
+        save_checkpoint(tmp_path / str(number), tiny.network(), None, {"key": "a", "epoch": 1})
+        written.add((tmp_path / str(number)).read_bytes())
+    assert len(written) == 1
+
+
 def test_a_crash_while_saving_leaves_the_last_epoch(data, tmp_path, monkeypatch):
     path = tmp_path / "state"
     with pytest.raises(Killed):

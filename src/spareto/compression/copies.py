@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from copy import deepcopy
 from typing import Any, TypeVar
 
@@ -12,13 +13,39 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 def copy_of(network: Module) -> Module:
-    """A deep copy; tensors of a graph that neurons still hold, which torch refuses to copy, are detached."""
+    """A deep copy that its framework treats like the original.
+
+    Tensors of a graph that neurons still hold, which torch refuses to copy, are detached. snnTorch resets the
+    neurons in a list of its class, in which deep copies are missing; ours are put there.
+    """
     memo: dict[int, Any] = {}
     for module in network.modules():
         for tensor in _tensors(vars(module)):
             if not tensor.is_leaf:
                 memo[id(tensor)] = tensor.detach().clone()
-    return deepcopy(network, memo)
+    copy = deepcopy(network, memo)
+    for module, twin in zip(network.modules(), copy.modules(), strict=True):
+        listed = _list_of(module)
+        if any(item is module for item in listed):
+            listed.append(twin)
+    return copy
+
+
+@contextmanager
+def passing_copy(network: Module) -> Iterator[Module]:
+    """A copy for a while, of which nothing is left in its framework's lists."""
+    copy = copy_of(network)
+    try:
+        yield copy
+    finally:
+        for module in copy.modules():
+            listed = _list_of(module)
+            listed[:] = [item for item in listed if item is not module]
+
+
+def _list_of(module: nn.Module) -> list[Any]:
+    listed = getattr(type(module), "instances", None)
+    return listed if isinstance(listed, list) else []
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:

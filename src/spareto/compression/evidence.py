@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from spareto.compression.copies import copy_of
+from spareto.compression.copies import passing_copy
 from spareto.compression.parametrization import bake
 from spareto.compression.steps._base import Setting
 from spareto.core.errors import ConfigError, Problem
@@ -41,17 +41,17 @@ def evidence(
         cure = "Pass 'calibration' to spareto.compress, or --data to the command."
         rule = f"a way to measure {' and '.join(sorted(needs))}, which {asks} needs"
         raise ConfigError(Problem(setting.where, "no data", rule, cure))
-    copy = copy_of(setting.network)
-    bake(copy)
-    chosen = {name: copy.get_submodule(name) for name in layers}
-    for layer in chosen.values():
-        _weight(layer).requires_grad_(True)
-    sums = _Inputs(chosen) if "activity" in needs else None
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        loss = run(copy.train())
-    gradients = _gradients(loss, chosen) if "gradients" in needs else {}
-    return Evidence(seed, gradients, sums.activity() if sums else {})
+    with passing_copy(setting.network) as copy:
+        bake(copy)
+        chosen = {name: copy.get_submodule(name) for name in layers}
+        for layer in chosen.values():
+            _weight(layer).requires_grad_(True)
+        inputs = _Inputs(chosen) if "activity" in needs else None
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            loss = run(copy.train())
+        gradients = _gradients(loss, chosen) if "gradients" in needs else {}
+    return Evidence(seed, gradients, inputs.activity() if inputs else {})
 
 
 def _gradients(loss: Tensor, layers: Mapping[str, nn.Module]) -> dict[str, Tensor]:

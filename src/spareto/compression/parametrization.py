@@ -62,8 +62,9 @@ class CompressedWeight(nn.Module):
     def _quantized(self, weight: Tensor) -> Tensor:
         if self.quantizer is None:
             return weight
-        follows = self.training and self.mask is not None  # some ranges follow the live weights in training
-        return self.quantizer(weight, self.mask != 0 if follows else None)
+        if self.mask is not None and self.training and self.quantizer.follows:
+            return self.quantizer(weight, self.mask != 0)
+        return self.quantizer(weight)
 
 
 class KeptChannels(nn.Module):

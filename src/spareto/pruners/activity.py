@@ -12,13 +12,24 @@ from spareto.pruners._base import Evidence, Need, Pruner
 
 
 class ActivityPruner(Pruner):
-    """The mean current a weight adds to its neuron: |w| times how often its input spikes."""
+    """|w| times how often its input spikes, compared with the other inputs of its layer.
+
+    Without that comparison, a ranking of all layers together would empty those whose inputs spike least,
+    the last ones as a rule, which the network needs most.
+    """
 
     needs: ClassVar[frozenset[Need]] = frozenset({"activity"})
 
     def scores(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
         """See `Pruner.scores`."""
         return {
-            name: weight.detach().abs() * torch.as_tensor(evidence.activity[name], dtype=weight.dtype)
+            name: weight.detach().abs() * _relative(evidence, name, weight)
             for name, weight in weights.items()
         }
+
+
+def _relative(evidence: Evidence, name: str, weight: Tensor) -> Tensor:
+    """Activity of each input over the mean of its layer's inputs; 0 in a layer that no spike reaches."""
+    activity = evidence.activity[name]
+    mean = float(activity.mean())
+    return torch.as_tensor(activity / mean if mean > 0 else activity, dtype=weight.dtype)

@@ -17,9 +17,7 @@ from spareto.quantizers.rounding import Rounding
 class RangeQuantizer(Quantizer):
     """Signed symmetric codes over `−clip .. clip`; nothing to learn, so it serves after training too.
 
-    Attributes:
-        follows: In training the range follows the weights, in evaluation it stays where it was; where False,
-            it stays where it started, because reading it off at every step would cost too much.
+    Where it does not follow the weights, reading the range off at every step would cost too much.
     """
 
     follows: ClassVar[bool] = True

@@ -30,7 +30,8 @@ def snap(
 
     Args:
         weight: Any shape.
-        position: `weight / step_in`, as the quantizer's `encode` computes it; not differentiated.
+        position: `weight / step_in`, as the quantizer's `encode` computes it; not differentiated, and
+            overwritten: at the size of a weight, memory fresh from the system costs more than arithmetic.
         bounds: Smallest and largest position.
         step_in: Broadcastable against the weight.
         step_out: Of the same shape; the same tensor where one step serves both ways.
@@ -43,8 +44,9 @@ def snap(
         esser2020 (LSQ), equation 3, is the case of one step and straight-through rounding.
     """  # noqa: D415
     clipped = position.clamp(*bounds)  # pyright: ignore[reportCallIssue, reportArgumentType]
-    snapped = clipped.round().add_(0.0)  # no negative zero: integers have none
-    return _Snap.apply(weight, step_in, step_out, clipped, snapped, None, clipped == position, rounding)
+    inside = clipped == position
+    snapped = torch.round(clipped, out=position).add_(0.0)  # no negative zero: integers have none
+    return _Snap.apply(weight, step_in, step_out, clipped, snapped, None, inside, rounding)
 
 
 def snap_to(
@@ -82,8 +84,11 @@ class _Snap(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore
         step_in, step_out, clipped, snapped, offset, inside = ctx.saved_tensors
         (grad,) = grads
-        offset = clipped - snapped if offset is None else offset
-        passed = torch.where(inside, ctx.rounding.gradient(grad, offset), 0.0)
+        if not ctx.rounding.straight:
+            offset = clipped - snapped if offset is None else offset
+            passed = torch.where(inside, ctx.rounding.gradient(grad, offset), 0.0)
+        else:
+            passed = torch.where(inside, grad, 0.0)
         grad_in = grad_out = None
         if ctx.one_step and ctx.needs_input_grad[1]:  # in one sum: the two nearly cancel
             grad_in = (grad * snapped).addcmul_(passed, clipped, value=-1.0).sum_to_size(step_in.shape)

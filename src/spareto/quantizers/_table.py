@@ -44,7 +44,7 @@ class TableQuantizer(Quantizer):
 
     def start(self, weight: Tensor, live: Tensor | None = None) -> None:
         """See `Quantizer.start`."""
-        self.grid = self.grid.to(weight.dtype)
+        self.grid = self.grid.to(weight)
         self.clip = nn.Parameter(three_sigma(weight, self.granularity, live))
 
     def encode(self, weight: Tensor) -> Tensor:

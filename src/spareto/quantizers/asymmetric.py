@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -23,6 +25,7 @@ class Asymmetric(Quantizer):
         jacob2018, section 2.1.
     """
 
+    follows: ClassVar[bool] = True
     scale: Tensor
     zero_point: Tensor
 

@@ -7,8 +7,9 @@ from functools import partial
 
 from torch import nn
 
-from spareto import networks, pruners, quantizers
+from spareto import networks, quantizers
 from spareto.compression.layers import touched_layers
+from spareto.compression.masking import pruner_of, schedule_of
 from spareto.core.errors import ConfigError, InputError, Problem
 from spareto.data import DatasetInfo
 from spareto.records import Recipe
@@ -20,19 +21,21 @@ def refuse_misfits(plan: NetworkPlan, recipes: Sequence[Recipe], info: DatasetIn
 
     Raises:
         UnknownName: No such network.
-        ConfigError: The network's options do not fit; or a recipe names an unknown quantizer or pruner, a
-            width its quantizer has no codes for, or layers the network does not have. Names every one.
+        ConfigError: The network's options do not fit; or a recipe names an unknown quantizer, pruner or
+            schedule, an option these do not take, a width its quantizer has no codes for, or layers the
+            network does not have. Names every one.
     """
     network = networks.build(plan.name, sensor=info.sensor, classes=info.classes, **plan.options)
     problems = [problem for recipe in recipes for problem in _problems(recipe, network)]
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError(dict.fromkeys(problems))
 
 
 def _problems(recipe: Recipe, network: nn.Module) -> Iterator[Problem]:
     attempts: list[Callable[[], object]] = [partial(touched_layers, network, recipe.layers)]
     if step := recipe.prune_step:
-        attempts.append(partial(pruners.registry.make, step.pruner))
+        where = f"recipe.steps[{recipe.steps.index(step)}]"
+        attempts += [partial(pruner_of, step, where), partial(schedule_of, step, where)]
     if step := recipe.quantize_step:
         options = {"bits": step.bits, "granularity": step.granularity}
         attempts.append(partial(quantizers.registry.make, step.quantizer, **options))

@@ -105,6 +105,16 @@ def check_gradient(quantizer: Quantizer, weight: Tensor) -> None:
         assert bool(torch.isfinite(leaf.grad).all()), "a gradient that is not finite"
 
 
+def check_follows(quantizer: Quantizer, weight: Tensor) -> None:
+    """Buffers stay as they are, but for those of a quantizer that `follows` the weights, in training."""
+    for training in (True, False):
+        copy = deepcopy(quantizer).train(training)
+        before = {name: buffer.clone() for name, buffer in copy.named_buffers()}
+        copy(weight / 2)
+        changed = [name for name, buffer in copy.named_buffers() if not torch.equal(buffer, before[name])]
+        assert not changed or (training and quantizer.follows), f"{', '.join(changed)} changed"
+
+
 def check_copies(quantizer: Quantizer, weight: Tensor) -> None:
     """A deep copy, and a quantizer that was started on another weight and given the state dict, agree."""
     quantizer = deepcopy(quantizer).eval()

@@ -43,7 +43,8 @@ def save_checkpoint(
     tensors |= {f"average.{name}": value for name, value in (average or {}).items()}
     if optimizer is not None:
         tensors |= _flatten(optimizer.state_dict()["state"])
-    header = {"format": "pt", "spareto": canonical_json({"checkpoint_format": FORMAT, **manifest})}
+    # one key: the library writes several in any order, and the same network would give other bytes
+    header = {"spareto": canonical_json({"checkpoint_format": FORMAT, **manifest})}
     with replacing(path) as temporary:
         save_file({name: tensor.clone() for name, tensor in tensors.items()}, temporary, metadata=header)
 

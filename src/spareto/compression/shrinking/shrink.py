@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from spareto.compression.copies import Module, copy_of
+from spareto.compression.copies import Module, copy_of, passing_copy
 from spareto.compression.layers import SYNAPTIC, synaptic_layers
 from spareto.compression.shrinking.cut import channels, resize, select, select_neurons, spread
 from spareto.compression.shrinking.origins import Origin
@@ -34,7 +34,8 @@ def shrink(network: Module, example: Tensor) -> Module:
         ConfigError: A silent channel cannot be cut out: its layer has groups, or its output passes
             through an operation nobody here understands, such as a residual sum; names the layer.
     """
-    seen = trace(copy_of(network).eval(), example)
+    with passing_copy(network) as copy:
+        seen = trace(copy.eval(), example)
     smaller = copy_of(network)
     keep = _kept_channels(network, seen)
     problems = [problem for name in keep for problem in _obstacles(name, seen)]
@@ -141,10 +142,9 @@ def _cut_inputs(module: nn.Module, origin: Origin, visit: Visit, kept: Tensor) -
 def _refuse_another_function(network: nn.Module, smaller: nn.Module, example: Tensor) -> None:
     """Both answer the same in evaluation mode."""
     try:
-        answers = [_in_double(copy_of(each), example) for each in (network, smaller)]
+        answers = [_in_double(each, example) for each in (network, smaller)]
     except RuntimeError:  # a network that makes single-precision tensors inside
-        with torch.no_grad():
-            answers = [next(tensors(copy_of(each).eval()(example))) for each in (network, smaller)]
+        answers = [_answer(each, example) for each in (network, smaller)]
     error = float((answers[0] - answers[1]).abs().max())
     if not error <= TOLERANCE * max(1.0, float(answers[0].abs().max())):
         rule = "the same output without its silent channels"
@@ -154,12 +154,18 @@ def _refuse_another_function(network: nn.Module, smaller: nn.Module, example: Te
         raise ConfigError(Problem("the network", f"an output that differs by {error:.1e}", rule, cure))
 
 
+def _answer(network: nn.Module, example: Tensor) -> Tensor:
+    """A network's output; the network notices nothing."""
+    with passing_copy(network) as copy, torch.no_grad():
+        return next(tensors(copy.eval()(example)))
+
+
 def _in_double(network: nn.Module, example: Tensor) -> Tensor:
-    """A network's output in double precision, where the order of additions moves no spike."""
+    """The same in double precision, where the order of additions moves no spike."""
     usual = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)  # for the state that networks make themselves
     try:
-        with torch.no_grad():
-            return next(tensors(network.eval().double()(example.double())))
+        with passing_copy(network) as copy, torch.no_grad():
+            return next(tensors(copy.eval().double()(example.double())))
     finally:
         torch.set_default_dtype(usual)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -13,7 +14,12 @@ class Rounding(ABC):
     """Gradient of a value that was rounded to the nearest code; one file each in `quantizers/rounding/`.
 
     Forward, every rounding is the same: to the nearest integer, half to even.
+
+    Attributes:
+        straight: The gradient passes as it is, so nobody need ask.
     """
+
+    straight: ClassVar[bool] = False
 
     @abstractmethod
     def gradient(self, grad: Tensor, offset: Tensor) -> Tensor:

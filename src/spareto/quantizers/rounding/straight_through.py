@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from spareto.quantizers.rounding._base import Rounding
@@ -13,6 +15,8 @@ class StraightThrough(Rounding):
     Reference:
         bengio2013: the straight-through estimator.
     """
+
+    straight: ClassVar[bool] = True
 
     def gradient(self, grad: Tensor, offset: Tensor) -> Tensor:
         """See `Rounding.gradient`."""
