@@ -83,6 +83,17 @@ def test_block_bitmask_has_masks_for_live_blocks_only():
     assert BlockBitmask().size(mask(1, size=4096), 4).metadata_bits < 4096 / 8
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 33, 1000])
+@pytest.mark.parametrize("density", [0.0, 0.02, 0.5, 1.0])
+def test_block_bitmask_takes_the_block_that_is_smallest(size, density):
+    live = np.random.default_rng(size).random(size) < density
+    sizes = [
+        BlockBitmask(block_bits=bits).size(live, 4).bits
+        for bits in range(1, max(2, (size - 1).bit_length() + 1))
+    ]
+    assert BlockBitmask().size(live, 4).bits == min(sizes)
+
+
 def test_address_events_write_every_place_in_full():
     assert AddressEvents().size(np.eye(5, 200, dtype=np.bool_), 0) == Size(0, 5 * 10)
 
