@@ -99,7 +99,7 @@ def main():
     points = layer_points([conv2], chip, {"rle": RunLength()}, ("mean",))
     for size in (1_000, 5_000, 20_000, 100_000):
         print(
-            f"{size:7d} mappings at once: {measure(compatible, size):12,.0f} evaluations a second compatible, "
+            f"{size:7d} mappings at once: {measure(compatible, size):12,.0f} a second compatible, "
             f"{measure(physical(points, chip), size):12,.0f} physical"
         )
 

@@ -24,6 +24,7 @@ import numpy.typing as npt
 from spareto.hardware.accesses import Access, compute_units, count_accesses, temporal_steps
 from spareto.hardware.density import probability_empty
 from spareto.hardware.mapping.nest import Nest
+from spareto.hardware.patterns import Pattern
 from spareto.hardware.problem import DIMS, RELEVANT, TENSORS, Count, Dim, Problem, TensorName
 
 Amount = npt.NDArray[np.float64]
@@ -92,12 +93,15 @@ class Sparsity:
 
     Args:
         density: Share of non-zeros of each tensor; 1 where left out.
+        patterns: The real zeros of weights (M, C, R, S) or inputs (T, C, height, width); where they are
+            known, nothing is taken from a density.
         formats: Format by level and tensor; uncompressed where left out.
         savings: Conditional accesses.
         gate_compute: Whether a computation without its operands still takes its cycle.
     """
 
     density: Mapping[TensorName, Level] = field(default_factory=dict[TensorName, Level])
+    patterns: Mapping[TensorName, Pattern] = field(default_factory=dict[TensorName, Pattern])
     formats: Mapping[tuple[str, TensorName], MetadataRule] = field(
         default_factory=dict[tuple[str, TensorName], MetadataRule]
     )
@@ -234,9 +238,11 @@ class _Rules:
 
     def _empty(self, saving: Saving, leader: TensorName) -> Amount:
         """Probability that the leader's data is all zero while one piece of the target stays in place."""
-        tile = self.problem.tile(leader, self._stationary(saving))
+        block = self._stationary(saving)
+        if pattern := self.sparsity.patterns.get(leader):
+            return pattern.shares_empty(self.problem.windows(leader, block))
         size = self.problem.tile(leader, self.nest.totals())
-        return probability_empty(self._density(leader), size, tile)
+        return probability_empty(self._density(leader), size, self.problem.tile(leader, block))
 
     def _stationary(self, saving: Saving) -> dict[Dim, Count]:
         """Iterations that pass while one piece of the target stays in place at the level inside.
@@ -265,6 +271,8 @@ class _Rules:
         return bool(fmt and fmt.compatible_drops_zeros)
 
     def _density(self, tensor: TensorName) -> Level:
+        if pattern := self.sparsity.patterns.get(tensor):
+            return pattern.density
         return self.sparsity.density.get(tensor, 1.0)
 
 
