@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from spareto.core.config import Record
-from spareto.core.errors import Problem, did_you_mean, one_of
 from spareto.core.units import (
     Area,
     Bits,
@@ -23,7 +22,7 @@ from spareto.core.units import (
 )
 from spareto.hardware.chip import Chip
 from spareto.hardware.mapping.nest import LoopKind
-from spareto.hardware.problem import DIMS, Dim, TensorName
+from spareto.hardware.problem import Dim, TensorName
 
 OnZero = Literal["skip", "gate", "compute"]
 
@@ -209,6 +208,24 @@ class Order(Record):
     dims: tuple[Dim, ...]
 
 
+class Limit(Record):
+    """A loop that may not run longer than so often, whatever would fit: a constraint of every mapping.
+
+    Args:
+        level: The level that runs it.
+        kind: Whether it is temporal or spatial.
+        dim: The dimension it walks.
+        at_most: Iterations.
+        source: Why.
+    """
+
+    level: str
+    kind: LoopKind
+    dim: Dim
+    at_most: Annotated[int, Field(ge=1)]
+    source: Annotated[str, Field(min_length=1)]
+
+
 class Dataflow(Record):
     """How layers are tiled onto the accelerator.
 
@@ -218,12 +235,21 @@ class Dataflow(Record):
             stays the same over bit widths and sparsities.
         fill: Steps of the mapping; what they leave runs at the outermost memory.
         order: Loop order of each level that has temporal loops.
+        limits: Loops that may not run longer.
     """
 
     about: str
     weights_sized_for: Bits
     fill: tuple[Fill, ...]
     order: tuple[Order, ...]
+    limits: tuple[Limit, ...] = ()
+
+    def limit(self, level: str, kind: LoopKind, dim: Dim) -> float:
+        """Most iterations of a loop."""
+        found = [
+            each.at_most for each in self.limits if (each.level, each.kind, each.dim) == (level, kind, dim)
+        ]
+        return min(found, default=float("inf"))
 
 
 class Accelerator(Chip):
@@ -296,66 +322,3 @@ class Accelerator(Chip):
         parts = [*self.levels, self.compute]
         place = next(index for index, part in enumerate(parts) if part.name == level)
         return int(parts[place + 1].instances.amount // parts[place].instances.amount)
-
-
-def contradictions(accelerator: Accelerator) -> list[Problem]:
-    """Where the parts of a description do not fit together."""
-    return _missing_parts(accelerator) or [*_unknown_levels(accelerator), *_uncovered(accelerator)]
-
-
-def _missing_parts(accelerator: Accelerator) -> list[Problem]:
-    kinds = [part.kind for part in accelerator.components]
-    wrong = [kind for kind in ("compute", "neuron") if kinds.count(kind) != 1]
-    problems = [
-        Problem("accelerator.components", f"{kinds.count(kind)} of kind '{kind}'", "exactly one")
-        for kind in wrong
-    ]
-    if "memory" not in kinds:
-        problems.append(
-            Problem("accelerator.components", "no memory", "at least one component of kind 'memory'")
-        )
-    names = [part.name for part in accelerator.components]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    problems += [
-        Problem("accelerator.components", f"two called '{name}'", "different names") for name in twice
-    ]
-    return problems
-
-
-def _unknown_levels(accelerator: Accelerator) -> list[Problem]:
-    levels = [level.name for level in accelerator.levels]
-    memories = [memory.name for memory in accelerator.memories]
-    flow = accelerator.dataflow
-    used = [(f"dataflow.fill[{i}].level", fill.level, levels) for i, fill in enumerate(flow.fill)]
-    used += [(f"dataflow.order[{i}].level", order.level, memories) for i, order in enumerate(flow.order)]
-    place = next(i for i, part in enumerate(accelerator.components) if isinstance(part, NeuronUnit))
-    used.append((f"components[{place}].state_level", accelerator.neuron.state_level, memories))
-    return [
-        Problem(f"accelerator.{where}", repr(name), one_of(known), did_you_mean(name, known))
-        for where, name, known in used
-        if name not in known
-    ]
-
-
-def _uncovered(accelerator: Accelerator) -> list[Problem]:
-    """Tensors nobody keeps, loops nobody runs, loops without an order."""
-    outermost, flow = accelerator.memories[0], accelerator.dataflow
-    orders = {order.level: set(order.dims) for order in flow.order}
-    required = {outermost.name: set(DIMS) - {"N"}}
-    for fill in flow.fill:
-        if fill.kind == "temporal":
-            required.setdefault(fill.level, set()).update(fill.dims)
-    problems = [
-        Problem(
-            f"accelerator.dataflow.order of '{level}'",
-            f"no place for {', '.join(sorted(dims - orders.get(level, set())))}",
-            "every loop that can run there",
-        )
-        for level, dims in required.items()
-        if dims - orders.get(level, set())
-    ]
-    lacking = [tensor for tensor in ("weights", "inputs", "outputs") if tensor not in outermost.keeps]
-    if lacking:
-        rule = "the outermost memory to keep weights, inputs, outputs"
-        problems.append(Problem("accelerator.components[0].keeps", f"no {', '.join(lacking)}", rule))
-    return problems
