@@ -146,6 +146,8 @@ def test_unknown_ranks_are_all_listed():
         (AddressEvents(), 4 * 1000),
         (NestedRanks(), 4 * (16 + 1 + 4096)),  # offsets, then a bit an element
         (NestedRanks(("bitmask", "coordinates")), 4 * (16 + 63 * 16)),  # 62.5 non-zeros a fibre, rounded up
+        (NestedRanks(("bitmask",)), 4 * 4096),
+        (NestedRanks(("coordinates",)), 4 * 1000),
         (BlockBitmask(), 4 * (16 + 4096)),  # no block of 256 is empty
         (TimePacked(), 4 * (16 + 4096)),
     ],
