@@ -13,6 +13,7 @@ from spareto.core.units import (
     BitsPerCycle,
     Cycles,
     Energy,
+    EnergyPerBit,
     Instances,
     OpsPerCycle,
     Power,
@@ -41,6 +42,7 @@ class Memory(Record):
         read_bandwidth: Bits one instance can read a cycle; None without limit.
         write_bandwidth: Bits one instance can write a cycle; None without limit.
         burst: Bits that move together: shorter transfers are rounded up to it.
+        wire_energy: Energy of a bit over one hop between the instances below it; None where wires are free.
         latency: Cycles until its first word arrives, once a layer.
         leakage: Energy one instance leaks a cycle, for as long as the layer takes.
         area: Area of one instance.
@@ -59,6 +61,7 @@ class Memory(Record):
     read_bandwidth: BitsPerCycle | None = None
     write_bandwidth: BitsPerCycle | None = None
     burst: Bits | None = None
+    wire_energy: EnergyPerBit | None = None
     latency: Cycles | None = None
     leakage: Power | None = None
     area: Area | None = None
@@ -83,12 +86,14 @@ class Fanout(Record):
 
     Args:
         instances: How many there are on the chip.
+        wire_energy: Energy of a bit over one hop between the instances below it; None where wires are free.
     """
 
     kind: Literal["fanout"]
     name: str
     about: str = ""
     instances: Instances
+    wire_energy: EnergyPerBit | None = None
 
 
 class Compute(Record):
@@ -270,7 +275,7 @@ class Accelerator(Chip):
         return self.components
 
     @property
-    def on_chip_bits(self) -> float:
+    def memory_bits(self) -> float:
         """Bits of all memories but those without limit."""
         return sum((each.capacity_bits or 0.0) * each.instances.amount for each in self.memories)
 
@@ -308,6 +313,11 @@ class Accelerator(Chip):
     def kept(self) -> dict[str, tuple[TensorName, ...]]:
         """Tensors each memory keeps."""
         return {memory.name: memory.keeps for memory in self.memories}
+
+    @property
+    def wired(self) -> dict[str, Quantity]:
+        """Levels below which wires take energy: of one bit over one hop."""
+        return {level.name: level.wire_energy for level in self.levels if level.wire_energy}
 
     def memory(self, name: str) -> Memory:
         """The memory called `name`."""
