@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ from spareto.hardware.density import probability_empty
 from spareto.hardware.mapping.nest import Nest
 from spareto.hardware.patterns import Pattern
 from spareto.hardware.problem import DIMS, RELEVANT, TENSORS, Count, Dim, Problem, TensorName
+from spareto.records.cost import Mode
 
 Amount = npt.NDArray[np.float64]
 Level = float | Amount  # one number, or one a point
@@ -130,6 +131,7 @@ class Tally:
 class Outcome:
     """Energy in picojoules by component and tensor, cycles, computations, and the tallies behind them."""
 
+    mode: ClassVar[Mode] = "timeloop-compatible"
     energy_pj: dict[tuple[str, str], Amount]
     cycles: Amount
     computes: Amount
