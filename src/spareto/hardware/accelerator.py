@@ -15,6 +15,7 @@ from spareto.core.units import (
     Energy,
     EnergyPerBit,
     Instances,
+    Iterations,
     OpsPerCycle,
     Power,
     Quantity,
@@ -220,15 +221,13 @@ class Limit(Record):
         level: The level that runs it.
         kind: Whether it is temporal or spatial.
         dim: The dimension it walks.
-        at_most: Iterations.
-        source: Why.
+        at_most: Iterations, and why.
     """
 
     level: str
     kind: LoopKind
     dim: Dim
-    at_most: Annotated[int, Field(ge=1)]
-    source: Annotated[str, Field(min_length=1)]
+    at_most: Iterations
 
 
 class Dataflow(Record):
@@ -252,7 +251,9 @@ class Dataflow(Record):
     def limit(self, level: str, kind: LoopKind, dim: Dim) -> float:
         """Most iterations of a loop."""
         found = [
-            each.at_most for each in self.limits if (each.level, each.kind, each.dim) == (level, kind, dim)
+            each.at_most.amount
+            for each in self.limits
+            if (each.level, each.kind, each.dim) == (level, kind, dim)
         ]
         return min(found, default=float("inf"))
 

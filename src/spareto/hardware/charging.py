@@ -90,7 +90,8 @@ class Charged:
         for (component, tensor, action), (bits, flow) in moved.items():
             if bits:
                 count = bits / self._width(flow)
-                yield _action(component, tensor, action, count, self._each_pj(flow), bits)
+                through = 0.0 if action == "hop" else bits  # of a memory; wires move them on
+                yield _action(component, tensor, action, count, self._each_pj(flow), through)
         for work in self.work:
             if work.count[point]:
                 each = float(work.each_pj[point])

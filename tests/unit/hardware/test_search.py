@@ -115,7 +115,9 @@ def test_a_searched_grid_is_never_worse_than_a_frozen_one_and_the_same_every_tim
 
 def limited(tmp_path, **limit):
     data = yaml.safe_load((_FOLDER / "eyeriss_like.yaml").read_text())
-    data["dataflow"]["limits"] = [{"kind": "spatial", "at_most": 2, "source": "test", **limit}]
+    data["dataflow"]["limits"] = [
+        {"kind": "spatial", "at_most": {"value": 2, "unit": "iterations", "source": "test"}, **limit}
+    ]
     path = tmp_path / "limited.yaml"
     path.write_text(yaml.safe_dump(data))
     return hardware.load_accelerator(path)
