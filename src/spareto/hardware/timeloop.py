@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spareto.hardware.accesses import Access, compute_units, count_accesses, temporal_steps
-from spareto.hardware.density import probability_empty
+from spareto.hardware.density import DensityModel, probability_empty
 from spareto.hardware.mapping.nest import Nest
 from spareto.hardware.patterns import Pattern
 from spareto.hardware.problem import DIMS, RELEVANT, TENSORS, Count, Dim, Problem, TensorName
@@ -94,6 +94,7 @@ class Sparsity:
 
     Args:
         density: Share of non-zeros of each tensor; 1 where left out.
+        model: How zeros are taken to lie where only a density is known.
         patterns: The real zeros of weights (M, C, R, S) or inputs (T, C, height, width); where they are
             known, nothing is taken from a density.
         formats: Format by level and tensor; uncompressed where left out.
@@ -102,6 +103,7 @@ class Sparsity:
     """
 
     density: Mapping[TensorName, Level] = field(default_factory=dict[TensorName, Level])
+    model: DensityModel = "hypergeometric"
     patterns: Mapping[TensorName, Pattern] = field(default_factory=dict[TensorName, Pattern])
     formats: Mapping[tuple[str, TensorName], MetadataRule] = field(
         default_factory=dict[tuple[str, TensorName], MetadataRule]
@@ -244,7 +246,8 @@ class _Rules:
         if pattern := self.sparsity.patterns.get(leader):
             return pattern.shares_empty(self.problem.windows(leader, block))
         size = self.problem.tile(leader, self.nest.totals())
-        return probability_empty(self._density(leader), size, self.problem.tile(leader, block))
+        tile = self.problem.tile(leader, block)
+        return probability_empty(self._density(leader), size, tile, self.sparsity.model)
 
     def _stationary(self, saving: Saving) -> dict[Dim, Count]:
         """Iterations that pass while one piece of the target stays in place at the level inside.
