@@ -99,7 +99,13 @@ def _text(name: str, value: Any) -> str:
 
 
 def _table(mode: str, rows: list[Row]) -> Table:
-    table = Table("sparsity", "bits", "format", title=f"{mode}, uJ and cycles", title_justify="left")
+    table = Table(
+        "sparsity",
+        "bits",
+        "format",
+        title=f"{mode}: energy in uJ, cycles in millions (*: fitted on)",
+        title_justify="left",
+    )
     for name in ("ours", "published", "error", "cycles", "error"):
         table.add_column(name, justify="right")
     for row in rows:
@@ -110,7 +116,7 @@ def _table(mode: str, rows: list[Row]) -> Table:
             f"{row['energy_uJ']:,.0f}",
             "" if row["published_energy_uJ"] is None else f"{row['published_energy_uJ']:,.0f}",
             _error(row["energy_error"], fitted=row["fitted"]),
-            f"{row['cycles']:,}",
+            f"{row['cycles'] * 1e-6:.3f}",
             _error(row["cycles_error"], fitted=row["fitted"]),
         )
     return table

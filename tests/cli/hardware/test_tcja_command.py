@@ -54,6 +54,7 @@ def test_the_printed_table_fits_in_eighty_columns(call, table, capsys, monkeypat
     call(table)
     text = capsys.readouterr().out
     assert max(len(line) for line in text.splitlines()) <= 80
+    assert "…" not in text
     assert "formats, unpruned at 8 bits: uop < rle < cp < bitmask" in text
     assert "energy, RMS error of the other published rows" in text
 
