@@ -106,7 +106,7 @@ def _table(mode: str, rows: list[Row]) -> Table:
         title=f"{mode}: energy in uJ, cycles in millions (*: fitted on)",
         title_justify="left",
     )
-    for name in ("ours", "published", "error", "cycles", "error"):
+    for name in ("ours", "study", "error", "cycles", "error"):
         table.add_column(name, justify="right")
     for row in rows:
         table.add_row(
