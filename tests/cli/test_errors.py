@@ -22,7 +22,7 @@ from spareto.study.store import STORE_NAME, TrialStore
 PRUNERS, SCHEDULES, QUANTIZERS = (
     ", ".join(registry.names()) for registry in (pruners.registry, schedules.registry, quantizers.registry)
 )
-FORMATS = "bitmask, cp, none, rle, uop"
+FORMATS = "aer, bitmask, block_bitmask, cp, csc, nested, none, rle, time_packed, uop, best"
 CONV_OPTIONS = ", ".join(inspect.signature(ConvNetwork).parameters)
 WHERE_NMNIST_IS = (
     "Get it from https://www.garrickorchard.com/datasets/n-mnist (data set 'nmnist' reads the whole of it),"
@@ -158,7 +158,7 @@ def test_an_unknown_key_of_an_accelerator(accelerator, refused) -> None:
         "accelerator.components[0].read_energy: got nothing; expected a value. Add the key 'read_energy'.",
         "accelerator.components[0].read_enrgy: got an unknown key; expected one of kind, name, about, keeps,"
         " compresses, instances, depth, width, read_energy, write_energy, read_bandwidth, write_bandwidth,"
-        " area. Did you mean 'read_energy'?",
+        " burst, wire_energy, latency, leakage, area. Did you mean 'read_energy'?",
     )
 
 
@@ -290,6 +290,6 @@ def test_the_installed_command_answers_the_same(study, tmp_path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         "study.weight_formts: got an unknown key; expected one of version, name, data, network, accelerator,"
-        " weight_formats, statistic, seeds, training, compression_training, grid, recipes."
+        " weight_formats, spike_format, statistic, seeds, training, compression_training, grid, recipes."
         " Did you mean 'weight_formats'?\n"
     )

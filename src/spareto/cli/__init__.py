@@ -45,6 +45,11 @@ reproduce.command(
     "spareto.cli.reproduce:cost_cases", name="cost-cases", help="Published costs of whole layers."
 )
 reproduce.command("spareto.cli.reproduce:pe_masks", name="pe-masks", help="Measured cycles of a sparse PE.")
+reproduce.command(
+    "spareto.cli.reproduce_tcja:tcja_energy",
+    name="tcja-energy",
+    help="Energy of a quantized and pruned spiking network, whole grid.",
+)
 
 
 def main() -> None:

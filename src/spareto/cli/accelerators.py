@@ -40,7 +40,7 @@ def _row(chip: hardware.Chip) -> dict[str, Any]:
     return {
         **chip.to_dict(),
         "principle": chip.principle,
-        "on_chip_bytes": chip.on_chip_bits / 8,
+        "memory_bytes": chip.memory_bits / 8,
         "peak_ops_per_cycle": chip.peak_ops_per_cycle,
         "peak_gops_per_second": _peak_gops(chip),
         "area_um2": area_um2(chip),
@@ -60,7 +60,7 @@ def _overview(chips: list[hardware.Chip]) -> Table:
             chip.name,
             chip.kind,
             f"{chip.technology.amount:g} nm",
-            _size(chip.on_chip_bits),
+            _size(chip.memory_bits),
             "-" if peak is None else f"{peak:.3g} GOP/s",
             re.split(r" \(|[,;]", chip.principle)[0],
         )
@@ -71,7 +71,7 @@ def _describe(chip: hardware.Chip) -> None:
     console = Console()
     console.print(f"[bold]{chip.name}[/bold]: {chip.about}")
     console.print(
-        f"{chip.kind}: {chip.principle}; {_size(chip.on_chip_bits)} of memory, "
+        f"{chip.kind}: {chip.principle}; {_size(chip.memory_bits)} of memory, "
         f"at most {chip.peak_ops_per_cycle:g} synaptic operations a cycle; "
         f"spikes stored as '{chip.spike_format}'"
     )

@@ -62,6 +62,8 @@ def cost(
     many = compare is not None or accelerator == EVERY
     chips = [hardware.load_accelerator(name, overrides) for name in _names(accelerator, compare)]
     runs = [_run(network, chip, asked, many) for chip in chips]
+    if not any(run.costs for run in runs):
+        raise InputError(problem for run in runs for problem in run.refused)
     if figure:
         _draw(runs, figure)
     if json:

@@ -25,6 +25,7 @@ _UNITS: dict[str, tuple[str, float]] = {
     "MiB": ("bits", 8.0 * 1024**2),
     "words": ("words", 1.0),
     "instances": ("instances", 1.0),
+    "iterations": ("iterations", 1.0),
     "cycles": ("cycles", 1.0),
     "bits/cycle": ("bits/cycle", 1.0),
     "bytes/cycle": ("bits/cycle", 8.0),
@@ -39,6 +40,7 @@ _UNITS: dict[str, tuple[str, float]] = {
     "W": ("mW", 1e3),
     "hops": ("hops", 1.0),
     "timesteps": ("timesteps", 1.0),
+    "share": ("share", 1.0),
 }
 
 
@@ -103,6 +105,7 @@ Energy = Annotated[Quantity, Unit("pJ")]
 Bits = Annotated[Quantity, Unit("bits")]
 Words = Annotated[Quantity, Unit("words")]
 Instances = Annotated[Quantity, Unit("instances")]
+Iterations = Annotated[Quantity, Unit("iterations")]
 BitsPerCycle = Annotated[Quantity, Unit("bits/cycle")]
 OpsPerCycle = Annotated[Quantity, Unit("ops/cycle")]
 Cycles = Annotated[Quantity, Unit("cycles")]

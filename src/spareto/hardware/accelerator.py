@@ -7,14 +7,15 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from spareto.core.config import Record
-from spareto.core.errors import Problem, did_you_mean, one_of
 from spareto.core.units import (
     Area,
     Bits,
     BitsPerCycle,
     Cycles,
     Energy,
+    EnergyPerBit,
     Instances,
+    Iterations,
     OpsPerCycle,
     Power,
     Quantity,
@@ -23,7 +24,7 @@ from spareto.core.units import (
 )
 from spareto.hardware.chip import Chip
 from spareto.hardware.mapping.nest import LoopKind
-from spareto.hardware.problem import DIMS, Dim, TensorName
+from spareto.hardware.problem import Dim, TensorName
 
 OnZero = Literal["skip", "gate", "compute"]
 
@@ -42,6 +43,7 @@ class Memory(Record):
         read_bandwidth: Bits one instance can read a cycle; None without limit.
         write_bandwidth: Bits one instance can write a cycle; None without limit.
         burst: Bits that move together: shorter transfers are rounded up to it.
+        wire_energy: Energy of a bit over one hop between the instances below it; None where wires are free.
         latency: Cycles until its first word arrives, once a layer.
         leakage: Energy one instance leaks a cycle, for as long as the layer takes.
         area: Area of one instance.
@@ -60,6 +62,7 @@ class Memory(Record):
     read_bandwidth: BitsPerCycle | None = None
     write_bandwidth: BitsPerCycle | None = None
     burst: Bits | None = None
+    wire_energy: EnergyPerBit | None = None
     latency: Cycles | None = None
     leakage: Power | None = None
     area: Area | None = None
@@ -84,12 +87,14 @@ class Fanout(Record):
 
     Args:
         instances: How many there are on the chip.
+        wire_energy: Energy of a bit over one hop between the instances below it; None where wires are free.
     """
 
     kind: Literal["fanout"]
     name: str
     about: str = ""
     instances: Instances
+    wire_energy: EnergyPerBit | None = None
 
 
 class Compute(Record):
@@ -209,6 +214,22 @@ class Order(Record):
     dims: tuple[Dim, ...]
 
 
+class Limit(Record):
+    """A loop that may not run longer than so often, whatever would fit: a constraint of every mapping.
+
+    Args:
+        level: The level that runs it.
+        kind: Whether it is temporal or spatial.
+        dim: The dimension it walks.
+        at_most: Iterations, and why.
+    """
+
+    level: str
+    kind: LoopKind
+    dim: Dim
+    at_most: Iterations
+
+
 class Dataflow(Record):
     """How layers are tiled onto the accelerator.
 
@@ -218,12 +239,23 @@ class Dataflow(Record):
             stays the same over bit widths and sparsities.
         fill: Steps of the mapping; what they leave runs at the outermost memory.
         order: Loop order of each level that has temporal loops.
+        limits: Loops that may not run longer.
     """
 
     about: str
     weights_sized_for: Bits
     fill: tuple[Fill, ...]
     order: tuple[Order, ...]
+    limits: tuple[Limit, ...] = ()
+
+    def limit(self, level: str, kind: LoopKind, dim: Dim) -> float:
+        """Most iterations of a loop."""
+        found = [
+            each.at_most.amount
+            for each in self.limits
+            if (each.level, each.kind, each.dim) == (level, kind, dim)
+        ]
+        return min(found, default=float("inf"))
 
 
 class Accelerator(Chip):
@@ -244,7 +276,7 @@ class Accelerator(Chip):
         return self.components
 
     @property
-    def on_chip_bits(self) -> float:
+    def memory_bits(self) -> float:
         """Bits of all memories but those without limit."""
         return sum((each.capacity_bits or 0.0) * each.instances.amount for each in self.memories)
 
@@ -283,6 +315,11 @@ class Accelerator(Chip):
         """Tensors each memory keeps."""
         return {memory.name: memory.keeps for memory in self.memories}
 
+    @property
+    def wired(self) -> dict[str, Quantity]:
+        """Levels below which wires take energy: of one bit over one hop."""
+        return {level.name: level.wire_energy for level in self.levels if level.wire_energy}
+
     def memory(self, name: str) -> Memory:
         """The memory called `name`."""
         return next(memory for memory in self.memories if memory.name == name)
@@ -296,66 +333,3 @@ class Accelerator(Chip):
         parts = [*self.levels, self.compute]
         place = next(index for index, part in enumerate(parts) if part.name == level)
         return int(parts[place + 1].instances.amount // parts[place].instances.amount)
-
-
-def contradictions(accelerator: Accelerator) -> list[Problem]:
-    """Where the parts of a description do not fit together."""
-    return _missing_parts(accelerator) or [*_unknown_levels(accelerator), *_uncovered(accelerator)]
-
-
-def _missing_parts(accelerator: Accelerator) -> list[Problem]:
-    kinds = [part.kind for part in accelerator.components]
-    wrong = [kind for kind in ("compute", "neuron") if kinds.count(kind) != 1]
-    problems = [
-        Problem("accelerator.components", f"{kinds.count(kind)} of kind '{kind}'", "exactly one")
-        for kind in wrong
-    ]
-    if "memory" not in kinds:
-        problems.append(
-            Problem("accelerator.components", "no memory", "at least one component of kind 'memory'")
-        )
-    names = [part.name for part in accelerator.components]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    problems += [
-        Problem("accelerator.components", f"two called '{name}'", "different names") for name in twice
-    ]
-    return problems
-
-
-def _unknown_levels(accelerator: Accelerator) -> list[Problem]:
-    levels = [level.name for level in accelerator.levels]
-    memories = [memory.name for memory in accelerator.memories]
-    flow = accelerator.dataflow
-    used = [(f"dataflow.fill[{i}].level", fill.level, levels) for i, fill in enumerate(flow.fill)]
-    used += [(f"dataflow.order[{i}].level", order.level, memories) for i, order in enumerate(flow.order)]
-    place = next(i for i, part in enumerate(accelerator.components) if isinstance(part, NeuronUnit))
-    used.append((f"components[{place}].state_level", accelerator.neuron.state_level, memories))
-    return [
-        Problem(f"accelerator.{where}", repr(name), one_of(known), did_you_mean(name, known))
-        for where, name, known in used
-        if name not in known
-    ]
-
-
-def _uncovered(accelerator: Accelerator) -> list[Problem]:
-    """Tensors nobody keeps, loops nobody runs, loops without an order."""
-    outermost, flow = accelerator.memories[0], accelerator.dataflow
-    orders = {order.level: set(order.dims) for order in flow.order}
-    required = {outermost.name: set(DIMS) - {"N"}}
-    for fill in flow.fill:
-        if fill.kind == "temporal":
-            required.setdefault(fill.level, set()).update(fill.dims)
-    problems = [
-        Problem(
-            f"accelerator.dataflow.order of '{level}'",
-            f"no place for {', '.join(sorted(dims - orders.get(level, set())))}",
-            "every loop that can run there",
-        )
-        for level, dims in required.items()
-        if dims - orders.get(level, set())
-    ]
-    lacking = [tensor for tensor in ("weights", "inputs", "outputs") if tensor not in outermost.keeps]
-    if lacking:
-        rule = "the outermost memory to keep weights, inputs, outputs"
-        problems.append(Problem("accelerator.components[0].keeps", f"no {', '.join(lacking)}", rule))
-    return problems

@@ -36,8 +36,9 @@ def touched_updates(layer: Layer, statistic: Statistic) -> float:
 def window_share(layer: Layer, statistic: Statistic, window: int) -> float:
     """Inputs in windows of timesteps that are not silent, by inputs that are not zero.
 
-    Non-zero inputs are taken to lie anywhere with equal probability, unless one window is as long as the
-    inference and the neurons that are not silent were counted.
+    Where the neurons that are not silent were counted, they settle it for a window as long as the
+    inference; in a shorter one non-zero inputs are taken to lie anywhere in those neurons, or without that
+    count anywhere at all, with equal probability.
     """
     train = input_train(layer, statistic)
     window = min(window, train.steps)
@@ -45,7 +46,8 @@ def window_share(layer: Layer, statistic: Statistic, window: int) -> float:
         return 1.0
     if window == train.steps and train.awake is not None:
         return train.awake * window / train.live
-    return expected_live_groups(train.elements, train.live, window) * window / train.live
+    places = train.elements if train.awake is None else max(1, round(train.awake * train.steps))
+    return expected_live_groups(places, min(train.live, places), window) * window / train.live
 
 
 def _train(tensor: Tensor, timesteps: int, statistic: Statistic) -> Train:

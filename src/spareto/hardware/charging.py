@@ -15,6 +15,7 @@ from spareto.hardware.mapping.nest import Nest
 from spareto.hardware.points import Column, Points
 from spareto.hardware.problem import Problem
 from spareto.hardware.traffic import Counts, Flow, Table, layer_flows, total_bits
+from spareto.hardware.wires import wire_flows
 from spareto.records.cost import ActionCost
 
 
@@ -81,15 +82,16 @@ class Charged:
 
     def actions(self, point: int = 0) -> Iterator[ActionCost]:
         """Every action that happens at all at one point under the first mapping."""
-        counts: dict[tuple[str, str, str], float] = {}
+        moved: dict[tuple[str, str, str], tuple[float, Flow]] = {}
         for flow in self.flows:
-            key, width = (flow.memory, flow.tensor, flow.action), self.accelerator.memory(flow.memory).width
-            counts[key] = counts.get(key, 0.0) + float(flow.moved()[point, 0]) / width.amount
-        for (component, tensor, action), count in counts.items():
-            each = self.accelerator.memory(component).energy_of(action).amount
-            if count:
-                bits = count * self.accelerator.memory(component).width.amount
-                yield _action(component, tensor, action, count, each, bits)
+            key = (flow.memory, flow.tensor, flow.action)
+            bits, _ = moved.get(key, (0.0, flow))
+            moved[key] = bits + float(flow.moved()[point, 0]), flow
+        for (component, tensor, action), (bits, flow) in moved.items():
+            if bits:
+                count = bits / self._width(flow)
+                through = 0.0 if action == "hop" else bits  # of a memory; wires move them on
+                yield _action(component, tensor, action, count, self._each_pj(flow), through)
         for work in self.work:
             if work.count[point]:
                 each = float(work.each_pj[point])
@@ -98,8 +100,17 @@ class Charged:
             yield _action(component, "idle", "leak", float(self.cycles[point, 0]), leaked)
 
     def _pj_per_bit(self, flow: Flow) -> float:
-        memory = self.accelerator.memory(flow.memory)
-        return memory.energy_of(flow.action).amount / memory.width.amount
+        return self._each_pj(flow) / self._width(flow)
+
+    def _each_pj(self, flow: Flow) -> float:
+        """Energy of one action: an access of a whole row, or one bit over one hop."""
+        if flow.action == "hop":
+            return self.accelerator.wired[flow.memory].amount
+        return self.accelerator.memory(flow.memory).energy_of(flow.action).amount
+
+    def _width(self, flow: Flow) -> float:
+        """Bits of one action."""
+        return 1.0 if flow.action == "hop" else self.accelerator.memory(flow.memory).width.amount
 
 
 def charge(points: Points, nest: Nest, accelerator: Accelerator) -> Charged:
@@ -111,10 +122,9 @@ def charge(points: Points, nest: Nest, accelerator: Accelerator) -> Charged:
         accelerator: The chip.
     """
     counts = Counts.of(points.layer, Problem.of(points.layer), nest, accelerator)
-    flows = (
-        *layer_flows(points, counts, accelerator),
-        *neurons.state_flows(points, nest, accelerator),
-    )
+    tensors = layer_flows(points, counts, accelerator)
+    wires = wire_flows(tensors, nest, accelerator)
+    flows = (*tensors, *wires, *neurons.state_flows(points, nest, accelerator))
     work = (*_synaptic(points, accelerator), *_updates(points, accelerator))
     return Charged(points, accelerator, flows, work, counts)
 

@@ -45,8 +45,8 @@ class Chip(Record):
 
     @property
     @abstractmethod
-    def on_chip_bits(self) -> float:
-        """Bits of memory on the chip."""
+    def memory_bits(self) -> float:
+        """Bits of all memories of a stated size."""
 
     @property
     @abstractmethod

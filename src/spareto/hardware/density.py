@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import lgamma
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -10,19 +11,29 @@ import numpy.typing as npt
 _log_gamma = np.frompyfunc(lgamma, 1, 1)
 
 
+DensityModel = Literal["hypergeometric", "uniform"]
+
+
 def probability_empty(
-    density: float | npt.NDArray[np.float64], size: npt.NDArray[np.int64], tile: npt.NDArray[np.int64]
+    density: float | npt.NDArray[np.float64],
+    size: npt.NDArray[np.int64],
+    tile: npt.NDArray[np.int64],
+    model: DensityModel = "hypergeometric",
 ) -> npt.NDArray[np.float64]:
-    """Probability that `tile` elements, drawn without replacement from `size`, are all zero.
+    """Probability that `tile` elements of a tensor of `size` are all zero.
 
     Args:
         density: Share of the `size` elements that are not zero; one number, or one a point of a sweep.
         size: Elements of the tensor.
         tile: Elements of the tile.
+        model: Elements are drawn from the tensor without replacement (`hypergeometric`), or each is zero by
+            itself (`uniform`), which is the same where the tensor is large.
 
     Reference:
         wu2022: the hypergeometric density model; a tile of one element is empty with 1 - density.
     """
+    if model == "uniform":
+        return np.asarray((1.0 - density) ** np.broadcast_arrays(tile, size)[0], np.float64)
     if np.all(tile == 1):
         shape = np.broadcast_shapes(size.shape, tile.shape, np.shape(density))
         return np.broadcast_to(1.0 - density, shape).astype(np.float64)

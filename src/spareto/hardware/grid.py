@@ -14,12 +14,14 @@ from spareto.core.errors import Problem as Trouble
 from spareto.hardware import formats, neurons
 from spareto.hardware.accelerator import Accelerator
 from spareto.hardware.charging import Charged, charge
+from spareto.hardware.chip import Chip
+from spareto.hardware.cost import cost_all_formats
 from spareto.hardware.mapping.capacity import Widths
 from spareto.hardware.mapping.fixed import fixed_nest
 from spareto.hardware.mapping.nest import Nest
 from spareto.hardware.mapping.search import Objective, search_points
 from spareto.hardware.points import Points, layer_points
-from spareto.records.cost import Mode
+from spareto.records.cost import Cost, LayerCost, Mode
 from spareto.records.workload import Layer, Statistic, Workload
 
 Numbers = npt.NDArray[np.float64]
@@ -52,9 +54,10 @@ class Grid:
 
 def cost_grid(
     workloads: Sequence[Workload],
-    accelerator: Accelerator,
+    accelerator: Chip,
     *,
     weight_formats: Sequence[str] = (),
+    spike_format: str | None = None,
     statistics: Sequence[Statistic] = ("mean", "max"),
     mappings: Mapping[str, Nest] | None = None,
     objective: Objective | None = None,
@@ -62,12 +65,14 @@ def cost_grid(
     """Cost versions of one network in every format and at every activity.
 
     With one mapping a layer its accesses are counted once, and curves over bits and sparsities show these
-    alone; what differs between versions is charged as arrays.
+    alone; what differs between versions is charged as arrays. Kinds of accelerators without mappings are
+    costed version by version.
 
     Args:
         workloads: The versions; layers agree in everything but weight width, mask and activity.
         accelerator: The chip.
         weight_formats: Names of `formats.registry`; all of them by default.
+        spike_format: How spikes are stored where the accelerator compresses them; None takes its own.
         statistics: Mean or maximum activity, or both.
         mappings: Mappings to use, by layer name; a layer left out gets the fixed one, sized for the widest
             of its versions.
@@ -81,15 +86,18 @@ def cost_grid(
     """
     versions = _versions(workloads)
     names = tuple(weight_formats) or formats.registry.names()
-    stored_as = {name: formats.registry.make(name) for name in names}
-    columns: list[_Columns] = []
-    for layers in versions:
-        points = layer_points(layers, accelerator, stored_as, statistics)
-        if objective:
-            columns.append(_searched(points, accelerator, _widest(layers), objective))
-        else:
-            nest = (mappings or {}).get(layers[0].name) or fixed_nest(_widest(layers), accelerator)
-            columns.append(_Columns.of(charge(points, nest, accelerator)))
+    if isinstance(accelerator, Accelerator):
+        stored_as = {name: formats.registry.make(name) for name in names}
+        columns: list[_Columns] = []
+        for layers in versions:
+            points = layer_points(layers, accelerator, stored_as, statistics, spike_format=spike_format)
+            if objective:
+                columns.append(_searched(points, accelerator, _widest(layers), objective))
+            else:
+                nest = (mappings or {}).get(layers[0].name) or fixed_nest(_widest(layers), accelerator)
+                columns.append(_Columns.of(charge(points, nest, accelerator)))
+    else:
+        columns = _one_by_one(workloads, accelerator, names, spike_format, statistics)
     shape = (len(workloads), len(names), len(statistics))
     return Grid(
         mode="physical",
@@ -137,6 +145,37 @@ class _Columns:
                 for name in pieces[0].by_component
             },
         )
+
+
+def _one_by_one(
+    workloads: Sequence[Workload],
+    chip: Chip,
+    names: Sequence[str],
+    spike_format: str | None,
+    statistics: Sequence[Statistic],
+) -> list[_Columns]:
+    """Each layer's costs, gathered from the costs of every version."""
+    costs: list[Cost] = []
+    for workload in workloads:
+        by_statistic = [
+            cost_all_formats(
+                workload, chip, weight_formats=names, spike_format=spike_format, statistic=statistic
+            )
+            for statistic in statistics
+        ]
+        costs += [cost for same_format in zip(*by_statistic, strict=True) for cost in same_format]
+    return [_gathered(layers) for layers in zip(*(cost.layers for cost in costs), strict=True)]
+
+
+def _gathered(layers: Sequence[LayerCost]) -> _Columns:
+    parts = [layer.energy_by_component() for layer in layers]
+    names = dict.fromkeys(name for part in parts for name in part)
+    return _Columns(
+        energy_pj=np.array([layer.energy_pj for layer in layers]),
+        cycles=np.array([layer.latency_cycles for layer in layers]),
+        stored_bits=np.array([layer.stored_bits for layer in layers]),
+        by_component={name: np.array([part.get(name, 0.0) for part in parts]) for name in names},
+    )
 
 
 def _versions(workloads: Sequence[Workload]) -> list[tuple[Layer, ...]]:

@@ -127,12 +127,14 @@ def layer_points(
     formats: Mapping[str, Format],
     statistics: Sequence[Statistic],
     *,
-    spike_format: str = "none",
+    spike_format: str | None = None,
 ) -> Points:
     """Versions of one layer in every weight format and activity: layer by layer, format by format.
 
-    Each mask is looked at once, each size counted once, however many activities they serve.
+    Each mask is looked at once, each size counted once, however many activities they serve. Spikes are
+    stored as the accelerator does where no other format is asked for.
     """
+    spikes = spike_format or accelerator.spike_format
     found: list[Point] = []
     first: Layer | None = None
     for layer in layers:
@@ -141,9 +143,7 @@ def layer_points(
         live = int(np.count_nonzero(mask))
         for fmt in formats.values():
             stored = fmt.size(mask, layer.weight_bits)
-            found += [
-                Point.of(layer, stored, live, accelerator, fmt, each, spike_format) for each in statistics
-            ]
+            found += [Point.of(layer, stored, live, accelerator, fmt, each, spikes) for each in statistics]
     if first is None:
         raise ValueError("at least one version of the layer")
     return Points(first, tuple(found))

@@ -16,15 +16,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from spareto.hardware.accesses import Access, compute_units, count_accesses, temporal_steps
-from spareto.hardware.density import probability_empty
+from spareto.hardware.density import DensityModel, probability_empty
 from spareto.hardware.mapping.nest import Nest
+from spareto.hardware.patterns import Pattern
 from spareto.hardware.problem import DIMS, RELEVANT, TENSORS, Count, Dim, Problem, TensorName
+from spareto.records.cost import Mode
 
 Amount = npt.NDArray[np.float64]
 Level = float | Amount  # one number, or one a point
@@ -92,12 +94,17 @@ class Sparsity:
 
     Args:
         density: Share of non-zeros of each tensor; 1 where left out.
+        model: How zeros are taken to lie where only a density is known.
+        patterns: The real zeros of weights (M, C, R, S) or inputs (T, C, height, width); where they are
+            known, nothing is taken from a density.
         formats: Format by level and tensor; uncompressed where left out.
         savings: Conditional accesses.
         gate_compute: Whether a computation without its operands still takes its cycle.
     """
 
     density: Mapping[TensorName, Level] = field(default_factory=dict[TensorName, Level])
+    model: DensityModel = "hypergeometric"
+    patterns: Mapping[TensorName, Pattern] = field(default_factory=dict[TensorName, Pattern])
     formats: Mapping[tuple[str, TensorName], MetadataRule] = field(
         default_factory=dict[tuple[str, TensorName], MetadataRule]
     )
@@ -126,6 +133,7 @@ class Tally:
 class Outcome:
     """Energy in picojoules by component and tensor, cycles, computations, and the tallies behind them."""
 
+    mode: ClassVar[Mode] = "timeloop-compatible"
     energy_pj: dict[tuple[str, str], Amount]
     cycles: Amount
     computes: Amount
@@ -234,9 +242,12 @@ class _Rules:
 
     def _empty(self, saving: Saving, leader: TensorName) -> Amount:
         """Probability that the leader's data is all zero while one piece of the target stays in place."""
-        tile = self.problem.tile(leader, self._stationary(saving))
+        block = self._stationary(saving)
+        if pattern := self.sparsity.patterns.get(leader):
+            return pattern.shares_empty(self.problem.windows(leader, block))
         size = self.problem.tile(leader, self.nest.totals())
-        return probability_empty(self._density(leader), size, tile)
+        tile = self.problem.tile(leader, block)
+        return probability_empty(self._density(leader), size, tile, self.sparsity.model)
 
     def _stationary(self, saving: Saving) -> dict[Dim, Count]:
         """Iterations that pass while one piece of the target stays in place at the level inside.
@@ -265,6 +276,8 @@ class _Rules:
         return bool(fmt and fmt.compatible_drops_zeros)
 
     def _density(self, tensor: TensorName) -> Level:
+        if pattern := self.sparsity.patterns.get(tensor):
+            return pattern.density
         return self.sparsity.density.get(tensor, 1.0)
 
 

@@ -38,20 +38,22 @@ class Flow:
     Args:
         memory: Name of the memory.
         tensor: `weights`, `metadata`, `inputs`, `outputs` or `state`.
-        action: Whether the memory is read or written.
+        action: Whether the memory is read or written, or the bits take a hop on the wires below it.
         times: How often, one entry a mapping.
         bits: How many bits each time, one entry a point.
         burst: Bits every transfer is rounded up to; 0 for none.
         tile: How many of `times` are one transfer; None for all of them.
+        inward: Whether the bits go to, or come from, what is inside.
     """
 
     memory: str
     tensor: str
-    action: Literal["read", "write"]
+    action: Literal["read", "write", "hop"]
     times: Amount
     bits: Column
     burst: float = 0.0
     tile: Count | None = None
+    inward: bool = False
 
     def moved(self) -> Table:
         """Bits moved, shape (points, mappings)."""
@@ -169,7 +171,7 @@ class _Charge:
         fills = self._total(access, "fills")
         for tensor, bits in (("weights", values), ("metadata", metadata)):
             if bits.any():
-                yield Flow(memory.name, tensor, "read", times, bits * factor)
+                yield Flow(memory.name, tensor, "read", times, bits * factor, inward=True)
                 yield Flow(memory.name, tensor, "write", fills, bits)
 
     def inputs(self, memory: Memory, access: Access, *, innermost: bool) -> Iterator[Flow]:
@@ -179,7 +181,7 @@ class _Charge:
         reads = self._total(access, "reads")
         if innermost:
             reads = reads * self.counts.loads["inputs"] / self.counts.steps
-        yield Flow(memory.name, "inputs", "read", reads * border, bits)
+        yield Flow(memory.name, "inputs", "read", reads * border, bits, inward=True)
         yield Flow(memory.name, "inputs", "write", self._total(access, "fills") * border, bits)
 
     def outputs(self, memory: Memory, access: Access, *, innermost: bool) -> Iterator[Flow]:
@@ -192,16 +194,16 @@ class _Charge:
             asked = bits * self.points.column(lambda p: p.operations.executed)
             dense = self.counts.steps * self.counts.units * self.points.layer.groups
             updates, reads = updates / dense, reads / dense
-        yield Flow(memory.name, "outputs", "read", reads, asked)
+        yield Flow(memory.name, "outputs", "read", reads, asked, inward=True)
         if memory.name == self.accelerator.memories[0].name:
             partial = updates if innermost else np.maximum(0.0, updates - distinct)
-            yield Flow(memory.name, "outputs", "write", partial, asked)
+            yield Flow(memory.name, "outputs", "write", partial, asked, inward=True)
             yield Flow(
                 memory.name, "outputs", "write", np.ones(1), self.points.column(lambda p: p.emitted_bits)
             )
         else:
             yield Flow(memory.name, "outputs", "read", fills, bits)
-            yield Flow(memory.name, "outputs", "write", updates, asked)
+            yield Flow(memory.name, "outputs", "write", updates, asked, inward=True)
             yield Flow(memory.name, "outputs", "write", fills - distinct, bits)
 
     def _total(self, access: Access, count: Literal["fills", "reads", "updates", "distinct"]) -> Amount:

@@ -11,7 +11,7 @@ from cyclopts import App
 import workloads
 from spareto.cli.accelerators import accelerators
 from spareto.cli.cost import cost
-from spareto.core.errors import UnknownName
+from spareto.core.errors import InputError, UnknownName
 from spareto.hardware import accelerator_names, formats
 
 QUIET = {"result_action": "return_value", "exit_on_error": False}
@@ -99,6 +99,14 @@ def test_one_that_cannot_run_the_network_does_not_stop_the_others(tmp_path, caps
     assert "loihi_like cannot run it: loihi_like.cores: a network of 256" in capsys.readouterr().out
 
 
+def test_where_none_can_run_it_every_reason_is_given(tmp_path):
+    path = tmp_path / "large.json"
+    workloads.network(workloads.layer(channels=(2, 64), size=64)).save(path)
+    with pytest.raises(InputError) as error:
+        call(cost, path, "--compare", "loihi_like", "microcontroller")
+    assert [problem.where for problem in error.value.problems] == ["loihi_like.cores", "microcontroller.sram"]
+
+
 def test_an_unknown_accelerator_stops_the_comparison(saved):
     with pytest.raises(UnknownName, match="Did you mean 'loihi_like'"):
         call(cost, saved, "--compare", "loihi_lik", "sne_like")
@@ -166,7 +174,7 @@ def test_accelerators_are_listed_and_described(capsys):
     listed = json.loads(capsys.readouterr().out)
     assert [chip["name"] for chip in listed] == list(accelerator_names())
     for chip in listed:
-        assert {"kind", "technology", "clock", "principle", "on_chip_bytes", "peak_ops_per_cycle"} <= set(
+        assert {"kind", "technology", "clock", "principle", "memory_bytes", "peak_ops_per_cycle"} <= set(
             chip
         )
     call(accelerators, "eyeriss_like")

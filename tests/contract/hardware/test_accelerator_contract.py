@@ -28,7 +28,7 @@ def test_it_is_called_as_its_file_and_says_what_it_is(chip):
     assert chip.name in hardware.accelerator_names()
     assert chip.kind in engines.registry.names()
     assert chip.peak_ops_per_cycle > 0
-    assert chip.on_chip_bits >= 0
+    assert chip.memory_bits >= 0
     assert chip.clock_mhz > 0
     assert chip.principle
 

@@ -83,6 +83,17 @@ def test_block_bitmask_has_masks_for_live_blocks_only():
     assert BlockBitmask().size(mask(1, size=4096), 4).metadata_bits < 4096 / 8
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 33, 1000])
+@pytest.mark.parametrize("density", [0.0, 0.02, 0.5, 1.0])
+def test_block_bitmask_takes_the_block_that_is_smallest(size, density):
+    live = np.random.default_rng(size).random(size) < density
+    sizes = [
+        BlockBitmask(block_bits=bits).size(live, 4).bits
+        for bits in range(1, max(2, (size - 1).bit_length() + 1))
+    ]
+    assert BlockBitmask().size(live, 4).bits == min(sizes)
+
+
 def test_address_events_write_every_place_in_full():
     assert AddressEvents().size(np.eye(5, 200, dtype=np.bool_), 0) == Size(0, 5 * 10)
 
@@ -135,6 +146,8 @@ def test_unknown_ranks_are_all_listed():
         (AddressEvents(), 4 * 1000),
         (NestedRanks(), 4 * (16 + 1 + 4096)),  # offsets, then a bit an element
         (NestedRanks(("bitmask", "coordinates")), 4 * (16 + 63 * 16)),  # 62.5 non-zeros a fibre, rounded up
+        (NestedRanks(("bitmask",)), 4 * 4096),
+        (NestedRanks(("coordinates",)), 4 * 1000),
         (BlockBitmask(), 4 * (16 + 4096)),  # no block of 256 is empty
         (TimePacked(), 4 * (16 + 4096)),
     ],

@@ -74,3 +74,27 @@ def test_versions_of_another_network_are_refused():
 def test_no_workload_is_refused():
     with pytest.raises(ConfigError, match="workloads: got none; expected at least one"):
         hardware.cost_grid([], CHIP)
+
+
+@pytest.mark.parametrize("name", hardware.accelerator_names())
+def test_every_kind_of_accelerator_has_a_grid(name):
+    chip = hardware.load_accelerator(name)
+    networks = VERSIONS[:2]
+    nests = {}
+    if isinstance(chip, hardware.Accelerator):
+        nests = {layer.name: hardware.fixed_nest(layer, chip) for layer in networks[1].layers}
+    grid = hardware.cost_grid(networks, chip, weight_formats=("rle", "none"), mappings=nests)
+    assert grid.energy_pj.shape == (2, 2, 2, 2)
+    for place in np.ndindex(2, 2, 2):
+        cost = hardware.cost(
+            networks[place[0]],
+            chip,
+            weight_format=("rle", "none")[place[1]],
+            statistic=("mean", "max")[place[2]],
+            mappings=nests,
+        )
+        assert grid.energy_pj[place].sum() == pytest.approx(cost.energy_pj)
+        assert grid.latency_cycles[place].sum() == pytest.approx(cost.latency_cycles)
+        assert np.isclose(
+            sum(part[place].sum() for part in grid.energy_by_component_pj.values()), cost.energy_pj
+        )

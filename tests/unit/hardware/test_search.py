@@ -1,14 +1,20 @@
 """The mapper: better than the fixed mapping, never below the bound, the same every time."""
 
+import numpy as np
 import pytest
+import yaml
 
 import workloads
 from spareto import hardware
+from spareto.core.errors import ConfigError
 from spareto.hardware import formats
+from spareto.hardware.accelerators import _FOLDER
 from spareto.hardware.accesses import compute_units
 from spareto.hardware.mapping.capacity import Widths, overflows
-from spareto.hardware.mapping.search import search
+from spareto.hardware.mapping.fixed import fixed_nest
+from spareto.hardware.mapping.search import search, search_points
 from spareto.hardware.mapping.tilings import Skeleton
+from spareto.hardware.points import layer_points
 from spareto.hardware.problem import Problem
 
 CHIP = hardware.load_accelerator("eyeriss_like")
@@ -75,3 +81,67 @@ def test_every_cut_covers_its_dimension():
         covered = covered * bound
     assert covered.min() >= 40
     assert len({tuple(row) for row in zip(*cuts.values(), strict=True)}) == len(covered)
+
+
+@pytest.mark.parametrize("objective", ["energy", "latency", "edp"])
+def test_many_points_at_once_end_where_no_neighbour_is_better(objective):
+    """Each point of a shared search is at least as good as a search of its own, give or take a valley."""
+    layers = [workloads.layer(channels=(16, 32), size=16, sparsity=s, bits=b) for s, b in ((0, 8), (0.9, 2))]
+    shared = search_points(
+        layer_points(layers, CHIP, {"rle": RLE, "none": formats.registry.make("none")}, ("mean", "max")),
+        CHIP,
+        Widths.of(layers[0], CHIP),
+        objective=objective,
+    )
+    assert len(shared) == 8
+    values = {"energy": "energy_pj", "latency": "latency_cycles"}
+    for layer, best in zip(layers, (shared[0], shared[4]), strict=True):
+        alone = search(layer, CHIP, RLE, objective=objective)
+        if objective in values:
+            ours, own = (getattr(found, values[objective]) for found in (best, alone))
+            assert ours <= own * 1.05
+        assert best.bound_pj == alone.bound_pj
+
+
+def test_a_searched_grid_is_never_worse_than_a_frozen_one_and_the_same_every_time():
+    networks = [workloads.network(workloads.layer(sparsity=s, bits=b)) for s, b in ((0.5, 8), (0.9, 2))]
+    options = {"weight_formats": ("rle", "bitmask")}
+    frozen = hardware.cost_grid(networks, CHIP, **options)
+    first, second = (hardware.cost_grid(networks, CHIP, objective="energy", **options) for _ in range(2))
+    assert (first.energy_pj <= frozen.energy_pj * (1 + 1e-12)).all()
+    assert np.array_equal(first.energy_pj, second.energy_pj)
+    assert np.allclose(sum(first.energy_by_component_pj.values()), first.energy_pj)
+
+
+def limited(tmp_path, **limit):
+    data = yaml.safe_load((_FOLDER / "eyeriss_like.yaml").read_text())
+    data["dataflow"]["limits"] = [
+        {"kind": "spatial", "at_most": {"value": 2, "unit": "iterations", "source": "test"}, **limit}
+    ]
+    path = tmp_path / "limited.yaml"
+    path.write_text(yaml.safe_dump(data))
+    return hardware.load_accelerator(path)
+
+
+def test_limits_of_a_description_hold_for_every_mapping(tmp_path):
+    chip = limited(tmp_path, level="shared_glb", dim="Q")
+    layer = LAYERS[0]
+    free, bound = fixed_nest(layer, CHIP), fixed_nest(layer, chip)
+    searched = search(layer, chip, RLE).nest
+
+    def most(nest):
+        chosen = [x for x in nest.loops if (x.level, x.kind, x.dim) == ("shared_glb", "spatial", "Q")]
+        return max((int(loop.bound[0]) for loop in chosen), default=1)
+
+    assert most(free) > 2
+    assert most(bound) <= 2
+    assert most(searched) <= 2
+
+
+def test_a_limit_of_no_loop_is_refused(tmp_path):
+    with pytest.raises(ConfigError) as error:
+        limited(tmp_path, level="dram", dim="Q")
+    assert str(error.value) == (
+        "accelerator.dataflow.limits[0]: got a spatial loop over Q at 'dram'; expected a loop that "
+        "dataflow.fill or dataflow.order names, inside the outermost memory."
+    )

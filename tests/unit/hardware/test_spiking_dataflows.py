@@ -65,6 +65,15 @@ def test_a_window_is_skipped_only_if_all_of_it_is_silent():
     assert window_share(workloads.layer(rate=0.0), "mean", 4) == 1.0
 
 
+def test_silent_neurons_have_no_windows():
+    layer = workloads.layer(rate=0.05, timesteps=8)
+    few = layer.model_copy(update={"input": layer.input.model_copy(update={"awake_mean": 60.0})})
+    live = layer.input.nonzero_mean
+    assert window_share(few, "mean", 8) == 60 * 8 / live  # counted
+    assert 1.0 <= window_share(few, "mean", 4) <= 60 * 8 / live  # in sixty neurons, not in 512
+    assert window_share(few, "mean", 4) < window_share(layer, "mean", 4)
+
+
 def test_lanes_that_share_a_step_take_its_cycle_but_not_its_energy():
     layer = workloads.layer(rate=0.02, timesteps=4, channels=(64, 64))
     data = description("loas_like")

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from spareto.core.errors import Problem
 from spareto.hardware import neurons
-from spareto.hardware.accelerator import Accelerator, contradictions
+from spareto.hardware.accelerator import Accelerator
 from spareto.hardware.charging import Charged, charge
+from spareto.hardware.contradictions import contradictions
 from spareto.hardware.engines._base import Engine, Plan
 from spareto.hardware.mapping.fixed import fixed_nest
 from spareto.hardware.points import layer_points

@@ -153,7 +153,7 @@ class EventDriven(Chip):
         return next((part for part in self.components if isinstance(part, Supply)), None)
 
     @property
-    def on_chip_bits(self) -> float:
+    def memory_bits(self) -> float:
         """Synapse memory of all cores; 0 if weights are streamed."""
         memory = self.cores.synapse_memory
         return memory.amount * self.cores.instances.amount if memory else 0.0

@@ -128,7 +128,7 @@ class Roofline(Chip):
         return tuple(part for part in self.components if isinstance(part, Bank))
 
     @property
-    def on_chip_bits(self) -> float:
+    def memory_bits(self) -> float:
         """Capacity of all memories."""
         return sum(bank.capacity.amount for bank in self.banks)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from spareto.hardware.formats._base import (
@@ -74,7 +76,7 @@ class BlockBitmask(Format):
     def _width(self, flat: Mask) -> int:
         if self.block_bits is not None:
             return self.block_bits
-        return min(_widths(flat.size), key=lambda width: _metadata(flat, width))
+        return min(enumerate(_all_metadata(flat), start=1), key=lambda each: each[1])[0]
 
 
 def _widths(elements: int) -> range:
@@ -82,9 +84,17 @@ def _widths(elements: int) -> range:
 
 
 def _metadata(flat: Mask, width: int) -> int:
-    live = np.flatnonzero(flat)
-    kept = len(np.unique(live >> width))
+    kept = int(_blocks(flat, width).any(axis=1).sum())
     return -(-flat.size // (1 << width)) + (kept << width)
+
+
+def _all_metadata(flat: Mask) -> Iterator[int]:
+    """Metadata for every block size, each level of blocks made of pairs of the one before."""
+    blocks = flat
+    for width in _widths(flat.size):
+        pairs = np.pad(blocks, (0, len(blocks) % 2))
+        blocks = pairs[0::2] | pairs[1::2]
+        yield len(blocks) + (int(np.count_nonzero(blocks)) << width)
 
 
 def _blocks(flat: Mask, width: int) -> Mask:

@@ -102,15 +102,20 @@ class NestedRanks(Format):
         return total + train.live * bits
 
     def compatible_metadata(self, elements: float, density: float, width: int, fibres: int = 1) -> float:
-        """The root walks `fibres` children, the leaf the rest; a word for whatever a rank lists."""
-        kept = expected_live_groups(round(elements), elements * density, round(elements / fibres))
-        upper = {"plain": 0.0, "offsets": fibres + 1.0, "bitmask": float(fibres), "coordinates": kept}
-        opened = fibres if self.ranks[0] in ("plain", "offsets") else kept
-        per_fibre = elements / fibres
-        listed = rounded_up(elements * density / opened) if opened else 0
-        leaf = per_fibre if self.ranks[-1] == "bitmask" else listed
-        root = upper[self.ranks[0]] if len(self.ranks) > 1 else 0.0
-        return (root + opened * leaf) * width
+        """The root walks `fibres` children, the leaf what is in them; a word for whatever a rank lists.
+
+        `fibres` names one cut: ranks between root and leaf would not cut further and list nothing.
+        """
+        if len(self.ranks) == 1:
+            fibres, root, opened = 1, 0.0, 1.0
+        else:
+            kept = expected_live_groups(round(elements), elements * density, round(elements / fibres))
+            listed = {"plain": 0.0, "offsets": fibres + 1.0, "bitmask": float(fibres), "coordinates": kept}
+            root, opened = listed[self.ranks[0]], kept if _drops(self.ranks[0]) else float(fibres)
+        if self.ranks[-1] == "bitmask":
+            return (root + opened * elements / fibres) * width
+        each = rounded_up(elements * density / opened) if opened else 0
+        return (root + opened * each) * width
 
     def _cube(self, tensor: Values) -> Values:
         """The tensor with one axis a rank."""

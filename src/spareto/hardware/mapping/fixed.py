@@ -66,10 +66,11 @@ class _Tiling:
 
     def _room(self, factors: Factors, key: Key, most: int) -> int:
         level, kind, _ = key
+        most = int(min(most, self.accelerator.dataflow.limit(*key)))
         if kind == "temporal":
             return most
         used = [bound for other, bound in factors.items() if other[:2] == (level, kind) and other != key]
-        return self.accelerator.fanout(level) // int(np.prod(used))
+        return min(most, self.accelerator.fanout(level) // int(np.prod(used)))
 
 
 def fixed_nest(layer: Layer, accelerator: Accelerator) -> Nest:

@@ -79,6 +79,7 @@ class Skeleton:
 
     def _limit(self, slot: Key, total: int) -> int:
         level, kind, _ = slot
+        total = int(min(total, self.accelerator.dataflow.limit(*slot)))
         return min(total, self.accelerator.fanout(level)) if kind == "spatial" else total
 
 

@@ -145,6 +145,7 @@ def _row(layer: str, run: str, component: str, quantity: str, ours: float, expec
         "run": run,
         "component": component,
         "quantity": quantity,
+        "accounting": Outcome.mode,
         "ours": ours,
         "expected": expected,
         "relative_error": error,

@@ -54,6 +54,22 @@ class Power(Law):
         return self.value * (sizes["bits"] / self.bits) ** self.exponent
 
 
+class Length(Law):
+    """Grows with a length.
+
+    Args:
+        per_millimetre: The value of one millimetre.
+    """
+
+    sizes = ("millimetres",)
+    law: Literal["length"]
+    per_millimetre: Positive
+
+    def value_at(self, sizes: Mapping[str, float], where: str) -> float:
+        """Proportional to the length."""
+        return self.per_millimetre * sizes["millimetres"]
+
+
 class RegisterFile(Law):
     """One row of registers, and a comparator of the address at every row.
 

@@ -1,0 +1,126 @@
+"""`spareto reproduce tcja-energy`: the energy table of the TCJA study."""
+
+from __future__ import annotations
+
+import json as json_module
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from spareto.hardware.published.tcja.reproduce import Row, Summary
+
+
+def tcja_energy(
+    file: Path | None = None,
+    /,
+    *,
+    statistic: Literal["mean", "max"] = "mean",
+    mapping: Literal["best", "frozen"] = "best",
+    fit: Path | None = None,
+    out: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Cost a published spiking network at every bit width, sparsity and weight format of its study.
+
+    Args:
+        file: The published table, a CSV; without it the one in the folder SPARETO_REFERENCE or in
+            ../shared/reference, else ours alone.
+        statistic: Charge the mean or the maximum spiking activity.
+        mapping: Take the best of each layer's mappings at every setting, or freeze one over the grid.
+        fit: Fit the array's unknown numbers on sixteen rows of this table, and print them.
+        out: Draw the study's figures into this folder, as PNG and SVG.
+        json: Print JSON, one row a setting and format.
+    """
+    if fit is not None:
+        _fit(fit, json=json)
+        return
+    from spareto.hardware.published.tcja.reproduce import reproduce_tcja_energy, summarize
+
+    rows = reproduce_tcja_energy(file, statistic=statistic, mapping=mapping)
+    if json:
+        print(json_module.dumps(rows, indent=1))
+    else:
+        _print(rows, summarize(rows))
+    if out is not None:
+        from spareto.reports.tcja import write_tcja_figures
+
+        paths = write_tcja_figures(rows, out)
+        if not json:
+            print(f"{len(paths)} figures in {out}")
+
+
+def _fit(path: Path, *, json: bool) -> None:
+    from spareto.hardware.published.tcja import Study
+    from spareto.hardware.published.tcja.fit import fit
+    from spareto.hardware.published.tcja.table import read_table
+
+    found = fit(Study.load(), read_table(path))
+    numbers = {name: number.value for name, number in found.study.chip.fitted}
+    if json:
+        errors = {"rms": found.rms, "cross_validated_rms": found.cross_validated}
+        print(json_module.dumps({"fitted": numbers, **errors}, indent=1))
+        return
+    print("fitted:")
+    for name, number in found.study.chip.fitted:
+        print(f'  {name}: {{value: {number.value:.6g}, unit: {number.unit}, source: "{number.source}"}}')
+    print(f"# RMS error {100 * found.rms:.2f} % on the sixteen rows,", end=" ")
+    print(f"{100 * (found.cross_validated or 0.0):.2f} % on those of a setting that is left out of the fit")
+
+
+def _print(rows: list[Row], summary: Summary) -> None:
+    console = Console()
+    for mode in dict.fromkeys(row["mode"] for row in rows):
+        console.print(_table(mode, [row for row in rows if row["mode"] == mode]))
+    for name, value in asdict(summary).items():
+        if value is not None:
+            console.print(f"{_TITLES[name]}: {_text(name, value)}", soft_wrap=True)
+
+
+_TITLES = {
+    "fitted_rms": "energy, RMS error of the rows the array was fitted on",
+    "other_rms": "energy, RMS error of the other published rows",
+    "fitted_cycles_rms": "cycles, RMS error of the rows the array was fitted on",
+    "other_cycles_rms": "cycles, RMS error of the other published rows",
+    "ratio": "energy of 80 % pruning at 8 bits over the best quantization",
+    "published_ratio": "the same, published",
+    "order_unpruned": "formats, unpruned at 8 bits",
+    "order_pruned": "formats, 80 % pruned at 8 bits",
+}
+
+
+def _text(name: str, value: Any) -> str:
+    if name.endswith("rms"):
+        return f"{100 * value:.2f} %"
+    return " < ".join(value) if name.startswith("order") else f"{value:.3f}"
+
+
+def _table(mode: str, rows: list[Row]) -> Table:
+    table = Table(
+        "sparsity",
+        "bits",
+        "format",
+        title=f"{mode}: energy in uJ, cycles in millions (*: fitted on)",
+        title_justify="left",
+    )
+    for name in ("ours", "study", "error", "cycles", "error"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(
+            f"{row['weight_sparsity_target']:g}",
+            str(row["bits"]),
+            row["weight_format"],
+            f"{row['energy_uJ']:,.0f}",
+            "" if row["published_energy_uJ"] is None else f"{row['published_energy_uJ']:,.0f}",
+            _error(row["energy_error"], fitted=row["fitted"]),
+            f"{row['cycles'] * 1e-6:.3f}",
+            _error(row["cycles_error"], fitted=row["fitted"]),
+        )
+    return table
+
+
+def _error(error: float | None, *, fitted: bool) -> str:
+    return "" if error is None else f"{100 * error:+.1f} %" + (" *" if fitted else "")
