@@ -48,7 +48,12 @@ def loops(x: Tensor, dynamics: Dynamics) -> Loops | None:
     """The kernels that can run these currents, or None: then the torch steps do."""
     if x.dtype is not torch.float32 or dynamics.surrogate is None:
         return None
-    return {"c": c_neurons, "numba": numba_neurons, "cuda": cuda_neurons}.get(_place(x.device.type))
+    place = _place(x.device.type)
+    if place == "c":
+        return c_neurons
+    if place == "numba":
+        return numba_neurons
+    return cuda_neurons if place == "cuda" else None
 
 
 @torch.compiler.assume_constant_result
