@@ -144,6 +144,18 @@ def test_a_whole_network_has_the_references_gradients(training, recompute):
     laws.check_time_batch_axes(network, sequence)
 
 
+@pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+@pytest.mark.parametrize("recompute", [False, True], ids=["kept", "recomputed"])
+@pytest.mark.parametrize("norm", [True, False], ids=["batch norm", "bias"])
+def test_a_large_first_layer_in_chunks_of_samples_is_the_reference(monkeypatch, norm, recompute, training):
+    torch.manual_seed(0)
+    network = nn.Sequential(block(2, 5, norm=norm, bias=not norm, neuron=neurons.make("plif")), block(5, 4))
+    sequence = events(4, 5, 2, 9, 11)
+    network(sequence)
+    monkeypatch.setattr("spareto.kernels.chunked.LARGE", 2 * 4 * 4 * 9 * 11 * 16)  # two samples
+    laws.check_fused(network.train(training), sequence, recompute=recompute)
+
+
 @pytest.mark.parametrize("values", ["counts", "real", "wanted"])
 def test_what_is_not_spikes_only_is_summed_densely(values):
     torch.manual_seed(0)
