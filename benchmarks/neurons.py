@@ -1,44 +1,186 @@
-"""A LIF layer, forward and backward: the one-node time loop against autograd through the step loop.
+"""A layer of neurons alone, forward and backward: every kind against LIF, LIF against other frameworks.
 
-python -m benchmarks.neurons
+python -m benchmarks.neurons [--threads 1 2] [--rounds 7] [--json]
+
+All runs share one allocator setting; a recurrent layer is left out, for its time is that of its products.
 """
 
-import statistics
-import time
+from __future__ import annotations
+
+import argparse
+import json
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
 
 import torch
+from torch import Tensor
 
-from spareto.neurons.lif import LIF
+from benchmarks import timing
+from spareto.neurons import registry
+from spareto.testing.neurons import by_steps
+from spareto.training.memory import keep_large_blocks
 
-SHAPES = {"N-MNIST conv 1": (10, 32, 16, 34, 34), "dense 512, T = 100": (100, 64, 512)}
+SHAPES = {
+    "N-MNIST conv 1": (10, 32, 16, 34, 34),
+    "TCJA conv 3": (20, 1, 128, 32, 32),
+    "dense 256, T = 100": (100, 64, 256),
+}
+KINDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "iaf": ("iaf", {}),
+    "plif": ("plif", {}),
+    "alif": ("alif", {}),
+    "synaptic": ("synaptic", {}),
+    "lif, subtract": ("lif", {"reset": "subtract"}),
+    "lif, subtract delayed": ("lif", {"reset": "subtract_delayed"}),
+    "lif, attached reset": ("lif", {"detach_reset": False}),
+    "lif, sigmoid": ("lif", {"surrogate": "sigmoid"}),
+    "lif, triangle": ("lif", {"surrogate": "triangle"}),
+    "lif, gaussian": ("lif", {"surrogate": "gaussian"}),
+}
+Layer = Callable[[Tensor], Tensor]
 
 
-def step_loop(neuron, current):
-    state, spikes = neuron.initial_state(current[0]), []
-    for now in current:
-        spike, state = neuron.step(now, state)
-        spikes.append(spike)
-    return torch.stack(spikes)
+@dataclass(frozen=True)
+class Row:
+    """One comparison.
+
+    Args:
+        shape: What the layer is part of.
+        threads: Threads torch and the kernels use.
+        other: What LIF is compared with.
+        other_ms: Its time, milliseconds.
+        lif_ms: Time of our LIF, milliseconds.
+        ratio: Median over the rounds of the other's time over LIF's.
+        ns: The other's nanoseconds a neuron and timestep.
+    """
+
+    shape: str
+    threads: int
+    other: str
+    other_ms: float
+    lif_ms: float
+    ratio: float
+    ns: float
 
 
-def seconds(run, current):
-    current = current.clone().requires_grad_()
-    start = time.perf_counter()
-    run(current).sum().backward()
-    return time.perf_counter() - start
+def spikingjelly() -> Layer:
+    activation = import_module("spikingjelly.activation_based.neuron")
+    surrogate = import_module("spikingjelly.activation_based.surrogate")
+    node = activation.LIFNode(tau=2.0, detach_reset=True, surrogate_function=surrogate.ATan(), step_mode="m")
+
+    def run(current: Tensor) -> Tensor:
+        node.reset()
+        return node(current)
+
+    return run
 
 
-def main(rounds=7):
-    neuron = LIF()
-    for name, shape in SHAPES.items():
-        current = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-        pairs = [
-            (seconds(lambda x: step_loop(neuron, x), current), seconds(neuron, current))
-            for _ in range(rounds + 1)
-        ][1:]
-        slow, fast = (statistics.median(times) for times in zip(*pairs, strict=True))
-        ratio = statistics.median(a / b for a, b in pairs)
-        print(f"{name:20s} step loop {slow * 1e3:7.1f} ms, one node {fast * 1e3:7.1f} ms, ratio {ratio:.1f}")
+def snntorch() -> Layer:
+    surrogate = import_module("snntorch.surrogate")
+    cell = import_module("snntorch").Leaky(beta=0.5, reset_mechanism="zero", spike_grad=surrogate.atan())
+
+    def run(current: Tensor) -> Tensor:
+        potential, spikes = cell.init_leaky(), []
+        for now in current:
+            spike, potential = cell(now, potential)
+            spikes.append(spike)
+        return torch.stack(spikes)
+
+    return run
+
+
+def norse() -> Layer:
+    module = import_module("norse.torch").LIFBoxCell()
+
+    def run(current: Tensor) -> Tensor:
+        state, spikes = None, []
+        for now in current:
+            spike, state = module(now, state)
+            spikes.append(spike)
+        return torch.stack(spikes)
+
+    return run
+
+
+def sinabs() -> Layer:
+    activation = import_module("sinabs.activation")
+    layer = import_module("sinabs.layers").LIF(tau_mem=2.0, spike_fn=activation.SingleSpike)
+
+    def run(current: Tensor) -> Tensor:
+        layer.reset_states()
+        return layer(current.transpose(0, 1)).transpose(0, 1)
+
+    return run
+
+
+PEERS: dict[str, Callable[[], Layer]] = {
+    "spikingjelly": spikingjelly,
+    "snntorch": snntorch,
+    "norse": norse,
+    "sinabs": sinabs,
+}
+
+
+def layers() -> dict[str, Layer]:
+    """Our kinds, the loop over our own steps, and the peers that are installed."""
+    lif = registry.make("lif")
+    found: dict[str, Layer] = {"lif": lif, "step by step": lambda current: by_steps(lif, current)[0]}
+    found |= {name: registry.make(kind, **options) for name, (kind, options) in KINDS.items()}
+    return found | {name: make() for name, make in PEERS.items() if find_spec(name)}
+
+
+def train(layer: Layer, current: Tensor, gradient: Tensor) -> None:
+    """Forward and backward."""
+    layer(current.detach().requires_grad_()).backward(gradient)
+
+
+def rows(asked: argparse.Namespace) -> Iterator[Row]:
+    """Every comparison, shape by shape."""
+    for threads in asked.threads:
+        torch.set_num_threads(threads)
+        for shape_name, shape in SHAPES.items():
+            generator = torch.Generator().manual_seed(0)
+            current = torch.randn(shape, generator=generator) * 1.5 + 0.7
+            gradient = torch.randn(shape, generator=generator)
+            runs = {name: partial(train, layer, current, gradient) for name, layer in layers().items()}
+            seconds = timing.in_turns(runs, asked.rounds)
+            lif = timing.milliseconds(seconds, "lif")
+            for name in runs:
+                other = timing.milliseconds(seconds, name)
+                ratio = timing.ratio(seconds, name, "lif")
+                yield Row(shape_name, threads, name, other, lif, ratio, other * 1e6 / current.numel())
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.neurons", description=(__doc__ or "").splitlines()[0]
+    )
+    parser.add_argument("--threads", nargs="+", type=int, default=[1])
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--json", action="store_true")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    asked = parse(arguments)
+    warnings.simplefilter("ignore", DeprecationWarning)  # of torch.jit, in peers
+    keep_large_blocks()  # for all alike: peers gain from it too
+    found: list[Row] = []
+    for row in rows(asked):
+        found.append(row)
+        if not asked.json:
+            print(
+                f"{row.shape:20s} {row.threads} threads  {row.other:22s} {row.other_ms:8.2f} ms"
+                f"  {row.ns:6.2f} ns a neuron-step  {row.ratio:6.2f} x LIF",
+                flush=True,
+            )
+    if asked.json:
+        print(json.dumps([asdict(row) for row in found], indent=1))
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from spareto.training.memory import keep_large_blocks
 
 OURS = "spareto"
 EPOCHS = 4
-GAINS = (0.4, 0.5, 0.65, 0.8, 1.0, 1.4, 2.0, 3.0)  # of batch norms: hidden densities from 1 to 45 %
+GAINS = (0.4, 0.5, 0.65, 0.8, 1.0, 1.4, 2.0)  # of batch norms: hidden densities from 1 to 45 %
 
 
 @dataclass(frozen=True)

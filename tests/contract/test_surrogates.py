@@ -37,5 +37,14 @@ def test_argument_is_left_alone(surrogate, dtype):
     laws.check_pure(surrogate, grid(dtype).reshape(9, 111))
 
 
+def test_the_slope_only_scales_the_derivative(surrogate):
+    laws.check_kernel_form(surrogate, grid())
+
+
+def test_the_surrogates_of_the_kernels_are_numbered_apart():
+    numbers = [registry.get(name).kernel for name in registry.names()]
+    assert sorted(number for number in numbers if number is not None) == list(range(6))
+
+
 def test_the_studys_surrogate_is_registered():
     assert "arctan" in registry.names()

@@ -1,7 +1,6 @@
 """The benchmark compares equal networks, and prints what it measured."""
 
 import json
-import warnings
 
 import pytest
 import torch
@@ -10,9 +9,7 @@ from spareto.networks import build
 
 pytest.importorskip("snntorch", reason="needs the extra 'snntorch'")
 pytest.importorskip("spikingjelly", reason="needs the extra 'spikingjelly'")
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore", DeprecationWarning)  # of torch.jit
-    pytest.importorskip("norse.torch", reason="needs the extra 'norse'")
+pytest.importorskip("norse.torch", reason="needs the extra 'norse'")
 
 from benchmarks import timing, training
 from benchmarks.peers import PEERS

@@ -7,6 +7,7 @@ from torch import nn
 
 from spareto.compression import compress
 from spareto.core.errors import ConfigError
+from spareto.hardware import cost, load_accelerator
 from spareto.layers.tcja import TCJA
 from spareto.networks import build
 from spareto.profiling import profile
@@ -130,6 +131,14 @@ def test_counted_attention_meets_each_non_zero_mean_with_each_tap_inside():
     (temporal,) = [layer for layer in workload.layers if layer.name.endswith("temporal")]
     assert 0 < live.sum() < live.size
     assert temporal.effectual_synops_mean == expected
+
+
+def test_attention_is_costed_once_an_inference():
+    frames = (np.random.default_rng(0).random((T, 2, 2, 8, 8)) < 0.4).astype(np.uint8)
+    workload = profile(tiny(), frames, np.zeros(2, np.int64)).workload
+    priced = {layer.name: layer for layer in cost(workload, load_accelerator("eyeriss_like")).layers}
+    done = sum(action.count for action in priced["features.2.temporal"].actions if action.component == "mac")
+    assert 0 < done <= T * T * 4 * C
 
 
 def test_attention_is_compressed_like_any_layer():

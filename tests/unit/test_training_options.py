@@ -266,6 +266,28 @@ def test_a_plan_leaves_the_callers_kernel_options_alone(data):
     assert set(seen) == {True}
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize(
+    "options", [{}, {"average_epochs": 2}, {"validation_share": 0.25, "keep": "best"}], ids=str
+)
+def test_a_network_trains_where_it_stands(options, data, tmp_path):
+    plan, path = TrainingPlan(**BASE | options), tmp_path / "state.safetensors"
+
+    def kill(report):
+        if report.epoch == 3:
+            raise Killed
+
+    whole, killed = tiny.network().cuda(), tiny.network().cuda()
+    train(whole, data, plan)
+    with pytest.raises(Killed):
+        train(killed, data, plan, checkpoint=path, on_epoch=kill)
+    train(killed, data, plan, checkpoint=path)
+    for one, two in zip(whole.parameters(), killed.parameters(), strict=True):
+        assert one.is_cuda
+        torch.testing.assert_close(two, one)
+    assert 0 <= evaluate(whole, data.test_frames, data.test_labels) <= 1
+
+
 def test_seeds_are_trainings_of_their_own(data, tmp_path):
     plan = TrainingPlan(**BASE)
     results = train_seeds(tiny_network_of_the_global_seed, data, plan, (3, 5), folder=tmp_path)

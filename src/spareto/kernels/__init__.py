@@ -8,4 +8,5 @@ from spareto.kernels.options import options as options
 from spareto.kernels.options import reference as reference
 from spareto.kernels.spikes import Spikes as Spikes
 from spareto.kernels.spikes import dense as dense
+from spareto.kernels.spikes import pack as pack
 from spareto.kernels.workspace import release as release

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from spareto.kernels import c_layers
-from spareto.kernels.by_sample import BySample
+from spareto.kernels.chunked import Chunked, samples_together
 from spareto.kernels.normalizing import Firing, Layer, Norm, Saved, affine, back
 from spareto.kernels.spikes import no_carrier
 from spareto.kernels.sums import ConvSums
@@ -49,8 +49,8 @@ def spiking(
         norm: Its batch norm.
         k: The neurons' coefficients.
     """
-    alone = layer.recompute and isinstance(layer.sums, ConvSums) and not carrier.requires_grad
-    node = BySample if alone else _Spiking
+    first = isinstance(layer.sums, ConvSums) and not carrier.requires_grad
+    node = Chunked if first and samples_together(layer) < layer.firing.shape.B else _Spiking
     return Fired(*node.apply(layer, carrier, bits, weight, bias, k, *norm[:4]))
 
 
@@ -91,6 +91,9 @@ class _Spiking(torch.autograd.Function):
         if y is None:
             y = layer.sums.forward(bits, weight)[0]
         found = back(y, grads[0], Saved(*saved), layer.firing)
+        if layer.recompute:
+            found.sums.written()
+            del y  # its memory serves the gradient of the input
         wants = ctx.needs_input_grad
         dw = layer.sums.weight_gradient(bits, found.sums, weight) if wants[3] else None
         dx = layer.sums.input_gradient(found.sums, weight) if wants[1] else None

@@ -89,12 +89,12 @@ def level() -> str:
 def _load() -> tuple[ctypes.CDLL | None, str]:
     """The library, or None and the reason."""
     try:
-        return ctypes.CDLL(str(_library_file())), ""
+        return ctypes.CDLL(str(library_file())), ""
     except (build.CompileError, OSError) as error:
         return None, " ".join(str(error).split())
 
 
-def _library_file() -> Path:
+def library_file() -> Path:
     """The shipped library of exactly these sources, else one compiled into the user's cache."""
     name = build.file_name(level())
     shipped = build.SHIPPED / name

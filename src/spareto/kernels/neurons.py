@@ -48,15 +48,23 @@ def loops(x: Tensor, dynamics: Dynamics) -> Loops | None:
     """The kernels that can run these currents, or None: then the torch steps do."""
     if x.dtype is not torch.float32 or dynamics.surrogate is None:
         return None
-    return {"c": c_neurons, "numba": numba_neurons, "cuda": cuda_neurons}.get(_place(x.device.type))
+    prepare()
+    place = _places.get(x.device.type, "torch")
+    if place == "c":
+        return c_neurons
+    if place == "numba":
+        return numba_neurons
+    return cuda_neurons if place == "cuda" else None
 
 
-@torch.compiler.assume_constant_result
-def _place(device: str) -> str:
-    """Which kernels a device has; a constant of every graph traced through it."""
-    if device == "cuda":
-        return "cuda" if cuda_neurons.available() else "torch"
-    return backend() if device == "cpu" else "torch"
+_places: dict[str, str] = {}
+
+
+def prepare() -> None:
+    """Decide which kernels each device has; done before a graph is traced, which sees the answer as data."""
+    if not _places:
+        _places["cpu"] = backend()
+        _places["cuda"] = "cuda" if cuda_neurons.available() else "torch"
 
 
 def run(x: Tensor, dynamics: Dynamics, state: tuple[Tensor, ...] | None, last: bool) -> tuple[Tensor, ...]:

@@ -62,10 +62,10 @@ class ConvSums:
             return c_layers.conv_input_gradient(gradient, weight, s)[..., : s.C]
         return dense_input_gradient(gradient.written(), weight, s, self.bfloat16)
 
-    def one_sample(self, time: int) -> ConvSums:
-        """The same for a single sample of the batch."""
-        samples = max(self.shape.N // time, 1)
-        return replace(self, shape=replace(self.shape, N=time), events=self.events // samples)
+    def of_images(self, images: int) -> ConvSums:
+        """The same for a part of the images."""
+        events = self.events * images // max(self.shape.N, 1)
+        return replace(self, shape=replace(self.shape, N=images), events=events)
 
 
 def dense_input_gradient(dy: Tensor, weight: Tensor, s: ConvShape, bfloat16: bool) -> Tensor:

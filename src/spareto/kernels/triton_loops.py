@@ -59,6 +59,24 @@ def _step(
 
 
 @triton.jit
+def _load(planes, plane, at, here):
+    """v, i, a and s, or their gradients, from four planes."""
+    v = tl.load(planes + at, here, 0.0)
+    i = tl.load(planes + plane + at, here, 0.0)
+    a = tl.load(planes + 2 * plane + at, here, 0.0)
+    s = tl.load(planes + 3 * plane + at, here, 0.0)
+    return v, i, a, s
+
+
+@triton.jit
+def _store(planes, plane, at, here, v, i, a, s):
+    tl.store(planes + at, v, here)
+    tl.store(planes + plane + at, i, here)
+    tl.store(planes + 2 * plane + at, a, here)
+    tl.store(planes + 3 * plane + at, s, here)
+
+
+@triton.jit
 def forward(
     x, spikes, k, planes, steps, size,
     CURRENT: tl.constexpr, ADAPTIVE: tl.constexpr, DELAYED: tl.constexpr, STRICT: tl.constexpr,
@@ -68,19 +86,13 @@ def forward(
     size = size.to(tl.int64)
     at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     here = at < size
-    v = tl.load(planes + at, here, 0.0)
-    i = tl.load(planes + size + at, here, 0.0)
-    a = tl.load(planes + 2 * size + at, here, 0.0)
-    s = tl.load(planes + 3 * size + at, here, 0.0)
+    v, i, a, s = _load(planes, size, at, here)
     for t in range(steps):
         row = at + t * size
         current = tl.load(x + row, here, 0.0)
         v, i, a, s = _step(current, v, i, a, s, k, CURRENT, ADAPTIVE, DELAYED, STRICT)
         tl.store(spikes + row, s, here)
-    tl.store(planes + at, v, here)
-    tl.store(planes + size + at, i, here)
-    tl.store(planes + 2 * size + at, a, here)
-    tl.store(planes + 3 * size + at, s, here)
+    _store(planes, size, at, here, v, i, a, s)
 
 
 @triton.jit
@@ -104,6 +116,33 @@ def _derivative(z, SURROGATE: tl.constexpr):
 
 
 @triton.jit
+def _back(
+    g, q, h, theta, fires, s, gv, gi, ga, gs, k,
+    CURRENT: tl.constexpr, ADAPTIVE: tl.constexpr, DELAYED: tl.constexpr, ATTACHED: tl.constexpr,
+    SURROGATE: tl.constexpr,
+):  # fmt: skip
+    """One timestep: gradients of x, q and theta, then of the state before it."""
+    total = g + gs + ga
+    if ATTACHED:
+        total -= gv * (h - (tl.load(k + 9) * h - _drop(theta, k)))
+    gd = total * tl.load(k + 14) * _derivative(tl.load(k + 13) * (h - theta), SURROGATE)
+    gh = gd + tl.where(fires, tl.load(k + 9) * gv, gv)
+    gq = gh
+    if DELAYED:
+        gq = tl.where(s > 0, tl.load(k + 7) * gh, gh)
+        gs = gh * 0.0
+        if ATTACHED:
+            gs = -gh * (q - (tl.load(k + 7) * q - tl.load(k + 8)))
+    g_theta = -gd - tl.where(fires, tl.load(k + 11) * gv, 0.0)
+    if ADAPTIVE:
+        ga = tl.load(k + 5) * ga + tl.load(k + 6) * g_theta
+    gx = tl.load(k + 2) * gq + gi
+    if CURRENT:
+        gi = tl.load(k + 0) * gx
+    return gx, gq, g_theta, tl.load(k + 1) * gq, gi, ga, gs
+
+
+@triton.jit
 def backward(
     x, g, gx, k, start, carry, tape, sums, steps, size,
     CURRENT: tl.constexpr, ADAPTIVE: tl.constexpr, DELAYED: tl.constexpr, STRICT: tl.constexpr,
@@ -117,64 +156,33 @@ def backward(
     size = size.to(tl.int64)
     at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     here = at < size
-    plane = steps * size
-    v = tl.load(start + at, here, 0.0)
-    i = tl.load(start + size + at, here, 0.0)
-    a = tl.load(start + 2 * size + at, here, 0.0)
-    s = tl.load(start + 3 * size + at, here, 0.0)
+    v, i, a, s = _load(start, size, at, here)
     for t in range(steps):
         row = at + t * size
-        tl.store(tape + row, v, here)
-        tl.store(tape + plane + row, i, here)
-        tl.store(tape + 2 * plane + row, a, here)
-        tl.store(tape + 3 * plane + row, s, here)
+        _store(tape, steps * size, row, here, v, i, a, s)
         v, i, a, s = _step(tl.load(x + row, here, 0.0), v, i, a, s, k, CURRENT, ADAPTIVE, DELAYED, STRICT)
-    gv = tl.load(carry + at, here, 0.0)
-    gi = tl.load(carry + size + at, here, 0.0)
-    ga = tl.load(carry + 2 * size + at, here, 0.0)
-    gs = tl.load(carry + 3 * size + at, here, 0.0)
+    gv, gi, ga, gs = _load(carry, size, at, here)
     zero = v * 0.0
     s_alpha, s_beta, s_gain, s_bias, s_theta, s_decay, s_scale = zero, zero, zero, zero, zero, zero, zero
     for back in range(steps):
         row = at + (steps - 1 - back) * size
-        v = tl.load(tape + row, here, 0.0)
-        i = tl.load(tape + plane + row, here, 0.0)
-        a = tl.load(tape + 2 * plane + row, here, 0.0)
-        s = tl.load(tape + 3 * plane + row, here, 0.0)
+        v, i, a, s = _load(tape, steps * size, row, here)
         now, q, h = _charge(tl.load(x + row, here, 0.0), v, i, s, k, CURRENT, DELAYED)
         theta, fires = _fire(h, a, k, ADAPTIVE, STRICT)
-        total = tl.load(g + row, here, 0.0) + gs + ga
-        if ATTACHED:
-            total -= gv * (h - (tl.load(k + 9) * h - _drop(theta, k)))
-        gd = total * tl.load(k + 14) * _derivative(tl.load(k + 13) * (h - theta), SURROGATE)
-        gh = gd + tl.where(fires, tl.load(k + 9) * gv, gv)
-        gq = gh
-        if DELAYED:
-            gq = tl.where(s > 0, tl.load(k + 7) * gh, gh)
-            gs = zero
-            if ATTACHED:
-                gs = -gh * (q - (tl.load(k + 7) * q - tl.load(k + 8)))
-        g_theta = -gd - tl.where(fires, tl.load(k + 11) * gv, 0.0)
+        s_decay += ga * a
+        gx_now, gq, g_theta, gv, gi, ga, gs = _back(
+            tl.load(g + row, here, 0.0), q, h, theta, fires, s, gv, gi, ga, gs, k,
+            CURRENT, ADAPTIVE, DELAYED, ATTACHED, SURROGATE,
+        )  # fmt: skip
         if LEARNED:
-            s_scale += g_theta * a
-            s_decay += ga * a
-            s_theta += g_theta
+            s_alpha += gx_now * i
             s_beta += gq * v
             s_gain += gq * now
             s_bias += gq
-        if ADAPTIVE:
-            ga = tl.load(k + 5) * ga + tl.load(k + 6) * g_theta
-        gx_now = tl.load(k + 2) * gq + gi
-        if CURRENT:
-            if LEARNED:
-                s_alpha += gx_now * i
-            gi = tl.load(k + 0) * gx_now
-        gv = tl.load(k + 1) * gq
+            s_theta += g_theta
+            s_scale += g_theta * a
         tl.store(gx + row, gx_now, here)
-    tl.store(carry + at, gv, here)
-    tl.store(carry + size + at, gi, here)
-    tl.store(carry + 2 * size + at, ga, here)
-    tl.store(carry + 3 * size + at, gs, here)
+    _store(carry, size, at, here, gv, gi, ga, gs)
     if LEARNED:
         place = sums + tl.program_id(0) * 8
         tl.store(place + 0, tl.sum(s_alpha))

@@ -52,6 +52,7 @@ class FamilyNeuron(SpikingNeuron):
         problems: tuple[Problem, ...] = (),
     ) -> None:
         super().__init__()
+        kernels.prepare()
         problems += _problems(self.kind, v_threshold, reset, v_reset)
         if problems:
             raise ConfigError(problems)

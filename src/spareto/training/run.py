@@ -89,7 +89,8 @@ class Run:
     def reload(self, optimizer: torch.optim.Optimizer | None = None) -> None:
         """Take the state up from the checkpoint, if there is one."""
         if self.checkpoint is not None:
-            self.average.mean = load_checkpoint(self.checkpoint, self.network, optimizer)
+            stored = load_checkpoint(self.checkpoint, self.network, optimizer)
+            self.average.mean = {name: mean.to(self.batches.device) for name, mean in stored.items()}
 
     def finish(self) -> None:
         """Give the network the weights its plan wants at the end; ends in evaluation mode."""

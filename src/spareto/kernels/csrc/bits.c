@@ -1,5 +1,5 @@
 /* Spikes as bits: 64 channels a word, channels-last; a pixel (or row) of C channels takes (C + 63) / 64 words. */
-#include "vec.h"
+#include "conv.h"
 
 AI iv not_zero(fv x) { return ~(x == fv_zero()); } /* true for a NaN, which is then found not to be a spike */
 AI iv no_spike(fv x) { return not_zero(x) & ~(x == fv_all(1.f)); }
@@ -64,14 +64,10 @@ EXPORT void spareto_count(const uint64_t *bits, int64_t *count, int64_t words, i
 EXPORT void spareto_channel_sums(const float *y, double *stat, int64_t N, int64_t C, int threads) {
     memset(stat, 0, sizeof(double) * 2 * C);
 #pragma omp parallel for schedule(static) num_threads(threads)
-    for (int64_t c = 0; c < C; c += VL)
+    for (int64_t c = 0; c < C; c += 16)
         for (int64_t first = 0; first < N; first += 256) {
-            fv s = fv_zero(), q = fv_zero();
-            for (int64_t n = first; n < N && n < first + 256; n++) {
-                fv v = LD(fv, y + n * C + c);
-                s += v, q += v * v;
-            }
-            for (int j = 0; j < VL; j++) stat[c + j] += s[j], stat[C + c + j] += q[j];
+            int count = N - first < 256 ? (int)(N - first) : 256;
+            sum_channels(16 / VL, y + first * C + c, C, count, stat + c, stat + C + c);
         }
 }
 /* dz becomes k0 dz + k1 y + k2. */

@@ -39,22 +39,13 @@ static int list_row(const uint64_t *row, int W, int C, int bytes, int32_t *keys,
     return n;
 }
 /* A finished row of one block of channels: to y, and into the sums for batch norm. */
-AI void finish_row(const int NV, const float *row, float *y, float *sum, int OW, int OC) {
-    fv s[8], q[8];
-#pragma GCC unroll 8
-    for (int j = 0; j < NV; j++) s[j] = q[j] = (fv){0};
+AI void finish_row(const int NV, const float *row, float *y, double *stat, int OW, int OC) {
     for (int x = 0; x < OW; x++)
 #pragma GCC unroll 8
-        for (int j = 0; j < NV; j++) {
-            fv v = LD(fv, row + x * NV * VL + VL * j);
-            ST(fv, y + (int64_t)x * OC + VL * j) = v;
-            s[j] += v, q[j] += v * v;
-        }
+        for (int j = 0; j < NV; j++) ST(fv, y + (int64_t)x * OC + VL * j) = LD(fv, row + x * NV * VL + VL * j);
 #pragma GCC unroll 8
-    for (int j = 0; j < NV; j++) ST(fv, sum + VL * j) = s[j], ST(fv, sum + NV * VL + VL * j) = q[j];
-}
-AI void add_sums(const int NV, const float *sum, double *stat, int oc0, int OC) {
-    for (int c = 0; c < NV * VL; c++) stat[oc0 + c] += sum[c], stat[OC + oc0 + c] += sum[NV * VL + c];
+    for (int j = 0; j < NV; j += 4)
+        sum_channels(NV < 4 ? NV : 4, row + VL * j, NV * VL, OW, stat + VL * j, stat + OC + VL * j);
 }
 
 /* Keys that output pixel x sees in one kernel row; 0 if there are none. *first is the input pixel of kernel column 0. */
@@ -78,12 +69,10 @@ typedef struct {
 /* All weights of a block fit in L1: an output pixel is finished in registers. */
 AI void gather_pixels(const int NV, const int KH, const int KW, const int SH, const int SW, const conv_shape *s, const Gather *g) {
     const int B = NV * VL, C = s->C, OC = s->OC;
-    float sum[2 * 8 * VL];
     for (int r = g->r0; r < g->r1; r++)
         for (int oc0 = 0; oc0 < OC; oc0 += B) {
             const char *wb = (const char *)(g->w + (int64_t)oc0 * KH * KW * C);
             float *o = g->y + ((int64_t)g->n * s->OH + r) * s->OW * OC + oc0;
-            memset(sum, 0, sizeof(float) * 2 * B);
             for (int x = 0; x < s->OW; x++, o += OC) {
                 fv acc[8];
 #pragma GCC unroll 8
@@ -96,19 +85,17 @@ AI void gather_pixels(const int NV, const int KH, const int KW, const int SH, co
                         sum_keys(NV, acc, wb + ((int64_t)ky * KW - first) * C * B * 4, k, e);
                 }
 #pragma GCC unroll 8
-                for (int j = 0; j < NV; j++) {
-                    ST(fv, o + VL * j) = acc[j];
-                    ST(fv, sum + VL * j) += acc[j];
-                    ST(fv, sum + B + VL * j) += acc[j] * acc[j];
-                }
+                for (int j = 0; j < NV; j++) ST(fv, o + VL * j) = acc[j];
             }
-            add_sums(NV, sum, g->stat, oc0, OC);
+            o -= (int64_t)s->OW * OC;
+#pragma GCC unroll 8
+            for (int j = 0; j < NV; j += 4)
+                sum_channels(NV < 4 ? NV : 4, o + VL * j, OC, s->OW, g->stat + oc0 + VL * j, g->stat + OC + oc0 + VL * j);
         }
 }
 /* Only one kernel row's weights fit in L1: it meets a whole strip of rows before the next one comes. */
 AI void gather_strips(const int NV, const int KH, const int KW, const int SH, const int SW, const conv_shape *s, const Gather *g) {
     const int B = NV * VL, C = s->C;
-    float sum[2 * 8 * VL];
     for (int oc0 = 0; oc0 < s->OC; oc0 += B)
         for (int q0 = g->r0; q0 < g->r1; q0 += STRIP) {
             int q1 = q0 + STRIP < g->r1 ? q0 + STRIP : g->r1;
@@ -132,8 +119,7 @@ AI void gather_strips(const int NV, const int KH, const int KW, const int SH, co
                 }
             for (int r = q0; r < q1; r++) {
                 finish_row(NV, g->buf + (int64_t)(r - q0) * s->OW * B, g->y + ((int64_t)g->n * s->OH + r) * s->OW * s->OC + oc0,
-                           sum, s->OW, s->OC);
-                add_sums(NV, sum, g->stat, oc0, s->OC);
+                           g->stat + oc0, s->OW, s->OC);
             }
         }
 }
@@ -149,7 +135,6 @@ AI void scatter_rows(const int NV, const conv_shape *s, const float *w, float *y
                      const uint64_t *bits, float *ring) {
     const int B = NV * VL, CW = (s->C + 63) / 64, KW = s->KW, KH = s->KH;
     const int64_t stride = (int64_t)(s->W + 2 * KW) * B; /* floats a ring row */
-    float sum[2 * 8 * VL];
     for (int oc0 = 0; oc0 < s->OC; oc0 += B) {
         const float *wb = w + (int64_t)oc0 * KH * KW * s->C;
         memset(ring, 0, sizeof(float) * stride * KH);
@@ -172,8 +157,7 @@ AI void scatter_rows(const int NV, const conv_shape *s, const float *w, float *y
             int done = iy + s->PH - KH + 1; /* no later input row reaches it */
             if (done < r0 || done >= r1) continue;
             float *row = ring + (done % KH) * stride;
-            finish_row(NV, row + (int64_t)(KW - s->PW) * B, y + ((int64_t)n * s->OH + done) * s->OW * s->OC + oc0, sum, s->OW, s->OC);
-            add_sums(NV, sum, stat, oc0, s->OC);
+            finish_row(NV, row + (int64_t)(KW - s->PW) * B, y + ((int64_t)n * s->OH + done) * s->OW * s->OC + oc0, stat + oc0, s->OW, s->OC);
             memset(row, 0, sizeof(float) * stride);
         }
     }

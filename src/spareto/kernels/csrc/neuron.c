@@ -5,8 +5,14 @@
  */
 #include "neuron.h"
 
-#define BLOCK 256            /* neurons that run through time together: 1 KiB a row, good for the prefetcher */
-#define SCRATCH (192 << 10)  /* bytes of recomputed values a block may take: within the second cache */
+#define BLOCK 2048          /* most neurons that run through time together: long rows are good for the prefetcher */
+#define SCRATCH (384 << 10) /* bytes of recomputed values a block may take: within the second cache */
+
+/* Neurons a block: few enough for every thread to get one, whole cache lines, at most `most`. */
+static int block_width(int64_t size, int threads, int most) {
+    int64_t width = ((size + threads - 1) / threads + 15) / 16 * 16;
+    return width < 16 ? 16 : width > most ? most : (int)width;
+}
 
 /* State of a block, one array a variable. */
 typedef struct {
@@ -30,8 +36,8 @@ AI void block_put(const int flags, Block *b, int j, const NeuronState *state) {
 
 /* state: four arrays v, i, a, s of n values, any of them NULL; NULL for fresh neurons. */
 static void block_start(Block *b, const Neuron *n, float *const *state, int64_t first, int m) {
-    for (int j = 0; j < BLOCK; j++) b->v[j] = n->v_start;
-    memset(b->i, 0, sizeof b->i), memset(b->a, 0, sizeof b->a), memset(b->s, 0, sizeof b->s);
+    int end = m + VL < BLOCK ? m + VL : BLOCK; /* the last vector may reach beyond m */
+    for (int j = 0; j < end; j++) b->v[j] = n->v_start, b->i[j] = 0.f, b->a[j] = 0.f, b->s[j] = 0;
     if (!state) return;
     if (state[0]) memcpy(b->v, state[0] + first, sizeof(float) * (size_t)m);
     if (state[1]) memcpy(b->i, state[1] + first, sizeof(float) * (size_t)m);
@@ -57,11 +63,11 @@ AI void forward_vector(const int flags, const Neuron *n, Block *b, const float *
 }
 
 AI void forward_template(const int flags, const Neuron *n, const float *x, float *spikes, float *const *state,
-                         float *const *last, int64_t T, int64_t size) {
+                         float *const *last, int64_t T, int64_t size, int width) {
 #pragma omp for schedule(static)
-    for (int64_t first = 0; first < size; first += BLOCK) {
+    for (int64_t first = 0; first < size; first += width) {
         Block b;
-        int m = size - first < BLOCK ? (int)(size - first) : BLOCK;
+        int m = size - first < width ? (int)(size - first) : width;
         block_start(&b, n, state, first, m);
         for (int64_t t = 0; t < T; t++) {
             const float *xt = x + t * size + first;
@@ -78,16 +84,16 @@ AI void forward_template(const int flags, const Neuron *n, const float *x, float
 EXPORT void spareto_neuron_forward(const float *x, float *spikes, const float *k, float *const *state, float *const *last,
                                    int64_t T, int64_t size, int flags, int threads) {
     Neuron n = neuron_load(k, flags, 0);
+    int width = block_width(size, threads, BLOCK);
     /* parallel outside the template: GCC outlines a parallel body before it inlines, and the constants would be lost */
 #pragma omp parallel num_threads(threads)
     switch (flags & (CURRENT | ADAPTIVE | DELAYED)) {
-    case 0: forward_template(0, &n, x, spikes, state, last, T, size); break;
-    case CURRENT: forward_template(CURRENT, &n, x, spikes, state, last, T, size); break;
-    case ADAPTIVE: forward_template(ADAPTIVE, &n, x, spikes, state, last, T, size); break;
-    case DELAYED: forward_template(DELAYED, &n, x, spikes, state, last, T, size); break;
-    default: forward_template(CURRENT | ADAPTIVE | DELAYED, &n, x, spikes, state, last, T, size);
+    case 0: forward_template(0, &n, x, spikes, state, last, T, size, width); break;
+    case CURRENT: forward_template(CURRENT, &n, x, spikes, state, last, T, size, width); break;
+    case ADAPTIVE: forward_template(ADAPTIVE, &n, x, spikes, state, last, T, size, width); break;
+    case DELAYED: forward_template(DELAYED, &n, x, spikes, state, last, T, size, width); break;
+    default: forward_template(CURRENT | ADAPTIVE | DELAYED, &n, x, spikes, state, last, T, size, width);
     }
-    (void)threads;
 }
 
 /* ---------------------------------------------------------------------------------------------------- backward */
@@ -107,8 +113,8 @@ static int tape_width(const int flags, int64_t T) {
     int64_t width = SCRATCH / ((T + 1) * (int64_t)sizeof(float) * tape_rows(flags)) / 16 * 16;
     return width < 16 ? 16 : width > BLOCK ? BLOCK : (int)width;
 }
-static float *tape_new(Tape *tape, const int flags, int64_t T) {
-    tape->width = tape_width(flags, T);
+static float *tape_new(Tape *tape, const int flags, int64_t T, int64_t size, int threads) {
+    tape->width = block_width(size, threads, tape_width(flags, T));
     size_t row = (size_t)(T + 1) * (size_t)tape->width;
     float *memory = aligned_alloc(64, (sizeof(float) * row * (size_t)tape_rows(flags) + 63) / 64 * 64), *next = memory;
     tape->h = next, next += row;
@@ -181,6 +187,7 @@ typedef struct {
     double *sums; /* COEFFICIENTS a thread, or NULL */
     float *const *state, *const *last, *const *first;
     int64_t T, size;
+    int threads;
 } Backward;
 
 AI void backward_block(const int flags, const Neuron *n, const Backward *job, Tape *tape, int64_t first, int m) {
@@ -194,7 +201,8 @@ AI void backward_block(const int flags, const Neuron *n, const Backward *job, Ta
         for (; j + VL <= m; j += VL) tape_vector(flags, n, &b, x, tape, t, j, VL);
         if (j < m) tape_vector(flags, n, &b, x, tape, t, j, m - j);
     }
-    memset(&c, 0, sizeof c);
+    int end = m + VL < BLOCK ? m + VL : BLOCK;
+    for (int j = 0; j < end; j++) c.v[j] = 0.f, c.i[j] = 0.f, c.a[j] = 0.f, c.s[j] = 0.f;
     carry_move(&c, job->last, first, m, 0);
     for (int64_t t = job->T - 1; t >= 0; t--) {
         int64_t at = t * job->size + first;
@@ -211,7 +219,7 @@ AI void backward_block(const int flags, const Neuron *n, const Backward *job, Ta
 
 AI void backward_template(const int flags, const Neuron *n, const Backward *job) {
     Tape tape = {0};
-    float *memory = tape_new(&tape, flags, job->T);
+    float *memory = tape_new(&tape, flags, job->T, job->size, job->threads);
 #pragma omp for schedule(static)
     for (int64_t first = 0; first < job->size; first += tape.width)
         backward_block(flags, n, job, &tape, first, (int)(job->size - first < tape.width ? job->size - first : tape.width));
@@ -225,7 +233,7 @@ EXPORT void spareto_neuron_backward(const float *x, const float *g, float *gx, c
                                     int flags, int surrogate, int threads) {
     Neuron n = neuron_load(k, flags, surrogate);
     double *sums = flags & LEARNED ? calloc((size_t)COEFFICIENTS * (size_t)threads, sizeof(double)) : NULL;
-    Backward job = {x, g, gx, sums, state, last, start, T, size};
+    Backward job = {x, g, gx, sums, state, last, start, T, size, threads};
 #pragma omp parallel num_threads(threads)
     switch (flags & TEMPLATE) {
     case 0: backward_template(0, &n, &job); break;

@@ -1,0 +1,133 @@
+"""A spiking layer a few samples at a time: memory for the gradients of their sums only.
+
+For the first layer, by far the largest: it needs no gradient of its input.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from spareto.kernels import c_layers
+from spareto.kernels.c_layers import BlockShape, Gradient, padded
+from spareto.kernels.normalizing import Layer, Norm, Saved, affine, from_totals
+from spareto.kernels.spikes import no_carrier
+from spareto.kernels.sums import ConvSums
+
+LARGE: Final = 96 << 20
+"""Bytes of sums that samples together may have; a single sample may have more."""
+
+
+def samples_together(layer: Layer) -> int:
+    """How many samples make a chunk."""
+    shape = layer.firing.shape
+    return max(1, LARGE // (4 * shape.T * shape.H * shape.W * shape.C))
+
+
+class Chunked(torch.autograd.Function):
+    """As `fused.spiking`, in chunks of samples.
+
+    The gradient of the sums is `k0 dz + k1 y + k2` with factors that are known after the last chunk only, so
+    the weight gradients of `dz`, `y` and 1 are added up apart.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        layer: Layer,
+        carrier: Tensor,
+        bits: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        k: Tensor,
+        gamma: Tensor | None,
+        beta: Tensor | None,
+        mean: Tensor | None,
+        var: Tensor | None,
+    ) -> tuple[Tensor, ...]:
+        """Carrier, bits, mean and variance; see `fused.spiking`."""
+        firing, chunks = layer.firing, _chunks(layer, bits)
+        kept: list[Tensor | None] = []
+        stat = torch.zeros(2, firing.shape.C, dtype=torch.float64)
+        for sums, _, own_bits in chunks:
+            y, own_stat = sums.forward(own_bits, weight)
+            stat += own_stat
+            kept.append(None if layer.recompute else y)
+            del y
+        own, variance = affine(stat, stat, Norm(gamma, beta, mean, var, firing.eps), bias, firing)
+        fired = [
+            c_layers.block_forward(_sums(y, chunk, weight), own.a, own.b, k, chunk[1], firing.flags)
+            for y, chunk in zip(kept, chunks, strict=True)
+        ]
+        out = torch.cat([part.unflatten(0, (firing.shape.T, -1)) for part in fired], 1).flatten(0, 1)
+        ctx.layer = layer
+        ctx.save_for_backward(bits, weight, *own, gamma, bias, k, *kept)
+        ctx.mark_non_differentiable(out, own.mean, variance)
+        return no_carrier(*firing.shape.pooled, firing.shape.channels), out, own.mean, variance
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore
+        """Gradients of the arguments."""
+        bits, weight, *rest = ctx.saved_tensors
+        layer, saved, kept = ctx.layer, Saved(*rest[:7]), rest[7:]
+        firing = layer.firing
+        totals = torch.zeros(2, firing.shape.C, dtype=torch.float64)
+        gk = torch.zeros(saved.k.shape, dtype=torch.float64)
+        parts = [torch.zeros(weight.shape, dtype=torch.float64) for _ in range(3)]
+        g, first = grads[0].unflatten(0, (firing.shape.T, firing.shape.B)), 0
+        y = dz = torch.empty(0)
+        for own, chunk in zip(kept, _chunks(layer, bits), strict=True):
+            sums, shape, own_bits = chunk
+            del y, dz  # the memory of the chunk before serves this one
+            y = _sums(own, chunk, weight)
+            part = g[:, first : first + shape.B].flatten(0, 1)
+            first += shape.B
+            dz, total, own_gk = c_layers.block_backward(
+                y, saved.a, saved.b, saved.k, part, shape, firing.flags, firing.surrogate
+            )
+            totals += total
+            gk += own_gk
+            parts[0] += sums.weight_gradient(own_bits, Gradient(dz), weight)
+            if firing.batch_statistics:
+                parts[1] += sums.weight_gradient(own_bits, Gradient(y), weight)
+                parts[2] += _of_ones(sums, own_bits, weight)
+        found = from_totals(y, dz, totals, gk, saved, firing)
+        dw = torch.zeros(weight.shape, dtype=torch.float64)
+        for factor, part in zip(found.factors(firing.shape.channels), parts, strict=False):
+            dw += factor.view(-1, 1, 1, 1) * part
+        return None, None, None, dw.float(), *found.wanted(ctx.needs_input_grad[4:8]), None, None
+
+
+Chunk = tuple[ConvSums, BlockShape, Tensor]
+
+
+def _chunks(layer: Layer, bits: Tensor) -> list[Chunk]:
+    """Sums, geometry and bits of each chunk, all its timesteps."""
+    sums, shape = layer.sums, layer.firing.shape
+    assert isinstance(sums, ConvSums)
+    parts = bits.unflatten(0, (shape.T, shape.B)).split(samples_together(layer), 1)
+    return [
+        (
+            sums.of_images(shape.T * part.shape[1]),
+            replace(shape, B=part.shape[1]),
+            part.flatten(0, 1).contiguous(),
+        )
+        for part in parts
+    ]
+
+
+def _sums(kept: Tensor | None, chunk: Chunk, weight: Tensor) -> Tensor:
+    return chunk[0].forward(chunk[2], weight)[0] if kept is None else kept
+
+
+def _of_ones(sums: ConvSums, bits: Tensor, weight: Tensor) -> Tensor:
+    """Weight gradient of sums whose gradient is 1 everywhere; the same for every output channel."""
+    s = replace(sums.shape, OC=padded(1))
+    one = replace(sums, shape=s)
+    ones = torch.ones(1, s.OH, s.OW, s.OC).expand(s.N, -1, -1, -1).contiguous()
+    return one.weight_gradient(bits, Gradient(ones), weight[:1])

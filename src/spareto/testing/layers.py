@@ -1,0 +1,97 @@
+"""What a layer with a fused path must keep, as functions: call them from the tests of your own layer.
+
+`sequence` is `(time, batch, ...)`; `make` gives a layer with fresh weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+
+import torch
+from torch import Tensor, nn
+
+from spareto import kernels
+
+Make = Callable[[], nn.Module]
+GRADIENT_TOLERANCE = 1e-5
+
+
+def decided_by_rounding(layer: nn.Module, sequence: Tensor) -> bool:
+    """Whether float32 is too coarse to say who spikes: float64 says otherwise. Such a case shows nothing."""
+    with torch.no_grad(), kernels.reference():
+        single = deepcopy(layer)(sequence)
+        double = deepcopy(layer).double()(sequence.double())
+    return not torch.equal(single.double(), double)
+
+
+def check_fused(
+    layer: nn.Module, sequence: Tensor, *, recompute: bool = False, tolerance: float = GRADIENT_TOLERANCE
+) -> None:
+    """The fused path gives the reference's spikes, statistics and, to rounding, gradients.
+
+    A gradient may be off the float64 one by the tolerance, or ten times what the reference is off: one that
+    is zero, as of a bias before batch norm, is rounding only.
+
+    Args:
+        layer: One layer or a stack of them, in training or evaluation mode.
+        sequence: What comes in.
+        recompute: Keep only spikes for the backward pass.
+        tolerance: Relative error of each gradient.
+    """
+    fast, slow = deepcopy(layer), deepcopy(layer)
+    exact = deepcopy(layer).double()
+    with kernels.options(recompute=recompute):
+        spikes, gradients = _run(fast, sequence)
+    with kernels.reference():
+        expected, slow_gradients = _run(slow, sequence)
+        _, exact_gradients = _run(exact, sequence.double())
+    assert spikes.shape == expected.shape, f"shape {tuple(spikes.shape)}, not {tuple(expected.shape)}"
+    assert torch.equal(spikes, expected), f"{int((spikes != expected).sum())} other spikes"
+    _check_buffers(fast, slow)
+    assert gradients.keys() == slow_gradients.keys(), "only one path has some gradients"
+    for name, gradient in gradients.items():
+        truth = exact_gradients[name]
+        error, usual = (float((one.double() - truth).norm()) for one in (gradient, slow_gradients[name]))
+        allowed = tolerance * float(truth.norm()) + 10 * usual
+        assert error <= allowed, f"gradient of {name}: error {error:.2e}, allowed {allowed:.2e}"
+
+
+def _run(layer: nn.Module, sequence: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    """Spikes, and the gradients of a fixed random sum of them."""
+    own = sequence.detach().requires_grad_(sequence.requires_grad)
+    spikes = kernels.dense(layer(own))
+    weights = torch.randn(spikes.shape, generator=torch.Generator().manual_seed(7))
+    (spikes * weights.to(spikes.dtype)).sum().backward()
+    named = [("input", own), *layer.named_parameters()]
+    return spikes.detach(), {name: tensor.grad for name, tensor in named if tensor.grad is not None}
+
+
+def check_repeatable(layer: nn.Module, sequence: Tensor) -> None:
+    """Twice the same gives the same bits, gradients included."""
+    runs: list[list[Tensor]] = []
+    for _ in range(2):
+        own = deepcopy(layer)
+        spikes = kernels.dense(own(sequence))
+        spikes.square().sum().backward()
+        runs.append([spikes, *(p.grad for p in own.parameters() if p.grad is not None)])
+    assert all(map(torch.equal, *runs)), "the same layer gave something else the second time"
+
+
+def check_time_batch_axes(layer: nn.Module, sequence: Tensor) -> None:
+    """In evaluation, samples do not know of each other, and later timesteps do not change earlier ones."""
+    layer.eval()
+    with torch.no_grad():
+        together = kernels.dense(layer(sequence))
+        for sample in range(sequence.shape[1]):
+            alone = kernels.dense(layer(sequence[:, sample : sample + 1]))
+            assert torch.equal(alone[:, 0], together[:, sample]), f"sample {sample} depends on its batch"
+        first = kernels.dense(layer(sequence[:1]))
+        assert torch.equal(first[0], together[0]), "the future changes the first timestep"
+
+
+def _check_buffers(fast: nn.Module, slow: nn.Module) -> None:
+    others = dict(slow.named_buffers())
+    for name, own in fast.named_buffers():
+        close = torch.allclose(own.double(), others[name].double(), rtol=1e-5, atol=1e-6)
+        assert close, f"{name} is {own}, not {others[name]}"

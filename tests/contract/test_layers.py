@@ -1,0 +1,330 @@
+"""Every fused layer is its reference, whatever its geometry, neuron and pooling."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn.utils import parametrize
+
+from spareto import kernels
+from spareto.kernels import c_layers, spikes
+from spareto.kernels.c_layers import ConvShape, Gradient, padded
+from spareto.kernels.sums import dense_input_gradient
+from spareto.layers.spiking_block import SpikingBlock
+from spareto.layers.spiking_dense import SpikingDense
+from spareto.neurons import registry as neurons
+from spareto.neurons._family import Reset
+from spareto.neurons.lif import LIF
+from spareto.neurons.surrogates import registry as surrogates
+from spareto.testing import layers as laws
+
+pytestmark = pytest.mark.skipif(kernels.backend() != "c", reason="the C kernels do not run here")
+QUICK = settings(
+    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.filter_too_much]
+)
+POOLS = {
+    "none": lambda: None,
+    "max2": lambda: nn.MaxPool2d(2),
+    "max3": lambda: nn.MaxPool2d(3),
+    "overlapping": lambda: nn.MaxPool2d(3, stride=2, padding=1),
+    "average": lambda: nn.AvgPool2d(2),
+}
+FAMILY = [name for name in neurons.names() if name != "recurrent"]
+
+
+def events(*shape, density=0.3, seed=0):
+    return (torch.rand(shape, generator=torch.Generator().manual_seed(seed)) < density).float()
+
+
+def block(inputs=3, outputs=5, kernel=3, *, stride=1, padding=1, groups=1, bias=False, norm=True, **others):
+    conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, groups=groups, bias=bias)
+    nn.init.normal_(conv.weight, 0.05, 2.0 / math.sqrt(conv.weight[0].numel()))
+    pool, neuron = others.get("pool", "max2"), others.get("neuron") or LIF()
+    return SpikingBlock(conv, nn.BatchNorm2d(outputs) if norm else None, neuron, POOLS[pool]())
+
+
+def dense(inputs, outputs, *, norm=True, bias=True, neuron=None, dropout=0.0):
+    linear = nn.Linear(inputs, outputs, bias=bias)
+    nn.init.normal_(linear.weight, 0.05, 2.0 / math.sqrt(inputs))
+    norm = nn.BatchNorm1d(outputs) if norm else None
+    return SpikingDense(linear, neuron or LIF(), norm, nn.Dropout(dropout) if dropout else None)
+
+
+@st.composite
+def geometries(draw):
+    """A block that fits its input, and that input."""
+    kernel = (draw(st.integers(1, 5)), draw(st.integers(1, 5)))
+    stride = (draw(st.sampled_from([1, 1, 2, 3])), draw(st.sampled_from([1, 1, 2])))
+    padding = tuple(draw(st.integers(0, side - 1)) for side in kernel)
+    groups = draw(st.sampled_from([1, 1, 1, 2]))
+    inputs = groups * draw(st.integers(1, 70 // groups))
+    outputs = groups * draw(st.integers(1, 40 // groups))
+    pool = draw(st.sampled_from(list(POOLS)))
+    size = [draw(st.integers(1, 12)) for _ in range(2)]
+    after = [(s + 2 * p - k) // t + 1 for s, p, k, t in zip(size, padding, kernel, stride, strict=True)]
+    assume(min(after) >= {"max3": 3, "none": 1}.get(pool, 2))
+    torch.manual_seed(draw(st.integers(0, 100)))
+    layer = block(
+        *(inputs, outputs, kernel),
+        stride=stride,
+        padding=padding,
+        groups=groups,
+        pool=pool,
+        bias=draw(st.booleans()),
+        norm=draw(st.booleans()),
+    )
+    density = draw(st.sampled_from([0.0, 0.02, 0.3, 0.5, 1.0]))
+    time, batch = draw(st.integers(1, 4)), draw(st.integers(1, 3))
+    return layer, events(time, batch, inputs, *size, density=density, seed=draw(st.integers(0, 100)))
+
+
+@given(geometries(), st.booleans(), st.booleans())
+@QUICK
+def test_any_geometry_is_the_reference(geometry, recompute, evaluating):
+    layer, sequence = geometry
+    layer.train(not evaluating)
+    values = sequence.shape[0] * sequence.shape[1] * layer.conv(sequence[0]).shape[2:].numel()
+    assume(values > 1)
+    assume(not laws.decided_by_rounding(layer, sequence))
+    laws.check_fused(layer, sequence, recompute=recompute)
+    assert layer.decision is None  # the copies ran
+
+
+@given(
+    st.integers(1, 40),
+    st.integers(1, 40),
+    st.integers(1, 4),
+    st.booleans(),
+    st.booleans(),
+    st.integers(0, 99),
+)
+@QUICK
+def test_any_dense_stack_is_the_reference(inputs, outputs, time, norm, recompute, seed):
+    torch.manual_seed(seed)
+    layer = nn.Sequential(dense(inputs, 33, norm=norm), dense(33, outputs, norm=not norm))
+    sequence = events(time, 3, inputs, seed=seed)
+    assume(not laws.decided_by_rounding(layer, sequence))
+    laws.check_fused(layer, sequence, recompute=recompute)
+
+
+@pytest.mark.parametrize("reset", Reset.__args__)
+@pytest.mark.parametrize("name", FAMILY)
+def test_every_neuron_and_reset_is_the_reference(name, reset):
+    for surrogate in surrogates.names():
+        for extra in ({}, {"detach_reset": False}, {"strict": True}):
+            options = {"reset": reset, "surrogate": surrogate, **extra}
+            torch.manual_seed(1)
+            stack = nn.Sequential(
+                block(2, 18, neuron=neurons.make(name, **options)),
+                block(18, 6, norm=False, pool="none", bias=True, neuron=neurons.make(name, **options)),
+                dense(6 * 4 * 3, 5, neuron=neurons.make(name, **options)),
+            )
+            sequence = events(5, 2, 2, 8, 6)
+            if not laws.decided_by_rounding(stack, sequence):
+                laws.check_fused(stack, sequence)
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+@pytest.mark.parametrize("recompute", [False, True], ids=["kept", "recomputed"])
+def test_a_whole_network_has_the_references_gradients(training, recompute):
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        block(2, 16), block(16, 32), block(32, 24, kernel=5, padding=2, pool="none"), dense(24 * 4 * 4, 20)
+    )
+    sequence = events(6, 3, 2, 16, 16, density=0.2)
+    network(sequence)  # running statistics that are not those of a fresh network
+    for layer in network.train(training)[:-1]:
+        assert layer.decision.way == "events"
+    assert not laws.decided_by_rounding(network, sequence)
+    laws.check_fused(network, sequence, recompute=recompute)
+    laws.check_repeatable(network, sequence)
+    laws.check_time_batch_axes(network, sequence)
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+@pytest.mark.parametrize("recompute", [False, True], ids=["kept", "recomputed"])
+@pytest.mark.parametrize("norm", [True, False], ids=["batch norm", "bias"])
+def test_a_large_first_layer_in_chunks_of_samples_is_the_reference(monkeypatch, norm, recompute, training):
+    torch.manual_seed(0)
+    network = nn.Sequential(block(2, 5, norm=norm, bias=not norm, neuron=neurons.make("plif")), block(5, 4))
+    sequence = events(4, 5, 2, 9, 11)
+    network(sequence)
+    monkeypatch.setattr("spareto.kernels.chunked.LARGE", 2 * 4 * 4 * 9 * 11 * 16)  # two samples
+    laws.check_fused(network.train(training), sequence, recompute=recompute)
+
+
+@pytest.mark.parametrize("values", ["counts", "real", "wanted"])
+def test_what_is_not_spikes_only_is_summed_densely(values):
+    torch.manual_seed(0)
+    layer, sequence = block(3, 5), events(4, 2, 3, 8, 8)
+    sequence = {"counts": sequence * 2, "real": sequence * 0.7, "wanted": sequence.requires_grad_()}[values]
+    laws.check_fused(layer, sequence)
+    layer(sequence)
+    assert layer.decision.way == "dense"
+    assert layer.decision.why == "its input is not spikes only"
+
+
+def test_one_count_among_spikes_is_noticed():
+    for place in range(0, 3 * 5 * 7, 4):
+        sequence = events(2, 1, 3, 5, 7)
+        sequence.view(-1)[place] = 2.0
+        assert spikes.pack(sequence) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda layer: layer.double(), "weights are torch.float64 on cpu"),
+        (lambda layer: layer.conv.register_forward_hook(lambda *_: None), "hooks watch its parts"),
+        (lambda layer: setattr(layer, "norm", nn.InstanceNorm2d(5)), "InstanceNorm2d has no kernel"),
+        (
+            lambda layer: setattr(layer, "neuron", neurons.make("recurrent", features=5)),
+            "its neurons have no kernel",
+        ),
+    ],
+)
+def test_what_the_kernels_cannot_do_the_reference_does(change, why):
+    layer = block(3, 5, pool="none")
+    sequence = events(4, 2, 3, 1, 1) if "neurons" in why else events(4, 2, 3, 8, 8)
+    change(layer)
+    if "neurons" not in why:
+        layer(sequence.to(layer.conv.weight.dtype))
+        assert layer.decision.way == "reference"
+    else:
+        assert layer._why_reference(sequence, layer.conv.weight) == why
+        return
+    assert layer.decision.why == why
+
+
+def test_empty_batches_and_scattered_memory():
+    layer = block(3, 5)
+    assert kernels.dense(layer(torch.zeros(4, 0, 3, 8, 8))).shape == (4, 0, 5, 4, 4)
+    scattered = events(8, 3, 2, 8, 6).transpose(1, 2).transpose(3, 4)[::2]
+    laws.check_fused(layer.eval(), scattered)
+
+
+@pytest.mark.parametrize("recompute", [False, True])
+def test_gradients_reach_a_parametrization(recompute):
+    class Masked(nn.Module):
+        def __init__(self, mask):
+            super().__init__()
+            self.mask = nn.Parameter(mask)
+
+        def forward(self, weight):
+            return weight * self.mask
+
+    torch.manual_seed(0)
+    network = nn.Sequential(block(2, 6), dense(6 * 4 * 4, 7))
+    for layer in (network[0].conv, network[1].linear):
+        parametrize.register_parametrization(
+            layer, "weight", Masked((torch.rand(layer.weight.shape) < 0.5).float())
+        )
+    sequence = events(4, 2, 2, 8, 8)
+    laws.check_fused(network, sequence, recompute=recompute)
+    network(sequence)
+    assert [layer.decision.way for layer in network] == ["events", "events"]
+
+
+def test_bfloat16_leaves_the_spikes_alone(monkeypatch, caplog):
+    torch.manual_seed(0)
+    network, sequence = nn.Sequential(block(2, 16), block(16, 8)), events(4, 2, 2, 12, 12)
+    exact = kernels.dense(network(sequence))
+    for native in (True, False):
+        monkeypatch.setattr("spareto.kernels.sums.native_bfloat16", lambda native=native: native)
+        network.zero_grad()
+        with kernels.options(bfloat16=True):
+            assert torch.equal(kernels.dense(network(sequence)), exact)
+            kernels.dense(network(sequence)).sum().backward()
+        rough = network[0].conv.weight.grad.clone()
+        network.zero_grad()
+        kernels.dense(network(sequence)).sum().backward()
+        error = (rough - network[0].conv.weight.grad).norm() / rough.norm()
+        assert error < (0.02 if native else 1e-5)
+
+
+def test_dropout_is_the_references():
+    torch.manual_seed(0)
+    layer, sequence = dense(30, 8, dropout=0.4), events(3, 4, 30)
+    torch.manual_seed(5)
+    fused = kernels.dense(layer(sequence))
+    assert layer.decision.why == "dropout scales its input"
+    with kernels.reference():
+        torch.manual_seed(5)
+        assert torch.equal(layer(sequence), fused)
+    layer.eval()(sequence)
+    assert layer.decision.way == "events"
+
+
+@pytest.mark.parametrize("channels", [1, 3, 16, 63, 64, 65, 130])
+@pytest.mark.parametrize("spatial", [(), (1, 1), (5, 7)])
+def test_packing_is_lossless(channels, spatial):
+    sequence = events(3, 2, channels, *spatial)
+    packed = spikes.pack(sequence)
+    assert packed is not None
+    assert packed.shape == sequence.shape
+    assert packed.events == int(sequence.sum())
+    assert torch.equal(packed.dense(), sequence)
+
+
+@st.composite
+def convolutions(draw):
+    kernel = (draw(st.integers(1, 7)), draw(st.integers(1, 7)))
+    padding = tuple(draw(st.integers(0, side - 1)) for side in kernel)
+    size = [draw(st.integers(max(1, k - 2 * p), 18)) for k, p in zip(kernel, padding, strict=True)]
+    stride = (draw(st.integers(1, 3)), draw(st.integers(1, 3)))
+    high, wide = ((s + 2 * p - k) // t + 1 for s, p, k, t in zip(size, padding, kernel, stride, strict=True))
+    images, inputs, outputs = draw(st.integers(1, 3)), draw(st.integers(1, 140)), draw(st.integers(1, 140))
+    shape = ConvShape(images, *size, inputs, high, wide, padded(outputs), *kernel, *stride, *padding)
+    return shape, outputs, draw(st.sampled_from([0.0, 0.01, 0.1, 0.4, 1.0])), draw(st.integers(0, 99))
+
+
+@given(convolutions(), st.booleans())
+@QUICK
+def test_event_driven_sums_and_gradients_are_those_of_a_float64_convolution(case, affine):
+    s, outputs, density, seed = case
+    x = events(1, s.N, s.C, s.H, s.W, density=density, seed=seed)
+    packed = spikes.pack(x)
+    generator = torch.Generator().manual_seed(seed)
+    weight = torch.randn(outputs, s.C, s.KH, s.KW, generator=generator)
+    y, stat = c_layers.conv_forward(packed.bits, weight, s, packed.events)
+    strides, paddings = (s.SH, s.SW), (s.PH, s.PW)
+    exact = nn.functional.conv2d(x[0].double(), weight.double(), None, strides, paddings).permute(0, 2, 3, 1)
+    _close(y[..., :outputs], exact)
+    assert not y[..., outputs:].any()
+    _close(stat[:, :outputs], torch.stack([exact.sum((0, 1, 2)), exact.square().sum((0, 1, 2))]))
+    dz = torch.randn(y.shape, generator=generator)
+    factors = [torch.randn(s.OC, generator=generator) for _ in range(3)]
+    gradient = Gradient(dz, y, *factors) if affine else Gradient(dz)
+    k0, k1, k2 = (factor.double() for factor in factors)
+    dy = (k0 * dz + k1 * y + k2 if affine else dz.double())[..., :outputs].permute(0, 3, 1, 2)
+    dw = c_layers.conv_weight_gradient(packed.bits, gradient, weight, s, packed.events)
+    _close(dw, nn.grad.conv2d_weight(x[0].double(), weight.shape, dy, strides, paddings))
+
+
+@given(
+    *(st.integers(1, 3), st.integers(1, 40), st.integers(1, 40), st.integers(1, 13), st.integers(1, 13)),
+    *(st.integers(0, 2), st.integers(0, 2), st.booleans()),
+)
+@QUICK
+def test_winograd_is_the_ordinary_input_gradient(images, inputs, outputs, height, width, high, wide, affine):
+    out = height + 2 * high - 2, width + 2 * wide - 2
+    assume(min(out) > 0)
+    s = ConvShape(images, height, width, inputs, *out, padded(outputs), 3, 3, 1, 1, high, wide)
+    generator = torch.Generator().manual_seed(height)
+    weight = torch.randn(outputs, inputs, 3, 3, generator=generator)
+    dz, y = torch.randn(2, images, *out, s.OC, generator=generator)
+    dz[..., outputs:] = 0
+    factors = [torch.randn(s.OC, generator=generator) for _ in range(3)]
+    for factor in factors:
+        factor[outputs:] = 0
+    gradient = Gradient(dz, y, *factors) if affine else Gradient(dz)
+    dx = c_layers.conv_input_gradient(gradient, weight, s)[..., :inputs]
+    _close(dx, dense_input_gradient(gradient.written(), weight, s, bfloat16=False), 2e-6)
+
+
+def _close(found, exact, tolerance=1e-6):
+    error = (found.double() - exact.double()).norm()
+    assert error <= tolerance * max(float(exact.norm()), 1e-6), f"relative error {error / exact.norm():.1e}"

@@ -1,0 +1,54 @@
+"""What a profile tells the hardware side about each kind of neuron."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from spareto.hardware.neurons import refuse_unknown
+from spareto.neurons import registry
+from spareto.profiling import profile
+
+EXPECTED = {
+    "alif": ("alif", 2),
+    "iaf": ("if", 1),
+    "lif": ("lif", 1),
+    "plif": ("plif", 1),
+    "recurrent": ("lif", 1),
+    "synaptic": ("synaptic", 2),
+}
+
+
+class Dense(nn.Module):
+    """One layer of the neurons under test."""
+
+    def __init__(self, neuron):
+        super().__init__()
+        self.linear, self.neuron = nn.Linear(12, 6), neuron
+
+    def forward(self, frames):
+        return self.neuron(self.linear(frames.flatten(2))).mean(0)
+
+
+def workload(name):
+    torch.manual_seed(0)
+    network = Dense(registry.make(name, **({"features": 6} if name == "recurrent" else {})))
+    network.linear.weight.data *= 6
+    frames = (np.random.default_rng(0).random((7, 5, 3, 2, 2)) < 0.5).astype(np.uint8)
+    return profile(network, frames, np.zeros(5, np.int64)).workload
+
+
+@pytest.mark.parametrize("name", registry.names())
+def test_kind_and_states_are_recorded(name):
+    found = workload(name)
+    (neuron,) = [layer.neuron for layer in found.layers if layer.neuron]
+    assert (neuron.kind, neuron.states, neuron.count) == (*EXPECTED[name], 6)
+    refuse_unknown(found)
+
+
+def test_recurrent_connections_are_a_layer_of_their_own():
+    feed, back = workload("recurrent").layers
+    assert (feed.name, back.name) == ("linear", "neuron.linear")
+    assert back.input.nonzero_per_timestep[0] == 0  # nothing has spiked before the first timestep
+    assert back.input.nonzero_per_timestep[1:] == back.output.nonzero_per_timestep[:-1]
+    assert back.effectual_synops_mean == pytest.approx(6 * back.input.nonzero_mean)
