@@ -174,9 +174,7 @@ def test_accelerators_are_listed_and_described(capsys):
     listed = json.loads(capsys.readouterr().out)
     assert [chip["name"] for chip in listed] == list(accelerator_names())
     for chip in listed:
-        assert {"kind", "technology", "clock", "principle", "memory_bytes", "peak_ops_per_cycle"} <= set(
-            chip
-        )
+        assert {"kind", "technology", "clock", "principle", "memory_bytes", "peak_ops_per_cycle"} <= set(chip)
     call(accelerators, "eyeriss_like")
     assert "LPDDR4" in capsys.readouterr().out
 
