@@ -24,7 +24,7 @@ from spareto.layers.spiking_block import SpikingBlock
 from spareto.neurons.lif import LIF
 from spareto.training.memory import keep_large_blocks
 
-DENSITIES = (0.01, 0.03, 0.06, 0.12, 0.2, 0.3, 0.45, 0.6)
+DENSITIES = (0.01, 0.05, 0.12, 0.25, 0.4, 0.5, 0.6)
 LAYERS = {  # timesteps, batch, channels in and out, side
     "128 > 128 at 64x64": (5, 1, 128, 128, 64),
     "128 > 128 at 16x16": (20, 1, 128, 128, 16),

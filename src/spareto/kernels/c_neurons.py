@@ -13,6 +13,7 @@ from spareto.kernels.dynamics import Flag
 from spareto.kernels.library import function
 
 _PLANES = (0, Flag.CURRENT, Flag.ADAPTIVE, Flag.DELAYED)
+GRAIN = 32768
 _Pointers = ctypes.c_void_p * 4
 
 
@@ -24,7 +25,7 @@ def forward(
     run = function("spareto_neuron_forward", "pppppqqii")
     run(
         *(x.data_ptr(), spikes.data_ptr(), k.data_ptr(), _pointers(state, flags), _pointers(last, flags)),
-        *(x.shape[0], size, flags, torch.get_num_threads()),
+        *(x.shape[0], size, flags, _threads(x)),
     )
 
 
@@ -45,8 +46,13 @@ def backward(
     run(
         *(x.data_ptr(), g.data_ptr(), gx.data_ptr(), k.data_ptr(), None if gk is None else gk.data_ptr()),
         *(_pointers(state, flags), _pointers(glast, flags), _pointers(gstate, flags)),
-        *(x.shape[0], _size(x), flags, surrogate, torch.get_num_threads()),
+        *(x.shape[0], _size(x), flags, surrogate, _threads(x)),
     )
+
+
+def _threads(x: Tensor) -> int:
+    """Threads worth waking: as torch's own loops, one for fewer than `GRAIN` neuron-steps."""
+    return torch.get_num_threads() if x.numel() >= GRAIN else 1
 
 
 def _size(x: Tensor) -> int:

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 Way = Literal["events", "dense", "reference"]
 
-CROSSOVER: Final = 0.4
+CROSSOVER: Final = 0.5
 """Density of its input below which a layer's sums are event-driven; measured by `benchmarks/density.py`."""
 
 _log = logging.getLogger("spareto")

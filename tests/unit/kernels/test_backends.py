@@ -164,9 +164,9 @@ def test_threads_change_nothing(kind):
     dynamics, before = Dynamics(**KINDS[kind]), torch.get_num_threads()
     try:
         torch.set_num_threads(1)
-        alone = results(c_neurons, dynamics, (5, 4, 1031))
+        alone = results(c_neurons, dynamics, (5, 4, 2063))
         torch.set_num_threads(2)
-        shared, again = (results(c_neurons, dynamics, (5, 4, 1031)) for _ in range(2))
+        shared, again = (results(c_neurons, dynamics, (5, 4, 2063)) for _ in range(2))
     finally:
         torch.set_num_threads(before)
     check_same(shared, alone)

@@ -4,7 +4,7 @@
  * products run over channels, and the results are transformed back to 2x2 of dx.  A group of tiles stays in the second cache.
  * The transforms only add and halve; the error stays that of an ordinary float32 convolution.
  *
- * Reference: Lavin and Gray 2016.
+ * Reference: lavin2016.
  */
 #include "conv.h"
 #define BLOCK 16
