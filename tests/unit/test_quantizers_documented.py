@@ -53,5 +53,5 @@ def test_the_recipe_it_shows_is_carried_out():
     shown = re.search(r"```yaml\n(.*?)```", TEXT, re.DOTALL).group(1)
     recipe = Recipe.parse(yaml.safe_load(shown), "recipe")
     compressed = compress(tiny.network(), recipe)
-    assert compressed.features[0][0].parametrizations.weight[0].quantizer.bits == 8
+    assert compressed.features[0].conv.parametrizations.weight[0].quantizer.bits == 8
     assert compressed.readout[1][1].parametrizations.weight[0].quantizer.bits == 1

@@ -30,6 +30,7 @@ WAYS = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore::spareto.training.SilentLayerWarning")  # so few weights may say nothing
 @pytest.mark.parametrize(("pruner", "schedule", "quantized"), WAYS, ids=str)
 def test_a_stored_network_comes_back(pruner, schedule, quantized, tmp_path):
     prune = PruneStep(sparsity=0.4, pruner=pruner, floor=0.1, schedule=SchedulePlan(name=schedule))

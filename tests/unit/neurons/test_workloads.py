@@ -14,6 +14,7 @@ EXPECTED = {
     "iaf": ("if", 1),
     "lif": ("lif", 1),
     "plif": ("plif", 1),
+    "quantized_state": ("lif", 1),
     "recurrent": ("lif", 1),
     "synaptic": ("synaptic", 2),
 }
