@@ -44,7 +44,7 @@ def script(folder, plan, network="tiny.network(dropout=0.3)", pause=0.0):
     return path
 
 
-def wait_for_epoch(path, epoch, process, seconds=60.0):
+def wait_for_epoch(path, epoch, process, seconds=240.0):
     """Until the checkpoint has that many epochs behind it; it can be read at any time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and process.poll() is None:

@@ -54,4 +54,4 @@ def test_the_recipe_it_shows_is_carried_out():
     recipe = Recipe.parse(yaml.safe_load(shown), "recipe")
     compressed = compress(tiny.network(), recipe)
     assert compressed.features[0].conv.parametrizations.weight[0].quantizer.bits == 8
-    assert compressed.readout[1][1].parametrizations.weight[0].quantizer.bits == 1
+    assert compressed.readout[0].linear.parametrizations.weight[0].quantizer.bits == 1
