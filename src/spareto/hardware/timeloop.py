@@ -151,7 +151,7 @@ def evaluate(
     problem: Problem,
     nest: Nest,
     stores: tuple[Store, ...],
-    compute: tuple[str, float],
+    compute: tuple[str, Level],
     sparsity: Sparsity | None = None,
 ) -> Outcome:
     """Energy and cycles of one layer under one mapping, or under many with the same loop order.

@@ -15,6 +15,7 @@ from spareto.hardware.timeloop import Amount, Saving, Store
 
 FORMATS: Final = ("uop", "bitmask", "cp", "rle")
 OPERATIONS: Final = "operations"
+TERNARY_BITS: Final = 2  # symmetric codes of two bits are -1, 0 and 1: no multiplier is needed
 PerBit = Annotated[Quantity, Unit("pJ/bit")]
 Rate = Annotated[Quantity, Unit("words/cycle")]
 
@@ -25,7 +26,12 @@ SAVINGS: Final = (
 
 
 class Known(Record):
-    """Numbers of the template; energies an access unless they say a bit."""
+    """Numbers of the template; energies an access unless they say a bit.
+
+    Args:
+        word_width: Room of one word in a memory on the chip, however narrow the word is.
+        ternary_operation_energy: An operation whose weight is -1, 0 or 1: an addition.
+    """
 
     dram_energy: PerBit
     dram_width: Bits
@@ -33,12 +39,14 @@ class Known(Record):
     buffer_width: Bits
     buffer_read_energy: Energy
     buffer_write_energy: Energy
+    word_width: Bits
     partial_sum_width: Bits
     ifmap_spad_energy: Energy
     weights_spad_width: Bits
     weights_spad_read_energy: Energy
     weights_spad_write_energy: Energy
     psum_spad_energy: Energy
+    ternary_operation_energy: Energy
     bitmask_width: Bits
     coordinate_fibre: Words
 
@@ -48,7 +56,7 @@ class Fitted(Record):
 
     Args:
         spike_density: Share of a spiking layer's inputs that are not zero in one timestep.
-        operation_energy: Everything a unit spends on one effectual operation.
+        operation_energy: Everything a unit spends on an effectual operation that takes its multiplier.
         metadata_width: Run length (RLE) or coordinate (CP) of one live weight.
         offset_width: Offsets of the ranks above the leaf, a weight, in the formats that keep positions.
         buffer_bandwidth: Words the shared buffer reads, and writes, a cycle.
@@ -78,7 +86,10 @@ class StudyChip(Record):
     fitted: Fitted
 
     def stores(self, bits: Amount) -> tuple[Store, ...]:
-        """Its memories for weights and activations of `bits` bits, one entry a setting."""
+        """Its memories for weights and activations of `bits` bits, one entry a setting.
+
+        Only the memory off the chip packs narrow words more densely.
+        """
         known, bandwidth = self.known, self.fitted.buffer_bandwidth.amount
         dram, spad = known.dram_energy.amount, known.weights_spad_width.amount
         access = dram * known.dram_width.amount
@@ -100,7 +111,7 @@ class StudyChip(Record):
                 ("inputs", "outputs"),
                 known.buffer_read_energy.amount,
                 known.buffer_write_energy.amount,
-                block=np.floor(known.buffer_width.amount / bits),
+                block=np.floor(known.buffer_width.amount / known.word_width.amount),
                 blocks={"outputs": known.buffer_width.amount / known.partial_sum_width.amount},
                 word_bits=bits,
                 read_words=bandwidth,
@@ -117,6 +128,11 @@ class StudyChip(Record):
             ),
             Store("psum_spad", ("outputs",), known.psum_spad_energy.amount, known.psum_spad_energy.amount),
         )
+
+    def operation_pj(self, bits: Amount) -> Amount:
+        """What one effectual operation with a weight of `bits` bits takes, one entry a setting."""
+        ternary = self.known.ternary_operation_energy.amount
+        return np.where(bits <= TERNARY_BITS, ternary, self.fitted.operation_energy.amount)
 
     def rule(self, formats: Sequence[str]) -> StoredWeights:
         """What storing the weights costs, one entry a format."""

@@ -131,7 +131,7 @@ def run_layer(
         layer.problem,
         nest,
         chip.stores(columns.bits),
-        (OPERATIONS, chip.fitted.operation_energy.amount),
+        (OPERATIONS, chip.operation_pj(columns.bits)),
         Sparsity(
             density={"weights": columns.density, "inputs": input_density(study, layer, statistic)},
             formats={("dram", "weights"): rule, ("weights_spad", "weights"): rule},
