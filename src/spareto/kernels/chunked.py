@@ -88,7 +88,8 @@ class Chunked(torch.autograd.Function):
             part = g[:, first : first + shape.B].flatten(0, 1)
             first += shape.B
             dz, total, own_gk = c_layers.block_backward(
-                y, saved.a, saved.b, saved.k, part, shape, firing.flags, firing.surrogate
+                *(y, saved.a, saved.b, saved.k, part),
+                *(shape, firing.flags, firing.surrogate, firing.eps is not None),
             )
             totals += total
             gk += own_gk
