@@ -32,6 +32,15 @@ POOLS = {
     "overlapping": lambda: nn.MaxPool2d(3, stride=2, padding=1),
     "average": lambda: nn.AvgPool2d(2),
 }
+
+
+@pytest.fixture(autouse=True, scope="module")
+def recompute_even_small_sums():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("spareto.kernels.fused.SMALL", 0)
+        yield
+
+
 FAMILY = [name for name in neurons.names() if name != "recurrent"]
 
 
@@ -154,6 +163,18 @@ def test_a_large_first_layer_in_chunks_of_samples_is_the_reference(monkeypatch, 
     network(sequence)
     monkeypatch.setattr("spareto.kernels.chunked.LARGE", 2 * 4 * 4 * 9 * 11 * 16)  # two samples
     laws.check_fused(network.train(training), sequence, recompute=recompute)
+
+
+def test_only_large_sums_are_computed_again(monkeypatch):
+    network, sequence, calls = block(2, 5), events(4, 2, 2, 9, 11), []
+    summed = c_layers.conv_forward
+    monkeypatch.setattr(c_layers, "conv_forward", lambda *given: calls.append(given) or summed(*given))
+    for small, times in ((0, 2), (4 * 4 * 2 * 9 * 11 * 16, 1)):
+        monkeypatch.setattr("spareto.kernels.fused.SMALL", small)
+        calls.clear()
+        with kernels.options(recompute=True):
+            network(sequence).dense().sum().backward()
+        assert len(calls) == times
 
 
 @pytest.mark.parametrize("values", ["counts", "real", "wanted"])

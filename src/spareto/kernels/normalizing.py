@@ -58,7 +58,7 @@ class Layer:
     Args:
         sums: How the weights that spikes meet are summed.
         firing: Neurons and pooling.
-        recompute: Keep the incoming bits only, and sum again in the backward pass.
+        recompute: Where sums are large keep the incoming bits only, and sum again in the backward pass.
     """
 
     sums: Sums
