@@ -60,10 +60,10 @@ class ConvSums:
 
     def input_gradient(self, gradient: Gradient, weight: Tensor) -> Tensor:
         """See `Sums.input_gradient`; by Winograd's algorithm where it applies, else by oneDNN."""
-        s = self.shape
-        if not self.bfloat16 and (s.KH, s.KW, s.SH, s.SW) == (3, 3, 1, 1) and max(s.PH, s.PW) <= 2:
+        s, half = self.shape, self.bfloat16 and native_bfloat16()
+        if not half and (s.KH, s.KW, s.SH, s.SW) == (3, 3, 1, 1) and max(s.PH, s.PW) <= 2:
             return c_layers.conv_input_gradient(gradient, weight, s)[..., : s.C]
-        return dense_input_gradient(gradient.written(), weight, s, self.bfloat16)
+        return dense_input_gradient(gradient.written(), weight, s, half)
 
     def of_images(self, images: int) -> ConvSums:
         """The same for a part of the images."""
@@ -73,7 +73,7 @@ class ConvSums:
 
 def dense_input_gradient(dy: Tensor, weight: Tensor, s: ConvShape, bfloat16: bool) -> Tensor:
     """Gradient of a convolution's input, `(N, H, W, C)`, by oneDNN."""
-    kind = torch.bfloat16 if bfloat16 and native_bfloat16() else torch.float32
+    kind = torch.bfloat16 if bfloat16 else torch.float32
     grad = dy[..., : weight.shape[0]].permute(0, 3, 1, 2).to(kind)
     kernel = weight.to(kind).contiguous(memory_format=torch.channels_last)
     like = (
