@@ -87,7 +87,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 4])
     parser.add_argument("--cases", nargs="+", choices=cases, default=cases)
-    parser.add_argument("--rounds", type=int, default=3, help="of timing recomputation; 0 for none")
+    parser.add_argument("--rounds", type=int, default=5, help="of timing recomputation; 0 for none")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     found: list[Row] = []
@@ -95,6 +95,8 @@ def main(arguments: list[str] | None = None) -> None:
         found.append(row)
         if not options.json:
             print(_line(row, found), flush=True)
+    for batch in () if options.json else options.batches:
+        print(*leanest(batch, found), sep="\n")
     if options.json:
         print(json.dumps([asdict(row) for row in found], indent=1))
 
@@ -103,6 +105,20 @@ def _line(row: Row, found: list[Row]) -> str:
     ours = next((other for other in found if other.batch == row.batch), row)
     slower = "" if row.recompute_slowdown is None else f"  time x {row.recompute_slowdown:.2f}"
     return f"B={row.batch:<3d} {row.case:13s} {row.peak_mb:6d} MB  x {row.peak_mb / ours.peak_mb:.2f}{slower}"
+
+
+def leanest(batch: int, found: list[Row]) -> list[str]:
+    """How many times less than the leanest peer each of ours needs, one line each."""
+    peaks = {row.case: row.peak_mb for row in found if row.batch == batch}
+    peers = {case: peak for case, peak in peaks.items() if case not in OURS}
+    if not peers:
+        return []
+    peer = min(peers, key=lambda case: peers[case])
+    return [
+        f"B={batch:<3d} {case:13s} needs 1/{peers[peer] / peaks[case]:.2f} of {peer}, the leanest peer"
+        for case in OURS
+        if case in peaks
+    ]
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ import spareto
 from benchmarks import timing
 from benchmarks.peers import PEERS, parts
 from spareto import kernels
+from spareto.kernels.sums import native_bfloat16
 from spareto.networks import Network
 from spareto.training.memory import keep_large_blocks
 
@@ -71,7 +72,8 @@ class Row:
         ratio: Its time over ours, median of the rounds.
         peer_ms: Its time a step.
         ours_ms: Our time a step.
-        bf16: Whether our input gradients were computed in bfloat16.
+        input_gradient: What our input gradients were computed in: bfloat16 only where it was asked for and
+            the processor has its arithmetic.
         densities: Share of non-zero inputs of each of our layers.
     """
 
@@ -81,7 +83,7 @@ class Row:
     ratio: float
     peer_ms: float
     ours_ms: float
-    bf16: bool
+    input_gradient: str
     densities: tuple[float, ...]
 
 
@@ -138,10 +140,11 @@ def compare(
     }
     with kernels.options(bfloat16=asked.bf16):
         seconds = timing.in_turns(runs, asked.rounds)
-    seen = densities(network, frames)
+    seen, half = densities(network, frames), asked.bf16 and native_bfloat16()
+    kind = "bfloat16" if half else "float32"
     for peer in peers:
         ours, theirs = timing.milliseconds(seconds, OURS), timing.milliseconds(seconds, peer)
-        yield Row(name, threads, peer, timing.ratio(seconds, peer, OURS), theirs, ours, asked.bf16, seen)
+        yield Row(name, threads, peer, timing.ratio(seconds, peer, OURS), theirs, ours, kind, seen)
 
 
 def refuse_other_numbers(rivals: dict[str, nn.Module], frames: Tensor) -> None:
@@ -214,7 +217,8 @@ def _line(row: Row) -> str:
     spiking = " ".join(f"{100 * density:.1f}" for density in row.densities)
     return (
         f"{row.workload:16s} {row.threads} threads  {row.peer:13s} {row.peer_ms:8.1f} ms"
-        f"  ours {row.ours_ms:7.1f} ms  ratio {row.ratio:5.2f}   inputs of our layers, % not zero: {spiking}"
+        f"  ours {row.ours_ms:7.1f} ms  ratio {row.ratio:5.2f}  input gradient {row.input_gradient}"
+        f"   inputs of our layers, % not zero: {spiking}"
     )
 
 

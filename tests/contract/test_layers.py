@@ -12,7 +12,7 @@ from torch.nn.utils import parametrize
 from spareto import kernels
 from spareto.kernels import c_layers, spikes
 from spareto.kernels.c_layers import ConvShape, Gradient, padded
-from spareto.kernels.sums import dense_input_gradient
+from spareto.kernels.sums import DenseSums, dense_input_gradient
 from spareto.layers.spiking_block import SpikingBlock
 from spareto.layers.spiking_dense import SpikingDense
 from spareto.neurons import registry as neurons
@@ -32,6 +32,15 @@ POOLS = {
     "overlapping": lambda: nn.MaxPool2d(3, stride=2, padding=1),
     "average": lambda: nn.AvgPool2d(2),
 }
+
+
+@pytest.fixture(autouse=True, scope="module")
+def recompute_even_small_sums():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("spareto.kernels.fused.SMALL", 0)
+        yield
+
+
 FAMILY = [name for name in neurons.names() if name != "recurrent"]
 
 
@@ -154,6 +163,18 @@ def test_a_large_first_layer_in_chunks_of_samples_is_the_reference(monkeypatch, 
     network(sequence)
     monkeypatch.setattr("spareto.kernels.chunked.LARGE", 2 * 4 * 4 * 9 * 11 * 16)  # two samples
     laws.check_fused(network.train(training), sequence, recompute=recompute)
+
+
+def test_only_large_sums_are_computed_again(monkeypatch):
+    network, sequence, calls = block(2, 5), events(4, 2, 2, 9, 11), []
+    summed = c_layers.conv_forward
+    monkeypatch.setattr(c_layers, "conv_forward", lambda *given: calls.append(given) or summed(*given))
+    for small, times in ((0, 2), (4 * 4 * 2 * 9 * 11 * 16, 1)):
+        monkeypatch.setattr("spareto.kernels.fused.SMALL", small)
+        calls.clear()
+        with kernels.options(recompute=True):
+            network(sequence).dense().sum().backward()
+        assert len(calls) == times
 
 
 @pytest.mark.parametrize("values", ["counts", "real", "wanted"])
@@ -302,6 +323,35 @@ def test_event_driven_sums_and_gradients_are_those_of_a_float64_convolution(case
     dy = (k0 * dz + k1 * y + k2 if affine else dz.double())[..., :outputs].permute(0, 3, 1, 2)
     dw = c_layers.conv_weight_gradient(packed.bits, gradient, weight, s, packed.events)
     _close(dw, nn.grad.conv2d_weight(x[0].double(), weight.shape, dy, strides, paddings))
+
+
+@given(
+    *(st.integers(1, 600), st.integers(1, 140), st.integers(1, 140), st.sampled_from([(), (2, 3)])),
+    *(st.sampled_from([0.0, 0.01, 0.1, 0.4, 1.0]), st.sampled_from([1, 2])),
+)
+@QUICK
+def test_event_driven_dense_sums_and_gradients_are_those_of_a_float64_product(
+    images, channels, outputs, spatial, density, threads
+):
+    x = events(1, images, channels, *spatial, density=density, seed=images)
+    packed, sums = spikes.pack(x), DenseSums(channels, spatial)
+    generator = torch.Generator().manual_seed(images)
+    weight = torch.randn(outputs, channels * math.prod(spatial), generator=generator)
+    dy = torch.randn(images, outputs, generator=generator)
+    wide = nn.functional.pad(dy, (0, padded(outputs) - outputs))[:, None, None]
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        y, _ = sums.forward(packed.bits, weight)
+        dw = sums.weight_gradient(packed.bits, Gradient(wide), weight)
+        dx = sums.input_gradient(Gradient(wide), weight)
+    finally:
+        torch.set_num_threads(before)
+    rows = x[0].flatten(1).double()
+    _close(y[:, 0, 0, :outputs], rows @ weight.double().t())
+    assert not y[..., outputs:].any()
+    _close(dw, dy.double().t() @ rows)
+    _close(dx.movedim(-1, 1).flatten(1), dy.double() @ weight.double())
 
 
 @given(

@@ -11,7 +11,7 @@ pytest.importorskip("snntorch", reason="needs the extra 'snntorch'")
 pytest.importorskip("spikingjelly", reason="needs the extra 'spikingjelly'")
 pytest.importorskip("norse.torch", reason="needs the extra 'norse'")
 
-from benchmarks import timing, training
+from benchmarks import memory, timing, training
 from benchmarks.peers import PEERS
 
 CONV = {"sensor": (2, 8, 8), "classes": 3, "channels": (4, 6), "votes": 2, "hidden": (5,)}
@@ -65,3 +65,24 @@ def test_the_table_as_json(monkeypatch, capsys):
     ]
     assert all(row["ratio"] == pytest.approx(row["peer_ms"] / row["ours_ms"]) for row in rows)
     assert all(0 < density < 1 for density in rows[0]["densities"])
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_rows_say_what_input_gradients_really_ran_in(monkeypatch, capsys, native):
+    small = {"dense": training.Workload(("dense", DENSE), timesteps=5, batch=4, density=0.5)}
+    monkeypatch.setattr(training, "WORKLOADS", small)
+    monkeypatch.setattr(training, "native_bfloat16", lambda: native)
+    rest = ["--workloads", "dense", "--threads", "1", "--rounds", "1", "--peers", "norse", "--json"]
+    for asked, kind in (([], "float32"), (["--bf16"], "bfloat16" if native else "float32")):
+        training.main([*asked, *rest])
+        assert [row["input_gradient"] for row in json.loads(capsys.readouterr().out)] == [kind]
+
+
+def test_memory_is_compared_with_the_leanest_peer():
+    peaks = {"spareto": 100, "recompute": 50, "norse": 300, "snntorch": 400}
+    rows = [memory.Row(case, 4, peak, 10) for case, peak in peaks.items()]
+    assert memory.leanest(4, rows) == [
+        "B=4   spareto       needs 1/3.00 of norse, the leanest peer",
+        "B=4   recompute     needs 1/6.00 of norse, the leanest peer",
+    ]
+    assert memory.leanest(4, rows[:2]) == []

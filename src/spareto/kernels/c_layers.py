@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import astuple, dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -161,28 +162,36 @@ def conv_input_gradient(gradient: Gradient, weight: Tensor, shape: ConvShape) ->
     return dx
 
 
-def dense_forward(bits: Tensor, weight: Tensor) -> Tensor:
-    """Sums `(N, OC)` of the rows of `weight (pixels, C, OC)` that spikes `(N, pixels, words)` meet."""
-    images, (pixels, channels, out) = bits.shape[0], weight.shape
-    y = workspace.empty(images, out)
+def dense_forward(bits: Tensor, weight: Tensor, channels: int) -> Tensor:
+    """Sums `(N, out padded)` of what spikes `(N, pixels, words)` meet of `weight (out, inputs)`."""
+    images, pixels = bits.shape[:2]
+    y = workspace.empty(images, padded(weight.shape[0]))
     run = function("spareto_dense_forward", "pppqiiii")
     run(
-        *(bits.data_ptr(), weight.data_ptr(), y.data_ptr(), images, pixels, channels, out),
+        *(bits.data_ptr(), weight.data_ptr(), y.data_ptr(), images, pixels, channels, weight.shape[0]),
         torch.get_num_threads(),
     )
     return y
 
 
-def dense_weight_gradient(bits: Tensor, dy: Tensor, channels: int) -> Tensor:
-    """Gradient `(pixels, C, OC)` of the weight of `dense_forward`."""
+def dense_weight_gradient(bits: Tensor, dy: Tensor, weight: Tensor, channels: int) -> Tensor:
+    """Gradient of `weight` from that of the sums, `dy (N, out padded)`."""
     images, pixels = bits.shape[:2]
-    dw = workspace.empty(pixels, channels, dy.shape[-1])
+    dw = torch.empty(weight.shape)
     run = function("spareto_dense_wgrad", "pppqiiii")
     run(
-        *(bits.data_ptr(), dy.data_ptr(), dw.data_ptr(), images, pixels, channels, dy.shape[-1]),
+        *(bits.data_ptr(), dy.data_ptr(), dw.data_ptr(), images, pixels, channels, weight.shape[0]),
         torch.get_num_threads(),
     )
     return dw
+
+
+def dense_input_gradient(dy: Tensor, weight: Tensor) -> Tensor:
+    """Gradient `(N, inputs)` of what `weight (out, inputs)` multiplied; best where `out` is small."""
+    dx = workspace.empty(dy.shape[0], weight.shape[1])
+    run = function("spareto_dense_dgrad", "pppqiii")
+    run(dy.data_ptr(), weight.data_ptr(), dx.data_ptr(), *dx.shape, weight.shape[0], torch.get_num_threads())
+    return dx
 
 
 def block_forward(y: Tensor, a: Tensor, b: Tensor, k: Tensor, shape: BlockShape, flags: int) -> Tensor:
@@ -197,17 +206,28 @@ def block_forward(y: Tensor, a: Tensor, b: Tensor, k: Tensor, shape: BlockShape,
 
 
 def block_backward(
-    y: Tensor, a: Tensor, b: Tensor, k: Tensor, g: Tensor, shape: BlockShape, flags: int, surrogate: int
+    y: Tensor,
+    a: Tensor,
+    b: Tensor,
+    k: Tensor,
+    g: Tensor,
+    shape: BlockShape,
+    flags: int,
+    surrogate: int,
+    products: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradient of `a y + b`, the channel sums of it and of it times `y`, the gradient of coefficients `k`."""
+    """Gradient of `a y + b`, its channel sums and those of it times `y`, the gradient of coefficients `k`.
+
+    The sums of products are 0 where they are not asked for.
+    """
     dz = workspace.empty(*y.shape)
     sums, gk = torch.empty(2, shape.C, dtype=torch.float64), torch.zeros(k.shape, dtype=torch.float64)
     g, stride = _rows(g)
-    run = function("spareto_block_backward", "ppppqpppppiii")
+    run = function("spareto_block_backward", "ppppqpppppiiii")
     run(
         *(y.data_ptr(), a.data_ptr(), b.data_ptr(), g.data_ptr(), stride, dz.data_ptr()),
         *(sums.data_ptr(), gk.data_ptr(), k.data_ptr(), _struct(shape)),
-        *(flags, surrogate, torch.get_num_threads()),
+        *(flags, surrogate, products, torch.get_num_threads()),
     )
     return dz, sums, gk
 
@@ -226,6 +246,7 @@ def _rows(g: Tensor) -> tuple[Tensor, int]:
     return g, g.shape[-1]
 
 
+@lru_cache(maxsize=256)
 def _struct(shape: ConvShape | BlockShape) -> Any:
     values = astuple(shape)
     return (ctypes.c_int32 * len(values))(*values)

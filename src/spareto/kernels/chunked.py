@@ -53,17 +53,21 @@ class Chunked(torch.autograd.Function):
         firing, chunks = layer.firing, _chunks(layer, bits)
         kept: list[Tensor | None] = []
         stat = torch.zeros(2, firing.shape.C, dtype=torch.float64)
-        for sums, _, own_bits in chunks:
+        for place, (sums, _, own_bits) in enumerate(chunks, 1):
             y, own_stat = sums.forward(own_bits, weight)
             stat += own_stat
-            kept.append(None if layer.recompute else y)
+            kept.append(None if layer.recompute and place < len(chunks) else y)
             del y
         own, variance = affine(stat, stat, Norm(gamma, beta, mean, var, firing.eps), bias, firing)
-        fired = [
-            c_layers.block_forward(_sums(y, chunk, weight), own.a, own.b, k, chunk[1], firing.flags)
-            for y, chunk in zip(kept, chunks, strict=True)
-        ]
-        out = torch.cat([part.unflatten(0, (firing.shape.T, -1)) for part in fired], 1).flatten(0, 1)
+        fired: list[Tensor] = []
+        for place in reversed(range(len(chunks))):  # the last chunk's sums are still there
+            y = _sums(kept[place], chunks[place], weight)
+            if layer.recompute:
+                kept[place] = None
+            part = c_layers.block_forward(y, own.a, own.b, k, chunks[place][1], firing.flags)
+            fired.insert(0, part.unflatten(0, (firing.shape.T, -1)))
+            del y
+        out = torch.cat(fired, 1).flatten(0, 1)
         ctx.layer = layer
         ctx.save_for_backward(bits, weight, *own, gamma, bias, k, *kept)
         ctx.mark_non_differentiable(out, own.mean, variance)
@@ -88,7 +92,8 @@ class Chunked(torch.autograd.Function):
             part = g[:, first : first + shape.B].flatten(0, 1)
             first += shape.B
             dz, total, own_gk = c_layers.block_backward(
-                y, saved.a, saved.b, saved.k, part, shape, firing.flags, firing.surrogate
+                *(y, saved.a, saved.b, saved.k, part),
+                *(shape, firing.flags, firing.surrogate, firing.eps is not None),
             )
             totals += total
             gk += own_gk

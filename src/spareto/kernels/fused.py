@@ -6,7 +6,7 @@ The backward of batch norm is never written out where a kernel can take it as an
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +18,9 @@ from spareto.kernels.chunked import Chunked, samples_together
 from spareto.kernels.normalizing import Firing, Layer, Norm, Saved, affine, back
 from spareto.kernels.spikes import no_carrier
 from spareto.kernels.sums import ConvSums
+
+SMALL: Final = 48 << 20
+"""Bytes of sums that are kept even where recomputation is asked for: gone before memory peaks."""
 
 
 class Fired(NamedTuple):
@@ -79,7 +82,8 @@ class _Spiking(torch.autograd.Function):
         own, variance = affine(y, stat, Norm(gamma, beta, mean, var, firing.eps), bias, firing)
         out = c_layers.block_forward(y, own.a, own.b, k, firing.shape, firing.flags)
         ctx.layer = layer
-        ctx.save_for_backward(None if layer.recompute else y, bits, weight, *own, gamma, bias, k)
+        kept = None if layer.recompute and y.nbytes > SMALL else y
+        ctx.save_for_backward(kept, bits, weight, *own, gamma, bias, k)
         ctx.mark_non_differentiable(out, own.mean, variance)
         return no_carrier(*firing.shape.pooled, firing.shape.channels), out, own.mean, variance
 
@@ -88,10 +92,11 @@ class _Spiking(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore
         y, bits, weight, *saved = ctx.saved_tensors
         layer: Layer = ctx.layer
+        recomputed = y is None
         if y is None:
             y = layer.sums.forward(bits, weight)[0]
         found = back(y, grads[0], Saved(*saved), layer.firing)
-        if layer.recompute:
+        if recomputed:
             found.sums.written()
             del y  # its memory serves the gradient of the input
         wants = ctx.needs_input_grad

@@ -58,7 +58,7 @@ class Layer:
     Args:
         sums: How the weights that spikes meet are summed.
         firing: Neurons and pooling.
-        recompute: Keep the incoming bits only, and sum again in the backward pass.
+        recompute: Where sums are large keep the incoming bits only, and sum again in the backward pass.
     """
 
     sums: Sums
@@ -90,10 +90,11 @@ def affine(
     channels, padded = firing.shape.channels, firing.shape.C
     count = firing.shape.T * firing.shape.B * firing.shape.H * firing.shape.W
     none = torch.zeros(channels, dtype=torch.float64)
-    offset = none if bias is None else bias.double()
     if norm.eps is None:
-        mean, var, invstd = none, none, none + 1.0
-    elif firing.batch_statistics:
+        shift = torch.zeros(padded) if bias is None else _widen(bias, padded)
+        return Affine(torch.ones(padded), shift, none, none), none.clone()
+    offset = none if bias is None else bias.double()
+    if firing.batch_statistics:
         stat = c_layers.channel_sums(y) if stat is None else stat
         mean, square = stat[:, :channels] / count
         var = (square - mean * mean).clamp_min_(0.0)
@@ -147,7 +148,8 @@ class Saved(NamedTuple):
 def back(y: Tensor, g: Tensor, saved: Saved, firing: Firing) -> Parts:
     """From the gradient of pooled spikes to that of the sums `y` and of all small parameters."""
     dz, totals, gk = c_layers.block_backward(
-        y, saved.a, saved.b, saved.k, g, firing.shape, firing.flags, firing.surrogate
+        *(y, saved.a, saved.b, saved.k, g),
+        *(firing.shape, firing.flags, firing.surrogate, firing.eps is not None),
     )
     return from_totals(y, dz, totals, gk, saved, firing)
 
@@ -157,12 +159,12 @@ def from_totals(y: Tensor, dz: Tensor, totals: Tensor, gk: Tensor, saved: Saved,
     shape = firing.shape
     count = shape.T * shape.B * shape.H * shape.W
     total, product = totals[:, : shape.channels]
-    scale = saved.invstd if saved.gamma is None else saved.gamma.double() * saved.invstd
-    offset = 0.0 if saved.bias is None or firing.batch_statistics else saved.bias.double()
-    gamma = (product + (offset - saved.mean) * total) * saved.invstd
     k = gk.to(saved.k.dtype)
     if firing.eps is None:
         return Parts(Gradient(dz), None, None, total.float(), k)
+    scale = saved.invstd if saved.gamma is None else saved.gamma.double() * saved.invstd
+    offset = 0.0 if saved.bias is None or firing.batch_statistics else saved.bias.double()
+    gamma = (product + (offset - saved.mean) * total) * saved.invstd
     if not firing.batch_statistics:
         none = torch.zeros_like(scale)
         sums = _gradient(dz, y, scale, none, none)

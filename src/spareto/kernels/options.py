@@ -16,7 +16,7 @@ class Options:
         reference: Run plain torch, child by child, as if there were no kernels.
         bfloat16: Compute the gradient of spikes in bfloat16 where the processor does it natively; the spikes
             stay the same.
-        recompute: Keep only spikes for the backward pass and sum their currents again there.
+        recompute: Keep only spikes for the backward pass where their currents are large, and sum those again.
     """
 
     reference: bool = False

@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Protocol
+from typing import Final, Protocol
 
 import torch
 from torch import Tensor
 
 from spareto.kernels import c_layers, workspace
-from spareto.kernels.c_layers import ConvShape, Gradient, padded
+from spareto.kernels.c_layers import ConvShape, Gradient
 from spareto.kernels.library import cpu_flags
+
+FEW: Final = 64
+"""Outputs of a dense layer up to which our gradient of its input beats a general matrix product."""
 
 _log = logging.getLogger("spareto")
 
@@ -57,10 +60,10 @@ class ConvSums:
 
     def input_gradient(self, gradient: Gradient, weight: Tensor) -> Tensor:
         """See `Sums.input_gradient`; by Winograd's algorithm where it applies, else by oneDNN."""
-        s = self.shape
-        if not self.bfloat16 and (s.KH, s.KW, s.SH, s.SW) == (3, 3, 1, 1) and max(s.PH, s.PW) <= 2:
+        s, half = self.shape, self.bfloat16 and native_bfloat16()
+        if not half and (s.KH, s.KW, s.SH, s.SW) == (3, 3, 1, 1) and max(s.PH, s.PW) <= 2:
             return c_layers.conv_input_gradient(gradient, weight, s)[..., : s.C]
-        return dense_input_gradient(gradient.written(), weight, s, self.bfloat16)
+        return dense_input_gradient(gradient.written(), weight, s, half)
 
     def of_images(self, images: int) -> ConvSums:
         """The same for a part of the images."""
@@ -70,7 +73,7 @@ class ConvSums:
 
 def dense_input_gradient(dy: Tensor, weight: Tensor, s: ConvShape, bfloat16: bool) -> Tensor:
     """Gradient of a convolution's input, `(N, H, W, C)`, by oneDNN."""
-    kind = torch.bfloat16 if bfloat16 and native_bfloat16() else torch.float32
+    kind = torch.bfloat16 if bfloat16 else torch.float32
     grad = dy[..., : weight.shape[0]].permute(0, 3, 1, 2).to(kind)
     kernel = weight.to(kind).contiguous(memory_format=torch.channels_last)
     like = (
@@ -106,32 +109,26 @@ class DenseSums:
 
     def forward(self, bits: Tensor, weight: Tensor) -> tuple[Tensor, None]:
         """See `Sums.forward`."""
-        out = weight.shape[0]
-        rows = torch.zeros(weight.shape[1], padded(out))
-        rows[:, :out] = self._rows(weight)
-        y = c_layers.dense_forward(bits, rows.view(bits.shape[1], self.channels, -1))
+        y = c_layers.dense_forward(bits, weight.contiguous(), self.channels)
         return y[:, None, None], None
 
     def weight_gradient(self, bits: Tensor, gradient: Gradient, weight: Tensor) -> Tensor:
         """See `Sums.weight_gradient`."""
-        dy = gradient.written()
-        dw = c_layers.dense_weight_gradient(bits, dy.flatten(0, 2), self.channels)
-        dw = dw.flatten(0, 1)[:, : weight.shape[0]].t()
-        return (
-            dw.reshape(-1, dw.shape[1] // self.channels, self.channels).transpose(1, 2).reshape(weight.shape)
-        )
+        dy = gradient.written().flatten(0, 2)
+        return c_layers.dense_weight_gradient(bits, dy, weight, self.channels)
 
     def input_gradient(self, gradient: Gradient, weight: Tensor) -> Tensor:
         """See `Sums.input_gradient`; `gradient` was written out by `weight_gradient`, or is now."""
         dy = gradient.written().flatten(0, 2)
-        dx = torch.mm(
-            dy[:, : weight.shape[0]],
-            self._rows(weight).t(),
-            out=workspace.empty(dy.shape[0], weight.shape[1]),
-        )
+        columns = self._columns(weight)
+        if weight.shape[0] <= FEW:
+            dx = c_layers.dense_input_gradient(dy, columns)
+        else:
+            out = workspace.empty(dy.shape[0], weight.shape[1])
+            dx = torch.mm(dy[:, : weight.shape[0]], columns, out=out)
         return dx.view(dx.shape[0], *self.spatial, self.channels)
 
-    def _rows(self, weight: Tensor) -> Tensor:
-        """Weight `(pixels x channels, out)`, as spikes lie."""
+    def _columns(self, weight: Tensor) -> Tensor:
+        """Weight `(out, pixels x channels)`, as spikes lie."""
         out, inputs = weight.shape
-        return weight.view(out, self.channels, -1).transpose(1, 2).reshape(out, inputs).t()
+        return weight.view(out, self.channels, -1).transpose(1, 2).reshape(out, inputs).contiguous()

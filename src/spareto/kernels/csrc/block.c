@@ -159,6 +159,7 @@ typedef struct {
     int64_t stride;
     float *dz;
     double *sums, *gk;
+    int products; /* whether the sums of dz y are wanted */
 } Output;
 
 AI int tape_arrays(const int flags) {
@@ -228,7 +229,7 @@ AI void back_window(const int flags, const int KH, const int KW, const Input *in
     const block_shape *s = in->s;
     const int64_t left = out->stride - c;
     fv G = left >= VL ? LD(fv, g + c) : left > 0 ? fv_load(g + c, (int)left) : fv_zero();
-    fv a = LD(fv, in->a + c), b = LD(fv, in->b + c), s1 = LD(fv, sums + c), s2 = LD(fv, sums + s->C + c);
+    fv s1 = LD(fv, sums + c), s2 = fv_zero();
     iv open = iv_all(-1), first = iv_all(-1); /* first: nobody in the window fired, so its first pixel gets the gradient */
     if (KH * KW > 1) {
 #pragma GCC unroll 4
@@ -241,7 +242,7 @@ AI void back_window(const int flags, const int KH, const int KW, const Input *in
 #pragma GCC unroll 4
     for (int k = 0; k < KH * KW; k++) {
         int64_t j = slot + (int64_t)k * s->C + c, o = row + ((int64_t)(k / KW) * s->W + k % KW) * s->C + c;
-        fv h = LD(fv, tape->h + at + j), y = LD(fv, in->y + o), part = G;
+        fv h = LD(fv, tape->h + at + j), x = fv_zero(), part = G;
         if (KH * KW > 1) {
             fv theta = neuron_theta(flags, in->n, flags & ADAPTIVE ? LD(fv, tape->a + at + j) : fv_zero());
             iv takes = neuron_fires(in->n, h, theta);
@@ -250,11 +251,14 @@ AI void back_window(const int flags, const int KH, const int KW, const Input *in
             open &= ~takes;
             part = fv_and(takes, G);
         }
-        fv r = pixel_back(flags, in->n, tape, carry, at + j, j, y * a + b, h, part, grads);
+        if (flags & (DELAYED | LEARNED)) x = LD(fv, in->y + o) * LD(fv, in->a + c) + LD(fv, in->b + c);
+        fv r = pixel_back(flags, in->n, tape, carry, at + j, j, x, h, part, grads);
+        s1 += r;
+        if (out->products) s2 += r * LD(fv, in->y + o);
         ST(fv, out->dz + o) = r;
-        s1 += r, s2 += r * y;
     }
-    ST(fv, sums + c) = s1, ST(fv, sums + s->C + c) = s2;
+    ST(fv, sums + c) = s1;
+    if (out->products) ST(fv, sums + s->C + c) += s2;
 }
 AI void back_segment(const int flags, const int KH, const int KW, const Input *in, const Output *out, const Segment *g, const planes *carry,
                      const Tape *tape, int64_t size, float *sums, NeuronGrads *grads) {
@@ -266,7 +270,8 @@ AI void back_segment(const int flags, const int KH, const int KW, const Input *i
             const float *gp = out->g + ((((int64_t)t * s->B + g->b) * ph + g->py) * pw + px) * out->stride;
             int64_t slot = (int64_t)(px - g->p0) * KH * KW * s->C, row = window_at(s, KH, KW, g, t, px);
             for (int c = 0; c < s->C; c += VL) {
-                __builtin_prefetch(in->y + row - step + c), __builtin_prefetch(out->dz + row - step + c, 1);
+                if (out->products) __builtin_prefetch(in->y + row - step + c);
+                __builtin_prefetch(out->dz + row - step + c, 1);
                 __builtin_prefetch(gp - (int64_t)s->B * ph * pw * out->stride + c);
                 back_window(flags, KH, KW, in, out, tape, carry, t * size, slot, row, gp, c, sums, grads);
             }
@@ -313,14 +318,14 @@ AI void backward_usual(const Input *in, const Output *out) {
     n.surrogate = ARCTAN, n.keep = iv_all(0);
     backward_window(0, &own, out);
 }
-/* dz: gradient of a y + b, shape of y.  sums[0:C] = sum of dz, sums[C:2 C] = sum of dz y: all that batch norm's backward needs.
+/* dz: gradient of a y + b, shape of y.  sums[0:C] = sum of dz, sums[C:2 C] = sum of dz y (0 unless `products`): all that batch norm's backward needs.
  * gk: gradients of the coefficients, with LEARNED.  Ties in a window go to its first spike, as in torch. */
 EXPORT void spareto_block_backward(const float *y, const float *a, const float *b, const float *g, int64_t stride, float *dz, double *sums,
-                                   double *gk, const float *k, const block_shape *s, int flags, int surrogate, int threads) {
+                                   double *gk, const float *k, const block_shape *s, int flags, int surrogate, int products, int threads) {
     Neuron n = neuron_load(k, flags, surrogate);
     Input in = {s, &n, y, a, b};
     double *all = calloc((size_t)(2 * s->C + COEFFICIENTS) * threads, sizeof(double));
-    Output out = {g, stride, dz, all, all + (size_t)2 * s->C * threads};
+    Output out = {g, stride, dz, all, all + (size_t)2 * s->C * threads, products};
     if (s->H % s->KH || s->W % s->KW) memset(dz, 0, sizeof(float) * (size_t)s->T * s->B * s->H * s->W * s->C);
 #pragma omp parallel num_threads(threads)
     switch (!usual_window(s) ? -1 : is_usual(&n, flags) ? -2 : flags & TEMPLATE) {

@@ -1,95 +1,218 @@
-/* Event-driven dense layer, exact. Rows of bits are groups of C channels (one a pixel); the weights [pixel][c][OC] follow
- * them. Rows go in chunks, output columns in blocks whose weights stay in the second cache. */
+/* Dense layer, event-driven and exact. Rows of bits are groups of C channels (one a pixel), so input `pixel * C + c` of the
+ * kernels is input `c * pixels + pixel` of torch's weight [OC][C][pixels].
+ *
+ * Output columns go in blocks. Inside, a weight lies as [block][input][columns of the block]: what a block's events meet is in
+ * one piece in the second cache. Rows go in chunks.
+ */
 #include "vec.h"
-#define CHUNK 128
+#define FORWARD_ROWS 128
+#define BACKWARD_ROWS 256
 #define WIDE (VB == 16 ? 32 : 64)
-#define NARROW 16
+#define LINE 16 /* floats; OC is padded to a multiple */
+#define REAL_ROWS 4
 
 typedef struct {
     const uint64_t *bits;
     int64_t N;
-    int pixels, C, OC;
+    int pixels, C, inputs, OC, width; /* width: OC padded */
 } Rows;
 
-/* Keys of rows first .. last, times OC: keys[ptr[r]] .. keys[ptr[r + 1]] for r from 0. */
+static Rows rows_of(const uint64_t *bits, int64_t N, int pixels, int C, int OC) {
+    Rows in = {bits, N, pixels, C, pixels * C, OC, (OC + LINE - 1) / LINE * LINE};
+    return in;
+}
+/* Columns of the block that starts at column o. */
+static int block_width(const Rows *in, int o) {
+    int width = WIDE;
+    while (o + width > in->width) width /= 2;
+    return width;
+}
+/* Where torch keeps the weight of column 0 and this input. */
+AI int64_t input_at(const Rows *in, int input) { return (int64_t)(input % in->C) * in->pixels + input / in->C; }
+
+/* One line of columns from torch's order; columns beyond OC are 0. */
+static void line_from(const Rows *in, const float *w, float *p, int o) {
+    int begin = 0, width;
+    while (begin + (width = block_width(in, begin)) <= o) begin += width;
+    float *to = p + (int64_t)begin * in->inputs + (o - begin);
+    int columns = in->OC - o < LINE ? in->OC - o : LINE;
+    for (int k = 0; k < in->inputs; k++) {
+        const float *from = w + (int64_t)o * in->inputs + (in->pixels == 1 ? k : input_at(in, k));
+        for (int j = 0; j < LINE; j++) to[(int64_t)k * width + j] = j < columns ? from[(int64_t)j * in->inputs] : 0.f;
+    }
+}
+/* And back: the sum of the threads' parts, in their order: same inputs, same bytes. */
+static void line_to(const Rows *in, const float *parts, int threads, float *dw, int o) {
+    int begin = 0, width;
+    while (begin + (width = block_width(in, begin)) <= o) begin += width;
+    const float *from = parts + (int64_t)begin * in->inputs + (o - begin);
+    int columns = in->OC - o < LINE ? in->OC - o : LINE;
+    for (int k = 0; k < in->inputs; k++) {
+        float *to = dw + (int64_t)o * in->inputs + (in->pixels == 1 ? k : input_at(in, k)), sum[LINE] = {0};
+        for (int t = 0; t < threads; t++)
+            for (int j = 0; j < LINE; j++) sum[j] += from[(int64_t)t * in->inputs * in->width + (int64_t)k * width + j];
+        for (int j = 0; j < columns; j++) to[(int64_t)j * in->inputs] = sum[j];
+    }
+}
+/* Inputs that fired in rows first .. last: keys[ptr[r]] .. keys[ptr[r + 1]] for r from 0. Four a word are written whether they
+ * are there or not: where spikes are few this spares a mispredicted branch a word. */
 static void list_rows(const Rows *in, int64_t first, int64_t last, int32_t *keys, int32_t *ptr) {
     int words = (in->C + 63) / 64, n = 0;
     const uint64_t *bits = in->bits + first * in->pixels * words;
     for (int64_t r = first; r < last; r++) {
         *ptr++ = n;
         for (int p = 0; p < in->pixels; p++)
-            for (int w = 0; w < words; w++)
-                for (uint64_t m = *bits++; m; m &= m - 1)
-                    keys[n++] = (p * in->C + w * 64 + __builtin_ctzll(m)) * in->OC;
+            for (int w = 0; w < words; w++) {
+                uint64_t m = *bits++;
+                int base = p * in->C + w * 64, count = __builtin_popcountll(m), i = 0;
+                do {
+#pragma GCC unroll 4
+                    for (int j = 0; j < 4; j++) {
+                        keys[n + i + j] = base + __builtin_ctzll(m | 1ull << 63);
+                        m &= m - 1;
+                    }
+                } while ((i += 4) < count);
+                n += count;
+            }
     }
     *ptr = n;
 }
-static int32_t *keys_new(const Rows *in) { return malloc(sizeof(int32_t) * CHUNK * (size_t)(in->pixels * in->C + 1)); }
+static int32_t *keys_new(const Rows *in, int rows) { return malloc(sizeof(int32_t) * ((size_t)rows * in->inputs + 4)); }
 
-AI void sum_row(const int width, const int32_t *k, const int32_t *e, const float *w, float *y) {
-    fv sum[WIDE / VL];
+/* -------------------------------------------------------------------------------------------------------- forward */
+
+AI void sum_rows(const int width, const Rows *in, const float *w, float *y, const int32_t *keys, const int32_t *ptr, int rows) {
+    for (int r = 0; r < rows; r++) {
+        fv sum[WIDE / VL];
 #pragma GCC unroll 8
-    for (int j = 0; j < width / VL; j++) sum[j] = fv_zero();
-    for (; k < e; k++)
+        for (int j = 0; j < width / VL; j++) sum[j] = fv_zero();
+        for (const int32_t *k = keys + ptr[r], *e = keys + ptr[r + 1]; k < e; k++)
 #pragma GCC unroll 8
-        for (int j = 0; j < width / VL; j++) sum[j] += LD(fv, w + *k + VL * j);
+            for (int j = 0; j < width / VL; j++) sum[j] += LD(fv, w + (int64_t)*k * width + VL * j);
 #pragma GCC unroll 8
-    for (int j = 0; j < width / VL; j++) ST(fv, y + VL * j) = sum[j];
+        for (int j = 0; j < width / VL; j++) ST(fv, y + (int64_t)r * in->width + VL * j) = sum[j];
+    }
 }
-AI void spread_row(const int width, const int32_t *k, const int32_t *e, const float *dy, float *dw) {
-    fv g[WIDE / VL];
-#pragma GCC unroll 8
-    for (int j = 0; j < width / VL; j++) g[j] = LD(fv, dy + VL * j);
-    for (; k < e; k++)
-#pragma GCC unroll 8
-        for (int j = 0; j < width / VL; j++) ST(fv, dw + *k + VL * j) += g[j];
-}
-/* y [N][OC] = sum of the weight rows of each row's events. w [pixels * C][OC], OC a multiple of 16. */
-EXPORT void spareto_dense_forward(const uint64_t *bits, const float *w, float *y, int64_t N, int pixels, int C, int OC,
-                                  int threads) {
-    Rows in = {bits, N, pixels, C, OC};
+/* y [N][padded OC] = sum of the weights w [OC][C][pixels] of each row's events. */
+EXPORT void spareto_dense_forward(const uint64_t *bits, const float *w, float *y, int64_t N, int pixels, int C, int OC, int threads) {
+    Rows in = rows_of(bits, N, pixels, C, OC);
+    float *packed = aligned_alloc(64, sizeof(float) * in.inputs * in.width);
 #pragma omp parallel num_threads(threads)
     {
-        int32_t *keys = keys_new(&in), ptr[CHUNK + 1];
+        int32_t *keys = keys_new(&in, FORWARD_ROWS), ptr[FORWARD_ROWS + 1];
 #pragma omp for schedule(static)
-        for (int64_t first = 0; first < N; first += CHUNK) {
-            int rows = N - first < CHUNK ? (int)(N - first) : CHUNK, o = 0;
+        for (int o = 0; o < in.width; o += LINE) line_from(&in, w, packed, o);
+#pragma omp for schedule(static)
+        for (int64_t first = 0; first < N; first += FORWARD_ROWS) {
+            int rows = N - first < FORWARD_ROWS ? (int)(N - first) : FORWARD_ROWS;
             list_rows(&in, first, first + rows, keys, ptr);
-            for (; o + WIDE <= OC; o += WIDE)
-                for (int r = 0; r < rows; r++)
-                    sum_row(WIDE, keys + ptr[r], keys + ptr[r + 1], w + o, y + (first + r) * OC + o);
-            for (; o < OC; o += NARROW)
-                for (int r = 0; r < rows; r++)
-                    sum_row(NARROW, keys + ptr[r], keys + ptr[r + 1], w + o, y + (first + r) * OC + o);
+            for (int o = 0, width; o < in.width; o += width) {
+                const float *block = packed + (int64_t)o * in.inputs;
+                float *out = y + first * in.width + o;
+                width = block_width(&in, o);
+                if (width == 64) sum_rows(WIDE, &in, block, out, keys, ptr, rows);
+                else if (width == 32) sum_rows(32, &in, block, out, keys, ptr, rows);
+                else sum_rows(16, &in, block, out, keys, ptr, rows);
+            }
         }
         free(keys);
     }
+    free(packed);
 }
-/* dw [pixels * C][OC]: every event adds its row of dy. */
-EXPORT void spareto_dense_wgrad(const uint64_t *bits, const float *dy, float *dw, int64_t N, int pixels, int C, int OC,
-                                int threads) {
-    Rows in = {bits, N, pixels, C, OC};
-    size_t size = (size_t)pixels * C * OC;
-    float *others = threads > 1 ? calloc(size * (threads - 1), sizeof(float)) : NULL;
-    memset(dw, 0, sizeof(float) * size);
+/* ------------------------------------------------------------------------------------------------ weight gradient */
+
+/* The events of a chunk by input: rows[first[k]] .. rows[first[k + 1]] of input k, ascending. */
+static void sort_rows(const Rows *in, const int32_t *keys, const int32_t *ptr, int count, int32_t *first, uint16_t *rows) {
+    memset(first, 0, sizeof(int32_t) * (in->inputs + 2));
+    for (int i = 0; i < ptr[count]; i++) first[keys[i] + 2]++;
+    for (int k = 0; k < in->inputs; k++) first[k + 2] += first[k + 1];
+    for (int r = 0; r < count; r++)
+        for (int i = ptr[r]; i < ptr[r + 1]; i++) rows[first[keys[i] + 1]++] = (uint16_t)r;
+}
+AI void gather_rows(const int width, const Rows *in, const float *dy, float *slice, int rows, float *dw, const int32_t *first, const uint16_t *events) {
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 8
+        for (int j = 0; j < width; j += VL) ST(fv, slice + r * width + j) = LD(fv, dy + (int64_t)r * in->width + j);
+    for (int k = 0; k < in->inputs; k++) {
+        const uint16_t *e = events + first[k], *end = events + first[k + 1];
+        if (e == end) continue;
+        float *d = dw + (int64_t)k * width;
+        fv sum[WIDE / VL];
+#pragma GCC unroll 8
+        for (int j = 0; j < width / VL; j++) sum[j] = LD(fv, d + VL * j);
+        for (; e < end; e++)
+#pragma GCC unroll 8
+            for (int j = 0; j < width / VL; j++) sum[j] += LD(fv, slice + (int)*e * width + VL * j);
+#pragma GCC unroll 8
+        for (int j = 0; j < width / VL; j++) ST(fv, d + VL * j) = sum[j];
+    }
+}
+/* dw [OC][C][pixels]: every event adds its row of dy [N][padded OC]. */
+EXPORT void spareto_dense_wgrad(const uint64_t *bits, const float *dy, float *dw, int64_t N, int pixels, int C, int OC, int threads) {
+    Rows in = rows_of(bits, N, pixels, C, OC);
+    size_t size = (size_t)in.inputs * in.width;
+    float *parts = calloc(size * threads, sizeof(float));
 #pragma omp parallel num_threads(threads)
     {
-        float *mine = omp_get_thread_num() ? others + size * (omp_get_thread_num() - 1) : dw;
-        int32_t *keys = keys_new(&in), ptr[CHUNK + 1];
+        float *mine = parts + size * omp_get_thread_num(), *slice = aligned_alloc(64, sizeof(float) * BACKWARD_ROWS * WIDE);
+        int32_t *keys = keys_new(&in, BACKWARD_ROWS), ptr[BACKWARD_ROWS + 1], *begins = malloc(sizeof(int32_t) * (in.inputs + 2));
+        uint16_t *events = malloc(sizeof(uint16_t) * BACKWARD_ROWS * (size_t)in.inputs);
 #pragma omp for schedule(static)
-        for (int64_t first = 0; first < N; first += CHUNK) {
-            int rows = N - first < CHUNK ? (int)(N - first) : CHUNK, o = 0;
+        for (int64_t first = 0; first < N; first += BACKWARD_ROWS) {
+            int rows = N - first < BACKWARD_ROWS ? (int)(N - first) : BACKWARD_ROWS;
             list_rows(&in, first, first + rows, keys, ptr);
-            for (; o + WIDE <= OC; o += WIDE)
-                for (int r = 0; r < rows; r++)
-                    spread_row(WIDE, keys + ptr[r], keys + ptr[r + 1], dy + (first + r) * OC + o, mine + o);
-            for (; o < OC; o += NARROW)
-                for (int r = 0; r < rows; r++)
-                    spread_row(NARROW, keys + ptr[r], keys + ptr[r + 1], dy + (first + r) * OC + o, mine + o);
+            sort_rows(&in, keys, ptr, rows, begins, events);
+            for (int o = 0, width; o < in.width; o += width) {
+                const float *g = dy + first * in.width + o;
+                float *block = mine + (int64_t)o * in.inputs;
+                width = block_width(&in, o);
+                if (width == 64) gather_rows(WIDE, &in, g, slice, rows, block, begins, events);
+                else if (width == 32) gather_rows(32, &in, g, slice, rows, block, begins, events);
+                else gather_rows(16, &in, g, slice, rows, block, begins, events);
+            }
         }
-        free(keys);
+        free(keys), free(begins), free(events), free(slice);
+#pragma omp for schedule(static)
+        for (int o = 0; o < in.width; o += LINE) line_to(&in, parts, threads, dw, o);
     }
-    for (int t = 1; t < threads; t++) /* in the order of the threads: same inputs, same bytes */
-        for (size_t i = 0; i < size; i++) dw[i] += others[size * (t - 1) + i];
-    free(others);
+    free(parts);
+}
+/* ------------------------------------------------------------------------------------------------- input gradient */
+
+/* A few rows of dx, some vectors of columns of them at a time; w [OC][inputs]. */
+AI void spread_columns(const int NV, const int rows, const Rows *in, const float *dy, const float *w, float *dx, int k) {
+    fv sum[REAL_ROWS * 2];
+#pragma GCC unroll 8
+    for (int j = 0; j < rows * NV; j++) sum[j] = fv_zero();
+    for (int o = 0; o < in->OC; o++)
+#pragma GCC unroll 4
+        for (int r = 0; r < rows; r++) {
+            fv g = fv_all(dy[(int64_t)r * in->width + o]);
+#pragma GCC unroll 2
+            for (int j = 0; j < NV; j++) sum[r * NV + j] += g * LD(fv, w + (int64_t)o * in->inputs + k + VL * j);
+        }
+#pragma GCC unroll 4
+    for (int r = 0; r < rows; r++)
+#pragma GCC unroll 2
+        for (int j = 0; j < NV; j++) ST(fv, dx + (int64_t)r * in->inputs + k + VL * j) = sum[r * NV + j];
+}
+AI void spread_rows(const int rows, const Rows *in, const float *dy, const float *w, float *dx) {
+    int k = 0;
+    for (; k + 2 * VL <= in->inputs; k += 2 * VL) spread_columns(2, rows, in, dy, w, dx, k);
+    for (; k + VL <= in->inputs; k += VL) spread_columns(1, rows, in, dy, w, dx, k);
+    for (; k < in->inputs; k++)
+        for (int r = 0; r < rows; r++) {
+            float sum = 0.f;
+            for (int o = 0; o < in->OC; o++) sum += dy[(int64_t)r * in->width + o] * w[(int64_t)o * in->inputs + k];
+            dx[(int64_t)r * in->inputs + k] = sum;
+        }
+}
+/* dx [N][inputs] from dy [N][padded OC] and w [OC][inputs], inputs in the order of the bits; best where OC is small. */
+EXPORT void spareto_dense_dgrad(const float *dy, const float *w, float *dx, int64_t N, int inputs, int OC, int threads) {
+    Rows in = rows_of(NULL, N, 1, inputs, OC);
+#pragma omp parallel for schedule(static) num_threads(threads)
+    for (int64_t n = 0; n < N; n += REAL_ROWS)
+        if (n + REAL_ROWS <= N) spread_rows(REAL_ROWS, &in, dy + n * in.width, w, dx + n * inputs);
+        else
+            for (int64_t r = n; r < N; r++) spread_rows(1, &in, dy + r * in.width, w, dx + r * inputs);
 }

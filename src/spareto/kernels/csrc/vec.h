@@ -36,7 +36,7 @@ typedef int32_t iv __attribute__((vector_size(VB), aligned(4), may_alias)); /* a
 #define LD(T, p) (*(const T *)(p))
 #define ST(T, p) (*(T *)(p))
 
-AI fv fv_all(float value) { return (fv){0} + value; }
+AI fv fv_all(float value) { return value - (fv){0}; } /* x - 0 is x, always; x + 0 is not for -0 */
 AI fv fv_zero(void) { return (fv){0}; }
 AI iv iv_all(int32_t value) { return (iv){0} + value; }
 AI fv fv_and(iv mask, fv value) { return (fv)(mask & (iv)value); }
