@@ -35,7 +35,11 @@ PLAN = {"epochs": 6, "batch_size": 3, "learning_rate": 0.02, "validation_share":
 
 
 def environment():
-    return {**os.environ, "PYTHONPATH": f"{SOURCE}{os.pathsep}{TESTS}", "OMP_NUM_THREADS": str(torch.get_num_threads())}
+    return {
+        **os.environ,
+        "PYTHONPATH": f"{SOURCE}{os.pathsep}{TESTS}",
+        "OMP_NUM_THREADS": str(torch.get_num_threads()),
+    }
 
 
 def script(folder, plan, network="tiny.network(dropout=0.3)", pause=0.0):
