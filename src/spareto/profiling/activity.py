@@ -37,10 +37,14 @@ class Activity:
         self.shape = tuple(tensor.shape[1:])
         self.spikes_only = self.spikes_only and bool(((tensor == 0) | (tensor == 1)).all())
         if batch:
-            self.places.see(tensor != 0, batch)
-        if batch and self.spikes_only:
-            self.storage.see(tensor != 0, batch)
+            self._locate(tensor != 0, batch)
         self._calls.append((tensor != 0).flatten(1).sum(1).double() if counts is None else counts)
+
+    def _locate(self, live: Tensor, batch: int) -> None:
+        """Note where non-zero elements are, and keep spikes until their train is complete."""
+        self.places.see(live, batch)
+        if self.spikes_only:
+            self.storage.see(live, batch)
 
     def end_batch(self, samples: int) -> None:
         """Put the calls of one batch together as `(time, samples)`."""
