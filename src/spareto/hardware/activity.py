@@ -1,4 +1,4 @@
-"""How much of a network is awake, from the counts a workload holds."""
+"""How much of a network is awake, from what a workload holds."""
 
 from __future__ import annotations
 
@@ -52,4 +52,4 @@ def window_share(layer: Layer, statistic: Statistic, window: int) -> float:
 
 def _train(tensor: Tensor, timesteps: int, statistic: Statistic) -> Train:
     live = min(tensor.nonzero(statistic), float(tensor.size * timesteps))
-    return Train(timesteps, tensor.size, live, tensor.awake(statistic))
+    return Train(timesteps, tensor.size, live, tensor.awake(statistic), tensor.stored(statistic))

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from spareto.profiling.places import Places
+from spareto.profiling.storage import Storage
 
 
 class Activity:
@@ -19,6 +20,7 @@ class Activity:
 
     def __init__(self) -> None:
         self.places = Places()
+        self.storage = Storage()
         self.shape: tuple[int, ...] = ()
         self.spikes_only = True
         self._calls: list[Tensor] = []
@@ -32,11 +34,17 @@ class Activity:
             counts: What to count, shape `(samples,)`; by default the tensor's non-zero elements.
             batch: Samples of the batch, to note the places of the non-zero elements too.
         """
-        if batch:
-            self.places.see(tensor != 0, batch)
         self.shape = tuple(tensor.shape[1:])
         self.spikes_only = self.spikes_only and bool(((tensor == 0) | (tensor == 1)).all())
+        if batch:
+            self._locate(tensor != 0, batch)
         self._calls.append((tensor != 0).flatten(1).sum(1).double() if counts is None else counts)
+
+    def _locate(self, live: Tensor, batch: int) -> None:
+        """Note where non-zero elements are, and keep spikes until their train is complete."""
+        self.places.see(live, batch)
+        if self.spikes_only:
+            self.storage.see(live, batch)
 
     def end_batch(self, samples: int) -> None:
         """Put the calls of one batch together as `(time, samples)`."""
@@ -44,6 +52,7 @@ class Activity:
             self._batches.append(torch.cat(self._calls).reshape(-1, samples))
             self._calls.clear()
             self.places.end_batch()
+            self.storage.end_batch()
 
     @property
     def per_sample(self) -> npt.NDArray[np.float64]:

@@ -97,6 +97,7 @@ def _tensor(activity: Activity, analog_bits: int) -> Tensor:
         nonzero_by_channel=Numbers.of(activity.places.by_step_and_channel / len(totals)),
         awake_mean=float(activity.places.awake.mean()),
         awake_max=float(activity.places.awake.max()),
+        stored_bits=activity.storage.bits if activity.spikes_only else {},
     )
 
 

@@ -93,6 +93,9 @@ class Tensor(Record):
         awake_mean: Elements that are not zero at some timestep, mean over the samples; the others are
             silent. None if it was not counted.
         awake_max: The same, for the sample that has most of them.
+        stored_bits: Bits the spikes of an inference take in a storage format, by its name: mean over the
+            samples, and the largest. Only formats whose size the counts above do not settle, and only if it
+            was measured.
     """
 
     shape: tuple[Positive, Positive, Positive]
@@ -104,6 +107,7 @@ class Tensor(Record):
     nonzero_by_channel: Numbers | None = None
     awake_mean: Amount | None = None
     awake_max: Amount | None = None
+    stored_bits: dict[str, tuple[Amount, Amount]] = Field(default_factory=dict[str, tuple[Amount, Amount]])
 
     @property
     def size(self) -> int:
@@ -117,6 +121,10 @@ class Tensor(Record):
     def awake(self, statistic: Statistic = "mean") -> float | None:
         """Elements that are not zero at some timestep, if they were counted."""
         return self.awake_mean if statistic == "mean" else self.awake_max
+
+    def stored(self, statistic: Statistic = "mean") -> dict[str, float]:
+        """Bits of an inference in each format they were measured in."""
+        return {name: bits[0 if statistic == "mean" else 1] for name, bits in self.stored_bits.items()}
 
 
 class Neuron(Record):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from math import isclose
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +56,30 @@ def check_expected(fmt: Format, trains: Sequence[Mask], bits: int, tolerance: fl
     for awake in (True, False):
         expected = np.mean([fmt.expected_bits(counted(spikes, awake=awake), bits) for spikes in trains])
         assert abs(expected - exact) <= tolerance * exact, f"{expected} bits expected, {exact} encoded"
+
+
+def check_sizes(fmt: Format, masks: Mask, bits: int) -> None:
+    """Sizing many tensors together, shape (samples, ...), gives the length of each one's encoding."""
+    found = fmt.sizes(masks, bits).tolist()
+    encoded = [fmt.encode(mask, bits).size(bits).bits for mask in masks]
+    assert found == encoded, f"sizes say {found}, the encodings take {encoded}"
+
+
+def check_settled(fmt: Format, trains: Mask) -> None:
+    """Where the format says so, mean and largest counts give mean and largest size, wherever spikes lie.
+
+    Args:
+        fmt: The format.
+        trains: Spike trains, shape (samples, T, ...).
+    """
+    sizes = fmt.sizes(trains, fmt.spike_width)
+    each = [counted(train) for train in trains]
+    for summary, exact in ((np.mean, sizes.mean()), (np.max, sizes.max())):
+        live = float(summary([train.live for train in each]))
+        awake = float(summary([train.awake or 0.0 for train in each]))
+        found = fmt.spike_bits(Train(each[0].steps, each[0].neurons, live, awake))
+        settled = isclose(found, exact, rel_tol=1e-12)
+        assert settled or not fmt.follows_from_counts, f"{found} bits from counts, {exact} encoded"
 
 
 def check_compatible(fmt: Format, elements: float, width: int, fibres: int = 1) -> None:

@@ -34,6 +34,16 @@ def tensors(draw):
 
 
 @st.composite
+def many(draw):
+    """Spike trains of several samples, shape (samples, T, neurons), silent and clustered ones among them."""
+    shape = (draw(st.integers(1, 5)), draw(st.integers(1, 6)), draw(st.integers(1, 40)))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    rate = rng.choice([0.0, 0.05, 0.4, 1.0], shape[0])[:, None, None]
+    lit = np.arange(shape[2]) < rng.integers(1, shape[2] + 1, shape[0])[:, None, None]
+    return (rng.random(shape) < rate) & lit
+
+
+@st.composite
 def trains(draw):
     """Spike trains, shape (T, channels, height, width)."""
     sides = st.integers(1, 5)
@@ -84,6 +94,20 @@ def test_where_it_is_declared_a_sparser_tensor_takes_no_more_bits(name, tensor, 
 @given(spikes=trains())
 def test_a_spike_train_comes_back_from_what_is_stored_of_it(name, spikes):
     laws.check_spike_train(formats.registry.make(name), spikes)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=60, deadline=None)
+@given(masks=many(), bits=st.sampled_from([0, 1, 8]))
+def test_many_tensors_are_sized_as_each_is_encoded(name, masks, bits):
+    laws.check_sizes(formats.registry.make(name), masks, bits)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@settings(max_examples=60, deadline=None)
+@given(masks=many())
+def test_counts_settle_the_size_where_the_format_says_so(name, masks):
+    laws.check_settled(formats.registry.make(name), masks)
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.01, 0.2, 0.7, 1.0])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spareto.core.errors import ConfigError
-from spareto.hardware.formats import Size, Train
+from spareto.hardware.formats import Size, Train, measured_formats, registry, spike_bits
 from spareto.hardware.formats.aer import AddressEvents
 from spareto.hardware.formats.bitmask import Bitmask
 from spareto.hardware.formats.block_bitmask import BlockBitmask
@@ -92,6 +92,25 @@ def test_block_bitmask_takes_the_block_that_is_smallest(size, density):
         for bits in range(1, max(2, (size - 1).bit_length() + 1))
     ]
     assert BlockBitmask().size(live, 4).bits == min(sizes)
+
+
+@pytest.mark.parametrize(
+    "fmt", [RunLength(2), RunLength(20), BlockBitmask(0), BlockBitmask(3), BlockBitmask(9)]
+)
+def test_given_widths_size_many_tensors_too(fmt):
+    masks = np.random.default_rng(0).random((6, 3, 35)) < np.array([0, 0.02, 0.1, 0.5, 0.9, 1])[:, None, None]
+    assert fmt.sizes(masks, 4).tolist() == [fmt.size(live, 4).bits for live in masks]
+
+
+def test_counts_settle_few_formats_alone():
+    settled = {"none", "bitmask", "aer", "time_packed"}
+    assert set(registry.names()) - set(measured_formats()) == settled
+
+
+def test_measured_bits_stand_before_the_estimate():
+    train = Train(4, 10, 5.0, stored={"rle": 3.0})
+    assert spike_bits("rle", train) == spike_bits("best", train) == 3.0
+    assert spike_bits("cp", train) == CoordinatePayload().spike_bits(train)
 
 
 def test_address_events_write_every_place_in_full():

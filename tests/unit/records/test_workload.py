@@ -188,3 +188,24 @@ def test_layers_of_an_unknown_kind_are_all_listed():
         "Did you mean 'conv2d'?"
         for place in (0, 1)
     ]
+
+
+def test_bits_measured_in_storage_formats_come_back():
+    measured = spikes(3, 6, 7).model_copy(update={"stored_bits": {"rle": (12.5, 20.0)}})
+    assert Tensor.model_validate_json(measured.model_dump_json()) == measured
+    assert (measured.stored(), measured.stored("max")) == ({"rle": 12.5}, {"rle": 20.0})
+
+
+def test_a_workload_from_before_spikes_were_sized_still_loads():
+    record = workload(Layer.model_validate(layer()))
+    old = record.model_dump(mode="json")
+    for tensor in (old["layers"][0]["input"], old["layers"][0]["output"]):
+        assert tensor.pop("stored_bits") == {}
+    assert Workload.parse(old, "workload") == record
+    assert record.layers[0].input.stored() == {}
+
+
+def test_negative_bits_are_refused():
+    data = {**spikes(3, 6, 7).model_dump(), "stored_bits": {"rle": (-1.0, 2.0)}}
+    with pytest.raises(ConfigError, match=r"input\.stored_bits\.rle\[0\]: got -1.0"):
+        Tensor.parse(data, "input")

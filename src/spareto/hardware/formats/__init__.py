@@ -7,6 +7,7 @@ from spareto.hardware.formats._base import Encoded as Encoded
 from spareto.hardware.formats._base import Format as Format
 from spareto.hardware.formats._base import Mask as Mask
 from spareto.hardware.formats._base import Size as Size
+from spareto.hardware.formats._base import Sizes as Sizes
 from spareto.hardware.formats._base import Train as Train
 from spareto.hardware.formats._base import Values as Values
 from spareto.hardware.formats._base import expected_live_groups as expected_live_groups
@@ -16,10 +17,20 @@ BEST: Final = "best"  # in place of a name: whichever is best
 
 
 def spike_bits(name: str, train: Train) -> float:
-    """Bits a spike train takes in the format called `name`; `best` takes the smallest.
+    """Bits a spike train takes in the format called `name`, as measured, else from its counts.
+
+    `best` takes the smallest.
 
     Raises:
         UnknownName: No such format.
     """
-    names = registry.names() if name == BEST else (name,)
-    return min(registry.make(each).spike_bits(train) for each in names)
+    if name == BEST:
+        return min(spike_bits(each, train) for each in registry.names())
+    measured = train.stored.get(name)
+    return registry.make(name).spike_bits(train) if measured is None else measured
+
+
+def measured_formats() -> dict[str, Format]:
+    """The formats, by name, whose size of a spike train its counts do not settle."""
+    made = {name: registry.make(name) for name in registry.names()}
+    return {name: fmt for name, fmt in made.items() if not fmt.follows_from_counts}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from math import ceil
 from typing import Any, ClassVar
 
@@ -14,6 +15,7 @@ from spareto.hardware.density import probability_empty
 
 Mask = npt.NDArray[np.bool_]
 Values = npt.NDArray[Any]
+Sizes = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -60,12 +62,14 @@ class Train:
         neurons: Elements of one timestep.
         live: Elements that are not zero, all timesteps together.
         awake: Neurons with a non-zero element in any timestep; None where it was not counted.
+        stored: Bits it takes in a format, by the format's name, for the formats it was measured in.
     """
 
     steps: int
     neurons: int
     live: float
     awake: float | None = None
+    stored: Mapping[str, float] = field(default_factory=dict[str, float])
 
     @property
     def elements(self) -> int:
@@ -86,11 +90,15 @@ class Format(ABC):
             hardware can skip them.
         implies_ones: Whether the metadata alone give a spike train back, so that its ones are not stored.
         monotone: Whether setting an element to zero never takes more bits.
+        follows_from_counts: Whether the counts of spikes and of neurons that are not silent settle the size
+            of a spike train, their means its mean and their largest its largest; where they do not, a
+            profile measures it.
     """
 
     locates_zeros: ClassVar[bool]
     implies_ones: ClassVar[bool]
     monotone: ClassVar[bool] = True
+    follows_from_counts: ClassVar[bool] = False
 
     @abstractmethod
     def encode(self, tensor: Values, bits: int) -> Encoded:
@@ -103,6 +111,10 @@ class Format(ABC):
     @abstractmethod
     def size(self, mask: Mask, bits: int) -> Size:
         """Bits that a tensor with these non-zero elements takes; equals the size of its encoding."""
+
+    def sizes(self, masks: Mask, bits: int) -> Sizes:
+        """Bits of every one of many tensors, shape (samples, ...): `size` of each."""
+        return np.array([self.size(mask, bits).bits for mask in masks], np.int64)
 
     @abstractmethod
     def expected_bits(self, train: Train, bits: int) -> float:

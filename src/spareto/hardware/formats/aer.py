@@ -29,6 +29,7 @@ class AddressEvents(Format):
 
     locates_zeros = True
     implies_ones = True
+    follows_from_counts = True
 
     def encode(self, tensor: Values, bits: int) -> Encoded:
         """Addresses and non-zero values."""

@@ -16,6 +16,7 @@ class Bitmask(Format):
 
     locates_zeros = True
     implies_ones = True
+    follows_from_counts = True
 
     def encode(self, tensor: Values, bits: int) -> Encoded:
         """Mask and non-zero values."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from spareto.hardware.formats._base import (
     Encoded,
     Format,
     Mask,
     Size,
+    Sizes,
     Train,
     Values,
     expected_live_groups,
@@ -58,6 +60,13 @@ class BlockBitmask(Format):
         flat = mask.reshape(-1)
         return Size(int(flat.sum()) * bits, _metadata(flat, self._width(flat)))
 
+    def sizes(self, masks: Mask, bits: int) -> Sizes:
+        """Bits of every tensor, all tensors one level of blocks after the other."""
+        if self.block_bits is not None:
+            return super().sizes(masks, bits)
+        flat = masks.reshape(len(masks), -1)
+        return np.min(list(_all_metadata(flat)), axis=0) + _live(flat) * bits
+
     def expected_bits(self, train: Train, bits: int) -> float:
         """Blocks kept in expectation."""
         widths = _widths(train.elements) if self.block_bits is None else [self.block_bits]
@@ -76,7 +85,7 @@ class BlockBitmask(Format):
     def _width(self, flat: Mask) -> int:
         if self.block_bits is not None:
             return self.block_bits
-        return min(enumerate(_all_metadata(flat), start=1), key=lambda each: each[1])[0]
+        return 1 + int(np.argmin([metadata[0] for metadata in _all_metadata(flat[None])]))
 
 
 def _widths(elements: int) -> range:
@@ -88,13 +97,22 @@ def _metadata(flat: Mask, width: int) -> int:
     return -(-flat.size // (1 << width)) + (kept << width)
 
 
-def _all_metadata(flat: Mask) -> Iterator[int]:
-    """Metadata for every block size, each level of blocks made of pairs of the one before."""
-    blocks = flat
-    for width in _widths(flat.size):
-        pairs = np.pad(blocks, (0, len(blocks) % 2))
-        blocks = pairs[0::2] | pairs[1::2]
-        yield len(blocks) + (int(np.count_nonzero(blocks)) << width)
+def _all_metadata(flat: Mask) -> Iterator[npt.NDArray[np.int64]]:
+    """Metadata of tensors, shape (samples, elements), for every block size.
+
+    Each level of blocks is made of pairs of the one before, two bytes compared at once.
+    """
+    blocks = np.ascontiguousarray(flat)
+    for width in _widths(flat.shape[1]):
+        if blocks.shape[1] % 2:
+            blocks = np.pad(blocks, ((0, 0), (0, 1)))
+        blocks = blocks.view(np.uint16) != 0
+        yield blocks.shape[1] + (_live(blocks) << width)
+
+
+def _live(rows: Mask) -> npt.NDArray[np.int64]:
+    """Non-zero elements of each row."""
+    return np.array([np.count_nonzero(row) for row in rows], np.int64)
 
 
 def _blocks(flat: Mask, width: int) -> Mask:

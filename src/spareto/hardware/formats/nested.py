@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from typing import Final, Literal
 
 import numpy as np
@@ -81,12 +82,14 @@ class NestedRanks(Format):
     def size(self, mask: Mask, bits: int) -> Size:
         """The bits of every rank, `bits` a non-zero element."""
         cube = self._cube(mask)
-        offset, fibres, total = width_of(int(cube.sum())), 1, 0.0
-        for depth, rank in enumerate(self.ranks):
-            live = int(cube.reshape(*cube.shape[: depth + 1], -1).any(axis=-1).sum())
-            total += _bits(rank, fibres, live, cube.shape[depth], offset)
-            fibres = live if _drops(rank) else fibres * cube.shape[depth]
-        return Size(int(cube.sum()) * bits, int(total))
+        values = int(np.count_nonzero(cube))
+        offset, fibres, total = width_of(values), 1, 0.0
+        for depth, rank in enumerate(self.ranks, start=1):
+            is_leaf = depth == len(self.ranks)
+            live = values if is_leaf else int(cube.reshape(*cube.shape[:depth], -1).any(axis=-1).sum())
+            total += _bits(rank, fibres, live, cube.shape[depth - 1], offset)
+            fibres = live if _drops(rank) else fibres * cube.shape[depth - 1]
+        return Size(values * bits, int(total))
 
     def expected_bits(self, train: Train, bits: int) -> float:
         """Timesteps first, then neurons; fibres that are not empty in expectation."""
@@ -121,7 +124,7 @@ class NestedRanks(Format):
         """The tensor with one axis a rank."""
         outer = tensor.shape[:-1][: len(self.ranks) - 1]
         padded = (1,) * (len(self.ranks) - 1 - len(outer)) + outer
-        return tensor.reshape(*padded, tensor.size // int(np.prod(outer)))
+        return tensor.reshape(*padded, tensor.size // prod(outer))
 
     def _walk(self, cube: Mask, offset: int) -> Iterator[Mask]:
         """The metadata of each rank."""

@@ -12,6 +12,7 @@ class Uncompressed(Format):
 
     locates_zeros = False
     implies_ones = False
+    follows_from_counts = True
 
     def encode(self, tensor: Values, bits: int) -> Encoded:
         """Every element in row-major order."""

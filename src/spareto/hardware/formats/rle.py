@@ -10,6 +10,7 @@ from spareto.hardware.formats._base import (
     Format,
     Mask,
     Size,
+    Sizes,
     Train,
     Values,
     from_bits,
@@ -67,6 +68,22 @@ class RunLength(Format):
         entries = _entries(runs, width)
         return Size(entries * bits, entries * width)
 
+    def sizes(self, masks: Mask, bits: int) -> Sizes:
+        """Bits of every tensor; runs are carried on only for as long as they need padding."""
+        elements = masks[0].size
+        live = np.flatnonzero(masks)
+        sample = live // elements
+        runs = _runs_in_each(live, sample, elements)
+        values = np.bincount(sample, minlength=len(masks))
+        widths = [self.run_bits] if self.run_bits is not None else _widths(elements)
+        smallest = np.full(len(masks), np.iinfo(np.int64).max)
+        for width in widths:
+            long = runs >= 1 << width
+            runs, sample = runs[long], sample[long]
+            padding = np.bincount(sample, runs >> width, minlength=len(masks)).astype(np.int64)
+            smallest = np.minimum(smallest, (values + padding) * (bits + width))
+        return smallest
+
     def expected_bits(self, train: Train, bits: int) -> float:
         """Entries times `bits` and k, runs taken to be geometric."""
         widths = [self.run_bits] if self.run_bits is not None else _widths(train.elements)
@@ -99,6 +116,14 @@ def _runs(live: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     runs = live.copy()
     runs[1:] -= live[:-1] + 1
     return runs
+
+
+def _runs_in_each(
+    live: npt.NDArray[np.int64], sample: npt.NDArray[np.int64], elements: int
+) -> npt.NDArray[np.int64]:
+    """Zeros before each non-zero element in its own tensor; `live` counts through all of them."""
+    before = np.concatenate([[-1], live[:-1]])
+    return live - np.maximum(before, sample * elements - 1) - 1
 
 
 def _histogram(runs: npt.NDArray[np.int64]) -> Histogram:

@@ -18,6 +18,7 @@ class TimePacked(Format):
 
     locates_zeros = True
     implies_ones = True
+    follows_from_counts = True
 
     def encode(self, tensor: Values, bits: int) -> Encoded:
         """Mask of places, their words, non-zero values place by place."""
