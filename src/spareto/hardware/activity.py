@@ -36,14 +36,17 @@ def touched_updates(layer: Layer, statistic: Statistic) -> float:
 def window_share(layer: Layer, statistic: Statistic, window: int) -> float:
     """Inputs in windows of timesteps that are not silent, by inputs that are not zero.
 
-    Where the neurons that are not silent were counted, they settle it for a window as long as the
-    inference; in a shorter one non-zero inputs are taken to lie anywhere in those neurons, or without that
-    count anywhere at all, with equal probability.
+    A workload that was profiled has counted them. Of one that has not, the neurons that are not silent settle
+    it for a window as long as the inference; in a shorter one non-zero inputs are taken to lie anywhere in
+    those neurons, or without that count anywhere at all, with equal probability.
     """
     train = input_train(layer, statistic)
     window = min(window, train.steps)
     if not train.live:
         return 1.0
+    counted = layer.input.in_windows(window, statistic)
+    if counted is not None:
+        return counted / train.live
     if window == train.steps and train.awake is not None:
         return train.awake * window / train.live
     places = train.elements if train.awake is None else max(1, round(train.awake * train.steps))

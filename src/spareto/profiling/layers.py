@@ -98,6 +98,7 @@ def _tensor(activity: Activity, analog_bits: int) -> Tensor:
         awake_mean=float(activity.places.awake.mean()),
         awake_max=float(activity.places.awake.max()),
         stored_bits=activity.storage.bits if activity.spikes_only else {},
+        awake_windows=activity.storage.windows if activity.spikes_only else (),
     )
 
 

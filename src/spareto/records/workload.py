@@ -96,6 +96,8 @@ class Tensor(Record):
         stored_bits: Bits the spikes of an inference take in a storage format, by its name: mean over the
             samples, and the largest. Only formats whose size the counts above do not settle, and only if it
             was measured.
+        awake_windows: Elements of all timesteps that lie in a window of 1, 2, ... T timesteps in which their
+            neuron is not silent: mean over the samples, and the largest. Empty if it was not counted.
     """
 
     shape: tuple[Positive, Positive, Positive]
@@ -108,6 +110,7 @@ class Tensor(Record):
     awake_mean: Amount | None = None
     awake_max: Amount | None = None
     stored_bits: dict[str, tuple[Amount, Amount]] = Field(default_factory=dict[str, tuple[Amount, Amount]])
+    awake_windows: tuple[tuple[Amount, Amount], ...] = ()
 
     @property
     def size(self) -> int:
@@ -125,6 +128,12 @@ class Tensor(Record):
     def stored(self, statistic: Statistic = "mean") -> dict[str, float]:
         """Bits of an inference in each format they were measured in."""
         return {name: bits[0 if statistic == "mean" else 1] for name, bits in self.stored_bits.items()}
+
+    def in_windows(self, window: int, statistic: Statistic = "mean") -> float | None:
+        """Elements in windows of that many timesteps that are not silent, if they were counted."""
+        if not 1 <= window <= len(self.awake_windows):
+            return None
+        return self.awake_windows[window - 1][0 if statistic == "mean" else 1]
 
 
 class Neuron(Record):

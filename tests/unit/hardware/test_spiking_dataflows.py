@@ -74,6 +74,14 @@ def test_silent_neurons_have_no_windows():
     assert window_share(few, "mean", 4) < window_share(layer, "mean", 4)
 
 
+def test_counted_windows_are_not_estimated():
+    layer = workloads.layer(rate=0.05, timesteps=4)
+    windows = tuple((float(100 * w), float(200 * w)) for w in (1, 2, 3, 4))
+    counted = layer.model_copy(update={"input": layer.input.model_copy(update={"awake_windows": windows})})
+    assert window_share(counted, "mean", 3) == 300 / layer.input.nonzero_mean
+    assert window_share(counted, "max", 9) == 800 / layer.input.nonzero_max
+
+
 def test_lanes_that_share_a_step_take_its_cycle_but_not_its_energy():
     layer = workloads.layer(rate=0.02, timesteps=4, channels=(64, 64))
     data = description("loas_like")
