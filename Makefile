@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+# named in every request: what the peers ask for would bring another torch, with gigabytes of CUDA
+TORCH := torch==2.13.0
 
 .PHONY: help setup demo test test-slow check bench clean
 
@@ -18,8 +20,8 @@ $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("spareto needs Python 3.11 or newer; run make PYTHON=python3.11") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet torch==2.13.0
-	$(BIN)/python -m pip install --quiet --editable . --group dev
+	$(BIN)/python -m pip install --quiet $(TORCH)
+	$(BIN)/python -m pip install --quiet --editable . --group dev $(TORCH)
 	@touch $(READY)
 
 demo: setup
