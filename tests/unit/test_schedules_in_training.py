@@ -13,6 +13,7 @@ from spareto.pruners.schedules import registry as schedules
 from spareto.records import PruneStep, QuantizeStep, Recipe, SchedulePlan, TrainingPlan
 from spareto.testing.steps import state_bytes
 from spareto.training import train
+from spareto.training.batches import steps_per_epoch
 
 EPOCHS = 6
 PLAN = TrainingPlan(epochs=EPOCHS, batch_size=3, learning_rate=0.02, warmup_epochs=1)
@@ -269,3 +270,14 @@ def test_all_steps_say_what_is_wrong_at_once(start):
     places = [problem.where for problem in error.value.problems]
     assert places[0] == "recipe.steps[0].options.sed"
     assert len(places) == 2
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.5])
+@pytest.mark.parametrize("batch_size", [3, 4])
+def test_schedules_count_the_steps_that_training_takes(share, batch_size):
+    data = tiny.frame_data()
+    plan = TrainingPlan(epochs=2, batch_size=batch_size, validation_share=share)
+    taken = []
+    train(tiny.network(), data, plan, before_step=lambda network, step, steps: taken.append(steps))
+    assert taken == [2 * steps_per_epoch(len(data.train_labels), plan)] * len(taken)
+    assert len(taken) == taken[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -18,6 +17,7 @@ from spareto.compression.steps import Calibration
 from spareto.data.load import FrameData
 from spareto.records import PruneStep, Recipe, SchedulePlan, TrainingPlan
 from spareto.training import Listener, Milestones, train
+from spareto.training.batches import steps_per_epoch
 from spareto.training.losses import make_loss
 
 ONE_SHOT = SchedulePlan()
@@ -54,7 +54,7 @@ def compress_and_train(
         TrainingError: The loss is not finite.
     """
     calibration = partial(_calibration, data, recipe.training, seed)
-    batches = math.ceil(len(data.train_labels) / recipe.training.batch_size)
+    batches = steps_per_epoch(len(data.train_labels), recipe.training)
     schedule = _schedule(network, recipe, batches, seed, calibration)
     if schedule is not None or any(step.start for step in recipe.steps):
         # what does not fit at a later step is refused now, not in mid-training

@@ -55,7 +55,7 @@ class Batches:
         self.samples = len(self.trained_on)
 
     def __len__(self) -> int:
-        return math.ceil(self.samples / self.plan.batch_size)
+        return steps_per_epoch(len(self.data.train_labels), self.plan)
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """The batches of an epoch, counted from 0."""
@@ -92,6 +92,11 @@ class Batches:
 
     def _tensor(self, array: npt.NDArray[np.generic]) -> Tensor:
         return torch.from_numpy(array).to(self.device)
+
+
+def steps_per_epoch(samples: int, plan: TrainingPlan) -> int:
+    """Optimizer steps of an epoch over so many samples, of which the plan may hold some out."""
+    return math.ceil((samples - round(plan.validation_share * samples)) / plan.batch_size)
 
 
 def device_of(network: nn.Module) -> torch.device:
