@@ -47,6 +47,7 @@ def test_a_network_that_was_evaluated_first_can_be_trained():
     with torch.inference_mode():
         network.eval()(frames)
     network.train()(frames).sum().backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())
 
 
 def test_recurrence_feeds_hidden_spikes_back_but_not_the_read_out():

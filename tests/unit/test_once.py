@@ -109,6 +109,8 @@ def test_two_forwards_then_two_backwards():
         loss.backward()
     network.step(frames()[0]).sum().backward()
     network.step(frames()[0]).sum().backward()
+    assert all(bool(p.grad.isfinite().all()) for p in network.parameters() if p.grad is not None)
+    assert network.first.parametrizations.weight.original.grad.any()
 
 
 def test_an_optimizers_step_and_an_edit_behind_autograds_back_are_seen():
