@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Final
+
 import numpy as np
 
 from spareto.hardware.formats._base import (
@@ -11,11 +14,12 @@ from spareto.hardware.formats._base import (
     Size,
     Train,
     Values,
-    from_bits,
     rounded_up,
-    to_bits,
     width_of,
 )
+from spareto.hardware.formats.uop import OffsetPairs
+
+_ROWS: Final = OffsetPairs()
 
 
 class CompressedColumns(Format):
@@ -32,23 +36,14 @@ class CompressedColumns(Format):
     implies_ones = True
 
     def encode(self, tensor: Values, bits: int) -> Encoded:
-        """Offsets, rows and non-zero values, column by column."""
-        columns = _columns(tensor)
-        live = columns != 0
-        offsets = np.concatenate([[0], np.cumsum(live.sum(axis=1))]).astype(np.int64)
-        width = width_of(int(offsets[-1]))
-        rows = to_bits(np.nonzero(live)[1].astype(np.int64), width_of(columns.shape[1] - 1))
-        return Encoded(tensor.shape, columns[live], np.concatenate([to_bits(offsets, width), rows]), width)
+        """Offsets, rows and non-zero values, column by column: the rows of the transposed tensor."""
+        return replace(_ROWS.encode(_columns(tensor), bits), shape=tensor.shape)
 
     def decode(self, encoded: Encoded) -> Values:
         """Values put back in their columns and rows."""
-        columns = np.ascontiguousarray(_columns(np.zeros(encoded.shape, encoded.values.dtype)))
-        head = (len(columns) + 1) * encoded.width
-        offsets = from_bits(encoded.metadata[:head], encoded.width, len(columns) + 1)
-        width = width_of(columns.shape[1] - 1)
-        rows = from_bits(encoded.metadata[head:], width, len(encoded.values))
-        columns[np.repeat(np.arange(len(columns)), np.diff(offsets)), rows] = encoded.values
-        return columns.T.reshape(encoded.shape)
+        height = encoded.shape[0]
+        columns = replace(encoded, shape=(int(np.prod(encoded.shape)) // height, height))
+        return _ROWS.decode(columns).T.reshape(encoded.shape)
 
     def size(self, mask: Mask, bits: int) -> Size:
         """An offset a column and one more, a row and a value a non-zero element."""
