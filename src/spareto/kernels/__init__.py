@@ -1,7 +1,6 @@
 """Fused kernels for the processor, in plain C called through ctypes; numba and torch where C cannot run."""
 
 from spareto.kernels.decisions import Decision as Decision
-from spareto.kernels.decisions import decision as decision
 from spareto.kernels.decisions import decisions as decisions
 from spareto.kernels.library import backend as backend
 from spareto.kernels.options import options as options

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import weakref
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Final, Literal
 
 Way = Literal["events", "dense", "reference"]
@@ -13,7 +14,8 @@ CROSSOVER: Final = 0.5
 """Density of its input below which a layer's sums are event-driven; measured by `benchmarks/density.py`."""
 
 _log = logging.getLogger("spareto")
-_latest: weakref.WeakKeyDictionary[Any, Decision] = weakref.WeakKeyDictionary()
+_numbers = count()
+_slots: weakref.WeakValueDictionary[int, Slot] = weakref.WeakValueDictionary()
 
 
 @dataclass(frozen=True)
@@ -33,23 +35,47 @@ class Decision:
     density: float | None = None
 
 
-def decide(module: Any, layer: Any, way: Way, why: str, density: float | None = None) -> None:
-    """Note a decision; log it if the way or the reason is new."""
-    before = _latest.get(module)
+class Slot:
+    """Where a layer keeps its latest decision; an operator in a compiled graph finds it by its number."""
+
+    def __init__(self) -> None:
+        self.number = next(_numbers)
+        self.latest: Decision | None = None
+        _slots[self.number] = self
+
+    def __reduce__(self) -> tuple[Any, ...]:  # copies of a layer decide for themselves
+        return Slot, ()
+
+
+def decide(slot: Slot | int, layer: object, way: Way, why: str, density: float | None = None) -> None:
+    """Note a decision; log it if the way or the reason is new.
+
+    Args:
+        slot: The layer's, or its number.
+        layer: What `Decision.layer` shows.
+        way: See `Decision`.
+        why: See `Decision`.
+        density: See `Decision`.
+    """
+    found = _slots.get(slot) if isinstance(slot, int) else slot
+    if found is None:
+        return
+    before = found.latest
     if before is not None and (before.way, before.why, before.density) == (way, why, density):
         return
-    decision = Decision(str(layer) if before is None else before.layer, way, why, density)
-    _latest[module] = decision
+    found.latest = Decision(str(layer) if before is None else before.layer, way, why, density)
     if before is None or (before.way, before.why) != (way, why):
         measured = "" if density is None else f" at density {density:.3f}"
-        _log.debug("spareto: %s runs as %s%s: %s.", decision.layer, way, measured, why)
+        _log.debug("spareto: %s runs as %s%s: %s.", found.latest.layer, way, measured, why)
 
 
-def decision(module: Any) -> Decision | None:
-    """How a spiking layer ran last; None if it has not."""
-    return _latest.get(module)
+def by_density(density: float) -> tuple[Way, str]:
+    """The way of a layer whose inputs are all spikes, and why."""
+    if density > CROSSOVER:
+        return "dense", f"more than {CROSSOVER:g} of its inputs are spikes"
+    return "events", f"at most {CROSSOVER:g} of its inputs are spikes"
 
 
 def decisions() -> tuple[Decision, ...]:
     """How every living spiking layer ran last."""
-    return tuple(_latest.values())
+    return tuple(slot.latest for slot in list(_slots.values()) if slot.latest is not None)

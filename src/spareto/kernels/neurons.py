@@ -48,13 +48,18 @@ def loops(x: Tensor, dynamics: Dynamics) -> Loops | None:
     """The kernels that can run these currents, or None: then the torch steps do."""
     if x.dtype is not torch.float32 or dynamics.surrogate is None:
         return None
-    prepare()
-    place = _places.get(x.device.type, "torch")
+    place = place_of(x.device.type)
     if place == "c":
         return c_neurons
     if place == "numba":
         return numba_neurons
     return cuda_neurons if place == "cuda" else None
+
+
+def place_of(device: str) -> str:
+    """Which kernels a type of device has: `c`, `numba`, `cuda` or `torch`."""
+    prepare()
+    return _places.get(device, "torch")
 
 
 _places: dict[str, str] = {}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from threading import local
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,16 @@ class Options:
     recompute: bool = False
 
 
-_options: ContextVar[Options] = ContextVar("spareto_kernel_options", default=Options())  # noqa: B039 - frozen
+class _Chosen(local):  # not a ContextVar: torch.compile cannot look into one
+    options = Options()
+
+
+_chosen = _Chosen()
 
 
 def current() -> Options:
     """The options in force."""
-    return _options.get()
+    return _chosen.options
 
 
 @contextmanager
@@ -55,8 +59,9 @@ def options(*, bfloat16: bool | None = None, recompute: bool | None = None) -> I
 
 @contextmanager
 def _changed(new: Options) -> Iterator[None]:
-    token = _options.set(new)
+    before = _chosen.options
+    _chosen.options = new
     try:
         yield
     finally:
-        _options.reset(token)
+        _chosen.options = before

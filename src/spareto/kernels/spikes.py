@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from spareto.kernels import c_layers
+from spareto.kernels.operators.unpack import unpack
 
 
 @dataclass(eq=False)
@@ -50,7 +51,10 @@ class Spikes:
 
     def dense(self) -> Tensor:
         """0 and 1 in float32, shape `(time, batch, channels, *spatial)`, differentiable."""
-        x = _Unpack.apply(self.carrier, self.bits, self.channels)
+        if traced(self.carrier):
+            x = unpack(self.carrier, self.bits)
+        else:
+            x = _Unpack.apply(self.carrier, self.bits, self.channels)
         return x.movedim(-1, 1).unflatten(0, (self.time, self.batch))
 
     def __repr__(self) -> str:
@@ -75,6 +79,11 @@ def pack(sequence: Tensor) -> Spikes | None:
     if not binary:
         return None
     return Spikes(bits, no_carrier(time * batch, *spatial, channels), time, batch, channels, tuple(spatial))
+
+
+def traced(x: Tensor) -> bool:
+    """Whether the kernels must go by as operators: inside a graph, and with tensors that only pretend."""
+    return torch.compiler.is_compiling() or type(x) not in (Tensor, torch.nn.Parameter)
 
 
 def no_carrier(*shape: int) -> Tensor:

@@ -7,14 +7,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spareto.kernels import fused, spikes
 from spareto.kernels.c_layers import BlockShape, padded
+from spareto.kernels.decisions import Slot
 from spareto.kernels.dynamics import Dynamics
 from spareto.kernels.fused import Fired
-from spareto.kernels.library import backend
+from spareto.kernels.neurons import place_of
 from spareto.kernels.normalizing import Firing, Norm
+from spareto.kernels.operators.fire import fire as fire_operator
+from spareto.kernels.operators.sums import sums as sums_operator
 from spareto.kernels.options import current
 from spareto.kernels.spikes import Spikes
 from spareto.neurons import SpikingNeuron
@@ -57,9 +61,11 @@ def _obstacles(
 ) -> Iterator[str]:
     if current().reference:
         yield "the reference was asked for"
-    if torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu"):
-        yield "torch.compile or autocast is at work"
-    if backend() != "c":
+    if torch.is_autocast_enabled("cpu"):
+        yield "autocast is at work"
+    if torch.compiler.is_exporting():
+        yield "exported programs hold plain torch"
+    if place_of("cpu") != "c":
         yield "the C kernels are not loaded"
     if weight.device.type != "cpu" or weight.dtype is not torch.float32:
         yield f"weights are {weight.dtype} on {weight.device.type}"
@@ -145,3 +151,28 @@ def as_spikes(sequence: Tensor | Spikes) -> Spikes | None:
 def fire(currents: Tensor, norm: nn.Module | None, dynamics: Dynamics, constants: Firing) -> Fired:
     """Neurons behind currents `(images, height, width, channels)` that torch summed."""
     return fused.fire(currents, constants, norm_parts(norm), dynamics.coefficients())
+
+
+def operator_sums(
+    sequence: Tensor | Spikes, weight: Tensor, geometry: list[int], slot: Slot, layer: nn.Module
+) -> Tensor:
+    """Sums inside a graph; events or dense is decided, and noted, each time it runs.
+
+    Args:
+        sequence: What comes in, `(time, batch, channels, ...)`.
+        weight: The layer's weight.
+        geometry: The values of `ConvShape`; none for a dense layer.
+        slot: Where the decision is noted.
+        layer: The convolution or dense layer.
+    """
+    bits = sequence.bits if isinstance(sequence, Spikes) else None
+    x = sequence.carrier if isinstance(sequence, Spikes) else sequence.flatten(0, 1)
+    return sums_operator(x, bits, weight.contiguous(), geometry, slot.number, str(layer))
+
+
+def operator_fire(
+    y: Tensor, bias: Tensor | None, norm: nn.Module | None, dynamics: Dynamics, constants: Firing
+) -> Fired:
+    """Neurons behind sums `(images, height, width, channels)`, padded or not, inside a graph."""
+    wide = F.pad(y, (0, constants.shape.C - y.shape[-1])).contiguous()
+    return fire_operator(wide, bias, dynamics.coefficients(), constants, norm_parts(norm))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 import torch
 from torch import Tensor, nn
 
 from spareto.kernels import fused
 from spareto.kernels.c_layers import ConvShape, padded
-from spareto.kernels.decisions import CROSSOVER, Decision, decide, decision
-from spareto.kernels.normalizing import Layer
+from spareto.kernels.decisions import Decision, Slot, by_density, decide
+from spareto.kernels.dynamics import Dynamics
+from spareto.kernels.normalizing import Firing, Layer
 from spareto.kernels.options import current
-from spareto.kernels.spikes import Spikes, dense
+from spareto.kernels.spikes import Spikes, dense, traced
 from spareto.kernels.sums import ConvSums
 from spareto.layers import _fusion as fusion
 from spareto.neurons import SpikingNeuron
@@ -35,11 +38,12 @@ class SpikingBlock(nn.Module):
     ) -> None:
         super().__init__()
         self.conv, self.norm, self.neuron, self.pool = conv, norm, neuron, pool
+        self.slot = Slot()
 
     @property
     def decision(self) -> Decision | None:
         """How the block ran last; None if it has not."""
-        return decision(self)
+        return self.slot.latest
 
     def forward(self, sequence: Tensor | Spikes) -> Tensor | Spikes:
         """Spikes of all timesteps.
@@ -53,7 +57,7 @@ class SpikingBlock(nn.Module):
         weight = self.conv.weight
         why = self._why_reference(sequence, weight)
         if why:
-            decide(self, self.conv, "reference", why)
+            decide(self.slot, self.conv, "reference", why)
             return self._reference(dense(sequence))
         window = _window(self.pool)
         fired = self._fused(sequence, weight, window or 1)
@@ -83,6 +87,8 @@ class SpikingBlock(nn.Module):
         constants = fusion.firing(
             dynamics, self.norm, time, batch, *_output_size(self.conv, *size), self.conv.out_channels, window
         )
+        if traced(weight):
+            return self._as_operators(sequence, weight, dynamics, constants)
         events = self._events(sequence)
         if events is None:
             fired = fusion.fire(self._dense_sums(sequence, weight), self.norm, dynamics, constants)
@@ -96,23 +102,38 @@ class SpikingBlock(nn.Module):
         )
         return fusion.finish(fired, self.norm, self.conv.bias, constants, spatial=True)
 
-    def _events(self, sequence: Tensor | Spikes) -> Spikes | None:
-        """Spikes few enough, and a convolution simple enough, for event-driven sums."""
+    def _as_operators(
+        self, sequence: Tensor | Spikes, weight: Tensor, dynamics: Dynamics, constants: Firing
+    ) -> Spikes:
+        """The same inside a graph."""
+        bias = None if self._why_dense() else self.conv.bias
+        if self._why_dense():
+            y = self._dense_sums(sequence, weight)
+        else:
+            time, batch, _, *size = sequence.shape
+            geometry = list(astuple(_conv_shape(self.conv, time * batch, *size)))
+            y = fusion.operator_sums(sequence, weight, geometry, self.slot, self.conv)
+        fired = fusion.operator_fire(y, bias, self.norm, dynamics, constants)
+        return fusion.finish(fired, self.norm, bias, constants, spatial=True)
+
+    def _why_dense(self) -> str:
+        """Why the convolution has no event-driven sums; empty if it has."""
         conv = self.conv
         plain = fusion.running(conv, nn.Conv2d) and conv.padding_mode == "zeros" and conv.groups == 1
         if not plain or isinstance(conv.padding, str) or conv.dilation != (1, 1):
-            decide(self, conv, "dense", "groups, dilation and named paddings have no event-driven sums")
-            return None
-        spikes = fusion.as_spikes(sequence)
+            return "groups, dilation and named paddings have no event-driven sums"
+        return ""
+
+    def _events(self, sequence: Tensor | Spikes) -> Spikes | None:
+        """Spikes few enough, and a convolution simple enough, for event-driven sums."""
+        conv, why = self.conv, self._why_dense()
+        spikes = None if why else fusion.as_spikes(sequence)
         if spikes is None:
-            decide(self, conv, "dense", "its input is not spikes only")
+            decide(self.slot, conv, "dense", why or "its input is not spikes only")
             return None
-        density = spikes.density
-        if density > CROSSOVER:
-            decide(self, conv, "dense", f"more than {CROSSOVER:g} of its inputs are spikes", density)
-            return None
-        decide(self, conv, "events", f"at most {CROSSOVER:g} of its inputs are spikes", density)
-        return spikes
+        way, why = by_density(spikes.density)
+        decide(self.slot, conv, way, why, spikes.density)
+        return spikes if way == "events" else None
 
     def _dense_sums(self, sequence: Tensor | Spikes, weight: Tensor) -> Tensor:
         """Currents `(images, height, width, channels)` by torch's own convolution."""

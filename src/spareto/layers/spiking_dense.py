@@ -6,10 +6,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spareto.kernels import fused
-from spareto.kernels.decisions import CROSSOVER, Decision, decide, decision
-from spareto.kernels.normalizing import Layer
+from spareto.kernels.decisions import Decision, Slot, by_density, decide
+from spareto.kernels.dynamics import Dynamics
+from spareto.kernels.normalizing import Firing, Layer
 from spareto.kernels.options import current
-from spareto.kernels.spikes import Spikes, dense
+from spareto.kernels.spikes import Spikes, dense, traced
 from spareto.kernels.sums import DenseSums
 from spareto.layers import _fusion as fusion
 from spareto.neurons import SpikingNeuron
@@ -37,11 +38,12 @@ class SpikingDense(nn.Module):
     ) -> None:
         super().__init__()
         self.dropout, self.linear, self.norm, self.neuron = dropout, linear, norm, neuron
+        self.slot = Slot()
 
     @property
     def decision(self) -> Decision | None:
         """How the layer ran last; None if it has not."""
-        return decision(self)
+        return self.slot.latest
 
     def forward(self, sequence: Tensor | Spikes) -> Tensor | Spikes:
         """Spikes of all timesteps.
@@ -58,7 +60,7 @@ class SpikingDense(nn.Module):
         if not why and sequence.shape[0] * sequence.shape[1] < 2:
             why = "there is a single value a channel"
         if why:
-            decide(self, self.linear, "reference", why)
+            decide(self.slot, self.linear, "reference", why)
             return self._reference(dense(sequence))
         return self._fused(sequence, weight)
 
@@ -70,6 +72,8 @@ class SpikingDense(nn.Module):
         dynamics = self.neuron.dynamics()
         assert dynamics is not None
         constants = fusion.firing(dynamics, self.norm, time, batch, 1, 1, self.linear.out_features, 1)
+        if traced(weight):
+            return self._as_operators(sequence, weight, dynamics, constants)
         events = self._events(sequence)
         if events is None:
             currents = self._dense_sums(sequence, weight)
@@ -84,25 +88,34 @@ class SpikingDense(nn.Module):
 
     def _events(self, sequence: Tensor | Spikes) -> Spikes | None:
         """Spikes few enough for event-driven sums."""
-        linear = self.linear
-        if not fusion.running(linear, nn.Linear) or self._drops():
-            decide(self, linear, "dense", "dropout scales its input")
-            return None
-        spikes = fusion.as_spikes(sequence if isinstance(sequence, Spikes) else sequence.flatten(2))
+        linear, why = self.linear, self._why_dense()
+        flat = sequence if isinstance(sequence, Spikes) else sequence.flatten(2)
+        spikes = None if why else fusion.as_spikes(flat)
         if spikes is None:
-            decide(self, linear, "dense", "its input is not spikes only")
+            decide(self.slot, linear, "dense", why or "its input is not spikes only")
             return None
-        density = spikes.density
-        if density > CROSSOVER:
-            decide(self, linear, "dense", f"more than {CROSSOVER:g} of its inputs are spikes", density)
-            return None
-        decide(self, linear, "events", f"at most {CROSSOVER:g} of its inputs are spikes", density)
-        return spikes
+        way, why = by_density(spikes.density)
+        decide(self.slot, linear, way, why, spikes.density)
+        return spikes if way == "events" else None
 
-    def _drops(self) -> bool:
+    def _why_dense(self) -> str:
+        """Why the connections have no event-driven sums; empty if they have."""
         dropout = self.dropout
         idle = dropout is None or (type(dropout) is nn.Dropout and (not dropout.training or dropout.p == 0))
-        return not idle
+        return "" if idle and fusion.running(self.linear, nn.Linear) else "dropout scales its input"
+
+    def _as_operators(
+        self, sequence: Tensor | Spikes, weight: Tensor, dynamics: Dynamics, constants: Firing
+    ) -> Spikes:
+        """The same inside a graph."""
+        bias = None if self._why_dense() else self.linear.bias
+        if self._why_dense():
+            y = self._dense_sums(sequence, weight)
+        else:
+            flat = sequence if isinstance(sequence, Spikes) else sequence.flatten(2)
+            y = fusion.operator_sums(flat, weight, [], self.slot, self.linear)
+        fired = fusion.operator_fire(y, bias, self.norm, dynamics, constants)
+        return fusion.finish(fired, self.norm, bias, constants, spatial=False)
 
     def _dense_sums(self, sequence: Tensor | Spikes, weight: Tensor) -> Tensor:
         """Currents `(images, 1, 1, neurons)` by torch's own product."""
