@@ -1,5 +1,6 @@
 /* Spikes as bits: 64 channels a word, channels-last; a pixel (or row) of C channels takes (C + 63) / 64 words. */
 #include "conv.h"
+#define AHEAD 1024 /* floats: a page, which the machine's own prefetcher does not cross */
 
 AI iv not_zero(fv x) { return ~(x == fv_zero()); } /* true for a NaN, which is then found not to be a spike */
 AI iv no_spike(fv x) { return not_zero(x) & ~(x == fv_all(1.f)); }
@@ -19,6 +20,7 @@ EXPORT void spareto_pack_planes(const float *x, uint64_t *bits, int64_t *real, i
             for (int64_t p = 0; p < P; p += VL) {
                 int count = P - p < VL ? (int)(P - p) : VL;
                 fv v = fv_load(in + p, count);
+                __builtin_prefetch(in + p + AHEAD);
                 bad |= no_spike(v);
                 for (uint32_t m = iv_bits(not_zero(v)); m; m &= m - 1) o[(p + __builtin_ctz(m)) * words + c / 64] |= 1ull << (c & 63);
             }
@@ -27,25 +29,44 @@ EXPORT void spareto_pack_planes(const float *x, uint64_t *bits, int64_t *real, i
     }
     *real = found;
 }
+/* 64 values at once. A 1.f has bit 29 set, here moved to the sign; what is neither 0 nor 1.f leaves a bit in *odd. */
+AI uint64_t pack_word(const float *x, iv *odd) {
+    uint64_t word = 0;
+#pragma GCC unroll 16
+    for (int j = 0; j < 64; j += VL) {
+        __builtin_prefetch(x + j + AHEAD);
+        iv value = LD(iv, x + j), moved = value << 2;
+        *odd |= value ^ ((moved >> 31) & 0x3f800000);
+        word |= (uint64_t)iv_bits(moved) << j;
+    }
+    return word;
+}
+/* Any number of values: -0 is no spike, a NaN is found to be none. */
+static uint64_t pack_values(const float *x, int count, int *real) {
+    uint64_t word = 0;
+    iv bad = iv_all(0);
+    for (int j = 0; j < count; j += VL) {
+        fv v = fv_load(x + j, count - j < VL ? count - j : VL);
+        bad |= no_spike(v);
+        word |= (uint64_t)iv_bits(not_zero(v)) << j;
+    }
+    *real |= any(bad);
+    return word;
+}
 /* x [N][C] to bits [N][words]. */
 EXPORT void spareto_pack_rows(const float *x, uint64_t *bits, int64_t *real, int64_t N, int64_t C, int threads) {
     int64_t words = (C + 63) / 64;
     int found = 0;
 #pragma omp parallel for schedule(static) num_threads(threads) reduction(| : found)
-    for (int64_t n = 0; n < N; n++) {
-        iv bad = iv_all(0);
+    for (int64_t n = 0; n < N; n++)
         for (int64_t w = 0; w < words; w++) {
-            uint64_t word = 0;
-            int count = C - w * 64 < 64 ? (int)(C - w * 64) : 64;
-            for (int j = 0; j < count; j += VL) {
-                fv v = fv_load(x + n * C + w * 64 + j, count - j < VL ? count - j : VL);
-                bad |= no_spike(v);
-                word |= (uint64_t)iv_bits(not_zero(v)) << j;
-            }
+            const float *at = x + n * C + w * 64;
+            iv odd = iv_all(0);
+            int whole = C - w * 64 >= 64;
+            uint64_t word = whole ? pack_word(at, &odd) : 0;
+            if (!whole || any(~(odd == 0))) word = pack_values(at, whole ? 64 : (int)(C - w * 64), &found);
             bits[n * words + w] = word;
         }
-        found |= any(bad);
-    }
     *real = found;
 }
 EXPORT void spareto_unpack(const uint64_t *bits, float *x, int64_t N, int64_t C, int threads) {

@@ -7,7 +7,8 @@
 #include "vec.h"
 #define FORWARD_ROWS 128
 #define BACKWARD_ROWS 256
-#define WIDE (VB == 16 ? 32 : 64)
+#define WIDE (VB == 16 ? 32 : 64) /* columns whose sums stay in registers */
+#define L1_BYTES (32 << 10)
 #define LINE 16 /* floats; OC is padded to a multiple */
 #define REAL_ROWS 4
 
@@ -23,9 +24,8 @@ static Rows rows_of(const uint64_t *bits, int64_t N, int pixels, int C, int OC) 
 }
 /* Columns of the block that starts at column o. */
 static int block_width(const Rows *in, int o) {
-    int width = WIDE;
-    while (o + width > in->width) width /= 2;
-    return width;
+    int left = in->width - o;
+    return left >= WIDE ? WIDE : left >= WIDE / 2 ? WIDE / 2 : LINE;
 }
 /* Where torch keeps the weight of column 0 and this input. */
 AI int64_t input_at(const Rows *in, int input) { return (int64_t)(input % in->C) * in->pixels + input / in->C; }
@@ -84,12 +84,12 @@ static int32_t *keys_new(const Rows *in, int rows) { return malloc(sizeof(int32_
 AI void sum_rows(const int width, const Rows *in, const float *w, float *y, const int32_t *keys, const int32_t *ptr, int rows) {
     for (int r = 0; r < rows; r++) {
         fv sum[WIDE / VL];
-#pragma GCC unroll 8
+#pragma GCC unroll 16
         for (int j = 0; j < width / VL; j++) sum[j] = fv_zero();
         for (const int32_t *k = keys + ptr[r], *e = keys + ptr[r + 1]; k < e; k++)
-#pragma GCC unroll 8
+#pragma GCC unroll 16
             for (int j = 0; j < width / VL; j++) sum[j] += LD(fv, w + (int64_t)*k * width + VL * j);
-#pragma GCC unroll 8
+#pragma GCC unroll 16
         for (int j = 0; j < width / VL; j++) ST(fv, y + (int64_t)r * in->width + VL * j) = sum[j];
     }
 }
@@ -110,9 +110,11 @@ EXPORT void spareto_dense_forward(const uint64_t *bits, const float *w, float *y
                 const float *block = packed + (int64_t)o * in.inputs;
                 float *out = y + first * in.width + o;
                 width = block_width(&in, o);
-                if (width == 64) sum_rows(WIDE, &in, block, out, keys, ptr, rows);
-                else if (width == 32) sum_rows(32, &in, block, out, keys, ptr, rows);
-                else sum_rows(16, &in, block, out, keys, ptr, rows);
+                switch (width) {
+                case WIDE: sum_rows(WIDE, &in, block, out, keys, ptr, rows); break;
+                case WIDE / 2: sum_rows(WIDE / 2, &in, block, out, keys, ptr, rows); break;
+                default: sum_rows(LINE, &in, block, out, keys, ptr, rows);
+                }
             }
         }
         free(keys);
@@ -131,26 +133,38 @@ static void sort_rows(const Rows *in, const int32_t *keys, const int32_t *ptr, i
 }
 AI void gather_rows(const int width, const Rows *in, const float *dy, float *slice, int rows, float *dw, const int32_t *first, const uint16_t *events) {
     for (int r = 0; r < rows; r++)
-#pragma GCC unroll 8
+#pragma GCC unroll 16
         for (int j = 0; j < width; j += VL) ST(fv, slice + r * width + j) = LD(fv, dy + (int64_t)r * in->width + j);
     for (int k = 0; k < in->inputs; k++) {
         const uint16_t *e = events + first[k], *end = events + first[k + 1];
         if (e == end) continue;
         float *d = dw + (int64_t)k * width;
         fv sum[WIDE / VL];
-#pragma GCC unroll 8
+#pragma GCC unroll 16
         for (int j = 0; j < width / VL; j++) sum[j] = LD(fv, d + VL * j);
         for (; e < end; e++)
-#pragma GCC unroll 8
+#pragma GCC unroll 16
             for (int j = 0; j < width / VL; j++) sum[j] += LD(fv, slice + (int)*e * width + VL * j);
-#pragma GCC unroll 8
+#pragma GCC unroll 16
         for (int j = 0; j < width / VL; j++) ST(fv, d + VL * j) = sum[j];
+    }
+}
+/* The same where all of dw stays in the first cache: unsorted, every event adds its row of dy to dw in memory. */
+AI void scatter_rows(const int width, const Rows *in, const float *dy, int rows, float *dw, const int32_t *keys, const int32_t *ptr) {
+    for (int r = 0; r < rows; r++) {
+        fv g[WIDE / VL];
+#pragma GCC unroll 16
+        for (int j = 0; j < width / VL; j++) g[j] = LD(fv, dy + (int64_t)r * in->width + VL * j);
+        for (const int32_t *k = keys + ptr[r], *e = keys + ptr[r + 1]; k < e; k++)
+#pragma GCC unroll 16
+            for (int j = 0; j < width / VL; j++) ST(fv, dw + (int64_t)*k * width + VL * j) += g[j];
     }
 }
 /* dw [OC][C][pixels]: every event adds its row of dy [N][padded OC]. */
 EXPORT void spareto_dense_wgrad(const uint64_t *bits, const float *dy, float *dw, int64_t N, int pixels, int C, int OC, int threads) {
     Rows in = rows_of(bits, N, pixels, C, OC);
     size_t size = (size_t)in.inputs * in.width;
+    int small = in.width <= 32 && size * sizeof(float) <= L1_BYTES;
     float *parts = calloc(size * threads, sizeof(float));
 #pragma omp parallel num_threads(threads)
     {
@@ -161,14 +175,21 @@ EXPORT void spareto_dense_wgrad(const uint64_t *bits, const float *dy, float *dw
         for (int64_t first = 0; first < N; first += BACKWARD_ROWS) {
             int rows = N - first < BACKWARD_ROWS ? (int)(N - first) : BACKWARD_ROWS;
             list_rows(&in, first, first + rows, keys, ptr);
+            if (small) {
+                if (in.width == 16) scatter_rows(16, &in, dy + first * in.width, rows, mine, keys, ptr);
+                else scatter_rows(32, &in, dy + first * in.width, rows, mine, keys, ptr);
+                continue;
+            }
             sort_rows(&in, keys, ptr, rows, begins, events);
             for (int o = 0, width; o < in.width; o += width) {
                 const float *g = dy + first * in.width + o;
                 float *block = mine + (int64_t)o * in.inputs;
                 width = block_width(&in, o);
-                if (width == 64) gather_rows(WIDE, &in, g, slice, rows, block, begins, events);
-                else if (width == 32) gather_rows(32, &in, g, slice, rows, block, begins, events);
-                else gather_rows(16, &in, g, slice, rows, block, begins, events);
+                switch (width) {
+                case WIDE: gather_rows(WIDE, &in, g, slice, rows, block, begins, events); break;
+                case WIDE / 2: gather_rows(WIDE / 2, &in, g, slice, rows, block, begins, events); break;
+                default: gather_rows(LINE, &in, g, slice, rows, block, begins, events);
+                }
             }
         }
         free(keys), free(begins), free(events), free(slice);
@@ -182,14 +203,14 @@ EXPORT void spareto_dense_wgrad(const uint64_t *bits, const float *dy, float *dw
 /* A few rows of dx, some vectors of columns of them at a time; w [OC][inputs]. */
 AI void spread_columns(const int NV, const int rows, const Rows *in, const float *dy, const float *w, float *dx, int k) {
     fv sum[REAL_ROWS * 2];
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (int j = 0; j < rows * NV; j++) sum[j] = fv_zero();
     for (int o = 0; o < in->OC; o++)
 #pragma GCC unroll 4
         for (int r = 0; r < rows; r++) {
             fv g = fv_all(dy[(int64_t)r * in->width + o]);
 #pragma GCC unroll 2
-            for (int j = 0; j < NV; j++) sum[r * NV + j] += g * LD(fv, w + (int64_t)o * in->inputs + k + VL * j);
+            for (int j = 0; j < NV; j++) sum[r * NV + j] = fv_fma(g, LD(fv, w + (int64_t)o * in->inputs + k + VL * j), sum[r * NV + j]);
         }
 #pragma GCC unroll 4
     for (int r = 0; r < rows; r++)

@@ -115,14 +115,14 @@ AI iv neuron_forward_step(const int flags, const Neuron *n, NeuronState *state, 
 AI fv neuron_surrogate(const Neuron *n, fv distance) {
     fv z = n->slope * distance, one = fv_all(1.f);
     switch (n->surrogate) {
-    case ARCTAN: return n->height / (one + z * z);
+    case ARCTAN: return fv_over(n->height, one + z * z);
     case SIGMOID: {
         fv e = fv_exp(-fv_abs(z)), d = one + e;
-        return n->height * e / (d * d);
+        return fv_over(n->height * e, d * d);
     }
     case FAST_SIGMOID: {
         fv d = one + fv_abs(z);
-        return n->height / (d * d);
+        return fv_over(n->height, d * d);
     }
     case TRIANGLE: {
         fv rest = one - fv_abs(z);

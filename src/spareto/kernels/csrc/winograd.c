@@ -18,15 +18,6 @@
 #endif
 #define TILES (MR * (48 / MR))
 
-AI fv fv_fma(fv a, fv b, fv c) {
-#if defined(__AVX512F__)
-    return (fv)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
-#elif defined(__FMA__)
-    return (fv)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
-#else
-    return a * b + c;
-#endif
-}
 /* u[16][C/16][OC][16]: the turned kernels, transformed. */
 static float *transform_weights(const float *w, int OC, int OCP, int C, int CP) {
     static const float G[4][3] = {{1, 0, 0}, {.5f, .5f, .5f}, {.5f, -.5f, .5f}, {0, 0, 1}};
