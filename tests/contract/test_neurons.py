@@ -26,7 +26,16 @@ OPTIONS = {
         {"beta": 0.9, "gain": 1.0},
         {"tau": 4.0, "decay": "exponential", "v_leak": -0.2},
     ],
+    "multi_spike": [
+        {},
+        {"detach_reset": False},
+        {"neuron": "iaf", "strict": True},
+        {"neuron": "plif", "v_threshold": 0.7, "v_leak": -0.2},
+        {"neuron": "synaptic", "alpha": 0.8, "most": 2},
+        {"neuron": "alif", "adapt_scale": 0.7, "tau_adapt": 3.0, "detach_reset": False},
+    ],
     "plif": [*FAMILY, {"tau": 3.0, "gain": 1.0}],
+    "quantized_state": [{}, {"neuron": "multi_spike"}],
     "recurrent": [{}, {"neuron": "alif", "bias": True}, {"neuron": "plif", "reset": "subtract_delayed"}],
     "synaptic": [*FAMILY, {"alpha": 0.8, "beta": 0.6, "gain": 1.0, "reset": "zero_delayed"}],
 }

@@ -19,7 +19,8 @@ def round_parameters(network: nn.Module, bits: int, where: str) -> None:
     Raises:
         ConfigError: There are no neurons of ours, or they learn their parameters; all are named.
     """
-    neurons = _neurons(network, f"{where}.neuron_bits")
+    _outermost(network, f"{where}.neuron_bits")
+    neurons = _all(network)
     problems = [
         Problem(
             f"neuron '{name}'",
@@ -45,15 +46,24 @@ def store_membranes(network: nn.Module, plan: MembranePlan, where: str) -> None:
     Raises:
         ConfigError: There are no neurons of ours.
     """
-    for name, neuron in _neurons(network, f"{where}.membrane").items():
+    for name, neuron in _outermost(network, f"{where}.membrane").items():
         parent, _, child = name.rpartition(".")
         stored = QuantizedState(neuron, bits=plan.bits, v_max=plan.v_max)
         setattr(network.get_submodule(parent), child, stored.train(neuron.training))
 
 
-def _neurons(network: nn.Module, where: str) -> dict[str, SpikingNeuron]:
-    """The outermost spiking neurons by dotted name."""
-    neurons = {name: module for name, module in network.named_modules() if isinstance(module, SpikingNeuron)}
+def _all(network: nn.Module) -> dict[str, SpikingNeuron]:
+    """Spiking neurons by dotted name, also those inside of others."""
+    return {name: module for name, module in network.named_modules() if isinstance(module, SpikingNeuron)}
+
+
+def _outermost(network: nn.Module, where: str) -> dict[str, SpikingNeuron]:
+    """The outermost spiking neurons by dotted name.
+
+    Raises:
+        ConfigError: There are none.
+    """
+    neurons = _all(network)
     outermost = {
         name: neuron
         for name, neuron in neurons.items()

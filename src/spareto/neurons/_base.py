@@ -20,10 +20,12 @@ class SpikingNeuron(nn.Module, ABC):
     Attributes:
         kind: The neuron's name, as the workload records it.
         states: State variables one neuron keeps between timesteps, spikes not counted.
+        counts: Whether an output may be above 1: how often the neuron fired within the timestep.
     """
 
     kind: str
     states: int = 1
+    counts: bool = False
 
     @abstractmethod
     def initial_state(self, current: Tensor) -> Any:
@@ -41,7 +43,7 @@ class SpikingNeuron(nn.Module, ABC):
         return None
 
     def forward(self, current: Tensor) -> Tensor:
-        """All timesteps: currents `(time, batch, ...)` to spikes, 0 or 1, of the same shape."""
+        """All timesteps: currents `(time, batch, ...)` to spikes, 0 or 1 or counts, of the same shape."""
         return self.run(current)[0]
 
     def run(self, current: Tensor, state: Any = None) -> tuple[Tensor, Any]:

@@ -81,13 +81,13 @@ class FamilyNeuron(SpikingNeuron):
 
     def initial_state(self, current: Tensor) -> Any:
         """See `SpikingNeuron.initial_state`."""
-        return _bare(fresh(self.dynamics(), current).there())
+        return bare(fresh(self.dynamics(), current).there())
 
     def step(self, current: Tensor, state: Any) -> tuple[Tensor, Any]:
         """See `SpikingNeuron.step`."""
         dynamics = self.dynamics()
-        spikes, after = family_step(dynamics, self.surrogate, current, parts_of(dynamics, _tuple(state)))
-        return spikes, _bare(after.there())
+        spikes, after = family_step(dynamics, self.surrogate, current, parts_of(dynamics, as_tuple(state)))
+        return spikes, bare(after.there())
 
     def forward(self, current: Tensor) -> Tensor:
         """See `SpikingNeuron.forward`; one autograd node for the whole time loop."""
@@ -106,12 +106,12 @@ class FamilyNeuron(SpikingNeuron):
         check_current(self.kind, current)
         dynamics = self.dynamics()
         if state is not None:
-            check_state(self.kind, current, _tuple(state), sum(used(dynamics)))
+            check_state(self.kind, current, as_tuple(state), sum(used(dynamics)))
         if kernels.loops(current, dynamics) is None:
             return by_steps(self, current, state)
-        first = None if state is None else _tuple(state)
+        first = None if state is None else as_tuple(state)
         spikes, *last = kernels.run(current, dynamics, first, last=True)
-        return spikes, _bare(tuple(last))
+        return spikes, bare(tuple(last))
 
     def _fields(self) -> dict[str, Any]:
         """The coefficients of firing, reset and surrogate."""
@@ -197,10 +197,11 @@ def is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
 
 
-def _tuple(state: Any) -> tuple[Tensor, ...]:
+def as_tuple(state: Any) -> tuple[Tensor, ...]:
+    """A state that may be one tensor, as a tuple of its parts."""
     return state if isinstance(state, tuple) else (state,)
 
 
-def _bare(parts: tuple[Tensor, ...]) -> Any:
+def bare(parts: tuple[Tensor, ...]) -> Any:
     """A state of one part is that tensor itself."""
     return parts[0] if len(parts) == 1 else parts

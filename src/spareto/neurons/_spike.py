@@ -25,6 +25,32 @@ def spike(v: Tensor, v_threshold: Tensor | float, surrogate: Surrogate, strict: 
     return _Spike.apply(v - v_threshold, (v > v_threshold) if strict else (v >= v_threshold), surrogate)
 
 
+def count(
+    v: Tensor,
+    v_threshold: Tensor | float,
+    surrogate: Surrogate,
+    strict: bool = False,
+    most: int | None = None,
+) -> Tensor:
+    """How many thresholds a potential holds; the gradient is the surrogate's derivative at the first of them.
+
+    Args:
+        v: Membrane potentials, any shape.
+        v_threshold: Firing level above 0, one for all or one each.
+        surrogate: Derivative used backward.
+        strict: Hold only what is below the potential, so that one at the threshold itself does not count.
+        most: Largest count; no limit if left out.
+
+    Returns:
+        Whole numbers, same shape and dtype as `v`.
+    """
+    with torch.no_grad():
+        times = v / v_threshold
+        whole = times.ceil().sub_(1.0) if strict else times.floor_()
+        whole = whole.clamp_(0.0, most)
+    return _Spike.apply(v - v_threshold, whole, surrogate)
+
+
 class _Spike(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, distance: Tensor, fires: Tensor, surrogate: Surrogate) -> Tensor:

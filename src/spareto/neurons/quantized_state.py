@@ -42,6 +42,7 @@ class QuantizedState(SpikingNeuron):
         self.bits, self.v_max = bits, float(v_max)
         self.kind = self.neuron.kind  # pyright: ignore[reportAttributeAccessIssue]
         self.states = self.neuron.states  # pyright: ignore[reportAttributeAccessIssue]
+        self.counts = self.neuron.counts  # pyright: ignore[reportAttributeAccessIssue]
 
     def extra_repr(self) -> str:
         """What `print(network)` shows."""

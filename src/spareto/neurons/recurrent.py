@@ -51,6 +51,7 @@ class Recurrent(SpikingNeuron):
         self.linear = nn.Linear(features, features, bias=bias)
         self.kind = self.neuron.kind
         self.states = self.neuron.states
+        self.counts = self.neuron.counts
 
     def initial_state(self, current: Tensor) -> Any:
         """See `SpikingNeuron.initial_state`: no spikes yet, and the neuron's own state."""

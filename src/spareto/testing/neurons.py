@@ -18,12 +18,18 @@ Run = Callable[[Tensor], Tensor]
 
 
 def check_spikes(neuron: SpikingNeuron, current: Tensor) -> None:
-    """Spikes are 0 or 1, of the shape and type of the currents, which are left as they were."""
+    """Spikes are 0 or 1, of the shape and type of the currents, which are left as they were.
+
+    A neuron that says it `counts` emits whole numbers from 0 on instead.
+    """
     before = current.clone()
     spikes = neuron(current)
     assert spikes.shape == current.shape, f"{tuple(current.shape)} became {tuple(spikes.shape)}"
     assert spikes.dtype == current.dtype, f"{current.dtype} became {spikes.dtype}"
-    assert bool(((spikes == 0) | (spikes == 1)).all()), "a spike that is neither 0 nor 1"
+    if neuron.counts:
+        assert bool(((spikes >= 0) & (spikes == spikes.round())).all()), "a count that is no whole number"
+    else:
+        assert bool(((spikes == 0) | (spikes == 1)).all()), "a spike that is neither 0 nor 1"
     assert torch.equal(current, before), "the currents were changed in place"
 
 

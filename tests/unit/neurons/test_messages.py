@@ -59,6 +59,32 @@ WRONG = [
     ),
     ("alif", {"adapt_scale": None}, ["neuron 'alif'.adapt_scale: got None; expected a finite number."]),
     (
+        "multi_spike",
+        {"reset": "zero", "v_threshold": 0.0, "most": 0},
+        [
+            "neuron 'multi_spike'.most: got 0; expected an integer of at least 1, or None.",
+            "neuron 'multi_spike'.reset: got 'zero'; expected 'subtract'. "
+            "What is above the thresholds would be lost.",
+            "neuron 'multi_spike'.v_threshold: got 0.0; expected a level above 0.",
+        ],
+    ),
+    (
+        "multi_spike",
+        {"neuron": "alif", "adapt_scale": -0.1},
+        [
+            "neuron 'multi_spike'.adapt_scale: got -0.1; "
+            "expected at least 0, so that the threshold stays above 0."
+        ],
+    ),
+    (
+        "multi_spike",
+        {"neuron": "recurrent"},
+        [
+            "neuron 'multi_spike'.neuron: got 'recurrent'; expected a plain neuron, such as 'lif'. "
+            "Let the others wrap this one."
+        ],
+    ),
+    (
         "recurrent",
         {"features": 0, "neuron": "recurrent"},
         [
@@ -71,8 +97,8 @@ WRONG = [
         "lif",
         {"surrogate": "arctangent"},
         [
-            "surrogate: got 'arctangent'; expected one of arctan, fast_sigmoid, gaussian, rectangle, "
-            "sigmoid, triangle. Did you mean 'arctan'?"
+            "surrogate: got 'arctangent'; expected one of arctan, exponential, fast_sigmoid, gaussian, "
+            "rectangle, sigmoid, triangle. Did you mean 'arctan'?"
         ],
     ),
 ]

@@ -13,6 +13,7 @@ EXPECTED = {
     "alif": ("alif", 2),
     "iaf": ("if", 1),
     "lif": ("lif", 1),
+    "multi_spike": ("lif", 1),
     "plif": ("plif", 1),
     "quantized_state": ("lif", 1),
     "recurrent": ("lif", 1),
