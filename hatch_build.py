@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
-import sysconfig
+import re
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface  # pyright: ignore
+from packaging.tags import platform_tags
 
 KERNELS = Path("src") / "spareto" / "kernels"
 
 
 class KernelsHook(BuildHookInterface):
-    """Puts one library an instruction set into the wheel and tags it `py3-none-<platform>`.
+    """Puts one library an instruction set into the wheel and tags it `py3-none-<platform>`, see `platform_tag`.
 
     The libraries need neither Python nor torch headers, so one wheel serves all their versions.
     Editable installs compile on first use instead.
@@ -32,9 +33,26 @@ class KernelsHook(BuildHookInterface):
             return
         for library in libraries:
             build_data["force_include"][str(library)] = f"spareto/kernels/lib/{library.name}"
-        platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")
         build_data["pure_python"] = False
-        build_data["tag"] = f"py3-none-{platform}"
+        build_data["tag"] = f"py3-none-{platform_tag(libraries)}"
+
+
+def platform_tag(libraries: list[Path]) -> str:
+    """The oldest platform on which the libraries load: what installers compare with their machine.
+
+    Under glibc that of the newest symbol they ask for, `manylinux_2_17` at least; elsewhere (musl, macOS) the
+    machine they were compiled on. Libraries that name an OpenMP runtime run on machines like this one only.
+    """
+    content = b"".join(library.read_bytes() for library in libraries)
+    tags = list(platform_tags())
+    plain = next((tag for tag in tags if tag.startswith("linux_")), None)
+    if plain and re.search(rb"lib[gi]?omp\d*[-\w]*\.so", content):
+        return plain
+    here = next((tag for tag in tags if tag != plain), tags[0])
+    if not here.startswith("manylinux"):
+        return here
+    newest = max((int(minor) for minor in re.findall(rb"GLIBC_2\.(\d+)", content)), default=0)
+    return f"manylinux_2_{max(newest, 17)}_{str(plain).removeprefix('linux_')}"
 
 
 def _load(path: Path) -> ModuleType:

@@ -29,6 +29,7 @@ FLAGS: Final = (
     *("-std=gnu11", "-O3", "-fPIC", "-fvisibility=hidden", "-Wno-unknown-pragmas"),
     *("-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"),  # sums round as torch's do
 )
+OPENMP: Final = "-fopenmp"
 LINK: Final = ("-shared", *(("-s",) if sys.platform == "linux" else ()))  # -s: without the symbol table
 SECONDS: Final = 300
 
@@ -53,7 +54,7 @@ def compiler() -> tuple[str, ...] | None:
 
 def source_hash(level: str) -> str:
     """What a library's name carries, so that one of other sources or flags is never loaded."""
-    content = hashlib.sha256(repr((FLAGS, LINK, LEVELS[level])).encode())
+    content = hashlib.sha256(repr((FLAGS, OPENMP, LINK, LEVELS[level])).encode())
     for path in sorted(SOURCES.glob("*.[ch]")):
         content.update(path.name.encode())
         content.update(path.read_bytes())
@@ -75,7 +76,7 @@ def compile_library(level: str, target: Path) -> None:
     if command is None:
         raise CompileError("no C compiler (cc, gcc or clang) was found")
     complaint = None
-    for threads in (("-fopenmp",), ()):
+    for threads in ((OPENMP,), ()):
         try:
             return _compile((*command, *FLAGS, *LEVELS[level], *threads), target)
         except CompileError as error:
@@ -95,7 +96,17 @@ def _compile(command: tuple[str, ...], target: Path) -> None:
         ]
         for call in calls:
             call.result()
-        _run((*command, *LINK, *objects, "-o", str(target), "-lm"))
+        _run((*_linker(command, objects), *LINK, *objects, "-o", str(target), "-lm"))
+
+
+def _linker(command: tuple[str, ...], objects: list[str]) -> tuple[str, ...]:
+    """On Linux GCC's library names no OpenMP runtime, but calls that of torch, which is always there.
+
+    Slim machines have no other, and two would each start threads. Clang's calls only its own runtime answers.
+    """
+    clang = any(b"__kmpc_" in Path(made).read_bytes() for made in objects)
+    keep = clang or sys.platform != "linux"
+    return command if keep else tuple(part for part in command if part != OPENMP)
 
 
 def _run(call: tuple[str, ...]) -> None:

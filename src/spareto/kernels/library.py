@@ -89,9 +89,38 @@ def level() -> str:
 def _load() -> tuple[ctypes.CDLL | None, str]:
     """The library, or None and the reason."""
     try:
-        return ctypes.CDLL(str(library_file())), ""
+        return _opened(library_file()), ""
     except (build.CompileError, OSError) as error:
         return None, " ".join(str(error).split())
+
+
+def _opened(path: Path) -> ctypes.CDLL:
+    """The library, whose calls into OpenMP are answered by torch's runtime, else by the system's.
+
+    Raises:
+        OSError: It does not load.
+    """
+    try:
+        return ctypes.CDLL(str(path))  # torch, once imported, has made its runtime global
+    except OSError as error:
+        complaint = error
+    for runtime in _openmp():
+        try:
+            ctypes.CDLL(runtime, ctypes.RTLD_GLOBAL)
+            return ctypes.CDLL(str(path))
+        except OSError:
+            continue
+    raise complaint
+
+
+def _openmp() -> tuple[str, ...]:
+    """OpenMP runtimes that may be here, torch's own first."""
+    torch = find_spec("torch")
+    folders = [Path(folder) for folder in (torch and torch.submodule_search_locations) or ()]
+    bundled = [
+        f for torch in folders for at in ("lib", "../torch.libs") for f in (torch / at).glob("libgomp*")
+    ]
+    return (*map(str, sorted(bundled)), "libgomp.so.1")
 
 
 def library_file() -> Path:
