@@ -69,13 +69,6 @@ def tiny(**options):
     return network
 
 
-def test_the_network_of_the_study():
-    network = build("tcja", sensor=(2, 128, 128), classes=11)
-    shapes = [tuple(p.shape) for name, p in network.named_parameters() if p.dim() > 1]
-    blocks = [(128, 2, 3, 3), *[(128, 128, 3, 3)] * 3, (20, 20, 4), (128, 128, 4), (128, 128, 3, 3)]
-    assert shapes == [*blocks, (20, 20, 4), (128, 128, 4), (512, 2048), (110, 512)]
-
-
 def test_without_attention_it_takes_any_number_of_timesteps():
     network = tiny(attention=())
     assert network.timesteps is None
