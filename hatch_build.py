@@ -15,7 +15,7 @@ KERNELS = Path("src") / "spareto" / "kernels"
 
 
 class KernelsHook(BuildHookInterface):
-    """Puts one library an instruction set into the wheel and tags it `py3-none-<platform>`, see `platform_tag`.
+    """Puts one library an instruction set into the wheel and tags it `py3-none-<platform>`.
 
     The libraries need neither Python nor torch headers, so one wheel serves all their versions.
     Editable installs compile on first use instead.

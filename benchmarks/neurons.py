@@ -2,7 +2,9 @@
 
 python -m benchmarks.neurons [--threads 1 2] [--rounds 7] [--json]
 
-All runs share one allocator setting; a recurrent layer is left out, for its time is that of its products.
+All runs share one allocator setting. A recurrent layer's time is that of its products, one a timestep: it is
+measured where neurons are features, and stands beside the same loop over our steps and over SpikingJelly's.
+`multi_spike` and `quantized_state` have no kernel: they run step by step, and their ratio says so.
 """
 
 from __future__ import annotations
@@ -41,6 +43,8 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "lif, sigmoid": ("lif", {"surrogate": "sigmoid"}),
     "lif, triangle": ("lif", {"surrogate": "triangle"}),
     "lif, gaussian": ("lif", {"surrogate": "gaussian"}),
+    "multi_spike": ("multi_spike", {}),
+    "quantized_state": ("quantized_state", {}),
 }
 Layer = Callable[[Tensor], Tensor]
 
@@ -126,12 +130,35 @@ PEERS: dict[str, Callable[[], Layer]] = {
 }
 
 
-def layers() -> dict[str, Layer]:
+def recurrent(features: int) -> dict[str, Layer]:
+    """Our recurrent layer, the loop over its own steps, and a loop over SpikingJelly's."""
+    ours = registry.make("recurrent", features=features)
+    found: dict[str, Layer] = {"recurrent": ours}
+    found["recurrent, step by step"] = lambda current: by_steps(ours, current)[0]
+    if not find_spec("spikingjelly"):
+        return found
+    activation = import_module("spikingjelly.activation_based.neuron")
+    surrogate = import_module("spikingjelly.activation_based.surrogate")
+    node = activation.LIFNode(tau=2.0, detach_reset=True, surrogate_function=surrogate.ATan())
+    linear = torch.nn.Linear(features, features, bias=False)
+
+    def run(current: Tensor) -> Tensor:
+        node.reset()
+        spikes = [node(current[0])]
+        for now in current[1:]:
+            spikes.append(node(now + linear(spikes[-1])))
+        return torch.stack(spikes)
+
+    return found | {"recurrent, spikingjelly": run}
+
+
+def layers(shape: tuple[int, ...]) -> dict[str, Layer]:
     """Our kinds, the loop over our own steps, and the peers that are installed."""
     lif = registry.make("lif")
     found: dict[str, Layer] = {"lif": lif, "step by step": lambda current: by_steps(lif, current)[0]}
     found |= {name: registry.make(kind, **options) for name, (kind, options) in KINDS.items()}
-    return found | {name: make() for name, make in PEERS.items() if find_spec(name)}
+    found |= {name: make() for name, make in PEERS.items() if find_spec(name)}
+    return found | (recurrent(shape[-1]) if len(shape) == 3 else {})
 
 
 def train(layer: Layer, current: Tensor, gradient: Tensor) -> None:
@@ -147,7 +174,7 @@ def rows(asked: argparse.Namespace) -> Iterator[Row]:
             generator = torch.Generator().manual_seed(0)
             current = torch.randn(shape, generator=generator) * 1.5 + 0.7
             gradient = torch.randn(shape, generator=generator)
-            runs = {name: partial(train, layer, current, gradient) for name, layer in layers().items()}
+            runs = {name: partial(train, layer, current, gradient) for name, layer in layers(shape).items()}
             seconds = timing.in_turns(runs, asked.rounds)
             lif = timing.milliseconds(seconds, "lif")
             for name in runs:
@@ -175,7 +202,7 @@ def main(arguments: list[str] | None = None) -> None:
         found.append(row)
         if not asked.json:
             print(
-                f"{row.shape:20s} {row.threads} threads  {row.other:22s} {row.other_ms:8.2f} ms"
+                f"{row.shape:20s} {row.threads} threads  {row.other:24s} {row.other_ms:8.2f} ms"
                 f"  {row.ns:6.2f} ns a neuron-step  {row.ratio:6.2f} x LIF",
                 flush=True,
             )
