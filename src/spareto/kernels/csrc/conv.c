@@ -188,7 +188,7 @@ static inline int imin(int a, int b) { return a < b ? a : b; }
 /* y = conv(bits, w); stat[0:OC] = sum of y, stat[OC:2 OC] = sum of y * y.  w: [OC unpadded][C][KH][KW]. */
 EXPORT void spareto_conv_forward(const uint64_t *bits, const float *w, float *y, double *stat, const conv_shape *s, int OC,
                                  int64_t events, int threads) {
-    int scatter = s->OC * (s->KH * s->KW * s->C + s->KH * (s->W + 2 * s->KW)) * 4 <= L1_BYTES && s->OC <= 64 && (s->OC & (s->OC - 1)) == 0 && s->SH == 1 && s->SW == 1 && events < (int64_t)2 * s->N * s->H * s->W && s->PW < s->KW && s->PH < s->KH;
+    int scatter = s->OC * (s->KH * s->KW * s->C + s->KH * (s->W + 2 * s->KW)) * 4 <= L1_BYTES && s->OC <= (VB == 16 ? 32 : 64) && (s->OC & (s->OC - 1)) == 0 && s->SH == 1 && s->SW == 1 && events < (int64_t)2 * s->N * s->H * s->W && s->PW < s->KW && s->PH < s->KH;
     int B = scatter ? s->OC : block_of(s, scatter), CW = (s->C + 63) / 64;
     int small = s->KH * s->KW * s->C * B * 4 <= L1_BYTES, strip = small ? 1 : STRIP;
     float *p = pack_weights(s, w, OC, B, scatter);
