@@ -233,14 +233,15 @@ def block_backward(
 
 
 def _rows(g: Tensor) -> tuple[Tensor, int]:
-    """`g (..., C)` with its pixels at one distance, and that distance in elements."""
+    """`g (..., C)` with its pixels at one distance, all of it memory, and that distance in elements."""
     axes = [(size, stride) for size, stride in zip(g.shape[:-1], g.stride(), strict=False) if size > 1]
     step = axes[-1][1] if axes else g.shape[-1]
     expected, even = step, step >= g.shape[-1]
     for size, stride in reversed(axes):
         even = even and stride == expected
         expected *= size
-    if even and (g.stride(-1) == 1 or g.shape[-1] == 1):
+    behind = g.untyped_storage().nbytes() // g.element_size() - g.storage_offset()
+    if even and behind >= expected and (g.stride(-1) == 1 or g.shape[-1] == 1):
         return g, step
     g = g.contiguous()
     return g, g.shape[-1]
