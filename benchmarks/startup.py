@@ -56,7 +56,7 @@ def measure(rounds: int) -> dict[str, float]:
             done - torch for *_, done, torch in pairs
         ),
         "import torch": statistics.median(torch - none for _, none, _, torch in pairs),
-        "library, MiB": library.library_file().stat().st_size / 2**20,
+        "library, MiB": library.library_file(library.level()).stat().st_size / 2**20,
     }
 
 

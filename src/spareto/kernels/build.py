@@ -70,8 +70,10 @@ def compile_library(level: str, target: Path) -> None:
     """Compile all sources into `target`, with OpenMP where the compiler has it.
 
     Raises:
-        CompileError: There is no compiler, or it refused the sources.
+        CompileError: There is no compiler, it refused the sources, or this is Windows.
     """
+    if sys.platform == "win32":
+        raise CompileError("they have no Windows build")
     command = compiler()
     if command is None:
         raise CompileError("no C compiler (cc, gcc or clang) was found")

@@ -89,7 +89,7 @@ def level() -> str:
 def _load() -> tuple[ctypes.CDLL | None, str]:
     """The library, or None and the reason."""
     try:
-        return _opened(library_file()), ""
+        return _opened(library_file(level())), ""
     except (build.CompileError, OSError) as error:
         return None, " ".join(str(error).split())
 
@@ -123,16 +123,23 @@ def _openmp() -> tuple[str, ...]:
     return (*map(str, sorted(bundled)), "libgomp.so.1")
 
 
-def library_file() -> Path:
-    """The shipped library of exactly these sources, else one compiled into the user's cache."""
-    name = build.file_name(level())
+def library_file(isa: str) -> Path:
+    """The shipped library of exactly these sources, else one compiled into the user's cache.
+
+    Args:
+        isa: Its instruction set, one of `build.levels()`.
+
+    Raises:
+        CompileError: It cannot be compiled.
+    """
+    name = build.file_name(isa)
     shipped = build.SHIPPED / name
     if shipped.exists():
         return shipped
     cached = user_cache_path("spareto") / "kernels" / name
     if not cached.exists():
         with replacing(cached) as temporary:
-            build.compile_library(level(), temporary)
+            build.compile_library(isa, temporary)
     return cached
 
 
@@ -145,8 +152,8 @@ def _choice(variable: str, allowed: tuple[str, ...]) -> str:
 
 @cache
 def cpu_flags() -> frozenset[str]:
-    """Names of the processor's features, as Linux writes them; none elsewhere, which is safe."""
+    """Names of the processor's features, as Linux writes them; none on other systems, which is safe."""
     if sys.platform != "linux":
         return frozenset()
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    return frozenset(next((line for line in lines if line.startswith("flags")), "").split())
+    return frozenset(next((line for line in lines if line.startswith(("flags", "Features"))), "").split())
