@@ -7,7 +7,8 @@ AI iv no_spike(fv x) { return not_zero(x) & ~(x == fv_all(1.f)); }
 static int any(iv mask) { return iv_bits(mask) != 0; }
 
 /* x [N][C][P], planes of P pixels, to bits [N][P][words]; *real becomes 1 if a value is neither 0 nor 1. */
-EXPORT void spareto_pack_planes(const float *x, uint64_t *bits, int64_t *real, int64_t N, int64_t C, int64_t P, int threads) {
+EXPORT void spareto_pack_planes(const float *x, uint64_t *bits, int64_t *real, int64_t N, int64_t C, int64_t P,
+                                int threads) {
     int64_t words = (C + 63) / 64;
     int found = 0;
 #pragma omp parallel for schedule(static) num_threads(threads) reduction(| : found)
@@ -22,7 +23,8 @@ EXPORT void spareto_pack_planes(const float *x, uint64_t *bits, int64_t *real, i
                 fv v = fv_load(in + p, count);
                 __builtin_prefetch(in + p + AHEAD);
                 bad |= no_spike(v);
-                for (uint32_t m = iv_bits(not_zero(v)); m; m &= m - 1) o[(p + __builtin_ctz(m)) * words + c / 64] |= 1ull << (c & 63);
+                for (uint32_t m = iv_bits(not_zero(v)); m; m &= m - 1)
+                    o[(p + __builtin_ctz(m)) * words + c / 64] |= 1ull << (c & 63);
             }
             found |= any(bad);
         }
@@ -92,10 +94,11 @@ EXPORT void spareto_channel_sums(const float *y, double *stat, int64_t N, int64_
         }
 }
 /* dz becomes k0 dz + k1 y + k2. */
-EXPORT void spareto_affine_gradient(float *dz, const float *y, const float *k0, const float *k1, const float *k2, int64_t N, int64_t C,
-                                    int threads) {
+EXPORT void spareto_affine_gradient(float *dz, const float *y, const float *k0, const float *k1, const float *k2,
+                                    int64_t N, int64_t C, int threads) {
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t n = 0; n < N; n++)
         for (int64_t c = 0; c < C; c += VL)
-            ST(fv, dz + n * C + c) = LD(fv, k0 + c) * LD(fv, dz + n * C + c) + LD(fv, k1 + c) * LD(fv, y + n * C + c) + LD(fv, k2 + c);
+            ST(fv, dz + n * C + c) =
+                LD(fv, k0 + c) * LD(fv, dz + n * C + c) + LD(fv, k1 + c) * LD(fv, y + n * C + c) + LD(fv, k2 + c);
 }

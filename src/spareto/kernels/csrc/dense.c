@@ -1,8 +1,8 @@
-/* Dense layer, event-driven and exact. Rows of bits are groups of C channels (one a pixel), so input `pixel * C + c` of the
- * kernels is input `c * pixels + pixel` of torch's weight [OC][C][pixels].
+/* Dense layer, event-driven and exact. Rows of bits are groups of C channels (one a pixel), so input `pixel * C + c` of
+ * the kernels is input `c * pixels + pixel` of torch's weight [OC][C][pixels].
  *
- * Output columns go in blocks. Inside, a weight lies as [block][input][columns of the block]: what a block's events meet is in
- * one piece in the second cache. Rows go in chunks.
+ * Output columns go in blocks. Inside, a weight lies as [block][input][columns of the block]: what a block's events
+ * meet is in one piece in the second cache. Rows go in chunks.
  */
 #include "vec.h"
 #define FORWARD_ROWS 128
@@ -54,8 +54,8 @@ static void line_to(const Rows *in, const float *parts, int threads, float *dw, 
         for (int j = 0; j < columns; j++) to[(int64_t)j * in->inputs] = sum[j];
     }
 }
-/* Inputs that fired in rows first .. last: keys[ptr[r]] .. keys[ptr[r + 1]] for r from 0. Four a word are written whether they
- * are there or not: where spikes are few this spares a mispredicted branch a word. */
+/* Inputs that fired in rows first .. last: keys[ptr[r]] .. keys[ptr[r + 1]] for r from 0. Four a word are written
+ * whether they are there or not: where spikes are few this spares a mispredicted branch a word. */
 static void list_rows(const Rows *in, int64_t first, int64_t last, int32_t *keys, int32_t *ptr) {
     int words = (in->C + 63) / 64, n = 0;
     const uint64_t *bits = in->bits + first * in->pixels * words;
@@ -81,7 +81,8 @@ static int32_t *keys_new(const Rows *in, int rows) { return malloc(sizeof(int32_
 
 /* -------------------------------------------------------------------------------------------------------- forward */
 
-AI void sum_rows(const int width, const Rows *in, const float *w, float *y, const int32_t *keys, const int32_t *ptr, int rows) {
+AI void sum_rows(const int width, const Rows *in, const float *w, float *y, const int32_t *keys, const int32_t *ptr,
+                 int rows) {
     for (int r = 0; r < rows; r++) {
         fv sum[WIDE / VL];
 #pragma GCC unroll 16
@@ -94,7 +95,8 @@ AI void sum_rows(const int width, const Rows *in, const float *w, float *y, cons
     }
 }
 /* y [N][padded OC] = sum of the weights w [OC][C][pixels] of each row's events. */
-EXPORT void spareto_dense_forward(const uint64_t *bits, const float *w, float *y, int64_t N, int pixels, int C, int OC, int threads) {
+EXPORT void spareto_dense_forward(const uint64_t *bits, const float *w, float *y, int64_t N, int pixels, int C, int OC,
+                                  int threads) {
     Rows in = rows_of(bits, N, pixels, C, OC);
     float *packed = aligned_alloc(64, sizeof(float) * in.inputs * in.width);
 #pragma omp parallel num_threads(threads)
@@ -124,14 +126,16 @@ EXPORT void spareto_dense_forward(const uint64_t *bits, const float *w, float *y
 /* ------------------------------------------------------------------------------------------------ weight gradient */
 
 /* The events of a chunk by input: rows[first[k]] .. rows[first[k + 1]] of input k, ascending. */
-static void sort_rows(const Rows *in, const int32_t *keys, const int32_t *ptr, int count, int32_t *first, uint16_t *rows) {
+static void sort_rows(const Rows *in, const int32_t *keys, const int32_t *ptr, int count, int32_t *first,
+                      uint16_t *rows) {
     memset(first, 0, sizeof(int32_t) * (in->inputs + 2));
     for (int i = 0; i < ptr[count]; i++) first[keys[i] + 2]++;
     for (int k = 0; k < in->inputs; k++) first[k + 2] += first[k + 1];
     for (int r = 0; r < count; r++)
         for (int i = ptr[r]; i < ptr[r + 1]; i++) rows[first[keys[i] + 1]++] = (uint16_t)r;
 }
-AI void gather_rows(const int width, const Rows *in, const float *dy, float *slice, int rows, float *dw, const int32_t *first, const uint16_t *events) {
+AI void gather_rows(const int width, const Rows *in, const float *dy, float *slice, int rows, float *dw,
+                    const int32_t *first, const uint16_t *events) {
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 16
         for (int j = 0; j < width; j += VL) ST(fv, slice + r * width + j) = LD(fv, dy + (int64_t)r * in->width + j);
@@ -161,15 +165,18 @@ AI void scatter_rows(const int width, const Rows *in, const float *dy, int rows,
     }
 }
 /* dw [OC][C][pixels]: every event adds its row of dy [N][padded OC]. */
-EXPORT void spareto_dense_wgrad(const uint64_t *bits, const float *dy, float *dw, int64_t N, int pixels, int C, int OC, int threads) {
+EXPORT void spareto_dense_wgrad(const uint64_t *bits, const float *dy, float *dw, int64_t N, int pixels, int C, int OC,
+                                int threads) {
     Rows in = rows_of(bits, N, pixels, C, OC);
     size_t size = (size_t)in.inputs * in.width;
     int small = in.width <= 32 && size * sizeof(float) <= L1_BYTES;
     float *parts = calloc(size * threads, sizeof(float));
 #pragma omp parallel num_threads(threads)
     {
-        float *mine = parts + size * omp_get_thread_num(), *slice = aligned_alloc(64, sizeof(float) * BACKWARD_ROWS * WIDE);
-        int32_t *keys = keys_new(&in, BACKWARD_ROWS), ptr[BACKWARD_ROWS + 1], *begins = malloc(sizeof(int32_t) * (in.inputs + 2));
+        float *mine = parts + size * omp_get_thread_num();
+        float *slice = aligned_alloc(64, sizeof(float) * BACKWARD_ROWS * WIDE);
+        int32_t *keys = keys_new(&in, BACKWARD_ROWS), ptr[BACKWARD_ROWS + 1];
+        int32_t *begins = malloc(sizeof(int32_t) * (in.inputs + 2));
         uint16_t *events = malloc(sizeof(uint16_t) * BACKWARD_ROWS * (size_t)in.inputs);
 #pragma omp for schedule(static)
         for (int64_t first = 0; first < N; first += BACKWARD_ROWS) {
@@ -201,7 +208,8 @@ EXPORT void spareto_dense_wgrad(const uint64_t *bits, const float *dy, float *dw
 /* ------------------------------------------------------------------------------------------------- input gradient */
 
 /* A few rows of dx, some vectors of columns of them at a time; w [OC][inputs]. */
-AI void spread_columns(const int NV, const int rows, const Rows *in, const float *dy, const float *w, float *dx, int k) {
+AI void spread_columns(const int NV, const int rows, const Rows *in, const float *dy, const float *w, float *dx,
+                       int k) {
     fv sum[REAL_ROWS * 2];
 #pragma GCC unroll 16
     for (int j = 0; j < rows * NV; j++) sum[j] = fv_zero();
@@ -229,7 +237,8 @@ AI void spread_rows(const int rows, const Rows *in, const float *dy, const float
         }
 }
 /* dx [N][inputs] from dy [N][padded OC] and w [OC][inputs], inputs in the order of the bits; best where OC is small. */
-EXPORT void spareto_dense_dgrad(const float *dy, const float *w, float *dx, int64_t N, int inputs, int OC, int threads) {
+EXPORT void spareto_dense_dgrad(const float *dy, const float *w, float *dx, int64_t N, int inputs, int OC,
+                                int threads) {
     Rows in = rows_of(NULL, N, 1, inputs, OC);
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t n = 0; n < N; n += REAL_ROWS)

@@ -81,8 +81,8 @@ AI void forward_template(const int flags, const Neuron *n, const float *x, float
 }
 
 /* x, spikes (T, size); k the coefficients; state, last: see block_start. */
-EXPORT void spareto_neuron_forward(const float *x, float *spikes, const float *k, float *const *state, float *const *last,
-                                   int64_t T, int64_t size, int flags, int threads) {
+EXPORT void spareto_neuron_forward(const float *x, float *spikes, const float *k, float *const *state,
+                                   float *const *last, int64_t T, int64_t size, int flags, int threads) {
     Neuron n = neuron_load(k, flags, 0);
     int width = block_width(size, threads, BLOCK);
     /* parallel outside the template: GCC outlines a parallel body before it inlines, and the constants would be lost */
@@ -222,15 +222,16 @@ AI void backward_template(const int flags, const Neuron *n, const Backward *job)
     float *memory = tape_new(&tape, flags, job->T, job->size, job->threads);
 #pragma omp for schedule(static)
     for (int64_t first = 0; first < job->size; first += tape.width)
-        backward_block(flags, n, job, &tape, first, (int)(job->size - first < tape.width ? job->size - first : tape.width));
+        backward_block(flags, n, job, &tape, first,
+                       (int)(job->size - first < tape.width ? job->size - first : tape.width));
     free(memory);
 }
 
 /* g, gx: gradients of spikes and of x, (T, size).  gk: gradients of the coefficients, added up in double, with LEARNED.
  * state: as in the forward pass.  last, start: gradients of the last state and of the first, or NULL. */
 EXPORT void spareto_neuron_backward(const float *x, const float *g, float *gx, const float *k, double *gk,
-                                    float *const *state, float *const *last, float *const *start, int64_t T, int64_t size,
-                                    int flags, int surrogate, int threads) {
+                                    float *const *state, float *const *last, float *const *start, int64_t T,
+                                    int64_t size, int flags, int surrogate, int threads) {
     Neuron n = neuron_load(k, flags, surrogate);
     double *sums = flags & LEARNED ? calloc((size_t)COEFFICIENTS * (size_t)threads, sizeof(double)) : NULL;
     Backward job = {x, g, gx, sums, state, last, start, T, size, threads};

@@ -1,4 +1,5 @@
-/* Vectors of the machine's own width, in the GCC and Clang vector extension: one source for AVX-512, AVX2, SSE2 and NEON.
+/* Vectors of the machine's own width, in the GCC and Clang vector extension: one source for AVX-512, AVX2, SSE2 and
+ * NEON.
  *
  * Wider vectors than the machine has are split through the stack by GCC (3-4 times slower), so VB follows the target.
  */

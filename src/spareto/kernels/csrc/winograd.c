@@ -1,8 +1,9 @@
-/* Input gradient of a dense 3x3 convolution of stride 1 by Winograd's F(2x2, 3x3): 4 multiplications where the sum has 9.
+/* Input gradient of a dense 3x3 convolution of stride 1 by Winograd's F(2x2, 3x3): 4 multiplications where the sum
+ * has 9.
  *
- * dx = conv(dy, w turned by 180 degrees, channels swapped).  Tiles of 4x4 of dy (2 apart) are transformed by additions, 16 matrix
- * products run over channels, and the results are transformed back to 2x2 of dx.  A group of tiles stays in the second cache.
- * The transforms only add and halve; the error stays that of an ordinary float32 convolution.
+ * dx = conv(dy, w turned by 180 degrees, channels swapped).  Tiles of 4x4 of dy (2 apart) are transformed by additions,
+ * 16 matrix products run over channels, and the results are transformed back to 2x2 of dx.  A group of tiles stays in
+ * the second cache.  The transforms only add and halve; the error stays that of an ordinary float32 convolution.
  *
  * Reference: lavin2016.
  */
@@ -31,14 +32,16 @@ static float *transform_weights(const float *w, int OC, int OCP, int C, int CP) 
                 for (int j = 0; j < 3; j++) t[i][j] = G[i][0] * k[8 - j] + G[i][1] * k[5 - j] + G[i][2] * k[2 - j];
             for (int i = 0; i < 4; i++)
                 for (int j = 0; j < 4; j++)
-                    u[(((int64_t)(i * 4 + j) * (CP / 16) + c / 16) * OCP + o) * 16 + c % 16] = t[i][0] * G[j][0] + t[i][1] * G[j][1] + t[i][2] * G[j][2];
+                    u[(((int64_t)(i * 4 + j) * (CP / 16) + c / 16) * OCP + o) * 16 + c % 16] =
+                        t[i][0] * G[j][0] + t[i][1] * G[j][1] + t[i][2] * G[j][2];
         }
     return u;
 }
 AI void rows4(fv a, fv b, fv c, fv d, fv *o) { o[0] = a - c, o[1] = b + c, o[2] = c - b, o[3] = b - d; }
 
 /* One 4x4 tile whose corner is (iy, ix) of dy, VL channels at o: to v[16] at a distance of step floats. */
-AI void transform_tile(const int inside, const conv_shape *s, const gradient *g, int n, int iy, int ix, int o, float *v, int64_t step) {
+AI void transform_tile(const int inside, const conv_shape *s, const gradient *g, int n, int iy, int ix, int o, float *v,
+                       int64_t step) {
     fv d[4][4], t[4][4];
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++)
@@ -99,7 +102,8 @@ AI void untransform_tile(const conv_shape *s, const float *m, int64_t step, floa
         fv t[2][4];
 #pragma GCC unroll 4
         for (int k = 0; k < 4; k++) {
-            fv a = LD(fv, m + k * step + VL * j), b = LD(fv, m + (4 + k) * step + VL * j), c = LD(fv, m + (8 + k) * step + VL * j), d = LD(fv, m + (12 + k) * step + VL * j);
+            fv a = LD(fv, m + k * step + VL * j), b = LD(fv, m + (4 + k) * step + VL * j);
+            fv c = LD(fv, m + (8 + k) * step + VL * j), d = LD(fv, m + (12 + k) * step + VL * j);
             t[0][k] = a + b + c, t[1][k] = b - c - d;
         }
 #pragma GCC unroll 2
@@ -112,15 +116,16 @@ AI void untransform_tile(const conv_shape *s, const float *m, int64_t step, floa
     }
 }
 /* dx [N][H][W][C padded to 16]; s is the shape of the forward convolution, w its weights [OC][C][3][3]. */
-EXPORT void spareto_conv_dgrad(const float *dz, const float *y, const float *k0, const float *k1, const float *k2, const float *w, float *dx,
-                               const conv_shape *s, int OC, int threads) {
+EXPORT void spareto_conv_dgrad(const float *dz, const float *y, const float *k0, const float *k1, const float *k2,
+                               const float *w, float *dx, const conv_shape *s, int OC, int threads) {
     gradient g = {dz, y, k0, k1, k2};
     int CP = (s->C + 15) / 16 * 16, OCP = s->OC, ty = (s->H + 1) / 2, tx = (s->W + 1) / 2;
     int64_t tiles = (int64_t)s->N * ty * tx;
     float *u = transform_weights(w, OC, OCP, s->C, CP);
 #pragma omp parallel num_threads(threads)
     {
-        float *v = aligned_alloc(64, sizeof(float) * 16 * TILES * OCP), *m = aligned_alloc(64, sizeof(float) * 16 * TILES * 16);
+        float *v = aligned_alloc(64, sizeof(float) * 16 * TILES * OCP);
+        float *m = aligned_alloc(64, sizeof(float) * 16 * TILES * 16);
         int64_t step = (int64_t)TILES * OCP;
         memset(v, 0, sizeof(float) * 16 * step);
 #pragma omp for schedule(static)
@@ -134,7 +139,8 @@ EXPORT void spareto_conv_dgrad(const float *dz, const float *y, const float *k0,
             for (int c = 0; c < CP; c += 16) {
                 for (int k = 0; k < 16; k++)
                     for (int i = 0; i < count; i += MR)
-                        multiply(v + k * step + (int64_t)i * OCP, u + ((int64_t)k * (CP / 16) + c / 16) * OCP * 16, m + k * TILES * 16 + i * 16, OCP);
+                        multiply(v + k * step + (int64_t)i * OCP, u + ((int64_t)k * (CP / 16) + c / 16) * OCP * 16,
+                                 m + k * TILES * 16 + i * 16, OCP);
                 for (int i = 0; i < count; i++) {
                     int64_t tile = first + i;
                     int n = (int)(tile / (ty * tx)), iy = (int)(tile / tx % ty) * 2, ix = (int)(tile % tx) * 2;
