@@ -5,12 +5,13 @@ READY := .venv/.ready
 # named in every request: what the peers ask for would bring another torch, with gigabytes of CUDA
 TORCH := torch==2.13.0
 
-.PHONY: help setup demo test test-slow check bench clean
+.PHONY: help setup demo test test-slow test-arm check bench clean
 
 help:
 	@echo "make demo       run the main job on the embedded data; ends with runs/demo/report.html"
 	@echo "make test       all quick tests"
 	@echo "make test-slow  the tests that take minutes"
+	@echo "make test-arm   the kernels on an emulated 64-bit Arm; needs gcc-aarch64-linux-gnu and qemu-user-static"
 	@echo "make check      format, lint, types, import contract, quick tests"
 	@echo "make bench      measure speed"
 
@@ -32,6 +33,9 @@ test: setup
 
 test-slow: setup
 	$(BIN)/python -m pytest -m slow
+
+test-arm: setup
+	$(BIN)/python -m pytest -m cross
 
 check: setup
 	$(BIN)/ruff format --check src tests

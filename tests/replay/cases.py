@@ -1,0 +1,149 @@
+"""Small cases of all that the kernels do: every neuron, every way through the event-driven sums."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from spareto import kernels
+from spareto.kernels import neurons as loops
+from spareto.layers.spiking_block import SpikingBlock
+from spareto.layers.spiking_dense import SpikingDense
+from spareto.neurons import registry as neurons
+from spareto.neurons._family import Reset
+from spareto.neurons.surrogates import registry as surrogates
+
+FAMILY = [name for name in neurons.names() if name != "recurrent"]
+LEARNED = ("alpha", "beta", "gain", "bias", "v_threshold", "adapt_decay", "adapt_scale")
+
+
+def run():
+    """All of them."""
+    every_neuron()
+    odd_sizes()
+    coefficients()
+    blocks()
+    dense_layers()
+    several_threads()
+
+
+def draw(*shape, seed=0):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def events(*shape, density):
+    return (torch.rand(shape, generator=torch.Generator().manual_seed(1)) < density).float()
+
+
+def back(*results):
+    """A fixed random sum of the results, differentiated."""
+    sum((result * draw(*result.shape, seed=2)).sum() for result in results).backward()
+
+
+def step(neuron, shape):
+    """Two runs, the second from the state of the first, and back through both."""
+    current = (draw(*shape) * 1.5 + 0.7).requires_grad_()
+    spikes, state = neuron.run(current)
+    more, last = neuron.run(current, state)
+    back(spikes, more, *(last if isinstance(last, tuple) else (last,)))
+    back(neuron(current))
+
+
+def every_neuron():
+    for name in FAMILY:
+        for reset in Reset.__args__:
+            for surrogate in surrogates.names():
+                for extra in ({}, {"strict": True, "detach_reset": False}):
+                    step(neurons.make(name, reset=reset, surrogate=surrogate, **extra), (3, 19))
+
+
+def odd_sizes():
+    for name in FAMILY:
+        for shape in [(1, 1), (1, 3), (7, 5, 3), (2, 2063)]:
+            step(neurons.make(name, detach_reset=False), shape)
+
+
+def coefficients():
+    """Every coefficient learned, that a neuron has, alone and with all the others' parts."""
+    fields = {"alpha": 0.4, "adapt_decay": 0.8, "adapt_scale": 0.3, "delayed_keep": 1, "delayed_drop": 0.1}
+    for extra in ({}, {"alpha": 0.4}, fields):
+        dynamics = replace(
+            neurons.make("lif", detach_reset=False).dynamics(), bias=0.02, v_start=-0.2, **extra
+        )
+        there = [name for name in LEARNED if getattr(dynamics, name) is not None]
+        tensors = {name: torch.tensor(float(getattr(dynamics, name)), requires_grad=True) for name in there}
+        current = (draw(6, 37) + 0.7).requires_grad_()
+        back(*loops.run(current, replace(dynamics, **tensors), None, last=True))
+
+
+def block(inputs, outputs, kernel=3, stride=1, padding=1, *, norm=True, pool=2, neuron="lif", **options):
+    conv = nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=not norm)
+    nn.init.normal_(conv.weight, 0.05, 2.0 / math.sqrt(conv.weight[0].numel()))
+    side = nn.MaxPool2d(pool) if pool > 1 else None
+    return SpikingBlock(
+        conv, nn.BatchNorm2d(outputs) if norm else None, neurons.make(neuron, **options), side
+    )
+
+
+def dense(inputs, outputs, norm=True):
+    linear = nn.Linear(inputs, outputs)
+    nn.init.normal_(linear.weight, 0.05, 2.0 / math.sqrt(inputs))
+    return SpikingDense(linear, neurons.make("lif"), nn.BatchNorm1d(outputs) if norm else None)
+
+
+def train(*layers, sequence, **options):
+    """A step of training and an evaluation of a stack of layers."""
+    with kernels.options(**options):
+        back(kernels.dense(nn.Sequential(*layers)(sequence)))
+        with torch.no_grad():
+            nn.Sequential(*layers).eval()(sequence)
+
+
+def blocks():
+    torch.manual_seed(0)
+    few, many = events(3, 2, 2, 9, 11, density=0.03), events(3, 2, 2, 9, 11, density=0.4)
+    for outputs in (5, 16, 32, 64):  # few channels in: events scatter; blocks of channels of every width
+        train(block(2, outputs), sequence=few)
+        train(block(2, outputs, padding=2, pool=1), block(outputs, 20, norm=False), sequence=many)
+    wide = events(2, 1, 130, 6, 7, density=0.3)  # weights of one kernel row in the nearest cache, and none
+    train(block(130, 32), block(32, 48), sequence=wide)
+    train(block(130, 5, kernel=(5, 2), padding=(2, 0), norm=False), sequence=wide)
+    for kernel, stride, padding in [(1, 1, 0), (5, 1, 2), (3, 2, 1), ((2, 4), (1, 3), (0, 2))]:
+        for sequence in (few, many):
+            train(block(2, 33, kernel, stride, padding, pool=1), sequence=sequence)
+    for name in FAMILY:
+        for pool in (1, 2, 3):
+            options = {"reset": "subtract_delayed", "strict": True} if pool == 3 else {}
+            train(block(2, 18, pool=pool, neuron=name, **options), sequence=many)
+        train(block(2, 5, neuron=name, reset="zero_delayed", detach_reset=False), sequence=many[:1])
+    train(block(2, 5), block(5, 4, kernel=5, padding=2), sequence=many * 0.7)  # dense sums
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("spareto.kernels.fused.SMALL", 0)
+        train(block(2, 5), block(5, 6), sequence=many, recompute=True)
+        patch.setattr("spareto.kernels.chunked.LARGE", 1)  # one sample at a time
+        train(block(2, 5, neuron="plif"), sequence=many, recompute=True)
+        train(block(2, 5, norm=False), sequence=many)
+
+
+def dense_layers():
+    torch.manual_seed(0)
+    train(
+        dense(3 * 4 * 5, 33), dense(33, 70), dense(70, 5, norm=False), sequence=events(3, 2, 60, density=0.3)
+    )
+    train(block(2, 7), dense(7 * 4 * 5, 112), sequence=events(3, 2, 2, 9, 11, density=0.3))
+    train(dense(65, 20), dense(20, 9), sequence=events(150, 2, 65, density=0.1))
+    sequence = events(3, 2, 60, density=0.3)  # gradients that are slices of a larger one
+    back(torch.cat([kernels.dense(dense(60, outputs)(sequence)) for outputs in (16, 5)], 2))
+
+
+def several_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        step(neurons.make("plif"), (9, 4099))
+        dense_layers()
+        train(block(2, 16), block(16, 20), sequence=events(2, 3, 2, 12, 12, density=0.3))
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,24 @@
+"""Recorded calls made again by a library of this machine."""
+
+import ctypes
+
+import numpy as np
+
+from replay.recording import Call, Pointer
+from spareto.kernels import library
+
+
+def again(call: Call, kernels: ctypes.CDLL) -> list[np.ndarray]:
+    """What the call's regions hold after it was made on `kernels`."""
+    run = getattr(kernels, call.name)
+    run.argtypes, run.restype = [library._TYPES[letter] for letter in call.signature], None
+    memory = [region.before.copy() for region in call.regions]
+    for where, there in call.fixes:
+        at = memory[where.region][where.offset :]
+        at[: ctypes.sizeof(ctypes.c_void_p)].view(np.uintp)[0] = _address(memory, there)
+    run(*(_address(memory, given) if isinstance(given, Pointer) else given for given in call.arguments))
+    return memory
+
+
+def _address(memory, pointer):
+    return memory[pointer.region].ctypes.data + pointer.offset
