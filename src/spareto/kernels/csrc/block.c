@@ -260,12 +260,18 @@ AI void back_window(const int flags, const int KH, const int KW, const Input *in
     ST(fv, sums + c) = s1;
     if (out->products) ST(fv, sums + s->C + c) += s2;
 }
+static void grads_join(NeuronGrads *sum, const NeuronGrads *g) {
+    sum->alpha += g->alpha, sum->beta += g->beta, sum->gain += g->gain, sum->bias += g->bias;
+    sum->threshold += g->threshold, sum->adapt_decay += g->adapt_decay, sum->adapt_scale += g->adapt_scale;
+}
 AI void back_segment(const int flags, const int KH, const int KW, const Input *in, const Output *out, const Segment *g, const planes *carry,
                      const Tape *tape, int64_t size, float *sums, NeuronGrads *grads) {
     const block_shape *s = in->s;
     const int ph = s->H / KH, pw = s->W / KW;
     const int64_t step = (int64_t)s->B * s->H * s->W * s->C;
-    for (int t = s->T - 1; t >= 0; t--)
+    for (int t = s->T - 1; t >= 0; t--) {
+        NeuronGrads own; /* of a timestep: two short sums round less than a long one */
+        memset(&own, 0, sizeof own);
         for (int px = g->p0; px < g->p1; px++) {
             const float *gp = out->g + ((((int64_t)t * s->B + g->b) * ph + g->py) * pw + px) * out->stride;
             int64_t slot = (int64_t)(px - g->p0) * KH * KW * s->C, row = window_at(s, KH, KW, g, t, px);
@@ -273,9 +279,11 @@ AI void back_segment(const int flags, const int KH, const int KW, const Input *i
                 if (out->products) __builtin_prefetch(in->y + row - step + c);
                 __builtin_prefetch(out->dz + row - step + c, 1);
                 __builtin_prefetch(gp - (int64_t)s->B * ph * pw * out->stride + c);
-                back_window(flags, KH, KW, in, out, tape, carry, t * size, slot, row, gp, c, sums, grads);
+                back_window(flags, KH, KW, in, out, tape, carry, t * size, slot, row, gp, c, sums, &own);
             }
         }
+        if (flags & LEARNED) grads_join(grads, &own);
+    }
 }
 static void grads_add(double *sums, const NeuronGrads *g) {
     sums[K_ALPHA] += fv_sum(g->alpha), sums[K_BETA] += fv_sum(g->beta), sums[K_GAIN] += fv_sum(g->gain);
