@@ -154,7 +154,8 @@ AI void gather_rows(const int width, const Rows *in, const float *dy, float *sli
     }
 }
 /* The same where all of dw stays in the first cache: unsorted, every event adds its row of dy to dw in memory. */
-AI void scatter_rows(const int width, const Rows *in, const float *dy, int rows, float *dw, const int32_t *keys, const int32_t *ptr) {
+AI void scatter_rows(const int width, const Rows *in, const float *dy, int rows, float *dw, const int32_t *keys,
+                     const int32_t *ptr) {
     for (int r = 0; r < rows; r++) {
         fv g[WIDE / VL];
 #pragma GCC unroll 16
@@ -218,7 +219,8 @@ AI void spread_columns(const int NV, const int rows, const Rows *in, const float
         for (int r = 0; r < rows; r++) {
             fv g = fv_all(dy[(int64_t)r * in->width + o]);
 #pragma GCC unroll 2
-            for (int j = 0; j < NV; j++) sum[r * NV + j] = fv_fma(g, LD(fv, w + (int64_t)o * in->inputs + k + VL * j), sum[r * NV + j]);
+            for (int j = 0; j < NV; j++)
+                sum[r * NV + j] = fv_fma(g, LD(fv, w + (int64_t)o * in->inputs + k + VL * j), sum[r * NV + j]);
         }
 #pragma GCC unroll 4
     for (int r = 0; r < rows; r++)

@@ -55,8 +55,8 @@ AI fv fv_fma(fv a, fv b, fv c) {
     return a * b + c;
 #endif
 }
-/* a / b within 2e-7 relative, b > 0; for gradients only. AVX-512 divides a lane a cycle: an estimate and one step of Newton's
- * are four times as fast. Beyond the limit b is infinite to all purposes, and would make the step inf * 0. */
+/* a / b within 2e-7 relative, b > 0; for gradients only. AVX-512 divides a lane a cycle: an estimate and one step of
+ * Newton's are four times as fast. Beyond the limit b is infinite to all purposes, and would make the step inf * 0. */
 AI fv fv_over(fv a, fv b) {
 #if defined(__AVX512F__)
     b = (fv)_mm512_min_ps((__m512)fv_all(1e30f), (__m512)b); /* b if it is not a number */
