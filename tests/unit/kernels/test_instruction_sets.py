@@ -1,6 +1,5 @@
 """Every build of the kernels does with recorded calls what the portable one did: sums to rounding."""
 
-import ctypes
 import re
 import shutil
 from functools import cache
@@ -26,7 +25,7 @@ TOLERANCE = 1e-5  # of the largest number of an array: wider vectors add up in a
 
 
 def kernels(level):
-    return ctypes.CDLL(str(library.library_file(level)))
+    return library._opened(library.library_file(level))
 
 
 @cache
