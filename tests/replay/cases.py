@@ -15,7 +15,7 @@ from spareto.neurons import registry as neurons
 from spareto.neurons._family import Reset
 from spareto.neurons.surrogates import registry as surrogates
 
-FAMILY = [name for name in neurons.names() if name != "recurrent"]
+FAMILY = [name for name in neurons.names() if name not in ("multi_spike", "recurrent")]
 LEARNED = ("alpha", "beta", "gain", "bias", "v_threshold", "adapt_decay", "adapt_scale")
 
 

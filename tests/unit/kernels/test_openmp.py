@@ -41,7 +41,7 @@ print(sys.argv[3] in Path("/proc/self/maps").read_text())
 
 @pytest.fixture(scope="module")
 def compiled():
-    path = library.library_file()
+    path = library.library_file(library.level())
     if b"GOMP_parallel" not in path.read_bytes():
         pytest.skip("compiled without OpenMP, or by another compiler")
     return path
