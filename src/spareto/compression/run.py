@@ -31,7 +31,7 @@ def compress_and_train(
     data: FrameData,
     *,
     seed: int = 0,
-    checkpoint: Path | None = None,
+    checkpoint: str | Path | None = None,
     key: str = "",
     on_epoch: Listener | None = None,
 ) -> Module:

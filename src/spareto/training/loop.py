@@ -21,7 +21,7 @@ def train(
     *,
     seed: int = 0,
     milestones: Milestones | None = None,
-    checkpoint: Path | None = None,
+    checkpoint: str | Path | None = None,
     key: str = "",
     on_epoch: Listener | None = None,
     before_step: BeforeStep | None = None,
@@ -50,11 +50,13 @@ def train(
 
     Raises:
         ConfigError: The plan asks for what the network or the data do not have.
+        DataError: The training split has no sample, labels that are no class, or frames that are not finite.
         TrainingError: The loss or a gradient is not finite.
         StoreError: The checkpoint is damaged or belongs to another run.
     """
     changes = milestones or {}
-    run = Run(network, data, plan, seed, checkpoint, key, on_epoch, before_step, join())
+    path = None if checkpoint is None else Path(checkpoint)
+    run = Run(network, data, plan, seed, path, key, on_epoch, before_step, join())
     done = run.epochs
     for phase in phases(plan.epochs, changes):
         if 0 < phase.first == done:

@@ -62,7 +62,7 @@ class Run:
             raise ConfigError(
                 Problem("training.validation_share", got, "a share that leaves one to train on")
             )
-        self.stepper = Stepper(network, plan, world, before_step)
+        self.stepper = Stepper(network, plan, world, before_step, 1 + int(data.train_labels.max()))
         self.best = Best(checkpoint and best_path(checkpoint), keep=plan.keep == "best")
         self.average = Average()
         self._known_silent: set[str] = set()
