@@ -100,7 +100,9 @@ def test_the_checkpoint_of_another_network_under_the_same_key(data, tmp_path):
     with pytest.raises(StoreError) as error:
         train(tiny.network(channels=(4,)), data, PLAN, checkpoint=path, key="mine")
     text = str(error.value)
-    assert text.startswith(f"{path}: got tensors of another network (size mismatch for features.0.conv.weight:")
+    assert text.startswith(
+        f"{path}: got tensors of another network (size mismatch for features.0.conv.weight:"
+    )
     cure = "Build the network as it was, or delete the file to start afresh."
     assert text.endswith(f"...); expected those of this network. {cure}")
 

@@ -8,7 +8,8 @@ from torch import nn
 
 from spareto.data.load import FrameData
 from spareto.records import TrainingPlan
-from spareto.training.listening import BeforeStep, Listener, Milestones
+from spareto.training.health import warn_of_silence
+from spareto.training.listening import BeforeStep, Listener, Milestones, SilenceListener
 from spareto.training.run import Run
 from spareto.training.schedule import phases
 from spareto.training.world import join
@@ -24,6 +25,7 @@ def train(
     checkpoint: str | Path | None = None,
     key: str = "",
     on_epoch: Listener | None = None,
+    on_silence: SilenceListener = warn_of_silence,
     before_step: BeforeStep | None = None,
 ) -> None:
     """Train a network in place; it ends in evaluation mode.
@@ -45,6 +47,8 @@ def train(
         key: Fingerprint of everything the run depends on, by default of data, plan and seed; a checkpoint
             of another key is refused.
         on_epoch: Called after every epoch.
+        on_silence: Called once for every layer without a spike in the whole training split; left out, it is
+            warned of.
         before_step: Called before each optimizer step with the network, the step and the number of steps;
             see `BeforeStep`.
 
@@ -56,7 +60,7 @@ def train(
     """
     changes = milestones or {}
     path = None if checkpoint is None else Path(checkpoint)
-    run = Run(network, data, plan, seed, path, key, on_epoch, before_step, join())
+    run = Run(network, data, plan, seed, path, key, on_epoch, on_silence, before_step, join())
     done = run.epochs
     for phase in phases(plan.epochs, changes):
         if 0 < phase.first == done:

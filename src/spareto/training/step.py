@@ -60,7 +60,12 @@ class Stepper:
     """
 
     def __init__(
-        self, network: nn.Module, plan: TrainingPlan, world: World, before_step: BeforeStep | None, classes: int
+        self,
+        network: nn.Module,
+        plan: TrainingPlan,
+        world: World,
+        before_step: BeforeStep | None,
+        classes: int,
     ) -> None:
         self.network, self.plan, self.world, self.before_step = network, plan, world, before_step
         self.classes = classes
