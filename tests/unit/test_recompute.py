@@ -13,7 +13,7 @@ from spareto.compression import compress
 from spareto.records import QuantizeStep, Recipe, TrainingPlan
 from spareto.training import train
 
-FRAMES = (torch.rand(10, 8, *tiny.SENSOR, generator=torch.Generator().manual_seed(0)) < 0.3).float()
+FRAMES = (torch.rand(10, 32, *tiny.SENSOR, generator=torch.Generator().manual_seed(0)) < 0.3).float()
 
 
 def conv(**options):
