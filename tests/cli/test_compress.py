@@ -148,6 +148,20 @@ def test_a_networks_file_of_a_study_is_trained(call):
     assert not list(Path().glob(".*training*"))
 
 
+def test_a_training_is_written_for_tensorboard(call, folder):
+    pytest.importorskip("tensorboard", reason="needs the extra 'tensorboard'")
+    dense()
+    words = ("--data", "digits.yaml", "--device", "auto", "--tensorboard", "board")
+    call("compress", "dense.safetensors", "recipe.yaml", *words)
+    assert [path.name for path in (folder / "board").iterdir()] == ["joint-4-bit-50-seed0"]
+
+
+def test_processes_that_share_a_training_are_refused(refused, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    cure = "Run it without torchrun; a script of your own that calls spareto.train can share its batches."
+    refused(["my_networks:build", "recipe.yaml"], f"compress: got 2 processes; expected one. {cure}")
+
+
 def test_a_stopped_training_is_carried_on(call, monkeypatch, capsys):
     dense()
     words = ("compress", "dense.safetensors", "recipe.yaml", "--data", "digits.yaml", "--quiet")

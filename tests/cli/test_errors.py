@@ -226,6 +226,13 @@ def test_a_number_without_a_unit(accelerator, refused) -> None:
             ],
         ),
         (
+            {"network": {"name": "conv", "options": {"neuron": {"name": "iaf"}, "tau": 3}}},
+            [
+                "network 'conv'.neuron.tau: got an unknown option; expected one of v_threshold, reset,"
+                " surrogate, gain, v_reset, v_start, strict, detach_reset, slope."
+            ],
+        ),
+        (
             {"network": {"name": "conv", "options": {"classes": 3}}},
             [
                 "study.network: got {'name': 'conv', 'options': {'classes': 3}};"
@@ -236,6 +243,29 @@ def test_a_number_without_a_unit(accelerator, refused) -> None:
 )
 def test_what_a_study_names_but_nobody_has(study, refused, keys, lines) -> None:
     refused(study(**keys), *lines)
+
+
+def test_a_device_that_is_not_there(study, refused, monkeypatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    refused(
+        [*study(), "--device", "cuda"],
+        "device: got 'cuda'; expected a device that torch finds here."
+        " Choose cpu, or install a torch that finds the GPU.",
+    )
+    refused(
+        [*study(), "--device", "cud"],
+        "device: got 'cud'; expected one of cpu, cuda, auto. Did you mean 'cuda'?",
+    )
+
+
+def test_a_study_shared_by_processes(study, refused, monkeypatch) -> None:
+    """As torchrun would start it: every process would write the same store."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    refused(
+        study(),
+        "study: got 2 processes; expected one. Run it without torchrun; a script of your own that calls"
+        " spareto.train can share its batches.",
+    )
 
 
 def test_a_missing_data_file(study, refused, tmp_path, monkeypatch) -> None:

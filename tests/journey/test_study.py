@@ -15,6 +15,7 @@ import torch
 import yaml
 
 import spareto
+import spareto.kernels
 from spareto.cli import main
 from spareto.study.config import StudyConfig
 from spareto.study.listener import StudyListener
@@ -108,6 +109,44 @@ def test_a_run_prints_the_front_and_names_the_report(finished):
     assert lines[-2].endswith("of 4 trials of study tiny")
     assert all(any(label in line for line in lines) for label in LABELS)
     assert "(stored)" not in done.stderr
+
+
+def test_a_run_says_which_kernels_ran_and_which_way_each_layer_went(finished):
+    lines = finished[1].stderr.splitlines()
+    assert lines[0].startswith("  dense network, seed 0: 2 epochs, last loss 0.")
+    assert lines[1] == f"  kernels: {spareto.kernels.kernels_on('cpu')}"
+    assert [line.split()[0] for line in lines[2:4]] == ["features.0.conv", "readout.0.linear"]
+    assert all(len(line) <= 80 for line in lines)
+    if spareto.kernels.backend() == "c":
+        assert all(line.split()[1] == "events" and line.endswith(" % spikes") for line in lines[2:4])
+    assert sum("kernels" in line for line in lines) == 1
+
+
+def test_a_run_may_write_for_tensorboard_train_any_neuron_and_choose_its_device(folder, spareto_here):
+    pytest.importorskip("tensorboard", reason="needs the extra 'tensorboard'")
+    neuron = {"name": "alif", "tau_adapt": 5, "reset": "subtract"}
+    network = {"name": "conv", "options": {**STUDY["network"]["options"], "neuron": neuron}}
+    study = write_study(folder / "alif.yaml", network=network, grid=STUDY["grid"][1:2])
+    words = ("--out", folder / "alif", "--tensorboard", folder / "board", "--device", "auto")
+    status, out, _ = spareto_here("study", "run", study, *words)
+    assert status == 0
+    assert "2 of 2 trials" in out or "of 2 trials" in out
+    boards = sorted(path.name for path in (folder / "board").iterdir())
+    assert boards == ["dense-network-seed0", "quantize-2-bit-seed0"]
+    (path,) = (folder / "alif" / "networks").glob("quantize*")
+    assert [part.kind for part in spareto.load_network(path).modules() if hasattr(part, "kind")] == [
+        "alif"
+    ] * 2
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_run_may_train_on_a_gpu(folder, environment):
+    run = folder / "gpu"
+    arguments = ("study", "run", folder / "study.yaml", "--out", run, "--device", "cuda")
+    done = spareto_command(environment, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert "kernels: cuda (triton)" in done.stderr
+    assert all(row["accuracy"] > 0.3 for row in read_rows(environment, run))
 
 
 def test_a_run_leaves_store_report_figures_workloads_and_networks(finished):

@@ -13,13 +13,15 @@ import torch
 import tiny
 from spareto.records import TrainingPlan
 from spareto.testing.steps import state_bytes
-from spareto.training import load_checkpoint, read_manifest, train
+from spareto.training import best_path, evaluate, load_checkpoint, read_manifest, train
+from spareto.training.batches import Batches
+from spareto.training.world import World
 
 TESTS = Path(__file__).parents[1]
 SOURCE = TESTS.parent / "src"
 
 SCRIPT = """
-import sys, time
+import os, sys, time
 from pathlib import Path
 import torch
 import tiny
@@ -30,6 +32,7 @@ torch.manual_seed(0)
 network = {network}
 train(network, tiny.frame_data(), TrainingPlan.parse({plan!r}, "plan"), seed=3, checkpoint=Path(sys.argv[1]),
       on_epoch=lambda report: time.sleep({pause}))
+torch.save(network.state_dict(), sys.argv[1] + "." + os.environ.get("RANK", "0"))
 """
 PLAN = {"epochs": 6, "batch_size": 3, "learning_rate": 0.02, "validation_share": 0.25, "keep": "best"}
 
@@ -73,13 +76,11 @@ def test_a_training_killed_by_the_system_ends_with_the_same_bits(tmp_path):
     assert state_bytes(killed) == state_bytes(whole)
 
 
-def test_two_processes_train_as_one(tmp_path):
-    """Batches of 7 samples, shared as 4 and 3, and of 1, fewer than there are processes."""
-    plan = {"epochs": 3, "batch_size": 7, "learning_rate": 0.05, "clip_norm": 1.0, "max_shift": 1}
-    path, shared = script(tmp_path, plan, "tiny.spiking_dense()"), tmp_path / "shared.safetensors"
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+def torchrun(path, shared):
+    """Two processes, gloo."""
+    words = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
-        [*torchrun, str(path), str(shared)],
+        [*words, str(path), str(shared)],
         env=environment(),
         capture_output=True,
         text=True,
@@ -87,6 +88,13 @@ def test_two_processes_train_as_one(tmp_path):
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_two_processes_train_as_one(tmp_path):
+    """Batches of 7 samples, shared as 4 and 3, and of 1, fewer than there are processes."""
+    plan = {"epochs": 3, "batch_size": 7, "learning_rate": 0.05, "clip_norm": 1.0, "max_shift": 1}
+    path, shared = script(tmp_path, plan, "tiny.spiking_dense()"), tmp_path / "shared.safetensors"
+    torchrun(path, shared)
     assert read_manifest(shared)["epoch"] == 3
     torch.manual_seed(0)
     alone, together = tiny.spiking_dense(), tiny.spiking_dense()
@@ -96,3 +104,24 @@ def test_two_processes_train_as_one(tmp_path):
     for start, one, two in zip(before, alone.parameters(), together.parameters(), strict=True):
         assert not torch.allclose(start, one, atol=1e-3)
         torch.testing.assert_close(two, one, rtol=1e-4, atol=1e-6)
+
+
+def test_two_processes_with_batch_norms_end_with_the_same_best_weights(tmp_path):
+    """Batch norms see half of each batch, so the weights are not those of one process; but both agree."""
+    plan = {**PLAN, "batch_size": 6, "validation_share": 0.5, "learning_rate": 0.3}
+    shared = tmp_path / "shared.safetensors"
+    torchrun(script(tmp_path, plan, "tiny.network(dropout=0.3)"), shared)
+    ends = [torch.load(f"{shared}.{rank}") for rank in range(2)]
+    best, last = tiny.network(dropout=0.3), tiny.network(dropout=0.3)
+    load_checkpoint(best_path(shared), best)
+    load_checkpoint(shared, last)
+    assert read_manifest(shared)["finished"]
+    for end in ends:
+        assert list(end) == list(best.state_dict())
+        assert all(map(torch.equal, end.values(), best.state_dict().values()))
+        assert all(map(torch.equal, end.values(), last.state_dict().values()))
+    data, manifest = tiny.frame_data(), read_manifest(best_path(shared))
+    drawn = Batches(data, TrainingPlan.parse(plan, "plan"), 3, World(), torch.device("cpu"))
+    right = evaluate(best, data.train_frames[:, drawn.held_out], data.train_labels[drawn.held_out])
+    assert (manifest["best_accuracy"], manifest["epoch"]) == (right, manifest["best_epoch"])
+    assert ends[0]["features.0.norm.num_batches_tracked"] == manifest["epoch"]

@@ -5,9 +5,15 @@ import pytest
 import torch
 from torch import nn
 
-from spareto.core.errors import ConfigError
-from spareto.networks import build
+from spareto.core.errors import ConfigError, UnknownName
+from spareto.layers.spiking_block import SpikingBlock
+from spareto.layers.spiking_dense import SpikingDense
+from spareto.networks import build, names
+from spareto.neurons.alif import ALIF
+from spareto.neurons.iaf import IF
+from spareto.neurons.lif import LIF
 from spareto.neurons.plif import PLIF
+from spareto.neurons.quantized_state import QuantizedState
 from spareto.neurons.recurrent import Recurrent
 from spareto.profiling import profile
 
@@ -67,6 +73,79 @@ def test_recurrent_layers_are_counted_every_timestep():
     fed, after = layers["readout.0.neuron.linear"].input, layers["readout.1.linear"].input
     assert fed.nonzero_per_timestep == (0.0, *after.nonzero_per_timestep[:-1])  # one timestep later
     assert layers["readout.0.neuron.linear"].neuron.count == 8
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize(
+    ("options", "kind", "fields"),
+    [
+        ({"neuron": "iaf"}, IF, {"gain": 1.0}),
+        (
+            {"neuron": {"name": "alif", "tau_adapt": 4, "reset": "subtract", "slope": 3.0}, "tau": 4.0},
+            ALIF,
+            {"beta": 0.75, "adapt_decay": 0.75, "reset": "subtract"},
+        ),
+        ({"neuron": {"name": "lif", "v_threshold": 0.5}, "surrogate": "triangle"}, LIF, {"v_threshold": 0.5}),
+        ({"neuron": {"name": "quantized_state", "bits": 6, "tau": 4.0}}, QuantizedState, {"bits": 6}),
+    ],
+    ids=["if", "alif", "lif", "fixed point"],
+)
+def test_every_network_takes_every_neuron(name, options, kind, fields):
+    network = build(name, sensor=(2, 32, 32), classes=2, **SMALL[name], **options)
+    neurons = [part.neuron for part in network.modules() if isinstance(part, SpikingBlock | SpikingDense)]
+    assert len(neurons) > 1
+    assert all(type(neuron) is kind for neuron in neurons)
+    assert {field: getattr(neurons[-1], field) for field in fields} == fields
+    if "surrogate" in options:
+        assert neurons[0].surrogate_name == "triangle"
+    if kind is ALIF:
+        assert neurons[0].surrogate.alpha == 3.0
+
+
+SMALL = {
+    "conv": {"channels": (2, 2)},
+    "dense": {"hidden": (3,)},
+    "plif": {"channels": (2,), "hidden": (3,)},
+    "tcja": {"channels": (2,), "attention": (1,), "hidden": (3,), "timesteps": 3},
+    "vgg_snn": {"stages": ((2,),)},
+}
+
+
+def test_recurrent_layers_may_be_of_any_neuron():
+    network = build("dense", **SPOKEN, recurrent=True, neuron="alif")
+    assert isinstance(network.readout[0].neuron.neuron, ALIF)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            {"neuron": 3},
+            "neuron: got 3; expected a neuron's name, or its name and options."
+            " Write {name: alif, tau_adapt: 30}.",
+        ),
+        ({"tau": 3.0, "neuron": {"tau": 2}}, "tau: got 3.0; expected none beside neuron.tau. Give it once."),
+        (
+            {"neuron": "recurrent"},
+            "neuron: got 'recurrent'; expected a neuron of one layer."
+            " Network 'dense' feeds spikes back with recurrent: true.",
+        ),
+        (
+            {"neuron": {"name": "lif", "resett": "zero"}},
+            "neuron.resett: got an unknown option; expected one of tau, v_threshold, reset, surrogate, beta,"
+            " decay, gain, v_reset, v_leak, strict, detach_reset, slope. Did you mean 'reset'?",
+        ),
+    ],
+)
+def test_neurons_nobody_can_build(options, said):
+    with pytest.raises(ConfigError) as error:
+        build("conv", sensor=(2, 8, 8), classes=2, channels=(2,), **options)
+    assert str(error.value) == f"network 'conv'.{said}"
+
+
+def test_an_unknown_neuron_is_named():
+    with pytest.raises(UnknownName, match=r"neuron: got 'lfi'; expected one of alif, .* Did you mean 'lif'"):
+        build("conv", sensor=(2, 8, 8), classes=2, neuron={"name": "lfi"})
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """What a plan can ask for beyond epochs and a learning rate, each against what it must mean."""
 
 import re
+import warnings
 from copy import deepcopy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -108,6 +110,13 @@ def test_training_stops_when_patience_ends(data):
     accuracies = [report.accuracy for report in told]
     best = accuracies.index(max(accuracies)) + 1
     assert len(told) == best + 3 < 30
+    assert [report.last for report in told] == [False] * (len(told) - 1) + [True]
+
+
+def test_the_last_epoch_is_said_to_be_the_last(data):
+    told = []
+    trained(data, on_epoch=told.append)
+    assert [report.last for report in told] == [False, False, False, True]
 
 
 def test_the_best_weights_come_back(data, tmp_path):
@@ -135,6 +144,7 @@ def test_the_best_weights_come_back(data, tmp_path):
     [
         {"validation_share": 0.25, "keep": "best"},
         {"validation_share": 0.25, "patience": 2},
+        {"validation_share": 0.5, "patience": 1, "keep": "best", "learning_rate": 0.3},
         {"average_epochs": 3},
         {"clip_norm": 0.1, "precision": "bfloat16"},
     ],
@@ -317,6 +327,30 @@ def test_a_silent_layer_is_named_once(data):
     first = "training, epoch 1, layer 'features.0.neuron': got no spike for 8 samples; expected some spikes."
     assert texts[0] == f"{first} {cure}"
     assert len({re.search("layer '(.*?)'", text)[1] for text in texts}) == len(texts)
+
+
+def silent():
+    network = tiny.network()
+    network.features[0].neuron.v_threshold = 1e9
+    return network
+
+
+def test_every_training_is_told_of_its_own_silence(data):
+    """Python's own filter drops a text it has shown; ours are shown again, at the line that trains."""
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("default")
+        for _ in range(2):
+            train(silent(), data, TrainingPlan(**BASE))
+    first = [warning for warning in shown if "layer 'features.0.neuron'" in str(warning.message)]
+    assert len(first) == 2
+    assert {Path(warning.filename).name for warning in first} == {Path(__file__).name}
+
+
+def test_whoever_listens_for_silence_is_told_instead(data):
+    told = []
+    train(silent(), data, TrainingPlan(**BASE), on_silence=told.append)
+    assert told[0].where == "training, epoch 1, layer 'features.0.neuron'"
+    assert len({problem.where for problem in told}) == len(told)
 
 
 def test_looking_for_silence_keeps_blocks_fused(data):

@@ -6,6 +6,7 @@ import json as json_module
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     from spareto.compression import LayerReport
     from spareto.data.load import FrameData
+    from spareto.study.listener import StudyListener
+    from spareto.study.sources import Source
 
 Flag = Annotated[bool, Parameter(negative="")]
 
@@ -36,6 +39,8 @@ def compress(
     timesteps: int = 10,
     out: Path | None = None,
     seed: int = 0,
+    device: str = "cpu",
+    tensorboard: Path | None = None,
     plain: Flag = False,
     json: Flag = False,
     quiet: Flag = False,
@@ -54,28 +59,30 @@ def compress(
         timesteps: Frames of a recording, where DATA is a name.
         out: File to write; left out, it is named after network and recipe and lies in this folder.
         seed: Decides what is random.
+        device: Where it is trained: cpu, cuda, or auto for a GPU if there is one.
+        tensorboard: Folder for TensorBoard's files.
         plain: Write a plain state dict, which your network loads without spareto.
         json: Print JSON.
         quiet: Show no progress.
     """
+    from spareto.cli.progress import telling
     from spareto.compression import compression_report
+    from spareto.study.machine import device_named, refuse_several
     from spareto.study.sources import open_source
     from spareto.training import evaluate
     from spareto.training.memory import keep_large_blocks
 
+    refuse_several("compress")
     keep_large_blocks()
     plan, source = Recipe.load(recipe), open_source(network, weights)
     target = _target(out, f"{source.name} {plan.label}{' plain' if plain else ''}")
     frames = _frames(data, timesteps)
-    compressed = _compressed(source.load(), plan, frames, seed, target, quiet)
+    dense = source.load().to(device_named(device))
+    with telling(quiet=quiet, tensorboard=tensorboard) as listener:
+        compressed = _compressed(dense, plan, frames, seed, target, listener).cpu()
     right = evaluate(compressed, frames.test_frames, frames.test_labels) if frames else None
     layers = compression_report(compressed)
-    if plain:
-        from spareto.study.sources import save_plain
-
-        save_plain(target, compressed)
-    else:
-        source.save(target, compressed, plan)
+    _save(source, target, compressed, plan, plain)
     row = {"network": network, "recipe": plan.to_dict(), "recipe_hash": plan.hash, "seed": seed}
     row |= {"accuracy": right, "written_to": str(target), **_totals(layers)}
     if json:
@@ -102,11 +109,8 @@ def _frames(data: str | None, timesteps: int) -> FrameData | None:
 
 
 def _compressed(
-    dense: nn.Module, plan: Recipe, data: FrameData | None, seed: int, target: Path, quiet: bool
+    dense: nn.Module, plan: Recipe, data: FrameData | None, seed: int, target: Path, listener: StudyListener
 ) -> nn.Module:
-    from contextlib import nullcontext
-
-    from spareto.cli.progress import StudyProgress
     from spareto.compression import compress as at_once
     from spareto.compression import compress_and_train
     from spareto.core.artifacts import fingerprint
@@ -114,23 +118,30 @@ def _compressed(
 
     if data is None:
         return at_once(dense, plan, seed=seed).eval()
-    weights = content_hash({name: value.numpy() for name, value in dense.state_dict().items()})
+    weights = content_hash({name: value.cpu().numpy() for name, value in dense.state_dict().items()})
     checkpoint = target.with_name(f".{target.stem}.training.safetensors")
-    progress = None if quiet else StudyProgress()
-    with progress or nullcontext():
-        if progress is not None:
-            progress.training_begins(plan.label, seed)
-        compressed = compress_and_train(
-            dense,
-            plan,
-            data,
-            seed=seed,
-            checkpoint=checkpoint if plan.training.epochs else None,
-            key=fingerprint([weights, plan.hash, data.hash, seed]),
-            on_epoch=progress.epoch_ends if progress is not None else None,
-        )
+    listener.training_begins(plan.label, seed)
+    compressed = compress_and_train(
+        dense,
+        plan,
+        data,
+        seed=seed,
+        checkpoint=checkpoint if plan.training.epochs else None,
+        key=fingerprint([weights, plan.hash, data.hash, seed]),
+        on_epoch=listener.epoch_ends,
+        on_silence=partial(listener.layer_is_silent, plan.label, seed),
+    )
     checkpoint.unlink(missing_ok=True)
     return compressed
+
+
+def _save(source: Source, target: Path, network: nn.Module, plan: Recipe, plain: bool) -> None:
+    if not plain:
+        source.save(target, network, plan)
+        return
+    from spareto.study.sources import save_plain
+
+    save_plain(target, network)
 
 
 def _totals(layers: Sequence[LayerReport]) -> dict[str, Any]:

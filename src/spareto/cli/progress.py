@@ -1,16 +1,41 @@
-"""Progress of a study: bars on a terminal, one line a trial elsewhere."""
+"""Progress of a study: bars on a terminal, one line a training and trial elsewhere."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from spareto.core.errors import Problem
+from spareto.kernels import Decision
 from spareto.records import Trial
 from spareto.study.listener import StudyListener
 from spareto.training import EpochReport
+
+
+@contextmanager
+def telling(*, quiet: bool, tensorboard: Path | None) -> Iterator[StudyListener]:
+    """Who is told of a command's trainings.
+
+    Args:
+        quiet: Show no progress; warnings still come.
+        tensorboard: Folder of the files for TensorBoard, or None.
+
+    Raises:
+        ConfigError: TensorBoard is asked for and not installed.
+    """
+    with ExitStack() as stack:
+        listener = StudyListener() if quiet else stack.enter_context(StudyProgress())
+        if tensorboard is not None:
+            from spareto.cli.board import StudyBoard
+
+            listener = stack.enter_context(StudyBoard(tensorboard, listener))
+        yield listener
 
 
 class StudyProgress(StudyListener):
@@ -51,17 +76,34 @@ class StudyProgress(StudyListener):
 
     def epoch_ends(self, report: EpochReport) -> None:
         """See `StudyListener`."""
-        text = f"{self._label}: loss {report.loss:.4f}, {report.seconds:.1f} s"
+        right = "" if report.accuracy is None else f", {report.accuracy:.1%} right"
+        text = f"{self._label}: loss {report.loss:.4f}{right}, {report.seconds:.1f} s"
         self._bars.update(
             self._epochs, completed=report.epoch, total=report.epochs, description=text, visible=True
         )
-        if not self._console.is_terminal and report.epoch == report.epochs:
-            self._console.print(f"  {self._label}: {report.epochs} epochs, last loss {report.loss:.4f}")
+        if not self._console.is_terminal and report.last:
+            epochs = f"{report.epoch} epochs" + f" of {report.epochs}" * (report.epoch < report.epochs)
+            self._say(f"  {self._label}: {epochs}, last loss {report.loss:.4f}{right}")
+
+    def layer_is_silent(self, label: str, seed: int, problem: Problem) -> None:
+        """See `StudyListener`."""
+        self._say(f"Warning: {label}, seed {seed}: {problem}")
+
+    def layers_ran(self, kernels: str, decisions: Mapping[str, Decision]) -> None:
+        """See `StudyListener`."""
+        self._say(f"  kernels: {kernels}")
+        for name, decision in decisions.items():
+            density = decision.density
+            why = decision.why if density is None else f"{100 * density:.0f} % spikes"
+            self._say(f"  {name:<30.30}  {decision.way:<9}  {why:.35}")
 
     def trial_ends(self, trial: Trial, *, reused: bool) -> None:
         """See `StudyListener`."""
         how = "stored" if reused else f"{trial.seconds:.0f} s"
         label = f"{trial.recipe.label}, seed {trial.manifest.seed}"
         accuracy, energy = f"{trial.accuracy:7.2%}", f"{trial.energy_pj / 1e6:9.3f} µJ"
-        self._console.print(f"{label:<34.34} accuracy {accuracy}  energy {energy}  ({how})", soft_wrap=True)
+        self._say(f"{label:<34.34} accuracy {accuracy}  energy {energy}  ({how})")
         self._bars.advance(self._trials)
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, soft_wrap=True, markup=False)

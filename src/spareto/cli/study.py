@@ -17,6 +17,8 @@ def run(
     /,
     *,
     out: Path | None = None,
+    device: str = "cpu",
+    tensorboard: Path | None = None,
     quiet: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Train what is missing, store each finished trial at once, and end with a report.
@@ -26,11 +28,13 @@ def run(
     Args:
         config: Study file, YAML.
         out: Run folder; runs/NAME if left out.
+        device: Where networks are trained: cpu, cuda, or auto for a GPU if there is one.
+        tensorboard: Folder for TensorBoard's files, one folder a training in it.
         quiet: Show no progress.
     """
     plan = StudyConfig.load(config)
     folder = out or Path("runs") / plan.name
-    _train(plan, folder, quiet)
+    _train(plan, folder, device, tensorboard, quiet)
 
     from spareto.cli.report import write_run_report
 
@@ -39,15 +43,11 @@ def run(
     Console(highlight=False, soft_wrap=True).print(f"Report: {paths.report}")
 
 
-def _train(plan: StudyConfig, folder: Path, quiet: bool) -> None:
-    from spareto.cli.progress import StudyProgress
-    from spareto.study.listener import StudyListener
+def _train(plan: StudyConfig, folder: Path, device: str, tensorboard: Path | None, quiet: bool) -> None:
+    from spareto.cli.progress import telling
     from spareto.study.run import run_study
     from spareto.training.memory import keep_large_blocks
 
     keep_large_blocks()
-    if quiet:
-        run_study(plan, folder, StudyListener())
-        return
-    with StudyProgress() as progress:
-        run_study(plan, folder, progress)
+    with telling(quiet=quiet, tensorboard=tensorboard) as listener:
+        run_study(plan, folder, listener, device)

@@ -16,8 +16,8 @@ from spareto.compression.scheduling import MaskSchedule
 from spareto.compression.steps import Calibration
 from spareto.data.load import FrameData
 from spareto.records import PruneStep, Recipe, SchedulePlan, TrainingPlan
-from spareto.training import Listener, Milestones, train
-from spareto.training.batches import steps_per_epoch
+from spareto.training import Listener, Milestones, SilenceListener, train, warn_of_silence
+from spareto.training.batches import device_of, steps_per_epoch
 from spareto.training.losses import make_loss
 
 ONE_SHOT = SchedulePlan()
@@ -31,9 +31,10 @@ def compress_and_train(
     data: FrameData,
     *,
     seed: int = 0,
-    checkpoint: Path | None = None,
+    checkpoint: str | Path | None = None,
     key: str = "",
     on_epoch: Listener | None = None,
+    on_silence: SilenceListener = warn_of_silence,
 ) -> Module:
     """A compressed copy of a trained network, trained by the recipe's own plan.
 
@@ -45,6 +46,7 @@ def compress_and_train(
         checkpoint: Where the state is kept after every epoch; see `spareto.train`.
         key: Fingerprint of the run the checkpoint belongs to.
         on_epoch: Called after every epoch.
+        on_silence: See `spareto.train`.
 
     Returns:
         The compressed copy in evaluation mode, its weights as they will be stored.
@@ -70,6 +72,7 @@ def compress_and_train(
         checkpoint=checkpoint,
         key=key,
         on_epoch=on_epoch,
+        on_silence=on_silence,
     )
     store(compressed, recipe)
     return compressed
@@ -124,7 +127,9 @@ def _calibration(data: FrameData, plan: TrainingPlan, seed: int, moment: int) ->
         samples = len(data.train_labels)
         count = min(samples, CALIBRATION_SAMPLES)
         chosen = np.random.default_rng([seed, moment]).choice(samples, count, replace=False)
-        frames = torch.from_numpy(data.train_frames[:, chosen]).float()
-        return make_loss(plan)(network(frames), torch.from_numpy(data.train_labels[chosen]))
+        device = device_of(network)
+        frames = torch.from_numpy(data.train_frames[:, chosen]).to(device).float()
+        labels = torch.from_numpy(data.train_labels[chosen]).to(device).long()
+        return make_loss(plan)(network(frames), labels)
 
     return loss

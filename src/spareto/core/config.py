@@ -6,7 +6,7 @@ import json
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import yaml
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
@@ -50,9 +50,25 @@ class _UnknownKey:
 
 
 class Record(BaseModel):
-    """A frozen value that refuses unknown keys and goes to JSON and back without loss."""
+    """A frozen value that refuses unknown keys and goes to JSON and back without loss.
+
+    Raises:
+        ConfigError: Fields break rules; names every one.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    if not TYPE_CHECKING:  # type checkers know the fields
+
+        def __init__(self, **fields: Any) -> None:
+            try:
+                super().__init__(**fields)
+            except ValidationError as error:
+                where = type(self).__name__
+                raise ConfigError(_problem(line, fields, where) for line in error.errors()) from None
+
+        # a record inside another is validated with it, so that one error names every problem
+        __init__.__pydantic_base_init__ = True
 
     @model_validator(mode="before")
     @classmethod

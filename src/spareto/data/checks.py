@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from spareto.core.errors import Problem
+from spareto.core.errors import DataError, Problem
 from spareto.data._base import DatasetInfo, Recordings
 
 
@@ -22,6 +22,43 @@ def problems_of(recordings: Recordings, info: DatasetInfo, where: str, cure: str
     """
     found = [*_offset_faults(recordings)] or [*_value_faults(recordings, info)]
     return tuple(Problem(f"{where}: {array}", got, rule, cure) for array, got, rule in found)
+
+
+def refuse_split(
+    frames: npt.NDArray[np.generic], labels: npt.NDArray[np.generic], where: str, classes: int | None = None
+) -> None:
+    """Refuse a split that no network can be trained or measured on.
+
+    Args:
+        frames: Shape `(time, samples, ...)`.
+        labels: Shape `(samples,)`.
+        where: What the split is called in messages.
+        classes: Labels must lie below it; None does not look.
+
+    Raises:
+        DataError: There is no sample, frames and labels are not as many, a label is no class, or a frame is
+            not finite.
+    """
+    found = next(_split_faults(frames, labels, classes), None)
+    if found is not None:
+        array, got, rule = found
+        raise DataError(Problem(f"{where}: {array}", got, rule, "Check the data."))
+
+
+def _split_faults(
+    frames: npt.NDArray[np.generic], labels: npt.NDArray[np.generic], classes: int | None
+) -> Iterator[tuple[str, str, str]]:
+    if len(labels) == 0:
+        yield "labels", "no sample", "at least one"
+    samples = frames.shape[1] if frames.ndim > 1 else 0
+    if labels.shape != (samples,):
+        yield "labels", f"shape {labels.shape} for {samples} samples", f"shape ({samples},), one a sample"
+    if labels.dtype.kind not in "iu":
+        yield "labels", f"numbers of type {labels.dtype}", "integers"
+    if classes is not None and not 0 <= labels.min() <= labels.max() < classes:
+        yield "labels", f"{labels.min()} to {labels.max()}", f"values from 0 to {classes - 1}"
+    if frames.dtype.kind == "f" and not all(np.isfinite(frame).all() for frame in frames):
+        yield "frames", "nan or infinity", "finite numbers"
 
 
 def _offset_faults(recordings: Recordings) -> Iterator[tuple[str, str, str]]:

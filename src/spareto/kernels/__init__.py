@@ -3,6 +3,7 @@
 from spareto.kernels.decisions import Decision as Decision
 from spareto.kernels.decisions import decisions as decisions
 from spareto.kernels.library import backend as backend
+from spareto.kernels.neurons import kernels_on as kernels_on
 from spareto.kernels.options import options as options
 from spareto.kernels.options import reference as reference
 from spareto.kernels.spikes import Spikes as Spikes

@@ -13,7 +13,11 @@ Way = Literal["events", "dense", "reference"]
 CROSSOVER: Final = 0.5
 """Density of its input below which a layer's sums are event-driven; measured by `benchmarks/density.py`."""
 
+UNASKED: Final = ("autocast is at work", "has no kernel")
+"""How the reasons end that take a layer off the fast path although nobody may have meant it."""
+
 _log = logging.getLogger("spareto")
+_warned: set[tuple[str, str]] = set()
 _numbers = count()
 _slots: weakref.WeakValueDictionary[int, Slot] = weakref.WeakValueDictionary()
 
@@ -48,7 +52,7 @@ class Slot:
 
 
 def decide(slot: Slot | int, layer: object, way: Way, why: str, density: float | None = None) -> None:
-    """Note a decision; log it if the way or the reason is new.
+    """Note a decision; log a new way, and warn, once a layer, of a reference nobody asked for.
 
     Args:
         slot: The layer's, or its number.
@@ -63,10 +67,27 @@ def decide(slot: Slot | int, layer: object, way: Way, why: str, density: float |
     before = found.latest
     if before is not None and (before.way, before.why, before.density) == (way, why, density):
         return
-    found.latest = Decision(str(layer) if before is None else before.layer, way, why, density)
+    found.latest = Decision(_shown(layer) if before is None else before.layer, way, why, density)
     if before is None or (before.way, before.why) != (way, why):
-        measured = "" if density is None else f" at density {density:.3f}"
-        _log.debug("spareto: %s runs as %s%s: %s.", found.latest.layer, way, measured, why)
+        _tell(found.latest, before is None or before.way != way)
+
+
+def _tell(decision: Decision, changed: bool) -> None:
+    level = logging.INFO if changed else logging.DEBUG
+    if decision.way == "reference" and decision.why.endswith(UNASKED):
+        key = (decision.layer, decision.why)
+        level = level if key in _warned else logging.WARNING
+        _warned.add(key)
+    measured = "" if decision.density is None else f" at density {decision.density:.3f}"
+    text = "spareto: %s runs as %s%s: %s." + " No fused kernel speeds it up." * (level == logging.WARNING)
+    _log.log(level, text, decision.layer, decision.way, measured, decision.why)
+
+
+def _shown(layer: object) -> str:
+    """In one line, be the layer parametrized."""
+    if not hasattr(layer, "extra_repr"):
+        return str(layer)
+    return f"{type(layer).__name__.removeprefix('Parametrized')}({layer.extra_repr()})"  # pyright: ignore
 
 
 def by_density(density: float) -> tuple[Way, str]:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from spareto.kernels import c_neurons, cuda_neurons, numba_neurons
 from spareto.kernels.dynamics import Dynamics, Flag
-from spareto.kernels.library import backend
+from spareto.kernels.library import backend, level
 
 PLANES = (None, Flag.CURRENT, Flag.ADAPTIVE, Flag.DELAYED)  # v is always there; then i, a, s
 
@@ -60,6 +60,12 @@ def place_of(device: str) -> str:
     """Which kernels a type of device has: `c`, `numba`, `cuda` or `torch`."""
     prepare()
     return _places.get(device, "torch")
+
+
+def kernels_on(device: str) -> str:
+    """Which kernels a type of device has, for people: `c (avx512)`, `numba`, `cuda (triton)` or `torch`."""
+    place = place_of(device)
+    return {"c": f"c ({level()})", "cuda": "cuda (triton)"}.get(place, place)
 
 
 _places: dict[str, str] = {}

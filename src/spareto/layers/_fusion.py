@@ -78,8 +78,10 @@ def _obstacles(
     if not (norm is None or type(norm) in (nn.BatchNorm1d, nn.BatchNorm2d, nn.Identity)):
         yield f"{type(norm).__name__} has no kernel"
     dynamics = neuron.dynamics()
-    if dynamics is None or dynamics.surrogate is None:
+    if dynamics is None:
         yield "its neurons have no kernel"
+    elif dynamics.surrogate is None:
+        yield "its surrogate has no kernel"
 
 
 def running(module: nn.Module, kind: type[nn.Module]) -> bool:

@@ -16,6 +16,7 @@ from spareto.kernels.options import current
 from spareto.kernels.spikes import Spikes, dense, traced
 from spareto.kernels.sums import ConvSums
 from spareto.layers import _fusion as fusion
+from spareto.layers import _recompute as recompute
 from spareto.neurons import SpikingNeuron
 
 
@@ -58,7 +59,7 @@ class SpikingBlock(nn.Module):
         why = self._why_reference(sequence, weight)
         if why:
             decide(self.slot, self.conv, "reference", why)
-            return self._reference(dense(sequence))
+            return recompute.run(self, self._reference, dense(sequence))
         window = _window(self.pool)
         fired = self._fused(sequence, weight, window or 1)
         return fired if window else fusion.over_time(fired.dense(), self.pool)

@@ -13,6 +13,7 @@ from spareto.kernels.options import current
 from spareto.kernels.spikes import Spikes, dense, traced
 from spareto.kernels.sums import DenseSums
 from spareto.layers import _fusion as fusion
+from spareto.layers import _recompute as recompute
 from spareto.neurons import SpikingNeuron
 
 
@@ -61,7 +62,7 @@ class SpikingDense(nn.Module):
             why = "there is a single value a channel"
         if why:
             decide(self.slot, self.linear, "reference", why)
-            return self._reference(dense(sequence))
+            return recompute.run(self, self._reference, dense(sequence))
         return self._fused(sequence, weight)
 
     def _reference(self, sequence: Tensor) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 from torch import Tensor, nn
 
@@ -12,8 +11,8 @@ from spareto.layers.spiking_block import SpikingBlock
 from spareto.networks import _checks as checks
 from spareto.networks._base import Network
 from spareto.networks._blocks import dense_blocks
+from spareto.networks._neurons import NeuronPlan, neuron_maker
 from spareto.networks._vote import vote
-from spareto.neurons.lif import LIF
 
 
 class ConvNetwork(Network):
@@ -27,11 +26,13 @@ class ConvNetwork(Network):
         stride: Stride of the first block's convolution; the others have 1.
         hidden: Neurons of each dense layer before the read-out.
         votes: Voting neurons a class has in the read-out.
-        tau: Membrane time constant of all neurons, timesteps.
+        tau: Membrane time constant of all neurons, timesteps; left out, that of `neuron`, 2.
         dropout: Share of the dense layers' inputs silenced in training, 0..1.
-        surrogate: Name of the surrogate gradient.
+        surrogate: Name of the surrogate gradient; left out, that of `neuron`, arctan.
+        neuron: Name of the neuron, or a mapping of `name` [lif] and what its constructor takes.
 
     Raises:
+        UnknownName: No neuron or surrogate has that name.
         ConfigError: An option has a wrong value, or the sensor is too small for so many blocks.
     """
 
@@ -44,24 +45,25 @@ class ConvNetwork(Network):
         stride: int = 1,
         hidden: Sequence[int] = (),
         votes: int = 10,
-        tau: float = 2.0,
+        tau: float | None = None,
         dropout: float = 0.0,
-        surrogate: str = "arctan",
+        surrogate: str | None = None,
+        neuron: NeuronPlan | None = None,
     ) -> None:
         super().__init__()
         _check(sensor, channels, kernel, stride, hidden, votes, dropout)
         self.classes = classes
-        neuron = partial(LIF, tau, surrogate=surrogate)
+        make = neuron_maker("conv", neuron, tau, surrogate)
         width, height, columns = sensor
         blocks: list[SpikingBlock] = []
         for number, out in enumerate(channels):
             step = stride if number == 0 else 1
             conv = nn.Conv2d(width, out, kernel, stride=step, padding=kernel // 2, bias=False)
-            blocks.append(SpikingBlock(conv, nn.BatchNorm2d(out), neuron(), nn.MaxPool2d(2)))
+            blocks.append(SpikingBlock(conv, nn.BatchNorm2d(out), make(), nn.MaxPool2d(2)))
             width, height, columns = out, _halved(height, step), _halved(columns, step)
         self.features = nn.Sequential(*blocks)
         sizes = (width * height * columns, *hidden, classes * votes)
-        self.readout = nn.Sequential(*dense_blocks(sizes, neuron, dropout, batch_norm=True))
+        self.readout = nn.Sequential(*dense_blocks(sizes, make, dropout, batch_norm=True))
 
     def forward(self, frames: Tensor) -> Tensor:
         """See `Network.forward`."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from math import prod
 
 from torch import Tensor, nn
@@ -11,8 +10,8 @@ from torch import Tensor, nn
 from spareto.networks import _checks as checks
 from spareto.networks._base import Network
 from spareto.networks._blocks import dense_blocks
+from spareto.networks._neurons import NeuronPlan, neuron_maker
 from spareto.networks._vote import vote
-from spareto.neurons.lif import LIF
 
 
 class DenseNetwork(Network):
@@ -26,13 +25,15 @@ class DenseNetwork(Network):
         classes: Number of classes.
         hidden: Neurons of each layer before the read-out.
         votes: Voting neurons a class has in the read-out.
-        tau: Membrane time constant of all neurons, timesteps.
+        tau: Membrane time constant of all neurons, timesteps; left out, that of `neuron`, 2.
         dropout: Share of each layer's inputs silenced in training, 0..1.
         batch_norm: Normalize the currents of each layer; without, small inputs leave fresh layers silent.
         recurrent: Feed the spikes of each hidden layer back to it, one timestep later.
-        surrogate: Name of the surrogate gradient.
+        surrogate: Name of the surrogate gradient; left out, that of `neuron`, arctan.
+        neuron: Name of the neuron, or a mapping of `name` [lif] and what its constructor takes.
 
     Raises:
+        UnknownName: No neuron or surrogate has that name.
         ConfigError: An option has a wrong value.
 
     Reference:
@@ -45,11 +46,12 @@ class DenseNetwork(Network):
         classes: int,
         hidden: Sequence[int] = (256,),
         votes: int = 1,
-        tau: float = 2.0,
+        tau: float | None = None,
         dropout: float = 0.0,
         batch_norm: bool = True,
         recurrent: bool = False,
-        surrogate: str = "arctan",
+        surrogate: str | None = None,
+        neuron: NeuronPlan | None = None,
     ) -> None:
         super().__init__()
         checks.refuse(
@@ -59,9 +61,9 @@ class DenseNetwork(Network):
             checks.share("dropout", dropout),
         )
         self.classes = classes
-        neuron = partial(LIF, tau, surrogate=surrogate)
+        make = neuron_maker("dense", neuron, tau, surrogate)
         sizes = (prod(sensor), *hidden, classes * votes)
-        blocks = dense_blocks(sizes, neuron, dropout, batch_norm=batch_norm, recurrent=recurrent)
+        blocks = dense_blocks(sizes, make, dropout, batch_norm=batch_norm, recurrent=recurrent)
         self.readout = nn.Sequential(*blocks)
 
     def forward(self, frames: Tensor) -> Tensor:

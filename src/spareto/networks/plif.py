@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 from torch import Tensor, nn
 
 from spareto.networks import _checks as checks
 from spareto.networks._base import Network
 from spareto.networks._blocks import conv_block, dense_blocks
+from spareto.networks._neurons import NeuronPlan, neuron_maker
 from spareto.networks._vote import vote
-from spareto.neurons.plif import PLIF
 
 
 class PLIFNetwork(Network):
@@ -26,11 +25,13 @@ class PLIFNetwork(Network):
         channels: Output channels of each block.
         hidden: Neurons of each dense layer before the read-out.
         votes: Voting neurons a class has in the read-out.
-        tau: Membrane time constant all layers start from, timesteps.
+        tau: Membrane time constant all layers start from, timesteps; left out, that of `neuron`, 2.
         dropout: Share of the dense layers' inputs silenced in training, 0..1.
-        surrogate: Name of the surrogate gradient.
+        surrogate: Name of the surrogate gradient; left out, that of `neuron`, arctan.
+        neuron: Name of the neuron, or a mapping of `name` [plif] and what its constructor takes.
 
     Raises:
+        UnknownName: No neuron or surrogate has that name.
         ConfigError: An option has a wrong value, or the sensor is too small for so many blocks.
 
     Reference:
@@ -44,9 +45,10 @@ class PLIFNetwork(Network):
         channels: Sequence[int] = (128, 128, 128, 128, 128),
         hidden: Sequence[int] = (512,),
         votes: int = 10,
-        tau: float = 2.0,
+        tau: float | None = None,
         dropout: float = 0.5,
-        surrogate: str = "arctan",
+        surrogate: str | None = None,
+        neuron: NeuronPlan | None = None,
     ) -> None:
         super().__init__()
         wrong = checks.counts("channels", channels)
@@ -55,15 +57,15 @@ class PLIFNetwork(Network):
         lists = checks.counts("hidden", hidden)
         checks.refuse("plif", wrong, lists, checks.count("votes", votes), checks.share("dropout", dropout))
         self.classes = classes
-        neuron = partial(PLIF, tau, surrogate=surrogate)
+        make = neuron_maker("plif", neuron, tau, surrogate, "plif")
         width, height, columns = sensor
         blocks: list[nn.Module] = []
         for out in channels:
-            blocks.append(conv_block(width, out, neuron, nn.MaxPool2d(2)))
+            blocks.append(conv_block(width, out, make, nn.MaxPool2d(2)))
             width, height, columns = out, height // 2, columns // 2
         self.features = nn.Sequential(*blocks)
         sizes = (width * height * columns, *hidden, classes * votes)
-        self.readout = nn.Sequential(*dense_blocks(sizes, neuron, dropout))
+        self.readout = nn.Sequential(*dense_blocks(sizes, make, dropout))
 
     def forward(self, frames: Tensor) -> Tensor:
         """See `Network.forward`."""

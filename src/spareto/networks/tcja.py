@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 from torch import Tensor, nn
 
@@ -12,8 +11,8 @@ from spareto.layers.tcja import TCJA
 from spareto.networks import _checks as checks
 from spareto.networks._base import Network
 from spareto.networks._blocks import conv_block, dense_blocks
+from spareto.networks._neurons import NeuronPlan, neuron_maker
 from spareto.networks._vote import vote
-from spareto.neurons.lif import LIF
 
 
 class TCJANetwork(Network):
@@ -30,11 +29,13 @@ class TCJANetwork(Network):
         attention: Blocks followed by attention, counted from 1; none with an empty list.
         hidden: Neurons of each dense layer before the read-out.
         votes: Voting neurons a class has in the read-out.
-        tau: Membrane time constant of all neurons, timesteps.
+        tau: Membrane time constant of all neurons, timesteps; left out, that of `neuron`, 2.
         dropout: Share of the dense layers' inputs silenced in training, 0..1.
-        surrogate: Name of the surrogate gradient.
+        surrogate: Name of the surrogate gradient; left out, that of `neuron`, arctan.
+        neuron: Name of the neuron, or a mapping of `name` [lif] and what its constructor takes.
 
     Raises:
+        UnknownName: No neuron or surrogate has that name.
         ConfigError: An option has a wrong value, or the sensor is too small for so many blocks.
 
     Reference:
@@ -50,9 +51,10 @@ class TCJANetwork(Network):
         attention: Sequence[int] = (4, 5),
         hidden: Sequence[int] = (512,),
         votes: int = 10,
-        tau: float = 2.0,
+        tau: float | None = None,
         dropout: float = 0.5,
-        surrogate: str = "arctan",
+        surrogate: str | None = None,
+        neuron: NeuronPlan | None = None,
     ) -> None:
         super().__init__()
         wrong = checks.counts("channels", channels)
@@ -63,17 +65,17 @@ class TCJANetwork(Network):
         checks.refuse("tcja", numbers, wrong, lists, checks.share("dropout", dropout))
         self.classes = classes
         self.timesteps = timesteps if attention else None
-        neuron = partial(LIF, tau, surrogate=surrogate)
+        make = neuron_maker("tcja", neuron, tau, surrogate)
         width, height, columns = sensor
         blocks: list[nn.Module] = []
         for number, out in enumerate(channels, start=1):
-            blocks.append(conv_block(width, out, neuron, nn.MaxPool2d(2)))
+            blocks.append(conv_block(width, out, make, nn.MaxPool2d(2)))
             if number in attention:
                 blocks.append(TCJA(timesteps, out))
             width, height, columns = out, height // 2, columns // 2
         self.features = nn.Sequential(*blocks)
         sizes = (width * height * columns, *hidden, classes * votes)
-        self.readout = nn.Sequential(*dense_blocks(sizes, neuron, dropout))
+        self.readout = nn.Sequential(*dense_blocks(sizes, make, dropout))
 
     def forward(self, frames: Tensor) -> Tensor:
         """See `Network.forward`."""

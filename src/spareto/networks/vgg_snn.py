@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 from torch import Tensor, nn
 
@@ -11,8 +10,8 @@ from spareto.core.errors import Problem
 from spareto.networks import _checks as checks
 from spareto.networks._base import Network
 from spareto.networks._blocks import conv_block, dense_blocks
+from spareto.networks._neurons import NeuronPlan, neuron_maker
 from spareto.networks._vote import vote
-from spareto.neurons.lif import LIF
 
 
 class VGGSNN(Network):
@@ -26,11 +25,13 @@ class VGGSNN(Network):
         classes: Number of classes.
         stages: Output channels of each block, stage by stage.
         votes: Voting neurons a class has in the read-out.
-        tau: Membrane time constant of all neurons, timesteps.
+        tau: Membrane time constant of all neurons, timesteps; left out, that of `neuron`, 2.
         dropout: Share of the read-out's inputs silenced in training, 0..1.
-        surrogate: Name of the surrogate gradient.
+        surrogate: Name of the surrogate gradient; left out, that of `neuron`, arctan.
+        neuron: Name of the neuron, or a mapping of `name` [lif] and what its constructor takes.
 
     Raises:
+        UnknownName: No neuron or surrogate has that name.
         ConfigError: An option has a wrong value, or the sensor is too small for so many stages.
 
     Reference:
@@ -43,9 +44,10 @@ class VGGSNN(Network):
         classes: int,
         stages: Sequence[Sequence[int]] = ((64, 128), (256, 256), (512, 512), (512, 512)),
         votes: int = 10,
-        tau: float = 2.0,
+        tau: float | None = None,
         dropout: float = 0.25,
-        surrogate: str = "arctan",
+        surrogate: str | None = None,
+        neuron: NeuronPlan | None = None,
     ) -> None:
         super().__init__()
         wrong = _stages(stages)
@@ -53,18 +55,18 @@ class VGGSNN(Network):
             wrong += checks.poolings("stages", sensor, len(stages))
         checks.refuse("vgg_snn", wrong, checks.count("votes", votes), checks.share("dropout", dropout))
         self.classes = classes
-        neuron = partial(LIF, tau, surrogate=surrogate)
+        make = neuron_maker("vgg_snn", neuron, tau, surrogate)
         width, height, columns = sensor
         blocks: list[nn.Module] = []
         for stage in stages:
             for number, out in enumerate(stage, start=1):
                 pool = nn.AvgPool2d(2) if number == len(stage) else None
-                blocks.append(conv_block(width, out, neuron, pool))
+                blocks.append(conv_block(width, out, make, pool))
                 width = out
             height, columns = height // 2, columns // 2
         self.features = nn.Sequential(*blocks)
         sizes = (width * height * columns, classes * votes)
-        self.readout = nn.Sequential(*dense_blocks(sizes, neuron, dropout, batch_norm=True))
+        self.readout = nn.Sequential(*dense_blocks(sizes, make, dropout, batch_norm=True))
 
     def forward(self, frames: Tensor) -> Tensor:
         """See `Network.forward`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from spareto.core.config import Record, Rule
 
@@ -15,6 +15,12 @@ Share = Annotated[float, Field(ge=0, lt=1, strict=True), Rule("a share from 0 to
 Rate = Annotated[float, Field(ge=0, le=1, strict=True), Rule("a firing rate from 0 to 1")]
 Pixels = Annotated[int, Field(ge=0, strict=True), Rule("a whole number of pixels, 0 or more")]
 Degrees = Annotated[float, Field(ge=0, le=180, strict=True), Rule("an angle from 0 to 180 degrees")]
+
+
+def _right_above_others(rates: tuple[float, float]) -> tuple[float, float]:
+    if rates[0] <= rates[1]:
+        raise ValueError("the rate of the right class first, and above that of the others")
+    return rates
 
 
 class TrainingPlan(Record):
@@ -29,7 +35,7 @@ class TrainingPlan(Record):
         loss: `mse_vote` compares voted firing rates with the one-hot target; `cross_entropy_rate` takes
             them as logits; `spike_count` asks for a firing rate of the right class and one of the others.
         label_smoothing: Share of the target spread evenly over all classes; not used by `spike_count`.
-        target_rates: Firing rates `spike_count` asks for: of the right class, of every other.
+        target_rates: Firing rates `spike_count` asks for: of the right class, and a lower one of every other.
         max_shift: Training frames move by up to this many pixels in x and y, at random.
         max_rotation: Training frames turn by up to this many degrees either way, at random.
         max_scale: Training frames grow or shrink by up to this share, at random.
@@ -56,7 +62,7 @@ class TrainingPlan(Record):
     weight_decay: Annotated[float, Field(ge=0, strict=True), Rule("a number of at least 0")] = 0.0
     loss: Literal["mse_vote", "cross_entropy_rate", "spike_count"] = "mse_vote"
     label_smoothing: Share = 0.0
-    target_rates: tuple[Rate, Rate] = (0.8, 0.05)
+    target_rates: Annotated[tuple[Rate, Rate], AfterValidator(_right_above_others)] = (0.8, 0.05)
     max_shift: Pixels = 0
     max_rotation: Degrees = 0.0
     max_scale: Share = 0.0

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
+from spareto.core.errors import Problem
+from spareto.kernels import Decision
 from spareto.records import Trial
-
-if TYPE_CHECKING:
-    from spareto.training import EpochReport
+from spareto.training import EpochReport, warn_of_silence
 
 
 class StudyListener:
-    """Hears everything and does nothing; the command line overrides what it shows."""
+    """Hears everything and does nothing but warn of silence; the command line overrides what it shows."""
 
     def study_begins(self, trials: int) -> None:
         """The study has `trials` trials, those already stored included."""
@@ -21,6 +21,13 @@ class StudyListener:
 
     def epoch_ends(self, report: EpochReport) -> None:
         """An epoch of the current training is over."""
+
+    def layer_is_silent(self, label: str, seed: int, problem: Problem) -> None:
+        """A layer of the current training has no spike in the whole training split; told once a layer."""
+        warn_of_silence(f"{label}, seed {seed}: {problem}")
+
+    def layers_ran(self, kernels: str, decisions: Mapping[str, Decision]) -> None:
+        """How the layers of the study's first training ran, by name, and by which kernels."""
 
     def trial_ends(self, trial: Trial, *, reused: bool) -> None:
         """A trial is in the store; `reused` if it was there before this run."""

@@ -14,12 +14,16 @@ from spareto.study.config import StudyConfig
 from spareto.study.costing import Costing
 from spareto.study.folder import RunFolder
 from spareto.study.listener import StudyListener
+from spareto.study.machine import device_named, refuse_several
 from spareto.study.store import TrialStore
 from spareto.study.trials import Laboratory
 
 
 def run_study(
-    config: StudyConfig, folder: str | Path | None = None, listener: StudyListener | None = None
+    config: StudyConfig,
+    folder: str | Path | None = None,
+    listener: StudyListener | None = None,
+    device: str = "cpu",
 ) -> tuple[Trial, ...]:
     """Carry out every recipe of a study with every seed.
 
@@ -31,21 +35,25 @@ def run_study(
         config: What to do.
         folder: Run folder; `runs/<name>` if left out.
         listener: Who is told how it gets on.
+        device: Where networks are trained: `cpu`, `cuda`, or `auto` for a GPU if there is one. Accuracy and
+            spikes are measured on the processor.
 
     Returns:
         The study's trials, in the order of seeds and recipes.
 
     Raises:
-        ConfigError: The study does not fit the network, the data or the accelerator.
+        ConfigError: The study does not fit the network, the data, the accelerator or the machine.
         DataError: The data set cannot be read.
         StoreError: The folder holds another study.
         TrainingError: A training diverged.
     """
+    refuse_several("study")
+    trained_on = device_named(device)
     recipes, costing = config.all_recipes(), Costing.of(config)
     data = load_plan(config.data)
     refuse_misfits(config.network, recipes, data.info)
     run_folder = RunFolder(Path(folder or Path("runs") / config.name))
-    laboratory = Laboratory(config, data, costing, run_folder, listener or StudyListener())
+    laboratory = Laboratory(config, data, costing, run_folder, listener or StudyListener(), trained_on)
     laboratory.listener.study_begins(len(recipes) * len(config.seeds))
     with TrialStore(run_folder.store) as store:
         _claim(store, laboratory)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -14,6 +16,8 @@ from spareto.compression import compress_and_train
 from spareto.core.artifacts import fingerprint
 from spareto.core.versions import versions
 from spareto.data.load import FrameData
+from spareto.kernels import kernels_on
+from spareto.layers.decisions import decisions_of
 from spareto.profiling import profile
 from spareto.records import Layer, LayerSummary, Manifest, Recipe, Trial, Workload
 from spareto.study.config import StudyConfig
@@ -33,6 +37,7 @@ class Laboratory:
     costing: Costing
     folder: RunFolder
     listener: StudyListener
+    device: torch.device
 
     @property
     def base_hash(self) -> str:
@@ -49,20 +54,30 @@ class Laboratory:
         info = self.data.info
         plan = self.config.network
         network = networks.build(plan.name, sensor=info.sensor, classes=info.classes, **plan.options)
-        checkpoint = self.folder.dense(self.base_hash, seed)
-        self.listener.training_begins("dense network", seed)
-        key = fingerprint([self.base_hash, seed])
-        told = self.listener.epoch_ends
+        network.to(self.device)  # the weights were drawn where every device draws the same
         train(
-            network, self.data, self.config.training, seed=seed, checkpoint=checkpoint, key=key, on_epoch=told
+            network,
+            self.data,
+            self.config.training,
+            seed=seed,
+            checkpoint=self.folder.dense(self.base_hash, seed),
+            key=fingerprint([self.base_hash, seed]),
+            **self._told("dense network", seed),
         )
+        if seed == self.config.seeds[0] and (ran := decisions_of(network)):  # none ran if it was reloaded
+            self.listener.layers_ran(kernels_on(self.device.type), ran)
         return network
+
+    def _told(self, label: str, seed: int) -> dict[str, Any]:
+        """What the listener hears of a training that begins now."""
+        self.listener.training_begins(label, seed)
+        silence = partial(self.listener.layer_is_silent, label, seed)
+        return {"on_epoch": self.listener.epoch_ends, "on_silence": silence}
 
     def run(self, dense: nn.Module, recipe: Recipe, seed: int) -> Trial:
         """Train by the recipe, profile and cost; leaves the network and its workload in the run folder."""
         started = time.perf_counter()
         key = self.key(recipe, seed)
-        self.listener.training_begins(recipe.label, seed)
         checkpoint = self.folder.training(key) if recipe.training.epochs else None
         network = compress_and_train(
             dense,
@@ -71,10 +86,10 @@ class Laboratory:
             seed=seed,
             checkpoint=checkpoint,
             key=key,
-            on_epoch=self.listener.epoch_ends,
+            **self._told(recipe.label, seed),
         )
         measured = profile(
-            network,
+            network.cpu(),
             self.data.test_frames,
             self.data.test_labels,
             network_name=self.config.network.name,

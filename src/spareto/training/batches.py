@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from spareto.data.augment import random_shift, random_warp
+from spareto.data.checks import refuse_split
 from spareto.data.frames import Frames
 from spareto.data.load import FrameData
 from spareto.records import TrainingPlan
@@ -44,11 +45,15 @@ class Batches:
         seed: Decides what is held out, the order and the augmentation.
         world: Whose share is drawn.
         device: Where the frames are put.
+
+    Raises:
+        DataError: The training split cannot be trained on; see `refuse_split`.
     """
 
     def __init__(
         self, data: FrameData, plan: TrainingPlan, seed: int, world: World, device: torch.device
     ) -> None:
+        refuse_split(data.train_frames, data.train_labels, "training split", data.info.classes)
         self.data, self.plan, self.seed, self.world, self.device = data, plan, seed, world, device
         self.held_out = _held_out(data.train_labels, plan.validation_share, seed)
         self.trained_on: Indices = np.setdiff1d(np.arange(len(data.train_labels)), self.held_out)
@@ -64,14 +69,14 @@ class Batches:
         for chosen in self._cut(order):
             frames = self._augmented(self.data.train_frames[:, chosen], generator)
             share = self.world.share(len(chosen))
-            labels = self._tensor(self.data.train_labels[chosen][share])
+            labels = self._tensor(self.data.train_labels[chosen][share]).long()
             yield Batch(self._tensor(frames[:, share]).float(), labels, len(chosen))
 
     def in_order(self, chosen: Indices | None = None) -> Iterator[tuple[Tensor, Tensor]]:
         """Frames and labels as they are, of the samples trained on or of `chosen`."""
         for some in self._cut(self.trained_on if chosen is None else chosen):
             frames = self._tensor(self.data.train_frames[:, some]).float()
-            yield frames, self._tensor(self.data.train_labels[some])
+            yield frames, self._tensor(self.data.train_labels[some]).long()
 
     def _cut(self, order: Indices) -> Iterator[Indices]:
         size = self.plan.batch_size

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import torch
@@ -18,13 +19,14 @@ from spareto.core.errors import Problem, StoreError
 FORMAT = 1
 
 
-def best_path(path: Path) -> Path:
+def best_path(path: str | Path) -> Path:
     """Where the best weights of a training are kept whose last ones are at `path`."""
+    path = Path(path)
     return path.with_suffix(f".best{path.suffix}")
 
 
 def save_checkpoint(
-    path: Path,
+    path: str | Path,
     network: nn.Module,
     optimizer: torch.optim.Optimizer | None,
     manifest: Mapping[str, Any],
@@ -45,17 +47,17 @@ def save_checkpoint(
         tensors |= _flatten(optimizer.state_dict()["state"])
     # one key: the library writes several in any order, and the same network would give other bytes
     header = {"spareto": canonical_json({"checkpoint_format": FORMAT, **manifest})}
-    with replacing(path) as temporary:
+    with replacing(Path(path)) as temporary:
         save_file({name: tensor.clone() for name, tensor in tensors.items()}, temporary, metadata=header)
 
 
-def read_manifest(path: Path) -> dict[str, Any]:
+def read_manifest(path: str | Path) -> dict[str, Any]:
     """The manifest a checkpoint was written with.
 
     Raises:
         StoreError: The file is missing, damaged, no checkpoint of ours, or written by a newer version.
     """
-    if not path.is_file():
+    if not Path(path).is_file():
         raise StoreError(Problem(str(path), "no such file", "a checkpoint", "Check the path."))
     try:
         with safe_open(path, framework="pt") as file:
@@ -72,7 +74,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 
 def load_checkpoint(
-    path: Path, network: nn.Module, optimizer: torch.optim.Optimizer | None = None
+    path: str | Path, network: nn.Module, optimizer: torch.optim.Optimizer | None = None
 ) -> dict[str, Tensor]:
     """Put the stored tensors into `network`, and into `optimizer` if one is given.
 
@@ -80,7 +82,8 @@ def load_checkpoint(
         The mean of the weights so far, by parameter name; empty if none was kept.
 
     Raises:
-        StoreError: The file is missing, damaged, no checkpoint of ours, or written by a newer version.
+        StoreError: The file is missing, damaged, no checkpoint of ours, of another network, or written by a
+            newer version.
     """
     read_manifest(path)
     stored: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimizer": {}}
@@ -88,11 +91,21 @@ def load_checkpoint(
         for key in file.keys():  # noqa: SIM118 - not a dict
             owner, name = key.split(".", 1)
             stored[owner][name] = file.get_tensor(key)
-    network.load_state_dict(stored["network"])
+    _put(stored["network"], network, path)
     if optimizer is not None:
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": _unflatten(stored["optimizer"]), "param_groups": groups})
     return stored["average"]
+
+
+def _put(tensors: Mapping[str, Tensor], network: nn.Module, path: str | Path) -> None:
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:  # its first line names the class, the others say what does not fit
+        _, _, misfits = str(error).partition("\n")
+        got = f"tensors of another network ({shorten(misfits, 160, placeholder=' ...')})"
+        cure = "Build the network as it was, or delete the file to start afresh."
+        raise StoreError(Problem(str(path), got, "those of this network", cure)) from None
 
 
 def _flatten(state: Mapping[int, Mapping[str, Tensor]]) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from spareto.core.errors import ConfigError, Problem
+from spareto.data.checks import refuse_split
 from spareto.data.frames import Frames
 from spareto.training.batches import device_of
 
@@ -27,10 +27,9 @@ def evaluate(network: nn.Module, frames: Frames, labels: npt.NDArray, *, batch_s
         Share of samples classified correctly, 0..1.
 
     Raises:
-        ConfigError: There is no sample.
+        DataError: There is no sample, or frames and labels do not fit; see `refuse_split`.
     """
-    if len(labels) == 0:
-        raise ConfigError(Problem("labels", "no sample", "at least one sample to evaluate on"))
+    refuse_split(frames, labels, "evaluation")
     device = device_of(network)
     cuts = (slice(first, first + batch_size) for first in range(0, len(labels), batch_size))
     batches = (

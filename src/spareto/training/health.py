@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
@@ -72,11 +73,19 @@ def _any(spikes: Any) -> bool:
     return spikes.events > 0 if isinstance(spikes, Spikes) else bool(_first_tensor(spikes).any())
 
 
-def warn_of_silence(where: str, samples: int) -> None:
-    """Warn of a layer without spikes."""
+def silence(where: str, samples: int) -> Problem:
+    """What is said of a layer without spikes."""
     cure = "Lower its v_threshold, scale its weights up, or put a batch norm before it."
-    problem = Problem(where, f"no spike for {samples} samples", "some spikes", cure)
-    warnings.warn(str(problem), SilentLayerWarning, stacklevel=6)
+    return Problem(where, f"no spike for {samples} samples", "some spikes", cure)
+
+
+def warn_of_silence(problem: object) -> None:
+    """Warn, at the line that called into this package, and each time: every training is told of its own."""
+    frame = sys._getframe()
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("spareto."):
+        frame = frame.f_back
+    place = frame.f_code.co_filename, frame.f_lineno
+    warnings.warn_explicit(str(problem), SilentLayerWarning, *place)  # no registry, which would drop repeats
 
 
 def first_non_finite(network: nn.Module, frames: Tensor) -> str:

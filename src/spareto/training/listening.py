@@ -8,6 +8,8 @@ from typing import Protocol
 
 from torch import nn
 
+from spareto.core.errors import Problem
+
 
 @dataclass(frozen=True)
 class EpochReport:
@@ -20,6 +22,7 @@ class EpochReport:
         seconds: Wall time of the epoch.
         learning_rate: Learning rate of its last step.
         accuracy: Share of the held-out samples classified correctly, 0..1; None if none are held out.
+        last: Whether the training ends with it, be it that patience has.
     """
 
     epoch: int
@@ -28,6 +31,7 @@ class EpochReport:
     seconds: float
     learning_rate: float = 0.0
     accuracy: float | None = None
+    last: bool = False
 
 
 class BeforeStep(Protocol):
@@ -49,4 +53,5 @@ class BeforeStep(Protocol):
 
 
 Listener = Callable[[EpochReport], None]
+SilenceListener = Callable[[Problem], None]
 Milestones = Mapping[int, Callable[[nn.Module], None]]

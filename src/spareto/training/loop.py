@@ -8,7 +8,8 @@ from torch import nn
 
 from spareto.data.load import FrameData
 from spareto.records import TrainingPlan
-from spareto.training.listening import BeforeStep, Listener, Milestones
+from spareto.training.health import warn_of_silence
+from spareto.training.listening import BeforeStep, Listener, Milestones, SilenceListener
 from spareto.training.run import Run
 from spareto.training.schedule import phases
 from spareto.training.world import join
@@ -21,9 +22,10 @@ def train(
     *,
     seed: int = 0,
     milestones: Milestones | None = None,
-    checkpoint: Path | None = None,
+    checkpoint: str | Path | None = None,
     key: str = "",
     on_epoch: Listener | None = None,
+    on_silence: SilenceListener = warn_of_silence,
     before_step: BeforeStep | None = None,
 ) -> None:
     """Train a network in place; it ends in evaluation mode.
@@ -45,16 +47,20 @@ def train(
         key: Fingerprint of everything the run depends on, by default of data, plan and seed; a checkpoint
             of another key is refused.
         on_epoch: Called after every epoch.
+        on_silence: Called once for every layer without a spike in the whole training split; left out, it is
+            warned of.
         before_step: Called before each optimizer step with the network, the step and the number of steps;
             see `BeforeStep`.
 
     Raises:
         ConfigError: The plan asks for what the network or the data do not have.
+        DataError: The training split has no sample, labels that are no class, or frames that are not finite.
         TrainingError: The loss or a gradient is not finite.
         StoreError: The checkpoint is damaged or belongs to another run.
     """
     changes = milestones or {}
-    run = Run(network, data, plan, seed, checkpoint, key, on_epoch, before_step, join())
+    path = None if checkpoint is None else Path(checkpoint)
+    run = Run(network, data, plan, seed, path, key, on_epoch, on_silence, before_step, join())
     done = run.epochs
     for phase in phases(plan.epochs, changes):
         if 0 < phase.first == done:

@@ -18,8 +18,8 @@ from spareto.training.batches import Batches, device_of
 from spareto.training.checkpoint import best_path, load_checkpoint, read_manifest, save_checkpoint
 from spareto.training.evaluate import count_correct
 from spareto.training.final import Average, Best
-from spareto.training.health import first_non_finite, silent_layers, warn_of_silence
-from spareto.training.listening import BeforeStep, EpochReport, Listener
+from spareto.training.health import first_non_finite, silence, silent_layers
+from spareto.training.listening import BeforeStep, EpochReport, Listener, SilenceListener
 from spareto.training.optimizer import make_optimizer, set_learning_rate
 from spareto.training.schedule import Phase
 from spareto.training.step import Place, Stepper, diverged
@@ -37,6 +37,7 @@ class Run:
         checkpoint: Where the state is kept.
         key: Fingerprint of everything the run depends on; left out, of data, plan and seed.
         on_epoch: Called after every epoch, in the leading process.
+        on_silence: Called, in the leading process, once for every layer found without a spike.
         before_step: Called before each optimizer step.
         world: The processes that train together.
     """
@@ -50,11 +51,12 @@ class Run:
         checkpoint: Path | None,
         key: str,
         on_epoch: Listener | None,
+        on_silence: SilenceListener,
         before_step: BeforeStep | None,
         world: World,
     ) -> None:
         self.network, self.data, self.plan, self.seed, self.world = network, data, plan, seed, world
-        self.checkpoint, self.on_epoch = checkpoint, on_epoch
+        self.checkpoint, self.on_epoch, self.on_silence = checkpoint, on_epoch, on_silence
         self.key = key or fingerprint([data.hash, plan.hash, seed])
         self.batches = Batches(data, plan, seed, world, device_of(network))
         if plan.epochs and not self.batches.samples:
@@ -62,7 +64,7 @@ class Run:
             raise ConfigError(
                 Problem("training.validation_share", got, "a share that leaves one to train on")
             )
-        self.stepper = Stepper(network, plan, world, before_step)
+        self.stepper = Stepper(network, plan, world, before_step, 1 + int(data.train_labels.max()))
         self.best = Best(checkpoint and best_path(checkpoint), keep=plan.keep == "best")
         self.average = Average()
         self._known_silent: set[str] = set()
@@ -84,7 +86,8 @@ class Run:
             self._save(optimizer)
             if self.on_epoch is not None and self.world.leads:
                 seconds = time.perf_counter() - started
-                self.on_epoch(EpochReport(self.epochs, self.plan.epochs, loss, seconds, rate, accuracy))
+                ends = last and (self.epochs == phase.end or self._waited_long_enough())
+                self.on_epoch(EpochReport(self.epochs, self.plan.epochs, loss, seconds, rate, accuracy, ends))
 
     def reload(self, optimizer: torch.optim.Optimizer | None = None) -> None:
         """Take the state up from the checkpoint, if there is one."""
@@ -118,7 +121,7 @@ class Run:
         return total / self.batches.samples, rate
 
     def _check_health(self) -> None:
-        """Refuse weights that are not finite, which spikes hide; warn, once a layer, of silence."""
+        """Refuse weights that are not finite, which spikes hide; tell, once a layer, of silence."""
         place = f"training, epoch {self.epochs + 1}"
         silent = silent_layers(self.network, (frames for frames, _ in self.batches.in_order()))
         if silent or not all(bool(torch.isfinite(p).all()) for p in self.network.parameters()):
@@ -127,7 +130,7 @@ class Run:
                 raise TrainingError(str(diverged(place, f"nan or infinity in {where}", self.plan)))
         for name in silent:
             if self.world.leads and name not in self._known_silent:
-                warn_of_silence(f"{place}, layer '{name}'", self.batches.samples)
+                self.on_silence(silence(f"{place}, layer '{name}'", self.batches.samples))
         self._known_silent |= set(silent)
 
     def _validate(self) -> float | None:

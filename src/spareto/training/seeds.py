@@ -37,7 +37,7 @@ def train_seeds(
     plan: TrainingPlan,
     seeds: Sequence[int],
     *,
-    folder: Path | None = None,
+    folder: str | Path | None = None,
     on_epoch: Listener | None = None,
 ) -> tuple[SeedResult, ...]:
     """Train a fresh network with each seed, one after the other.
@@ -57,7 +57,7 @@ def train_seeds(
     for seed in seeds:
         torch.manual_seed(seed)
         network = make()
-        checkpoint = folder and folder / f"seed-{seed}.safetensors"
+        checkpoint = None if folder is None else Path(folder) / f"seed-{seed}.safetensors"
         train(network, data, plan, seed=seed, checkpoint=checkpoint, on_epoch=on_epoch)
         results.append(SeedResult(seed, network, evaluate(network, data.test_frames, data.test_labels)))
     return tuple(results)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from spareto.core.errors import Problem, TrainingError
+from spareto.core.errors import ConfigError, Problem, TrainingError
 from spareto.kernels import options
 from spareto.records import TrainingPlan
 from spareto.training.batches import Batch
@@ -56,12 +56,19 @@ class Stepper:
         plan: Loss, precision, clipping.
         world: The processes that share each batch.
         before_step: Called before each optimizer step.
+        classes: Every label lies below it.
     """
 
     def __init__(
-        self, network: nn.Module, plan: TrainingPlan, world: World, before_step: BeforeStep | None
+        self,
+        network: nn.Module,
+        plan: TrainingPlan,
+        world: World,
+        before_step: BeforeStep | None,
+        classes: int,
     ) -> None:
         self.network, self.plan, self.world, self.before_step = network, plan, world, before_step
+        self.classes = classes
         self.loss = make_loss(plan)
 
     def __call__(self, batch: Batch, optimizer: torch.optim.Optimizer, place: Place) -> float:
@@ -71,6 +78,7 @@ class Stepper:
             Mean loss of the whole batch.
 
         Raises:
+            ConfigError: The network's output is no rate a class and sample.
             TrainingError: The loss or the gradient is not finite.
         """
         loss = self._forward(batch) * self.world.weight(batch.samples)
@@ -94,7 +102,15 @@ class Stepper:
             torch.autocast(batch.frames.device.type, dtype=torch.bfloat16, enabled=narrow),
         ):
             rates = self.network(batch.frames)
+        self._check_rates(rates, len(batch.labels))
         return self.loss(rates.float(), batch.labels)
+
+    def _check_rates(self, rates: Tensor, samples: int) -> None:
+        shape = tuple(rates.shape)
+        if len(shape) != 2 or shape[0] != samples or shape[1] < self.classes:
+            got, rule = f"an output of shape {shape}", f"rates of shape ({samples}, {self.classes}) or wider"
+            cure = "Build it with as many classes as the labels name, samples first."
+            raise ConfigError(Problem("network", got, rule, cure))
 
     def _clip(self, place: Place) -> None:
         if self.plan.clip_norm is None:

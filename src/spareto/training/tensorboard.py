@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from spareto.core.errors import ConfigError, Problem
 from spareto.training.listening import EpochReport
@@ -13,6 +13,18 @@ try:
     from torch.utils.tensorboard import SummaryWriter
 except ImportError:
     SummaryWriter = None
+
+
+def writer() -> type[Any]:
+    """TensorBoard's writer.
+
+    Raises:
+        ConfigError: TensorBoard is not installed.
+    """
+    if SummaryWriter is None:
+        cure = "Run pip install 'spareto[tensorboard]'."
+        raise ConfigError(Problem("TensorBoard", "no such library", "it installed", cure))
+    return SummaryWriter
 
 
 class TensorBoardListener:
@@ -30,10 +42,7 @@ class TensorBoardListener:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        if SummaryWriter is None:
-            cure = "Run pip install 'spareto[tensorboard]'."
-            raise ConfigError(Problem("TensorBoard", "no such library", "it installed", cure))
-        self._writer = SummaryWriter(str(folder))
+        self._writer = writer()(str(folder))
 
     def __call__(self, report: EpochReport) -> None:
         """Write one epoch."""

@@ -83,12 +83,19 @@ class World:
             tensor.copy_(part.view_as(tensor))
 
 
+def processes() -> int:
+    """Number of processes `torchrun` started, this one among them; joins nothing."""
+    if dist.is_available() and dist.is_initialized():
+        return dist.get_world_size()
+    return int(os.environ.get("WORLD_SIZE", "1")) if dist.is_available() else 1
+
+
 def join() -> World:
     """The processes `torchrun` started this one among; joins them on the first call."""
     if not dist.is_available():
         return World()
     if not dist.is_initialized():
-        if int(os.environ.get("WORLD_SIZE", "1")) < 2:
+        if processes() < 2:
             return World()
         dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     return World(dist.get_rank(), dist.get_world_size())

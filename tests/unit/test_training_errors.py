@@ -1,0 +1,128 @@
+"""What a training cannot be made of is refused before it begins, in words that name the cause."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from torch import nn
+
+import tiny
+from spareto.core.errors import ConfigError, DataError, StoreError
+from spareto.records import TrainingPlan
+from spareto.study.config import StudyConfig
+from spareto.training import evaluate, read_manifest, train, train_seeds
+
+PLAN = TrainingPlan(epochs=1, batch_size=4)
+CURE = "Check the data."
+
+
+@pytest.fixture
+def data():
+    return tiny.frame_data()
+
+
+def with_nan(data):
+    frames = data.train_frames.astype(np.float32)
+    frames[1, 3, 0, 0, 0] = np.nan
+    return replace(data, train_frames=frames)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (with_nan, "frames: got nan or infinity; expected finite numbers."),
+        (
+            lambda data: replace(
+                data, train_frames=data.train_frames[:, :0], train_labels=data.train_labels[:0]
+            ),
+            "labels: got no sample; expected at least one.",
+        ),
+        (
+            lambda data: replace(data, train_labels=data.train_labels[:5]),
+            "labels: got shape (5,) for 8 samples; expected shape (8,), one a sample.",
+        ),
+        (
+            lambda data: replace(data, train_labels=data.train_labels + 1),
+            "labels: got 1 to 2; expected values from 0 to 1.",
+        ),
+        (
+            lambda data: replace(data, train_labels=data.train_labels - 1),
+            "labels: got -1 to 0; expected values from 0 to 1.",
+        ),
+        (
+            lambda data: replace(data, train_labels=data.train_labels.astype(np.float32)),
+            "labels: got numbers of type float32; expected integers.",
+        ),
+    ],
+    ids=["nan", "empty", "few", "large", "negative", "float"],
+)
+def test_data_nothing_can_be_trained_on(change, said, data):
+    with pytest.raises(DataError) as error:
+        train(tiny.network(), change(data), PLAN)
+    assert str(error.value) == f"training split: {said} {CURE}"
+
+
+def test_labels_may_be_integers_of_any_width(data):
+    train(tiny.network(), replace(data, train_labels=data.train_labels.astype(np.uint8)), PLAN)
+
+
+def test_fewer_labels_than_frames_are_not_evaluated(data):
+    with pytest.raises(DataError) as error:
+        evaluate(tiny.network(), data.test_frames, data.test_labels[:3])
+    rule = "shape (8,), one a sample"
+    assert str(error.value) == f"evaluation: labels: got shape (3,) for 8 samples; expected {rule}. {CURE}"
+
+
+@pytest.mark.parametrize(
+    ("network", "shape"),
+    [(tiny.network(classes=1), (4, 1)), (nn.Sequential(nn.Flatten(2), nn.Linear(72, 2)), (3, 4, 2))],
+    ids=["classes", "time"],
+)
+def test_a_network_that_gives_no_rate_a_class(network, shape, data):
+    with pytest.raises(ConfigError) as error:
+        train(network, data, PLAN)
+    cure = "Build it with as many classes as the labels name, samples first."
+    said = f"network: got an output of shape {shape}; expected rates of shape (4, 2) or wider. {cure}"
+    assert str(error.value) == said
+
+
+def test_paths_may_be_texts(data, tmp_path):
+    path = str(tmp_path / "a.safetensors")
+    train(tiny.network(), data, PLAN, checkpoint=path)
+    assert read_manifest(path)["epoch"] == 1
+    train_seeds(tiny.network, data, PLAN, (1,), folder=str(tmp_path))
+    assert read_manifest(tmp_path / "seed-1.safetensors")["seed"] == 1
+
+
+def test_the_checkpoint_of_another_network_under_the_same_key(data, tmp_path):
+    path = tmp_path / "a.safetensors"
+    train(tiny.network(), data, PLAN, checkpoint=path, key="mine")
+    with pytest.raises(StoreError) as error:
+        train(tiny.network(channels=(4,)), data, PLAN, checkpoint=path, key="mine")
+    text = str(error.value)
+    assert text.startswith(
+        f"{path}: got tensors of another network (size mismatch for features.0.conv.weight:"
+    )
+    cure = "Build the network as it was, or delete the file to start afresh."
+    assert text.endswith(f"...); expected those of this network. {cure}")
+
+
+def test_a_plan_from_python_is_refused_in_the_words_of_one_from_a_file():
+    with pytest.raises(ConfigError) as python:
+        TrainingPlan(loss="mse", epochs=-1)
+    with pytest.raises(ConfigError) as file:
+        StudyConfig.parse({"name": "a", "training": {"loss": "mse", "epochs": -1}}, "study")
+    lines = str(python.value).splitlines()
+    assert lines == [
+        "TrainingPlan.epochs: got -1; expected an integer of at least 0.",
+        "TrainingPlan.loss: got 'mse'; expected one of mse_vote, cross_entropy_rate, spike_count.",
+    ]
+    assert [line.replace("TrainingPlan", "study.training") for line in lines] == str(file.value).splitlines()
+
+
+@pytest.mark.parametrize("rates", [[0.05, 0.8], [0.5, 0.5]])
+def test_the_right_class_must_be_asked_for_more_than_the_others(rates):
+    with pytest.raises(ConfigError) as error:
+        TrainingPlan.parse({"target_rates": rates}, "training")
+    rule = "the rate of the right class first, and above that of the others"
+    assert str(error.value) == f"training.target_rates: got {rates}; expected {rule}."
