@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: every benchmark in turn, each file here that has a `main` and is `possible` here."""
+"""`python -m benchmarks`: every benchmark in turn, each file that has a `main` and is `possible`."""
 
 import pkgutil
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""On a GPU: a layer of neurons alone and a training step, ours against SpikingJelly's Triton and CUDA kernels.
+"""On a GPU: a layer of neurons and a training step, ours against SpikingJelly's Triton and CUDA kernels.
 
 python -m benchmarks.gpu [--workloads tcja nmnist dense] [--backends triton cuda] [--rounds 20] [--json]
 
@@ -99,8 +99,7 @@ def elsewhere(backend: str, arguments: list[str]) -> dict[str, Any] | None:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.gpu", *arguments, "--alone", backend],
         env={**os.environ, CHOICE: backend},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         check=False,
     )

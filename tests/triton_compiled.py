@@ -1,6 +1,6 @@
-"""The Triton neuron loops compiled for GPUs that are not here, as they would be launched; prints what came out.
+"""The Triton neuron loops compiled for GPUs that are not here, as they are launched; prints what came out.
 
-A program of its own, for it puts a driver without a GPU in the place of Triton's: python tests/triton_compiled.py
+A program of its own, for it puts a driver without a GPU in the place of Triton's.
 """
 
 from __future__ import annotations

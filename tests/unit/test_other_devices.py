@@ -1,4 +1,4 @@
-"""Networks on a device that is not the CPU: torch's "meta" device computes nothing, and refuses what is wrong.
+"""Networks on a device that is not the CPU: torch's "meta" device computes nothing, and refuses mistakes.
 
 That is tensors left on the CPU, and values that the host would have to wait for.
 """
@@ -61,7 +61,8 @@ def test_networks(network, launches):
     train(network.to("meta"), TIMESTEPS, 3, *SENSOR)
 
 
-def test_compressed_networks(network, launches):
+def test_compressed_networks(launches):
+    network = build("conv", sensor=SENSOR, classes=3, channels=(4,))
     compressed = compress(network, recipes.joint(bits=4, sparsity=0.5))
     train(compressed.to("meta"), TIMESTEPS, 3, *SENSOR)
 

@@ -100,9 +100,8 @@ def forward(
     """Spikes `(steps, size)`, and the state after the last timestep if there is a place for it."""
     alpha, beta, gain, bias = tl.load(k), tl.load(k + 1), tl.load(k + 2), tl.load(k + 3)
     threshold, decay, scale = tl.load(k + 4), tl.load(k + 5), tl.load(k + 6)
-    kept, lost, keep, drop, drop_theta = (
-        tl.load(k + 7), tl.load(k + 8), tl.load(k + 9), tl.load(k + 10), tl.load(k + 11),
-    )  # fmt: skip
+    kept, lost, keep, drop = tl.load(k + 7), tl.load(k + 8), tl.load(k + 9), tl.load(k + 10)
+    drop_theta = tl.load(k + 11)
     row = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     here = row < size
     fresh = tl.zeros((BLOCK,), tl.float32) + tl.load(k + 12)
@@ -170,26 +169,15 @@ def _back(
 
 
 @triton.jit
-def backward(
-    x, g, gx, k, state, glast, gstate, tape, sums, steps, size,
+def _record(
+    x, gx, tape, k, state, steps, size, row, here, area, zero,
     CURRENT: tl.constexpr, ADAPTIVE: tl.constexpr, DELAYED: tl.constexpr, STRICT: tl.constexpr,
-    ATTACHED: tl.constexpr, LEARNED: tl.constexpr, SURROGATE: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """Gradients of `x`, of the first state if there is a place for them, and of the coefficients if learned.
-
-    `gx` first takes v before every timestep and `tape` what else there is of the state, `(parts, steps, size)`;
-    `sums` gets the gradients of the first seven coefficients in float64, a row of eight a program.
-    """
+    """The timesteps once more, with the state before each of them written down."""
     alpha, beta, gain, bias = tl.load(k), tl.load(k + 1), tl.load(k + 2), tl.load(k + 3)
     threshold, decay, scale = tl.load(k + 4), tl.load(k + 5), tl.load(k + 6)
-    kept, lost, keep, drop, drop_theta, slope, height = (
-        tl.load(k + 7), tl.load(k + 8), tl.load(k + 9), tl.load(k + 10), tl.load(k + 11),
-        tl.load(k + 13), tl.load(k + 14),
-    )  # fmt: skip
-    row = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
-    here = row < size
-    area = tl.cast(steps, tl.int64) * size
-    zero = tl.zeros((BLOCK,), tl.float32)
+    kept, lost, keep, drop = tl.load(k + 7), tl.load(k + 8), tl.load(k + 9), tl.load(k + 10)
+    drop_theta = tl.load(k + 11)
     v, i, a, s = _read(state, size, row, here, zero + tl.load(k + 12), CURRENT, ADAPTIVE, DELAYED)
     now = tl.cast(0, tl.int64)
     for _ in range(steps):
@@ -202,18 +190,46 @@ def backward(
         theta, fires = _fire(h, a, threshold, scale, ADAPTIVE, STRICT)
         v, a, s = _after(h, a, theta, fires, decay, keep, drop, drop_theta, ADAPTIVE)
         now += size
+
+
+@triton.jit
+def _store_sums(sums, alpha, beta, gain, bias, theta, decay, scale):
+    tl.store(sums, tl.sum(alpha))
+    tl.store(sums + 1, tl.sum(beta))
+    tl.store(sums + 2, tl.sum(gain))
+    tl.store(sums + 3, tl.sum(bias))
+    tl.store(sums + 4, tl.sum(theta))
+    tl.store(sums + 5, tl.sum(decay))
+    tl.store(sums + 6, tl.sum(scale))
+
+
+@triton.jit
+def backward(
+    x, g, gx, k, state, glast, gstate, tape, sums, steps, size,
+    CURRENT: tl.constexpr, ADAPTIVE: tl.constexpr, DELAYED: tl.constexpr, STRICT: tl.constexpr,
+    ATTACHED: tl.constexpr, LEARNED: tl.constexpr, SURROGATE: tl.constexpr, BLOCK: tl.constexpr,
+):  # fmt: skip
+    """Gradients of `x`, of the first state if there is a place for them, and of the coefficients if learned.
+
+    `gx` first takes v before every timestep, `tape` what else there is of the state, `(parts, steps, size)`;
+    `sums` gets the gradients of the first seven coefficients in float64, a row of eight a program.
+    """
+    alpha, beta, gain, bias = tl.load(k), tl.load(k + 1), tl.load(k + 2), tl.load(k + 3)
+    threshold, decay, scale = tl.load(k + 4), tl.load(k + 5), tl.load(k + 6)
+    kept, lost, keep, drop = tl.load(k + 7), tl.load(k + 8), tl.load(k + 9), tl.load(k + 10)
+    drop_theta, slope, height = tl.load(k + 11), tl.load(k + 13), tl.load(k + 14)
+    row = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    here = row < size
+    area = tl.cast(steps, tl.int64) * size
+    zero = tl.zeros((BLOCK,), tl.float32)
+    _record(x, gx, tape, k, state, steps, size, row, here, area, zero, CURRENT, ADAPTIVE, DELAYED, STRICT)
     tl.debug_barrier()  # other threads of the program may read the tape than wrote it
     gv, gi, ga, gs = _read(glast, size, row, here, zero, CURRENT, ADAPTIVE, DELAYED)
     total = zero.to(tl.float64)
     s_alpha, s_beta, s_gain, s_bias, s_theta, s_decay, s_scale = (
-        total,
-        total,
-        total,
-        total,
-        total,
-        total,
-        total,
-    )
+        total, total, total, total, total, total, total,
+    )  # fmt: skip
+    i, a, s, now = zero, zero, zero, area
     for _ in range(steps):
         now -= size
         v = tl.load(gx + now + row, here, 0.0)
@@ -225,9 +241,10 @@ def backward(
         theta, fires = _fire(h, a, threshold, scale, ADAPTIVE, STRICT)
         if LEARNED and ADAPTIVE:
             s_decay += (ga * a).to(tl.float64)
+        spiking = tl.load(g + now + row, here, 0.0)
         gx_now, gq, g_theta, gv, gi, ga, gs = _back(
-            tl.load(g + now + row, here, 0.0), q, h, theta, fires, s, gv, gi, ga, gs, alpha, beta, gain, decay, scale,
-            kept, lost, keep, drop, drop_theta, slope, height, CURRENT, ADAPTIVE, DELAYED, ATTACHED, SURROGATE,
+            spiking, q, h, theta, fires, s, gv, gi, ga, gs, alpha, beta, gain, decay, scale, kept, lost, keep,
+            drop, drop_theta, slope, height, CURRENT, ADAPTIVE, DELAYED, ATTACHED, SURROGATE,
         )  # fmt: skip
         if LEARNED:
             s_beta += (gq * v).to(tl.float64)
@@ -243,11 +260,4 @@ def backward(
         tl.store(gstate + row, gv, here)
         _write_others(gstate + size, size, row, here, gi, ga, gs, CURRENT, ADAPTIVE, DELAYED)
     if LEARNED:
-        sums += tl.program_id(0) * 8
-        tl.store(sums, tl.sum(s_alpha))
-        tl.store(sums + 1, tl.sum(s_beta))
-        tl.store(sums + 2, tl.sum(s_gain))
-        tl.store(sums + 3, tl.sum(s_bias))
-        tl.store(sums + 4, tl.sum(s_theta))
-        tl.store(sums + 5, tl.sum(s_decay))
-        tl.store(sums + 6, tl.sum(s_scale))
+        _store_sums(sums + tl.program_id(0) * 8, s_alpha, s_beta, s_gain, s_bias, s_theta, s_decay, s_scale)
