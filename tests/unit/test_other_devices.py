@@ -1,4 +1,4 @@
-"""Networks on a device that is not the CPU: torch's "meta" device computes nothing, and refuses mistakes.
+"""Networks off the CPU: torch's "meta" device computes nothing, and refuses mistakes.
 
 That is tensors left on the CPU, and values that the host would have to wait for.
 """
@@ -8,6 +8,7 @@ import inspect
 import pytest
 import torch
 
+from neuron_variants import BY_STEPS
 from spareto import recipes
 from spareto.compression import compress
 from spareto.kernels import cuda_neurons, neurons
@@ -67,7 +68,7 @@ def test_compressed_networks(launches):
     train(compressed.to("meta"), TIMESTEPS, 3, *SENSOR)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in kinds.names() if kind != "quantized_state"])
+@pytest.mark.parametrize("kind", [kind for kind in kinds.names() if kind not in BY_STEPS])
 def test_neurons(kind, launches):
     neuron = kinds.make(kind, **({"features": 5} if kind == "recurrent" else {})).to("meta")
     train(neuron, TIMESTEPS, 3, 5)
