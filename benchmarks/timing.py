@@ -28,6 +28,26 @@ def in_turns(runs: Mapping[str, Callable[[], object]], rounds: int) -> Rounds:
     return seconds
 
 
+def on_gpu(runs: Mapping[str, Callable[[], object]], rounds: int, repeats: int = 5, warm: int = 3) -> Rounds:
+    """As `in_turns`, on the current GPU: seconds between two of its events, a mean over `repeats` runs.
+
+    The rounds that do not count leave time to compile kernels and to choose algorithms.
+    """
+    seconds: Rounds = {name: [] for name in runs}
+    for counts in (*[False] * warm, *[True] * rounds):
+        for name, run in runs.items():
+            first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            torch.cuda.synchronize()
+            first.record()
+            for _ in range(repeats):
+                run()
+            last.record()
+            last.synchronize()
+            if counts:
+                seconds[name].append(first.elapsed_time(last) / 1e3 / repeats)
+    return seconds
+
+
 def milliseconds(seconds: Rounds, name: str) -> float:
     """Median over the rounds."""
     return statistics.median(seconds[name]) * 1e3

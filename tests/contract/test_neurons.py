@@ -7,52 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+import neuron_variants
+from neuron_variants import LAYOUTS, SHAPES, VARIANTS, currents, make
 from spareto.neurons import registry
-from spareto.neurons._family import Reset
 from spareto.neurons.surrogates import registry as surrogates
 from spareto.testing import neurons as laws
 
-RESETS = [{"reset": reset} for reset in Reset.__args__ if reset != "value"]
-RESETS += [{"reset": "value", "v_reset": -0.3}]
-FAMILY = [{}, *RESETS, {"strict": True}, {"detach_reset": False}]
-FAMILY += [{"detach_reset": False, **reset} for reset in RESETS]
-OPTIONS = {
-    "alif": [*FAMILY, {"tau_adapt": 3.0, "adapt_scale": 0.7, "reset": "subtract"}],
-    "iaf": FAMILY,
-    "lif": [
-        *FAMILY,
-        {"tau": 3.0},
-        {"tau": 5.0, "reset": "subtract", "v_threshold": 0.7},
-        {"beta": 0.9, "gain": 1.0},
-        {"tau": 4.0, "decay": "exponential", "v_leak": -0.2},
-    ],
-    "multi_spike": [
-        {},
-        {"detach_reset": False},
-        {"neuron": "iaf", "strict": True},
-        {"neuron": "plif", "v_threshold": 0.7, "v_leak": -0.2},
-        {"neuron": "synaptic", "alpha": 0.8, "most": 2},
-        {"neuron": "alif", "adapt_scale": 0.7, "tau_adapt": 3.0, "detach_reset": False},
-    ],
-    "plif": [*FAMILY, {"tau": 3.0, "gain": 1.0}],
-    "quantized_state": [{}, {"neuron": "multi_spike"}],
-    "recurrent": [{}, {"neuron": "alif", "bias": True}, {"neuron": "plif", "reset": "subtract_delayed"}],
-    "synaptic": [*FAMILY, {"alpha": 0.8, "beta": 0.6, "gain": 1.0, "reset": "zero_delayed"}],
-}
-VARIANTS = [(name, options) for name in registry.names() for options in OPTIONS.get(name, [{}])]
-SHAPES = [(1, 3), (7, 5, 3), (4, 1, 17), (6, 0, 2), (3, 2, 259), (2, 3, 5, 7, 3)]
 TYPES = [torch.float32, torch.float64]
-
-
-def make(variant, features):
-    name, options = variant
-    torch.manual_seed(0)
-    return registry.make(name, **options, **({"features": features} if name == "recurrent" else {}))
-
-
-def currents(shape, dtype=torch.float32, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(shape, generator=generator, dtype=dtype) * 1.5 + 0.7
 
 
 @pytest.fixture(params=VARIANTS, ids=str)
@@ -70,19 +31,9 @@ def current(request, shape):
     return currents(shape, request.param)
 
 
-@pytest.fixture(params=["transposed", "strided", "expanded", "channels_last"])
+@pytest.fixture(params=LAYOUTS)
 def scattered(request):
-    """Currents that do not lie in one piece of memory, or not in the usual order."""
-    match request.param:
-        case "transposed":
-            return currents((3, 5, 4)).transpose(0, 2)
-        case "strided":
-            return currents((8, 3, 10))[::2, :, 1::3]
-        case "expanded":
-            return currents((6, 1, 4)).expand(6, 3, 4)
-        case _:
-            merged = currents((12, 5, 4, 3)).to(memory_format=torch.channels_last)
-            return merged.unflatten(0, (4, 3))
+    return neuron_variants.scattered(request.param)
 
 
 def test_spikes_are_0_or_1(variant, current):

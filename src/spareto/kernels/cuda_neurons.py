@@ -1,12 +1,14 @@
 """The neuron loops on a GPU, in Triton; one program runs a block of neurons through all timesteps.
 
-The backward kernel writes a tape of the states to GPU memory and walks it back. Fused multiply-adds are
-switched off, so that spikes are those of the torch steps.
+The backward kernel writes a tape of the states to GPU memory and walks it back; that of v lies where the
+gradients of the currents will be. Fused multiply-adds are switched off, so that spikes are those of the torch
+steps.
 """
 
 from __future__ import annotations
 
 import importlib
+import logging
 import math
 from functools import cache
 from importlib.util import find_spec
@@ -15,16 +17,35 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from spareto.kernels.dynamics import COEFFICIENTS, Flag
+from spareto.kernels.dynamics import COEFFICIENTS, LEARNABLE, Flag
 
-BLOCK = 256
-PLANES = (0, Flag.CURRENT, Flag.ADAPTIVE, Flag.DELAYED)
+BLOCK = 128  # one neuron a thread: with more, odd sizes would be shuffled between threads every timestep
+_log = logging.getLogger("spareto")
 
 
 @cache
 def available() -> bool:
     """Whether Triton and a GPU are there."""
     return find_spec("triton") is not None and torch.cuda.is_available()
+
+
+@cache
+def works(device: str) -> bool:
+    """Whether the kernels compile and run, tried once on one neuron; if not, the log says why.
+
+    Triton needs a C compiler at run time and refuses old GPUs.
+    """
+    try:
+        x = torch.zeros((1, 1), device=device)
+        forward(x, torch.empty_like(x), x.new_zeros(len(COEFFICIENTS)), None, None, 0)
+    except Exception as error:  # whatever a compiler or a driver raises
+        why = (str(error).splitlines() or [type(error).__name__])[0]
+        _log.warning(
+            "spareto: the Triton kernels cannot be used (%s); the slower torch steps run on the GPU instead.",
+            why,
+        )
+        return False
+    return True
 
 
 @cache
@@ -37,14 +58,7 @@ def forward(
     x: Tensor, spikes: Tensor, k: Tensor, state: Tensor | None, last: Tensor | None, flags: int
 ) -> None:
     """See `Loops.forward`."""
-    size = math.prod(x.shape[1:])
-    planes = _planes(size, k, state, flags)
-    if size:
-        _kernels().forward[(-(-size // BLOCK),)](
-            *(x, spikes, k, planes, x.shape[0], size),
-            **{**_constants(flags), "enable_fp_fusion": False},
-        )
-    _give(planes, last, flags)
+    _launch("forward", x, (x, spikes, k, state, last), _constants(flags))
 
 
 def backward(
@@ -60,44 +74,44 @@ def backward(
     surrogate: int,
 ) -> None:
     """See `Loops.backward`."""
-    size, steps = math.prod(x.shape[1:]), x.shape[0]
-    start = _planes(size, k, state, flags)
-    carry = torch.zeros_like(start)
-    if glast is not None:
-        carry[_used(flags)] = glast.reshape(-1, size)
-    blocks = -(-size // BLOCK)
-    tape = x.new_empty((4, steps, size))
-    sums = x.new_zeros((blocks, 8))
-    if size:
-        _kernels().backward[(blocks,)](
-            *(x, g, gx, k, start, carry, tape, sums, steps, size),
-            **{**_constants(flags), "ATTACHED": bool(flags & Flag.ATTACHED), "SURROGATE": surrogate},
-            LEARNED=bool(flags & Flag.LEARNED),
+    others = sum(bool(flags & part) for part in (Flag.CURRENT, Flag.ADAPTIVE, Flag.DELAYED))
+    tape = x.new_empty((others, *x.shape)) if others else None
+    sums = None if gk is None else gk.new_zeros((_blocks(x), 8))
+    constants = _constants(flags) | {
+        "ATTACHED": bool(flags & Flag.ATTACHED),
+        "LEARNED": sums is not None,
+        "SURROGATE": surrogate,
+    }
+    _launch("backward", x, (x, g, gx, k, state, glast, gstate, tape, sums), constants)
+    if gk is not None and sums is not None:
+        gk[: len(LEARNABLE)] += sums.sum(0)[: len(LEARNABLE)]
+
+
+def _launch(name: str, x: Tensor, arrays: tuple[Tensor | None, ...], constants: dict[str, Any]) -> None:
+    """Run a kernel over all neurons, on the device of `x`: Triton itself takes the current one."""
+    if not _size(x):
+        return  # a grid has at least one block
+    kernel = getattr(_kernels(), name)
+    with torch.cuda.device_of(x):
+        kernel[(_blocks(x),)](
+            *arrays,
+            x.shape[0],
+            _size(x),
+            **constants,
+            BLOCK=BLOCK,
+            num_warps=BLOCK // 32,
             enable_fp_fusion=False,
         )
-    _give(carry, gstate, flags)
-    if gk is not None:
-        gk[:7] += sums[:, :7].double().sum(0)
+
+
+def _size(x: Tensor) -> int:
+    return math.prod(x.shape[1:])
+
+
+def _blocks(x: Tensor) -> int:
+    return -(-_size(x) // BLOCK)
 
 
 def _constants(flags: int) -> dict[str, Any]:
     names = ("CURRENT", "ADAPTIVE", "DELAYED", "STRICT")
-    return {name: bool(flags & getattr(Flag, name)) for name in names} | {"BLOCK": BLOCK}
-
-
-def _used(flags: int) -> list[int]:
-    return [place for place, flag in enumerate(PLANES) if not flag or flags & flag]
-
-
-def _planes(size: int, k: Tensor, state: Tensor | None, flags: int) -> Tensor:
-    """v, i, a, s of all neurons, `(4, size)`, which the kernel turns into those after the last timestep."""
-    planes = k.new_zeros((4, size))
-    planes[0] = k[COEFFICIENTS.index("v_start")]
-    if state is not None:
-        planes[_used(flags)] = state.reshape(-1, size)
-    return planes
-
-
-def _give(planes: Tensor, state: Tensor | None, flags: int) -> None:
-    if state is not None:
-        state.copy_(planes[_used(flags)].view(state.shape))
+    return {name: bool(flags & getattr(Flag, name)) for name in names}

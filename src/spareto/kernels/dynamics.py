@@ -13,7 +13,7 @@ Mirrored by `csrc/neuron.h`: the fields of `COEFFICIENTS` and the flags stand in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
@@ -103,9 +103,17 @@ class Dynamics:
 
     def coefficients(self, dtype: torch.dtype = torch.float32, device: torch.device | None = None) -> Tensor:
         """The array the kernels read, shape `(15,)`; differentiable where a coefficient is learned."""
-        if not self.learned and not torch.compiler.is_compiling():
+        if torch.compiler.is_compiling():
+            return self._stack(dtype, device)
+        if not self.learned:
             return _constants(self, dtype, device)
-        return self._stack(dtype, device)
+        learned = {name: value for name in LEARNABLE if isinstance(value := getattr(self, name), Tensor)}
+        fixed = _constants(replace(self, **dict.fromkeys(learned, 0.0)), dtype, device).unbind()
+        parts = dict(
+            zip(COEFFICIENTS, fixed, strict=True)
+        )  # on a GPU each fresh number would be a copy there
+        parts |= {name: value.to(device, dtype) for name, value in learned.items()}
+        return torch.stack(list(parts.values()))
 
     def _stack(self, dtype: torch.dtype, device: torch.device | None) -> Tensor:
         values = [self._value(name) for name in COEFFICIENTS]

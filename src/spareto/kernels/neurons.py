@@ -49,15 +49,13 @@ def loops(x: Tensor, dynamics: Dynamics) -> Loops | None:
     if x.dtype is not torch.float32 or dynamics.surrogate is None:
         return None
     place = place_of(x.device.type)
-    if place == "c":
-        return c_neurons
-    if place == "numba":
-        return numba_neurons
-    return cuda_neurons if place == "cuda" else None
+    if place == "triton" and not torch.compiler.is_compiling() and not cuda_neurons.works(x.device.type):
+        place = _places[x.device.type] = "torch"
+    return None if place == "torch" else loops_of(x)
 
 
 def place_of(device: str) -> str:
-    """Which kernels a type of device has: `c`, `numba`, `cuda` or `torch`."""
+    """Which kernels a type of device has: `c`, `numba`, `triton` or `torch`."""
     prepare()
     return _places.get(device, "torch")
 
@@ -75,7 +73,7 @@ def prepare() -> None:
     """Decide which kernels each device has; done before a graph is traced, which sees the answer as data."""
     if not _places:
         _places["cpu"] = backend()
-        _places["cuda"] = "cuda" if cuda_neurons.available() else "torch"
+        _places["cuda"] = "triton" if cuda_neurons.available() else "torch"
 
 
 def run(x: Tensor, dynamics: Dynamics, state: tuple[Tensor, ...] | None, last: bool) -> tuple[Tensor, ...]:
@@ -105,15 +103,14 @@ def planes(flags: int) -> tuple[int, ...]:
 
 def _one_piece(x: Tensor, strict: bool) -> Tensor:
     """`x` with its timesteps one behind the other in memory; unless strict, axes may lie channels-last."""
-    channels_last = not strict and x.dim() == 5
-    if channels_last and x.flatten(0, 1).is_contiguous(memory_format=torch.channels_last):
-        return x
-    return x.contiguous()
+    channels_last = not strict and x.dim() == 5 and x.movedim(2, -1).is_contiguous()
+    return x if channels_last else x.contiguous()
 
 
 def loops_of(x: Tensor) -> Loops:
     """The kernels of currents that `loops` has kernels for."""
-    return cuda_neurons if x.is_cuda else c_neurons if backend() == "c" else numba_neurons
+    place = _places[x.device.type]
+    return c_neurons if place == "c" else numba_neurons if place == "numba" else cuda_neurons
 
 
 def _forward(x: Tensor, k: Tensor, state: Tensor | None, flags: int) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,10 @@
-"""The neuron's step in Triton, forward and backward; mirrors `csrc/neuron.h`, imported only on a GPU.
+"""The neuron's step in Triton, forward and backward; mirrors `csrc/neuron.h`, imported only where Triton is.
 
 `k` points to the coefficients in the order of `kernels/dynamics.py`; upper-case arguments are compile-time.
+States and their gradients stack what there is of v, i, a, s, each `size` long; None stands for no such array.
+
+What a GPU asks for: coefficients are read once, for a read inside a loop stays there; offsets grow by
+additions, for a product of sizes may pass 32 bits, and Triton makes a size of 1 a constant of its own kind.
 """
 
 # ruff: noqa: ANN001, ANN201, ANN202 - Triton reads the signatures
@@ -13,24 +17,24 @@ import triton.language as tl
 
 
 @triton.jit
-def _charge(x, v, i, s, k, CURRENT: tl.constexpr, DELAYED: tl.constexpr):
+def _charge(x, v, i, s, alpha, beta, gain, bias, kept, lost, CURRENT: tl.constexpr, DELAYED: tl.constexpr):
     """Synaptic current, and potential without and with the delayed reset."""
     now = x
     if CURRENT:
-        now = tl.load(k + 0) * i + x
-    q = tl.load(k + 1) * v + tl.load(k + 2) * now + tl.load(k + 3)
+        now = alpha * i + x
+    q = beta * v + gain * now + bias
     h = q
     if DELAYED:
-        h = tl.where(s > 0, tl.load(k + 7) * q - tl.load(k + 8), q)
+        h = tl.where(s > 0, kept * q - lost, q)
     return now, q, h
 
 
 @triton.jit
-def _fire(h, a, k, ADAPTIVE: tl.constexpr, STRICT: tl.constexpr):
+def _fire(h, a, threshold, scale, ADAPTIVE: tl.constexpr, STRICT: tl.constexpr):
     """Threshold, and whether it is reached."""
-    theta = h * 0.0 + tl.load(k + 4)
+    theta = tl.zeros_like(h) + threshold
     if ADAPTIVE:
-        theta = tl.load(k + 4) + tl.load(k + 6) * a
+        theta = threshold + scale * a
     fires = h >= theta
     if STRICT:
         fires = h > theta
@@ -38,67 +42,88 @@ def _fire(h, a, k, ADAPTIVE: tl.constexpr, STRICT: tl.constexpr):
 
 
 @triton.jit
-def _drop(theta, k):
-    """What a spike subtracts."""
-    return tl.load(k + 10) + tl.load(k + 11) * theta
-
-
-@triton.jit
-def _step(
-    x, v, i, a, s, k,
-    CURRENT: tl.constexpr, ADAPTIVE: tl.constexpr, DELAYED: tl.constexpr, STRICT: tl.constexpr,
-):  # fmt: skip
-    """State after one timestep; its last part is the spikes."""
-    now, _q, h = _charge(x, v, i, s, k, CURRENT, DELAYED)
-    theta, fires = _fire(h, a, k, ADAPTIVE, STRICT)
-    fired = fires.to(tl.float32)
-    after = tl.where(fires, tl.load(k + 9) * h - _drop(theta, k), h)
+def _after(h, a, theta, fires, decay, keep, drop, drop_theta, ADAPTIVE: tl.constexpr):
+    """v, a and s after a timestep."""
+    s = fires.to(tl.float32)
+    v = tl.where(fires, keep * h - (drop + drop_theta * theta), h)
     if ADAPTIVE:
-        a = tl.load(k + 5) * a + fired
-    return after, now, a, fired
+        a = decay * a + s
+    return v, a, s
 
 
 @triton.jit
-def _load(planes, plane, at, here):
-    """v, i, a and s, or their gradients, from four planes."""
-    v = tl.load(planes + at, here, 0.0)
-    i = tl.load(planes + plane + at, here, 0.0)
-    a = tl.load(planes + 2 * plane + at, here, 0.0)
-    s = tl.load(planes + 3 * plane + at, here, 0.0)
+def _read(planes, step, at, here, v, CURRENT: tl.constexpr, ADAPTIVE: tl.constexpr, DELAYED: tl.constexpr):
+    """v, i, a and s, or their gradients, from planes `step` apart; without planes, the v given and zeros."""
+    i, a, s = tl.zeros_like(v), tl.zeros_like(v), tl.zeros_like(v)
+    if planes is not None:
+        v = tl.load(planes + at, here, 0.0)
+        i, a, s = _read_others(planes + step, step, at, here, v, CURRENT, ADAPTIVE, DELAYED)
     return v, i, a, s
 
 
 @triton.jit
-def _store(planes, plane, at, here, v, i, a, s):
-    tl.store(planes + at, v, here)
-    tl.store(planes + plane + at, i, here)
-    tl.store(planes + 2 * plane + at, a, here)
-    tl.store(planes + 3 * plane + at, s, here)
+def _read_others(
+    planes, step, at, here, v, CURRENT: tl.constexpr, ADAPTIVE: tl.constexpr, DELAYED: tl.constexpr
+):
+    i, a, s = tl.zeros_like(v), tl.zeros_like(v), tl.zeros_like(v)
+    if CURRENT:
+        i = tl.load(planes + at, here, 0.0)
+        planes += step
+    if ADAPTIVE:
+        a = tl.load(planes + at, here, 0.0)
+        planes += step
+    if DELAYED:
+        s = tl.load(planes + at, here, 0.0)
+    return i, a, s
+
+
+@triton.jit
+def _write_others(
+    planes, step, at, here, i, a, s, CURRENT: tl.constexpr, ADAPTIVE: tl.constexpr, DELAYED: tl.constexpr
+):
+    if CURRENT:
+        tl.store(planes + at, i, here)
+        planes += step
+    if ADAPTIVE:
+        tl.store(planes + at, a, here)
+        planes += step
+    if DELAYED:
+        tl.store(planes + at, s, here)
 
 
 @triton.jit
 def forward(
-    x, spikes, k, planes, steps, size,
+    x, spikes, k, state, last, steps, size,
     CURRENT: tl.constexpr, ADAPTIVE: tl.constexpr, DELAYED: tl.constexpr, STRICT: tl.constexpr,
     BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """Spikes `(steps, size)`; `planes` holds v, i, a, s before and, when it returns, after all timesteps."""
-    size = size.to(tl.int64)
-    at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
-    here = at < size
-    v, i, a, s = _load(planes, size, at, here)
-    for t in range(steps):
-        row = at + t * size
-        current = tl.load(x + row, here, 0.0)
-        v, i, a, s = _step(current, v, i, a, s, k, CURRENT, ADAPTIVE, DELAYED, STRICT)
-        tl.store(spikes + row, s, here)
-    _store(planes, size, at, here, v, i, a, s)
+    """Spikes `(steps, size)`, and the state after the last timestep if there is a place for it."""
+    alpha, beta, gain, bias = tl.load(k), tl.load(k + 1), tl.load(k + 2), tl.load(k + 3)
+    threshold, decay, scale = tl.load(k + 4), tl.load(k + 5), tl.load(k + 6)
+    kept, lost, keep, drop = tl.load(k + 7), tl.load(k + 8), tl.load(k + 9), tl.load(k + 10)
+    drop_theta = tl.load(k + 11)
+    row = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    here = row < size
+    fresh = tl.zeros((BLOCK,), tl.float32) + tl.load(k + 12)
+    v, i, a, s = _read(state, size, row, here, fresh, CURRENT, ADAPTIVE, DELAYED)
+    now = tl.cast(0, tl.int64)
+    for _ in range(steps):
+        i, _q, h = _charge(
+            tl.load(x + now + row, here, 0.0), v, i, s, alpha, beta, gain, bias, kept, lost, CURRENT, DELAYED
+        )
+        theta, fires = _fire(h, a, threshold, scale, ADAPTIVE, STRICT)
+        v, a, s = _after(h, a, theta, fires, decay, keep, drop, drop_theta, ADAPTIVE)
+        tl.store(spikes + now + row, s, here)
+        now += size
+    if last is not None:
+        tl.store(last + row, v, here)
+        _write_others(last + size, size, row, here, i, a, s, CURRENT, ADAPTIVE, DELAYED)
 
 
 @triton.jit
 def _derivative(z, SURROGATE: tl.constexpr):
     """`f` of `height · f(slope · distance)`."""
-    one = 1.0 + z * 0.0
+    one = tl.zeros_like(z) + 1.0
     if SURROGATE == 0:
         value = one / (1.0 + z * z)
     elif SURROGATE == 1:
@@ -117,78 +142,122 @@ def _derivative(z, SURROGATE: tl.constexpr):
 
 @triton.jit
 def _back(
-    g, q, h, theta, fires, s, gv, gi, ga, gs, k,
+    g, q, h, theta, fires, s, gv, gi, ga, gs, alpha, beta, gain, decay, scale, kept, lost, keep, drop,
+    drop_theta, slope, height,
     CURRENT: tl.constexpr, ADAPTIVE: tl.constexpr, DELAYED: tl.constexpr, ATTACHED: tl.constexpr,
     SURROGATE: tl.constexpr,
 ):  # fmt: skip
     """One timestep: gradients of x, q and theta, then of the state before it."""
     total = g + gs + ga
     if ATTACHED:
-        total -= gv * (h - (tl.load(k + 9) * h - _drop(theta, k)))
-    gd = total * tl.load(k + 14) * _derivative(tl.load(k + 13) * (h - theta), SURROGATE)
-    gh = gd + tl.where(fires, tl.load(k + 9) * gv, gv)
+        total -= gv * (h - (keep * h - (drop + drop_theta * theta)))
+    gd = total * height * _derivative(slope * (h - theta), SURROGATE)
+    gh = gd + tl.where(fires, keep * gv, gv)
     gq = gh
     if DELAYED:
-        gq = tl.where(s > 0, tl.load(k + 7) * gh, gh)
-        gs = gh * 0.0
+        gq = tl.where(s > 0, kept * gh, gh)
+        gs = tl.zeros_like(gh)
         if ATTACHED:
-            gs = -gh * (q - (tl.load(k + 7) * q - tl.load(k + 8)))
-    g_theta = -gd - tl.where(fires, tl.load(k + 11) * gv, 0.0)
+            gs = -gh * (q - (kept * q - lost))
+    g_theta = -gd - tl.where(fires, drop_theta * gv, 0.0)
     if ADAPTIVE:
-        ga = tl.load(k + 5) * ga + tl.load(k + 6) * g_theta
-    gx = tl.load(k + 2) * gq + gi
+        ga = decay * ga + scale * g_theta
+    gx = gain * gq + gi
     if CURRENT:
-        gi = tl.load(k + 0) * gx
-    return gx, gq, g_theta, tl.load(k + 1) * gq, gi, ga, gs
+        gi = alpha * gx
+    return gx, gq, g_theta, beta * gq, gi, ga, gs
+
+
+@triton.jit
+def _record(
+    x, gx, tape, k, state, steps, size, row, here, area, zero,
+    CURRENT: tl.constexpr, ADAPTIVE: tl.constexpr, DELAYED: tl.constexpr, STRICT: tl.constexpr,
+):  # fmt: skip
+    """The timesteps once more, with the state before each of them written down."""
+    alpha, beta, gain, bias = tl.load(k), tl.load(k + 1), tl.load(k + 2), tl.load(k + 3)
+    threshold, decay, scale = tl.load(k + 4), tl.load(k + 5), tl.load(k + 6)
+    kept, lost, keep, drop = tl.load(k + 7), tl.load(k + 8), tl.load(k + 9), tl.load(k + 10)
+    drop_theta = tl.load(k + 11)
+    v, i, a, s = _read(state, size, row, here, zero + tl.load(k + 12), CURRENT, ADAPTIVE, DELAYED)
+    now = tl.cast(0, tl.int64)
+    for _ in range(steps):
+        tl.store(gx + now + row, v, here)
+        if tape is not None:
+            _write_others(tape + now, area, row, here, i, a, s, CURRENT, ADAPTIVE, DELAYED)
+        i, _q, h = _charge(
+            tl.load(x + now + row, here, 0.0), v, i, s, alpha, beta, gain, bias, kept, lost, CURRENT, DELAYED
+        )
+        theta, fires = _fire(h, a, threshold, scale, ADAPTIVE, STRICT)
+        v, a, s = _after(h, a, theta, fires, decay, keep, drop, drop_theta, ADAPTIVE)
+        now += size
+
+
+@triton.jit
+def _store_sums(sums, alpha, beta, gain, bias, theta, decay, scale):
+    tl.store(sums, tl.sum(alpha))
+    tl.store(sums + 1, tl.sum(beta))
+    tl.store(sums + 2, tl.sum(gain))
+    tl.store(sums + 3, tl.sum(bias))
+    tl.store(sums + 4, tl.sum(theta))
+    tl.store(sums + 5, tl.sum(decay))
+    tl.store(sums + 6, tl.sum(scale))
 
 
 @triton.jit
 def backward(
-    x, g, gx, k, start, carry, tape, sums, steps, size,
+    x, g, gx, k, state, glast, gstate, tape, sums, steps, size,
     CURRENT: tl.constexpr, ADAPTIVE: tl.constexpr, DELAYED: tl.constexpr, STRICT: tl.constexpr,
     ATTACHED: tl.constexpr, LEARNED: tl.constexpr, SURROGATE: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """Gradients of `x`; `carry` holds those of the last state and becomes those of the first.
+    """Gradients of `x`, of the first state if there is a place for them, and of the coefficients if learned.
 
-    `tape` takes the state before every timestep, `(4, steps, size)`; `sums` gets the gradients of the first
-    seven coefficients, a row of eight a program.
+    `gx` first takes v before every timestep, `tape` what else there is of the state, `(parts, steps, size)`;
+    `sums` gets the gradients of the first seven coefficients in float64, a row of eight a program.
     """
-    size = size.to(tl.int64)
-    at = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
-    here = at < size
-    v, i, a, s = _load(start, size, at, here)
-    for t in range(steps):
-        row = at + t * size
-        _store(tape, steps * size, row, here, v, i, a, s)
-        v, i, a, s = _step(tl.load(x + row, here, 0.0), v, i, a, s, k, CURRENT, ADAPTIVE, DELAYED, STRICT)
-    gv, gi, ga, gs = _load(carry, size, at, here)
-    zero = v * 0.0
-    s_alpha, s_beta, s_gain, s_bias, s_theta, s_decay, s_scale = zero, zero, zero, zero, zero, zero, zero
-    for back in range(steps):
-        row = at + (steps - 1 - back) * size
-        v, i, a, s = _load(tape, steps * size, row, here)
-        now, q, h = _charge(tl.load(x + row, here, 0.0), v, i, s, k, CURRENT, DELAYED)
-        theta, fires = _fire(h, a, k, ADAPTIVE, STRICT)
-        s_decay += ga * a
+    alpha, beta, gain, bias = tl.load(k), tl.load(k + 1), tl.load(k + 2), tl.load(k + 3)
+    threshold, decay, scale = tl.load(k + 4), tl.load(k + 5), tl.load(k + 6)
+    kept, lost, keep, drop = tl.load(k + 7), tl.load(k + 8), tl.load(k + 9), tl.load(k + 10)
+    drop_theta, slope, height = tl.load(k + 11), tl.load(k + 13), tl.load(k + 14)
+    row = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
+    here = row < size
+    area = tl.cast(steps, tl.int64) * size
+    zero = tl.zeros((BLOCK,), tl.float32)
+    _record(x, gx, tape, k, state, steps, size, row, here, area, zero, CURRENT, ADAPTIVE, DELAYED, STRICT)
+    tl.debug_barrier()  # other threads of the program may read the tape than wrote it
+    gv, gi, ga, gs = _read(glast, size, row, here, zero, CURRENT, ADAPTIVE, DELAYED)
+    total = zero.to(tl.float64)
+    s_alpha, s_beta, s_gain, s_bias, s_theta, s_decay, s_scale = (
+        total, total, total, total, total, total, total,
+    )  # fmt: skip
+    i, a, s, now = zero, zero, zero, area
+    for _ in range(steps):
+        now -= size
+        v = tl.load(gx + now + row, here, 0.0)
+        if tape is not None:
+            i, a, s = _read_others(tape + now, area, row, here, v, CURRENT, ADAPTIVE, DELAYED)
+        current, q, h = _charge(
+            tl.load(x + now + row, here, 0.0), v, i, s, alpha, beta, gain, bias, kept, lost, CURRENT, DELAYED
+        )
+        theta, fires = _fire(h, a, threshold, scale, ADAPTIVE, STRICT)
+        if LEARNED and ADAPTIVE:
+            s_decay += (ga * a).to(tl.float64)
+        spiking = tl.load(g + now + row, here, 0.0)
         gx_now, gq, g_theta, gv, gi, ga, gs = _back(
-            tl.load(g + row, here, 0.0), q, h, theta, fires, s, gv, gi, ga, gs, k,
-            CURRENT, ADAPTIVE, DELAYED, ATTACHED, SURROGATE,
+            spiking, q, h, theta, fires, s, gv, gi, ga, gs, alpha, beta, gain, decay, scale, kept, lost, keep,
+            drop, drop_theta, slope, height, CURRENT, ADAPTIVE, DELAYED, ATTACHED, SURROGATE,
         )  # fmt: skip
         if LEARNED:
-            s_alpha += gx_now * i
-            s_beta += gq * v
-            s_gain += gq * now
-            s_bias += gq
-            s_theta += g_theta
-            s_scale += g_theta * a
-        tl.store(gx + row, gx_now, here)
-    _store(carry, size, at, here, gv, gi, ga, gs)
+            s_beta += (gq * v).to(tl.float64)
+            s_gain += (gq * current).to(tl.float64)
+            s_bias += gq.to(tl.float64)
+            s_theta += g_theta.to(tl.float64)
+            if CURRENT:
+                s_alpha += (gx_now * i).to(tl.float64)
+            if ADAPTIVE:
+                s_scale += (g_theta * a).to(tl.float64)
+        tl.store(gx + now + row, gx_now, here)
+    if gstate is not None:
+        tl.store(gstate + row, gv, here)
+        _write_others(gstate + size, size, row, here, gi, ga, gs, CURRENT, ADAPTIVE, DELAYED)
     if LEARNED:
-        place = sums + tl.program_id(0) * 8
-        tl.store(place + 0, tl.sum(s_alpha))
-        tl.store(place + 1, tl.sum(s_beta))
-        tl.store(place + 2, tl.sum(s_gain))
-        tl.store(place + 3, tl.sum(s_bias))
-        tl.store(place + 4, tl.sum(s_theta))
-        tl.store(place + 5, tl.sum(s_decay))
-        tl.store(place + 6, tl.sum(s_scale))
+        _store_sums(sums + tl.program_id(0) * 8, s_alpha, s_beta, s_gain, s_bias, s_theta, s_decay, s_scale)

@@ -158,12 +158,15 @@ def check_state(kind: str, current: Tensor, state: tuple[Tensor, ...], parts: in
     """Check that a state fits the neuron and its currents.
 
     Raises:
-        ConfigError: It has another number of tensors, or they have other shapes.
+        ConfigError: It has another number of tensors, or they have other shapes or types, or lie elsewhere.
     """
     shapes = [tuple(part.shape) for part in state]
     expected = [tuple(current.shape[1:])] * parts
-    if shapes != expected:
-        got, rule = _tensors(shapes), _tensors(expected)
+    got, rule = _tensors(shapes), _tensors(expected)
+    for part in state:
+        if shapes == expected and (part.dtype, part.device) != (current.dtype, current.device):
+            got, rule = f"{part.dtype} on {part.device}", f"{current.dtype} on {current.device}"
+    if got != rule:
         raise ConfigError(Problem(f"neuron '{kind}'.state", got, rule, "Pass what run or step returned."))
 
 

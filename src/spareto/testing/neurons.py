@@ -1,6 +1,6 @@
 """What every spiking neuron must keep, as functions: call them from the tests of your own neuron.
 
-`current` is always `(time, batch, ...)`.
+`current` is always `(time, batch, ...)`, on the device of the neuron.
 """
 
 from __future__ import annotations
@@ -79,8 +79,7 @@ def check_gradient_is_that_of_its_steps(
 
     Looks at the gradient of the currents and of every parameter.
     """
-    generator = torch.Generator().manual_seed(0)
-    cotangent = torch.randn(current.shape, generator=generator, dtype=current.dtype)
+    cotangent = _drawn_like(current)
     fast = gradients(neuron, lambda x: (neuron(x) * cotangent).sum(), current)
     slow = gradients(neuron, lambda x: (by_steps(neuron, x)[0] * cotangent).sum(), current)
     assert fast["currents"] is not None or current.numel() == 0, "no gradient reaches the currents"
@@ -89,8 +88,7 @@ def check_gradient_is_that_of_its_steps(
 
 def check_run_carries_gradients(neuron: SpikingNeuron, current: Tensor, tolerance: float = 1e-5) -> None:
     """Gradients through `run`, cut in two, are those of autograd through the loop, last state included."""
-    generator = torch.Generator().manual_seed(0)
-    cotangent = torch.randn(current.shape, generator=generator, dtype=current.dtype)
+    cotangent = _drawn_like(current)
 
     def loss(way: Callable[..., tuple[Tensor, Any]], x: Tensor) -> Tensor:
         middle = len(x) // 2
@@ -115,6 +113,12 @@ def gradients(neuron: SpikingNeuron, loss: Run, current: Tensor) -> dict[str, Te
 def tensors(state: Any) -> list[Tensor]:
     """The tensors of a state, which may be one or a tuple of states."""
     return [state] if isinstance(state, Tensor) else [part for inner in state for part in tensors(inner)]
+
+
+def _drawn_like(current: Tensor) -> Tensor:
+    """The same numbers on every device."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(current.shape, generator=generator, dtype=current.dtype).to(current.device)
 
 
 def _run(neuron: SpikingNeuron, current: Tensor, state: Any = None) -> tuple[Tensor, Any]:

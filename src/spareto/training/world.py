@@ -70,8 +70,7 @@ class World:
 
     def wait(self) -> None:
         """Go on when every process has come here."""
-        if self.size > 1:
-            dist.barrier()
+        self.sum(0.0)  # no dist.barrier, which would take a GPU of its own choice
 
     def _reduce(self, tensors: list[Tensor], scale: float = 1.0) -> None:
         if self.size == 1 or not tensors:
@@ -97,9 +96,11 @@ def join() -> World:
     if not dist.is_initialized():
         if processes() < 2:
             return World()
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        # networks may be on the CPU of a machine that has GPUs; numbers always are
+        dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
     return World(dist.get_rank(), dist.get_world_size())
 
 
 def _device() -> str:
-    return "cuda" if dist.get_backend() == "nccl" else "cpu"
+    """Where numbers are summed: on the CPU, unless the program's own process group cannot."""
+    return "cpu" if "cpu:" in dist.get_backend_config() else "cuda"

@@ -2,7 +2,6 @@
 
 import ctypes
 import importlib.util
-import math
 import os
 import shlex
 import shutil
@@ -12,67 +11,12 @@ import sys
 import pytest
 import torch
 
+from backend_cases import KINDS, check_same, results
 from spareto.kernels import build, c_neurons, library, numba_neurons
-from spareto.kernels.dynamics import Dynamics, Flag
-from spareto.kernels.neurons import planes
+from spareto.kernels.dynamics import Dynamics
 
 needs_c = pytest.mark.skipif(library.backend() != "c", reason="the C kernels do not run here")
 needs_numba = pytest.mark.skipif(not importlib.util.find_spec("numba"), reason="numba is not installed")
-
-LIF = {"beta": 0.5, "gain": 0.5, "surrogate": 0, "slope": math.pi, "height": 1.0}
-EVERYTHING = {
-    "beta": 0.7,
-    "gain": 0.6,
-    "bias": 0.02,
-    "alpha": 0.4,
-    "adapt_decay": 0.8,
-    "adapt_scale": 0.3,
-    "keep": 1,
-    "drop_theta": 1.0,
-    "delayed_keep": 1,
-    "delayed_drop": 0.1,
-    "v_start": -0.2,
-    "attached": True,
-    "surrogate": 1,
-    "slope": 3.0,
-    "height": 3.0,
-}
-KINDS = {
-    "lif": LIF,
-    "strict": {**LIF, "strict": True, "keep": 1, "drop_theta": 1.0},
-    "current": {**LIF, "alpha": 0.6, "surrogate": 2},
-    "adaptive": {**LIF, "adapt_decay": 0.9, "adapt_scale": 0.2, "surrogate": 3},
-    "delayed": {**LIF, "keep": 1, "delayed_keep": 0, "surrogate": 4},
-    "everything": EVERYTHING,
-    "learned": {**LIF, "beta": torch.tensor(0.5), "surrogate": 5},
-    "everything learned": {**EVERYTHING, "beta": torch.tensor(0.7)},
-}
-
-
-def results(loops, dynamics, shape=(7, 3, 259)):
-    """Spikes, last state, and the gradients of currents, first state and coefficients."""
-    generator = torch.Generator().manual_seed(0)
-    draw = lambda *size: torch.randn(size, generator=generator)  # noqa: E731
-    flags, k = dynamics.flags | Flag.LAST, dynamics.coefficients().detach()
-    x, g = draw(*shape) * 1.5 + 0.7, draw(*shape)
-    state = draw(len(planes(flags)), *shape[1:]) * 0.3
-    if flags & Flag.DELAYED:
-        state[-1] = (state[-1] > 0).float()
-    spikes, gx, last = torch.empty_like(x), torch.empty_like(x), torch.empty_like(state)
-    g_last, g_state = draw(*state.shape), torch.empty_like(state)
-    gk = torch.zeros(len(k), dtype=torch.float64) if flags & Flag.LEARNED else None
-    loops.forward(x, spikes, k, state, last, flags)
-    loops.backward(x, g, gx, k, gk, state, g_last, g_state, flags, dynamics.surrogate)
-    return spikes, last, gx, g_state, torch.zeros(1) if gk is None else gk
-
-
-def check_same(one, other):
-    for exact, found, expected in zip((True, True, False, False, False), one, other, strict=True):
-        if exact:
-            assert torch.equal(found, expected)
-        else:
-            scale = expected.abs().max().clamp_min(1e-30)
-            assert float((found - expected).abs().max() / scale) < 1e-5
 
 
 class Level:
@@ -183,32 +127,6 @@ def test_a_long_time_fits_the_scratch():
     c_neurons.backward(x, torch.ones_like(x), gx, k, gk, None, None, None, dynamics.flags, 1)
     assert torch.isfinite(gx).all()
     assert spikes.any()
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
-@pytest.mark.parametrize("kind", KINDS)
-def test_the_gpu_agrees(kind):
-    from spareto.kernels import cuda_neurons
-
-    class OnGPU:
-        @staticmethod
-        def forward(*arguments):
-            moved = [a.cuda() if isinstance(a, torch.Tensor) else a for a in arguments]
-            cuda_neurons.forward(*moved)
-            for own, there in zip(arguments, moved, strict=True):
-                if isinstance(own, torch.Tensor):
-                    own.copy_(there)
-
-        @staticmethod
-        def backward(*arguments):
-            moved = [a.cuda() if isinstance(a, torch.Tensor) else a for a in arguments]
-            cuda_neurons.backward(*moved)
-            for own, there in zip(arguments, moved, strict=True):
-                if isinstance(own, torch.Tensor):
-                    own.copy_(there)
-
-    dynamics = Dynamics(**KINDS[kind])
-    check_same(results(OnGPU, dynamics), results(c_neurons, dynamics))
 
 
 def python(code, **environment):

@@ -157,6 +157,16 @@ def test_a_state_of_another_neuron():
     ]
 
 
+def test_a_state_of_another_type_or_device():
+    """The kernels would read other memory than is there."""
+    neuron, current = registry.make("lif"), torch.zeros(3, 2, 5)
+    for state in (torch.zeros(2, 5, dtype=torch.float64), torch.zeros(2, 5, device="meta")):
+        assert refusal(lambda state=state: neuron.run(current, state)) == [
+            f"neuron 'lif'.state: got {state.dtype} on {state.device}; expected torch.float32 on cpu. "
+            "Pass what run or step returned."
+        ]
+
+
 def test_an_unknown_option_is_answered_with_the_known_ones():
     with pytest.raises(ConfigError, match=r"neuron 'lif'\.tua: got an unknown option; expected one of tau,"):
         registry.make("lif", tua=3)
