@@ -1,10 +1,10 @@
 """One spiking layer, event-driven against dense sums, as its input fills with spikes: where they cross.
 
-python -m benchmarks.density [--rounds 5] [--json]
+python -m benchmarks.density [--rounds 5] [--layers groups] [--json]
 
 Both are whole layers, forward and backward, batch norm, neurons and pooling fused; only the sums differ.
-`spareto.kernels.decisions.CROSSOVER` is chosen from this table. The whole step over density, against peers:
-`python -m benchmarks.training --densities`.
+The crossovers in `spareto.kernels.decisions` are chosen from this table. The whole step over density,
+against peers: `python -m benchmarks.training --densities`.
 """
 
 from __future__ import annotations
@@ -25,11 +25,15 @@ from spareto.neurons.lif import LIF
 from spareto.training.memory import keep_large_blocks
 
 DENSITIES = (0.01, 0.05, 0.12, 0.25, 0.4, 0.5, 0.6)
-LAYERS = {  # timesteps, batch, channels in and out, side
-    "128 > 128 at 64x64": (5, 1, 128, 128, 64),
-    "128 > 128 at 16x16": (20, 1, 128, 128, 16),
-    "16 > 32 at 17x17": (10, 16, 16, 32, 17),
-    "2 > 128 at 128x128": (3, 1, 2, 128, 128),
+LAYERS = {  # timesteps, batch, channels in and out, side, options of the convolution
+    "128 > 128 at 64x64": (5, 1, 128, 128, 64, {}),
+    "128 > 128 at 16x16": (20, 1, 128, 128, 16, {}),
+    "16 > 32 at 17x17": (10, 16, 16, 32, 17, {}),
+    "2 > 128 at 128x128": (3, 1, 2, 128, 128, {}),
+    "depthwise 128 at 32x32": (20, 1, 128, 128, 32, {"groups": 128}),
+    "4 groups, 128 > 128 at 32x32": (20, 1, 128, 128, 32, {"groups": 4}),
+    "32 groups, 128 > 128 at 32x32": (20, 1, 128, 128, 32, {"groups": 32}),
+    "dilated, 128 > 128 at 32x32": (20, 1, 128, 128, 32, {"dilation": 2}),
 }
 
 
@@ -46,10 +50,10 @@ class Row:
 
 def compare(name: str, density: float, rounds: int) -> Row:
     """One layer between two others, so that it has all three gradients."""
-    time, batch, inputs, outputs, side = LAYERS[name]
+    time, batch, inputs, outputs, side, options = LAYERS[name]
     torch.manual_seed(0)
     first = inputs == 2
-    conv = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+    conv = nn.Conv2d(inputs, outputs, 3, padding="same", bias=False, **options)
     block = SpikingBlock(conv, nn.BatchNorm2d(outputs), LIF(), nn.MaxPool2d(2))
     frames = (torch.rand(time, batch, inputs, side, side) < density).float()
     packed = kernels.pack(frames)
@@ -57,9 +61,9 @@ def compare(name: str, density: float, rounds: int) -> Row:
     if not first:
         packed.carrier = packed.carrier.clone().requires_grad_()
 
-    def run(crossover: float) -> None:
+    def run(most: float) -> None:
         block.zero_grad()
-        with mock.patch("spareto.layers.spiking_block.CROSSOVER", crossover):
+        with mock.patch("spareto.layers.spiking_block.crossover", return_value=most):
             kernels.dense(block(packed)).sum().backward()
 
     runs: dict[str, Callable[[], object]] = {"events": lambda: run(1.0), "dense": lambda: run(-1.0)}
@@ -69,7 +73,7 @@ def compare(name: str, density: float, rounds: int) -> Row:
 
 
 def rows(asked: argparse.Namespace) -> Iterator[Row]:
-    for name in LAYERS:
+    for name in (name for name in LAYERS if asked.layers in name):
         for density in DENSITIES:
             yield compare(name, density, asked.rounds)
 
@@ -77,6 +81,7 @@ def rows(asked: argparse.Namespace) -> Iterator[Row]:
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.density", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--layers", default="", help="only those whose name holds this")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)
@@ -86,7 +91,7 @@ def main(arguments: list[str] | None = None) -> None:
         found.append(row)
         if not options.json:
             times = f"events {row.events_ms:7.2f} ms  dense {row.dense_ms:7.2f} ms  ratio {row.ratio:5.2f}"
-            print(f"{row.layer:20s} {100 * row.density:4.0f} %  {times}", flush=True)
+            print(f"{row.layer:30s} {100 * row.density:4.0f} %  {times}", flush=True)
     if options.json:
         print(json.dumps([asdict(row) for row in found], indent=1))
 

@@ -26,7 +26,11 @@ def words(channels: int) -> int:
 
 @dataclass(frozen=True)
 class ConvShape:
-    """Geometry of a convolution over `N` images; mirrors `conv_shape` in `csrc/conv.h`."""
+    """Geometry of a convolution over `N` images; mirrors `conv_shape` in `csrc/conv.h`.
+
+    `S` is the stride, `P` the padding before the first pixel (what lies behind the last one follows from the
+    output's size), `D` the dilation. `OC` is padded to a multiple of 16; no group is padded on its own.
+    """
 
     N: int
     H: int
@@ -41,6 +45,21 @@ class ConvShape:
     SW: int
     PH: int
     PW: int
+    DH: int = 1
+    DW: int = 1
+    groups: int = 1
+
+    @property
+    def plain(self) -> bool:
+        """Neither dilated nor grouped."""
+        return self.DH == self.DW == self.groups == 1
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """Height and width of the input were it padded alike on all sides: 'same' may pad more behind it."""
+        high = (self.OH - 1) * self.SH + self.DH * (self.KH - 1) + 1 - 2 * self.PH
+        wide = (self.OW - 1) * self.SW + self.DW * (self.KW - 1) + 1 - 2 * self.PW
+        return max(self.H, high), max(self.W, wide)
 
 
 @dataclass(frozen=True)

@@ -131,8 +131,10 @@ def _sums(kept: Tensor | None, chunk: Chunk, weight: Tensor) -> Tensor:
 
 
 def _of_ones(sums: ConvSums, bits: Tensor, weight: Tensor) -> Tensor:
-    """Weight gradient of sums whose gradient is 1 everywhere; the same for every output channel."""
-    s = replace(sums.shape, OC=padded(1))
-    one = replace(sums, shape=s)
+    """Weight gradient of sums whose gradient is 1 everywhere; the same for every output of a group."""
+    s = replace(sums.shape, OC=padded(1), groups=1)
     ones = torch.ones(1, s.OH, s.OW, s.OC).expand(s.N, -1, -1, -1).contiguous()
-    return one.weight_gradient(bits, Gradient(ones), weight[:1])
+    of_inputs = weight.new_empty(1, s.C, s.KH, s.KW)
+    found = replace(sums, shape=s).weight_gradient(bits, Gradient(ones), of_inputs)
+    groups = sums.shape.groups
+    return found.view(groups, *weight.shape[1:]).repeat_interleave(weight.shape[0] // groups, 0)

@@ -13,6 +13,12 @@ Way = Literal["events", "dense", "reference"]
 CROSSOVER: Final = 0.5
 """Density of its input below which a layer's sums are event-driven; measured by `benchmarks/density.py`."""
 
+GROUPED: Final = 0.4
+"""The same of a convolution with groups of several inputs: its dense sums are small products."""
+
+DEPTHWISE: Final = 1.0
+"""The same of a depthwise convolution: bits beat floats however many are set."""
+
 UNASKED: Final = ("autocast is at work", "has no kernel")
 """How the reasons end that take a layer off the fast path although nobody may have meant it."""
 
@@ -90,11 +96,23 @@ def _shown(layer: object) -> str:
     return f"{type(layer).__name__.removeprefix('Parametrized')}({layer.extra_repr()})"  # pyright: ignore
 
 
-def by_density(density: float) -> tuple[Way, str]:
-    """The way of a layer whose inputs are all spikes, and why."""
-    if density > CROSSOVER:
-        return "dense", f"more than {CROSSOVER:g} of its inputs are spikes"
-    return "events", f"at most {CROSSOVER:g} of its inputs are spikes"
+def crossover(groups: int, inputs: int) -> float:
+    """Density up to which the sums of a convolution of so many groups and input channels are event-driven."""
+    if groups == 1:
+        return CROSSOVER
+    return DEPTHWISE if groups == inputs else GROUPED
+
+
+def by_density(density: float, most: float = CROSSOVER) -> tuple[Way, str]:
+    """The way of a layer whose inputs are all spikes, and why.
+
+    Args:
+        density: Share of spikes, 0..1.
+        most: The largest at which its sums are event-driven.
+    """
+    if density > most:
+        return "dense", f"more than {most:g} of its inputs are spikes"
+    return "events", f"at most {most:g} of its inputs are spikes"
 
 
 def decisions() -> tuple[Decision, ...]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from spareto.kernels import c_layers
 from spareto.kernels.c_layers import ConvShape, Gradient
-from spareto.kernels.decisions import Way, by_density
+from spareto.kernels.decisions import Way, by_density, crossover
 from spareto.kernels.sums import ConvSums, DenseSums, Sums
 
 
@@ -52,7 +52,12 @@ class Mixed:
     @property
     def decision(self) -> tuple[Way, str]:
         """The way, and why."""
-        return ("dense", "its input is not spikes only") if self.density is None else by_density(self.density)
+        if self.density is None:
+            return "dense", "its input is not spikes only"
+        if not self.geometry:
+            return by_density(self.density)
+        s = ConvShape(*self.geometry)
+        return by_density(self.density, crossover(s.groups, s.C))
 
     def forward(self, weight: Tensor) -> Tensor:
         """Sums `(N, OH, OW, channels padded)`."""
@@ -87,17 +92,23 @@ class Mixed:
             dx, dw, _ = torch.ops.aten.convolution_backward(
                 g, real, weight, None, *self._convolution(), wants
             )
-            return dx, dw
+            size = self.x.shape[1:3] if self.given else self.x.shape[2:]
+            return dx if dx is None else dx[..., : size[0], : size[1]], dw
         g = g.flatten(1)
         dx = (g @ weight).view(real.shape) if wants_x else None
         return dx, g.T @ real.flatten(1) if wants_weight else None
 
     def _real(self) -> Tensor:
-        """Inputs `(N, channels, *spatial)` as numbers."""
-        if not self.given:
-            return self.x
-        assert self.bits is not None
-        return c_layers.unpack(self.bits, self.x.shape[-1]).view(self.x.shape).movedim(-1, 1)
+        """Inputs `(N, channels, *spatial)` as numbers; of a convolution as far as its output reaches."""
+        x = self.x
+        if self.given:
+            assert self.bits is not None
+            x = c_layers.unpack(self.bits, x.shape[-1]).view(x.shape).movedim(-1, 1)
+        if not self.geometry:
+            return x
+        high, wide = ConvShape(*self.geometry).reach
+        beyond = (0, wide - x.shape[-1], 0, high - x.shape[-2])
+        return F.pad(x, beyond) if any(beyond) else x
 
     def _sums(self, bits: Tensor) -> Sums:
         if self.geometry:
@@ -108,4 +119,4 @@ class Mixed:
     def _convolution(self) -> tuple[Any, ...]:
         """Stride, padding, dilation, transposed, output padding and groups, as torch takes them."""
         s = ConvShape(*self.geometry)
-        return [s.SH, s.SW], [s.PH, s.PW], [1, 1], False, [0, 0], 1
+        return [s.SH, s.SW], [s.PH, s.PW], [s.DH, s.DW], False, [0, 0], s.groups

@@ -61,7 +61,8 @@ class ConvSums:
     def input_gradient(self, gradient: Gradient, weight: Tensor) -> Tensor:
         """See `Sums.input_gradient`; by Winograd's algorithm where it applies, else by oneDNN."""
         s, half = self.shape, self.bfloat16 and native_bfloat16()
-        if not half and (s.KH, s.KW, s.SH, s.SW) == (3, 3, 1, 1) and max(s.PH, s.PW) <= 2:
+        usual = (s.KH, s.KW, s.SH, s.SW) == (3, 3, 1, 1) and s.plain and max(s.PH, s.PW) <= 2
+        if not half and usual:
             return c_layers.conv_input_gradient(gradient, weight, s)[..., : s.C]
         return dense_input_gradient(gradient.written(), weight, s, half)
 
@@ -76,14 +77,12 @@ def dense_input_gradient(dy: Tensor, weight: Tensor, s: ConvShape, bfloat16: boo
     kind = torch.bfloat16 if bfloat16 else torch.float32
     grad = dy[..., : weight.shape[0]].permute(0, 3, 1, 2).to(kind)
     kernel = weight.to(kind).contiguous(memory_format=torch.channels_last)
-    like = (
-        torch.empty(0, dtype=kind).expand(s.N, s.C, 0, 0).new_empty((s.N, s.H, s.W, s.C)).permute(0, 3, 1, 2)
-    )
+    like = torch.empty((s.N, *s.reach, s.C), dtype=kind).permute(0, 3, 1, 2)
     dx = torch.ops.aten.convolution_backward(
-        *(grad, like, kernel, None, [s.SH, s.SW], [s.PH, s.PW], [1, 1], False, [0, 0], 1),
+        *(grad, like, kernel, None, [s.SH, s.SW], [s.PH, s.PW], [s.DH, s.DW], False, [0, 0], s.groups),
         [True, False, False],
     )[0]
-    return dx.permute(0, 2, 3, 1).float()
+    return dx[..., : s.H, : s.W].permute(0, 2, 3, 1).float()
 
 
 @cache

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from spareto.kernels import fused
 from spareto.kernels.c_layers import ConvShape, padded
-from spareto.kernels.decisions import Decision, Slot, by_density, decide
+from spareto.kernels.decisions import Decision, Slot, by_density, crossover, decide
 from spareto.kernels.dynamics import Dynamics
 from spareto.kernels.normalizing import Firing, Layer
 from spareto.kernels.options import current
@@ -119,11 +119,9 @@ class SpikingBlock(nn.Module):
 
     def _why_dense(self) -> str:
         """Why the convolution has no event-driven sums; empty if it has."""
-        conv = self.conv
-        plain = fusion.running(conv, nn.Conv2d) and conv.padding_mode == "zeros" and conv.groups == 1
-        if not plain or isinstance(conv.padding, str) or conv.dilation != (1, 1):
-            return "groups, dilation and named paddings have no event-driven sums"
-        return ""
+        if fusion.running(self.conv, nn.Conv2d) and self.conv.padding_mode == "zeros":
+            return ""
+        return "its convolution is not an nn.Conv2d padded with zeros"
 
     def _events(self, sequence: Tensor | Spikes) -> Spikes | None:
         """Spikes few enough, and a convolution simple enough, for event-driven sums."""
@@ -132,7 +130,7 @@ class SpikingBlock(nn.Module):
         if spikes is None:
             decide(self.slot, conv, "dense", why or "its input is not spikes only")
             return None
-        way, why = by_density(spikes.density)
+        way, why = by_density(spikes.density, crossover(conv.groups, conv.in_channels))
         decide(self.slot, conv, way, why, spikes.density)
         return spikes if way == "events" else None
 
@@ -158,14 +156,18 @@ def _pair(value: int | tuple[int, ...]) -> tuple[int, ...]:
     return (value, value) if isinstance(value, int) else value
 
 
+def _padding(conv: nn.Conv2d) -> tuple[int, ...]:
+    """Rows and columns of zeros before the first; of what 'same' adds, the smaller half."""
+    if not isinstance(conv.padding, str):
+        return _pair(conv.padding)
+    spans = zip(conv.kernel_size, conv.dilation, strict=True)
+    return tuple(dil * (kernel - 1) // 2 if conv.padding == "same" else 0 for kernel, dil in spans)
+
+
 def _output_size(conv: nn.Conv2d, height: int, width: int) -> tuple[int, int]:
-    if isinstance(conv.padding, str):
-        with torch.device("meta"):
-            probe = torch.empty(1, conv.in_channels, height, width)
-            weight = torch.empty(conv.weight.shape)
-        *_, high, wide = conv._conv_forward(probe, weight, None).shape
-        return high, wide
-    sides = zip((height, width), conv.kernel_size, conv.stride, conv.padding, conv.dilation, strict=True)
+    if conv.padding == "same":
+        return height, width
+    sides = zip((height, width), conv.kernel_size, conv.stride, _padding(conv), conv.dilation, strict=True)
     high, wide = (
         (side + 2 * pad - dil * (kernel - 1) - 1) // step + 1 for side, kernel, step, pad, dil in sides
     )
@@ -174,8 +176,7 @@ def _output_size(conv: nn.Conv2d, height: int, width: int) -> tuple[int, int]:
 
 def _conv_shape(conv: nn.Conv2d, images: int, height: int, width: int) -> ConvShape:
     high, wide = _output_size(conv, height, width)
-    padding = _pair(conv.padding)  # pyright: ignore[reportArgumentType] - named paddings went another way
     return ConvShape(
         *(images, height, width, conv.in_channels, high, wide, padded(conv.out_channels)),
-        *(*conv.kernel_size, *conv.stride, *padding),
+        *(*conv.kernel_size, *conv.stride, *_padding(conv), *conv.dilation, conv.groups),
     )

@@ -3,6 +3,7 @@
  * gather: an image row's active inputs are listed as keys (x, c).  The inputs one output pixel sees in one kernel row are a
  * CONTIGUOUS range of that list, and [kx][c] of the packed weights is contiguous too, so im2col costs nothing.  Output channels
  * go in blocks narrow enough that the weights of one kernel row stay in L1: the loop is bound by loads of weights.
+ * Dilated, a kernel row falls into KW ranges of one pixel; grouped, each set of inputs that blocks share has its list.
  * scatter: with few events a pixel, each event adds its weights to the outputs it reaches; no loop over silent pixels.
  */
 #include "conv.h"
@@ -27,15 +28,20 @@ AI void sum_keys(const int NV, fv *acc, const char *w, const int32_t *k, const i
 #pragma GCC unroll 8
     for (int j = 0; j < NV; j++) acc[j] += odd[j];
 }
-/* Keys of one image row, scaled to byte offsets; ptr[x]..ptr[x + 1] are those of pixel x. */
-static int list_row(const uint64_t *row, int W, int C, int bytes, int32_t *keys, int32_t *ptr, int n) {
-    int CW = (C + 63) / 64;
-    for (int x = 0; x < W; x++) {
+/* Keys of inputs c0 .. c1 of one image row, `step` inputs a pixel, scaled to byte offsets; ptr[x]..ptr[x + 1] are those
+ * of pixel x. */
+static int list_row(const uint64_t *row, const conv_shape *s, int c0, int c1, int step, int bytes, int32_t *keys,
+                    int32_t *ptr, int n) {
+    int CW = (s->C + 63) / 64;
+    for (int x = 0; x < s->W; x++) {
         ptr[x] = n;
-        for (int k = 0; k < CW; k++)
-            for (uint64_t m = row[x * CW + k]; m; m &= m - 1) keys[n++] = (x * C + k * 64 + __builtin_ctzll(m)) * bytes;
+        for (int k = c0 / 64; k <= (c1 - 1) / 64; k++) {
+            uint64_t m = row[x * CW + k];
+            if (s->groups > 1) m = inputs_in(m, k, c0, c1);
+            for (; m; m &= m - 1) keys[n++] = (x * step + k * 64 + __builtin_ctzll(m) - c0) * bytes;
+        }
     }
-    ptr[W] = n;
+    ptr[s->W] = n;
     return n;
 }
 /* A finished row of one block of channels: to y, and into the sums for batch norm. */
@@ -48,7 +54,7 @@ AI void finish_row(const int NV, const float *row, float *y, double *stat, int O
         sum_channels(NV < 4 ? NV : 4, row + VL * j, NV * VL, OW, stat + VL * j, stat + OC + VL * j);
 }
 
-/* Keys that output pixel x sees in one kernel row; 0 if there are none. *first is the input pixel of kernel column 0. */
+/* Keys that output pixel x sees in KW columns of one kernel row; 0 if there are none. *first is the input pixel of the first. */
 AI int keys_of(const int W, const int KW, const int SW, const int PW, const int32_t *keys, const int32_t *ptr, int x,
                const int32_t **k, const int32_t **e, int *first) {
     *first = x * SW - PW;
@@ -64,13 +70,15 @@ typedef struct {
     const int32_t *keys, *ptr;
     float *buf;
     int n, r0, r1, in0;
+    int C, o0, o1; /* inputs of each block, blocks */
 } Gather;
 
 /* All weights of a block fit in L1: an output pixel is finished in registers. */
-AI void gather_pixels(const int NV, const int KH, const int KW, const int SH, const int SW, const conv_shape *s, const Gather *g) {
-    const int B = NV * VL, C = s->C, OC = s->OC;
+AI void gather_pixels(const int NV, const int KH, const int KW, const int SH, const int SW, const int DH, const int DW,
+                      const conv_shape *s, const Gather *g) {
+    const int B = NV * VL, C = g->C, OC = s->OC, RUN = DW == 1 ? KW : 1; /* columns in one range of keys */
     for (int r = g->r0; r < g->r1; r++)
-        for (int oc0 = 0; oc0 < OC; oc0 += B) {
+        for (int oc0 = g->o0; oc0 < g->o1; oc0 += B) {
             const char *wb = (const char *)(g->w + (int64_t)oc0 * KH * KW * C);
             float *o = g->y + ((int64_t)g->n * s->OH + r) * s->OW * OC + oc0;
             for (int x = 0; x < s->OW; x++, o += OC) {
@@ -78,11 +86,12 @@ AI void gather_pixels(const int NV, const int KH, const int KW, const int SH, co
 #pragma GCC unroll 8
                 for (int j = 0; j < NV; j++) acc[j] = (fv){0};
                 for (int ky = 0; ky < KH; ky++) {
-                    int iy = r * SH + ky - s->PH, first;
+                    int iy = r * SH + ky * DH - s->PH, first;
                     const int32_t *k, *e;
                     if (iy < 0 || iy >= s->H) continue;
-                    if (keys_of(s->W, KW, SW, s->PW, g->keys, g->ptr + (int64_t)(iy - g->in0) * (s->W + 1), x, &k, &e, &first))
-                        sum_keys(NV, acc, wb + ((int64_t)ky * KW - first) * C * B * 4, k, e);
+                    for (int kx = 0; kx < KW; kx += RUN)
+                        if (keys_of(s->W, RUN, SW, s->PW - kx * DW, g->keys, g->ptr + (int64_t)(iy - g->in0) * (s->W + 1), x, &k, &e, &first))
+                            sum_keys(NV, acc, wb + ((int64_t)ky * KW + kx - first) * C * B * 4, k, e);
                 }
 #pragma GCC unroll 8
                 for (int j = 0; j < NV; j++) ST(fv, o + VL * j) = acc[j];
@@ -94,21 +103,22 @@ AI void gather_pixels(const int NV, const int KH, const int KW, const int SH, co
         }
 }
 /* Only one kernel row's weights fit in L1: it meets a whole strip of rows before the next one comes. */
-AI void gather_strips(const int NV, const int KH, const int KW, const int SH, const int SW, const conv_shape *s, const Gather *g) {
-    const int B = NV * VL, C = s->C;
-    for (int oc0 = 0; oc0 < s->OC; oc0 += B)
+AI void gather_strips(const int NV, const int KH, const int KW, const int SH, const int SW, const int DH, const int DW,
+                      const conv_shape *s, const Gather *g) {
+    const int B = NV * VL, C = g->C, RUN = DW == 1 ? KW : 1;
+    for (int oc0 = g->o0; oc0 < g->o1; oc0 += B)
         for (int q0 = g->r0; q0 < g->r1; q0 += STRIP) {
             int q1 = q0 + STRIP < g->r1 ? q0 + STRIP : g->r1;
             memset(g->buf, 0, sizeof(float) * s->OW * B * (q1 - q0));
-            for (int ky = 0; ky < KH; ky++)
+            for (int tap = 0; tap < KH * KW; tap += RUN)
                 for (int r = q0; r < q1; r++) {
-                    int iy = r * SH + ky - s->PH, first;
+                    int ky = tap / KW, kx = tap % KW, iy = r * SH + ky * DH - s->PH, first;
                     if (iy < 0 || iy >= s->H) continue;
-                    const char *wk = (const char *)(g->w + ((int64_t)oc0 * KH + (int64_t)ky * B) * KW * C);
+                    const char *wk = (const char *)(g->w + ((int64_t)oc0 * KH * KW + (int64_t)tap * B) * C);
                     const int32_t *p = g->ptr + (int64_t)(iy - g->in0) * (s->W + 1), *k, *e;
                     float *o = g->buf + (int64_t)(r - q0) * s->OW * B;
                     for (int x = 0; x < s->OW; x++, o += B) {
-                        if (!keys_of(s->W, KW, SW, s->PW, g->keys, p, x, &k, &e, &first)) continue;
+                        if (!keys_of(s->W, RUN, SW, s->PW - kx * DW, g->keys, p, x, &k, &e, &first)) continue;
                         fv acc[8];
 #pragma GCC unroll 8
                         for (int j = 0; j < NV; j++) acc[j] = LD(fv, o + VL * j);
@@ -124,11 +134,11 @@ AI void gather_strips(const int NV, const int KH, const int KW, const int SH, co
         }
 }
 AI void gather(const int NV, const conv_shape *s, const Gather *g, int small) {
-    int usual = s->KH == 3 && s->KW == 3 && s->SH == 1 && s->SW == 1; /* constants for the usual kernel */
-    if (small && usual) gather_pixels(NV, 3, 3, 1, 1, s, g);
-    else if (small) gather_pixels(NV, s->KH, s->KW, s->SH, s->SW, s, g);
-    else if (usual) gather_strips(NV, 3, 3, 1, 1, s, g);
-    else gather_strips(NV, s->KH, s->KW, s->SH, s->SW, s, g);
+    int usual = s->KH == 3 && s->KW == 3 && s->SH == 1 && s->SW == 1 && s->DH == 1 && s->DW == 1; /* with constants */
+    if (small && usual) gather_pixels(NV, 3, 3, 1, 1, 1, 1, s, g);
+    else if (small) gather_pixels(NV, s->KH, s->KW, s->SH, s->SW, s->DH, s->DW, s, g);
+    else if (usual) gather_strips(NV, 3, 3, 1, 1, 1, 1, s, g);
+    else gather_strips(NV, s->KH, s->KW, s->SH, s->SW, s->DH, s->DW, s, g);
 }
 /* Stride 1.  w is [block][c][ky][kx reversed][block]; the ring holds the KH output rows in reach, padded by KW - 1 pixels. */
 AI void scatter_rows(const int NV, const conv_shape *s, const float *w, float *y, double *stat, int n, int r0, int r1,
@@ -162,44 +172,69 @@ AI void scatter_rows(const int NV, const conv_shape *s, const float *w, float *y
         }
     }
 }
-/* Output channels a block: as many as keep a kernel row's weights in L1. */
-static int block_of(const conv_shape *s, int scatter) {
-    int all = s->KH * s->KW * s->C, row = s->KW * s->C;
+/* Output channels a block: as many as keep a kernel row's weights in L1, and of one group where groups are wide enough. */
+static int block_of(const conv_shape *s, int OC) {
+    int C = s->C / s->groups, all = s->KH * s->KW * C, row = (s->DW == 1 ? s->KW : 1) * C;
+    int wide = s->groups == 1 ? s->OC : OC / s->groups;
     for (int b = VB == 16 ? 32 : 64; b > 16; b /= 2)
-        if (s->OC % b == 0 && all * b * 4 <= L1_BYTES) return b;
+        if (wide % b == 0 && all * b * 4 <= L1_BYTES) return b;
     for (int b = VB == 16 ? 32 : 64; b > 16; b /= 2)
-        if (s->OC % b == 0 && row * b * 4 <= L1_BYTES) return b;
+        if (wide % b == 0 && row * b * 4 <= L1_BYTES) return b;
     return 16;
 }
-static float *pack_weights(const conv_shape *s, const float *w, int OC, int B, int scatter) {
-    float *p = calloc((size_t)s->OC * s->C * s->KH * s->KW, sizeof(float));
-    for (int o = 0; o < OC; o++)
-        for (int c = 0; c < s->C; c++)
+/* C: inputs of each block. */
+static float *pack_weights(const conv_shape *s, const float *w, int OC, int B, int C, int scatter) {
+    int inputs = s->C / s->groups;
+    float *p = calloc((size_t)s->OC * C * s->KH * s->KW, sizeof(float));
+    for (int o = 0, c0, c1; o < OC; o++) {
+        inputs_of(s, OC, o / B * B, B, &c0, &c1);
+        int own = o / (OC / s->groups) * inputs - c0; /* the first input of its group, in the block */
+        for (int i = 0; i < inputs; i++)
             for (int ky = 0; ky < s->KH; ky++)
                 for (int kx = 0; kx < s->KW; kx++) {
-                    int64_t in_block = scatter ? ((int64_t)c * s->KH + ky) * s->KW + (s->KW - 1 - kx) : ((int64_t)ky * s->KW + kx) * s->C + c;
-                    p[((int64_t)(o / B) * s->KH * s->KW * s->C + in_block) * B + o % B] = w[(((int64_t)o * s->C + c) * s->KH + ky) * s->KW + kx];
+                    int64_t in_block = scatter ? (((int64_t)own + i) * s->KH + ky) * s->KW + (s->KW - 1 - kx) : ((int64_t)ky * s->KW + kx) * C + own + i;
+                    p[((int64_t)(o / B) * s->KH * s->KW * C + in_block) * B + o % B] = w[(((int64_t)o * inputs + i) * s->KH + ky) * s->KW + kx];
                 }
+    }
     return p;
 }
-static inline int imax(int a, int b) { return a > b ? a : b; }
-static inline int imin(int a, int b) { return a < b ? a : b; }
+/* Rows of one image for all blocks, the blocks that meet the same inputs together. */
+static void gather_image(const conv_shape *s, const uint64_t *bits, const Gather *job, int32_t *keys, int32_t *ptr,
+                         int OC, int B, int in1, int small) {
+    int CW = (s->C + 63) / 64;
+    for (int o0 = 0, o1, c0, c1, next0, next1; o0 < s->OC; o0 = o1) {
+        inputs_of(s, OC, o0, B, &c0, &c1);
+        for (o1 = o0 + B; o1 < s->OC; o1 += B) {
+            inputs_of(s, OC, o1, B, &next0, &next1);
+            if (next0 != c0 || next1 != c1) break;
+        }
+        Gather g = *job; /* a copy of our own, which the compiler keeps in registers */
+        g.o0 = o0, g.o1 = o1;
+        int count = 0;
+        for (int iy = g.in0; iy < in1; iy++)
+            count = list_row(bits + ((int64_t)g.n * s->H + iy) * s->W * CW, s, c0, c1, g.C, B * 4, keys,
+                             ptr + (int64_t)(iy - g.in0) * (s->W + 1), count);
+        if (B / VL == 8) gather(8, s, &g, small);
+        else if (B / VL == 4) gather(4, s, &g, small);
+        else if (B / VL == 2) gather(2, s, &g, small);
+        else gather(1, s, &g, small);
+    }
+}
 
-/* y = conv(bits, w); stat[0:OC] = sum of y, stat[OC:2 OC] = sum of y * y.  w: [OC unpadded][C][KH][KW]. */
-EXPORT void spareto_conv_forward(const uint64_t *bits, const float *w, float *y, double *stat, const conv_shape *s, int OC,
-                                 int64_t events, int threads) {
-    int scatter = s->OC * (s->KH * s->KW * s->C + s->KH * (s->W + 2 * s->KW)) * 4 <= L1_BYTES && s->OC <= (VB == 16 ? 32 : 64) && (s->OC & (s->OC - 1)) == 0 && s->SH == 1 && s->SW == 1 && events < (int64_t)2 * s->N * s->H * s->W && s->PW < s->KW && s->PH < s->KH;
-    int B = scatter ? s->OC : block_of(s, scatter), CW = (s->C + 63) / 64;
-    int small = s->KH * s->KW * s->C * B * 4 <= L1_BYTES, strip = small ? 1 : STRIP;
-    float *p = pack_weights(s, w, OC, B, scatter);
+/* Gathered, or scattered where events are few; sums: channel sums, a row a thread. */
+static void wide_forward(const uint64_t *bits, const float *w, float *y, double *sums, const conv_shape *s, int OC,
+                         int64_t events, int threads) {
+    int plain = s->SH == 1 && s->SW == 1 && s->DH == 1 && s->DW == 1 && s->groups == 1 && s->PW < s->KW && s->PH < s->KH;
+    int scatter = s->OC * (s->KH * s->KW * s->C + s->KH * (s->W + 2 * s->KW)) * 4 <= L1_BYTES && s->OC <= (VB == 16 ? 32 : 64) && (s->OC & (s->OC - 1)) == 0 && plain && events < (int64_t)2 * s->N * s->H * s->W;
+    int B = scatter ? s->OC : block_of(s, OC), C = most_inputs(s, OC, B), tall = s->DH * (s->KH - 1) + 1;
+    int small = s->KH * s->KW * C * B * 4 <= L1_BYTES, strip = small ? 1 : STRIP;
+    float *p = pack_weights(s, w, OC, B, C, scatter);
     int chunks = imax(1, imin((4 * threads + s->N - 1) / imax(s->N, 1), s->OH / 4));
     int rows = (s->OH + chunks - 1) / chunks, jobs = s->N * chunks;
-    double *sums = calloc((size_t)2 * s->OC * threads, sizeof(double));
-    memset(stat, 0, sizeof(double) * 2 * s->OC);
 #pragma omp parallel num_threads(threads)
     {
-        int reach = imin(s->H, (rows - 1) * s->SH + s->KH);
-        int32_t *keys = scatter ? 0 : malloc(sizeof(int32_t) * ((size_t)reach * s->W * s->C + 1));
+        int reach = imin(s->H, (rows - 1) * s->SH + tall);
+        int32_t *keys = scatter ? 0 : malloc(sizeof(int32_t) * ((size_t)reach * s->W * C + 1));
         int32_t *ptr = scatter ? 0 : malloc(sizeof(int32_t) * (size_t)reach * (s->W + 1));
         float *row = aligned_alloc(64, sizeof(float) * ((size_t)(scatter ? s->KH * (s->W + 2 * s->KW) : strip * s->OW) * B + 16) / 64 * 64 + 64);
         double *mine = sums + (size_t)2 * s->OC * omp_get_thread_num();
@@ -213,18 +248,27 @@ EXPORT void spareto_conv_forward(const uint64_t *bits, const float *w, float *y,
                 else scatter_rows(1, s, p, y, mine, n, r0, r1, bits, row);
                 continue;
             }
-            int in0 = imax(0, r0 * s->SH - s->PH), in1 = imin(s->H, (r1 - 1) * s->SH - s->PH + s->KH), count = 0;
-            for (int iy = in0; iy < in1; iy++)
-                count = list_row(bits + ((int64_t)n * s->H + iy) * s->W * CW, s->W, s->C, B * 4, keys, ptr + (int64_t)(iy - in0) * (s->W + 1), count);
-            Gather g = {p, y, mine, keys, ptr, row, n, r0, r1, in0};
-            if (B / VL == 8) gather(8, s, &g, small);
-            else if (B / VL == 4) gather(4, s, &g, small);
-            else if (B / VL == 2) gather(2, s, &g, small);
-            else gather(1, s, &g, small);
+            int in0 = imax(0, r0 * s->SH - s->PH), in1 = imin(s->H, (r1 - 1) * s->SH - s->PH + tall);
+            Gather g = {p, y, mine, keys, ptr, row, n, r0, r1, in0, C, 0, 0};
+            gather_image(s, bits, &g, keys, ptr, OC, B, in1, small);
         }
         free(keys), free(ptr), free(row);
     }
+    free(p);
+}
+/* y = conv(bits, w); stat[0:OC] = sum of y, stat[OC:2 OC] = sum of y * y.  w: [OC unpadded][C / groups][KH][KW]. */
+EXPORT void spareto_conv_forward(const uint64_t *bits, const float *w, float *y, double *stat, const conv_shape *s, int OC,
+                                 int64_t events, int threads) {
+    double *sums = calloc((size_t)2 * s->OC * threads, sizeof(double));
+    int C = most_inputs(s, OC, 16), narrow = OC / s->groups % 32 && s->KH * s->KW * C * 16 * 4 <= L1_BYTES;
+    if (s->groups > 1 && s->groups == s->C) depthwise_forward(bits, w, y, sums, s, OC, threads);
+    else if (s->groups > 1 && narrow) {
+        float *p = pack_weights(s, w, OC, 16, C, 1);
+        grouped_forward(bits, p, y, sums, s, OC, C, threads);
+        free(p);
+    } else wide_forward(bits, w, y, sums, s, OC, events, threads);
+    memset(stat, 0, sizeof(double) * 2 * s->OC);
     for (int t = 0; t < threads; t++) /* in the order of the threads: same inputs, same bytes */
         for (int c = 0; c < 2 * s->OC; c++) stat[c] += sums[(size_t)2 * s->OC * t + c];
-    free(p), free(sums);
+    free(sums);
 }

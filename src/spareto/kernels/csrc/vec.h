@@ -100,6 +100,20 @@ AI uint32_t iv_bits(iv mask) {
 #endif
 }
 
+/* sum + value in the lanes whose bit is set, lane 0 the lowest. */
+AI fv fv_add_where(fv sum, uint32_t bits, fv value) {
+#if defined(__AVX512F__)
+    return (fv)_mm512_mask_add_ps((__m512)sum, (__mmask16)bits, (__m512)sum, (__m512)value);
+#else
+#if VB == 32
+    const iv lane = {1, 2, 4, 8, 16, 32, 64, 128};
+#else
+    const iv lane = {1, 2, 4, 8};
+#endif
+    return sum + fv_and((iv_all((int32_t)bits) & lane) == lane, value);
+#endif
+}
+
 /* e to the x, within 2e-7 relative for x in -87..88, clamped outside. */
 AI fv fv_exp(fv x) {
     x = fv_select(x > fv_all(88.f), fv_all(88.f), x);
