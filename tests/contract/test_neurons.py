@@ -14,8 +14,7 @@ from spareto.testing import neurons as laws
 
 RESETS = [{"reset": reset} for reset in Reset.__args__ if reset != "value"]
 RESETS += [{"reset": "value", "v_reset": -0.3}]
-FAMILY = [{}, *RESETS, {"strict": True}, {"detach_reset": False}]
-FAMILY += [{"detach_reset": False, **reset} for reset in RESETS]
+FAMILY = [{**reset, **how} for how in ({}, {"detach_reset": False}, {"strict": True}) for reset in RESETS]
 OPTIONS = {
     "alif": [*FAMILY, {"tau_adapt": 3.0, "adapt_scale": 0.7, "reset": "subtract"}],
     "iaf": FAMILY,
@@ -35,19 +34,36 @@ OPTIONS = {
         {"neuron": "alif", "adapt_scale": 0.7, "tau_adapt": 3.0, "detach_reset": False},
     ],
     "plif": [*FAMILY, {"tau": 3.0, "gain": 1.0}],
-    "quantized_state": [{}, {"neuron": "multi_spike"}],
-    "recurrent": [{}, {"neuron": "alif", "bias": True}, {"neuron": "plif", "reset": "subtract_delayed"}],
+    "quantized_state": [
+        {},
+        {"neuron": "synaptic", "reset": "subtract", "strict": True},
+        {"neuron": "alif", "reset": "value", "v_reset": -0.25, "bits": 5},
+        {"neuron": "plif", "reset": "zero_delayed", "detach_reset": False},
+        {"neuron": "recurrent", "reset": "subtract_delayed"},
+        {"neuron": "multi_spike"},
+    ],
+    "recurrent": [
+        {},
+        {"neuron": "alif", "bias": True, "reset": "value", "v_reset": -0.3},
+        {"neuron": "iaf", "reset": "subtract", "strict": True},
+        {"neuron": "plif", "reset": "subtract_delayed"},
+        {"neuron": "plif", "reset": "none", "detach_reset": False},
+        {"neuron": "synaptic", "reset": "zero_delayed", "strict": True},
+        {"neuron": "synaptic", "reset": "subtract", "detach_reset": False, "bias": True},
+        {"neuron": "quantized_state"},
+    ],
     "synaptic": [*FAMILY, {"alpha": 0.8, "beta": 0.6, "gain": 1.0, "reset": "zero_delayed"}],
 }
 VARIANTS = [(name, options) for name in registry.names() for options in OPTIONS.get(name, [{}])]
-SHAPES = [(1, 3), (7, 5, 3), (4, 1, 17), (6, 0, 2), (3, 2, 259), (2, 3, 5, 7, 3)]
+SHAPES = [(1, 3), (7, 5, 3), (4, 1, 17), (6, 0, 2), (0, 4, 3), (3, 2, 259), (2, 3, 5, 7, 3)]
 TYPES = [torch.float32, torch.float64]
 
 
 def make(variant, features):
     name, options = variant
     torch.manual_seed(0)
-    return registry.make(name, **options, **({"features": features} if name == "recurrent" else {}))
+    recurrent = "recurrent" in (name, options.get("neuron"))
+    return registry.make(name, **options, **({"features": features} if recurrent else {}))
 
 
 def currents(shape, dtype=torch.float32, seed=0):
@@ -99,7 +115,7 @@ def test_a_break_between_timesteps_changes_nothing(variant, first):
 
 
 def test_samples_are_independent(variant):
-    if variant[0] == "recurrent":
+    if "recurrent" in (variant[0], variant[1].get("neuron")):
         pytest.skip("a matrix product rounds by the size of its batch")
     laws.check_batch_independent(make(variant, 7), currents((6, 4, 7)))
 
@@ -125,10 +141,13 @@ def test_memory_layout_does_not_matter(variant, scattered):
 
 @pytest.mark.parametrize("name", surrogates.names())
 @pytest.mark.parametrize("detach", [True, False], ids=["detached", "attached"])
+@pytest.mark.parametrize("variant", [v for v in VARIANTS if "detach_reset" not in v[1]], ids=str)
 def test_every_surrogate(variant, name, detach):
     kind, options = variant
     options = {**options, "surrogate": name, "detach_reset": detach}
-    laws.check_gradient_is_that_of_its_steps(make((kind, options), 7), currents((9, 3, 7)))
+    for shape, dtype in (((9, 3, 7), torch.float32), ((2, 2, 3, 19), torch.float64)):
+        neuron = make((kind, options), shape[-1]).to(dtype)
+        laws.check_gradient_is_that_of_its_steps(neuron, currents(shape, dtype))
 
 
 def test_one_long_run_on_the_edge_of_firing(variant):
