@@ -59,6 +59,7 @@ def compress(
         quiet: Show no progress.
     """
     from spareto.compression import compression_report
+    from spareto.study.checks import refuse_other_data
     from spareto.study.sources import open_source
     from spareto.training import evaluate
     from spareto.training.memory import keep_large_blocks
@@ -67,7 +68,10 @@ def compress(
     plan, source = Recipe.load(recipe), open_source(network, weights)
     target = _target(out, f"{source.name} {plan.label}{' plain' if plain else ''}")
     frames = _frames(data, timesteps)
-    compressed = _compressed(source.load(), plan, frames, seed, target, quiet)
+    dense = source.load()
+    if frames:
+        refuse_other_data(dense, frames.info)
+    compressed = _compressed(dense, plan, frames, seed, target, quiet)
     right = evaluate(compressed, frames.test_frames, frames.test_labels) if frames else None
     layers = compression_report(compressed)
     if plain:

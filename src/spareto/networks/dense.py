@@ -51,19 +51,21 @@ class DenseNetwork(Network):
         recurrent: bool = False,
         surrogate: str = "arctan",
     ) -> None:
-        super().__init__()
         checks.refuse(
             "dense",
+            checks.frame(sensor, classes),
             checks.counts("hidden", hidden),
             checks.count("votes", votes),
             checks.share("dropout", dropout),
+            checks.flag("batch_norm", batch_norm),
+            checks.flag("recurrent", recurrent),
         )
-        self.classes = classes
+        super().__init__(sensor, classes)
         neuron = partial(LIF, tau, surrogate=surrogate)
         sizes = (prod(sensor), *hidden, classes * votes)
         blocks = dense_blocks(sizes, neuron, dropout, batch_norm=batch_norm, recurrent=recurrent)
         self.readout = nn.Sequential(*blocks)
 
-    def forward(self, frames: Tensor) -> Tensor:
-        """See `Network.forward`."""
+    def rates(self, frames: Tensor) -> Tensor:
+        """See `Network.rates`."""
         return vote(self.readout(frames), self.classes)

@@ -54,14 +54,14 @@ class TCJANetwork(Network):
         dropout: float = 0.5,
         surrogate: str = "arctan",
     ) -> None:
-        super().__init__()
         wrong = checks.counts("channels", channels)
         if not wrong:
             wrong += checks.poolings("channels", sensor, len(channels)) + _attention(attention, len(channels))
         lists = checks.counts("hidden", hidden)
         numbers = checks.count("timesteps", timesteps) + checks.count("votes", votes)
-        checks.refuse("tcja", numbers, wrong, lists, checks.share("dropout", dropout))
-        self.classes = classes
+        built_for = checks.frame(sensor, classes)
+        checks.refuse("tcja", built_for, numbers, wrong, lists, checks.share("dropout", dropout))
+        super().__init__(sensor, classes)
         self.timesteps = timesteps if attention else None
         neuron = partial(LIF, tau, surrogate=surrogate)
         width, height, columns = sensor
@@ -75,8 +75,8 @@ class TCJANetwork(Network):
         sizes = (width * height * columns, *hidden, classes * votes)
         self.readout = nn.Sequential(*dense_blocks(sizes, neuron, dropout))
 
-    def forward(self, frames: Tensor) -> Tensor:
-        """See `Network.forward`."""
+    def rates(self, frames: Tensor) -> Tensor:
+        """See `Network.rates`."""
         return vote(self.readout(self.features(frames)), self.classes)
 
 

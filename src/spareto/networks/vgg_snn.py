@@ -47,12 +47,12 @@ class VGGSNN(Network):
         dropout: float = 0.25,
         surrogate: str = "arctan",
     ) -> None:
-        super().__init__()
         wrong = _stages(stages)
         if not wrong:
             wrong += checks.poolings("stages", sensor, len(stages))
-        checks.refuse("vgg_snn", wrong, checks.count("votes", votes), checks.share("dropout", dropout))
-        self.classes = classes
+        numbers = checks.count("votes", votes) + checks.share("dropout", dropout)
+        checks.refuse("vgg_snn", checks.frame(sensor, classes), wrong, numbers)
+        super().__init__(sensor, classes)
         neuron = partial(LIF, tau, surrogate=surrogate)
         width, height, columns = sensor
         blocks: list[nn.Module] = []
@@ -66,8 +66,8 @@ class VGGSNN(Network):
         sizes = (width * height * columns, classes * votes)
         self.readout = nn.Sequential(*dense_blocks(sizes, neuron, dropout, batch_norm=True))
 
-    def forward(self, frames: Tensor) -> Tensor:
-        """See `Network.forward`."""
+    def rates(self, frames: Tensor) -> Tensor:
+        """See `Network.rates`."""
         return vote(self.readout(self.features(frames)), self.classes)
 
 
