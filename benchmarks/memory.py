@@ -56,7 +56,7 @@ def measure(case: str, batch: int, rounds: int) -> Row:
     torch.set_num_threads(1)
     network, frames, labels = make(replace(WORKLOADS["tcja"], batch=batch))
     trained = network if case in OURS else PEERS[case](network)
-    classes = network.classes  # pyright: ignore
+    classes = network.classes
     step(trained.train(), frames[:1, :1], labels[:1], classes)  # lazy imports, thread pools
     before = peak_mb()
     with kernels.options(recompute=case == "recompute"):

@@ -36,7 +36,7 @@ class _Peer(nn.Module):
 
     def __init__(self, network: Network, kinds: dict[type[nn.Module], Callable[[Any], nn.Module]]) -> None:
         super().__init__()
-        self.classes = network.classes  # pyright: ignore
+        self.classes = network.classes
         self.translated: list[nn.Module] = []
         for part in parts(network):
             if isinstance(part, nn.Linear) and not any(isinstance(m, nn.Linear) for m in self.translated):

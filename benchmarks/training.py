@@ -135,7 +135,7 @@ def compare(
     rivals: dict[str, nn.Module] = {OURS: network, **{peer: PEERS[peer](network) for peer in peers}}
     refuse_other_numbers(rivals, frames)
     runs: dict[str, Callable[[], object]] = {
-        rival: partial(step, module.train(), frames, labels, network.classes)  # pyright: ignore
+        rival: partial(step, module.train(), frames, labels, network.classes)
         for rival, module in rivals.items()
     }
     with kernels.options(bfloat16=asked.bf16):

@@ -10,8 +10,7 @@ from spareto.neurons._family import Reset
 
 RESETS = [{"reset": reset} for reset in Reset.__args__ if reset != "value"]
 RESETS += [{"reset": "value", "v_reset": -0.3}]
-FAMILY = [{}, *RESETS, {"strict": True}, {"detach_reset": False}]
-FAMILY += [{"detach_reset": False, **reset} for reset in RESETS]
+FAMILY = [{**reset, **how} for how in ({}, {"detach_reset": False}, {"strict": True}) for reset in RESETS]
 OPTIONS = {
     "alif": [*FAMILY, {"tau_adapt": 3.0, "adapt_scale": 0.7, "reset": "subtract"}],
     "iaf": FAMILY,
@@ -31,20 +30,37 @@ OPTIONS = {
         {"neuron": "alif", "adapt_scale": 0.7, "tau_adapt": 3.0, "detach_reset": False},
     ],
     "plif": [*FAMILY, {"tau": 3.0, "gain": 1.0}],
-    "quantized_state": [{}, {"neuron": "multi_spike"}],
-    "recurrent": [{}, {"neuron": "alif", "bias": True}, {"neuron": "plif", "reset": "subtract_delayed"}],
+    "quantized_state": [
+        {},
+        {"neuron": "synaptic", "reset": "subtract", "strict": True},
+        {"neuron": "alif", "reset": "value", "v_reset": -0.25, "bits": 5},
+        {"neuron": "plif", "reset": "zero_delayed", "detach_reset": False},
+        {"neuron": "recurrent", "reset": "subtract_delayed"},
+        {"neuron": "multi_spike"},
+    ],
+    "recurrent": [
+        {},
+        {"neuron": "alif", "bias": True, "reset": "value", "v_reset": -0.3},
+        {"neuron": "iaf", "reset": "subtract", "strict": True},
+        {"neuron": "plif", "reset": "subtract_delayed"},
+        {"neuron": "plif", "reset": "none", "detach_reset": False},
+        {"neuron": "synaptic", "reset": "zero_delayed", "strict": True},
+        {"neuron": "synaptic", "reset": "subtract", "detach_reset": False, "bias": True},
+        {"neuron": "quantized_state"},
+    ],
     "synaptic": [*FAMILY, {"alpha": 0.8, "beta": 0.6, "gain": 1.0, "reset": "zero_delayed"}],
 }
 BY_STEPS = ("multi_spike", "quantized_state")  # no kernel runs them
 VARIANTS = [(name, options) for name in registry.names() for options in OPTIONS.get(name, [{}])]
-SHAPES = [(1, 3), (7, 5, 3), (4, 1, 17), (6, 0, 2), (3, 2, 259), (2, 3, 5, 7, 3)]
+SHAPES = [(1, 3), (7, 5, 3), (4, 1, 17), (6, 0, 2), (0, 4, 3), (3, 2, 259), (2, 3, 5, 7, 3)]
 LAYOUTS = ["transposed", "strided", "expanded", "channels_last", "single_channel"]
 
 
 def make(variant: tuple[str, dict], features: int) -> SpikingNeuron:
     name, options = variant
     torch.manual_seed(0)
-    return registry.make(name, **options, **({"features": features} if name == "recurrent" else {}))
+    recurrent = "recurrent" in (name, options.get("neuron"))
+    return registry.make(name, **options, **({"features": features} if recurrent else {}))
 
 
 def currents(shape: tuple[int, ...], dtype: torch.dtype = torch.float32, seed: int = 0) -> Tensor:

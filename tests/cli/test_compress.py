@@ -15,6 +15,7 @@ from spareto import recipes
 from spareto.cli import main
 from spareto.compression import compress, compression_report
 from spareto.compression.schema import recipe_schema
+from spareto.networks import build
 from spareto.pruners.schedules import registry as schedules
 from spareto.records import PruneStep, Recipe, TrainingPlan
 from spareto.study.config import NetworkPlan
@@ -88,9 +89,7 @@ def refused(monkeypatch, capsys, folder):
 
 def dense(path="dense.safetensors"):
     torch.manual_seed(0)
-    from spareto import networks
-
-    network = networks.build(ZOO.name, sensor=(2, 8, 8), classes=10, **ZOO.options)
+    network = build(ZOO.name, sensor=(2, 8, 8), classes=10, **ZOO.options)
     save_network(Path(path), network, ZOO, recipes.dense(), (2, 8, 8), 10)
     return network.eval()
 
@@ -263,6 +262,20 @@ def test_a_network_that_is_compressed_already(refused):
         f"small.safetensors: got {got}; expected one that is not compressed yet. "
         "Take the network of the recipe 'dense float'.",
     )
+
+
+def test_data_the_network_was_not_built_for(refused):
+    dense()
+    words = ["dense.safetensors", "recipe.yaml", "--quiet", "--data"]
+    Path("larger.yaml").write_text(yaml.safe_dump({**DIGITS, "options": {"sensor": 16}}))
+    rule, cure = "expected {}, as the network was built for.", "Name the data the network was trained on."
+    refused(
+        [*words, "larger.yaml"],
+        f"data.sensor: got (2, 16, 16); {rule.format((2, 8, 8))} {cure}",
+    )
+    network = build(ZOO.name, sensor=(2, 8, 8), classes=3, **ZOO.options)
+    save_network(Path("dense.safetensors"), network, ZOO, recipes.dense(), (2, 8, 8), 3)
+    refused([*words, "digits.yaml"], f"data.classes: got 10; {rule.format(3)} {cure}")
 
 
 def test_a_pruner_that_needs_data(refused):

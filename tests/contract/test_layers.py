@@ -1,6 +1,7 @@
 """Every fused layer is its reference, whatever its geometry, neuron and pooling."""
 
 import math
+from copy import deepcopy
 
 import pytest
 import torch
@@ -10,9 +11,10 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from spareto import kernels
+from spareto.core.errors import ConfigError
 from spareto.kernels import c_layers, spikes
 from spareto.kernels.c_layers import ConvShape, Gradient, padded
-from spareto.kernels.sums import DenseSums, dense_input_gradient
+from spareto.kernels.sums import ConvSums, DenseSums, dense_input_gradient
 from spareto.layers.spiking_block import SpikingBlock
 from spareto.layers.spiking_dense import SpikingDense
 from spareto.neurons import registry as neurons
@@ -41,7 +43,9 @@ def recompute_even_small_sums():
         yield
 
 
-FAMILY = [name for name in neurons.names() if name not in ("multi_spike", "recurrent")]
+WITHOUT_KERNELS = ("multi_spike", "quantized_state", "recurrent")
+FAMILY = [name for name in neurons.names() if name not in WITHOUT_KERNELS]
+TIMES = (1, 5, 8)
 
 
 def events(*shape, density=0.3, seed=0):
@@ -122,18 +126,143 @@ def test_any_dense_stack_is_the_reference(inputs, outputs, time, norm, recompute
 @pytest.mark.parametrize("reset", Reset.__args__)
 @pytest.mark.parametrize("name", FAMILY)
 def test_every_neuron_and_reset_is_the_reference(name, reset):
-    for surrogate in surrogates.names():
-        for extra in ({}, {"detach_reset": False}, {"strict": True}):
+    shown = 0
+    for number, surrogate in enumerate(surrogates.names()):
+        for place, extra in enumerate(({}, {"detach_reset": False}, {"strict": True})):
             options = {"reset": reset, "surrogate": surrogate, **extra}
+            options |= {"v_reset": -0.3} if reset == "value" else {}
             torch.manual_seed(1)
             stack = nn.Sequential(
                 block(2, 18, neuron=neurons.make(name, **options)),
                 block(18, 6, norm=False, pool="none", bias=True, neuron=neurons.make(name, **options)),
                 dense(6 * 4 * 3, 5, neuron=neurons.make(name, **options)),
             )
-            sequence = events(5, 2, 2, 8, 6)
+            sequence = events(TIMES[(number + place) % 3], 2, 2, 8, 6)
             if not laws.decided_by_rounding(stack, sequence):
                 laws.check_fused(stack, sequence)
+                shown += 1
+    assert shown >= 12  # of 18
+
+
+@pytest.mark.parametrize("name", WITHOUT_KERNELS)
+def test_neurons_without_kernels_run_as_the_reference(name):
+    options = {"features": 7} if name == "recurrent" else {}
+    layer, sequence = dense(30, 7, neuron=neurons.make(name, **options)), events(4, 2, 30)
+    assert torch.equal(layer(sequence), deepcopy(layer)._reference(sequence))
+    assert layer.decision.why == "its neurons have no kernel"
+
+
+MISFITS = {
+    "three channels for 70": (lambda: block(70), (4, 2, 3, 8, 8)),
+    "70 channels for three": (lambda: block(3), (4, 2, 70, 8, 8)),
+    "no channel": (lambda: block(3), (4, 2, 0, 8, 8)),
+    "a channel of each group": (lambda: block(4, 6, groups=2), (4, 2, 2, 8, 8)),
+    "no batch axis": (lambda: block(3), (4, 3, 8, 8)),
+    "a line": (lambda: block(3), (4, 2, 3)),
+    "volumes": (lambda: block(3), (4, 2, 3, 8, 8, 8)),
+    "maps smaller than the kernel": (lambda: block(3, kernel=5, padding=1), (4, 2, 3, 8, 2)),
+    "maps smaller than the pooling": (lambda: block(3, pool="max3"), (4, 2, 3, 2, 8)),
+    "maps smaller than an average": (lambda: block(3, pool="average"), (4, 2, 3, 8, 1)),
+    "300 features for 12": (lambda: dense(12, 5), (4, 2, 300)),
+    "11 features for 300": (lambda: dense(300, 5), (4, 2, 11)),
+    "maps of other features": (lambda: dense(300, 5), (4, 2, 3, 8, 8)),
+    "no features": (lambda: dense(12, 5), (4, 12)),
+    "a second block of other channels": (lambda: nn.Sequential(block(2, 5), block(70)), (4, 2, 2, 8, 8)),
+    "a dense layer of other pixels": (lambda: nn.Sequential(block(2, 5), dense(70, 3)), (4, 2, 2, 8, 8)),
+}
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+@pytest.mark.parametrize("case", MISFITS)
+def test_a_sequence_of_another_shape_is_refused(case, training):
+    make, shape = MISFITS[case]
+    laws.check_refused(make().train(training), events(*shape))
+
+
+TYPES = [torch.uint8, torch.bool, torch.int64, torch.float16, torch.float64, torch.complex64]
+
+
+@pytest.mark.parametrize("dtype", TYPES, ids=str)
+def test_values_of_another_type_are_refused(dtype):
+    laws.check_refused(block(3), events(4, 2, 3, 8, 8).to(dtype))
+    laws.check_refused(dense(12, 5), events(4, 2, 12).to(dtype))
+    for layer, sequence in ((block(3), events(4, 2, 3, 8, 8)), (dense(12, 5), events(4, 2, 12))):
+        with pytest.raises(ConfigError, match=r"got torch.float32; expected torch.float64"):
+            layer.double()(spikes.pack(sequence))
+
+
+def test_all_that_does_not_fit_is_named():
+    with pytest.raises(ConfigError) as error:
+        block(3)(torch.zeros(4, 2, 7, 1, 1, dtype=torch.uint8))
+    problems = [
+        "got 7 channels; expected 3, those of its convolution. Build it for as many.",
+        "got torch.uint8; expected floating-point values. Call .float() on them.",
+        "got maps of 1 x 1 behind its convolution; expected maps that a pooling window of 2 x 2 fits in. "
+        "Feed larger maps, or use fewer or smaller layers.",
+    ]
+    assert str(error.value).splitlines() == [f"layer 'spiking_block' (3 > 5): {line}" for line in problems]
+    with pytest.raises(ConfigError) as error:
+        dense(12, 5)(torch.zeros(4, 2, 3, 2, 1, dtype=torch.float64))
+    problems = [
+        "got 6 features, (3, 2, 1); expected 12, the inputs of its connections. Build it for as many.",
+        "got torch.float64; expected torch.float32, as its weights are. Call .to(torch.float32) on them.",
+    ]
+    assert str(error.value).splitlines() == [f"layer 'spiking_dense' (12 > 5): {line}" for line in problems]
+
+
+@given(geometries())
+@QUICK
+def test_what_torch_can_run_is_not_refused(geometry):
+    layer, sequence = geometry
+    with kernels.reference():
+        assert layer.eval()(sequence).shape[3:].numel() >= 1
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_named_paddings_keep_what_fits(padding):
+    layer = block(3, 5, 3, padding=padding, pool="none")
+    laws.check_fused(layer, events(4, 2, 3, 3, 4))
+    if padding == "valid":
+        laws.check_refused(layer, events(4, 2, 3, 2, 4))
+
+
+def test_autocast_brings_types_together():
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        for layer, sequence in ((block(3), events(4, 2, 3, 8, 8)), (dense(12, 5), events(4, 2, 12))):
+            assert layer(sequence.bfloat16()).shape[:2] == (4, 2)
+            laws.check_refused(layer, sequence.double())
+
+
+CONV = ConvSums(ConvShape(2, 4, 4, 3, 4, 4, 16, 3, 3, 1, 1, 1, 1), 7)
+
+
+@pytest.mark.parametrize(
+    ("sums", "channels", "bits", "weight"),
+    [
+        (CONV, 70, (slice(None),), (5, 3, 3, 3)),
+        (CONV, 3, (slice(1),), (5, 3, 3, 3)),
+        (CONV, 3, (slice(None), slice(1)), (5, 3, 3, 3)),
+        (CONV, 3, (slice(None),), (5, 2, 3, 3)),
+        (CONV, 3, (slice(None),), (20, 3, 3, 3)),
+        (DenseSums(3, (4, 4)), 70, (slice(None),), (5, 48)),
+        (DenseSums(3, (4, 4)), 3, (slice(None), slice(1)), (5, 48)),
+        (DenseSums(3, (4, 4)), 3, (slice(None),), (5, 47)),
+    ],
+)
+def test_kernels_refuse_bits_that_are_not_their_shapes(sums, channels, bits, weight):
+    """The last guard in front of memory: layers refuse such a sequence before."""
+    found, weights = spikes.pack(events(1, 2, channels, 4, 4)).bits[bits], torch.zeros(weight)
+    with pytest.raises(ConfigError, match=r"kernels of spiking layers: got spikes \("):
+        sums.forward(found, weights)
+    with pytest.raises(ConfigError, match=r"kernels of spiking layers: got spikes \("):
+        sums.weight_gradient(found, Gradient(torch.zeros(2, 4, 4, 16)), weights)
+
+
+def test_a_batch_norm_of_other_channels_is_left_to_torch():
+    layer = block(3, 5).eval()
+    layer.norm = nn.BatchNorm2d(4).eval()
+    with pytest.raises(RuntimeError, match="should contain 5 elements"):
+        layer(events(4, 2, 3, 8, 8))
 
 
 @pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
@@ -223,6 +352,8 @@ def test_what_the_kernels_cannot_do_the_reference_does(change, why):
 def test_empty_batches_and_scattered_memory():
     layer = block(3, 5)
     assert kernels.dense(layer(torch.zeros(4, 0, 3, 8, 8))).shape == (4, 0, 5, 4, 4)
+    assert kernels.dense(layer(torch.zeros(0, 4, 3, 8, 8))).shape == (0, 4, 5, 4, 4)
+    assert kernels.dense(dense(12, 5)(torch.zeros(0, 4, 12))).shape == (0, 4, 5)
     scattered = events(8, 3, 2, 8, 6).transpose(1, 2).transpose(3, 4)[::2]
     laws.check_fused(layer.eval(), scattered)
 

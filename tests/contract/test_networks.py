@@ -39,6 +39,11 @@ def test_a_network_built_for_its_timesteps_refuses_others(network, frames):
     laws.check_timesteps(network, frames)
 
 
+@pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+def test_wrong_frames_are_refused(network, frames, training):
+    laws.check_wrong_frames(network.train(training), frames)
+
+
 def test_samples_are_independent_in_evaluation(network, frames):
     laws.check_batch_independent(network, frames)
 

@@ -16,6 +16,7 @@ from spareto.neurons.plif import PLIF
 from spareto.neurons.quantized_state import QuantizedState
 from spareto.neurons.recurrent import Recurrent
 from spareto.profiling import profile
+from spareto.training import evaluate
 
 SPOKEN = {"sensor": (1, 1, 700), "classes": 20}
 
@@ -168,9 +169,64 @@ def test_an_unknown_neuron_is_named():
             ],
         ),
         ("dense", {"hidden": 8}, ["hidden: got 8; expected a list of integers of at least 1."]),
+        (
+            "dense",
+            {"recurrent": "no", "batch_norm": 1},
+            [
+                "batch_norm: got 1; expected True or False.",
+                "recurrent: got 'no'; expected True or False.",
+            ],
+        ),
     ],
 )
 def test_wrong_options_are_all_named(name, options, problems):
     with pytest.raises(ConfigError) as error:
         build(name, sensor=(2, 16, 40), classes=2, **options)
     assert str(error.value).splitlines() == [f"network '{name}'.{problem}" for problem in problems]
+
+
+SENSOR_RULE = "expected polarities, height and width, integers of at least 1."
+COUNT_RULE = "expected an integer of at least 1."
+FRAMES = [
+    ({"classes": 0}, [f"classes: got 0; {COUNT_RULE}"]),
+    ({"classes": -1}, [f"classes: got -1; {COUNT_RULE}"]),
+    ({"classes": True}, [f"classes: got True; {COUNT_RULE}"]),
+    ({"classes": 2.0, "votes": 0}, [f"classes: got 2.0; {COUNT_RULE}", f"votes: got 0; {COUNT_RULE}"]),
+    ({"sensor": (2, 34)}, [f"sensor: got (2, 34); {SENSOR_RULE}"]),
+    ({"sensor": "234"}, [f"sensor: got '234'; {SENSOR_RULE}"]),
+    ({"sensor": (0, 32, 32)}, [f"sensor: got (0, 32, 32); {SENSOR_RULE}"]),
+    ({"sensor": (2, 32, 32.0)}, [f"sensor: got (2, 32, 32.0); {SENSOR_RULE}"]),
+    ({"sensor": 32, "classes": None}, [f"sensor: got 32; {SENSOR_RULE}", f"classes: got None; {COUNT_RULE}"]),
+]
+MISSING = "got nothing; expected a value, for it has no default. Pass"
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize(("options", "problems"), FRAMES, ids=str)
+def test_what_no_network_can_be_built_for(name, options, problems):
+    with pytest.raises(ConfigError) as error:
+        build(name, **{"sensor": (2, 32, 32), "classes": 2, **options})
+    assert str(error.value).splitlines() == [f"network '{name}'.{problem}" for problem in problems]
+
+
+@pytest.mark.parametrize("name", names())
+def test_what_every_network_must_be_told(name):
+    with pytest.raises(ConfigError) as error:
+        build(name)
+    lines = [f"network '{name}'.{option}: {MISSING} {option}." for option in ("sensor", "classes")]
+    assert str(error.value).splitlines() == lines
+    with pytest.raises(ConfigError, match=r"\.surrogate: got None; expected the name of a surrogate"):
+        build(name, sensor=(2, 32, 32), classes=2, surrogate=None)
+
+
+def test_a_network_knows_what_it_was_built_for():
+    network = build("dense", sensor=[1, 1, 9], classes=4, hidden=())
+    assert (network.sensor, network.classes) == ((1, 1, 9), 4)
+
+
+def test_accuracy_on_frames_of_another_sensor_is_refused():
+    network = build("conv", sensor=(2, 12, 12), classes=10, channels=(4,))
+    frames, labels = np.zeros((3, 5, 2, 16, 16), np.uint8), np.zeros(5, np.int64)
+    for measure in (evaluate, profile):
+        with pytest.raises(ConfigError, match=r"network 'conv': got frames of shape \(3, 5, 2, 16, 16\)"):
+            measure(network, frames, labels)

@@ -67,6 +67,7 @@ def compress(
     """
     from spareto.cli.progress import telling
     from spareto.compression import compression_report
+    from spareto.study.checks import refuse_other_data
     from spareto.study.machine import device_named, refuse_several
     from spareto.study.sources import open_source
     from spareto.training import evaluate
@@ -78,6 +79,8 @@ def compress(
     target = _target(out, f"{source.name} {plan.label}{' plain' if plain else ''}")
     frames = _frames(data, timesteps)
     dense = source.load().to(device_named(device))
+    if frames:
+        refuse_other_data(dense, frames.info)
     with telling(quiet=quiet, tensorboard=tensorboard) as listener:
         compressed = _compressed(dense, plan, frames, seed, target, listener).cpu()
     right = evaluate(compressed, frames.test_frames, frames.test_labels) if frames else None

@@ -60,17 +60,22 @@ class Registry(Generic[Base]):
 
         Raises:
             UnknownName: No file and no entry point has that name.
-            ConfigError: The constructor takes no such option; names every one.
+            ConfigError: The constructor takes no such option, or needs one that is missing; names every one.
         """
-        cls = self.get(name)
+        cls, place = self.get(name), where or f"{self.kind} '{name}'"
         known = _options(cls)
         unknown = [option for option in options if known is not None and option not in known]
         if known is not None and unknown:
             rule = one_of(known) if known else f"no option, for {self.kind} '{name}' has none"
-            place = where or f"{self.kind} '{name}'"
             raise ConfigError(
                 Problem(f"{place}.{option}", "an unknown option", rule, did_you_mean(option, known))
                 for option in unknown
+            )
+        missing = [option for option in _required(cls) if option not in options]
+        if missing:
+            raise ConfigError(
+                Problem(f"{place}.{option}", "nothing", "a value, for it has no default", f"Pass {option}.")
+                for option in missing
             )
         return cls(**options)
 
@@ -103,6 +108,16 @@ def _options(cls: type[Any]) -> tuple[str, ...] | None:
         return None
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     return tuple(parameter.name for parameter in parameters if parameter.kind in named)
+
+
+def _required(cls: type[Any]) -> tuple[str, ...]:
+    """Names of what a constructor cannot do without."""
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return tuple(
+        parameter.name
+        for parameter in inspect.signature(cls).parameters.values()
+        if parameter.kind in named and parameter.default is parameter.empty
+    )
 
 
 @cache

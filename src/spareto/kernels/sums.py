@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final, Protocol
@@ -10,8 +11,9 @@ from typing import Final, Protocol
 import torch
 from torch import Tensor
 
+from spareto.core.errors import ConfigError, Problem
 from spareto.kernels import c_layers, workspace
-from spareto.kernels.c_layers import ConvShape, Gradient
+from spareto.kernels.c_layers import ConvShape, Gradient, padded, words
 from spareto.kernels.library import cpu_flags
 
 FEW: Final = 64
@@ -52,10 +54,12 @@ class ConvSums:
 
     def forward(self, bits: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         """See `Sums.forward`."""
+        self._guard(bits, weight)
         return c_layers.conv_forward(bits, weight, self.shape, self.events)
 
     def weight_gradient(self, bits: Tensor, gradient: Gradient, weight: Tensor) -> Tensor:
         """See `Sums.weight_gradient`."""
+        self._guard(bits, weight)
         return c_layers.conv_weight_gradient(bits, gradient, weight, self.shape, self.events)
 
     def input_gradient(self, gradient: Gradient, weight: Tensor) -> Tensor:
@@ -66,10 +70,33 @@ class ConvSums:
             return c_layers.conv_input_gradient(gradient, weight, s)[..., : s.C]
         return dense_input_gradient(gradient.written(), weight, s, half)
 
+    def _guard(self, bits: Tensor, weight: Tensor) -> None:
+        s = self.shape
+        guard(bits, (s.N, s.H * s.W, words(s.C)), weight, (s.OC, s.C // s.groups, s.KH, s.KW))
+
     def of_images(self, images: int) -> ConvSums:
         """The same for a part of the images."""
         events = self.events * images // max(self.shape.N, 1)
         return replace(self, shape=replace(self.shape, N=images), events=events)
+
+
+def guard(bits: Tensor, spikes: tuple[int, ...], weight: Tensor, weights: tuple[int, ...]) -> None:
+    """Check bits and weights against the shapes by which the kernels walk through their memory.
+
+    Args:
+        bits: Spikes of all images.
+        spikes: Shape `(images, pixels, words)` they must have.
+        weight: The layer's weight.
+        weights: Shape `(outputs padded, *inputs)` it must have.
+
+    Raises:
+        ConfigError: One of them has another shape.
+    """
+    found = tuple(bits.shape), (padded(weight.shape[0]), *weight.shape[1:])
+    if found != (spikes, weights):
+        got, rule = (f"spikes {one} and weights {other}" for one, other in (found, (spikes, weights)))
+        cure = "Feed the layer what it was built for."
+        raise ConfigError(Problem("kernels of spiking layers", got, rule, cure))
 
 
 def dense_input_gradient(dy: Tensor, weight: Tensor, s: ConvShape, bfloat16: bool) -> Tensor:
@@ -108,11 +135,13 @@ class DenseSums:
 
     def forward(self, bits: Tensor, weight: Tensor) -> tuple[Tensor, None]:
         """See `Sums.forward`."""
+        self._guard(bits, weight)
         y = c_layers.dense_forward(bits, weight.contiguous(), self.channels)
         return y[:, None, None], None
 
     def weight_gradient(self, bits: Tensor, gradient: Gradient, weight: Tensor) -> Tensor:
         """See `Sums.weight_gradient`."""
+        self._guard(bits, weight)
         dy = gradient.written().flatten(0, 2)
         return c_layers.dense_weight_gradient(bits, dy, weight, self.channels)
 
@@ -126,6 +155,11 @@ class DenseSums:
             out = workspace.empty(dy.shape[0], weight.shape[1])
             dx = torch.mm(dy[:, : weight.shape[0]], columns, out=out)
         return dx.view(dx.shape[0], *self.spatial, self.channels)
+
+    def _guard(self, bits: Tensor, weight: Tensor) -> None:
+        pixels, outputs = math.prod(self.spatial), padded(weight.shape[0])
+        spikes = (bits.shape[0], pixels, words(self.channels))
+        guard(bits, spikes, weight, (outputs, pixels * self.channels))
 
     def _columns(self, weight: Tensor) -> Tensor:
         """Weight `(out, pixels x channels)`, as spikes lie."""

@@ -77,6 +77,8 @@ def _obstacles(
         yield "hooks watch its parts"
     if not (norm is None or type(norm) in (nn.BatchNorm1d, nn.BatchNorm2d, nn.Identity)):
         yield f"{type(norm).__name__} has no kernel"
+    if isinstance(norm, BatchNorm) and norm.num_features != weight.shape[0]:
+        yield "its batch norm has other channels"
     dynamics = neuron.dynamics()
     if dynamics is None:
         yield "its neurons have no kernel"

@@ -17,6 +17,7 @@ from spareto.kernels.spikes import Spikes, dense, traced
 from spareto.kernels.sums import ConvSums
 from spareto.layers import _fusion as fusion
 from spareto.layers import _recompute as recompute
+from spareto.layers._checks import check_block
 from spareto.neurons import SpikingNeuron
 
 
@@ -54,8 +55,12 @@ class SpikingBlock(nn.Module):
 
         Returns:
             A tensor, or `Spikes` where the kernels ran; `spareto.kernels.dense` makes either a tensor.
+
+        Raises:
+            ConfigError: The sequence does not fit the block.
         """
         weight = self.conv.weight
+        check_block(self.conv, self.pool, sequence, weight)
         why = self._why_reference(sequence, weight)
         if why:
             decide(self.slot, self.conv, "reference", why)

@@ -14,6 +14,7 @@ from spareto.kernels.spikes import Spikes, dense, traced
 from spareto.kernels.sums import DenseSums
 from spareto.layers import _fusion as fusion
 from spareto.layers import _recompute as recompute
+from spareto.layers._checks import check_dense
 from spareto.neurons import SpikingNeuron
 
 
@@ -54,8 +55,12 @@ class SpikingDense(nn.Module):
 
         Returns:
             Shape `(time, batch, neurons)`: a tensor, or `Spikes` where the kernels ran.
+
+        Raises:
+            ConfigError: The sequence does not fit the layer.
         """
         weight = self.linear.weight
+        check_dense(self.linear, sequence, weight)
         children = (self.dropout, self.linear, self.norm, self.neuron)
         why = fusion.why_reference(sequence, weight, self.norm, self.neuron, *children)
         if not why and sequence.shape[0] * sequence.shape[1] < 2:

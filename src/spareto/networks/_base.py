@@ -6,11 +6,17 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
+from spareto.core.errors import ConfigError, Problem
+
 
 class Network(nn.Module, ABC):
     """A spiking network; one file each in `networks/`.
 
     Every concrete network takes `sensor=(polarities, height, width)` and `classes` first, then its options.
+
+    Args:
+        sensor: Polarities, height, width of a frame.
+        classes: Number of classes.
 
     Attributes:
         timesteps: T of every sequence, for a network whose layers see all timesteps at once and so are built
@@ -19,13 +25,42 @@ class Network(nn.Module, ABC):
 
     timesteps: int | None = None
 
-    @abstractmethod
+    def __init__(self, sensor: tuple[int, int, int], classes: int) -> None:
+        super().__init__()
+        self.sensor, self.classes = tuple(sensor), classes
+
     def forward(self, frames: Tensor) -> Tensor:
         """Voted firing rates.
 
         Args:
-            frames: Shape `(time, batch, polarities, height, width)`.
+            frames: Shape `(time, batch, polarities, height, width)`, at least one timestep, floating point.
 
         Returns:
             Mean firing rate of each class's voters over all timesteps, 0..1, shape `(batch, classes)`.
+
+        Raises:
+            ConfigError: The frames are not those of the sensor the network was built for.
         """
+        self._check(frames)
+        return self.rates(frames)
+
+    @abstractmethod
+    def rates(self, frames: Tensor) -> Tensor:
+        """See `forward`, of frames that fit."""
+
+    def _check(self, frames: Tensor) -> None:
+        shape = tuple(frames.shape)
+        fits = len(shape) == 5 and shape[2:] == self.sensor and shape[0] >= 1
+        if fits and frames.is_floating_point():
+            return
+        where, problems = f"network '{type(self).__module__.rpartition('.')[2]}'", list[Problem]()
+        if not fits:
+            sides = ", ".join(map(str, self.sensor))
+            rule = f"(time, batch, {sides}), its sensor's, of at least one timestep"
+            cure = "Build the network with the sensor of its data."
+            problems.append(Problem(where, f"frames of shape {shape}", rule, cure))
+        if not frames.is_floating_point():
+            problems.append(
+                Problem(where, str(frames.dtype), "floating-point frames", "Call .float() on them.")
+            )
+        raise ConfigError(problems)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeGuard
 
 from spareto.core.errors import ConfigError, Problem
 
@@ -21,6 +22,22 @@ def refuse(network: str, *checks: Problems) -> None:
     ]
     if found:
         raise ConfigError(found)
+
+
+def frame(sensor: object, classes: object) -> Problems:
+    """What every network is built for: frames of a sensor, and classes."""
+    rule = "polarities, height and width, integers of at least 1"
+    return _unless(_is_sensor(sensor), "sensor", sensor, rule) + count("classes", classes)
+
+
+def sides(sensor: object) -> Sequence[int]:
+    """Height and width of a sensor's frame; nothing of what is no sensor."""
+    return sensor[1:] if _is_sensor(sensor) else ()
+
+
+def flag(option: str, value: object) -> Problems:
+    """It must be true or false."""
+    return _unless(isinstance(value, bool), option, value, "True or False")
 
 
 def count(option: str, value: object) -> Problems:
@@ -44,13 +61,17 @@ def poolings(option: str, sensor: Sequence[int], number: int) -> Problems:
     """Height and width must have a pixel left after so many poolings of 2."""
     return [
         Problem(option, f"{number} poolings of 2", f"few enough to leave one of {side} pixels", "Use fewer.")
-        for side in sensor[1:]
+        for side in sides(sensor)
         if side >> number < 1
     ]
 
 
 def _unless(right: bool, option: str, value: object, rule: str) -> Problems:
     return [] if right else [Problem(option, repr(value), rule)]
+
+
+def _is_sensor(value: object) -> TypeGuard[Sequence[int]]:
+    return isinstance(value, list | tuple) and len(value) == 3 and all(map(_is_count, value))
 
 
 def _is_count(value: object) -> bool:

@@ -50,9 +50,9 @@ class ConvNetwork(Network):
         surrogate: str | None = None,
         neuron: NeuronPlan | None = None,
     ) -> None:
-        super().__init__()
-        _check(sensor, channels, kernel, stride, hidden, votes, dropout)
-        self.classes = classes
+        built_for, sides = checks.frame(sensor, classes), checks.sides(sensor)
+        _check(built_for, sides, channels, kernel, stride, hidden, votes, dropout)
+        super().__init__(sensor, classes)
         make = neuron_maker("conv", neuron, tau, surrogate)
         width, height, columns = sensor
         blocks: list[SpikingBlock] = []
@@ -65,13 +65,14 @@ class ConvNetwork(Network):
         sizes = (width * height * columns, *hidden, classes * votes)
         self.readout = nn.Sequential(*dense_blocks(sizes, make, dropout, batch_norm=True))
 
-    def forward(self, frames: Tensor) -> Tensor:
-        """See `Network.forward`."""
+    def rates(self, frames: Tensor) -> Tensor:
+        """See `Network.rates`."""
         return vote(self.readout(self.features(frames)), self.classes)
 
 
 def _check(
-    sensor: tuple[int, int, int],
+    built_for: checks.Problems,
+    sides: Sequence[int],
     channels: Sequence[int],
     kernel: int,
     stride: int,
@@ -84,19 +85,20 @@ def _check(
     steps = checks.count("stride", stride)
     checks.refuse(
         "conv",
+        built_for,
         [] if odd else [Problem("kernel", repr(kernel), "an odd number")],
         wrong,
         steps,
         checks.counts("hidden", hidden),
         checks.count("votes", votes),
         checks.share("dropout", dropout),
-        [] if wrong or steps else _too_deep(sensor, len(channels), stride),
+        [] if wrong or steps else _too_deep(sides, len(channels), stride),
     )
 
 
-def _too_deep(sensor: tuple[int, int, int], blocks: int, stride: int) -> list[Problem]:
+def _too_deep(sides: Sequence[int], blocks: int, stride: int) -> list[Problem]:
     problems: list[Problem] = []
-    for side in sensor[1:]:
+    for side in sides:
         left = side
         for block in range(blocks):
             left = _halved(left, stride if block == 0 else 1)

@@ -53,19 +53,21 @@ class DenseNetwork(Network):
         surrogate: str | None = None,
         neuron: NeuronPlan | None = None,
     ) -> None:
-        super().__init__()
         checks.refuse(
             "dense",
+            checks.frame(sensor, classes),
             checks.counts("hidden", hidden),
             checks.count("votes", votes),
             checks.share("dropout", dropout),
+            checks.flag("batch_norm", batch_norm),
+            checks.flag("recurrent", recurrent),
         )
-        self.classes = classes
+        super().__init__(sensor, classes)
         make = neuron_maker("dense", neuron, tau, surrogate)
         sizes = (prod(sensor), *hidden, classes * votes)
         blocks = dense_blocks(sizes, make, dropout, batch_norm=batch_norm, recurrent=recurrent)
         self.readout = nn.Sequential(*blocks)
 
-    def forward(self, frames: Tensor) -> Tensor:
-        """See `Network.forward`."""
+    def rates(self, frames: Tensor) -> Tensor:
+        """See `Network.rates`."""
         return vote(self.readout(frames), self.classes)

@@ -50,13 +50,13 @@ class PLIFNetwork(Network):
         surrogate: str | None = None,
         neuron: NeuronPlan | None = None,
     ) -> None:
-        super().__init__()
         wrong = checks.counts("channels", channels)
         if not wrong:
             wrong += checks.poolings("channels", sensor, len(channels))
         lists = checks.counts("hidden", hidden)
-        checks.refuse("plif", wrong, lists, checks.count("votes", votes), checks.share("dropout", dropout))
-        self.classes = classes
+        numbers = checks.count("votes", votes) + checks.share("dropout", dropout)
+        checks.refuse("plif", checks.frame(sensor, classes), wrong, lists, numbers)
+        super().__init__(sensor, classes)
         make = neuron_maker("plif", neuron, tau, surrogate, "plif")
         width, height, columns = sensor
         blocks: list[nn.Module] = []
@@ -67,6 +67,6 @@ class PLIFNetwork(Network):
         sizes = (width * height * columns, *hidden, classes * votes)
         self.readout = nn.Sequential(*dense_blocks(sizes, make, dropout))
 
-    def forward(self, frames: Tensor) -> Tensor:
-        """See `Network.forward`."""
+    def rates(self, frames: Tensor) -> Tensor:
+        """See `Network.rates`."""
         return vote(self.readout(self.features(frames)), self.classes)

@@ -56,14 +56,14 @@ class TCJANetwork(Network):
         surrogate: str | None = None,
         neuron: NeuronPlan | None = None,
     ) -> None:
-        super().__init__()
         wrong = checks.counts("channels", channels)
         if not wrong:
             wrong += checks.poolings("channels", sensor, len(channels)) + _attention(attention, len(channels))
         lists = checks.counts("hidden", hidden)
         numbers = checks.count("timesteps", timesteps) + checks.count("votes", votes)
-        checks.refuse("tcja", numbers, wrong, lists, checks.share("dropout", dropout))
-        self.classes = classes
+        built_for = checks.frame(sensor, classes)
+        checks.refuse("tcja", built_for, numbers, wrong, lists, checks.share("dropout", dropout))
+        super().__init__(sensor, classes)
         self.timesteps = timesteps if attention else None
         make = neuron_maker("tcja", neuron, tau, surrogate)
         width, height, columns = sensor
@@ -77,8 +77,8 @@ class TCJANetwork(Network):
         sizes = (width * height * columns, *hidden, classes * votes)
         self.readout = nn.Sequential(*dense_blocks(sizes, make, dropout))
 
-    def forward(self, frames: Tensor) -> Tensor:
-        """See `Network.forward`."""
+    def rates(self, frames: Tensor) -> Tensor:
+        """See `Network.rates`."""
         return vote(self.readout(self.features(frames)), self.classes)
 
 

@@ -49,12 +49,12 @@ class VGGSNN(Network):
         surrogate: str | None = None,
         neuron: NeuronPlan | None = None,
     ) -> None:
-        super().__init__()
         wrong = _stages(stages)
         if not wrong:
             wrong += checks.poolings("stages", sensor, len(stages))
-        checks.refuse("vgg_snn", wrong, checks.count("votes", votes), checks.share("dropout", dropout))
-        self.classes = classes
+        numbers = checks.count("votes", votes) + checks.share("dropout", dropout)
+        checks.refuse("vgg_snn", checks.frame(sensor, classes), wrong, numbers)
+        super().__init__(sensor, classes)
         make = neuron_maker("vgg_snn", neuron, tau, surrogate)
         width, height, columns = sensor
         blocks: list[nn.Module] = []
@@ -68,8 +68,8 @@ class VGGSNN(Network):
         sizes = (width * height * columns, classes * votes)
         self.readout = nn.Sequential(*dense_blocks(sizes, make, dropout, batch_norm=True))
 
-    def forward(self, frames: Tensor) -> Tensor:
-        """See `Network.forward`."""
+    def rates(self, frames: Tensor) -> Tensor:
+        """See `Network.rates`."""
         return vote(self.readout(self.features(frames)), self.classes)
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from spareto.kernels.dynamics import Dynamics
+from spareto.neurons._checks import check_current, check_state, now_of
 
 State = Tensor | tuple[Any, ...]
 """State of a layer between two timesteps: one tensor `(batch, ...)`, or a tuple of states."""
@@ -42,6 +43,14 @@ class SpikingNeuron(nn.Module, ABC):
         """The neuron's coefficients if it belongs to the family the fused kernels run, else None."""
         return None
 
+    def check_current(self, current: Tensor) -> None:
+        """Check that currents `(time, batch, ...)` can be run.
+
+        Raises:
+            ConfigError: They cannot.
+        """
+        check_current(self, current)
+
     def forward(self, current: Tensor) -> Tensor:
         """All timesteps: currents `(time, batch, ...)` to spikes, 0 or 1 or counts, of the same shape."""
         return self.run(current)[0]
@@ -52,16 +61,23 @@ class SpikingNeuron(nn.Module, ABC):
         Args:
             current: Shape `(time, batch, ...)`.
             state: As `step` returns it; left out, that before the first timestep.
+
+        Raises:
+            ConfigError: Currents without time and batch, or other than real numbers; or a state that is not
+                one of this neuron and these currents.
         """
+        self.check_current(current)
+        if state is not None:
+            check_state(self, state, self.initial_state(now_of(current)))
         return by_steps(self, current, state)
 
 
 def by_steps(neuron: SpikingNeuron, current: Tensor, state: Any = None) -> tuple[Tensor, Any]:
     """The plain loop over `neuron.step`: spikes, and the state after the last timestep."""
     if state is None:
-        state = neuron.initial_state(current[0] if len(current) else current.new_empty(current.shape[1:]))
+        state = neuron.initial_state(now_of(current))
     spikes: list[Tensor] = []
     for now in current:
         fired, state = neuron.step(now, state)
         spikes.append(fired)
-    return (torch.stack(spikes) if spikes else torch.empty_like(current)), state
+    return (torch.stack(spikes) if spikes else current.clone()), state

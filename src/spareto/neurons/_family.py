@@ -12,6 +12,7 @@ from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
 from spareto.kernels import neurons as kernels
 from spareto.kernels.dynamics import Dynamics
 from spareto.neurons._base import SpikingNeuron, by_steps
+from spareto.neurons._checks import check_state, now_of
 from spareto.neurons._loop import one_node
 from spareto.neurons._step import family_step, fresh, parts_of, used
 from spareto.neurons.surrogates import Surrogate
@@ -33,7 +34,7 @@ class FamilyNeuron(SpikingNeuron):
         strict: Fire above the threshold, not at it.
         detach_reset: Let no gradient through the reset.
         surrogate: Name of the surrogate gradient, or the surrogate itself.
-        slope: The surrogate's `alpha`; left out, its default.
+        slope: The `alpha` of a surrogate given by name; left out, its default.
 
     Raises:
         ConfigError: A parameter is not allowed; all are named.
@@ -54,6 +55,8 @@ class FamilyNeuron(SpikingNeuron):
         super().__init__()
         kernels.prepare()
         problems += _problems(self.kind, v_threshold, reset, v_reset)
+        problems += must_be_flags(self.kind, strict=strict, detach_reset=detach_reset)
+        problems += _surrogate_problems(self.kind, surrogate, slope)
         if problems:
             raise ConfigError(problems)
         self.v_threshold = v_threshold
@@ -91,7 +94,7 @@ class FamilyNeuron(SpikingNeuron):
 
     def forward(self, current: Tensor) -> Tensor:
         """See `SpikingNeuron.forward`; one autograd node for the whole time loop."""
-        check_current(self.kind, current)
+        self.check_current(current)
         if current.dtype in LOW_PRECISION:
             return self.forward(current.float()).to(current.dtype)
         dynamics = self.dynamics()
@@ -103,10 +106,10 @@ class FamilyNeuron(SpikingNeuron):
 
     def run(self, current: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """See `SpikingNeuron.run`."""
-        check_current(self.kind, current)
+        self.check_current(current)
         dynamics = self.dynamics()
         if state is not None:
-            check_state(self.kind, current, as_tuple(state), sum(used(dynamics)))
+            check_state(self, state, bare((now_of(current),) * sum(used(dynamics))))
         if kernels.loops(current, dynamics) is None:
             return by_steps(self, current, state)
         first = None if state is None else as_tuple(state)
@@ -137,44 +140,6 @@ _RESETS: dict[str, Any] = {
 }
 
 
-def check_current(kind: str, current: Tensor) -> None:
-    """Check that currents can be run through time.
-
-    Raises:
-        ConfigError: They have no time and batch axes, or are not real numbers.
-    """
-    problems: list[Problem] = []
-    if current.dim() < 2:
-        got, rule = f"a tensor of shape {tuple(current.shape)}", "currents of shape (time, batch, ...)"
-        problems.append(Problem(f"neuron '{kind}'", got, rule, "Put the timesteps first."))
-    if not current.is_floating_point():
-        got = str(current.dtype)
-        problems.append(Problem(f"neuron '{kind}'", got, "floating-point currents", "Call .float() on them."))
-    if problems:
-        raise ConfigError(problems)
-
-
-def check_state(kind: str, current: Tensor, state: tuple[Tensor, ...], parts: int) -> None:
-    """Check that a state fits the neuron and its currents.
-
-    Raises:
-        ConfigError: It has another number of tensors, or they have other shapes or types, or lie elsewhere.
-    """
-    shapes = [tuple(part.shape) for part in state]
-    expected = [tuple(current.shape[1:])] * parts
-    got, rule = _tensors(shapes), _tensors(expected)
-    for part in state:
-        if shapes == expected and (part.dtype, part.device) != (current.dtype, current.device):
-            got, rule = f"{part.dtype} on {part.device}", f"{current.dtype} on {current.device}"
-    if got != rule:
-        raise ConfigError(Problem(f"neuron '{kind}'.state", got, rule, "Pass what run or step returned."))
-
-
-def _tensors(shapes: list[tuple[int, ...]]) -> str:
-    kinds = ", ".join(dict.fromkeys(map(str, shapes)))
-    return f"{len(shapes)} tensor{'s' * (len(shapes) != 1)} of shape {kinds}"
-
-
 def _problems(kind: str, v_threshold: float, reset: str, v_reset: float) -> tuple[Problem, ...]:
     problems = list(must_be_numbers(kind, v_threshold=v_threshold, v_reset=v_reset))
     if reset not in get_args(Reset):
@@ -184,6 +149,37 @@ def _problems(kind: str, v_threshold: float, reset: str, v_reset: float) -> tupl
         rule, cure = f"0 with reset '{reset}'", "Use reset 'value'."
         problems.append(Problem(f"neuron '{kind}'.v_reset", repr(v_reset), rule, cure))
     return tuple(problems)
+
+
+def _surrogate_problems(kind: str, surrogate: object, slope: object) -> tuple[Problem, ...]:
+    where = f"neuron '{kind}'"
+    if not isinstance(surrogate, str | Surrogate):
+        rule = "the name of a surrogate, or a surrogate itself"
+        return (Problem(f"{where}.surrogate", repr(surrogate), rule),)
+    if slope is not None and not isinstance(surrogate, str):
+        rule = "none beside a surrogate that has its own"
+        return (Problem(f"{where}.slope", repr(slope), rule, "Give it to the surrogate as alpha."),)
+    return ()
+
+
+def must_be_a_neuron(kind: str, neuron: object, options: dict[str, object]) -> tuple[Problem, ...]:
+    """What is wrong with the neuron that another wraps, given by name with its options, or itself."""
+    where = f"neuron '{kind}'"
+    if not isinstance(neuron, str | SpikingNeuron):
+        return (Problem(f"{where}.neuron", repr(neuron), "the name of a neuron, or a neuron itself"),)
+    if options and not isinstance(neuron, str):
+        got, rule = f"options {', '.join(options)}", "none beside a neuron that has its own"
+        return (Problem(where, got, rule, "Give them to that neuron."),)
+    return ()
+
+
+def must_be_flags(kind: str, **parameters: object) -> tuple[Problem, ...]:
+    """What is wrong with parameters that are either on or off."""
+    return tuple(
+        Problem(f"neuron '{kind}'.{name}", repr(value), "True or False")
+        for name, value in parameters.items()
+        if not isinstance(value, bool)
+    )
 
 
 def must_be_numbers(kind: str, **parameters: object) -> tuple[Problem, ...]:

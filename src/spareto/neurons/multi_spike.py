@@ -8,8 +8,8 @@ from torch import Tensor
 
 from spareto.core.errors import ConfigError, Problem
 from spareto.neurons import registry
-from spareto.neurons._base import SpikingNeuron, by_steps
-from spareto.neurons._family import FamilyNeuron, as_tuple, bare, check_current
+from spareto.neurons._base import SpikingNeuron
+from spareto.neurons._family import FamilyNeuron, as_tuple, bare, must_be_a_neuron
 from spareto.neurons._spike import count
 from spareto.neurons._step import charge, following, parts_of, threshold
 from spareto.neurons.alif import ALIF
@@ -43,7 +43,8 @@ class MultiSpike(SpikingNeuron):
         super().__init__()
         if isinstance(neuron, str) and issubclass(registry.get(neuron), FamilyNeuron):
             neuron = registry.make(neuron, **{"reset": "subtract", **options})
-        self.neuron = _checked(neuron, most)
+            options = {}
+        self.neuron = _checked(neuron, most, options)
         self.most = most
         self.kind = self.neuron.kind
         self.states = self.neuron.states
@@ -66,13 +67,8 @@ class MultiSpike(SpikingNeuron):
         v = h - (n if dynamics.attached else n.detach()) * theta
         return n, bare(following(dynamics, before, i, v, n).there())
 
-    def run(self, current: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        """See `SpikingNeuron.run`."""
-        check_current("multi_spike", current)
-        return by_steps(self, current, state)
 
-
-def _checked(neuron: str | SpikingNeuron, most: int | None) -> FamilyNeuron:
+def _checked(neuron: str | SpikingNeuron, most: int | None, ignored: dict[str, Any]) -> FamilyNeuron:
     """A neuron whose thresholds can be counted.
 
     Raises:
@@ -88,6 +84,7 @@ def _checked(neuron: str | SpikingNeuron, most: int | None) -> FamilyNeuron:
             Problem(f"{where}.neuron", got, "a plain neuron, such as 'lif'", "Let the others wrap this one.")
         )
         raise ConfigError(problems)
+    problems += must_be_a_neuron("multi_spike", neuron, ignored)
     if neuron.reset != "subtract":
         cure = "What is above the thresholds would be lost."
         problems.append(Problem(f"{where}.reset", repr(neuron.reset), "'subtract'", cure))

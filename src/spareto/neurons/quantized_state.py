@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from spareto.core.errors import ConfigError, Problem
 from spareto.neurons import SpikingNeuron, registry
+from spareto.neurons._family import must_be_a_neuron
 from spareto.neurons._fixed_point import stored
 
 
@@ -37,7 +37,7 @@ class QuantizedState(SpikingNeuron):
         self, neuron: str | SpikingNeuron = "lif", bits: int = 8, v_max: float = 2.0, **options: Any
     ) -> None:
         super().__init__()
-        _check(bits, v_max)
+        _check(bits, v_max, must_be_a_neuron("quantized_state", neuron, options))
         self.neuron = registry.make(neuron, **options) if isinstance(neuron, str) else neuron
         self.bits, self.v_max = bits, float(v_max)
         self.kind = self.neuron.kind  # pyright: ignore[reportAttributeAccessIssue]
@@ -53,6 +53,10 @@ class QuantizedState(SpikingNeuron):
         """Width of one stored state variable."""
         return self.bits
 
+    def check_current(self, current: Tensor) -> None:
+        """See `SpikingNeuron.check_current`: the wrapped neuron knows."""
+        self.neuron.check_current(current)
+
     def initial_state(self, current: Tensor) -> Any:
         """See `SpikingNeuron.initial_state`."""
         return self._stored(self.neuron.initial_state(current))
@@ -62,24 +66,13 @@ class QuantizedState(SpikingNeuron):
         spikes, state = self.neuron.step(current, state)
         return spikes, self._stored(state)
 
-    def forward(self, current: Tensor) -> Tensor:
-        """See `SpikingNeuron.forward`: the plain loop over `step`."""
-        if not len(current):
-            return torch.empty_like(current)
-        spikes: list[Tensor] = []
-        state = self.initial_state(current[0])
-        for now in current:
-            fired, state = self.step(now, state)
-            spikes.append(fired)
-        return torch.stack(spikes)
-
     def _stored(self, state: Any) -> Any:
         most = 2 ** (self.bits - 1)
         return stored(state, self.v_max / most, most - 1)
 
 
-def _check(bits: int, v_max: float) -> None:
-    problems: list[Problem] = []
+def _check(bits: int, v_max: float, found: tuple[Problem, ...]) -> None:
+    problems = list(found)
     if not (isinstance(bits, int) and not isinstance(bits, bool) and 2 <= bits <= 16):
         place = "neuron 'quantized_state'.bits"
         problems.append(Problem(place, repr(bits), "an integer from 2 to 16"))

@@ -12,7 +12,8 @@ from spareto.kernels import neurons as kernels
 from spareto.kernels import recurrent as kernel
 from spareto.neurons import registry
 from spareto.neurons._base import SpikingNeuron, by_steps
-from spareto.neurons._family import check_current
+from spareto.neurons._checks import place
+from spareto.neurons._family import must_be_a_neuron, must_be_flags
 
 
 class Recurrent(SpikingNeuron):
@@ -27,7 +28,7 @@ class Recurrent(SpikingNeuron):
         options: What the named neuron's constructor takes.
 
     Raises:
-        ConfigError: `features` is not a number of neurons, or the neuron is itself recurrent.
+        ConfigError: A parameter is not allowed, or the neuron is itself recurrent; all are named.
         UnknownName: No neuron has that name.
 
     Reference:
@@ -38,7 +39,7 @@ class Recurrent(SpikingNeuron):
         self, features: int, neuron: str | SpikingNeuron = "lif", bias: bool = False, **options: Any
     ) -> None:
         super().__init__()
-        problems: list[Problem] = []
+        problems = [*must_be_flags("recurrent", bias=bias), *must_be_a_neuron("recurrent", neuron, options)]
         if not isinstance(features, int) or isinstance(features, bool) or features < 1:
             rule = "an integer of at least 1"
             problems.append(Problem("neuron 'recurrent'.features", repr(features), rule))
@@ -65,22 +66,29 @@ class Recurrent(SpikingNeuron):
 
     def forward(self, current: Tensor) -> Tensor:
         """See `SpikingNeuron.forward`."""
-        self._check(current)
+        self.check_current(current)
         dynamics = self.neuron.dynamics()
-        observed = torch.compiler.is_compiling() or self.linear._forward_hooks
-        if dynamics is None or observed or kernels.loops(current, dynamics) is None:
+        plain = torch.compiler.is_compiling() or self.linear._forward_hooks or not len(current)
+        if dynamics is None or plain or kernels.loops(current, dynamics) is None:
             return by_steps(self, current)[0]
         rows = current.reshape(len(current), -1, current.shape[-1])
         spikes = kernel.run(rows, self.linear.weight, self.linear.bias, dynamics)
         return spikes.reshape(current.shape)
 
-    def run(self, current: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        """See `SpikingNeuron.run`."""
-        self._check(current)
-        return by_steps(self, current, state)
-
-    def _check(self, current: Tensor) -> None:
-        check_current("recurrent", current)
+    def check_current(self, current: Tensor) -> None:
+        """See `SpikingNeuron.check_current`: also as many as the layer has neurons, of its weights' type."""
+        super().check_current(current)
+        dtype, problems = next(self.linear.parameters()).dtype, list[Problem]()
         if current.shape[-1] != self.linear.in_features:
             got, rule = f"{current.shape[-1]} features", f"{self.linear.in_features} on the last axis"
-            raise ConfigError(Problem("neuron 'recurrent'", got, rule, "Build it with as many."))
+            problems.append(Problem(place(self), got, rule, "Build it with as many."))
+        if current.dtype is not dtype and not _brought_together(current, dtype):
+            rule, cure = f"{dtype}, as its weights are", f"Call .to({dtype}) on them."
+            problems.append(Problem(place(self), str(current.dtype), rule, cure))
+        if problems:
+            raise ConfigError(problems)
+
+
+def _brought_together(current: Tensor, dtype: torch.dtype) -> bool:
+    """Whether autocast makes currents and weights one type."""
+    return torch.is_autocast_enabled(current.device.type) and torch.float64 not in (current.dtype, dtype)

@@ -31,6 +31,25 @@ def refuse_misfits(plan: NetworkPlan, recipes: Sequence[Recipe], info: DatasetIn
         raise ConfigError(dict.fromkeys(problems))
 
 
+def refuse_other_data(network: nn.Module, info: DatasetInfo) -> None:
+    """Refuse data that a network of our zoo was not built for; of any other network nothing is known.
+
+    Raises:
+        ConfigError: They come from another sensor, or have other classes.
+    """
+    if not isinstance(network, networks.Network):
+        return
+    cure = "Name the data the network was trained on."
+    pairs = [("sensor", info.sensor, network.sensor), ("classes", info.classes, network.classes)]
+    problems = [
+        Problem(f"data.{name}", str(got), f"{own}, as the network was built for", cure)
+        for name, got, own in pairs
+        if got != own
+    ]
+    if problems:
+        raise ConfigError(problems)
+
+
 def _problems(recipe: Recipe, network: nn.Module) -> Iterator[Problem]:
     attempts: list[Callable[[], object]] = [partial(touched_layers, network, recipe.layers)]
     if step := recipe.prune_step:

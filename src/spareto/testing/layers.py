@@ -6,23 +6,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from copy import deepcopy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from spareto import kernels
+from spareto.core.errors import ConfigError
+from spareto.kernels import spikes as bits
+from spareto.neurons import SpikingNeuron
 
 Make = Callable[[], nn.Module]
 GRADIENT_TOLERANCE = 1e-5
 
 
 def decided_by_rounding(layer: nn.Module, sequence: Tensor) -> bool:
-    """Whether float32 is too coarse to say who spikes: float64 says otherwise. Such a case shows nothing."""
+    """Whether float32 is too coarse to say who spikes: float64 says otherwise. Such a case shows nothing.
+
+    All neurons are asked, also those whose spikes a pooling hides: their gradients are not hidden.
+    """
+    single, double = _all_spikes(layer, sequence), _all_spikes(deepcopy(layer).double(), sequence.double())
+    return not all(torch.equal(one.double(), other) for one, other in zip(single, double, strict=True))
+
+
+def _all_spikes(layer: nn.Module, sequence: Tensor) -> list[Tensor]:
+    """Spikes of every layer of neurons, in the plain torch network."""
+    layer, spikes = deepcopy(layer), list[Tensor]()
+
+    def note(neuron: nn.Module, inputs: Any, fired: Any) -> None:
+        spikes.append(fired)
+
+    for part in layer.modules():
+        if isinstance(part, SpikingNeuron):
+            part.register_forward_hook(note)
     with torch.no_grad(), kernels.reference():
-        single = deepcopy(layer)(sequence)
-        double = deepcopy(layer).double()(sequence.double())
-    return not torch.equal(single.double(), double)
+        layer(sequence)
+    return spikes
 
 
 def check_fused(
@@ -88,6 +109,20 @@ def check_time_batch_axes(layer: nn.Module, sequence: Tensor) -> None:
             assert torch.equal(alone[:, 0], together[:, sample]), f"sample {sample} depends on its batch"
         first = kernels.dense(layer(sequence[:1]))
         assert torch.equal(first[0], together[0]), "the future changes the first timestep"
+
+
+def check_refused(layer: nn.Module, sequence: Tensor) -> None:
+    """A sequence that does not fit is refused by name, as a tensor and as spikes, on either path."""
+    packed = bits.pack(sequence) if sequence.dtype is torch.float32 and sequence.dim() > 2 else None
+    for given in (sequence, sequence[:, :0], *([] if packed is None else [packed])):
+        for way in (nullcontext, kernels.reference):
+            refusal = ""
+            try:
+                with way():
+                    layer(given)
+            except ConfigError as error:
+                refusal = str(error)
+            assert refusal.startswith("layer '"), f"{given} is not refused: {refusal!r}"
 
 
 def _check_buffers(fast: nn.Module, slow: nn.Module) -> None:

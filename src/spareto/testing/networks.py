@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from copy import deepcopy
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from spareto.compression import compression_report
@@ -40,6 +41,29 @@ def check_timesteps(network: Network, frames: Tensor) -> None:
     except ConfigError as error:
         refusal = str(error)
     assert "timesteps" in refusal, f"{len(frames) - 1} timesteps are not refused by name: {refusal!r}"
+
+
+def check_wrong_frames(network: Network, frames: Tensor) -> None:
+    """Frames of another sensor, without a timestep, on other axes or not of numbers are refused by name."""
+    name = type(network).__module__.rpartition(".")[2]
+    wrong = {
+        "larger frames": F.pad(frames, (0, 6, 0, 6)),
+        "smaller frames": frames[..., 1:],
+        "another polarity": torch.cat([frames, frames[:, :, :1]], 2),
+        "as many pixels": frames.transpose(2, 4),
+        "four axes": frames[0],
+        "no timestep": frames[:0],
+        "bytes": frames.byte(),
+        "bools": frames.bool(),
+    }
+    for what, given in wrong.items():
+        for some in (given, given[:, :0]) if given.dim() == 5 else (given,):
+            refusal = ""
+            try:
+                network(some)
+            except ConfigError as error:
+                refusal = str(error)
+            assert refusal.startswith(f"network '{name}': got "), f"{what} are not refused: {refusal!r}"
 
 
 def check_batch_independent(network: Network, frames: Tensor) -> None:

@@ -62,6 +62,19 @@ def test_unknown_options_are_all_named_with_the_known_ones(pets):
     )
 
 
+def test_missing_options_are_all_named(package, pets):
+    source = CAT.format(package=package.name)
+    (package / "dog.py").write_text(source.replace('self, sound="meow"', "self, sound, *, size, age=1"))
+    (package / "fox.py").write_text(source.replace('self, sound="meow"', "self, sound, **more"))
+    for name, options in (("dog", ("sound", "size")), ("fox", ("sound",))):
+        with pytest.raises(ConfigError) as error:
+            pets.make(name, "zoo.options")
+        assert str(error.value).splitlines() == [
+            f"zoo.options.{option}: got nothing; expected a value, for it has no default. Pass {option}."
+            for option in options
+        ]
+
+
 def test_an_error_names_the_place_the_options_came_from(package, pets):
     (package / "dog.py").write_text(CAT.format(package=package.name).replace('self, sound="meow"', "self"))
     with pytest.raises(ConfigError) as error:

@@ -5,6 +5,7 @@ import torch
 
 from spareto.core.errors import ConfigError, InputError
 from spareto.neurons import registry
+from spareto.neurons.surrogates.arctan import Arctan
 
 
 def refusal(make):
@@ -92,6 +93,49 @@ WRONG = [
             "neuron 'recurrent'.neuron: got 'recurrent'; expected a plain neuron. Wrap another neuron.",
         ],
     ),
+    (
+        "recurrent",
+        {"features": 3, "bias": "no", "neuron": 3},
+        [
+            "neuron 'recurrent'.bias: got 'no'; expected True or False.",
+            "neuron 'recurrent'.neuron: got 3; expected the name of a neuron, or a neuron itself.",
+        ],
+    ),
+    (
+        "recurrent",
+        {},
+        ["neuron 'recurrent'.features: got nothing; expected a value, for it has no default. Pass features."],
+    ),
+    (
+        "quantized_state",
+        {"neuron": None, "bits": 1},
+        [
+            "neuron 'quantized_state'.neuron: got None; expected the name of a neuron, or a neuron itself.",
+            "neuron 'quantized_state'.bits: got 1; expected an integer from 2 to 16.",
+        ],
+    ),
+    (
+        "lif",
+        {"surrogate": None, "strict": "yes", "detach_reset": 1},
+        [
+            "neuron 'lif'.strict: got 'yes'; expected True or False.",
+            "neuron 'lif'.detach_reset: got 1; expected True or False.",
+            "neuron 'lif'.surrogate: got None; expected the name of a surrogate, or a surrogate itself.",
+        ],
+    ),
+    (
+        "plif",
+        {"surrogate": 3},
+        ["neuron 'plif'.surrogate: got 3; expected the name of a surrogate, or a surrogate itself."],
+    ),
+    (
+        "iaf",
+        {"surrogate": Arctan(3.0), "slope": 2.0},
+        [
+            "neuron 'if'.slope: got 2.0; expected none beside a surrogate that has its own. "
+            "Give it to the surrogate as alpha."
+        ],
+    ),
     ("lif", {"slope": 0}, ["surrogate 'arctan'.alpha: got 0; expected a number above 0."]),
     (
         "lif",
@@ -109,35 +153,110 @@ def test_wrong_parameters(name, options, lines):
     assert refusal(lambda: registry.make(name, **options)) == lines
 
 
+def test_options_beside_a_neuron_that_has_its_own():
+    for name, options in (("recurrent", {"features": 3}), ("quantized_state", {}), ("multi_spike", {})):
+        neuron = registry.make("lif", reset="subtract")
+        lines = refusal(
+            lambda made=(name, options), own=neuron: registry.make(made[0], neuron=own, tau=3.0, **made[1])
+        )
+        assert lines == [
+            f"neuron '{name}': got options tau; expected none beside a neuron that has its own. "
+            "Give them to that neuron."
+        ]
+
+
 SHAPE = "expected currents of shape (time, batch, ...). Put the timesteps first."
+REAL = "expected floating-point currents. Call .float() on them."
 CURRENTS = [
-    (torch.zeros(5), [f"neuron 'lif': got a tensor of shape (5,); {SHAPE}"]),
-    (
-        torch.zeros(5, 3, dtype=torch.int64),
-        ["neuron 'lif': got torch.int64; expected floating-point currents. Call .float() on them."],
-    ),
-    (
-        torch.tensor(True),
-        [
-            f"neuron 'lif': got a tensor of shape (); {SHAPE}",
-            "neuron 'lif': got torch.bool; expected floating-point currents. Call .float() on them.",
-        ],
-    ),
-    (
-        torch.zeros(5, 3, dtype=torch.complex64),
-        ["neuron 'lif': got torch.complex64; expected floating-point currents. Call .float() on them."],
-    ),
+    (torch.zeros(5), [f"got a tensor of shape (5,); {SHAPE}"]),
+    (torch.tensor(1.0), [f"got a tensor of shape (); {SHAPE}"]),
+    (torch.zeros(5, 3, dtype=torch.int64), [f"got torch.int64; {REAL}"]),
+    (torch.zeros(5, 2, 3, dtype=torch.uint8), [f"got torch.uint8; {REAL}"]),
+    (torch.tensor(True), [f"got a tensor of shape (); {SHAPE}", f"got torch.bool; {REAL}"]),
+    (torch.zeros(5, 3, dtype=torch.complex64), [f"got torch.complex64; {REAL}"]),
 ]
+NEURONS = {name: {"features": 3} if name == "recurrent" else {} for name in registry.names()}
+ASKED = {name: "lif" if name == "quantized_state" else name for name in registry.names()}  # which it wraps
 
 
-@pytest.mark.parametrize(("current", "lines"), CURRENTS, ids=lambda value: str(getattr(value, "dtype", "")))
+@pytest.mark.parametrize("name", NEURONS)
+@pytest.mark.parametrize(
+    ("current", "problems"), CURRENTS, ids=lambda value: str(getattr(value, "dtype", ""))
+)
 @pytest.mark.parametrize("way", ["forward", "run"])
-def test_wrong_currents(current, lines, way):
-    assert refusal(lambda: getattr(registry.make("lif"), way)(current)) == lines
+def test_wrong_currents(name, current, problems, way):
+    neuron = registry.make(name, **NEURONS[name])
+    lines = refusal(lambda: getattr(neuron, way)(current))
+    assert lines == [f"neuron '{ASKED[name]}': {problem}" for problem in problems]
 
 
-def test_wrong_features_of_a_recurrent_layer():
-    lines = refusal(lambda: registry.make("recurrent", features=4)(torch.zeros(3, 2, 5)))
+def parts(state, change):
+    """A state with each of its tensors changed."""
+    return tuple(parts(part, change) for part in state) if isinstance(state, tuple) else change(state)
+
+
+CURE = "Pass what run or step returned."
+STATES = {
+    "float64": (lambda v: v.double(), "torch.float64 on cpu", "torch.float32 on cpu"),
+    "float16": (lambda v: v.half(), "torch.float16 on cpu", "torch.float32 on cpu"),
+    "int64": (lambda v: v.long(), "torch.int64 on cpu", "torch.float32 on cpu"),
+    "elsewhere": (lambda v: v.to("meta"), "torch.float32 on meta", "torch.float32 on cpu"),
+    "numbers": (lambda v: 0.5, "a float", "tensors, or tuples of them"),
+    "lists": (lambda v: [v], "a list", "tensors, or tuples of them"),
+    "one sample": (lambda v: v[:1], "{} of shape (1, 3)", "{} of shape (2, 3)"),
+    "one feature": (lambda v: v[..., :1], "{} of shape (2, 1)", "{} of shape (2, 3)"),
+}
+
+
+@pytest.mark.parametrize("name", NEURONS)
+@pytest.mark.parametrize("case", STATES)
+def test_wrong_states(name, case):
+    change, got, rule = STATES[case]
+    neuron, current = registry.make(name, **NEURONS[name]), torch.zeros(3, 2, 3)
+    _, state = neuron.run(current)
+    neuron.run(current, state)
+    count = len(state) if isinstance(state, tuple) else 1
+    tensors = f"{count} tensor{'s' * (count > 1)}"
+    assert refusal(lambda: neuron.run(current, parts(state, change))) == [
+        f"neuron '{name}'.state: got {got.format(tensors)}; expected {rule.format(tensors)}. {CURE}"
+    ]
+
+
+def test_a_state_out_of_order():
+    neuron, current = registry.make("recurrent", features=3, neuron="synaptic"), torch.zeros(3, 2, 3)
+    _, (spikes, (v, i)) = neuron.run(current)
+    for wrong, got in (
+        ((spikes, v, i), "(tensor, tensor, tensor)"),
+        (((spikes, v), i), "((tensor, tensor), tensor)"),
+    ):
+        lines = refusal(lambda wrong=wrong: neuron.run(current, wrong))
+        assert lines == [f"neuron 'recurrent'.state: got {got}; expected (tensor, (tensor, tensor)). {CURE}"]
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("name", ["recurrent", "quantized_state"])
+def test_currents_of_another_type_than_recurrent_weights(name, dtype):
+    options = {"features": 3} | ({"neuron": "recurrent"} if name == "quantized_state" else {})
+    neuron, current = registry.make(name, **options), torch.zeros(4, 2, 3, dtype=dtype)
+    for way in (neuron.forward, neuron.run):
+        assert refusal(lambda way=way: way(current)) == [
+            f"neuron 'recurrent': got {dtype}; expected torch.float32, as its weights are. "
+            "Call .to(torch.float32) on them."
+        ]
+    assert neuron.to(dtype)(current).dtype is dtype
+
+
+def test_autocast_brings_currents_and_recurrent_weights_together():
+    neuron, current = registry.make("recurrent", features=3), torch.ones(4, 2, 3)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert neuron(current.bfloat16()).dtype is torch.bfloat16
+        assert torch.equal(neuron(current), neuron(current.bfloat16()).float())
+
+
+@pytest.mark.parametrize("name", ["recurrent", "quantized_state"])
+def test_wrong_features_of_a_recurrent_layer(name):
+    options = {"features": 4} | ({"neuron": "recurrent"} if name == "quantized_state" else {})
+    lines = refusal(lambda: registry.make(name, **options)(torch.zeros(3, 2, 5)))
     assert lines == [
         "neuron 'recurrent': got 5 features; expected 4 on the last axis. Build it with as many."
     ]
