@@ -8,7 +8,7 @@ additions, for a product of sizes may pass 32 bits, and Triton makes a size of 1
 """
 
 # ruff: noqa: ANN001, ANN201, ANN202 - Triton reads the signatures
-# pyright: basic, reportMissingImports=false
+# pyright: basic, reportMissingImports=false, reportGeneralTypeIssues=false
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
 """What neurons, surrogates and currents that cannot be used are answered with."""
 
+import re
+
 import pytest
 import torch
 
@@ -148,7 +150,9 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("name", "options", "lines"), WRONG, ids=str)
+@pytest.mark.parametrize(
+    ("name", "options", "lines"), WRONG, ids=lambda part: re.sub(r" at 0x\w+", "", str(part))
+)
 def test_wrong_parameters(name, options, lines):
     assert refusal(lambda: registry.make(name, **options)) == lines
 
