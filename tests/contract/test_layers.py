@@ -32,8 +32,13 @@ POOLS = {
     "max2": lambda: nn.MaxPool2d(2),
     "max3": lambda: nn.MaxPool2d(3),
     "overlapping": lambda: nn.MaxPool2d(3, stride=2, padding=1),
+    "max2x3": lambda: nn.MaxPool2d((2, 3)),
     "average": lambda: nn.AvgPool2d(2),
+    "average3x2": lambda: nn.AvgPool2d((3, 2)),
+    "average of all": lambda: nn.AdaptiveAvgPool2d(1),
+    "overlapping average": lambda: nn.AvgPool2d(3, stride=2, padding=1),
 }
+NEEDS = {"none": 1, "average of all": 1, "max3": 3, "max2x3": 3, "average3x2": 3}
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -78,7 +83,7 @@ def geometries(draw):
     pool = draw(st.sampled_from(list(POOLS)))
     size = [draw(st.integers(1, 12)) for _ in range(2)]
     after = [(s + 2 * p - k) // t + 1 for s, p, k, t in zip(size, padding, kernel, stride, strict=True)]
-    assume(min(after) >= {"max3": 3, "none": 1}.get(pool, 2))
+    assume(min(after) >= NEEDS.get(pool, 2))
     torch.manual_seed(draw(st.integers(0, 100)))
     layer = block(
         *(inputs, outputs, kernel),
@@ -99,8 +104,9 @@ def geometries(draw):
 def test_any_geometry_is_the_reference(geometry, recompute, evaluating):
     layer, sequence = geometry
     layer.train(not evaluating)
-    values = sequence.shape[0] * sequence.shape[1] * layer.conv(sequence[0]).shape[2:].numel()
-    assume(values > 1)
+    currents = layer.conv(sequence.flatten(0, 1))
+    assume(currents[:, 0].numel() > 1)
+    assume(bool(currents.detach().var() > 0))  # of equal currents a batch norm's gradient is rounding only
     assume(not laws.decided_by_rounding(layer, sequence))
     laws.check_fused(layer, sequence, recompute=recompute)
     assert layer.decision is None  # the copies ran

@@ -9,6 +9,7 @@ from torch import nn
 
 from spareto import kernels
 from spareto.kernels import neurons as loops
+from spareto.layers.residual import Residual
 from spareto.layers.spiking_block import SpikingBlock
 from spareto.layers.spiking_dense import SpikingDense
 from spareto.neurons import registry as neurons
@@ -25,6 +26,7 @@ def run():
     odd_sizes()
     coefficients()
     blocks()
+    residuals()
     dense_layers()
     several_threads()
 
@@ -125,6 +127,30 @@ def blocks():
         patch.setattr("spareto.kernels.chunked.LARGE", 1)  # one sample at a time
         train(block(2, 5, neuron="plif"), sequence=many, recompute=True)
         train(block(2, 5, norm=False), sequence=many)
+
+
+class Membrane(nn.Module):
+    """A block whose neurons also get its input."""
+
+    def __init__(self, block):
+        super().__init__()
+        self.block = block
+
+    def forward(self, sequence):
+        return self.block(sequence, sequence)
+
+
+def residuals():
+    """Shortcuts before the neurons and gates behind them; averages of what comes out."""
+    torch.manual_seed(0)
+    for outputs in (5, 16):
+        shortcut, gate = (
+            Membrane(block(outputs, outputs, pool=1)),
+            Residual(block(outputs, outputs, pool=1), None, "iand"),
+        )
+        last = block(outputs, 7, pool=1)
+        last.pool = nn.AvgPool2d((2, 3))
+        train(block(2, outputs), shortcut, gate, last, sequence=events(3, 2, 2, 10, 11, density=0.4))
 
 
 def dense_layers():

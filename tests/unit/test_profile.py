@@ -12,6 +12,8 @@ from spareto import recipes
 from spareto.compression import compress
 from spareto.core.errors import ConfigError
 from spareto.layers.over_time import OverTime
+from spareto.layers.residual import Residual
+from spareto.layers.spiking_block import SpikingBlock
 from spareto.neurons import SpikingNeuron
 from spareto.neurons.lif import LIF
 from spareto.profiling import Widths, profile
@@ -292,6 +294,30 @@ def test_free_layers_are_listed_with_the_reason():
     free = profile(tiny.network(), data.test_frames, data.test_labels).workload.free
     assert {layer.kind for layer in free} == {"BatchNorm2d", "MaxPool2d", "BatchNorm1d"}
     assert all(layer.why for layer in free)
+
+
+@pytest.mark.parametrize("connect", ["add", "and", "iand"])
+def test_residual_connections_and_shortcuts_are_free_and_their_parts_are_counted(connect):
+    class Membrane(nn.Module):
+        def __init__(self, block):
+            super().__init__()
+            self.block = block
+
+        def forward(self, sequence):
+            return self.block(sequence, shortcut=sequence)
+
+    def block():
+        neuron = LIF(v_threshold=0.1)
+        return SpikingBlock(convolution(CONVS["border"]), nn.BatchNorm2d(4), neuron)
+
+    network = Network(block(), Residual(block(), connect=connect), Membrane(block()), block())
+    record = workload(network, events())
+    names = ["layers.0.conv", "layers.1.body.conv", "layers.2.block.conv", "layers.3.conv"]
+    assert [layer.name for layer in record.layers] == names
+    assert all(layer.neuron.kind == "lif" for layer in record.layers)
+    assert record.layers[2].input.kind == ("analog" if connect == "add" else "spike")
+    free = {layer.name: layer.kind for layer in record.free if layer.kind != "BatchNorm2d"}
+    assert free == {"layers.1": "Residual", "layers.2.block.shortcut": "shortcut"}
 
 
 def refusal(network, frames=None):

@@ -64,7 +64,10 @@ class ConvShape:
 
 @dataclass(frozen=True)
 class BlockShape:
-    """Geometry of neurons and pooling; mirrors `block_shape` in `csrc/block.c`."""
+    """Geometry of neurons and pooling; mirrors `block_shape` in `csrc/block.c`.
+
+    Max windows are `KH` x `KW`, windows of the average `AH` x `AW`, side by side; one of them is 1 x 1.
+    """
 
     T: int
     B: int
@@ -74,11 +77,24 @@ class BlockShape:
     channels: int
     KH: int
     KW: int
+    AH: int = 1
+    AW: int = 1
 
     @property
     def pooled(self) -> tuple[int, int, int]:
         """Images, height and width behind the pooling."""
-        return self.T * self.B, self.H // self.KH, self.W // self.KW
+        return self.T * self.B, self.H // self.KH // self.AH, self.W // self.KW // self.AW
+
+    @property
+    def unaveraged(self) -> tuple[int, int, int]:
+        """The same before the average: images, height and width of the spikes."""
+        images, high, wide = self.pooled
+        return images, high * self.AH, wide * self.AW
+
+    @property
+    def averages(self) -> bool:
+        """Whether what comes out is no longer spikes."""
+        return self.AH * self.AW > 1
 
 
 @dataclass
@@ -121,10 +137,19 @@ def pack(x: Tensor, channels: int, pixels: int) -> tuple[Tensor, bool]:
 
 
 def unpack(bits: Tensor, channels: int) -> Tensor:
-    """Bits `(..., words)` to spikes `(..., channels)` of 0 and 1."""
-    x = workspace.empty(*bits.shape[:-1], channels)
-    run = function("spareto_unpack", "ppqqi")
-    run(bits.data_ptr(), x.data_ptr(), bits.numel() // bits.shape[-1], channels, torch.get_num_threads())
+    """Bits `(N, pixels, words)` to spikes `(N, pixels, channels)` of 0 and 1."""
+    images, pixels, _ = bits.shape
+    return average(bits, BlockShape(1, images, 1, pixels, padded(channels), channels, 1, 1)).squeeze(1)
+
+
+def average(bits: Tensor, shape: BlockShape) -> Tensor:
+    """Share of spikes in each window `(N, H / AH, W / AW, channels)` of what `block_forward` gave."""
+    x = workspace.empty(*shape.pooled, shape.channels)
+    run = function("spareto_unpack", "ppqqqqqqi")
+    run(
+        *(bits.data_ptr(), x.data_ptr(), *shape.unaveraged),
+        *(shape.channels, shape.AH, shape.AW, torch.get_num_threads()),
+    )
     return x
 
 
@@ -143,6 +168,25 @@ def channel_sums(y: Tensor) -> Tensor:
     run = function("spareto_channel_sums", "ppqqi")
     run(y.data_ptr(), stat.data_ptr(), y.numel() // channels, channels, torch.get_num_threads())
     return stat
+
+
+def product_sums(dz: Tensor, y: Tensor) -> Tensor:
+    """Sums over all pixels of `dz (..., C)` and of `dz y`, shape `(2, C)`, float64."""
+    channels = y.shape[-1]
+    sums = torch.empty(2, channels, dtype=torch.float64)
+    run = function("spareto_product_sums", "pppqqi")
+    run(*map(_at, (dz, y, sums)), y.numel() // channels, channels, torch.get_num_threads())
+    return sums
+
+
+def affine_sum(y: Tensor, a: Tensor, b: Tensor, shortcut: Tensor) -> Tensor:
+    """`a y + b + shortcut` in the shape of `shortcut (..., channels)`; `y (..., C)` is padded."""
+    z = workspace.empty(*shortcut.shape)
+    run = function("spareto_affine_sum", "pppppqqqi")
+    pixels = y.numel() // y.shape[-1]
+    sizes = pixels, y.shape[-1], shortcut.shape[-1], torch.get_num_threads()
+    run(*map(_at, (y, a, b, shortcut, z)), *sizes)
+    return z
 
 
 def conv_forward(bits: Tensor, weight: Tensor, shape: ConvShape, events: int) -> tuple[Tensor, Tensor]:
@@ -214,8 +258,8 @@ def dense_input_gradient(dy: Tensor, weight: Tensor) -> Tensor:
 
 
 def block_forward(y: Tensor, a: Tensor, b: Tensor, k: Tensor, shape: BlockShape, flags: int) -> Tensor:
-    """Spikes of the neurons behind `a y + b`, pooled, as bits."""
-    bits = workspace.empty(*shape.pooled, words(shape.channels), dtype=torch.int64)
+    """Spikes of the neurons behind `a y + b`, in max windows, as bits; not yet averaged."""
+    bits = workspace.empty(*shape.unaveraged, words(shape.channels), dtype=torch.int64)
     run = function("spareto_block_forward", "ppppppii")
     run(
         *(y.data_ptr(), a.data_ptr(), b.data_ptr(), bits.data_ptr(), k.data_ptr(), _struct(shape)),
@@ -237,11 +281,11 @@ def block_backward(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Gradient of `a y + b`, its channel sums and those of it times `y`, the gradient of coefficients `k`.
 
-    The sums of products are 0 where they are not asked for.
+    The sums of products are 0 where they are not asked for. `g` is the gradient of the pooled output.
     """
     dz = workspace.empty(*y.shape)
     sums, gk = torch.empty(2, shape.C, dtype=torch.float64), torch.zeros(k.shape, dtype=torch.float64)
-    g, stride = _rows(g)
+    g, stride = _rows(g / (shape.AH * shape.AW) if shape.averages else g)
     run = function("spareto_block_backward", "ppppqpppppiiii")
     run(
         *(y.data_ptr(), a.data_ptr(), b.data_ptr(), g.data_ptr(), stride, dz.data_ptr()),

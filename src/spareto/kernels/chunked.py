@@ -15,7 +15,7 @@ from torch.autograd.function import once_differentiable
 from spareto.kernels import c_layers
 from spareto.kernels.c_layers import BlockShape, Gradient, padded
 from spareto.kernels.normalizing import Layer, Norm, Saved, affine, from_totals
-from spareto.kernels.spikes import no_carrier
+from spareto.kernels.spikes import passed_on
 from spareto.kernels.sums import ConvSums
 
 LARGE: Final = 96 << 20
@@ -71,7 +71,7 @@ class Chunked(torch.autograd.Function):
         ctx.layer = layer
         ctx.save_for_backward(bits, weight, *own, gamma, bias, k, *kept)
         ctx.mark_non_differentiable(out, own.mean, variance)
-        return no_carrier(*firing.shape.pooled, firing.shape.channels), out, own.mean, variance
+        return passed_on(out, firing.shape), out, own.mean, variance
 
     @staticmethod
     @once_differentiable

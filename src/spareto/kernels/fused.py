@@ -16,7 +16,7 @@ from torch.autograd.function import once_differentiable
 from spareto.kernels import c_layers
 from spareto.kernels.chunked import Chunked, samples_together
 from spareto.kernels.normalizing import Firing, Layer, Norm, Saved, affine, back
-from spareto.kernels.spikes import no_carrier
+from spareto.kernels.spikes import passed_on
 from spareto.kernels.sums import ConvSums
 
 SMALL: Final = 48 << 20
@@ -24,7 +24,10 @@ SMALL: Final = 48 << 20
 
 
 class Fired(NamedTuple):
-    """What a layer gives: carrier and bits of its spikes, and the batch's mean and variance a channel."""
+    """What a layer gives: carrier and bits of its spikes, and the batch's mean and variance a channel.
+
+    Where pooling averages, the carrier is the averages, and the bits are those before it.
+    """
 
     carrier: Tensor
     bits: Tensor
@@ -62,6 +65,12 @@ def fire(y: Tensor, firing: Firing, norm: Norm, k: Tensor) -> Fired:
     return Fired(*_Fire.apply(firing, y, k, *norm[:4]))
 
 
+def widened(y: Tensor, channels: int) -> Tensor:
+    """`y` in one piece, with zeros for the padded channels."""
+    missing = channels - y.shape[-1]
+    return F.pad(y, (0, missing)) if missing else y.contiguous()
+
+
 class _Spiking(torch.autograd.Function):
     @staticmethod
     def forward(
@@ -85,7 +94,7 @@ class _Spiking(torch.autograd.Function):
         kept = None if layer.recompute and y.nbytes > SMALL else y
         ctx.save_for_backward(kept, bits, weight, *own, gamma, bias, k)
         ctx.mark_non_differentiable(out, own.mean, variance)
-        return no_carrier(*firing.shape.pooled, firing.shape.channels), out, own.mean, variance
+        return passed_on(out, firing.shape), out, own.mean, variance
 
     @staticmethod
     @once_differentiable
@@ -117,13 +126,13 @@ class _Fire(torch.autograd.Function):
         mean: Tensor | None,
         var: Tensor | None,
     ) -> tuple[Tensor, ...]:
-        wide = F.pad(y, (0, firing.shape.C - y.shape[-1])).contiguous()
+        wide = widened(y, firing.shape.C)
         own, variance = affine(wide, None, Norm(gamma, beta, mean, var, firing.eps), None, firing)
         out = c_layers.block_forward(wide, own.a, own.b, k, firing.shape, firing.flags)
         ctx.firing = firing
         ctx.save_for_backward(wide, *own, gamma, None, k)
         ctx.mark_non_differentiable(out, own.mean, variance)
-        return no_carrier(*firing.shape.pooled, firing.shape.channels), out, own.mean, variance
+        return passed_on(out, firing.shape), out, own.mean, variance
 
     @staticmethod
     @once_differentiable

@@ -50,6 +50,10 @@ class Firing:
     eps: float | None
     batch_statistics: bool
 
+    def without_norm(self) -> Firing:
+        """The same behind currents that are normalized already."""
+        return Firing(self.shape, self.flags, self.surrogate, None, False)
+
 
 @dataclass(frozen=True)
 class Layer:

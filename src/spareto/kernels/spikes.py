@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from spareto.kernels import c_layers
+from spareto.kernels.c_layers import BlockShape
 from spareto.kernels.operators.unpack import unpack
 
 
@@ -89,6 +90,11 @@ def traced(x: Tensor) -> bool:
 def no_carrier(*shape: int) -> Tensor:
     """Zeros without memory."""
     return torch.zeros(()).expand(shape)
+
+
+def passed_on(bits: Tensor, shape: BlockShape) -> Tensor:
+    """What autograd sees of a block's output: a carrier of its spikes, or the averages of its windows."""
+    return c_layers.average(bits, shape) if shape.averages else no_carrier(*shape.pooled, shape.channels)
 
 
 class _Unpack(torch.autograd.Function):

@@ -10,17 +10,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from spareto.kernels import fused, spikes
+from spareto.kernels import fused, shortcuts, spikes
 from spareto.kernels.c_layers import BlockShape, padded
 from spareto.kernels.decisions import Slot
 from spareto.kernels.dynamics import Dynamics
 from spareto.kernels.fused import Fired
 from spareto.kernels.neurons import place_of
-from spareto.kernels.normalizing import Firing, Norm
+from spareto.kernels.normalizing import Firing, Layer, Norm
 from spareto.kernels.operators.fire import fire as fire_operator
 from spareto.kernels.operators.sums import sums as sums_operator
 from spareto.kernels.options import current
 from spareto.kernels.spikes import Spikes
+from spareto.layers._pooling import ONE_PIXEL, Window
 from spareto.neurons import SpikingNeuron
 
 BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d
@@ -86,6 +87,13 @@ def _obstacles(
         yield "its surrogate has no kernel"
 
 
+def why_no_shortcut(shortcut: Tensor | Spikes | None) -> str:
+    """Why a shortcut must be added in plain torch; empty if the kernels can do it."""
+    if isinstance(shortcut, Tensor) and (shortcut.device.type, shortcut.dtype) != ("cpu", torch.float32):
+        return f"its shortcut is {shortcut.dtype} on {shortcut.device.type}"
+    return ""
+
+
 def running(module: nn.Module, kind: type[nn.Module]) -> bool:
     """Whether a module computes what `kind` does, be it parametrized."""
     return isinstance(module, kind) and type(module).forward is kind.forward
@@ -99,10 +107,10 @@ def firing(
     height: int,
     width: int,
     channels: int,
-    window: int,
+    window: Window = ONE_PIXEL,
 ) -> Firing:
     """The constants of neurons and pooling behind sums of that geometry."""
-    shape = BlockShape(time, batch, height, width, padded(channels), channels, window, window)
+    shape = BlockShape(time, batch, height, width, padded(channels), channels, *window)
     by_batch = isinstance(norm, BatchNorm) and (norm.training or norm.running_mean is None)
     eps = norm.eps if isinstance(norm, BatchNorm) else None
     return Firing(shape, int(dynamics.flags), dynamics.surrogate or 0, eps, by_batch)
@@ -117,11 +125,13 @@ def norm_parts(norm: nn.Module | None) -> Norm:
 
 def finish(
     fired: Fired, norm: nn.Module | None, bias: Tensor | None, firing: Firing, spatial: bool
-) -> Spikes:
-    """Note the batch's statistics in the batch norm; the spikes to pass on."""
+) -> Spikes | Tensor:
+    """Note the batch's statistics in the batch norm; the spikes, or their averages, to pass on."""
     if isinstance(norm, BatchNorm) and norm.training and norm.running_mean is not None:
         _note(norm, fired, bias, firing)
     shape = firing.shape
+    if shape.averages:
+        return fired.carrier.movedim(-1, 1).unflatten(0, (shape.T, shape.B))
     size = shape.pooled[1:] if spatial else ()
     bits = fired.bits.flatten(1, 2)
     carrier = fired.carrier if spatial else fired.carrier.flatten(1)
@@ -152,9 +162,30 @@ def as_spikes(sequence: Tensor | Spikes) -> Spikes | None:
     return None if sequence.requires_grad else spikes.pack(sequence)
 
 
-def fire(currents: Tensor, norm: nn.Module | None, dynamics: Dynamics, constants: Firing) -> Fired:
+def fire(
+    currents: Tensor,
+    norm: nn.Module | None,
+    dynamics: Dynamics,
+    constants: Firing,
+    shortcut: Tensor | Spikes | None = None,
+) -> Fired:
     """Neurons behind currents `(images, height, width, channels)` that torch summed."""
-    return fused.fire(currents, constants, norm_parts(norm), dynamics.coefficients())
+    parts = constants, norm_parts(norm), dynamics.coefficients()
+    if shortcut is None:
+        return fused.fire(currents, *parts)
+    return shortcuts.fire(currents, *parts, pixels(shortcut))
+
+
+def spiking(layer: Layer, *arguments: Any, shortcut: Tensor | Spikes | None) -> Fired:
+    """`fused.spiking`, with a shortcut or without."""
+    if shortcut is None:
+        return fused.spiking(layer, *arguments)
+    return shortcuts.spiking(layer, *arguments, shortcut=pixels(shortcut))
+
+
+def pixels(sequence: Tensor | Spikes) -> Tensor:
+    """`(time, batch, channels, height, width)` as the kernels see it: `(images, height, width, channels)`."""
+    return spikes.dense(sequence).flatten(0, 1).permute(0, 2, 3, 1)
 
 
 def operator_sums(
@@ -172,6 +203,17 @@ def operator_sums(
     bits = sequence.bits if isinstance(sequence, Spikes) else None
     x = sequence.carrier if isinstance(sequence, Spikes) else sequence.flatten(0, 1)
     return sums_operator(x, bits, weight.contiguous(), geometry, slot.number, str(layer))
+
+
+def joined(
+    y: Tensor, bias: Tensor | None, norm: nn.Module | None, shortcut: Tensor | Spikes, constants: Firing
+) -> Tensor:
+    """Normalized currents and the shortcut, by plain torch: inside a graph that is fused as well."""
+    currents = y[..., : constants.shape.channels]
+    currents = currents if bias is None else currents + bias
+    if norm is not None:
+        currents = norm(currents.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+    return currents + pixels(shortcut)
 
 
 def operator_fire(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import astuple
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from spareto.kernels import fused
+from spareto.core.errors import ConfigError, Problem
 from spareto.kernels.c_layers import ConvShape, padded
 from spareto.kernels.decisions import Decision, Slot, by_density, crossover, decide
 from spareto.kernels.dynamics import Dynamics
@@ -18,6 +19,7 @@ from spareto.kernels.sums import ConvSums
 from spareto.layers import _fusion as fusion
 from spareto.layers import _recompute as recompute
 from spareto.layers._checks import check_block
+from spareto.layers._pooling import ONE_PIXEL, Window, window
 from spareto.neurons import SpikingNeuron
 
 
@@ -26,7 +28,7 @@ class SpikingBlock(nn.Module):
 
     It computes what its children compute one after the other. On a CPU they run as one fused pass where the
     kernels know them all: spikes come and go as bits, and where they are few the convolution is event-driven.
-    `decision` tells how it ran.
+    `decision` tells how it ran. Behind average pooling there are real values, which travel as a tensor.
 
     Args:
         conv: The convolution; it sees time x batch samples.
@@ -47,31 +49,49 @@ class SpikingBlock(nn.Module):
         """How the block ran last; None if it has not."""
         return self.slot.latest
 
-    def forward(self, sequence: Tensor | Spikes) -> Tensor | Spikes:
+    def forward(self, sequence: Tensor | Spikes, shortcut: Tensor | Spikes | None = None) -> Tensor | Spikes:
         """Spikes of all timesteps.
 
         Args:
             sequence: Shape `(time, batch, channels, height, width)`.
+            shortcut: What the neurons get beside the normalized currents, one value each: shape
+                `(time, batch, out channels, height, width)` of the convolution's output.
 
         Returns:
             A tensor, or `Spikes` where the kernels ran; `spareto.kernels.dense` makes either a tensor.
 
         Raises:
-            ConfigError: The sequence does not fit the block.
+            ConfigError: The sequence does not fit the block, or the shortcut its currents.
+
+        Reference:
+            hu2021: membrane shortcuts (MS-ResNet).
         """
         weight = self.conv.weight
         check_block(self.conv, self.pool, sequence, weight)
-        why = self._why_reference(sequence, weight)
+        self._check(sequence, shortcut)
+        why = self._why_reference(sequence, weight) or fusion.why_no_shortcut(shortcut)
         if why:
             decide(self.slot, self.conv, "reference", why)
-            return recompute.run(self, self._reference, dense(sequence))
-        window = _window(self.pool)
-        fired = self._fused(sequence, weight, window or 1)
-        return fired if window else fusion.over_time(fired.dense(), self.pool)
+            reference = partial(self._reference, shortcut=shortcut)
+            return recompute.run(self, reference, dense(sequence))
+        pooled = window(self.pool, *_output_size(self.conv, *sequence.shape[3:]))
+        fired = self._fused(sequence, weight, pooled or ONE_PIXEL, shortcut)
+        return fired if pooled else fusion.over_time(dense(fired), self.pool)
 
-    def _reference(self, sequence: Tensor) -> Tensor:
-        fired = self.neuron(fusion.over_time(sequence, self.conv, self.norm))
+    def _reference(self, sequence: Tensor, shortcut: Tensor | Spikes | None) -> Tensor:
+        currents = fusion.over_time(sequence, self.conv, self.norm)
+        fired = self.neuron(currents if shortcut is None else currents + dense(shortcut))
         return fusion.over_time(fired, self.pool)
+
+    def _check(self, sequence: Tensor | Spikes, shortcut: Tensor | Spikes | None) -> None:
+        if shortcut is None:
+            return
+        size = _output_size(self.conv, *sequence.shape[3:])
+        expected = (*sequence.shape[:2], self.conv.out_channels, *size)
+        if tuple(shortcut.shape) != expected:
+            got, rule = f"one of shape {tuple(shortcut.shape)}", f"shape {expected}, that of the currents"
+            cure = "Bring it there by a 1x1 convolution with the block's stride."
+            raise ConfigError(Problem(f"shortcut of {self.conv}", got, rule, cure))
 
     def _why_reference(self, sequence: Tensor | Spikes, weight: Tensor) -> str:
         children = (self, self.conv, self.norm, self.neuron, self.pool)
@@ -86,41 +106,57 @@ class SpikingBlock(nn.Module):
         height, width = _output_size(self.conv, *sequence.shape[3:])
         return sequence.shape[0] * sequence.shape[1] * max(height, 0) * max(width, 0)
 
-    def _fused(self, sequence: Tensor | Spikes, weight: Tensor, window: int) -> Spikes:
+    def _fused(
+        self,
+        sequence: Tensor | Spikes,
+        weight: Tensor,
+        pooled: Window,
+        shortcut: Tensor | Spikes | None,
+    ) -> Tensor | Spikes:
         time, batch, _, *size = sequence.shape
         dynamics = self.neuron.dynamics()
         assert dynamics is not None
         constants = fusion.firing(
-            dynamics, self.norm, time, batch, *_output_size(self.conv, *size), self.conv.out_channels, window
+            dynamics, self.norm, time, batch, *_output_size(self.conv, *size), self.conv.out_channels, pooled
         )
         if traced(weight):
-            return self._as_operators(sequence, weight, dynamics, constants)
+            return self._as_operators(sequence, weight, dynamics, constants, shortcut)
         events = self._events(sequence)
         if events is None:
-            fired = fusion.fire(self._dense_sums(sequence, weight), self.norm, dynamics, constants)
+            currents = self._dense_sums(sequence, weight)
+            fired = fusion.fire(currents, self.norm, dynamics, constants, shortcut)
             return fusion.finish(fired, self.norm, None, constants, spatial=True)
         chosen = current()
         sums = ConvSums(_conv_shape(self.conv, time * batch, *size), events.events, chosen.bfloat16)
-        fired = fused.spiking(
+        fired = fusion.spiking(
             Layer(sums, constants, chosen.recompute),
             *(events.carrier, events.bits, weight.contiguous(), self.conv.bias),
             *(fusion.norm_parts(self.norm), dynamics.coefficients()),
+            shortcut=shortcut,
         )
         return fusion.finish(fired, self.norm, self.conv.bias, constants, spatial=True)
 
     def _as_operators(
-        self, sequence: Tensor | Spikes, weight: Tensor, dynamics: Dynamics, constants: Firing
-    ) -> Spikes:
+        self,
+        sequence: Tensor | Spikes,
+        weight: Tensor,
+        dynamics: Dynamics,
+        constants: Firing,
+        shortcut: Tensor | Spikes | None,
+    ) -> Tensor | Spikes:
         """The same inside a graph."""
-        bias = None if self._why_dense() else self.conv.bias
+        bias, norm = None if self._why_dense() else self.conv.bias, self.norm
         if self._why_dense():
             y = self._dense_sums(sequence, weight)
         else:
             time, batch, _, *size = sequence.shape
             geometry = list(astuple(_conv_shape(self.conv, time * batch, *size)))
             y = fusion.operator_sums(sequence, weight, geometry, self.slot, self.conv)
-        fired = fusion.operator_fire(y, bias, self.norm, dynamics, constants)
-        return fusion.finish(fired, self.norm, bias, constants, spatial=True)
+        if shortcut is not None:
+            y = fusion.joined(y, bias, norm, shortcut, constants)
+            bias, norm, constants = None, None, constants.without_norm()
+        fired = fusion.operator_fire(y, bias, norm, dynamics, constants)
+        return fusion.finish(fired, norm, bias, constants, spatial=True)
 
     def _why_dense(self) -> str:
         """Why the convolution has no event-driven sums; empty if it has."""
@@ -145,16 +181,6 @@ class SpikingBlock(nn.Module):
         x = dense(sequence).flatten(0, 1).contiguous(memory_format=torch.channels_last)
         y = conv._conv_forward(x, weight, conv.bias) if fusion.running(conv, nn.Conv2d) else conv(x)
         return y.permute(0, 2, 3, 1)
-
-
-def _window(pool: nn.Module | None) -> int:
-    """Side of the max-pooling windows the kernels do; 1 for no pooling, 0 for one they cannot do."""
-    if pool is None or type(pool) is nn.Identity:
-        return 1
-    if type(pool) is not nn.MaxPool2d or pool.padding not in (0, (0, 0)) or pool.dilation not in (1, (1, 1)):
-        return 0
-    sides = {*_pair(pool.kernel_size), *_pair(pool.stride)}
-    return sides.pop() if len(sides) == 1 and not (pool.ceil_mode or pool.return_indices) else 0
 
 
 def _pair(value: int | tuple[int, ...]) -> tuple[int, ...]:

@@ -73,11 +73,11 @@ class SpikingDense(nn.Module):
     def _reference(self, sequence: Tensor) -> Tensor:
         return self.neuron(fusion.over_time(sequence.flatten(2), self.dropout, self.linear, self.norm))
 
-    def _fused(self, sequence: Tensor | Spikes, weight: Tensor) -> Spikes:
+    def _fused(self, sequence: Tensor | Spikes, weight: Tensor) -> Tensor | Spikes:
         time, batch = sequence.shape[:2]
         dynamics = self.neuron.dynamics()
         assert dynamics is not None
-        constants = fusion.firing(dynamics, self.norm, time, batch, 1, 1, self.linear.out_features, 1)
+        constants = fusion.firing(dynamics, self.norm, time, batch, 1, 1, self.linear.out_features)
         if traced(weight):
             return self._as_operators(sequence, weight, dynamics, constants)
         events = self._events(sequence)
@@ -112,7 +112,7 @@ class SpikingDense(nn.Module):
 
     def _as_operators(
         self, sequence: Tensor | Spikes, weight: Tensor, dynamics: Dynamics, constants: Firing
-    ) -> Spikes:
+    ) -> Tensor | Spikes:
         """The same inside a graph."""
         bias = None if self._why_dense() else self.linear.bias
         if self._why_dense():

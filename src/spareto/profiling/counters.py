@@ -13,9 +13,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spareto.core.errors import ConfigError, Problem
+from spareto.layers.spiking_block import SpikingBlock
 from spareto.neurons import SpikingNeuron
 from spareto.profiling.activity import Activity
-from spareto.profiling.kinds import CONVOLUTIONS, COUNTED
+from spareto.profiling.kinds import CONVOLUTIONS, COUNTED, SHORTCUT
+from spareto.records import FreeLayer
 
 
 @dataclass
@@ -56,6 +58,7 @@ class Counters:
 
     def __init__(self) -> None:
         self.layers: list[LayerCounter] = []
+        self.shortcuts: dict[str, FreeLayer] = {}
         self._by_module: dict[nn.Module, LayerCounter] = {}
         self._neurons: set[nn.Module] = set()
         self._batch = 0
@@ -96,6 +99,15 @@ class Counters:
         self.layers[-1].neuron = neuron
         self.layers[-1].spikes.see(spikes.flatten(0, 1), batch=self._batch)
 
+    def see_block(
+        self, _: SpikingBlock, inputs: tuple[Any, ...], others: dict[str, Any], *, name: str
+    ) -> None:
+        """Note a block that got a shortcut to its neurons."""
+        given = inputs[1] if len(inputs) > 1 else others.get("shortcut")
+        if given is not None:
+            shortcut = f"{name}.shortcut".lstrip(".")
+            self.shortcuts[shortcut] = FreeLayer(name=shortcut, kind="shortcut", why=SHORTCUT)
+
     def refuse_unseen(self, network: nn.Module) -> None:
         """Refuse a network with layers or neurons that did not run as modules."""
         inner = inner_neurons(network)
@@ -125,6 +137,10 @@ def counting(network: nn.Module) -> Iterator[Counters]:
                 see: Any = partial(counters.see_layer, name=name)
             elif isinstance(module, SpikingNeuron) and module not in inner:
                 see = partial(counters.see_neuron, name=name)
+            elif isinstance(module, SpikingBlock):
+                see = partial(counters.see_block, name=name)
+                hooks.callback(module.register_forward_pre_hook(see, with_kwargs=True).remove)
+                continue
             else:
                 continue
             hooks.callback(module.register_forward_hook(see).remove)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from spareto.core.errors import ConfigError, Problem
+from spareto.layers.residual import Residual
 from spareto.layers.tcja import TCJA
 from spareto.neurons import SpikingNeuron
 from spareto.records import FreeLayer
@@ -12,17 +13,24 @@ from spareto.records import FreeLayer
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d)
 COUNTED = (*CONVOLUTIONS, nn.Linear)
 
+_AVERAGE = "a count of spikes on their way; its factor is folded into the next layer's weights"
+
 FREE: dict[type[nn.Module], str] = {
     nn.BatchNorm1d: "folded into each neuron's threshold and bias",
     nn.BatchNorm2d: "folded into each channel's threshold and bias",
     nn.MaxPool2d: "an OR of spikes on their way to the next layer",
-    nn.AvgPool2d: "a count of spikes on their way; its factor is folded into the next layer's weights",
+    nn.AvgPool2d: _AVERAGE,
+    nn.AdaptiveAvgPool2d: _AVERAGE,
+    Residual: "sums or gates of single elements on their way to the next layer; its parts are counted",
     TCJA: "means, sigmoid and products of single elements; its convolutions are counted",
     nn.Flatten: "no operation",
     nn.Dropout: "absent at inference",
     nn.Identity: "no operation",
     nn.Sequential: "no operation",  # only an empty one is a leaf
 }
+
+PARTS_COUNTED = (Residual, TCJA)
+SHORTCUT = "one addition a non-zero value, to a potential that is updated anyway"
 
 
 def free_layers(network: nn.Module) -> tuple[FreeLayer, ...]:
@@ -36,7 +44,7 @@ def free_layers(network: nn.Module) -> tuple[FreeLayer, ...]:
     for name, module in network.named_modules():
         if isinstance(module, CONVOLUTIONS):
             unknown += _unsupported(name, module)
-        is_known = type(module) is TCJA or _is_leaf(name, module)
+        is_known = type(module) in PARTS_COUNTED or _is_leaf(name, module)
         if not is_known or isinstance(module, (*COUNTED, SpikingNeuron)):
             continue
         kind = type(module).__name__

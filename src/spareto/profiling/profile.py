@@ -74,6 +74,6 @@ def profile(
         samples=len(labels),
         timesteps=frames.shape[0],
         layers=layers,
-        free=free,
+        free=(*free, *counters.shortcuts.values()),
     )
     return Profile(correct / len(labels), workload)

@@ -16,6 +16,7 @@ from spareto.kernels.operators.fire import fire
 from spareto.kernels.operators.sums import sums
 from spareto.kernels.operators.unpack import unpack
 from spareto.kernels.spikes import Spikes
+from spareto.layers.residual import Residual
 from spareto.layers.spiking_block import SpikingBlock
 from spareto.neurons import registry
 
@@ -78,6 +79,15 @@ def test_torch_accepts_neurons(norm, neuron):
     assert fire.__module__ == "spareto.kernels.operators.fire"
 
 
+def test_torch_accepts_averages():
+    dynamics = registry.make("lif").dynamics()
+    shape = [*astuple(BlockShape(3, 2, 5, 6, padded(OUT), OUT, 1, 1, 2, 3))]
+    y = seeded(6, 5, 6, padded(OUT)).requires_grad_()
+    constants = shape, dynamics.flags, dynamics.surrogate, None, False
+    operator = torch.ops.spareto.fire.default
+    checked(operator, y, None, dynamics.coefficients(), None, None, None, None, *constants)
+
+
 def test_torch_accepts_unpacking():
     checked(unpack._opoverload, *spikes(0.3, IMAGES, CHANNELS, SIDE, SIDE))
 
@@ -118,6 +128,43 @@ def test_a_network_in_one_graph_is_the_eager_one(name, density):
         assert (
             one.decision == other.decision or one.decision.density is None
         )  # rescaled spikes: all silent here
+
+
+class Membrane(nn.Module):
+    """A block whose neurons also get its input."""
+
+    def __init__(self, block):
+        super().__init__()
+        self.block = block
+
+    def forward(self, sequence):
+        return self.block(sequence, shortcut=sequence)
+
+
+@pytest.mark.parametrize("connect", ["add", "iand"])
+def test_residual_connections_and_averages_in_one_graph(connect):
+    def block(inputs, pool=None):
+        conv = nn.Conv2d(inputs, 6, 3, padding=1, bias=False)
+        return SpikingBlock(conv, nn.BatchNorm2d(6), registry.make("lif"), pool)
+
+    torch.compiler.reset()
+    torch.manual_seed(0)
+    parts = block(2), Membrane(block(6)), Residual(block(6), connect=connect), block(6, nn.AvgPool2d(3, 2))
+    eager = nn.Sequential(*parts, block(6, nn.AvgPool2d(2)))
+    traced = copy.deepcopy(eager)
+    compiled = torch.compile(traced, fullgraph=True, backend="aot_eager")
+    frames = (torch.rand(4, 3, 2, 9, 9) < 0.3).float()
+    for network in (eager, compiled):
+        out = spareto.kernels.dense(network(frames))
+        (out * seeded(*out.shape)).sum().backward()
+    assert torch.equal(
+        spareto.kernels.dense(compiled.eval()(frames)), spareto.kernels.dense(eager.eval()(frames))
+    )
+    for (what, one), other in zip(eager.named_parameters(), traced.parameters(), strict=True):
+        scale = float(one.grad.abs().max())
+        torch.testing.assert_close(other.grad, one.grad, rtol=0, atol=1e-5 * scale, msg=what)
+    for one, other in zip(eager.buffers(), traced.buffers(), strict=True):
+        torch.testing.assert_close(other, one)
 
 
 def test_one_graph_serves_few_spikes_and_many():

@@ -71,11 +71,30 @@ EXPORT void spareto_pack_rows(const float *x, uint64_t *bits, int64_t *real, int
         }
     *real = found;
 }
-EXPORT void spareto_unpack(const uint64_t *bits, float *x, int64_t N, int64_t C, int threads) {
-    int64_t words = (C + 63) / 64;
+/* Share of spikes among the pixels of a window whose rows are `row` words apart. */
+AI void unpack_window(const uint64_t *bits, float *x, int64_t row, int64_t words, int64_t C, int64_t AH, int64_t AW) {
+    for (int64_t c = 0; c < C; c += VL) {
+        iv spikes = iv_all(0);
+        for (int64_t y = 0; y < AH; y++)
+            for (int64_t k = 0; k < AW; k++)
+                spikes -= iv_lanes((uint32_t)(bits[y * row + k * words + (c >> 6)] >> (c & 63)));
+        fv share = __builtin_convertvector(spikes, fv);
+        if (AH * AW > 1) share /= fv_all((float)(AH * AW)); /* not times the inverse: it rounds as torch does */
+        fv_store(x + c, share, C - c < VL ? (int)(C - c) : VL);
+    }
+}
+/* bits [N][H][W][words] to averages x [N][H / AH][W / AW][C] over windows without a remainder; of one pixel: spikes. */
+EXPORT void spareto_unpack(const uint64_t *bits, float *x, int64_t N, int64_t H, int64_t W, int64_t C, int64_t AH,
+                           int64_t AW, int threads) {
+    int64_t words = (C + 63) / 64, high = H / AH, wide = W / AW;
 #pragma omp parallel for schedule(static) num_threads(threads)
-    for (int64_t n = 0; n < N; n++)
-        for (int64_t c = 0; c < C; c++) x[n * C + c] = (float)((bits[n * words + (c >> 6)] >> (c & 63)) & 1);
+    for (int64_t n = 0; n < N * high; n++)
+        for (int64_t p = 0; p < wide; p++) {
+            const uint64_t *from = bits + (n * AH * W + p * AW) * words;
+            float *to = x + (n * wide + p) * C;
+            if (AH * AW == 1) unpack_window(from, to, 0, words, C, 1, 1);
+            else unpack_window(from, to, W * words, words, C, AH, AW);
+        }
 }
 EXPORT void spareto_count(const uint64_t *bits, int64_t *count, int64_t words, int threads) {
     int64_t sum = 0;
@@ -91,6 +110,34 @@ EXPORT void spareto_channel_sums(const float *y, double *stat, int64_t N, int64_
         for (int64_t first = 0; first < N; first += 256) {
             int count = N - first < 256 ? (int)(N - first) : 256;
             sum_channels(16 / VL, y + first * C + c, C, count, stat + c, stat + C + c);
+        }
+}
+/* Sums over pixels of dz [N][C] and of dz y, for batch norm's backward. C a multiple of 16. */
+EXPORT void spareto_product_sums(const float *dz, const float *y, double *sums, int64_t N, int64_t C, int threads) {
+    memset(sums, 0, sizeof(double) * 2 * C);
+#pragma omp parallel num_threads(threads)
+    for (int64_t first = 0; first < N; first += 256) {
+        int64_t end = N - first < 256 ? N : first + 256;
+#pragma omp for schedule(static) nowait /* the same channels go to the same thread each time */
+        for (int64_t c = 0; c < C; c += VL) {
+            fv total = fv_zero(), product = fv_zero();
+            for (int64_t n = first; n < end; n++) {
+                fv d = LD(fv, dz + n * C + c);
+                total += d, product += d * LD(fv, y + n * C + c);
+            }
+            for (int j = 0; j < VL; j++) sums[c + j] += total[j], sums[C + c + j] += product[j];
+        }
+    }
+}
+/* z [N][channels] = a y + b + shortcut [N][channels], y [N][C]. */
+EXPORT void spareto_affine_sum(const float *y, const float *a, const float *b, const float *shortcut, float *z,
+                               int64_t N, int64_t C, int64_t channels, int threads) {
+#pragma omp parallel for schedule(static) num_threads(threads)
+    for (int64_t n = 0; n < N; n++)
+        for (int64_t c = 0; c < channels; c += VL) {
+            int count = channels - c < VL ? (int)(channels - c) : VL;
+            fv x = LD(fv, y + n * C + c) * LD(fv, a + c) + LD(fv, b + c);
+            fv_store(z + n * channels + c, x + fv_load(shortcut + n * channels + c, count), count);
         }
 }
 /* dz becomes k0 dz + k1 y + k2. */

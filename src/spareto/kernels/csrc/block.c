@@ -1,4 +1,5 @@
 /* The back half of a spiking block in one pass: affine map (batch norm or bias), neuron, max pooling, spikes out as bits.
+ * Average pooling counts those bits later (bits.c); here it says which gradient a neuron gets.
  *
  * y [T * B][H][W][C] with n = t * B + b, C padded to a multiple of 16.  A few pooling windows run through all their timesteps
  * together, so that their state stays in the nearest caches.  Rows and columns that no window covers are updated by nobody.
@@ -7,7 +8,8 @@
 #include "neuron.h"
 
 typedef struct {
-    int32_t T, B, H, W, C, channels, KH, KW; /* C padded, channels real; window KH x KW, its own stride */
+    int32_t T, B, H, W, C, channels; /* C padded, channels real */
+    int32_t KH, KW, AH, AW;          /* max windows, then windows of the average, each its own stride */
 } block_shape;
 
 #define STATE_BYTES (128 << 10) /* what a segment of windows may keep of all its timesteps */
@@ -23,6 +25,10 @@ AI Neuron usual_neuron(const Neuron *n) {
     return own;
 }
 static int usual_window(const block_shape *s) { return s->KH == s->KW && (s->KH == 1 || s->KH == 2); }
+
+/* Rows and columns of max windows that the average, if any, covers. */
+static int high(const block_shape *s) { return s->H / s->KH / s->AH * s->AH; }
+static int wide(const block_shape *s) { return s->W / s->KW / s->AW * s->AW; }
 
 static int segment(const block_shape *s, int arrays, int64_t steps) {
     int64_t one = steps * s->KH * s->KW * s->C * 4 * arrays, fit = STATE_BYTES / (one ? one : 1);
@@ -70,12 +76,12 @@ typedef struct {
 } Segment;
 
 static Segment segment_of(const block_shape *s, int job, int width) {
-    int ph = s->H / s->KH, pw = s->W / s->KW, across = (pw + width - 1) / width;
+    int ph = high(s), pw = wide(s), across = (pw + width - 1) / width;
     Segment g = {job / (ph * across), job / across % ph, job % across * width, 0};
     g.p1 = g.p0 + width < pw ? g.p0 + width : pw;
     return g;
 }
-static int segments(const block_shape *s, int width) { return s->B * (s->H / s->KH) * ((s->W / s->KW + width - 1) / width); }
+static int segments(const block_shape *s, int width) { return s->B * high(s) * ((wide(s) + width - 1) / width); }
 
 /* Address of window px's first pixel at timestep t. */
 AI int64_t window_at(const block_shape *s, const int KH, const int KW, const Segment *g, int t, int px) {
@@ -86,7 +92,7 @@ AI int64_t window_at(const block_shape *s, const int KH, const int KW, const Seg
 
 AI void forward_segment(const int flags, const int KH, const int KW, const Input *in, const Segment *g, const planes *p, uint64_t *out) {
     const block_shape *s = in->s;
-    const int ph = s->H / KH, pw = s->W / KW, CW = (s->channels + 63) / 64;
+    const int ph = high(s), pw = wide(s), CW = (s->channels + 63) / 64;
     const int64_t step = (int64_t)s->B * s->H * s->W * s->C; /* a timestep: too far for the machine's own prefetcher */
     for (int t = 0; t < s->T; t++)
         for (int px = g->p0; px < g->p1; px++) {
@@ -134,12 +140,12 @@ AI void forward_usual(const Input *in, uint64_t *out) {
     own.n = &n;
     forward_window(0, &own, out);
 }
-/* bits [T * B][H / KH][W / KW][words of 64 channels] = maxpool(neuron(a y + b)); k: the neuron's coefficients. */
+/* bits [T * B][high][wide][words of 64 channels] = maxpool(neuron(a y + b)); k: the neuron's coefficients. */
 EXPORT void spareto_block_forward(const float *y, const float *a, const float *b, uint64_t *bits, const float *k, const block_shape *s,
                                   int flags, int threads) {
     Neuron n = neuron_load(k, flags, 0);
     Input in = {s, &n, y, a, b};
-    memset(bits, 0, sizeof(uint64_t) * ((size_t)s->T * s->B * (s->H / s->KH) * (s->W / s->KW) * ((s->channels + 63) / 64)));
+    memset(bits, 0, sizeof(uint64_t) * ((size_t)s->T * s->B * high(s) * wide(s) * ((s->channels + 63) / 64)));
     /* parallel outside the template: GCC outlines a parallel body before it inlines, and the constants would be lost */
 #pragma omp parallel num_threads(threads)
     switch (usual_window(s) ? flags & (ALL | STRICT) : -1) {
@@ -155,7 +161,7 @@ EXPORT void spareto_block_forward(const float *y, const float *a, const float *b
 /* ----------------------------------------------------------------------------------------------------- backward */
 
 typedef struct {
-    const float *g; /* gradient of the pooled spikes [T * B][H / KH][W / KW][stride] */
+    const float *g; /* gradient of each neuron's share in the pooled output [T * B][high / AH][wide / AW][stride] */
     int64_t stride;
     float *dz;
     double *sums, *gk;
@@ -267,18 +273,19 @@ static void grads_join(NeuronGrads *sum, const NeuronGrads *g) {
 AI void back_segment(const int flags, const int KH, const int KW, const Input *in, const Output *out, const Segment *g, const planes *carry,
                      const Tape *tape, int64_t size, float *sums, NeuronGrads *grads) {
     const block_shape *s = in->s;
-    const int ph = s->H / KH, pw = s->W / KW;
+    const int AW = s->AW, gh = high(s) / s->AH, gw = wide(s) / AW, gy = g->py / s->AH;
     const int64_t step = (int64_t)s->B * s->H * s->W * s->C;
     for (int t = s->T - 1; t >= 0; t--) {
+        const float *gt = out->g + (((int64_t)t * s->B + g->b) * gh + gy) * gw * out->stride;
         NeuronGrads own; /* of a timestep: two short sums round less than a long one */
         memset(&own, 0, sizeof own);
         for (int px = g->p0; px < g->p1; px++) {
-            const float *gp = out->g + ((((int64_t)t * s->B + g->b) * ph + g->py) * pw + px) * out->stride;
+            const float *gp = gt + (AW > 1 ? px / AW : px) * out->stride;
             int64_t slot = (int64_t)(px - g->p0) * KH * KW * s->C, row = window_at(s, KH, KW, g, t, px);
             for (int c = 0; c < s->C; c += VL) {
                 if (out->products) __builtin_prefetch(in->y + row - step + c);
                 __builtin_prefetch(out->dz + row - step + c, 1);
-                __builtin_prefetch(gp - (int64_t)s->B * ph * pw * out->stride + c);
+                __builtin_prefetch(gp - (int64_t)s->B * gh * gw * out->stride + c);
                 back_window(flags, KH, KW, in, out, tape, carry, t * size, slot, row, gp, c, sums, &own);
             }
         }
@@ -334,7 +341,8 @@ EXPORT void spareto_block_backward(const float *y, const float *a, const float *
     Input in = {s, &n, y, a, b};
     double *all = calloc((size_t)(2 * s->C + COEFFICIENTS) * threads, sizeof(double));
     Output out = {g, stride, dz, all, all + (size_t)2 * s->C * threads, products};
-    if (s->H % s->KH || s->W % s->KW) memset(dz, 0, sizeof(float) * (size_t)s->T * s->B * s->H * s->W * s->C);
+    if (high(s) * s->KH < s->H || wide(s) * s->KW < s->W)
+        memset(dz, 0, sizeof(float) * (size_t)s->T * s->B * s->H * s->W * s->C);
 #pragma omp parallel num_threads(threads)
     switch (!usual_window(s) ? -1 : is_usual(&n, flags) ? -2 : flags & TEMPLATE) {
     case -2: backward_usual(&in, &out); break;

@@ -114,6 +114,13 @@ AI fv fv_add_where(fv sum, uint32_t bits, fv value) {
 #endif
 }
 
+/* The mask whose iv_bits are the lowest VL bits. */
+AI iv iv_lanes(uint32_t bits) {
+    iv lane = iv_all(0);
+    for (int j = 0; j < VL; j++) lane[j] = 1 << j;
+    return (iv_all((int32_t)bits) & lane) != iv_all(0);
+}
+
 /* e to the x, within 2e-7 relative for x in -87..88, clamped outside. */
 AI fv fv_exp(fv x) {
     x = fv_select(x > fv_all(88.f), fv_all(88.f), x);

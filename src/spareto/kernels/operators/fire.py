@@ -12,7 +12,7 @@ from spareto.kernels import c_layers
 from spareto.kernels.c_layers import BlockShape, words
 from spareto.kernels.fused import Fired
 from spareto.kernels.normalizing import Firing, Norm, Saved, affine, back
-from spareto.kernels.spikes import no_carrier
+from spareto.kernels.spikes import passed_on
 
 Seven = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 
@@ -52,8 +52,7 @@ def _fire(
     firing = Firing(BlockShape(*shape), flags, surrogate, eps, batch)
     own, variance = affine(y, None, Norm(gamma, beta, mean, var, eps), bias, firing)
     bits = c_layers.block_forward(y, own.a, own.b, k, firing.shape, flags)
-    carrier = no_carrier(*firing.shape.pooled, firing.shape.channels)
-    return carrier, bits, own.mean, variance.clone(), own.a, own.b, own.invstd.clone()
+    return passed_on(bits, firing.shape), bits, own.mean, variance.clone(), own.a, own.b, own.invstd.clone()
 
 
 @_fire.register_fake
@@ -72,8 +71,9 @@ def _(
     batch: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     own = BlockShape(*shape)
-    carrier = y.new_zeros(()).expand(*own.pooled, own.channels)
-    bits = y.new_empty((*own.pooled, words(own.channels)), dtype=torch.int64)
+    size = *own.pooled, own.channels
+    carrier = y.new_empty(size) if own.averages else y.new_zeros(()).expand(size)
+    bits = y.new_empty((*own.unaveraged, words(own.channels)), dtype=torch.int64)
     mean, var, invstd = (y.new_empty(own.channels, dtype=torch.float64) for _ in range(3))
     return carrier, bits, mean, var, y.new_empty(own.C), y.new_empty(own.C), invstd
 
