@@ -215,8 +215,8 @@ def test_what_every_network_must_be_told(name):
         build(name)
     lines = [f"network '{name}'.{option}: {MISSING} {option}." for option in ("sensor", "classes")]
     assert str(error.value).splitlines() == lines
-    with pytest.raises(ConfigError, match=r"\.surrogate: got None; expected the name of a surrogate"):
-        build(name, sensor=(2, 32, 32), classes=2, surrogate=None)
+    with pytest.raises(ConfigError, match=r"\.surrogate: got 3; expected the name of a surrogate"):
+        build(name, sensor=(2, 32, 32), classes=2, surrogate=3)
 
 
 def test_a_network_knows_what_it_was_built_for():

@@ -67,8 +67,7 @@ def compress(
     """
     from spareto.cli.progress import telling
     from spareto.compression import compression_report
-    from spareto.study.checks import refuse_other_data
-    from spareto.study.machine import device_named, refuse_several
+    from spareto.study.machine import refuse_several
     from spareto.study.sources import open_source
     from spareto.training import evaluate
     from spareto.training.memory import keep_large_blocks
@@ -78,9 +77,7 @@ def compress(
     plan, source = Recipe.load(recipe), open_source(network, weights)
     target = _target(out, f"{source.name} {plan.label}{' plain' if plain else ''}")
     frames = _frames(data, timesteps)
-    dense = source.load().to(device_named(device))
-    if frames:
-        refuse_other_data(dense, frames.info)
+    dense = _loaded(source, device, frames)
     with telling(quiet=quiet, tensorboard=tensorboard) as listener:
         compressed = _compressed(dense, plan, frames, seed, target, listener).cpu()
     right = evaluate(compressed, frames.test_frames, frames.test_labels) if frames else None
@@ -99,6 +96,16 @@ def _target(out: Path | None, label: str) -> Path:
         cure = f"Write --out {out.with_suffix('.safetensors')}."
         raise ConfigError(Problem("out", repr(str(out)), "a file name that ends with .safetensors", cure))
     return out or Path(re.sub(r"[^a-z0-9_]+", "-", label.lower()).strip("-") + ".safetensors")
+
+
+def _loaded(source: Source, device: str, frames: FrameData | None) -> nn.Module:
+    from spareto.study.checks import refuse_other_data
+    from spareto.study.machine import device_named
+
+    dense = source.load().to(device_named(device))
+    if frames:
+        refuse_other_data(dense, frames.info)
+    return dense
 
 
 def _frames(data: str | None, timesteps: int) -> FrameData | None:
