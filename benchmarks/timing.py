@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -11,21 +12,31 @@ import torch
 Rounds = dict[str, list[float]]
 
 
+TURN = 0.1
+"""Seconds of a turn, at least: in training one step follows another, not that of another framework."""
+
+
 def in_turns(runs: Mapping[str, Callable[[], object]], rounds: int) -> Rounds:
     """Seconds of each run in each round; the runs take turns, after one round that does not count.
 
-    With one thread these are seconds of the process's CPU time, which other processes do not lengthen;
-    with more they are wall time.
+    A turn repeats its run, every one equally often, until the fastest fills `TURN`. With one thread these are
+    seconds of the process's CPU time, which other processes do not lengthen; with more they are wall time.
     """
-    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+    fastest = min(_seconds(run, 1) for run in runs.values())
+    repeats = max(1, math.ceil(TURN / fastest))
     seconds: Rounds = {name: [] for name in runs}
-    for counts in (False, *[True] * rounds):
+    for _ in range(rounds):
         for name, run in runs.items():
-            start = clock()
-            run()
-            if counts:
-                seconds[name].append(clock() - start)
+            seconds[name].append(_seconds(run, repeats))
     return seconds
+
+
+def _seconds(run: Callable[[], object], repeats: int) -> float:
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+    start = clock()
+    for _ in range(repeats):
+        run()
+    return (clock() - start) / repeats
 
 
 def on_gpu(runs: Mapping[str, Callable[[], object]], rounds: int, repeats: int = 5, warm: int = 3) -> Rounds:
