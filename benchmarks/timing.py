@@ -23,7 +23,7 @@ def in_turns(runs: Mapping[str, Callable[[], object]], rounds: int) -> Rounds:
     seconds of the process's CPU time, which other processes do not lengthen; with more they are wall time.
     """
     fastest = min(_seconds(run, 1) for run in runs.values())
-    repeats = max(1, math.ceil(TURN / fastest))
+    repeats = max(1, math.ceil(TURN / max(fastest, 1e-6)))
     seconds: Rounds = {name: [] for name in runs}
     for _ in range(rounds):
         for name, run in runs.items():

@@ -11,9 +11,12 @@ import pytest
 import torch
 
 DEVICE = os.environ.get("SPARETO_TEST_DEVICE", "cuda")
-needs_device = pytest.mark.skipif(
-    DEVICE == "cuda" and not torch.cuda.is_available(), reason="needs a CUDA device"
-)
+
+
+def skip_without_device() -> None:
+    """Skip the module that calls it where the device is missing."""
+    if DEVICE == "cuda" and not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device", allow_module_level=True)
 
 
 @contextmanager

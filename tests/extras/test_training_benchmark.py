@@ -1,6 +1,8 @@
 """The benchmark compares equal networks, and prints what it measured."""
 
 import json
+import time
+from collections import Counter
 
 import pytest
 import torch
@@ -48,11 +50,27 @@ def test_ratios_are_taken_round_by_round():
     assert timing.milliseconds(seconds, "slow") == 9000.0
 
 
-def test_runs_take_turns_after_a_round_that_does_not_count():
+def test_runs_take_turns_after_a_round_that_does_not_count(monkeypatch):
+    monkeypatch.setattr(timing, "TURN", 0.0)
     order = []
     seconds = timing.in_turns({name: lambda name=name: order.append(name) for name in "ab"}, rounds=2)
     assert order == ["a", "b"] * 3
     assert {name: len(times) for name, times in seconds.items()} == {"a": 2, "b": 2}
+
+
+def test_short_runs_repeat_equally_often_until_the_fastest_fills_a_turn(monkeypatch):
+    monkeypatch.setattr(timing, "TURN", 0.02)
+    monkeypatch.setattr(timing.torch, "get_num_threads", lambda: 2)  # wall time, which sleep takes
+    counts = Counter()
+
+    def run(name, seconds):
+        counts[name] += 1
+        time.sleep(seconds)
+
+    seconds = timing.in_turns({"slow": lambda: run("slow", 0.02), "fast": lambda: run("fast", 0.005)}, 2)
+    assert counts["slow"] == counts["fast"]
+    assert 3 <= (counts["fast"] - 1) / 2 <= 4  # a run may sleep longer than it was asked to
+    assert all(0.02 <= each < 0.1 for each in seconds["slow"])
 
 
 def test_the_table_as_json(monkeypatch, capsys):

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import tiny
-from devices import DEVICE, exact_products, needs_device
+from devices import DEVICE, exact_products, skip_without_device
 from spareto import recipes
 from spareto.compression import compress
 from spareto.kernels import dense
@@ -21,7 +21,7 @@ from spareto.records import TrainingPlan
 from spareto.testing import networks as laws
 from spareto.training import train
 
-pytestmark = needs_device
+skip_without_device()
 GPU = DEVICE.startswith("cuda")
 SENSOR, TIMESTEPS, CLASSES = (2, 32, 32), 4, 3
 

@@ -5,7 +5,7 @@ import torch
 
 import neuron_variants
 from backend_cases import KINDS, check_same, results
-from devices import DEVICE, exact_products, needs_device
+from devices import DEVICE, exact_products, skip_without_device
 from neuron_variants import LAYOUTS, SHAPES, VARIANTS, currents, make
 from spareto.kernels import c_neurons, cuda_neurons, library, neurons
 from spareto.kernels.dynamics import Dynamics
@@ -14,7 +14,7 @@ from spareto.neurons.quantized_state import QuantizedState
 from spareto.neurons.surrogates import registry as surrogates
 from spareto.testing import neurons as laws
 
-pytestmark = needs_device
+skip_without_device()
 GPU = DEVICE.startswith("cuda")
 
 

@@ -96,8 +96,6 @@ class SpikingBlock(nn.Module):
     def _why_reference(self, sequence: Tensor | Spikes, weight: Tensor) -> str:
         children = (self, self.conv, self.norm, self.neuron, self.pool)
         why = fusion.why_reference(sequence, weight, self.norm, self.neuron, *children[1:])
-        if not why and len(sequence.shape) != 5:
-            return "its input has not five axes"
         if not why and self._values_a_channel(sequence) < 2:
             return "there is a single value a channel"
         return why
