@@ -34,6 +34,10 @@ LAYERS = {  # timesteps, batch, channels in and out, side, options of the convol
     "4 groups, 128 > 128 at 32x32": (20, 1, 128, 128, 32, {"groups": 4}),
     "32 groups, 128 > 128 at 32x32": (20, 1, 128, 128, 32, {"groups": 32}),
     "dilated, 128 > 128 at 32x32": (20, 1, 128, 128, 32, {"dilation": 2}),
+    "strided, 128 > 128 at 32x32": (20, 1, 128, 128, 32, {"stride": 2, "padding": 1}),
+    "strided, 4 groups, at 32x32": (20, 1, 128, 128, 32, {"stride": 2, "padding": 1, "groups": 4}),
+    "1x1, 128 > 128 at 32x32": (20, 1, 128, 128, 32, {"kernel_size": 1}),
+    "1x1, 4 groups, at 32x32": (20, 1, 128, 128, 32, {"kernel_size": 1, "groups": 4}),
 }
 
 
@@ -53,7 +57,7 @@ def compare(name: str, density: float, rounds: int) -> Row:
     time, batch, inputs, outputs, side, options = LAYERS[name]
     torch.manual_seed(0)
     first = inputs == 2
-    conv = nn.Conv2d(inputs, outputs, 3, padding="same", bias=False, **options)
+    conv = nn.Conv2d(inputs, outputs, bias=False, **{"kernel_size": 3, "padding": "same", **options})
     block = SpikingBlock(conv, nn.BatchNorm2d(outputs), LIF(), nn.MaxPool2d(2))
     frames = (torch.rand(time, batch, inputs, side, side) < density).float()
     packed = kernels.pack(frames)
@@ -68,8 +72,8 @@ def compare(name: str, density: float, rounds: int) -> Row:
 
     runs: dict[str, Callable[[], object]] = {"events": lambda: run(1.0), "dense": lambda: run(-1.0)}
     seconds = timing.in_turns(runs, rounds)
-    spent = (timing.milliseconds(seconds, way) for way in runs)
-    return Row(name, density, *spent, timing.ratio(seconds, "dense", "events"))
+    events, dense = (timing.milliseconds(seconds, way) for way in runs)
+    return Row(name, density, events, dense, timing.ratio(seconds, "dense", "events"))
 
 
 def rows(asked: argparse.Namespace) -> Iterator[Row]:

@@ -13,11 +13,14 @@ Way = Literal["events", "dense", "reference"]
 CROSSOVER: Final = 0.5
 """Density of its input below which a layer's sums are event-driven; measured by `benchmarks/density.py`."""
 
-GROUPED: Final = 0.4
-"""The same of a convolution with groups of several inputs: its dense sums are small products."""
-
 DEPTHWISE: Final = 1.0
 """The same of a depthwise convolution: bits beat floats however many are set."""
+
+GROUPED: Final[dict[str, float]] = {"usual": 0.4, "strided": 0.05, "1x1": 0.15}
+"""The same of groups of several inputs, whose dense sums are small products."""
+
+UNGROUPED: Final[dict[str, float]] = {"usual": CROSSOVER, "strided": 0.12, "1x1": 0.25}
+"""The same without groups: with a stride, and with a single weight a kernel, a spike is used less often."""
 
 UNASKED: Final = ("autocast is at work", "has no kernel")
 """How the reasons end that take a layer off the fast path although nobody may have meant it."""
@@ -96,11 +99,19 @@ def _shown(layer: object) -> str:
     return f"{type(layer).__name__.removeprefix('Parametrized')}({layer.extra_repr()})"  # pyright: ignore
 
 
-def crossover(groups: int, inputs: int) -> float:
-    """Density up to which the sums of a convolution of so many groups and input channels are event-driven."""
-    if groups == 1:
-        return CROSSOVER
-    return DEPTHWISE if groups == inputs else GROUPED
+def crossover(groups: int, inputs: int, stride: int, taps: int) -> float:
+    """Density up to which the sums of a convolution are event-driven.
+
+    Args:
+        groups: Its groups.
+        inputs: Its input channels.
+        stride: The larger one.
+        taps: Weights a kernel.
+    """
+    if groups == inputs and groups > 1:
+        return DEPTHWISE
+    kind = "strided" if stride > 1 else "1x1" if taps == 1 else "usual"
+    return (GROUPED if groups > 1 else UNGROUPED)[kind]
 
 
 def by_density(density: float, most: float = CROSSOVER) -> tuple[Way, str]:

@@ -57,7 +57,7 @@ class Mixed:
         if not self.geometry:
             return by_density(self.density)
         s = ConvShape(*self.geometry)
-        return by_density(self.density, crossover(s.groups, s.C))
+        return by_density(self.density, crossover(s.groups, s.C, max(s.SH, s.SW), s.KH * s.KW))
 
     def forward(self, weight: Tensor) -> Tensor:
         """Sums `(N, OH, OW, channels padded)`."""

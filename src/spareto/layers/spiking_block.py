@@ -169,7 +169,9 @@ class SpikingBlock(nn.Module):
         if spikes is None:
             decide(self.slot, conv, "dense", why or "its input is not spikes only")
             return None
-        way, why = by_density(spikes.density, crossover(conv.groups, conv.in_channels))
+        taps = conv.kernel_size[0] * conv.kernel_size[1]
+        most = crossover(conv.groups, conv.in_channels, max(conv.stride), taps)
+        way, why = by_density(spikes.density, most)
         decide(self.slot, conv, way, why, spikes.density)
         return spikes if way == "events" else None
 

@@ -163,10 +163,22 @@ def test_a_large_first_block_in_chunks_of_samples_is_the_reference(kind, monkeyp
 
 
 @pytest.mark.parametrize(
-    ("groups", "density", "way"), [(4, 0.6, "dense"), (8, 0.9, "events"), (4, 0.2, "events")]
+    ("options", "density", "way"),
+    [
+        ({"groups": 4}, 0.6, "dense"),
+        ({"groups": 4}, 0.2, "events"),
+        ({"groups": 8}, 0.9, "events"),
+        ({"groups": 8, "stride": 2}, 0.9, "events"),
+        ({"stride": 2}, 0.3, "dense"),
+        ({"stride": (1, 2)}, 0.06, "events"),
+        ({"stride": 2, "groups": 4}, 0.2, "dense"),
+        ({"kernel_size": 1}, 0.35, "dense"),
+        ({"kernel_size": 1}, 0.15, "events"),
+    ],
 )
-def test_each_kind_has_its_own_crossover(groups, density, way):
-    layer = SpikingBlock(nn.Conv2d(8, 8, 3, padding=1, groups=groups), nn.BatchNorm2d(8), LIF())
+def test_each_kind_has_its_own_crossover(options, density, way):
+    conv = nn.Conv2d(8, 8, **{"kernel_size": 3, "padding": 1, **options})
+    layer = SpikingBlock(conv, nn.BatchNorm2d(8), LIF())
     layer((torch.rand(2, 2, 8, 9, 9, generator=torch.Generator().manual_seed(0)) < density).float())
     assert layer.decision.way == way
 
