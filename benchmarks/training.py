@@ -1,7 +1,7 @@
 """One training step, forward and backward: our networks against the same ones in other frameworks.
 
 python -m benchmarks.training [--workloads tcja nmnist dense] [--threads 1 2] [--rounds 7] [--json]
-    --trained   the N-MNIST network after a few epochs of training instead of one with random weights
+    --trained   networks after a few epochs on N-MNIST instead of ones with random weights
     --densities the study's network at hidden densities from about 1 to 45 %
     --bf16      our input gradients in bfloat16, which leaves the spikes as they are
 """
@@ -59,6 +59,13 @@ WORKLOADS = {
     "nmnist": Workload(("conv", NMNIST), timesteps=10, batch=64, density=0.10),
     "dense": Workload(("dense", SPOKEN), timesteps=100, batch=64, density=0.02),
 }
+WIDE = {"sensor": (2, 34, 34), "classes": 10, "channels": (128,) * 3, "attention": (), "dropout": 0.0}
+FLAT = {"sensor": (2, 34, 34), "classes": 10, "hidden": (256,), "votes": 1}
+TRAINED = {  # networks, and samples a step
+    "conv, trained": (("conv", NMNIST), 64),
+    "tcja, trained": (("tcja", WIDE), 16),
+    "dense, trained": (("dense", FLAT), 64),
+}
 
 
 @dataclass(frozen=True)
@@ -106,12 +113,13 @@ def make(workload: Workload, gain: float = 1.0) -> tuple[Network, Tensor, Tensor
     return network, frames.float(), torch.arange(workload.batch) % options["classes"]
 
 
-def make_trained() -> tuple[Network, Tensor, Tensor]:
-    """The N-MNIST network after a few epochs on a subset of the real recordings, and a batch of those."""
-    network, *_ = make(WORKLOADS["nmnist"])
+def make_trained(name: str) -> tuple[Network, Tensor, Tensor]:
+    """A network after a few epochs on a subset of N-MNIST's recordings, and a batch of those."""
+    (kind, options), size = TRAINED[name]
+    torch.manual_seed(0)
+    network = spareto.networks.build(kind, **options)
     data = spareto.load_frames("nmnist_small", timesteps=WORKLOADS["nmnist"].timesteps)
     spareto.train(network, data, spareto.TrainingPlan(epochs=EPOCHS, learning_rate=5e-3))
-    size = WORKLOADS["nmnist"].batch
     return (
         network,
         torch.from_numpy(data.train_frames[:, :size]).float(),
@@ -175,7 +183,8 @@ def rows(asked: argparse.Namespace) -> Iterator[Row]:
     """Every comparison that was asked for."""
     for threads in asked.threads:
         if asked.trained:
-            yield from compare("nmnist, trained", make_trained(), asked.peers, threads, asked)
+            for name in TRAINED:
+                yield from compare(name, make_trained(name), asked.peers, threads, asked)
         elif asked.densities:
             for gain in GAINS:
                 made = make(WORKLOADS["tcja"], gain)
