@@ -146,6 +146,6 @@ EXPORT void spareto_affine_gradient(float *dz, const float *y, const float *k0, 
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t n = 0; n < N; n++)
         for (int64_t c = 0; c < C; c += VL)
-            ST(fv, dz + n * C + c) =
-                LD(fv, k0 + c) * LD(fv, dz + n * C + c) + LD(fv, k1 + c) * LD(fv, y + n * C + c) + LD(fv, k2 + c);
+            ST(fv, dz + n * C + c) = LD(fv, k0 + c) * LD(fv, dz + n * C + c) + LD(fv, k1 + c) * LD(fv, y + n * C + c) +
+                                     LD(fv, k2 + c);
 }

@@ -1,9 +1,9 @@
-/* The back half of a spiking block in one pass: affine map (batch norm or bias), neuron, max pooling, spikes out as bits.
- * Average pooling counts those bits later (bits.c); here it says which gradient a neuron gets.
+/* The back half of a spiking block in one pass: affine map (batch norm or bias), neuron, max pooling, spikes out as
+ * bits. Average pooling counts those bits later (bits.c); here it says which gradient a neuron gets.
  *
- * y [T * B][H][W][C] with n = t * B + b, C padded to a multiple of 16.  A few pooling windows run through all their timesteps
- * together, so that their state stays in the nearest caches.  Rows and columns that no window covers are updated by nobody.
- * The backward pass runs the neurons forward again from y: nothing but y is kept.
+ * y [T * B][H][W][C] with n = t * B + b, C padded to a multiple of 16.  A few pooling windows run through all their
+ * timesteps together, so that their state stays in the nearest caches.  Rows and columns that no window covers are
+ * updated by nobody. The backward pass runs the neurons forward again from y: nothing but y is kept.
  */
 #include "neuron.h"
 
@@ -15,7 +15,8 @@ typedef struct {
 #define STATE_BYTES (128 << 10) /* what a segment of windows may keep of all its timesteps */
 #define ALL (CURRENT | ADAPTIVE | DELAYED)
 
-/* What most networks use gets a template of its own: fires at the threshold, detached reset, forgets the potential, arctan. */
+/* What most networks use gets a template of its own: fires at the threshold, detached reset, forgets the potential,
+ * arctan. */
 static int is_usual(const Neuron *n, int flags) {
     return !(flags & (TEMPLATE | STRICT | ATTACHED)) && n->surrogate == ARCTAN && !n->keep[0];
 }
@@ -90,7 +91,8 @@ AI int64_t window_at(const block_shape *s, const int KH, const int KW, const Seg
 
 /* ------------------------------------------------------------------------------------------------------ forward */
 
-AI void forward_segment(const int flags, const int KH, const int KW, const Input *in, const Segment *g, const planes *p, uint64_t *out) {
+AI void forward_segment(const int flags, const int KH, const int KW, const Input *in, const Segment *g, const planes *p,
+                        uint64_t *out) {
     const block_shape *s = in->s;
     const int ph = high(s), pw = wide(s), CW = (s->channels + 63) / 64;
     const int64_t step = (int64_t)s->B * s->H * s->W * s->C; /* a timestep: too far for the machine's own prefetcher */
@@ -107,7 +109,8 @@ AI void forward_segment(const int flags, const int KH, const int KW, const Input
                 for (int k = 0; k < KH * KW; k++) {
                     fv h;
                     NeuronState state = state_get(flags, p, slot + (int64_t)k * s->C + c);
-                    fired |= neuron_forward_step(flags, in->n, &state, LD(fv, y + ((int64_t)(k / KW) * s->W + k % KW) * s->C + c) * a + b, &h);
+                    fired |= neuron_forward_step(
+                        flags, in->n, &state, LD(fv, y + ((int64_t)(k / KW) * s->W + k % KW) * s->C + c) * a + b, &h);
                     state_put(flags, p, slot + (int64_t)k * s->C + c, &state);
                 }
                 o[c >> 6] |= (uint64_t)iv_bits(fired) << (c & 63);
@@ -141,8 +144,8 @@ AI void forward_usual(const Input *in, uint64_t *out) {
     forward_window(0, &own, out);
 }
 /* bits [T * B][high][wide][words of 64 channels] = maxpool(neuron(a y + b)); k: the neuron's coefficients. */
-EXPORT void spareto_block_forward(const float *y, const float *a, const float *b, uint64_t *bits, const float *k, const block_shape *s,
-                                  int flags, int threads) {
+EXPORT void spareto_block_forward(const float *y, const float *a, const float *b, uint64_t *bits, const float *k,
+                                  const block_shape *s, int flags, int threads) {
     Neuron n = neuron_load(k, flags, 0);
     Input in = {s, &n, y, a, b};
     memset(bits, 0, sizeof(uint64_t) * ((size_t)s->T * s->B * high(s) * wide(s) * ((s->channels + 63) / 64)));
@@ -172,7 +175,8 @@ AI int tape_arrays(const int flags) {
     int both = flags & (DELAYED | LEARNED) ? 1 : 0;
     return 1 + both + (both && (flags & CURRENT)) + !!(flags & ADAPTIVE) + !!(flags & DELAYED);
 }
-/* What the forward run leaves: h; v and i before the step where gradients need them; a, s. One row of `size` a timestep. */
+/* What the forward run leaves: h; v and i before the step where gradients need them; a, s. One row of `size` a
+ * timestep. */
 typedef struct {
     float *h, *v, *i, *a, *s;
 } Tape;
@@ -185,8 +189,8 @@ static Tape tape_at(const int flags, float *memory, int64_t rows) {
     if (flags & DELAYED) tape.s = memory += rows;
     return tape;
 }
-AI void record_segment(const int flags, const int KH, const int KW, const Input *in, const Segment *g, const planes *p, const Tape *tape,
-                       int64_t size) {
+AI void record_segment(const int flags, const int KH, const int KW, const Input *in, const Segment *g, const planes *p,
+                       const Tape *tape, int64_t size) {
     const block_shape *s = in->s;
     const int64_t step = (int64_t)s->B * s->H * s->W * s->C;
     for (int t = 0; t < s->T; t++)
@@ -205,7 +209,8 @@ AI void record_segment(const int flags, const int KH, const int KW, const Input 
                     if ((flags & (DELAYED | LEARNED)) && (flags & CURRENT)) ST(fv, tape->i + at) = state.i;
                     if (flags & ADAPTIVE) ST(fv, tape->a + at) = state.a;
                     if (flags & DELAYED) ST(iv, tape->s + at) = state.s;
-                    neuron_forward_step(flags, in->n, &state, LD(fv, y + ((int64_t)(k / KW) * s->W + k % KW) * s->C + c) * a + b, &h);
+                    neuron_forward_step(flags, in->n, &state,
+                                        LD(fv, y + ((int64_t)(k / KW) * s->W + k % KW) * s->C + c) * a + b, &h);
                     ST(fv, tape->h + at) = h;
                     state_put(flags, p, j, &state);
                 }
@@ -213,13 +218,14 @@ AI void record_segment(const int flags, const int KH, const int KW, const Input 
         }
 }
 /* Gradient of one pixel's input at one timestep. */
-AI fv pixel_back(const int flags, const Neuron *n, const Tape *tape, const planes *carry, int64_t at, int64_t j, fv x, fv h, fv g,
-                 NeuronGrads *grads) {
+AI fv pixel_back(const int flags, const Neuron *n, const Tape *tape, const planes *carry, int64_t at, int64_t j, fv x,
+                 fv h, fv g, NeuronGrads *grads) {
     NeuronState before = {fv_zero(), fv_zero(), fv_zero(), iv_all(0)};
     NeuronCarry c = {LD(fv, carry->v + j), fv_zero(), fv_zero(), fv_zero()};
     fv i = x;
     if (flags & (DELAYED | LEARNED)) before.v = LD(fv, tape->v + at);
-    if ((flags & (DELAYED | LEARNED)) && (flags & CURRENT)) before.i = LD(fv, tape->i + at), i = n->alpha * before.i + x;
+    if ((flags & (DELAYED | LEARNED)) && (flags & CURRENT))
+        before.i = LD(fv, tape->i + at), i = n->alpha * before.i + x;
     if (flags & CURRENT) c.i = LD(fv, carry->i + j);
     if (flags & ADAPTIVE) before.a = LD(fv, tape->a + at), c.a = LD(fv, carry->a + j);
     if (flags & DELAYED) before.s = LD(iv, tape->s + at), c.s = LD(fv, carry->s + j);
@@ -230,13 +236,15 @@ AI fv pixel_back(const int flags, const Neuron *n, const Tape *tape, const plane
     if (flags & DELAYED) ST(fv, carry->s + j) = c.s;
     return r;
 }
-AI void back_window(const int flags, const int KH, const int KW, const Input *in, const Output *out, const Tape *tape, const planes *carry,
-                    int64_t at, int64_t slot, int64_t row, const float *g, int c, float *sums, NeuronGrads *grads) {
+AI void back_window(const int flags, const int KH, const int KW, const Input *in, const Output *out, const Tape *tape,
+                    const planes *carry, int64_t at, int64_t slot, int64_t row, const float *g, int c, float *sums,
+                    NeuronGrads *grads) {
     const block_shape *s = in->s;
     const int64_t left = out->stride - c;
     fv G = left >= VL ? LD(fv, g + c) : left > 0 ? fv_load(g + c, (int)left) : fv_zero();
     fv s1 = LD(fv, sums + c), s2 = fv_zero();
-    iv open = iv_all(-1), first = iv_all(-1); /* first: nobody in the window fired, so its first pixel gets the gradient */
+    iv open = iv_all(-1),
+       first = iv_all(-1); /* first: nobody in the window fired, so its first pixel gets the gradient */
     if (KH * KW > 1) {
 #pragma GCC unroll 4
         for (int k = 0; k < KH * KW; k++) {
@@ -270,8 +278,8 @@ static void grads_join(NeuronGrads *sum, const NeuronGrads *g) {
     sum->alpha += g->alpha, sum->beta += g->beta, sum->gain += g->gain, sum->bias += g->bias;
     sum->threshold += g->threshold, sum->adapt_decay += g->adapt_decay, sum->adapt_scale += g->adapt_scale;
 }
-AI void back_segment(const int flags, const int KH, const int KW, const Input *in, const Output *out, const Segment *g, const planes *carry,
-                     const Tape *tape, int64_t size, float *sums, NeuronGrads *grads) {
+AI void back_segment(const int flags, const int KH, const int KW, const Input *in, const Output *out, const Segment *g,
+                     const planes *carry, const Tape *tape, int64_t size, float *sums, NeuronGrads *grads) {
     const block_shape *s = in->s;
     const int AW = s->AW, gh = high(s) / s->AH, gw = wide(s) / AW, gy = g->py / s->AH;
     const int64_t step = (int64_t)s->B * s->H * s->W * s->C;
@@ -306,7 +314,8 @@ AI void backward_template(const int flags, const int KH, const int KW, const Inp
     planes p = planes_at(flags, memory + rows * tape_arrays(flags), size);
     planes carry = planes_at(flags, memory + rows * tape_arrays(flags) + size * kinds, size);
     float *sums = memory + rows * tape_arrays(flags) + 2 * size * kinds;
-    double *mine = out->sums + (int64_t)2 * s->C * omp_get_thread_num(), *gk = out->gk + COEFFICIENTS * omp_get_thread_num();
+    double *mine = out->sums + (int64_t)2 * s->C * omp_get_thread_num(),
+           *gk = out->gk + COEFFICIENTS * omp_get_thread_num();
 #pragma omp for schedule(static)
     for (int job = 0; job < segments(s, width); job++) {
         Segment g = segment_of(s, job, width);
@@ -333,10 +342,12 @@ AI void backward_usual(const Input *in, const Output *out) {
     n.surrogate = ARCTAN, n.keep = iv_all(0);
     backward_window(0, &own, out);
 }
-/* dz: gradient of a y + b, shape of y.  sums[0:C] = sum of dz, sums[C:2 C] = sum of dz y (0 unless `products`): all that batch norm's backward needs.
- * gk: gradients of the coefficients, with LEARNED.  Ties in a window go to its first spike, as in torch. */
-EXPORT void spareto_block_backward(const float *y, const float *a, const float *b, const float *g, int64_t stride, float *dz, double *sums,
-                                   double *gk, const float *k, const block_shape *s, int flags, int surrogate, int products, int threads) {
+/* dz: gradient of a y + b, shape of y.  sums[0:C] = sum of dz, sums[C:2 C] = sum of dz y (0 unless `products`): all
+ * that batch norm's backward needs. gk: gradients of the coefficients, with LEARNED.  Ties in a window go to its first
+ * spike, as in torch. */
+EXPORT void spareto_block_backward(const float *y, const float *a, const float *b, const float *g, int64_t stride,
+                                   float *dz, double *sums, double *gk, const float *k, const block_shape *s, int flags,
+                                   int surrogate, int products, int threads) {
     Neuron n = neuron_load(k, flags, surrogate);
     Input in = {s, &n, y, a, b};
     double *all = calloc((size_t)(2 * s->C + COEFFICIENTS) * threads, sizeof(double));

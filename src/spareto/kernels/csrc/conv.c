@@ -1,9 +1,11 @@
 /* Event-driven convolution: spikes as bits in, float32 sums out, exact.
  *
- * gather: an image row's active inputs are listed as keys (x, c).  The inputs one output pixel sees in one kernel row are a
- * CONTIGUOUS range of that list, and [kx][c] of the packed weights is contiguous too, so im2col costs nothing.  Output channels
- * go in blocks narrow enough that the weights of one kernel row stay in L1: the loop is bound by loads of weights.
- * Dilated, a kernel row falls into KW ranges of one pixel; grouped, each set of inputs that blocks share has its list.
+ * gather: an image row's active inputs are listed as keys (x, c).  The inputs one output pixel sees in one kernel row
+ * are a CONTIGUOUS range of that list, and [kx][c] of the packed weights is contiguous too, so im2col costs nothing.
+ * Output channels go in blocks narrow enough that the weights of one kernel row stay in L1: the loop is bound by loads
+ * of weights.  Dilated, a kernel row falls into KW ranges of one pixel; grouped, each set of inputs that blocks share
+ * has its list.
+ *
  * scatter: with few events a pixel, each event adds its weights to the outputs it reaches; no loop over silent pixels.
  */
 #include "conv.h"
@@ -54,7 +56,8 @@ AI void finish_row(const int NV, const float *row, float *y, double *stat, int O
         sum_channels(NV < 4 ? NV : 4, row + VL * j, NV * VL, OW, stat + VL * j, stat + OC + VL * j);
 }
 
-/* Keys that output pixel x sees in KW columns of one kernel row; 0 if there are none. *first is the input pixel of the first. */
+/* Keys that output pixel x sees in KW columns of one kernel row; 0 if there are none. *first is the input pixel of the
+ * first. */
 AI int keys_of(const int W, const int KW, const int SW, const int PW, const int32_t *keys, const int32_t *ptr, int x,
                const int32_t **k, const int32_t **e, int *first) {
     *first = x * SW - PW;
@@ -90,7 +93,8 @@ AI void gather_pixels(const int NV, const int KH, const int KW, const int SH, co
                     const int32_t *k, *e;
                     if (iy < 0 || iy >= s->H) continue;
                     for (int kx = 0; kx < KW; kx += RUN)
-                        if (keys_of(s->W, RUN, SW, s->PW - kx * DW, g->keys, g->ptr + (int64_t)(iy - g->in0) * (s->W + 1), x, &k, &e, &first))
+                        if (keys_of(s->W, RUN, SW, s->PW - kx * DW, g->keys,
+                                    g->ptr + (int64_t)(iy - g->in0) * (s->W + 1), x, &k, &e, &first))
                             sum_keys(NV, acc, wb + ((int64_t)ky * KW + kx - first) * C * B * 4, k, e);
                 }
 #pragma GCC unroll 8
@@ -99,7 +103,8 @@ AI void gather_pixels(const int NV, const int KH, const int KW, const int SH, co
             o -= (int64_t)s->OW * OC;
 #pragma GCC unroll 8
             for (int j = 0; j < NV; j += 4)
-                sum_channels(NV < 4 ? NV : 4, o + VL * j, OC, s->OW, g->stat + oc0 + VL * j, g->stat + OC + oc0 + VL * j);
+                sum_channels(NV < 4 ? NV : 4, o + VL * j, OC, s->OW, g->stat + oc0 + VL * j,
+                             g->stat + OC + oc0 + VL * j);
         }
 }
 /* Only one kernel row's weights fit in L1: it meets a whole strip of rows before the next one comes. */
@@ -128,8 +133,8 @@ AI void gather_strips(const int NV, const int KH, const int KW, const int SH, co
                     }
                 }
             for (int r = q0; r < q1; r++) {
-                finish_row(NV, g->buf + (int64_t)(r - q0) * s->OW * B, g->y + ((int64_t)g->n * s->OH + r) * s->OW * s->OC + oc0,
-                           g->stat + oc0, s->OW, s->OC);
+                finish_row(NV, g->buf + (int64_t)(r - q0) * s->OW * B,
+                           g->y + ((int64_t)g->n * s->OH + r) * s->OW * s->OC + oc0, g->stat + oc0, s->OW, s->OC);
             }
         }
 }
@@ -140,7 +145,8 @@ AI void gather(const int NV, const conv_shape *s, const Gather *g, int small) {
     else if (usual) gather_strips(NV, 3, 3, 1, 1, 1, 1, s, g);
     else gather_strips(NV, s->KH, s->KW, s->SH, s->SW, s->DH, s->DW, s, g);
 }
-/* Stride 1.  w is [block][c][ky][kx reversed][block]; the ring holds the KH output rows in reach, padded by KW - 1 pixels. */
+/* Stride 1.  w is [block][c][ky][kx reversed][block]; the ring holds the KH output rows in reach, padded by KW - 1
+ * pixels. */
 AI void scatter_rows(const int NV, const conv_shape *s, const float *w, float *y, double *stat, int n, int r0, int r1,
                      const uint64_t *bits, float *ring) {
     const int B = NV * VL, CW = (s->C + 63) / 64, KW = s->KW, KH = s->KH;
@@ -154,7 +160,7 @@ AI void scatter_rows(const int NV, const conv_shape *s, const float *w, float *y
                 const uint64_t *in = bits + ((int64_t)n * s->H + iy) * s->W * CW;
                 for (int x = 0; x < s->W; x++)
                     for (int k = 0; k < CW; k++)
-                        for (uint64_t m = in[x * CW + k]; m; m &= m - 1) {
+                        for (uint64_t m = in [x * CW + k]; m; m &= m - 1) {
                             const float *wc = wb + (int64_t)(k * 64 + __builtin_ctzll(m)) * KH * KW * B;
                             for (int ky = 0; ky < KH; ky++) {
                                 int oy = iy + s->PH - ky;
@@ -167,12 +173,14 @@ AI void scatter_rows(const int NV, const conv_shape *s, const float *w, float *y
             int done = iy + s->PH - KH + 1; /* no later input row reaches it */
             if (done < r0 || done >= r1) continue;
             float *row = ring + (done % KH) * stride;
-            finish_row(NV, row + (int64_t)(KW - s->PW) * B, y + ((int64_t)n * s->OH + done) * s->OW * s->OC + oc0, stat + oc0, s->OW, s->OC);
+            finish_row(NV, row + (int64_t)(KW - s->PW) * B, y + ((int64_t)n * s->OH + done) * s->OW * s->OC + oc0,
+                       stat + oc0, s->OW, s->OC);
             memset(row, 0, sizeof(float) * stride);
         }
     }
 }
-/* Output channels a block: as many as keep a kernel row's weights in L1, and of one group where groups are wide enough. */
+/* Output channels a block: as many as keep a kernel row's weights in L1, and of one group where groups are wide enough.
+ */
 static int block_of(const conv_shape *s, int OC) {
     int C = s->C / s->groups, all = s->KH * s->KW * C, row = (s->DW == 1 ? s->KW : 1) * C;
     int wide = s->groups == 1 ? s->OC : OC / s->groups;
@@ -192,8 +200,10 @@ static float *pack_weights(const conv_shape *s, const float *w, int OC, int B, i
         for (int i = 0; i < inputs; i++)
             for (int ky = 0; ky < s->KH; ky++)
                 for (int kx = 0; kx < s->KW; kx++) {
-                    int64_t in_block = scatter ? (((int64_t)own + i) * s->KH + ky) * s->KW + (s->KW - 1 - kx) : ((int64_t)ky * s->KW + kx) * C + own + i;
-                    p[((int64_t)(o / B) * s->KH * s->KW * C + in_block) * B + o % B] = w[(((int64_t)o * inputs + i) * s->KH + ky) * s->KW + kx];
+                    int64_t in_block = scatter ? (((int64_t)own + i) * s->KH + ky) * s->KW + (s->KW - 1 - kx)
+                                               : ((int64_t)ky * s->KW + kx) * C + own + i;
+                    p[((int64_t)(o / B) * s->KH * s->KW * C + in_block) * B + o % B] =
+                        w[(((int64_t)o * inputs + i) * s->KH + ky) * s->KW + kx];
                 }
     }
     return p;
@@ -224,8 +234,11 @@ static void gather_image(const conv_shape *s, const uint64_t *bits, const Gather
 /* Gathered, or scattered where events are few; sums: channel sums, a row a thread. */
 static void wide_forward(const uint64_t *bits, const float *w, float *y, double *sums, const conv_shape *s, int OC,
                          int64_t events, int threads) {
-    int plain = s->SH == 1 && s->SW == 1 && s->DH == 1 && s->DW == 1 && s->groups == 1 && s->PW < s->KW && s->PH < s->KH;
-    int scatter = s->OC * (s->KH * s->KW * s->C + s->KH * (s->W + 2 * s->KW)) * 4 <= L1_BYTES && s->OC <= (VB == 16 ? 32 : 64) && (s->OC & (s->OC - 1)) == 0 && plain && events < (int64_t)2 * s->N * s->H * s->W;
+    int plain = s->SH == 1 && s->SW == 1 && s->DH == 1 && s->DW == 1 && s->groups == 1 && s->PW < s->KW &&
+                s->PH < s->KH;
+    int scatter = s->OC * (s->KH * s->KW * s->C + s->KH * (s->W + 2 * s->KW)) * 4 <= L1_BYTES &&
+                  s->OC <= (VB == 16 ? 32 : 64) && (s->OC & (s->OC - 1)) == 0 && plain &&
+                  events < (int64_t)2 * s->N * s->H * s->W;
     int B = scatter ? s->OC : block_of(s, OC), C = most_inputs(s, OC, B), tall = s->DH * (s->KH - 1) + 1;
     int small = s->KH * s->KW * C * B * 4 <= L1_BYTES, strip = small ? 1 : STRIP;
     float *p = pack_weights(s, w, OC, B, C, scatter);
@@ -236,7 +249,9 @@ static void wide_forward(const uint64_t *bits, const float *w, float *y, double 
         int reach = imin(s->H, (rows - 1) * s->SH + tall);
         int32_t *keys = scatter ? 0 : malloc(sizeof(int32_t) * ((size_t)reach * s->W * C + 1));
         int32_t *ptr = scatter ? 0 : malloc(sizeof(int32_t) * (size_t)reach * (s->W + 1));
-        float *row = aligned_alloc(64, sizeof(float) * ((size_t)(scatter ? s->KH * (s->W + 2 * s->KW) : strip * s->OW) * B + 16) / 64 * 64 + 64);
+        float *row = aligned_alloc(
+            64,
+            sizeof(float) * ((size_t)(scatter ? s->KH * (s->W + 2 * s->KW) : strip * s->OW) * B + 16) / 64 * 64 + 64);
         double *mine = sums + (size_t)2 * s->OC * omp_get_thread_num();
 #pragma omp for schedule(static)
         for (int job = 0; job < jobs; job++) {
@@ -257,8 +272,8 @@ static void wide_forward(const uint64_t *bits, const float *w, float *y, double 
     free(p);
 }
 /* y = conv(bits, w); stat[0:OC] = sum of y, stat[OC:2 OC] = sum of y * y.  w: [OC unpadded][C / groups][KH][KW]. */
-EXPORT void spareto_conv_forward(const uint64_t *bits, const float *w, float *y, double *stat, const conv_shape *s, int OC,
-                                 int64_t events, int threads) {
+EXPORT void spareto_conv_forward(const uint64_t *bits, const float *w, float *y, double *stat, const conv_shape *s,
+                                 int OC, int64_t events, int threads) {
     double *sums = calloc((size_t)2 * s->OC * threads, sizeof(double));
     int C = most_inputs(s, OC, 16), narrow = OC / s->groups % 32 && s->KH * s->KW * C * 16 * 4 <= L1_BYTES;
     if (s->groups > 1 && s->groups == s->C) depthwise_forward(bits, w, y, sums, s, OC, threads);

@@ -1,8 +1,8 @@
 #ifndef SPARETO_CONV_H
 #define SPARETO_CONV_H
 #include "vec.h"
-/* A convolution of N images, channels-last; OC is padded to a multiple of 16.  S, P, D: stride, padding before the first
- * pixel (what lies behind the last one follows from OH and OW), dilation. */
+/* A convolution of N images, channels-last; OC is padded to a multiple of 16.  S, P, D: stride, padding before the
+ * first pixel (what lies behind the last one follows from OH and OW), dilation. */
 typedef struct {
     int32_t N, H, W, C, OH, OW, OC, KH, KW, SH, SW, PH, PW, DH, DW, groups;
 } conv_shape;
@@ -32,8 +32,8 @@ AI uint64_t inputs_in(uint64_t word, int k, int c0, int c1) {
     return word;
 }
 
-/* Adds up `count` groups of NV (at most 4) vectors of y, `stride` floats apart, and their squares.  The squares are taken
- * about the mean of these vectors and moved to 0 in double, so that a variance far below the mean survives. */
+/* Adds up `count` groups of NV (at most 4) vectors of y, `stride` floats apart, and their squares.  The squares are
+ * taken about the mean of these vectors and moved to 0 in double, so that a variance far below the mean survives. */
 AI void sum_channels(const int NV, const float *y, int64_t stride, int count, double *sum, double *squares) {
     fv s[4], q[4], mean[4];
 #pragma GCC unroll 4
@@ -57,7 +57,8 @@ AI void sum_channels(const int NV, const float *y, int64_t stride, int count, do
         }
 }
 
-/* A gradient of y as k0 dz + k1 y + k2, the backward of batch norm, so that it need never be written; y NULL: dz itself. */
+/* A gradient of y as k0 dz + k1 y + k2, the backward of batch norm, so that it need never be written; y NULL: dz
+ * itself. */
 typedef struct {
     const float *dz, *y, *k0, *k1, *k2;
 } gradient;

@@ -99,7 +99,8 @@ void depthwise_forward(const uint64_t *bits, const float *w, float *y, double *s
 
 /* ------------------------------------------------------------------------------------------------ weight gradient */
 
-/* One row of dy, VL channels from o on, meets KH x KW taps, the first of them (ky, kx); their sums stay in registers. */
+/* One row of dy, VL channels from o on, meets KH x KW taps, the first of them (ky, kx); their sums stay in registers.
+ */
 AI void wgrad_row(const int KH, const int KW, const int SW, const int DW, const conv_shape *s, const Masks *m,
                   const float *dy, float *sums, int oy, int o, int ky, int kx) {
     fv a[9];

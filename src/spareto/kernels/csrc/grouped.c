@@ -58,13 +58,12 @@ AI void add_events(const int ROWS, const int KW, const int DW, float *to, int64_
                 for (int t = 0; t < ROWS * KW; t++)
                     a[t] += LD(fv, w + e->weights + t / KW * w_apart + t % KW * BLOCK + j);
 #pragma GCC unroll 9
-            for (int t = 0; t < ROWS * KW; t++)
-                ST(fv, to + pixel + t / KW * apart + t % KW * DW * BLOCK + j) += a[t];
+            for (int t = 0; t < ROWS * KW; t++) ST(fv, to + pixel + t / KW * apart + t % KW * DW * BLOCK + j) += a[t];
         }
 }
 /* Input row iy meets those of its kernel rows whose output row is one of r0 .. r1. */
 static void scatter_row(const conv_shape *s, const Job *job, const float *w, int iy, int r0, int r1, const event *e,
-                    const event *end) {
+                        const event *end) {
     int64_t apart = (int64_t)job->columns * BLOCK;
     int tap = s->KW * BLOCK, bottom = iy + s->PH;
     if (s->KH == 3 && s->KW == 3 && s->DH == 1 && s->DW == 1 && s->SH == 1 && bottom - 2 >= r0 && bottom < r1) {

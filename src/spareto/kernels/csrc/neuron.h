@@ -29,8 +29,22 @@ enum {
 };
 
 enum { /* places in the array of coefficients */
-    K_ALPHA, K_BETA, K_GAIN, K_BIAS, K_THRESHOLD, K_ADAPT_DECAY, K_ADAPT_SCALE, K_DELAYED_KEEP, K_DELAYED_DROP,
-    K_KEEP, K_DROP, K_DROP_THETA, K_V_START, K_SLOPE, K_HEIGHT, COEFFICIENTS
+       K_ALPHA,
+       K_BETA,
+       K_GAIN,
+       K_BIAS,
+       K_THRESHOLD,
+       K_ADAPT_DECAY,
+       K_ADAPT_SCALE,
+       K_DELAYED_KEEP,
+       K_DELAYED_DROP,
+       K_KEEP,
+       K_DROP,
+       K_DROP_THETA,
+       K_V_START,
+       K_SLOPE,
+       K_HEIGHT,
+       COEFFICIENTS
 };
 
 enum { ARCTAN, SIGMOID, FAST_SIGMOID, TRIANGLE, RECTANGLE, GAUSSIAN };

@@ -1,7 +1,7 @@
 /* Event-driven weight gradient, exact: dw[ky][kx][c] = sum over events (y, x, c) of dy[y + PH - ky, x + PW - kx].
  *
- * sorted (stride 1): the events of a strip of rows are sorted by channel; the sums of one channel and kernel row stay in
- * registers while its events are walked over a packed, zero-bordered copy of the strip of dy that stays in L1.
+ * sorted (stride 1): the events of a strip of rows are sorted by channel; the sums of one channel and kernel row stay
+ * in registers while its events are walked over a packed, zero-bordered copy of the strip of dy that stays in L1.
  * direct: every event adds what it meets to dw in memory; any stride, and better where events are rare.
  *
  * With groups an event meets only the blocks of output channels that touch its group; what such a block holds of others
@@ -41,8 +41,9 @@ AI void direct_tap(const gradient *g, int64_t at, float *d, int o0, int o1) {
         for (int j = 0; j < NB; j++) ST(fv, d + o + VL * j) += v[j];
     }
 }
-AI void direct_event(const int KH, const int KW, const int SH, const int SW, const int DH, const int DW, const int OC, int o0, int o1,
-                     int width, const conv_shape *s, const gradient *g, float *dw, int n, int iy, int ix, int c) {
+AI void direct_event(const int KH, const int KW, const int SH, const int SW, const int DH, const int DW, const int OC,
+                     int o0, int o1, int width, const conv_shape *s, const gradient *g, float *dw, int n, int iy,
+                     int ix, int c) {
 #pragma GCC unroll 3
     for (int ky = 0; ky < KH; ky++) {
         int ty = iy + s->PH - ky * DH, oy = ty / SH;
@@ -51,7 +52,8 @@ AI void direct_event(const int KH, const int KW, const int SH, const int SW, con
         for (int kx = 0; kx < KW; kx++) {
             int tx = ix + s->PW - kx * DW, ox = tx / SW;
             if (tx < 0 || tx % SW || ox >= s->OW) continue;
-            direct_tap(g, (((int64_t)n * s->OH + oy) * s->OW + ox) * OC, dw + (((int64_t)ky * KW + kx) * s->C + c) * width, o0, o1);
+            direct_tap(g, (((int64_t)n * s->OH + oy) * s->OW + ox) * OC,
+                       dw + (((int64_t)ky * KW + kx) * s->C + c) * width, o0, o1);
         }
     }
 }
@@ -62,7 +64,8 @@ static __attribute__((noinline)) void direct_other(const conv_shape *s, const gr
     if (s->groups > 1) outputs_of(s, OC, c, &o0, &o1);
     direct_event(s->KH, s->KW, s->SH, s->SW, s->DH, s->DW, s->OC, o0, o1, width, s, g, dw, n, iy, ix, c);
 }
-static void direct_image(const conv_shape *s, const uint64_t *bits, const gradient *g, float *dw, int n, int OC, int width) {
+static void direct_image(const conv_shape *s, const uint64_t *bits, const gradient *g, float *dw, int n, int OC,
+                         int width) {
     int CW = (s->C + 63) / 64;
     int plain = s->DH == 1 && s->DW == 1 && s->groups == 1;
     int usual = plain && s->SH == 1 && s->SW == 1 && s->KH == 3 && s->KW == 3;
@@ -74,27 +77,30 @@ static void direct_image(const conv_shape *s, const uint64_t *bits, const gradie
                     int c = w * 64 + __builtin_ctzll(m);
                     if (usual && s->OC == 16) direct_event(3, 3, 1, 1, 1, 1, 16, 0, 16, 16, s, g, dw, n, iy, ix, c);
                     else if (usual) direct_event(3, 3, 1, 1, 1, 1, s->OC, 0, s->OC, s->OC, s, g, dw, n, iy, ix, c);
-                    else if (plain && s->KH == 3 && s->KW == 3) direct_event(3, 3, s->SH, s->SW, 1, 1, s->OC, 0, s->OC, s->OC, s, g, dw, n, iy, ix, c);
+                    else if (plain && s->KH == 3 && s->KW == 3)
+                        direct_event(3, 3, s->SH, s->SW, 1, 1, s->OC, 0, s->OC, s->OC, s, g, dw, n, iy, ix, c);
                     else direct_other(s, g, dw, n, iy, ix, c, OC, width);
                 }
 }
 /* The events of one strip, sorted by channel: first[c] .. first[c + 1] in pos, byte offsets into the packed strip. */
-static void sort_strip(const conv_shape *s, const uint64_t *bits, int n, int r0, int r1, int columns, int32_t *first, int32_t *pos) {
+static void sort_strip(const conv_shape *s, const uint64_t *bits, int n, int r0, int r1, int columns, int32_t *first,
+                       int32_t *pos) {
     int CW = (s->C + 63) / 64;
     const uint64_t *in = bits + (int64_t)n * s->H * s->W * CW;
     memset(first, 0, sizeof(int32_t) * (s->C + 2));
     for (int p = r0 * s->W; p < r1 * s->W; p++)
         for (int w = 0; w < CW; w++)
-            for (uint64_t m = in[(int64_t)p * CW + w]; m; m &= m - 1) first[w * 64 + __builtin_ctzll(m) + 2]++;
+            for (uint64_t m = in [(int64_t)p * CW + w]; m; m &= m - 1) first[w * 64 + __builtin_ctzll(m) + 2]++;
     for (int c = 0; c < s->C; c++) first[c + 2] += first[c + 1];
     for (int r = r0; r < r1; r++)
         for (int x = 0; x < s->W; x++)
             for (int w = 0; w < CW; w++)
-                for (uint64_t m = in[((int64_t)r * s->W + x) * CW + w]; m; m &= m - 1)
+                for (uint64_t m = in [((int64_t)r * s->W + x) * CW + w]; m; m &= m - 1)
                     pos[first[w * 64 + __builtin_ctzll(m) + 1]++] = ((r - r0) * columns + x) * BLOCK * 4;
 }
 /* Output rows a strip of input rows meets, in a frame of zeros: column j is output pixel j - (DW (KW - 1) - PW). */
-static void pack_strip(const conv_shape *s, const gradient *g, int n, int oc0, int r0, int r1, int columns, float *strip) {
+static void pack_strip(const conv_shape *s, const gradient *g, int n, int oc0, int r0, int r1, int columns,
+                       float *strip) {
     int left = s->DW * (s->KW - 1) - s->PW, above = s->DH * (s->KH - 1);
     for (int i = 0; i < r1 - r0 + above; i++) {
         int oy = r0 + s->PH - above + i;
@@ -113,10 +119,10 @@ static void pack_strip(const conv_shape *s, const gradient *g, int n, int oc0, i
         }
     }
 }
-/* One strip meets one block of output channels, inputs c0 .. c1: sums of KW taps stay in registers.  block is [ky][c][kx][BLOCK],
- * C inputs. */
-AI void meet(const int KW, const int DW, const conv_shape *s, const float *strip, int columns, const int32_t *first, const int32_t *pos,
-             float *block, int C, int c0, int c1) {
+/* One strip meets one block of output channels, inputs c0 .. c1: sums of KW taps stay in registers.  block is
+ * [ky][c][kx][BLOCK], C inputs. */
+AI void meet(const int KW, const int DW, const conv_shape *s, const float *strip, int columns, const int32_t *first,
+             const int32_t *pos, float *block, int C, int c0, int c1) {
     for (int c = c0; c < c1; c++) {
         const int32_t *b = pos + first[c], *e = pos + first[c + 1];
         if (b == e) continue;
@@ -136,12 +142,12 @@ AI void meet(const int KW, const int DW, const conv_shape *s, const float *strip
         }
     }
 }
-static void sorted_image(const conv_shape *s, const uint64_t *bits, const gradient *g, float *dw, int n, int OC, int C, int rows,
-                         int32_t *first, int32_t *pos, float *strip) {
+static void sorted_image(const conv_shape *s, const uint64_t *bits, const gradient *g, float *dw, int n, int OC, int C,
+                         int rows, int32_t *first, int32_t *pos, float *strip) {
     int columns = s->W + s->DW * (s->KW - 1), strips = (s->H + rows - 1) / rows;
     for (int i = 0; i < strips; i++)
-        sort_strip(s, bits, n, i * rows, (i + 1) * rows < s->H ? (i + 1) * rows : s->H, columns, first + (int64_t)i * (s->C + 2),
-                   pos + (int64_t)i * rows * s->W * s->C);
+        sort_strip(s, bits, n, i * rows, (i + 1) * rows < s->H ? (i + 1) * rows : s->H, columns,
+                   first + (int64_t)i * (s->C + 2), pos + (int64_t)i * rows * s->W * s->C);
     for (int oc0 = 0, c0, c1; oc0 < s->OC; oc0 += BLOCK) {
         inputs_of(s, OC, oc0, BLOCK, &c0, &c1);
         for (int i = 0; i < strips; i++) {
@@ -157,14 +163,16 @@ static void sorted_image(const conv_shape *s, const uint64_t *bits, const gradie
         }
     }
 }
-/* Where the sums of output o, input i of its group are: of its kernel row 0 and column 0, and from one tap to the next. */
+/* Where the sums of output o, input i of its group are: of its kernel row 0 and column 0, and from one tap to the next.
+ */
 typedef struct {
     int64_t at, row, column;
 } place;
 static place sorted_place(const conv_shape *s, int OC, int C, int o, int c) {
     int c0, c1;
     inputs_of(s, OC, o / BLOCK * BLOCK, BLOCK, &c0, &c1);
-    int64_t at = (int64_t)(o / BLOCK) * s->KH * s->KW * C + (int64_t)(c - c0) * s->KW + s->KW - 1; /* columns run backwards */
+    int64_t at = (int64_t)(o / BLOCK) * s->KH * s->KW * C + (int64_t)(c - c0) * s->KW + s->KW -
+                 1; /* columns run backwards */
     return (place){at * BLOCK + o % BLOCK, (int64_t)C * s->KW * BLOCK, -BLOCK};
 }
 static place direct_place(const conv_shape *s, int OC, int width, int o, int c) {
@@ -173,16 +181,16 @@ static place direct_place(const conv_shape *s, int OC, int width, int o, int c) 
     return (place){(int64_t)c * width + o - o0, (int64_t)s->KW * s->C * width, (int64_t)s->C * width};
 }
 /* dw [OC unpadded][C / groups][KH][KW]. */
-EXPORT void spareto_conv_wgrad(const uint64_t *bits, const float *dz, const float *y, const float *k0, const float *k1, const float *k2,
-                               float *dw, const conv_shape *s, int OC, int64_t events, int threads) {
+EXPORT void spareto_conv_wgrad(const uint64_t *bits, const float *dz, const float *y, const float *k0, const float *k1,
+                               const float *k2, float *dw, const conv_shape *s, int OC, int64_t events, int threads) {
     gradient g = {dz, y, k0, k1, k2};
     if (s->groups > 1 && s->groups == s->C) {
         depthwise_wgrad(bits, &g, dw, s, OC, threads);
         return;
     }
     int above = s->DH * (s->KH - 1), left = s->DW * (s->KW - 1), columns = s->W + left, inputs = s->C / s->groups;
-    int sorted = s->SH == 1 && s->SW == 1 && s->PW <= left && s->PH <= above && (s->KW == 1 || s->KW == 3 || s->KW == 5) &&
-                 events * 10 > (int64_t)s->N * s->H * s->W;
+    int sorted = s->SH == 1 && s->SW == 1 && s->PW <= left && s->PH <= above &&
+                 (s->KW == 1 || s->KW == 3 || s->KW == 5) && events * 10 > (int64_t)s->N * s->H * s->W;
     int rows = imin(imax(STRIP_BYTES / (columns * BLOCK * 4) - above, s->DH), s->H);
     int strips = (s->H + rows - 1) / rows, C = most_inputs(s, OC, BLOCK), width = most_outputs(s, OC);
     size_t size = (size_t)s->KH * s->KW * (sorted ? s->OC * C : s->C * width);

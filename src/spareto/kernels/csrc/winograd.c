@@ -32,8 +32,9 @@ static float *transform_weights(const float *w, int OC, int OCP, int C, int CP) 
                 for (int j = 0; j < 3; j++) t[i][j] = G[i][0] * k[8 - j] + G[i][1] * k[5 - j] + G[i][2] * k[2 - j];
             for (int i = 0; i < 4; i++)
                 for (int j = 0; j < 4; j++)
-                    u[(((int64_t)(i * 4 + j) * (CP / 16) + c / 16) * OCP + o) * 16 + c % 16] =
-                        t[i][0] * G[j][0] + t[i][1] * G[j][1] + t[i][2] * G[j][2];
+                    u[(((int64_t)(i * 4 + j) * (CP / 16) + c / 16) * OCP + o) * 16 + c % 16] = t[i][0] * G[j][0] +
+                                                                                               t[i][1] * G[j][1] +
+                                                                                               t[i][2] * G[j][2];
         }
     return u;
 }
