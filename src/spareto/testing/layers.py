@@ -52,8 +52,8 @@ def check_fused(
     """The fused path gives the reference's spikes, statistics and, to rounding, gradients.
 
     A gradient may be off the float64 one by the tolerance, or ten times what the reference is off: one that
-    is zero, as of a bias before batch norm, is rounding only. The gradient of a single number sums terms of all
-    neurons and timesteps that cancel: it is measured against a hundredth of all gradients if that is more.
+    is zero, as of a bias before batch norm, is rounding only. The gradient of a single number sums terms of
+    all neurons and timesteps that cancel: it is held to a hundredth of all gradients if that is more.
 
     Args:
         layer: One layer or a stack of them, in training or evaluation mode.
