@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from spareto.core.errors import ConfigError
@@ -32,6 +32,7 @@ def name(request):
 
 @pytest.mark.parametrize("name", registry.names())
 @given(steps=st.integers(1, 500), target=st.floats(0, 0.99))
+@example(steps=3, target=9.284839497289896e-17)
 def test_updates_lead_to_the_target(name, steps, target):
     laws.check_updates(made(name), steps, target)
 

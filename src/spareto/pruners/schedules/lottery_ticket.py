@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import expm1, log1p
 from typing import ClassVar
 
 from spareto.pruners.schedules._base import Count, Schedule, Update, last_of_each_step
@@ -27,7 +28,9 @@ class LotteryTicket(Schedule):
 
     def updates(self, steps: int, target: float) -> tuple[Update, ...]:
         """See `Schedule.updates`; `steps` are epochs."""
-        shares = [1 - (1 - target) ** (number / self.rounds) for number in range(self.rounds)] + [target]
+        left = log1p(-target)  # 1 - (1 - target) ** x would round a tiny target up
+        rising = (-expm1(left * number / self.rounds) for number in range(self.rounds))
+        shares = [*(min(share, target) for share in rising), target]
         return last_of_each_step(
             Update(number * steps // (self.rounds + 1), share) for number, share in enumerate(shares)
         )
