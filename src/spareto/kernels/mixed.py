@@ -12,6 +12,7 @@ from torch import Tensor
 from spareto.kernels import c_layers
 from spareto.kernels.c_layers import ConvShape, Gradient
 from spareto.kernels.decisions import Way, by_density, crossover
+from spareto.kernels.fused import widened
 from spareto.kernels.sums import ConvSums, DenseSums, Sums
 
 
@@ -68,7 +69,7 @@ class Mixed:
             y = F.linear(real.flatten(1), weight)[:, None, None]
         else:
             y = torch.ops.aten.convolution(real, weight, None, *self._convolution()).permute(0, 2, 3, 1)
-        return F.pad(y, (0, c_layers.padded(weight.shape[0]) - weight.shape[0])).contiguous()
+        return widened(y, c_layers.padded(weight.shape[0]))
 
     def backward(
         self, g: Tensor, weight: Tensor, wants_x: bool, wants_weight: bool

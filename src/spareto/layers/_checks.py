@@ -12,8 +12,7 @@ from torch import Tensor, nn
 
 from spareto.core.errors import ConfigError, Problem
 from spareto.kernels.spikes import Spikes
-
-Sides = tuple[int, ...]
+from spareto.layers._geometry import Sides, output_size, pair
 
 
 def check_block(conv: nn.Conv2d, pool: nn.Module | None, sequence: Tensor | Spikes, weight: Tensor) -> None:
@@ -94,51 +93,34 @@ def _types(where: str, sequence: Tensor | Spikes, weight: Tensor) -> list[Proble
 
 
 def _fits(conv: nn.Conv2d, pool: nn.Module | None, sides: Sides) -> bool:
-    behind = _behind_conv(conv, sides)
+    behind = output_size(conv, *sides)
     return min(behind) >= 1 and min(_behind_pool(pool, behind)) >= 1
 
 
 def _maps(where: str, conv: nn.Conv2d, pool: nn.Module | None, sides: Sides) -> list[Problem]:
-    behind, cure = _behind_conv(conv, sides), "Feed larger maps, or use fewer or smaller layers."
+    behind, cure = output_size(conv, *sides), "Feed larger maps, or use fewer or smaller layers."
     if min(behind) < 1:
         rule = f"maps that a {_by(conv.kernel_size)} kernel fits in"
         return [Problem(where, f"maps of {_by(sides)}", rule, cure)]
     if min(_behind_pool(pool, behind)) < 1:
         assert isinstance(pool, nn.MaxPool2d | nn.AvgPool2d)
-        rule = f"maps that a pooling window of {_by(_pair(pool.kernel_size))} fits in"
+        rule = f"maps that a pooling window of {_by(pair(pool.kernel_size))} fits in"
         return [Problem(where, f"maps of {_by(behind)} behind its convolution", rule, cure)]
     return []
-
-
-def _behind_conv(conv: nn.Conv2d, sides: Sides) -> Sides:
-    """Height and width of a convolution's output; below 1 where its kernel does not fit."""
-    if conv.padding == "same":
-        return sides
-    padding = (0, 0) if isinstance(conv.padding, str) else conv.padding
-    return tuple(
-        (side + 2 * pad - dilation * (kernel - 1) - 1) // step + 1
-        for side, kernel, step, pad, dilation in zip(
-            *(sides, conv.kernel_size, conv.stride, padding, conv.dilation), strict=True
-        )
-    )
 
 
 def _behind_pool(pool: nn.Module | None, sides: Sides) -> Sides:
     """Height and width behind a pooling; as they came for one without a fixed window."""
     if not isinstance(pool, nn.MaxPool2d | nn.AvgPool2d):
         return sides
-    dilations = _pair(pool.dilation) if isinstance(pool, nn.MaxPool2d) else (1, 1)
+    dilations = pair(pool.dilation) if isinstance(pool, nn.MaxPool2d) else (1, 1)
     windows = zip(
-        *(sides, _pair(pool.kernel_size), _pair(pool.stride), _pair(pool.padding), dilations), strict=True
+        *(sides, pair(pool.kernel_size), pair(pool.stride), pair(pool.padding), dilations), strict=True
     )
     return tuple(
         (side + 2 * pad - dilation * (kernel - 1) - 1 + (step - 1) * pool.ceil_mode) // step + 1
         for side, kernel, step, pad, dilation in windows
     )
-
-
-def _pair(value: int | Sides) -> Sides:
-    return (value, value) if isinstance(value, int) else value
 
 
 def _by(sides: Sides) -> str:

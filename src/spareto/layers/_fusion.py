@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spareto.kernels import fused, shortcuts, spikes
@@ -220,5 +219,5 @@ def operator_fire(
     y: Tensor, bias: Tensor | None, norm: nn.Module | None, dynamics: Dynamics, constants: Firing
 ) -> Fired:
     """Neurons behind sums `(images, height, width, channels)`, padded or not, inside a graph."""
-    wide = F.pad(y, (0, constants.shape.C - y.shape[-1])).contiguous()
+    wide = fused.widened(y, constants.shape.C)
     return fire_operator(wide, bias, dynamics.coefficients(), constants, norm_parts(norm))

@@ -6,6 +6,8 @@ from typing import Final, NamedTuple
 
 from torch import nn
 
+from spareto.layers._geometry import pair
+
 
 class Window(NamedTuple):
     """Pooling windows side by side: of the maximum, then of the average; one of them is a single pixel."""
@@ -38,12 +40,8 @@ def window(pool: nn.Module | None, height: int, width: int) -> Window | None:
         plain = pool.divisor_override is None
     else:
         return None
-    sides = _pair(pool.kernel_size)
-    side_by_side = sides == _pair(pool.stride) and pool.padding in (0, (0, 0)) and not pool.ceil_mode
+    sides = pair(pool.kernel_size)
+    side_by_side = sides == pair(pool.stride) and pool.padding in (0, (0, 0)) and not pool.ceil_mode
     if not (plain and side_by_side) or sides[0] > height or sides[1] > width:
         return None  # also where a window does not fit: torch says what is wrong with it
     return Window(*sides) if type(pool) is nn.MaxPool2d else Window(1, 1, *sides)
-
-
-def _pair(value: int | tuple[int, ...]) -> tuple[int, ...]:
-    return (value, value) if isinstance(value, int) else tuple(value) * (2 // len(value))

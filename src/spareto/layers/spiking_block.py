@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from spareto.core.errors import ConfigError, Problem
-from spareto.kernels.c_layers import ConvShape, padded
 from spareto.kernels.decisions import Decision, Slot, by_density, crossover, decide
 from spareto.kernels.dynamics import Dynamics
 from spareto.kernels.normalizing import Firing, Layer
@@ -19,6 +18,7 @@ from spareto.kernels.sums import ConvSums
 from spareto.layers import _fusion as fusion
 from spareto.layers import _recompute as recompute
 from spareto.layers._checks import check_block
+from spareto.layers._geometry import conv_shape, output_size
 from spareto.layers._pooling import ONE_PIXEL, Window, window
 from spareto.neurons import SpikingNeuron
 
@@ -74,7 +74,7 @@ class SpikingBlock(nn.Module):
             decide(self.slot, self.conv, "reference", why)
             reference = partial(self._reference, shortcut=shortcut)
             return recompute.run(self, reference, dense(sequence))
-        pooled = window(self.pool, *_output_size(self.conv, *sequence.shape[3:]))
+        pooled = window(self.pool, *output_size(self.conv, *sequence.shape[3:]))
         fired = self._fused(sequence, weight, pooled or ONE_PIXEL, shortcut)
         return fired if pooled else fusion.over_time(dense(fired), self.pool)
 
@@ -86,7 +86,7 @@ class SpikingBlock(nn.Module):
     def _check(self, sequence: Tensor | Spikes, shortcut: Tensor | Spikes | None) -> None:
         if shortcut is None:
             return
-        size = _output_size(self.conv, *sequence.shape[3:])
+        size = output_size(self.conv, *sequence.shape[3:])
         expected = (*sequence.shape[:2], self.conv.out_channels, *size)
         if tuple(shortcut.shape) != expected:
             got, rule = f"one of shape {tuple(shortcut.shape)}", f"shape {expected}, that of the currents"
@@ -101,7 +101,7 @@ class SpikingBlock(nn.Module):
         return why
 
     def _values_a_channel(self, sequence: Tensor | Spikes) -> int:
-        height, width = _output_size(self.conv, *sequence.shape[3:])
+        height, width = output_size(self.conv, *sequence.shape[3:])
         return sequence.shape[0] * sequence.shape[1] * max(height, 0) * max(width, 0)
 
     def _fused(
@@ -115,7 +115,7 @@ class SpikingBlock(nn.Module):
         dynamics = self.neuron.dynamics()
         assert dynamics is not None
         constants = fusion.firing(
-            dynamics, self.norm, time, batch, *_output_size(self.conv, *size), self.conv.out_channels, pooled
+            dynamics, self.norm, time, batch, *output_size(self.conv, *size), self.conv.out_channels, pooled
         )
         if traced(weight):
             return self._as_operators(sequence, weight, dynamics, constants, shortcut)
@@ -125,7 +125,7 @@ class SpikingBlock(nn.Module):
             fired = fusion.fire(currents, self.norm, dynamics, constants, shortcut)
             return fusion.finish(fired, self.norm, None, constants, spatial=True)
         chosen = current()
-        sums = ConvSums(_conv_shape(self.conv, time * batch, *size), events.events, chosen.bfloat16)
+        sums = ConvSums(conv_shape(self.conv, time * batch, *size), events.events, chosen.bfloat16)
         fired = fusion.spiking(
             Layer(sums, constants, chosen.recompute),
             *(events.carrier, events.bits, weight.contiguous(), self.conv.bias),
@@ -143,12 +143,12 @@ class SpikingBlock(nn.Module):
         shortcut: Tensor | Spikes | None,
     ) -> Tensor | Spikes:
         """The same inside a graph."""
-        bias, norm = None if self._why_dense() else self.conv.bias, self.norm
+        bias, norm = self.conv.bias, self.norm
         if self._why_dense():
-            y = self._dense_sums(sequence, weight)
+            y, bias = self._dense_sums(sequence, weight), None  # it is in the sums
         else:
             time, batch, _, *size = sequence.shape
-            geometry = list(astuple(_conv_shape(self.conv, time * batch, *size)))
+            geometry = list(astuple(conv_shape(self.conv, time * batch, *size)))
             y = fusion.operator_sums(sequence, weight, geometry, self.slot, self.conv)
         if shortcut is not None:
             y = fusion.joined(y, bias, norm, shortcut, constants)
@@ -181,33 +181,3 @@ class SpikingBlock(nn.Module):
         x = dense(sequence).flatten(0, 1).contiguous(memory_format=torch.channels_last)
         y = conv._conv_forward(x, weight, conv.bias) if fusion.running(conv, nn.Conv2d) else conv(x)
         return y.permute(0, 2, 3, 1)
-
-
-def _pair(value: int | tuple[int, ...]) -> tuple[int, ...]:
-    return (value, value) if isinstance(value, int) else value
-
-
-def _padding(conv: nn.Conv2d) -> tuple[int, ...]:
-    """Rows and columns of zeros before the first; of what 'same' adds, the smaller half."""
-    if not isinstance(conv.padding, str):
-        return _pair(conv.padding)
-    spans = zip(conv.kernel_size, conv.dilation, strict=True)
-    return tuple(dil * (kernel - 1) // 2 if conv.padding == "same" else 0 for kernel, dil in spans)
-
-
-def _output_size(conv: nn.Conv2d, height: int, width: int) -> tuple[int, int]:
-    if conv.padding == "same":
-        return height, width
-    sides = zip((height, width), conv.kernel_size, conv.stride, _padding(conv), conv.dilation, strict=True)
-    high, wide = (
-        (side + 2 * pad - dil * (kernel - 1) - 1) // step + 1 for side, kernel, step, pad, dil in sides
-    )
-    return high, wide
-
-
-def _conv_shape(conv: nn.Conv2d, images: int, height: int, width: int) -> ConvShape:
-    high, wide = _output_size(conv, height, width)
-    return ConvShape(
-        *(images, height, width, conv.in_channels, high, wide, padded(conv.out_channels)),
-        *(*conv.kernel_size, *conv.stride, *_padding(conv), *conv.dilation, conv.groups),
-    )

@@ -114,9 +114,9 @@ class SpikingDense(nn.Module):
         self, sequence: Tensor | Spikes, weight: Tensor, dynamics: Dynamics, constants: Firing
     ) -> Tensor | Spikes:
         """The same inside a graph."""
-        bias = None if self._why_dense() else self.linear.bias
+        bias = self.linear.bias
         if self._why_dense():
-            y = self._dense_sums(sequence, weight)
+            y, bias = self._dense_sums(sequence, weight), None  # it is in the sums
         else:
             flat = sequence if isinstance(sequence, Spikes) else sequence.flatten(2)
             y = fusion.operator_sums(flat, weight, [], self.slot, self.linear)
