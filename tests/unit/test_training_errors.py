@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from torch import nn
 
 import tiny
@@ -63,7 +64,11 @@ def test_data_nothing_can_be_trained_on(change, said, data):
 
 
 def test_labels_may_be_integers_of_any_width(data):
-    train(tiny.network(), replace(data, train_labels=data.train_labels.astype(np.uint8)), PLAN)
+    networks = [tiny.network(), tiny.network()]
+    for network, kind in zip(networks, (np.int64, np.uint8), strict=True):
+        train(network, replace(data, train_labels=data.train_labels.astype(kind)), PLAN)
+    for one, other in zip(*(network.parameters() for network in networks), strict=True):
+        assert torch.equal(one, other)
 
 
 def test_fewer_labels_than_frames_are_not_evaluated(data):
