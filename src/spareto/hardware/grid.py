@@ -214,6 +214,7 @@ def _shape(layer: Layer) -> tuple[Any, ...]:
         layer.groups,
         layer.timesteps,
         layer.input.shape,
+        layer.plane,
         layer.output.shape,
         layer.neuron,
     )

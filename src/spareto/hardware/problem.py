@@ -47,7 +47,7 @@ class Problem:
     @classmethod
     def of(cls, layer: Layer) -> Problem:
         """The problem of one channel group of a layer, one sample."""
-        _, height, width = layer.output.shape
+        height, width = layer.plane
         return cls(
             {
                 "T": layer.timesteps,

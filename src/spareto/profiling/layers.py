@@ -80,7 +80,7 @@ def _reaching(layer: Layer, counter: LayerCounter) -> Numbers:
         layer.kernel,
         layer.stride,
         layer.padding,
-        layer.output.shape[1:],
+        layer.plane,
     )
     return Numbers.of(met / len(places.awake))
 

@@ -20,5 +20,6 @@ from spareto.records.workload import Layer as Layer
 from spareto.records.workload import Mask as Mask
 from spareto.records.workload import Neuron as Neuron
 from spareto.records.workload import Numbers as Numbers
+from spareto.records.workload import Product as Product
 from spareto.records.workload import Tensor as Tensor
 from spareto.records.workload import Workload as Workload

@@ -16,6 +16,16 @@ Natural = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 Amount = Annotated[float, Field(ge=0)]
 Statistic = Literal["mean", "max"]
+LayerKind = Literal[
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
+    "linear",
+    "embedding",
+]
 
 
 class Mask(Record):
@@ -144,12 +154,15 @@ class Neuron(Record):
         count: Neurons, each updated once a timestep.
         states: State variables a neuron keeps from one timestep to the next.
         state_bits: Width of one state variable.
+        update: What one update does: actions on every state variable, and actions once a neuron, named as
+            accelerators price them (`leak`, `integrate`, `compare`). None where the kind says it.
     """
 
     kind: str
     count: Positive
     states: Positive = 1
     state_bits: Positive = 16
+    update: tuple[tuple[str, ...], tuple[str, ...]] | None = None
 
 
 class Layer(Record):
@@ -157,8 +170,11 @@ class Layer(Record):
 
     Args:
         name: Dotted name in the network.
-        kind: `conv1d`, `conv2d` or `linear`; a conv1d layer is a convolution on a plane one row high, a
-            linear layer a 1x1 convolution on one pixel.
+        kind: What it is in the network. All are described as convolutions on a plane: a conv1d layer on one
+            that is one row high, a linear layer as a 1x1 convolution on one pixel (or on one a token). A
+            convolution that needs more than this record says (three axes, transposed, dilated) is described
+            as the product over its unfolded input that an accelerator runs; then `source` is there. An
+            embedding is a linear layer whose inputs are one-hot; only the rows looked up are read.
         in_channels: C.
         out_channels: M.
         kernel: (R, S): height and width.
@@ -169,7 +185,7 @@ class Layer(Record):
         weight_bits: Width of one stored weight; 32 means floating point.
         weight_mask: Non-zero weights, shape (M, C / groups, R, S).
         input: What enters the layer.
-        output: What its neurons emit before pooling; without neurons, what the layer itself puts out.
+        output: What its neurons emit; without neurons, what the layer itself puts out.
         effectual_synops_mean: Live weights met by a non-zero input, per inference, mean over the samples.
         effectual_synops_max: The same, for the sample that has most of them.
         reached_synops_mean: Weights, zeros included, met by a non-zero input; None if it was not measured.
@@ -180,10 +196,17 @@ class Layer(Record):
         reaching: Non-zero inputs that each place of the kernel meets per inference, mean over the samples,
             shape (C, R, S): times the live weights there, it gives the effectual operations.
         neuron: The neurons the layer feeds, or None.
+        own_plane: Height and width of what the layer itself puts out, where its neurons' differ: pooling
+            stands between them.
+        source: What enters before it is unfolded; None where nothing is.
+        bias_bits: Width of one stored bias, one an output channel; None without a bias. A batch norm behind
+            the layer is folded into one.
+        shares: Name of an earlier layer whose stored weights this one uses too; None if it has its own.
+        note: What a reader should know about how it was counted.
     """
 
     name: str
-    kind: Literal["conv1d", "conv2d", "linear"]
+    kind: LayerKind
     in_channels: Positive
     out_channels: Positive
     kernel: tuple[Positive, Positive]
@@ -203,17 +226,35 @@ class Layer(Record):
     touched_updates_max: Amount | None = None
     reaching: Numbers | None = None
     neuron: Neuron | None = None
+    own_plane: tuple[Positive, Positive] | None = None
+    source: Tensor | None = None
+    bias_bits: Positive | None = None
+    shares: str | None = None
+    note: str = ""
 
     @model_validator(mode="after")
     def _check_shapes(self) -> Layer:
         expected = (self.out_channels, self.in_channels // self.groups, *self.kernel)
         if self.weight_mask.shape != expected:
             raise ValueError(f"a weight mask of shape (M, C / groups, R, S) = {expected}")
-        if self.input.shape[0] != self.in_channels or self.output.shape[0] != self.out_channels:
+        own_output = self.own_plane is None
+        if self.input.shape[0] != self.in_channels or (
+            own_output and self.output.shape[0] != self.out_channels
+        ):
             raise ValueError("input.shape[0] equal to in_channels and output.shape[0] equal to out_channels")
         if self.reaching and self.reaching.shape != (self.in_channels, *self.kernel):
             raise ValueError(f"reaching of shape (C, R, S) = {(self.in_channels, *self.kernel)}")
         return self
+
+    @property
+    def plane(self) -> tuple[int, int]:
+        """Height and width of what the layer itself puts out."""
+        return self.own_plane or self.output.shape[1:]
+
+    @property
+    def arriving(self) -> Tensor:
+        """What arrives at the layer, each element once: its input, before any unfolding."""
+        return self.source or self.input
 
     @property
     def weight_count(self) -> int:
@@ -233,15 +274,15 @@ class Layer(Record):
     @property
     def dense_synops(self) -> int:
         """Synaptic operations per inference if every weight and every input counted, padding included."""
-        per_pixel = self.weight_count
-        return self.timesteps * self.output.shape[1] * self.output.shape[2] * per_pixel
+        height, width = self.plane
+        return self.timesteps * height * width * self.weight_count
 
     @property
     def dense_synops_inside(self) -> int:
         """Synaptic operations per inference if every weight and every input counted, padding left out."""
         inside = 1
         for axis in (0, 1):
-            first = np.arange(self.output.shape[1 + axis]) * self.stride[axis] - self.padding[axis]
+            first = np.arange(self.plane[axis]) * self.stride[axis] - self.padding[axis]
             places = first[:, None] + np.arange(self.kernel[axis])
             inside *= int(((places >= 0) & (places < self.input.shape[1 + axis])).sum())
         return self.timesteps * self.out_channels * (self.in_channels // self.groups) * inside
@@ -257,6 +298,48 @@ class Layer(Record):
     def touched_updates(self, statistic: Statistic = "mean") -> float | None:
         """Outputs that receive anything, summed over the timesteps, if it was measured."""
         return self.touched_updates_mean if statistic == "mean" else self.touched_updates_max
+
+
+class Product(Record):
+    """A product of two activations, such as the queries and keys of spiking attention: no weights.
+
+    Args:
+        name: Dotted name of the module it runs in, and its place there.
+        rows: Rows of the left operand.
+        inner: Columns of the left operand, rows of the right one.
+        columns: Columns of the right operand.
+        repeats: Independent products a timestep, such as heads.
+        timesteps: T; 1 for one that runs once an inference.
+        left: Left operand; its shape is (repeats, rows, inner).
+        right: Right operand; its shape is (repeats, inner, columns).
+        output: The result; its shape is (repeats, rows, columns).
+        operation: What one pair of elements needs: `and` of two spikes, `accumulate` of a spike and a number,
+            `multiply` of two numbers; each is added up.
+        effectual_mean: Pairs of which neither element is zero, per inference, mean over the samples.
+        effectual_max: The same, for the sample that has most of them.
+    """
+
+    name: str
+    rows: Positive
+    inner: Positive
+    columns: Positive
+    repeats: Positive = 1
+    timesteps: Positive
+    left: Tensor
+    right: Tensor
+    output: Tensor
+    operation: Literal["and", "accumulate", "multiply"]
+    effectual_mean: Amount
+    effectual_max: Amount
+
+    @property
+    def dense(self) -> int:
+        """Pairs per inference, zeros included."""
+        return self.timesteps * self.repeats * self.rows * self.inner * self.columns
+
+    def effectual(self, statistic: Statistic = "mean") -> float:
+        """Pairs of which neither element is zero, per inference."""
+        return self.effectual_mean if statistic == "mean" else self.effectual_max
 
 
 class FreeLayer(Record):
@@ -278,6 +361,8 @@ class Workload(Record):
         timesteps: T.
         layers: Synaptic layers in the order they run.
         free: Layers that were looked at and cost nothing, each with the reason.
+        products: Products of two activations, in the order they run.
+        notes: How the network was run, and what was not counted, in sentences.
     """
 
     version: Literal[1] = 1
@@ -287,6 +372,8 @@ class Workload(Record):
     timesteps: Positive
     layers: tuple[Layer, ...]
     free: tuple[FreeLayer, ...] = ()
+    products: tuple[Product, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def weight_sparsity(self) -> float:
