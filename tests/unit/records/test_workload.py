@@ -116,7 +116,7 @@ def test_shapes_that_do_not_fit_together_are_refused(change):
     "change",
     [
         {"timesteps": 0},
-        {"kind": "conv3d"},
+        {"kind": "conv4d"},
         {"weight_bits": 0},
         {"stride": (0, 1)},
         {"padding": (-1, 0)},
