@@ -20,7 +20,12 @@ class Watch(dispatch.TorchDispatchMode, ABC):
 
     Operators that are made of others are opened, so that no product hides in one. Modules that are opaque are
     seen as a whole: what runs inside is not.
+
+    Attributes:
+        dispatched: Operators seen so far.
     """
+
+    dispatched: int = 0
 
     @abstractmethod
     def operator(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -39,6 +44,7 @@ class Watch(dispatch.TorchDispatchMode, ABC):
         if _opens(func):
             with self, _steps_shown(func):
                 return func.decompose(*args, **given)
+        self.dispatched += 1
         return self.operator(func, args, given)
 
 
@@ -55,12 +61,12 @@ def watching(
         network: The network.
         watch: Who sees it.
         opaque: Modules that are seen as a whole.
-        every: Whether calls of modules that are not opaque are of interest, too.
+        called: Modules that are not opaque and whose calls are of interest all the same.
     """
     with ExitStack() as stack:
         for name, module in network.named_modules():
             closed = module is not network and opaque(module)
-            if not (every or closed):
+            if not (closed or called(module)):
                 continue
             before = partial(_before, watch, name, closed)
             after = partial(_after, watch, name, closed)
