@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from spareto.compression.copies import Module, copy_of
 from spareto.compression.layers import SYNAPTIC, synaptic_layers
-from spareto.compression.parametrization import compressed_weight, original
+from spareto.compression.parametrization import compressed_weight
+from spareto.compression.tensors import original
 from spareto.core.errors import ConfigError, Problem
 from spareto.layers.spiking_block import SpikingBlock
 from spareto.layers.spiking_dense import SpikingDense

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from spareto.compression.checks import refuse_unfit
 from spareto.compression.compress import begin_steps, compress, store
 from spareto.compression.copies import Module, copy_of
 from spareto.compression.scheduling import MaskSchedule
@@ -55,6 +56,7 @@ def compress_and_train(
         ConfigError: The recipe does not fit the network.
         TrainingError: The loss is not finite.
     """
+    refuse_unfit(network)
     calibration = partial(_calibration, data, recipe.training, seed)
     batches = steps_per_epoch(len(data.train_labels), recipe.training)
     schedule = _schedule(network, recipe, batches, seed, calibration)
