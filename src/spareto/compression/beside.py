@@ -13,8 +13,8 @@ from torch.nn.utils import parametrize
 from spareto.compression.layers import synaptic_layers
 from spareto.compression.parametrization import CompressedWeight, compressed_weight
 from spareto.compression.tensors import originals
-from spareto.quantizers import declared_bits
 from spareto.records.recipe import FLOAT_BITS
+from spareto.widths import declared_bits
 
 NORMS: Final = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)
 _KINDS: Final[tuple[tuple[Any, str], ...]] = (

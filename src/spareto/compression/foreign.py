@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.utils import parametrizations, parametrize, prune
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
@@ -69,7 +69,8 @@ def _renewed(layer: nn.Module, hook: Any, order: Order) -> None:
 
 def _renew_spectral_norm(layer: nn.Module, hook: Any) -> None:
     name = hook.name
-    left, right = layer._buffers.pop(f"{name}_u"), layer._buffers.pop(f"{name}_v")
+    left: Any = layer._buffers.pop(f"{name}_u")
+    right: Any = layer._buffers.pop(f"{name}_v")
     weight = getattr(layer, f"{name}_orig")
     _plain(layer, name, weight, f"{name}_orig")
     with torch.random.fork_rng(devices=[]):  # it draws vectors, which are replaced
@@ -113,12 +114,3 @@ def _name(part: Any) -> str:
         return "a mask of torch.nn.utils.prune"
     kind = type(part).__name__
     return _NAMES.get(kind, f"parametrization {kind}")
-
-
-def hooked_tensors(layer: nn.Module) -> list[Tensor]:
-    """Parameters that older parametrizations of a layer keep for it."""
-    return [
-        value
-        for name, value in layer._parameters.items()
-        if value is not None and name.endswith(("_orig", "_g", "_v"))
-    ]

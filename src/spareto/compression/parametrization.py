@@ -13,8 +13,9 @@ from spareto.compression.pickling import make_picklable
 from spareto.compression.plans import as_tensor, plan_of
 from spareto.compression.tensors import applied, original, originals
 from spareto.compression.ties import holders
-from spareto.quantizers import Quantizer, declared_bits, float_bits, remember_bits, value_in_use
+from spareto.quantizers import Quantizer
 from spareto.records.recipe import FLOAT_BITS
+from spareto.widths import declared_bits, float_bits, remember_bits, value_in_use
 
 Order = Literal["quantize_then_mask", "mask_then_quantize"]
 
@@ -65,9 +66,9 @@ class CompressedWeight(nn.Module):
     def set_extra_state(self, state: Tensor) -> None:
         """Nothing is taken from there: what does not fit is refused before anything is loaded."""
 
-    def _load_from_state_dict(self, state: Any, prefix: str, *args: Any) -> None:
-        state.setdefault(f"{prefix}_extra_state", self.get_extra_state())  # older files have none
-        super()._load_from_state_dict(state, prefix, *args)
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any, **kwargs: Any) -> None:
+        state_dict.setdefault(f"{prefix}_extra_state", self.get_extra_state())  # older files have none
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
     @property
     def plan(self) -> dict[str, Any]:
@@ -160,7 +161,8 @@ def attach(
 
 def incoming(layer: nn.Module, tensor: str = "weight") -> Tensor:
     """What reaches the compression of a layer's tensor: the trained parameter, or what spectral norm and
-    the like make of it in evaluation."""
+    the like make of it in evaluation.
+    """
     if not parametrize.is_parametrized(layer, tensor):
         return value_in_use(layer, tensor)
     chains: Any = layer.parametrizations

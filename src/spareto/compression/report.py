@@ -10,7 +10,7 @@ from torch import nn
 from spareto.compression.layers import synaptic_layers
 from spareto.compression.parametrization import weight_bits
 from spareto.compression.tensors import original_weight
-from spareto.quantizers import value_in_use
+from spareto.widths import value_in_use
 
 
 @dataclass(frozen=True)

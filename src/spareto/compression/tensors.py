@@ -47,7 +47,11 @@ def applied(chain: Any, until: type[nn.Module]) -> Tensor:
     parts = _before(chain, until)
     if not parts:
         return chain.original.detach()
-    values = [chain.original] if chain.is_tensor else [getattr(chain, f"original{i}") for i in range(chain.ntensors)]
+    values = (
+        [chain.original]
+        if chain.is_tensor
+        else [getattr(chain, f"original{i}") for i in range(chain.ntensors)]
+    )
     modes = [part.training for part in parts]
     try:
         with torch.no_grad():

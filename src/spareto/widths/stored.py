@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from spareto.quantizers._grid import EVIDENCE, Grid, grid_of
 from spareto.records.recipe import FLOAT_BITS
+from spareto.widths.grid import EVIDENCE, Grid, grid_of
 
 _KEPT: Final = "_spareto_stored"
 _NARROW: Final = {torch.float16: 16, torch.bfloat16: 16}
@@ -113,7 +113,7 @@ class _still:  # noqa: N801 - used like a function
 
     def __init__(self, layer: nn.Module, tensor: str) -> None:
         chains: Any = layer.parametrizations if parametrize.is_parametrized(layer, tensor) else {}
-        parts = chains[tensor] if tensor in chains else ()
+        parts = chains[tensor] if chains else ()
         self.parts = [part for part in parts if part.training and not hasattr(part, "weight_bits")]
 
     def __enter__(self) -> None:
