@@ -1,5 +1,7 @@
 """Quantize and prune any PyTorch network's weights, by a recipe."""
 
+from spareto.compression.beside import Stored as Stored
+from spareto.compression.beside import stored_beside as stored_beside
 from spareto.compression.calibrate import calibrate as calibrate
 from spareto.compression.compress import begin_steps as begin_steps
 from spareto.compression.compress import compress as compress

@@ -13,6 +13,7 @@ from torch.nn.utils import parametrize
 from spareto.compression.layers import synaptic_layers
 from spareto.compression.parametrization import CompressedWeight, compressed_weight
 from spareto.compression.tensors import originals
+from spareto.frameworks import state_names
 from spareto.records.recipe import FLOAT_BITS
 from spareto.widths import declared_bits
 
@@ -23,8 +24,8 @@ _KINDS: Final[tuple[tuple[Any, str], ...]] = (
     (nn.Conv3d, "3-d convolution: recipes compress convolutions of one and two axes"),
     ((nn.Embedding, nn.EmbeddingBag), "embedding: recipes compress convolution and dense layers"),
     (nn.Bilinear, "bilinear layer: recipes compress convolution and dense layers"),
-    (nn.MultiheadAttention, "projection of attention that is no layer of its own"),
-    (NORMS, "norm: fold it to spare it"),
+    (nn.MultiheadAttention, "attention projection: recipes compress its output layer, not this weight"),
+    (NORMS, "norm"),
 )
 
 
@@ -48,20 +49,29 @@ class Stored:
 
 
 def stored_beside(network: nn.Module) -> tuple[Stored, ...]:
-    """All parameters, and the statistics of norms, that `compression_report` does not count.
+    """All numbers that `compression_report` does not count: parameters, statistics of norms, constants.
 
     Each is counted once, whatever number of modules share it. Neuron states are no part of what is stored.
     """
+    states = state_names(network)
     seen = {id(value) for layer in synaptic_layers(network).values() for value in originals(layer)}
-    found: list[Stored] = []
+    found: dict[tuple[str, str, int], list[tuple[str, int]]] = {}
     for name, module in network.named_modules():
-        if isinstance(module, parametrize.ParametrizationList | CompressedWeight):
+        if isinstance(module, parametrize.ParametrizationList) or "parametrizations" in name.split("."):
             continue
         for tensor, value in _tensors(module):
-            if id(value) not in seen and "parametrizations" not in name.split("."):
+            if id(value) not in seen and f"{name}.{tensor}".lstrip(".") not in states:
                 seen.add(id(value))
-                found.append(_stored(name, module, tensor, value))
-    return (*found, *_scales(network))
+                bits = declared_bits(module, tensor) or min(value.element_size() * 8, FLOAT_BITS)
+                found.setdefault((name, _what(module, tensor), bits), []).append((tensor, value.numel()))
+    return (*(_together(*key, parts) for key, parts in found.items()), *_scales(network))
+
+
+def _together(module: str, what: str, bits: int, parts: list[tuple[str, int]]) -> Stored:
+    """Tensors of one module and kind as one entry."""
+    size = sum(values for _, values in parts)
+    name = module if len(parts) > 1 else f"{module}.{parts[0][0]}".lstrip(".")
+    return Stored(name, size, bits, -(-size * bits // 8), what)
 
 
 def _tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
@@ -69,17 +79,15 @@ def _tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
     for tensor in [*module._parameters, *chains]:
         for value in originals(module, tensor):
             yield tensor, value
-    if isinstance(module, nn.modules.batchnorm._NormBase):
-        for tensor, value in module._buffers.items():
-            if value is not None and value.is_floating_point():
-                yield tensor, value
+    for tensor, value in module._buffers.items():
+        stored = value is not None and tensor not in module._non_persistent_buffers_set
+        if stored and value.is_floating_point() and not _belongs_to_weight(module, tensor):
+            yield tensor, value
 
 
-def _stored(name: str, module: nn.Module, tensor: str, value: Tensor) -> Stored:
-    width = value.element_size() * 8
-    bits = declared_bits(module, tensor) or min(width, FLOAT_BITS)
-    size = value.numel()
-    return Stored(f"{name}.{tensor}".lstrip("."), size, bits, -(-size * bits // 8), _what(module, tensor))
+def _belongs_to_weight(module: nn.Module, buffer: str) -> bool:
+    """Whether a buffer is part of an older parametrization: the mask or the vectors of `weight_orig`."""
+    return f"{buffer.rpartition('_')[0]}_orig" in module._parameters
 
 
 def _what(module: nn.Module, tensor: str) -> str:
@@ -87,7 +95,9 @@ def _what(module: nn.Module, tensor: str) -> str:
         quantized = compressed_weight(module, tensor)
         return "bias" if quantized is None or quantized.quantizer is None else "bias, quantized"
     kind = next((words for classes, words in _KINDS if isinstance(module, classes)), None)
-    return kind or f"parameter of {type(module).__name__}"
+    return (
+        kind or f"{'parameters' if tensor in module._parameters else 'constants'} of {type(module).__name__}"
+    )
 
 
 def _scales(network: nn.Module) -> Iterator[Stored]:

@@ -63,8 +63,7 @@ def _tensors(network: nn.Module) -> Iterator[tuple[str, Tensor]]:
     yield from network.named_parameters()
     for name, module in network.named_modules():
         if isinstance(module, nn.modules.batchnorm._NormBase):
-            for key, value in module.named_buffers(name, recurse=False):
-                yield key, value
+            yield from module.named_buffers(name, recurse=False)
 
 
 def _lazy(network: nn.Module) -> Iterator[Problem]:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from spareto.compression.checks import refuse_unfit
 from spareto.compression.copies import Module, copy_of
 from spareto.compression.layers import SYNAPTIC, synaptic_layers
 from spareto.compression.parametrization import compressed_weight
@@ -41,6 +42,7 @@ def fold_batch_norm(network: Module, run: Run | None = None) -> Module:
     Reference:
         jacob2018, section 3.2.
     """
+    refuse_unfit(network)
     folded = copy_of(network)
     fold_in_place(folded, run, "network")
     return folded

@@ -160,8 +160,9 @@ def attach(
 
 
 def incoming(layer: nn.Module, tensor: str = "weight") -> Tensor:
-    """What reaches the compression of a layer's tensor: the trained parameter, or what spectral norm and
-    the like make of it in evaluation.
+    """What reaches the compression of a layer's tensor, without gradient.
+
+    It is the trained parameter, or what spectral norm and the like make of it in evaluation.
     """
     if not parametrize.is_parametrized(layer, tensor):
         return value_in_use(layer, tensor)

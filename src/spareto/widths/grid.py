@@ -16,7 +16,7 @@ EVIDENCE: Final = 40.0
 REPEATS: Final = 4
 """How often a value of a codebook occurs on average; real numbers hardly ever occur twice."""
 MOST_OF_A_TABLE, FAR_FEWER = 32, 3
-"""A step that few values share is taken for chance if a table of them takes so many bits less: 1, 2, 4, .. 128
+"""A table of few values counts rather than a step they share if it takes so many bits less: 1, 2, 4, ... 128
 lie on 257 equidistant levels, but are 17 values with their negatives and zero."""
 
 Values = npt.NDArray[np.float64]

@@ -14,6 +14,7 @@ from torch.nn.utils import parametrize
 from spareto.records.recipe import FLOAT_BITS
 from spareto.widths.grid import EVIDENCE, Grid, grid_of
 
+TERNARY: Final = 3
 _KEPT: Final = "_spareto_stored"
 _NARROW: Final = {torch.float16: 16, torch.bfloat16: 16}
 _PRECISION: Final = {torch.float16: 2.0**-11, torch.bfloat16: 2.0**-8}
@@ -142,8 +143,8 @@ def _of_channels(values: np.ndarray[Any, np.dtype[np.float64]], precision: float
     for row in values.reshape(len(values), -1):
         if row.any():
             grid = grid_of(row, precision)
-            if grid is None:
-                return None
+            if grid is None or not (grid.equidistant or grid.levels <= TERNARY):
+                return None  # larger tables, one a channel, nobody stores
             grids.append(grid)
     if not grids or sum(grid.evidence for grid in grids) < EVIDENCE * len(grids):
         return None
