@@ -312,11 +312,13 @@ class Product(Record):
         timesteps: T; 1 for one that runs once an inference.
         left: Left operand; its shape is (repeats, rows, inner).
         right: Right operand; its shape is (repeats, inner, columns).
-        output: The result; its shape is (repeats, rows, columns).
+        output: The result, of shape (repeats, rows, columns), or what its neurons emit.
         operation: What one pair of elements needs: `and` of two spikes, `accumulate` of a spike and a number,
             `multiply` of two numbers; each is added up.
         effectual_mean: Pairs of which neither element is zero, per inference, mean over the samples.
         effectual_max: The same, for the sample that has most of them.
+        neuron: The neurons it feeds, or None; `output` is then what they emit.
+        note: What a reader should know about how it was counted.
     """
 
     name: str
@@ -331,6 +333,8 @@ class Product(Record):
     operation: Literal["and", "accumulate", "multiply"]
     effectual_mean: Amount
     effectual_max: Amount
+    neuron: Neuron | None = None
+    note: str = ""
 
     @property
     def dense(self) -> int:
