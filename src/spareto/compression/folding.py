@@ -44,7 +44,7 @@ def plan_folding(network: nn.Module, run: Callable[[nn.Module], Any] | None = No
         run: Runs it on a sample or two; without, only the order in an `nn.Sequential` is a proof.
     """
     norms = {name: module for name, module in network.named_modules() if isinstance(module, NORMS)}
-    pairs, left = dict(_by_order(network)), dict[str, Problem]()
+    pairs, left, seen = dict(_by_order(network)), dict[str, Problem](), None
     if any(name not in pairs for name in norms):
         if run is None:
             left = {name: _unshown(name) for name in norms if name not in pairs}
@@ -56,7 +56,7 @@ def plan_folding(network: nn.Module, run: Callable[[nn.Module], Any] | None = No
     folded: dict[str, str] = {}
     for name in norms:
         if name in pairs:
-            problem = _unfit(network, name, pairs[name])
+            problem = _unfit(network, name, pairs[name]) or _read_elsewhere(name, pairs[name], seen)
             if problem is None:
                 folded[name] = pairs[name]
             else:
@@ -101,11 +101,18 @@ def _only_read(name: str, seen: Followed) -> str | Problem:
     if others:
         got = f"an input of which it is not the only reader: {', '.join(sorted(others))}"
         return Problem(place, got, f"the only reader of layer '{layer}'", BY_HAND)
+    return layer
+
+
+def _read_elsewhere(name: str, layer: str, seen: Followed | None) -> Problem | None:
+    """Why a pair stays whose weights or statistics are used in other places too."""
+    if seen is None:
+        return None
     for owner in (layer, name):
         if reader := _reader_of_values(owner, seen):
             got = f"values of '{owner}' that {reader} reads too"
-            return Problem(place, got, "values that nobody else reads", BY_HAND)
-    return layer
+            return Problem(f"batch norm '{name}'", got, "values that nobody else reads", BY_HAND)
+    return None
 
 
 def _reader_of_values(owner: str, seen: Followed) -> str:
