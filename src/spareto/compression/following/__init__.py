@@ -2,4 +2,5 @@
 
 from spareto.compression.following.follow import Arrival as Arrival
 from spareto.compression.following.follow import Followed as Followed
+from spareto.compression.following.follow import channels as channels
 from spareto.compression.following.follow import follow as follow

@@ -177,8 +177,8 @@ class _Follower(Recorder):
 
     def _track(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any) -> None:
         name = func._schema.name
-        given = [tensor for tensor in tensors((args, kwargs))]
-        made = [tensor for tensor in tensors(output)]
+        given = list(tensors((args, kwargs)))
+        made = list(tensors(output))
         if not given or name in operators.EMPTY_LIKE:
             for tensor in made:
                 self._marks[tensor] = Marks(constant(tensor.shape))
