@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import base64
 import zlib
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from math import prod
+from typing import Annotated, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from spareto.core.config import Record
+from spareto.core.config import Record, contradiction
+from spareto.core.errors import Problem
+from spareto.records import workload_checks as checks
 
+RecordT = TypeVar("RecordT", bound=Record)
 Natural = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 Amount = Annotated[float, Field(ge=0)]
@@ -26,6 +31,13 @@ LayerKind = Literal[
     "linear",
     "embedding",
 ]
+
+
+def require(record: RecordT, problems: Iterator[Problem]) -> RecordT:
+    """The record, if nothing in it contradicts itself."""
+    if found := list(problems):
+        raise contradiction(found)
+    return record
 
 
 class Mask(Record):
@@ -122,10 +134,14 @@ class Tensor(Record):
     stored_bits: dict[str, tuple[Amount, Amount]] = Field(default_factory=dict[str, tuple[Amount, Amount]])
     awake_windows: tuple[tuple[Amount, Amount], ...] = ()
 
+    @model_validator(mode="after")
+    def _check(self) -> Tensor:
+        return require(self, checks.tensor_problems(self))
+
     @property
     def size(self) -> int:
         """Elements of one timestep."""
-        return int(np.prod(self.shape))
+        return prod(self.shape)
 
     def nonzero(self, statistic: Statistic = "mean") -> float:
         """Non-zero elements per inference."""
@@ -233,18 +249,8 @@ class Layer(Record):
     note: str = ""
 
     @model_validator(mode="after")
-    def _check_shapes(self) -> Layer:
-        expected = (self.out_channels, self.in_channels // self.groups, *self.kernel)
-        if self.weight_mask.shape != expected:
-            raise ValueError(f"a weight mask of shape (M, C / groups, R, S) = {expected}")
-        own_output = self.own_plane is None
-        if self.input.shape[0] != self.in_channels or (
-            own_output and self.output.shape[0] != self.out_channels
-        ):
-            raise ValueError("input.shape[0] equal to in_channels and output.shape[0] equal to out_channels")
-        if self.reaching and self.reaching.shape != (self.in_channels, *self.kernel):
-            raise ValueError(f"reaching of shape (C, R, S) = {(self.in_channels, *self.kernel)}")
-        return self
+    def _check(self) -> Layer:
+        return require(self, checks.layer_problems(self))
 
     @property
     def plane(self) -> tuple[int, int]:
@@ -259,7 +265,7 @@ class Layer(Record):
     @property
     def weight_count(self) -> int:
         """Weights, zeros included."""
-        return int(np.prod(self.weight_mask.shape))
+        return prod(self.weight_mask.shape)
 
     @property
     def live_weights(self) -> int:
@@ -280,12 +286,18 @@ class Layer(Record):
     @property
     def dense_synops_inside(self) -> int:
         """Synaptic operations per inference if every weight and every input counted, padding left out."""
-        inside = 1
+        vertical, horizontal = (int(met.sum()) for met in self.taps_met())
+        return self.timesteps * self.out_channels * (self.in_channels // self.groups) * vertical * horizontal
+
+    def taps_met(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Output pixels whose input at each row, and each column, of the kernel is not the zero border."""
+        found: list[npt.NDArray[np.int64]] = []
         for axis in (0, 1):
             first = np.arange(self.plane[axis]) * self.stride[axis] - self.padding[axis]
             places = first[:, None] + np.arange(self.kernel[axis])
-            inside *= int(((places >= 0) & (places < self.input.shape[1 + axis])).sum())
-        return self.timesteps * self.out_channels * (self.in_channels // self.groups) * inside
+            inside = (places >= 0) & (places < self.input.shape[1 + axis])
+            found.append(inside.sum(axis=0, dtype=np.int64))
+        return found[0], found[1]
 
     def effectual_synops(self, statistic: Statistic = "mean") -> float:
         """Live weights met by a non-zero input, per inference."""
@@ -332,6 +344,10 @@ class Product(Record):
     effectual_mean: Amount
     effectual_max: Amount
 
+    @model_validator(mode="after")
+    def _check(self) -> Product:
+        return require(self, checks.product_problems(self))
+
     @property
     def dense(self) -> int:
         """Pairs per inference, zeros included."""
@@ -374,6 +390,10 @@ class Workload(Record):
     free: tuple[FreeLayer, ...] = ()
     products: tuple[Product, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _check(self) -> Workload:
+        return require(self, checks.workload_problems(self))
 
     @property
     def weight_sparsity(self) -> float:
