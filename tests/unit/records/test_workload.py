@@ -1,5 +1,7 @@
 """The waist: what a workload holds, and what it refuses."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from hypothesis.extra import numpy as hnp
 import workloads
 from spareto.core.errors import ConfigError
 from spareto.records import FreeLayer, Layer, Mask, Neuron, Numbers, Tensor, Workload
+from spareto.records.workload import LayerKind
 
 
 def spikes(*shape, mean=1.0):
@@ -184,7 +187,7 @@ def test_layers_of_an_unknown_kind_are_all_listed():
     with pytest.raises(ConfigError) as error:
         Workload.parse(data, "workload")
     assert str(error.value).splitlines() == [
-        f"workload.layers[{place}].kind: got 'conv2'; expected one of conv1d, conv2d, linear. "
+        f"workload.layers[{place}].kind: got 'conv2'; expected one of {', '.join(get_args(LayerKind))}. "
         "Did you mean 'conv2d'?"
         for place in (0, 1)
     ]
