@@ -42,6 +42,7 @@ class LayerCost(Record):
         stored_bits: Weights as stored in the accelerator's outermost memory, metadata included.
         actions: Everything that was charged.
         weight_format: Format its weights are stored in.
+        notes: What a reader should know about how it was costed: what a mapping pads, units left idle.
     """
 
     name: str
@@ -49,6 +50,7 @@ class LayerCost(Record):
     stored_bits: Amount
     actions: tuple[ActionCost, ...]
     weight_format: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def energy_pj(self) -> float:
@@ -75,6 +77,7 @@ class Cost(Record):
         clock_mhz: Clock frequency of the accelerator; None where only cycles are known.
         area_um2: Silicon of the accelerator, square micrometres; None if its description does not say.
         layers: One entry a layer, in network order.
+        notes: What a reader should know about all of them: where mappings come from.
     """
 
     accelerator: str
@@ -85,6 +88,7 @@ class Cost(Record):
     clock_mhz: float | None = None
     area_um2: float | None = None
     layers: tuple[LayerCost, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def energy_pj(self) -> float:

@@ -62,8 +62,13 @@ class Engine(ABC, Generic[ChipT]):
             CapacityError: A layer does not fit; says which memory overflows by how much.
         """
 
+    def notes(self, workload: Workload, chip: ChipT, plan: Plan) -> Sequence[str]:
+        """What a reader should know about the costs of all layers; nothing by default."""
+        return ()
+
     def costs(self, workload: Workload, chip: ChipT, plan: Plan) -> tuple[Cost, ...]:
         """One cost a weight format."""
+        notes = tuple(self.notes(workload, chip, plan))
         return tuple(
             Cost(
                 accelerator=chip.name,
@@ -74,6 +79,7 @@ class Engine(ABC, Generic[ChipT]):
                 clock_mhz=chip.clock_mhz,
                 area_um2=area_um2(chip),
                 layers=layers,
+                notes=notes,
             )
             for name, layers in zip(plan.weight_formats, self.layers(workload, chip, plan), strict=True)
         )

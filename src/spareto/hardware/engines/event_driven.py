@@ -23,6 +23,7 @@ from spareto.core.units import (
     Hops,
     Instances,
     OpsPerCycle,
+    Width,
 )
 from spareto.hardware import neurons
 from spareto.hardware.accelerator import OnZero
@@ -45,7 +46,7 @@ class Cores(Record):
         neurons: Neurons one core holds.
         synapse_memory: Bits of weights one core holds, metadata included; None if they are streamed in.
         synop_energy: One synaptic operation, the core's own memory accesses included.
-        synop_width: Bits of a weight that one operation handles; a wider one takes several.
+        synop_width: Width of a weight that one operation handles; a wider one takes several.
         synop_rate: Synaptic operations a cycle of one core.
         zero_weights: What happens on a zero weight: skipping needs a format that locates zeros.
         update_energy: Updating one neuron that received something.
@@ -60,7 +61,7 @@ class Cores(Record):
     neurons: Instances
     synapse_memory: Bits | None = None
     synop_energy: Energy
-    synop_width: Bits
+    synop_width: Width
     synop_rate: OpsPerCycle
     zero_weights: Literal["skip", "compute"]
     update_energy: Energy
