@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from spareto.core.config import Record
-from spareto.core.units import Watts
+from spareto.core.units import Energy, Watts
 from spareto.records.cost import ActionCost
 
 
@@ -14,13 +14,20 @@ class Supply(Record):
     """The power supply.
 
     Args:
-        static_power: Leakage and what cannot be switched off.
+        static_power: Leakage and what cannot be switched off, of one chip.
+        clock_energy: Energy a cycle of the clock takes even if nothing is done; None where it is not told apart.
     """
 
     kind: Literal["supply"]
     name: str
     about: str = ""
     static_power: Watts
+    clock_energy: Energy | None = None
+
+    def pj_per_cycle(self, clock_mhz: float) -> float:
+        """Energy drawn in one cycle, picojoules."""
+        toggled = self.clock_energy.amount if self.clock_energy else 0.0
+        return pj_per_cycle(self.static_power.amount, clock_mhz) + toggled
 
 
 def pj_per_cycle(power_mw: float, clock_mhz: float) -> float:
@@ -35,7 +42,5 @@ def pj_per_cycle(power_mw: float, clock_mhz: float) -> float:
 def idle_action(supply: Supply | None, clock_mhz: float | None, cycles: float) -> Iterator[ActionCost]:
     """What the supply is charged for over some cycles."""
     if supply and clock_mhz:
-        each = pj_per_cycle(supply.static_power.amount, clock_mhz)
-        yield ActionCost(
-            component=supply.name, tensor="idle", action="leak", count=cycles, energy_pj=cycles * each
-        )
+        energy = cycles * supply.pj_per_cycle(clock_mhz)
+        yield ActionCost(component=supply.name, tensor="idle", action="leak", count=cycles, energy_pj=energy)
