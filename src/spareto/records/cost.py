@@ -96,14 +96,10 @@ class Cost(Record):
     @property
     def shared(self) -> tuple[ActionCost, ...]:
         """What belongs to no layer: the leakage of an accelerator whose layers run at the same time."""
-        if not self.pipeline or not self.pipeline.supply:
-            return ()
-        cycles = self.latency_cycles
-        energy = cycles * self.pipeline.static_pj_per_cycle
-        return (
-            ActionCost(
-                component=self.pipeline.supply, tensor="idle", action="leak", count=cycles, energy_pj=energy
-            ),
+        cycles, static = self.latency_cycles, self.pipeline.static_pj_per_cycle if self.pipeline else {}
+        return tuple(
+            ActionCost(component=name, tensor="idle", action="leak", count=cycles, energy_pj=cycles * each)
+            for name, each in static.items()
         )
 
     @property

@@ -25,16 +25,14 @@ class Pipeline(Record):
         stages: Layers a spike passes, one timestep each.
         barrier_cycles: Cycles of the barrier after each timestep.
         tick_cycles: Cycles a timestep takes at least.
-        supply: Name of the part that draws power all the time; empty if none does.
-        static_pj_per_cycle: Energy it draws in a cycle, picojoules.
+        static_pj_per_cycle: Energy in picojoules that parts draw in a cycle whether or not they work, by name.
     """
 
     timesteps: Positive
     stages: Positive
     barrier_cycles: Amount = 0.0
     tick_cycles: Amount = 0.0
-    supply: str = ""
-    static_pj_per_cycle: Amount = 0.0
+    static_pj_per_cycle: dict[str, Amount] = Field(default_factory=dict[str, Amount])
 
     def step_cycles(self, busy: Iterable[float]) -> float:
         """Cycles of one timestep.

@@ -43,12 +43,16 @@ class Cores(Record):
         instances: How many there are on a chip.
         neurons: Neurons one core holds.
         axons: Different inputs one core takes; None without limit.
+        fan_in: Inputs one neuron takes; None without limit.
         synapse_memory: Bits of weights one core holds, metadata included; None if they are streamed in.
         kernels: Whether a convolution's weights are stored once (`shared`) or for every neuron (`unrolled`).
         synop_energy: One synaptic operation, the core's own memory accesses included.
         synop_width: Bits of a weight that one operation handles; a wider one takes several.
         synop_rate: Synaptic operations a cycle of one core.
+        row: Synapses that every event visits in a core, whether used or not; None if only those that are there.
         zero_weights: What happens on a zero weight: skipping needs a format that locates zeros.
+        absent_zeros: Whether a zero weight is no synapse at all, as in a crossbar of switches or a list of
+            connections, whatever the format.
         update_energy: Updating one neuron that received something.
         idle_update_energy: Updating one that did not; left out where a chip does not visit it.
         update_rate: Neuron updates a cycle of one core.
@@ -65,12 +69,15 @@ class Cores(Record):
     instances: Instances
     neurons: Instances
     axons: Instances | None = None
+    fan_in: Instances | None = None
     synapse_memory: Bits | None = None
     kernels: Literal["shared", "unrolled"] = "shared"
     synop_energy: Energy
     synop_width: Bits
     synop_rate: OpsPerCycle
+    row: Instances | None = None
     zero_weights: Literal["skip", "compute"]
+    absent_zeros: bool = False
     update_energy: Energy
     idle_update_energy: Energy | None = None
     update_rate: OpsPerCycle
@@ -155,7 +162,7 @@ class EventDriven(Chip):
     """An event-driven chip.
 
     Args:
-        components: One of kind `cores`; at most one `router`, `sync`, `store` and `supply`.
+        components: One of kind `cores`; at most one `router`, `sync` and `store`; any `supply`.
         layers: Whether all layers are on the chip `together` and work at the same time, or run `in_turn` and
             have it to themselves.
         chips: Most chips that are used together; one without it.
@@ -200,9 +207,9 @@ class EventDriven(Chip):
         return next((part for part in self.components if isinstance(part, Store)), None)
 
     @property
-    def supply(self) -> Supply | None:
+    def supplies(self) -> tuple[Supply, ...]:
         """What is drawn all the time."""
-        return next((part for part in self.components if isinstance(part, Supply)), None)
+        return tuple(part for part in self.components if isinstance(part, Supply))
 
     @property
     def most_chips(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from spareto.core.config import Record
@@ -39,8 +39,8 @@ def pj_per_cycle(power_mw: float, clock_mhz: float) -> float:
     return power_mw * 1e3 / clock_mhz
 
 
-def idle_action(supply: Supply | None, clock_mhz: float | None, cycles: float) -> Iterator[ActionCost]:
-    """What the supply is charged for over some cycles."""
-    if supply and clock_mhz:
-        energy = cycles * supply.pj_per_cycle(clock_mhz)
+def idle_actions(supplies: Sequence[Supply], clock_mhz: float | None, cycles: float) -> Iterator[ActionCost]:
+    """What the supplies are charged for over some cycles."""
+    for supply in supplies if clock_mhz else ():
+        energy = cycles * supply.pj_per_cycle(clock_mhz or 1.0)
         yield ActionCost(component=supply.name, tensor="idle", action="leak", count=cycles, energy_pj=energy)

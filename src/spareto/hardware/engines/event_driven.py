@@ -15,7 +15,7 @@ from spareto.hardware import neurons
 from spareto.hardware.activity import touched_updates
 from spareto.hardware.engines._base import Engine, Plan
 from spareto.hardware.engines._event_chip import EventDriven
-from spareto.hardware.engines._supply import idle_action
+from spareto.hardware.engines._supply import idle_actions
 from spareto.hardware.formats import Format
 from spareto.hardware.operations import count_operations
 from spareto.hardware.placement.boxes import neuron_count
@@ -36,7 +36,7 @@ class EventDrivenEngine(Engine[EventDriven]):
         kinds = [part.kind for part in chip.components]
         found = [
             Problem("accelerator.components", f"{kinds.count(kind)} of kind '{kind}'", "at most one")
-            for kind in ("router", "sync", "store", "supply")
+            for kind in ("router", "sync", "store")
             if kinds.count(kind) > 1
         ]
         if kinds.count("cores") != 1:
@@ -72,8 +72,9 @@ class EventDrivenEngine(Engine[EventDriven]):
             stages=len(layers),
             barrier_cycles=_barrier_cycles(chip, Placement.of(cut, chip)),
             tick_cycles=chip.sync.tick.amount if chip.sync and chip.sync.tick else 0.0,
-            supply=chip.supply.name if chip.supply else "",
-            static_pj_per_cycle=chips * chip.supply.pj_per_cycle(chip.clock_mhz or 1.0) if chip.supply else 0.0,
+            static_pj_per_cycle={
+                supply.name: chips * supply.pj_per_cycle(chip.clock_mhz or 1.0) for supply in chip.supplies
+            },
         )
 
 
@@ -114,12 +115,17 @@ class _Mapped:
         if chip.layers == "in_turn":
             spread = min(int(chip.cores.instances.amount), neuron_count(layer))
             passes = ceil(placed.room / chip.cores.instances.amount)
+        events = layer.arriving.nonzero(statistic) * _planes(layer, chip)
+        located = fmt.locates_zeros or chip.cores.absent_zeros
+        synops = _operations(layer, chip, int(mask.sum()), statistic, zeros_located=located)
+        if chip.cores.row:
+            synops = max(synops, events * placed.slices.copies * chip.cores.row.amount)
         return cls(
             layer=layer,
             placed=placed,
             stored=stored,
-            synops=_operations(layer, chip, int(mask.sum()), statistic, zeros_located=fmt.locates_zeros),
-            events=layer.arriving.nonzero(statistic) * _planes(layer, chip),
+            synops=synops,
+            events=events,
             touched=touched_updates(layer, statistic),
             fires=layer.output.nonzero(statistic) if layer.neuron else 0.0,
             dense=_is_dense(layer, chip),
@@ -130,7 +136,7 @@ class _Mapped:
     def cost(self, chip: EventDriven, weight_format: str, *, idle: bool) -> LayerCost:
         """Everything the layer is charged for; what the chip draws anyway only where it has it to itself."""
         cycles = self._cycles(chip)
-        charged = [*self._actions(chip), *(idle_action(chip.supply, chip.clock_mhz, cycles) if idle else ())]
+        charged = [*self._actions(chip), *(idle_actions(chip.supplies, chip.clock_mhz, cycles) if idle else ())]
         return LayerCost(
             name=self.layer.name,
             weight_format=weight_format,

@@ -30,23 +30,33 @@ class Slices:
     parts: int = 1
 
 
-def slices(layer: Layer, neurons: float, axons: float = inf) -> Slices:
+def slices(layer: Layer, neurons: float, axons: float = inf, parts: int = 1) -> Slices:
     """Cut a layer into as few pieces as hold it, those of equal number with the fewest copies of inputs.
 
     Args:
         layer: The layer.
         neurons: Neurons a core holds.
         axons: Different inputs a core takes.
-
-    A neuron with more inputs than that is split: `parts` cores each hold a share of its inputs.
+        parts: Cores that the inputs of one neuron are split over at least; more if it has more inputs than
+            a core takes.
     """
+    parts = max(parts, ceil(fan_in(layer) / axons))
     if axons == inf:
-        return _even(layer, neurons)
-    per_neuron = (layer.in_channels // layer.groups) * layer.kernel[0] * layer.kernel[1]
-    parts = max(1, ceil(per_neuron / axons))
-    boxes = list(_boxes(layer, neurons, axons * parts))
-    best = min(boxes, key=lambda box: (box.cores, box.copies, box.fullest))
+        best = _even(layer, neurons)
+    else:
+        boxes = _boxes(layer, neurons, axons * parts)
+        best = min(boxes, key=lambda box: (box.cores, box.copies, box.fullest))
     return Slices(best.cores * parts, best.fullest / parts, best.copies, parts)
+
+
+def fan_in(layer: Layer) -> int:
+    """Inputs of one neuron, zero weights included."""
+    return (layer.in_channels // layer.groups) * layer.kernel[0] * layer.kernel[1]
+
+
+def live_fan_in(layer: Layer) -> int:
+    """Live weights of the neuron that has most of them."""
+    return int(layer.weight_mask.array().reshape(layer.out_channels, -1).sum(axis=1).max())
 
 
 def neuron_count(layer: Layer) -> int:

@@ -9,7 +9,7 @@ from math import ceil, inf
 from spareto.core.errors import ConfigError, Problem
 from spareto.hardware.engines._event_chip import EventDriven
 from spareto.hardware.mapping.capacity import CapacityError
-from spareto.hardware.placement.boxes import Slices, neuron_count, slices
+from spareto.hardware.placement.boxes import Slices, fan_in, live_fan_in, neuron_count, slices
 from spareto.records.workload import Layer
 
 
@@ -41,13 +41,24 @@ def place(layer: Layer, chip: EventDriven, stored_bits: float) -> Placed:
     """
     cores = chip.cores
     axons = cores.axons.amount if cores.axons else inf
-    cut = slices(layer, cores.neurons.amount, axons)
+    cut = slices(layer, cores.neurons.amount, axons, _parts(layer, chip))
     room = cut.cores
     if cores.synapse_memory:
         copies = layer.plane[0] * layer.plane[1] if cores.kernels == "unrolled" else 1
         room = max(room, ceil(stored_bits * copies / cores.synapse_memory.amount))
     source = max(1, ceil(layer.arriving.size / cores.neurons.amount))
     return Placed(layer, cut, source, max(1, room))
+
+
+def _parts(layer: Layer, chip: EventDriven) -> int:
+    """Neurons of the chip that one of the layer is made of, where it has more inputs than one takes."""
+    if not chip.cores.fan_in:
+        return 1
+    return max(1, ceil(_inputs(layer, chip) / chip.cores.fan_in.amount))
+
+
+def _inputs(layer: Layer, chip: EventDriven) -> int:
+    return live_fan_in(layer) if chip.cores.absent_zeros else fan_in(layer)
 
 
 @dataclass(frozen=True)
@@ -97,29 +108,27 @@ class Placement:
 
 
 def refuse_wide(layers: Sequence[Layer], chip: EventDriven) -> None:
-    """Refuse neurons with more inputs than a core takes, where the chip cannot split them.
+    """Refuse neurons with more inputs than a core or a neuron takes, where the chip cannot split them.
 
     Raises:
         ConfigError: Lists every such layer, and by how much it is too wide.
     """
-    if chip.wide_neurons == "split" or chip.cores.axons is None:
+    limits = [limit.amount for limit in (chip.cores.axons, chip.cores.fan_in) if limit]
+    if chip.wide_neurons == "split" or not limits:
         return
-    most = int(chip.cores.axons.amount)
-    wide = [(layer, _fan_in(layer)) for layer in layers if _fan_in(layer) > most]
+    most = int(min(limits))
+    found = ((layer, _inputs(layer, chip)) for layer in layers)
+    wide = [(layer, inputs) for layer, inputs in found if inputs > most]
     if wide:
         raise ConfigError(
             Problem(
                 f"layer '{layer.name}'",
-                f"a fan-in of {fan_in}",
-                f"at most {most}, the inputs of a core of '{chip.name}' (over by {fan_in - most})",
+                f"a fan-in of {inputs}",
+                f"at most {most} on '{chip.name}' (over by {inputs - most})",
                 "Use more channel groups or a smaller kernel.",
             )
-            for layer, fan_in in wide
+            for layer, inputs in wide
         )
-
-
-def _fan_in(layer: Layer) -> int:
-    return (layer.in_channels // layer.groups) * layer.kernel[0] * layer.kernel[1]
 
 
 def _share_one_core(placed: Sequence[Placed], chip: EventDriven) -> bool:
