@@ -164,7 +164,7 @@ def _one_by_one(
             for statistic in statistics
         ]
         costs += [cost for same_format in zip(*by_statistic, strict=True) for cost in same_format]
-    return [_gathered(layers) for layers in zip(*(cost.layers for cost in costs), strict=True)]
+    return [_gathered(layers) for layers in zip(*(cost.attributed for cost in costs), strict=True)]
 
 
 def _gathered(layers: Sequence[LayerCost]) -> _Columns:

@@ -13,6 +13,7 @@ from spareto.hardware.chip import Chip
 from spareto.hardware.formats import Format
 from spareto.hardware.mapping.nest import Nest
 from spareto.records.cost import Cost, LayerCost
+from spareto.records.pipeline import Pipeline
 from spareto.records.workload import Statistic, Workload
 
 ChipT = TypeVar("ChipT", bound=Chip)
@@ -66,6 +67,10 @@ class Engine(ABC, Generic[ChipT]):
         """What a reader should know about the costs of all layers; nothing by default."""
         return ()
 
+    def pipeline(self, workload: Workload, chip: ChipT, layers: Sequence[LayerCost]) -> Pipeline | None:
+        """How layers that work at the same time share it; None where one runs after the other."""
+        return None
+
     def costs(self, workload: Workload, chip: ChipT, plan: Plan) -> tuple[Cost, ...]:
         """One cost a weight format."""
         notes = tuple(self.notes(workload, chip, plan))
@@ -80,6 +85,7 @@ class Engine(ABC, Generic[ChipT]):
                 area_um2=area_um2(chip),
                 layers=layers,
                 notes=notes,
+                pipeline=self.pipeline(workload, chip, layers),
             )
             for name, layers in zip(plan.weight_formats, self.layers(workload, chip, plan), strict=True)
         )
