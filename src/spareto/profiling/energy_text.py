@@ -60,8 +60,8 @@ def _parts(costs: Mapping[str, Cost]) -> Iterator[str]:
         total = sum(energy for _, energy in ranked) or 1.0
         named = [(part, energy) for part, energy in ranked[:PARTS] if energy >= SMALL * total]
         rest = total - sum(energy for _, energy in named)
-        shown = [f"{part} {_percent(energy / total)}" for part, energy in named]
-        shown += [f"others {_percent(rest / total)}"] if rest >= SMALL * total else []
+        shown = [f"{part}\N{NO-BREAK SPACE}{_percent(energy / total)}" for part, energy in named]
+        shown += [f"others\N{NO-BREAK SPACE}{_percent(rest / total)}"] if rest >= SMALL * total else []
         yield from _wrapped(f"{name}: {', '.join(shown)}")
 
 
