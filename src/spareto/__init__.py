@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from spareto.profiling import profile
     from spareto.records import Cost, Recipe, TrainingPlan, Trial, Workload
     from spareto.reports.write import write_report
+    from spareto.running import Interface, from_arrays
     from spareto.study.config import StudyConfig
     from spareto.study.front import front
     from spareto.study.networks import load_network
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Cost",
+    "Interface",
     "Recipe",
     "SparetoError",
     "StudyConfig",
@@ -43,6 +45,7 @@ __all__ = [
     "cost",
     "evaluate",
     "fold_batch_norm",
+    "from_arrays",
     "front",
     "load_accelerator",
     "load_frames",
@@ -59,6 +62,7 @@ __all__ = [
 
 _HOME = {
     "Cost": "records",
+    "Interface": "running",
     "Recipe": "records",
     "SparetoError": "core.errors",
     "StudyConfig": "study.config",
@@ -73,6 +77,7 @@ _HOME = {
     "cost": "hardware",
     "evaluate": "training",
     "fold_batch_norm": "compression",
+    "from_arrays": "running",
     "front": "study.front",
     "load_accelerator": "hardware",
     "load_frames": "data.load",

@@ -36,6 +36,11 @@ _UPDATES: Final[dict[str, _Update]] = {
 }
 
 
+def known_kinds() -> tuple[str, ...]:
+    """Kinds of neurons whose update the cost model knows by name."""
+    return tuple(_UPDATES)
+
+
 def refuse_unknown(workload: Workload) -> None:
     """Check that the cost of every neuron is known.
 
