@@ -35,6 +35,7 @@ class FrameData:
         info: Facts of the data set.
         name: Name of the data set.
         hash: SHA-256 of frames and labels, shortened; equal data have equal hashes on every machine.
+        notes: What was found out or left out when they were read, one sentence each.
     """
 
     train_frames: Frames
@@ -44,6 +45,7 @@ class FrameData:
     info: DatasetInfo
     name: str
     hash: str
+    notes: tuple[str, ...] = ()
 
 
 def load_frames(
