@@ -73,7 +73,7 @@ def load_frames(
         _keep(path, arrays)
     one_for_all = len(arrays["train_frames"]) != timesteps  # then their number is part of the data, too
     named = {**arrays, "timesteps": np.array(timesteps)} if one_for_all else arrays
-    splits: Arrays = {
+    splits: dict[str, Any] = {
         key: held(value, timesteps) if key.endswith("frames") else value for key, value in arrays.items()
     }
     return FrameData(**splits, info=dataset.info, name=name, hash=content_hash(named))

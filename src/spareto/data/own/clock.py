@@ -92,7 +92,7 @@ def _coarse(recordings: Sequence[Events]) -> Iterator[Problem]:
     """Absolute times in 32-bit floats: seconds of today are 128 apart."""
     for events in recordings:
         kind = events.t.dtype
-        if kind.kind == "f" and kind.itemsize < 8 and events.span:
+        if kind.kind == "f" and kind.itemsize < 8 and len(events) > 1:
             step = float(np.abs(events.t).max()) * float(np.finfo(kind).eps)
             if step > events.span / 1000:
                 got = f"{kind} times of about {float(events.t[0]):.6g}, which are {step:.2g} apart"

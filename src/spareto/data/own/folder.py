@@ -1,4 +1,4 @@
-"""A folder of recordings or frames, labelled by a table, by one folder a class, or in the files themselves."""
+"""A folder of recordings or frames, labelled by a table, by one folder a class, or in the files."""
 
 from __future__ import annotations
 
@@ -58,8 +58,10 @@ def splits_of_folder(plan: FolderData) -> tuple[dict[Part, Split], tuple[str, ..
         return splits_of(arrays, str(folder)), _left_out(folder, listing, ())
     found, tables = _labelled(folder, listing, plan)
     classes, said = _classes([each.label for each in found], plan.classes)
-    parts = {part: [each for each in found if each.part == part] for part in ("train", "test", "all")}
-    splits = {part: _split(part, some, classes) for part, some in parts.items() if some}
+    parts: dict[Part, list[_Labelled]] = {}
+    for each in found:
+        parts.setdefault(each.part, []).append(each)
+    splits = {part: _split(part, some, classes) for part, some in parts.items()}
     unlabelled = [path for path in listing.samples if path not in {each.file for each in found}]
     return splits, (*said, *_left_out(folder, listing, unlabelled, tables))
 
@@ -158,7 +160,7 @@ def _is_whole(label: str) -> bool:
 
 
 def _split(part: Part, found: Sequence[_Labelled], classes: Mapping[str, int]) -> Split:
-    read = [(each, read_sample(each.file)) for each in found]
+    read = _read_all(found)
     recordings = [sample for _, sample in read if isinstance(sample, Events)]
     samples: Any = recordings
     if not recordings:
@@ -170,6 +172,20 @@ def _split(part: Part, found: Sequence[_Labelled], classes: Mapping[str, int]) -
         raise DataError(Problem(str(other.file), "frames among events", "events as in the other files", cure))
     labels = as_labels([classes[each.label] for each in found], f"{TITLES[part]}: labels")
     return Split(TITLES[part], samples, labels, sample_first=True, places=[each.where for each in found])
+
+
+def _read_all(found: Sequence[_Labelled]) -> list[tuple[_Labelled, Events | Array]]:
+    """Every sample; the faults of all files together, so that they are mended in one go."""
+    read: list[tuple[_Labelled, Events | Array]] = []
+    faults: list[Problem] = []
+    for each in found:
+        try:
+            read.append((each, read_sample(each.file)))
+        except DataError as error:
+            faults += error.problems
+    if faults:
+        raise DataError(several(faults))
+    return read
 
 
 def _left_out(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,7 +71,7 @@ def _time_first(frames: Array, split: Split, plan: OwnData) -> bool:
     return second == count and first != count
 
 
-def _has_time(item: tuple[int, ...], split: Split, plan: OwnData) -> bool:
+def _has_time(item: Sequence[int], split: Split, plan: OwnData) -> bool:
     """Whether a sample of this shape begins with time."""
     if plan.layout is not None:
         return plan.layout != "static"
@@ -81,7 +82,7 @@ def _has_time(item: tuple[int, ...], split: Split, plan: OwnData) -> bool:
     steps = plan.timesteps
     could_be_either = len(item) == 3 and steps == item[0] and 2 <= item[0] <= 4
     if steps is None or could_be_either:
-        got = f"samples of shape {item}"
+        got = f"samples of shape {tuple(item)}"
         cure = f"Write data.layout: batch-first if its {item[0]} are timesteps, or data.layout: static."
         raise DataError(
             Problem(f"{split.name}: frames", got, "a shape that tells whether time is in it", cure)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, TypeAlias
 
 from spareto.core.errors import DataError, Problem
 from spareto.data.own.arrays import as_array, as_frames, as_labels, is_array
 from spareto.data.own.items import FRAME_KEYS, LABEL_KEYS, is_dataset, split_of_dataset
 from spareto.data.own.splits import Split
 
-Part = Literal["train", "test", "all"]
+Part: TypeAlias = str
+"""`train`, `test`, or `all` where there is one split only."""
 TITLES: dict[Part, str] = {"train": "training split", "test": "test split", "all": "data"}
 WORDS: dict[Part, tuple[str, ...]] = {
     "train": ("train", "training", "train_set", "trainset", "train_dataset"),
@@ -80,9 +81,9 @@ def _of_sequence(value: tuple[Any, ...] | list[Any], where: str) -> dict[Part, S
     if len(value) == 2 and all(_is_part(part) for part in value):
         return {"train": _part(value[0], "train", where), "test": _part(value[1], "test", where)}
     if len(value) == 3 and all(_is_part(part) for part in value):
-        splits = {"train": _part(value[0], "train", where), "test": _part(value[2], "test", where)}
+        train, test = _part(value[0], "train", where), _part(value[2], "test", where)
         note = "Of three splits the middle one is not used; training.validation_share holds samples out."
-        return {**splits, "train": replace(splits["train"], notes=(*splits["train"].notes, note))}
+        return {"train": replace(train, notes=(*train.notes, note)), "test": test}
     kinds = ", ".join(type(part).__name__ for part in value[:5]) or "nothing"
     raise DataError(Problem(where, f"a {type(value).__name__} of {kinds}", RULE, CURE))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from spareto.core.errors import Problem
 
-SHOWN = 5
+SHOWN = 3
 
 
 def several(problems: Iterable[Problem]) -> tuple[Problem, ...]:

@@ -53,7 +53,7 @@ class Split:
         """Some of the samples; frames must have their samples on the first axis."""
         samples: Any = self.samples
         some = samples[chosen] if isinstance(samples, np.ndarray) else [samples[i] for i in chosen]
-        places = [self.places[i] for i in chosen] if len(self.places) else ()
+        places = tuple(str(self.places[i]) for i in chosen) if len(self.places) else ()
         labels = None if self.labels is None else self.labels[chosen]
         return Split(name, some, labels, self.sample_first, places, self.sensor, self.classes, self.notes)
 
