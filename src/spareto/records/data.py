@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeAlias, cast
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
 from spareto.core.config import Record, Rule
+from spareto.core.errors import ConfigError, Problem
 
 Timesteps = Annotated[
     int, Field(ge=1, le=1000, strict=True), Rule("a number of timesteps, an integer from 1 to 1000")
@@ -120,3 +121,17 @@ AnyData: TypeAlias = Annotated[
     Discriminator(_kind),
     BeforeValidator(_spelled),
 ]
+
+
+def parse_data(data: Any, where: str) -> DataPlan | ImportedData | FolderData:
+    """The plan that plain data mean; `where` is the root of the paths in error messages.
+
+    Raises:
+        ConfigError: They break a rule; names every one.
+    """
+    try:
+        plain = _spelled(data)
+    except ValueError as error:
+        raise ConfigError(Problem(where, repr(data), str(error))) from None
+    kinds = {"(named)": DataPlan, "(imported)": ImportedData, "(folder)": FolderData}
+    return kinds[_kind(plain)].parse(plain, where)

@@ -38,14 +38,16 @@ class _Labelled:
 
 
 def splits_of_folder(plan: FolderData) -> tuple[dict[Part, Split], tuple[str, ...]]:
-    """The splits of a folder, and sentences on what was left out.
+    """The splits of a folder, or of one file of arrays, and sentences on what was left out.
 
     Raises:
         DataError: A file is empty, damaged or of another kind; labels are missing; or nothing is there.
     """
     folder = Path(plan.folder).expanduser()
+    if folder.is_file() and folder.suffix.lower() in SUFFIXES:
+        return splits_of(read_arrays(folder), str(folder)), ()
     if not folder.is_dir():
-        got = "a file" if folder.is_file() else "no such folder"
+        got = "a file of another kind" if folder.is_file() else "no such folder"
         raise DataError(Problem(str(folder), got, "a folder of .npz or .npy files", "Check the path."))
     listing = list_files(folder)
     if not listing.samples:

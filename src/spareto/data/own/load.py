@@ -17,13 +17,13 @@ from spareto.core.errors import DataError, Problem
 from spareto.core.usercode import Code, find_code
 from spareto.data._base import DatasetInfo
 from spareto.data.cache import content_hash
-from spareto.data.load import FrameData
+from spareto.data.load import FrameData, load_plan
 from spareto.data.own.binning import Binner
 from spareto.data.own.folder import splits_of_folder
 from spareto.data.own.layout import Laid, laid_out
 from spareto.data.own.returned import TITLES, Part, splits_of
 from spareto.data.own.splits import Split, classes_of, held_out
-from spareto.records.data import FolderData, ImportedData
+from spareto.records.data import DataPlan, FolderData, ImportedData
 
 OwnPlan = ImportedData | FolderData
 SPLIT_PARAMETERS: dict[str, dict[Part, Any]] = {
@@ -31,6 +31,11 @@ SPLIT_PARAMETERS: dict[str, dict[Part, Any]] = {
     "train": {"train": True, "test": False},
 }
 """A function with one of these parameters is called twice, once a split."""
+
+
+def load_data(plan: DataPlan | OwnPlan) -> FrameData:
+    """Both splits of any data: a data set of ours, or the user's own; see `load_frames` and `load_own`."""
+    return load_plan(plan) if isinstance(plan, DataPlan) else load_own(plan)
 
 
 def load_own(plan: OwnPlan) -> FrameData:
