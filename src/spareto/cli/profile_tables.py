@@ -52,7 +52,7 @@ def energy_by_part(cost: Cost) -> dict[str, float]:
     `sums` are the synaptic operations; the others are what is moved or kept: weights with their metadata,
     spikes or activations into and out of layers, neurons with their states.
     """
-    parts = dict.fromkeys(("sums", *PARTS), 0.0)
+    parts: dict[str, float] = {part: 0.0 for part in ("sums", *PARTS)}  # noqa: C420 - keeps the type
     for layer in cost.layers:
         for action in layer.actions:
             parts[_part(action)] += action.energy_pj

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any
@@ -20,6 +21,8 @@ from spareto.core.userfiles import digest, imported_files, public_names
 RULE = "FILE.py:NAME or MODULE:NAME"
 _LOADED: dict[str, str] = {}
 """Modules that came from users' folders, by name, and the fingerprint of the file they were made of."""
+_ROOTS: set[Path] = set()
+"""Folders of users' code that imports look into."""
 
 
 @dataclass(frozen=True)
@@ -205,29 +208,30 @@ def _importable(root: Path) -> Generator[None]:
         sys.path.remove(str(root))
         if str(root) not in sys.path:
             sys.path.append(str(root))
+            _ROOTS.add(root)
 
 
 def _module(path: Path, root: Path) -> ModuleType:
     """Import a file; a second time only if it, or one that it imports, has changed."""
     files = {_dotted(each, root): each for each in imported_files(path, root)}
-    stale = [name for name, each in files.items() if _LOADED.get(name, "") != _state(each)]
-    for name in list(files) if stale else []:
-        if name in _LOADED:
-            sys.modules.pop(name, None)
+    if any(_LOADED.get(name) != _state(each) for name, each in files.items()):
+        for name in files:
+            if _LOADED.pop(name, None) is not None:
+                sys.modules.pop(name, None)
     importlib.invalidate_caches()
-    name = _dotted(path, root)
-    module = _import(name, path)
-    _LOADED.update({each: _state(file) for each, file in files.items() if each in sys.modules})
+    others = frozenset(sys.modules)  # what was there before us is not ours to import again
+    module = _import(_dotted(path, root), path, root)
+    ours = {name: each for name, each in files.items() if name not in others and _is_from(name, each)}
+    _LOADED.update({name: _state(each) for name, each in ours.items()})
     return module
 
 
-def _import(name: str, path: Path) -> ModuleType:
-    """Import by name where that finds this file; else, where the name is another's, by path."""
-    spec = None
-    if name not in sys.modules and name.partition(".")[0] not in sys.stdlib_module_names:
-        spec = importlib.util.find_spec(name)
-    loaded = getattr(sys.modules.get(name), "__file__", None) or (spec.origin if spec else None)
-    if loaded and Path(loaded).resolve() == path:
+def _import(name: str, path: Path, root: Path) -> ModuleType:
+    """Import by name, unless the name is that of another module; then by path."""
+    top = name.partition(".")[0]
+    elsewhere = [place for place in sys.path if Path(place or ".").resolve() not in (root, *_ROOTS)]
+    taken = top in sys.stdlib_module_names or PathFinder.find_spec(top, elsewhere) is not None
+    if _is_from(name, path) or not (taken or name in sys.modules):
         return importlib.import_module(name)
     own = f"{path.stem}_{fingerprint(str(path), 8)}"
     spec = importlib.util.spec_from_file_location(own, path)
@@ -237,6 +241,12 @@ def _import(name: str, path: Path) -> ModuleType:
     sys.modules[own] = module
     spec.loader.exec_module(module)
     return module
+
+
+def _is_from(name: str, path: Path) -> bool:
+    """Whether a module is loaded, and from this file."""
+    file = getattr(sys.modules.get(name), "__file__", None)
+    return file is not None and Path(file).resolve() == path
 
 
 def _dotted(path: Path, root: Path) -> str:

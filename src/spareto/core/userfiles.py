@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,18 +33,26 @@ def imported_files(path: Path, root: Path) -> list[Path]:
 
     Of an installed package, only its own files: what else is installed is told by its version.
     """
-    if root.name in ("site-packages", "dist-packages"):
-        root_of_all = root / path.relative_to(root).parts[0]
-    else:
-        root_of_all = root
+    installed = root in {Path(place).resolve() for place in sysconfig.get_paths().values()}
+    root_of_all = root / path.relative_to(root).parts[0] if installed else root
     known: set[Path] = set()
     waiting = [path]
     while waiting:
         file = waiting.pop()
         if file not in known:
             known.add(file)
+            waiting += _packages(file, root)
             waiting += [found for found in _imports(file, root) if found.is_relative_to(root_of_all)]
     return sorted(known)
+
+
+def _packages(path: Path, root: Path) -> Iterator[Path]:
+    """The `__init__.py` of the packages a file is in, which importing it runs first."""
+    for folder in path.parents:
+        if folder == root or not folder.is_relative_to(root):
+            return
+        if (folder / "__init__.py").is_file():
+            yield folder / "__init__.py"
 
 
 def _imports(path: Path, root: Path) -> Iterator[Path]:

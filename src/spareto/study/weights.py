@@ -10,6 +10,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from spareto.core.errors import ConfigError, Problem
 from spareto.frameworks import state_names
@@ -133,11 +134,10 @@ def _without_prefix(stored: dict[str, Tensor], own: frozenset[str]) -> tuple[dic
 def _refuse_misfits(stored: Mapping[str, Tensor], own: Mapping[str, Tensor], path: Path) -> None:
     missing = [name for name in own if name not in stored]
     unknown = [name for name in stored if name not in own]
-    lazy = nn.parameter.UninitializedTensorMixin
     shapes = [
         f"{name} {tuple(stored[name].shape)} instead of {tuple(own[name].shape)}"
         for name in own
-        if name in stored and not isinstance(own[name], lazy) and stored[name].shape != own[name].shape
+        if name in stored and not is_lazy(own[name]) and stored[name].shape != own[name].shape
     ]
     parts = [("without", missing), ("with", unknown), ("of other shapes:", shapes)]
     got = "; ".join(f"{word} {_some(names)}" for word, names in parts if names)
