@@ -63,7 +63,9 @@ def test_every_spelling_finds_the_function(folder, spelling, monkeypatch):
     assert code.call({"hidden": 7}, "network.options") == ("built", 7, 0.9, 3)
 
 
-@pytest.mark.parametrize("spelling", ["package.inner:build", "package/inner.py:build", "./package/inner:build"])
+@pytest.mark.parametrize(
+    "spelling", ["package.inner:build", "package/inner.py:build", "./package/inner:build"]
+)
 def test_a_module_of_a_package_may_import_its_neighbours(folder, spelling):
     package = folder / "package"
     package.mkdir()

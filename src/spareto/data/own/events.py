@@ -35,7 +35,6 @@ class Events:
         p: Polarity of each event; None where the file has none.
         t: Time of each event.
         unit: Unit of the times where their array's name says it: `t_us`.
-        label: Class, where the file says it.
     """
 
     where: str
@@ -44,7 +43,6 @@ class Events:
     p: npt.NDArray[np.int64] | None
     t: Array
     unit: str | None = None
-    label: Any = None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -86,8 +84,7 @@ def events_of(value: Any, where: str) -> Events:
         times, unit = np.cumsum(times, dtype=np.int64), "us"
     x = _whole(value[x_name], where, x_name)
     y, p = (None if name is None else _whole(value[name], where, name) for name in (y_name, p_name))
-    label = value["label"] if "label" in names and isinstance(value, Mapping) else None
-    return Events(where, x, y, p, times, unit, label)
+    return Events(where, x, y, p, times, unit)
 
 
 def sensor_of(recordings: Iterable[Events]) -> tuple[int, int, int]:

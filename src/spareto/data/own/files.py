@@ -88,12 +88,19 @@ def read_arrays(path: Path) -> dict[str, Any] | Array:
             loaded = np.load(stream, allow_pickle=False)
             return {name: loaded[name] for name in loaded.files} if isinstance(loaded, NpzFile) else loaded
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        text = " ".join(str(error).split())
-        if "allow_pickle" in text or "pickle" in text.lower():
-            got, cure = "pickled Python objects", CURE
-        else:
-            got, cure = f"a truncated or damaged file ({text[:80]})", "Copy it again, or delete it."
+        got, cure = _reason(path, " ".join(str(error).split()))
         raise DataError(Problem(str(path), got, RULE, cure)) from None
+
+
+def _reason(path: Path, error: str) -> tuple[str, str]:
+    """Why a file cannot be read, and the cure."""
+    with path.open("rb") as stream:
+        start = stream.read(6)
+    if "Object arrays" in error or start.startswith(b"\x80"):
+        return "pickled Python objects", CURE
+    if not start.startswith((b"PK", b"\x93NUMPY"[: len(start)])):
+        return "a file that is neither, whatever its name says", CURE
+    return f"a truncated or damaged file ({error[:80]})", "Copy it again, or delete it."
 
 
 def _frames(value: Any, where: str) -> Array:

@@ -59,6 +59,7 @@ def splits_of_folder(plan: FolderData) -> tuple[dict[Part, Split], tuple[str, ..
         arrays = {part: read_arrays(path) for part, path in whole.items()}
         return splits_of(arrays, str(folder)), _left_out(folder, listing, ())
     found, tables = _labelled(folder, listing, plan)
+    _refuse_negative(found)
     classes, said = _classes([each.label for each in found], plan.classes)
     parts: dict[Part, list[_Labelled]] = {}
     for each in found:
@@ -152,6 +153,17 @@ def _classes(labels: Iterable[str], asked: int | None) -> tuple[Mapping[str, int
     ordered = sorted(distinct)
     told = names((f"{place} {label}" for place, label in enumerate(ordered)), 10)
     return {label: place for place, label in enumerate(ordered)}, (f"Classes: {told}.",)
+
+
+def _refuse_negative(found: Iterable[_Labelled]) -> None:
+    cure = "Leave out what has no class; number classes from 0."
+    faults = [
+        Problem(f"{each.where}: label", each.label, "a class number from 0, or a name", cure)
+        for each in found
+        if _is_whole(each.label) and float(each.label) < 0
+    ]
+    if faults:
+        raise DataError(several(faults))
 
 
 def _is_whole(label: str) -> bool:
