@@ -54,12 +54,18 @@ def as_frames(value: Any, where: str) -> Array:
     array = as_array(value, where)
     if array.dtype.kind == "f":
         refuse_not_finite(array, where)
-        return array.astype(np.float32, copy=False)
+        return as_bytes(array.astype(np.float32, copy=False))
     if array.dtype == np.uint8:
         return array
     if array.size == 0 or (array.min() >= 0 and array.max() <= 255):
         return array.astype(np.uint8)
     return array.astype(np.float32)
+
+
+def as_bytes(array: Array) -> Array:
+    """The same numbers as bytes, if they are whole and from 0 to 255."""
+    fits = array.size > 0 and array.min() >= 0 and array.max() <= 255
+    return array.astype(np.uint8) if fits and np.array_equal(array, np.floor(array)) else array
 
 
 def refuse_not_finite(array: Array, where: str) -> None:

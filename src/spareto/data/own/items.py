@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from spareto.core.errors import DataError, Problem
-from spareto.data.own.arrays import Array, as_array, as_frames, as_labels, is_array
+from spareto.data.own.arrays import Array, as_array, as_bytes, as_frames, as_labels, is_array
 from spareto.data.own.events import Events, events_of, looks_like_events
 from spareto.data.own.splits import Split
 
@@ -90,9 +90,7 @@ def stack(frames: Sequence[Array], places: Sequence[str], name: str) -> Array:
             cure = "Bin or pad all samples to one shape. Events belong in arrays x, y, p and t."
             rule = f"{frames[0].shape}, as {first}"
             raise DataError(Problem(where, f"shape {sample.shape}", rule, cure))
-    together = np.stack(frames)
-    whole = together.dtype.kind == "f" and together.size and together.min() >= 0 and together.max() <= 255
-    return together.astype(np.uint8) if whole and np.array_equal(together, together.round()) else together
+    return as_bytes(np.stack(frames))
 
 
 def _refuse_changing(first: Array | Events, again: Array | Events, where: str) -> None:
