@@ -111,48 +111,75 @@ def test_frame_data_is_taken_as_it_is(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("item", "keys", "shape"),
+    ("item", "keys", "layout", "shape"),
     [
-        ((5, 7), {"timesteps": 5}, (5, 8, 7)),
-        ((5, 7), {"layout": "batch-first"}, (5, 8, 7)),
-        ((5, 7), {"layout": "static"}, (1, 8, 5, 7)),
-        ((5, 7), {"timesteps": 6}, (6, 8, 5, 7)),
-        ((7,), {}, (1, 8, 7)),
-        ((7,), {"timesteps": 4}, (4, 8, 7)),
-        ((1, 6, 6), {"timesteps": 4}, (4, 8, 1, 6, 6)),
-        ((9, 6, 6), {"timesteps": 9}, (9, 8, 6, 6)),
-        ((5, 2, 3, 4), {}, (5, 8, 2, 3, 4)),
+        ((5, 7), {"timesteps": 5}, "time-first", (5, 8, 7)),
+        ((5, 7), {"layout": "batch-first"}, "time-first", (5, 8, 7)),
+        ((5, 7), {"layout": "static"}, "static", (8, 5, 7)),
+        ((5, 7), {"timesteps": 6}, "time-first", (6, 8, 5, 7)),
+        ((5, 7), {}, None, (8, 5, 7)),
+        ((7,), {}, "static", (8, 7)),
+        ((7,), {"timesteps": 4}, "time-first", (4, 8, 7)),
+        ((1, 6, 6), {"timesteps": 4}, "time-first", (4, 8, 1, 6, 6)),
+        ((9, 6, 6), {"timesteps": 9}, "time-first", (9, 8, 6, 6)),
+        ((3, 6, 6), {"timesteps": 3}, None, (8, 3, 6, 6)),
+        ((5, 2, 3, 4), {}, "time-first", (5, 8, 2, 3, 4)),
+        ((5, 2, 3, 4), {"layout": "static"}, "static", (8, 5, 2, 3, 4)),
     ],
 )
-def test_where_time_is(monkeypatch, tmp_path, item, keys, shape):
+def test_where_time_is(monkeypatch, tmp_path, item, keys, layout, shape):
     x = np.random.default_rng(1).random((8, *item)).astype(np.float32)
     found = load(monkeypatch, tmp_path, (x, Y_TRAIN, x, Y_TRAIN), **keys)
-    assert found.train_frames.shape == shape
-    time_first = shape[0] == item[0] and shape[2:] == item[1:]
-    assert np.array_equal(found.train_frames[0], x[:, 0] if time_first else x)
+    assert (found.train_frames.shape, found.layout) == (shape, layout)
+    held = layout == "time-first" and shape[2:] == item
+    over_time = layout == "time-first" and not held
+    one = found.train_frames[:, 3] if layout == "time-first" else found.train_frames[3]
+    assert np.array_equal(one, x[3] if over_time or not held else np.broadcast_to(x[3], one.shape))
+    assert found.timesteps == (shape[0] if layout == "time-first" else None)
 
 
 @pytest.mark.parametrize(
     ("shape", "keys", "told"),
     [
-        (
-            (8, 5, 7),
-            {},
-            "frames: got samples of shape (5, 7); expected a shape that tells whether time is in it.",
-        ),
-        ((8, 5, 7), {}, "Write data.layout: batch-first if its 5 are timesteps, or data.layout: static."),
-        ((8, 3, 9, 9), {"timesteps": 3}, "got samples of shape (3, 9, 9)"),
         ((8, 8, 7), {}, "got shape (8, 8, 7) for 8 labels; expected samples on one axis alone."),
+        ((8, 8, 7), {}, "Write data.layout: time-first, batch-first or static."),
         ((9, 6, 7), {}, "got four arrays of shapes"),
         ((8, 5, 2, 3, 4), {"timesteps": 4}, "got 5 timesteps; expected 4, as data.timesteps says."),
         ((8, 5, 7), {"layout": "time-first"}, "got 5 samples; expected 8, one a label."),
     ],
 )
-def test_shapes_that_leave_time_open_are_asked_about(monkeypatch, tmp_path, shape, keys, told):
+def test_shapes_that_leave_samples_open_are_asked_about(monkeypatch, tmp_path, shape, keys, told):
     x = np.random.default_rng(1).random(shape)
     with pytest.raises(DataError) as error:
         load(monkeypatch, tmp_path, (x, Y_TRAIN, x, Y_TRAIN), **keys)
     assert told in str(error.value)
+
+
+def test_splits_of_other_shapes_are_refused(monkeypatch, tmp_path):
+    with pytest.raises(
+        DataError, match=r"test split: frames: got shape \(4, 6, 2, 3, 4\); expected samples as in"
+    ):
+        load(monkeypatch, tmp_path, (X_TRAIN, Y_TRAIN, X_TEST[:, :4], Y_TEST))
+
+
+@pytest.mark.parametrize(
+    "keys", [{"layout": "batch-first"}, {"layout": "static"}, {"timesteps": 3, "layout": "static"}, {}]
+)
+def test_samples_are_held_out_whatever_the_layout(monkeypatch, tmp_path, keys):
+    x = np.random.default_rng(1).random((9, 4, 7)).astype(np.float32)
+    y = np.arange(9) % 3
+    found = load(monkeypatch, tmp_path, (x, y), test_share=0.34, **keys)
+    assert (len(found.train_labels), len(found.test_labels)) == (6, 3)
+    axis = 1 if found.layout == "time-first" else 0
+    assert found.train_frames.shape[axis] == 6
+    first = (
+        found.test_frames[0, 0]
+        if found.layout == "time-first" and "timesteps" in keys
+        else found.test_frames[:, 0]
+        if axis
+        else found.test_frames[0]
+    )
+    assert np.array_equal(first, x[6])
 
 
 class Changing(Own):

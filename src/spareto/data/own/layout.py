@@ -1,9 +1,10 @@
-"""Which axis is time: frames of any layout become time first, or stay without time."""
+"""Which axis is time: frames become time first where that is known."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 
@@ -16,33 +17,40 @@ from spareto.records.data import OwnData
 CURE = "Write data.layout: time-first, batch-first or static."
 
 
+Layout: TypeAlias = Literal["time-first", "static"] | None
+
+
 @dataclass(frozen=True)
 class Laid:
-    """Frames with time first.
+    """Frames of one layout.
 
     Args:
-        frames: Shape `(T, N, ...)`, or `(1, N, ...)` of still images.
-        timesteps: T; None for still images whose network makes its own time.
+        frames: Shape `(T, N, ...)` if time-first, `(1, N, ...)` where one frame holds at every timestep; else
+            `(N, ...)`.
+        layout: `time-first`; `static` without time; None where the network has to tell whether time follows
+            the samples.
+        timesteps: T; None unless time-first.
     """
 
     frames: Array
-    timesteps: int | None
-
-    @property
-    def static(self) -> bool:
-        """Whether there is no time in them."""
-        return self.timesteps is None
+    layout: Layout
+    timesteps: int | None = None
 
     def view(self) -> Array:
-        """All timesteps; a still image is in memory once."""
-        return held(self.frames, self.timesteps or 1)
+        """All timesteps; a frame that holds at every one is in memory once."""
+        return self.frames if self.timesteps is None else held(self.frames, self.timesteps)
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        """Shape of a sample at one timestep, if time is known."""
+        return self.frames.shape[2:] if self.layout == "time-first" else self.frames.shape[1:]
 
 
 def laid_out(split: Split, plan: OwnData) -> Laid:
-    """Frames of a split with time first.
+    """Frames of a split with time first, if they have time.
 
     Raises:
-        DataError: Frames and labels are not as many; or shapes do not tell which axis is time.
+        DataError: Frames and labels are not as many; or shapes do not tell which axis is that of the samples.
     """
     frames = split.samples
     assert isinstance(frames, np.ndarray)
@@ -54,9 +62,12 @@ def laid_out(split: Split, plan: OwnData) -> Laid:
     if not split.sample_first and _time_first(frames, split, plan):
         return _over_time(frames, split, plan)
     _refuse_counts(frames.shape[0], split)
-    if _has_time(frames.shape[1:], split, plan):
+    has_time = _has_time(frames.shape[1:], plan)
+    if has_time:
         return _over_time(np.ascontiguousarray(np.moveaxis(frames, 1, 0)), split, plan)
-    return Laid(frames[None], plan.timesteps)
+    if has_time is not None and plan.timesteps is not None:
+        return Laid(frames[None], "time-first", plan.timesteps)
+    return Laid(frames, None if has_time is None else "static")
 
 
 def _time_first(frames: Array, split: Split, plan: OwnData) -> bool:
@@ -71,23 +82,17 @@ def _time_first(frames: Array, split: Split, plan: OwnData) -> bool:
     return second == count and first != count
 
 
-def _has_time(item: Sequence[int], split: Split, plan: OwnData) -> bool:
-    """Whether a sample of this shape begins with time."""
+def _has_time(item: Sequence[int], plan: OwnData) -> bool | None:
+    """Whether a sample of this shape begins with time; None where only the network can tell."""
     if plan.layout is not None:
         return plan.layout != "static"
-    if len(item) == 1:
-        return False
-    if len(item) > 3:
-        return True
+    if len(item) in (1, 4):
+        return len(item) == 4
     steps = plan.timesteps
-    could_be_either = len(item) == 3 and steps == item[0] and 2 <= item[0] <= 4
-    if steps is None or could_be_either:
-        got = f"samples of shape {tuple(item)}"
-        cure = f"Write data.layout: batch-first if its {item[0]} are timesteps, or data.layout: static."
-        raise DataError(
-            Problem(f"{split.name}: frames", got, "a shape that tells whether time is in it", cure)
-        )
-    return item[0] == steps
+    could_be_channels = len(item) == 3 and 2 <= item[0] <= 4
+    if steps is None or (steps == item[0] and could_be_channels):
+        return None
+    return steps == item[0]
 
 
 def _over_time(frames: Array, split: Split, plan: OwnData) -> Laid:
@@ -96,7 +101,7 @@ def _over_time(frames: Array, split: Split, plan: OwnData) -> Laid:
         cure = "Leave data.timesteps out, or make frames of that many."
         got, rule = f"{len(frames)} timesteps", f"{plan.timesteps}, as data.timesteps says"
         raise DataError(Problem(f"{split.name}: frames", got, rule, cure))
-    return Laid(frames, len(frames))
+    return Laid(frames, "time-first", len(frames))
 
 
 def _refuse_counts(samples: int, split: Split) -> None:

@@ -56,12 +56,18 @@ def load_own(plan: OwnPlan) -> FrameData:
     arrays: dict[str, Any] = {}
     for name, split, each in zip(("train", "test"), splits, laid, strict=True):
         arrays[f"{name}_frames"], arrays[f"{name}_labels"] = each.frames, split.labels
-    info = DatasetInfo(classes, _sensor(laid[0], plan), 0, licence="the user's own", source=name_of(plan))
+    _refuse_unlike(splits, laid)
+    info = DatasetInfo(classes, _sensor(laid[0]), 0, licence="the user's own", source=name_of(plan))
     notes = (*notes, *(note for split in splits for note in split.notes), *told)
-    named = {**arrays, "timesteps": np.array(laid[0].timesteps or 0)}
+    named = {**arrays, "timesteps": np.array(laid[0].timesteps or 0), f"layout {laid[0].layout}": np.array(0)}
     views = {f"{name}_frames": each.view() for name, each in zip(("train", "test"), laid, strict=True)}
     return FrameData(
-        **{**arrays, **views}, info=info, name=name_of(plan), hash=content_hash(named), notes=_once(notes)
+        **{**arrays, **views},
+        info=info,
+        name=name_of(plan),
+        hash=content_hash(named),
+        layout=laid[0].layout,
+        notes=_once(notes),
     )
 
 
@@ -75,7 +81,7 @@ def load_test_split(plan: OwnPlan) -> tuple[Split, Laid, tuple[str, ...]]:
     found, notes = _read(plan)
     if isinstance(found, FrameData):
         split = Split(TITLES["test"], found.test_frames, found.test_labels, classes=found.info.classes)
-        return split, Laid(found.test_frames, found.test_frames.shape[0]), (*notes, *found.notes)
+        return split, Laid(found.test_frames, found.layout, found.timesteps), (*notes, *found.notes)
     split = found["test"] if "test" in found else next(iter(found.values()))
     if split.labels is not None:
         classes_of([split], plan.classes)
@@ -162,7 +168,10 @@ def _both(found: dict[Part, Split], plan: OwnPlan) -> tuple[Split, Split]:
     test = held_out(split.labels, plan.test_share, where)
     if not split.sample_first and isinstance(split.samples, np.ndarray):
         laid = laid_out(split, plan)
-        split = replace(split, samples=np.moveaxis(laid.frames, 1, 0), sample_first=True)
+        frames = laid.frames
+        if laid.layout == "time-first":
+            frames = np.moveaxis(frames, 1, 0) if len(frames) == laid.timesteps else frames[0]
+        split = replace(split, samples=frames, sample_first=True)
     chosen = [np.flatnonzero(mask) for mask in (~test, test)]
     return split.take(chosen[0], TITLES["train"]), split.take(chosen[1], TITLES["test"])
 
@@ -179,7 +188,7 @@ def _laid(splits: Sequence[Split], plan: OwnPlan) -> tuple[list[Laid], tuple[str
     for split in splits:
         some = split.recordings or ()
         frames, told = binner.frames(some, first, split.name)
-        laid.append(Laid(frames, binner.timesteps))
+        laid.append(Laid(frames, "time-first", binner.timesteps))
         notes += told
         first += len(some)
     return laid, tuple(notes)
@@ -193,12 +202,24 @@ def _refuse_unlabelled(split: Split) -> None:
         raise DataError(Problem(f"{split.name}: labels", "no sample", "at least one", "Check the data."))
 
 
-def _sensor(laid: Laid, plan: OwnPlan) -> tuple[int, int, int]:
+def _refuse_unlike(splits: Sequence[Split], laid: Sequence[Laid]) -> None:
+    train, test = laid
+    if (train.layout, train.timesteps, train.sample_shape) != (
+        test.layout,
+        test.timesteps,
+        test.sample_shape,
+    ):
+        got, rule = f"shape {test.frames.shape}", f"samples as in the training split, {train.frames.shape}"
+        cure = "Bring both to the same timesteps and pixels, or write data.layout."
+        raise DataError(Problem(f"{splits[1].name}: frames", got, rule, cure))
+
+
+def _sensor(laid: Laid) -> tuple[int, int, int]:
     """The shape of one frame as polarities, height and width; of features, as channels."""
-    shape = laid.frames.shape[2:]
+    shape = laid.sample_shape
     if len(shape) == 3:
         return shape[0], shape[1], shape[2]
-    return (1, *shape) if len(shape) == 2 else (int(np.prod(shape)), 1, 1)
+    return (1, shape[0], shape[1]) if len(shape) == 2 else (int(np.prod(shape)), 1, 1)
 
 
 def _once(notes: Sequence[str]) -> tuple[str, ...]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from spareto.data.load import load_plan
 from spareto.data.own.arrays import Array
+from spareto.data.own.layout import Layout
 from spareto.data.own.load import load_test_split, name_of
 from spareto.data.own.splits import Labels
 from spareto.records.data import DataPlan, FolderData, ImportedData
@@ -17,16 +17,16 @@ class Measured:
     """A test split.
 
     Args:
-        frames: `(time, samples, ...)`, or `(samples, ...)` of still images without time.
+        frames: `(time, samples, ...)` if time-first, else `(samples, ...)`.
         labels: Shape `(samples,)`; None where there are none.
-        layout: Which of both.
+        layout: `time-first`; `static` without time; None where the network has to tell.
         name: What tables call it.
         notes: What was found out or left out, one sentence each.
     """
 
     frames: Array
     labels: Labels | None
-    layout: Literal["time-first", "static"]
+    layout: Layout
     name: str
     notes: tuple[str, ...]
 
@@ -52,7 +52,5 @@ def load_measured(plan: DataPlan | ImportedData | FolderData, samples: int | Non
         name = f"{data.name}, test split"
         return Measured(data.test_frames, data.test_labels, "time-first", name, data.notes).first(samples)
     split, laid, notes = load_test_split(plan)
-    frames = laid.frames[0] if laid.static else laid.view()
-    layout = "static" if laid.static else "time-first"
     name = name_of(plan) if split.name == "data" else f"{name_of(plan)}, {split.name}"
-    return Measured(frames, split.labels, layout, name, notes).first(samples)
+    return Measured(laid.view(), split.labels, laid.layout, name, notes).first(samples)
