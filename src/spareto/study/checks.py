@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
+import torch
 from torch import nn
 
 from spareto import networks, quantizers
@@ -14,6 +15,8 @@ from spareto.core.errors import ConfigError, InputError, Problem
 from spareto.data import DatasetInfo
 from spareto.data.load import FrameData
 from spareto.records import Recipe
+from spareto.running import Interface, Runner
+from spareto.training.batches import samples_of_split
 
 
 def refuse_misfits(network: nn.Module, recipes: Sequence[Recipe]) -> None:
@@ -57,6 +60,30 @@ def refuse_other_frames(network: nn.Module, data: FrameData) -> None:
     if isinstance(network, networks.Network) and len(item) != 3:
         cure = "Give frames of these three axes, or a network of your own: network.import."
         raise ConfigError(Problem("data", f"frames of shape {item}", "(polarities, height, width)", cure))
+
+
+def try_out(network: nn.Module, data: FrameData, interface: Interface | None) -> tuple[str, ...]:
+    """Run a network on two samples before anything is trained.
+
+    Returns:
+        What was found out about how it is run, one sentence each.
+
+    Raises:
+        ConfigError: It does not run on the data, it is not clear how, or it has fewer classes than they.
+    """
+    samples = samples_of_split(data, "test")
+    runner = Runner(network, samples, interface or Interface())
+    was_training = network.training
+    network.eval()
+    with torch.inference_mode():
+        some = samples.batch(0, 2)
+        classes = runner.answers(some, min(2, samples.count)).shape[1]
+    network.train(was_training)
+    if classes < data.info.classes:
+        cure = "Build the network with as many classes, or set data.classes."
+        rule = f"{data.info.classes} or more, the classes of {data.name}"
+        raise ConfigError(Problem("network", f"an answer of {classes} classes", rule, cure))
+    return runner.notes
 
 
 def _problems(recipe: Recipe, network: nn.Module) -> Iterator[Problem]:

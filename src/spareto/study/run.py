@@ -10,7 +10,7 @@ from spareto.core.errors import Problem, StoreError
 from spareto.data.own import load_data
 from spareto.records import Trial
 from spareto.study.builders import builder_of
-from spareto.study.checks import refuse_misfits, refuse_other_frames
+from spareto.study.checks import refuse_misfits, refuse_other_frames, try_out
 from spareto.study.config import StudyConfig
 from spareto.study.costing import Costing
 from spareto.study.folder import RunFolder
@@ -56,6 +56,8 @@ def run_study(
     untrained, notes = builder.build(data.info)
     refuse_other_frames(untrained, data)
     refuse_misfits(untrained, recipes)
+    if builder.interface is not None:
+        notes += try_out(untrained, data, builder.interface)
     run_folder = RunFolder(Path(folder or Path("runs") / config.name))
     told = listener or StudyListener()
     laboratory = Laboratory(config, data, builder, costing, run_folder, told, trained_on)
@@ -109,7 +111,7 @@ def _claim(store: TrialStore, laboratory: Laboratory) -> None:
         data_hash=data.hash,
         base_hash=base,
         test_samples=str(len(data.test_labels)),
-        timesteps=str(data.test_frames.shape[0]),
+        timesteps=str(data.timesteps or "the network's own"),
         **parts,
         **({"data_notes": " ".join(data.notes)} if data.notes else {}),
     )

@@ -95,10 +95,16 @@ class Laboratory:
             self.data.test_labels,
             network_name=self.config.network.name,
             dataset=f"{self.data.name}, test split",
+            **self._way(),
         )
         self._keep(network, measured.workload, recipe, seed)
         seconds = time.perf_counter() - started
         return self._trial(recipe, seed, measured.accuracy, measured.workload, seconds)
+
+    def _way(self) -> dict[str, Any]:
+        """How a network is run that does not say so itself."""
+        interface = self.builder.interface
+        return {} if interface is None else {"interface": interface, "layout": self.data.layout}
 
     def recost(self, trial: Trial) -> Trial:
         """The trial costed afresh from its stored workload; trains nothing."""
