@@ -235,6 +235,9 @@ _READERS: Final[dict[str, Callable[[Mapping[str, Any], Constant], Product | None
     "aten::embedding": _embedding,
 }
 
+PRODUCTS: Final[frozenset[str]] = frozenset(_READERS)
+"""Operators that are counted."""
+
 REFUSED: Final[frozenset[str]] = frozenset(
     f"aten::{name}"
     for name in (

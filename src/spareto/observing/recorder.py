@@ -35,7 +35,8 @@ class Recorder(Watch):
     """Numbers every tensor, and notes who reads and who writes it.
 
     Args:
-        network: Whose parameters and buffers have names.
+        network: Whose parameters and buffers have names. Inside `torch.nn.utils.parametrize.cached()` weights
+            that are computed are those that its layers will use.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -50,6 +51,7 @@ class Recorder(Watch):
         for name, tensor in [*network.named_parameters(), *network.named_buffers()]:
             self._number(tensor, activation=False, roots=frozenset({name}), name=name)
             self._names.setdefault(self._storage(tensor), name)
+        self._note_parametrized(network)
         for module in network.modules():
             for tensor in tensors({**vars(module), "_modules": None}):
                 if tensor not in self._numbers:
@@ -134,8 +136,18 @@ class Recorder(Watch):
         if not self._stack:
             self.seen.output = call.writes
 
+    def _note_parametrized(self, network: nn.Module) -> None:
+        """Weights that are computed once for many calls come from their originals, though nobody sees it."""
+        for name, module in network.named_modules():
+            if parametrize.is_parametrized(module):
+                chains: Any = module.parametrizations
+                for tensor in chains:
+                    start = f"{name}.parametrizations.{tensor}.".lstrip(".")
+                    roots = frozenset(each for each in self._names.values() if each.startswith(start))
+                    self._number(getattr(module, tensor), activation=False, roots=roots)
+
     def _unseen(self, call: Call, made: list[Tensor]) -> bool:
-        """Whether some of a module's output was computed where no operator is seen: in a kernel of its own."""
+        """Whether some of what a module gave was computed where no operator is seen: in its own kernel."""
         given = any(self.seen.values[index].activation for index in call.reads)
         return any(
             tensor not in self._numbers or (given and not self.value(tensor).activation) for tensor in made

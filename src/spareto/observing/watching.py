@@ -23,9 +23,25 @@ class Watch(dispatch.TorchDispatchMode, ABC):
 
     Attributes:
         dispatched: Operators seen so far.
+        closed: Opaque modules that are running.
     """
 
-    dispatched: int = 0
+    def __init__(self) -> None:
+        super().__init__()
+        self.dispatched = 0
+        self.closed: list[nn.Module] = []
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Nothing is seen inside the block: what runs there is not the network."""
+        looks = dispatch._get_current_dispatch_mode() is self
+        if looks:
+            dispatch._pop_mode()
+        try:
+            yield
+        finally:
+            if looks:
+                dispatch._push_mode(self)
 
     @abstractmethod
     def operator(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -53,7 +69,7 @@ def watching(
     network: nn.Module,
     watch: Watch,
     opaque: Callable[[nn.Module], bool] = lambda _: False,
-    every: bool = True,
+    called: Callable[[nn.Module], bool] = lambda _: True,
 ) -> Iterator[None]:
     """Let `watch` see what the network does inside the block; nothing of it is left behind.
 
@@ -84,10 +100,12 @@ def watching(
 def _before(
     watch: Watch, name: str, closed: bool, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> None:
-    watch.enter(name, module, args, kwargs)
-    if closed and dispatch._get_current_dispatch_mode() is watch:
+    looks = dispatch._get_current_dispatch_mode() is watch
+    with watch.aside():
+        watch.enter(name, module, args, kwargs)
+    if closed and looks:
         dispatch._pop_mode()
-        _closed_by(watch).append(module)
+        watch.closed.append(module)
 
 
 def _after(
@@ -99,18 +117,11 @@ def _after(
     kwargs: dict[str, Any],
     output: Any,
 ) -> None:
-    closers = _closed_by(watch)
-    if closed and closers and closers[-1] is module:
-        closers.pop()
+    if closed and watch.closed and watch.closed[-1] is module:
+        watch.closed.pop()
         dispatch._push_mode(watch)
-    watch.leave(name, module, args, kwargs, output)
-
-
-def _closed_by(watch: Watch) -> list[nn.Module]:
-    """Opaque modules inside of which the watch does not look."""
-    if not hasattr(watch, "_closers"):
-        watch._closers = []  # pyright: ignore[reportAttributeAccessIssue]
-    return watch._closers  # pyright: ignore[reportAttributeAccessIssue]
+    with watch.aside():
+        watch.leave(name, module, args, kwargs, output)
 
 
 @lru_cache(maxsize=4096)

@@ -27,11 +27,13 @@ class Behind:
         first: By operation of a product: the neurons behind it, if there are any.
         constant: By operation of a product: what reaches each of its output channels in every timestep
             without any input, from its bias and batch norms; None for nothing.
+        normed: Operations of products behind which a norm stands.
     """
 
     events: list[NeuronEvent] = field(default_factory=list[NeuronEvent])
     first: dict[int, NeuronEvent] = field(default_factory=dict[int, NeuronEvent])
     constant: dict[int, Tensor | None] = field(default_factory=dict[int, Tensor | None])
+    normed: set[int] = field(default_factory=set[int])
 
 
 def neurons_behind(trace: Trace) -> Behind:
@@ -41,6 +43,8 @@ def neurons_behind(trace: Trace) -> Behind:
     for product in trace.products:
         found, passed = walk.first_neurons(product)
         behind.constant[product.operation] = _constant(product, passed, trace)
+        if any(each.name in DATA_NORMS or each.index in trace.shifts for each in passed):
+            behind.normed.add(product.operation)
         if found is not None:
             behind.first[product.operation] = found
             if found.facts is None:

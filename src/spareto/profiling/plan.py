@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from torch import Tensor
 
 from spareto.core.errors import ConfigError, Problem
-from spareto.profiling.arrange import Turn, arrange
+from spareto.profiling.arrange import arrange
 from spareto.profiling.axes import Layout, Mark, layouts
 from spareto.profiling.behind import Behind, neurons_behind
 from spareto.profiling.tracer import Event, NeuronEvent, ProductEvent, Trace
@@ -57,12 +57,14 @@ class Planned:
         use: Its calls.
         neurons: Place among the neurons of the plan; None without any.
         constant: What reaches each output channel in every timestep without any input; None for nothing.
+        normed: Whether a norm stands between it and its neurons.
         notes: What a reader should know, in sentences.
     """
 
     use: Use[ProductEvent]
     neurons: int | None = None
     constant: Tensor | None = None
+    normed: bool = False
     notes: list[str] = field(default_factory=list[str])
 
 
@@ -111,7 +113,11 @@ def make_plan(one: Trace, two: Trace, steps: int | None, asked: str | None) -> P
     if problems:
         raise ConfigError(dict.fromkeys(problems))
     _name(products)
-    planned = [Planned(use, constant=behind.constant[use.first.operation]) for use in products]
+    planned = [
+        Planned(use, constant=behind.constant[place], normed=place in behind.normed)
+        for use in products
+        for place in [use.first.operation]
+    ]
     places = {event.operation: place for place, use in enumerate(products) for event in use.events}
     groups = {event.operation: place for place, use in enumerate(neurons) for event in use.events}
     _charge(planned, neurons, groups, behind, two)
@@ -179,7 +185,7 @@ def _uses(
 
 
 def _holds_all(event: Event, twin_of: dict[int, EventT], steps: int, two: Trace, asked: str | None) -> bool:
-    """Whether a call of a site that is called as often as there are timesteps holds all of them all the same."""
+    """Whether one call of a site holds all timesteps, though it is called as often as there are some."""
     if asked == "calls":
         return False
     axes = {neurons.facts.axes for neurons in two.neurons if neurons.facts}
@@ -333,6 +339,3 @@ def _refuse_unfed(neurons: list[Use[NeuronEvent]], fed: set[int]) -> None:
     ]
     if problems:
         raise ConfigError(problems)
-
-
-__all__ = ["Plan", "Planned", "Turn", "Use", "make_plan"]

@@ -274,6 +274,8 @@ class Tracer(Recorder):
             self.trace.shifts[operation] = _shift(args)
         if not isinstance(output, Tensor) or not output.is_floating_point() or output.numel() < 2:
             return
+        if self._stack and type(self._stack[-1].module).__module__.startswith("torch.nn."):
+            return  # pools, activations and their like are no neurons, whatever they give
         if not self.seen.values[writes[0]].activation or not bool(((output == 0) | (output == 1)).all()):
             return
         where = place()
