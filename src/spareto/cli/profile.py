@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 from rich.console import Console
 
-from spareto import hardware
 from spareto.cli.cost import as_row
 from spareto.cli.cost_tables import print_comparison, print_cost
-from spareto.cli.own import NetworkWords, data_named
-from spareto.cli.profile_tables import print_parts, print_workload
-from spareto.core.errors import ConfigError, InputError, Problem, UnknownName
-from spareto.records.cost import Cost
-from spareto.records.workload import Statistic, Workload
+from spareto.cli.own import NetworkWords, data_named, mapping
+from spareto.cli.profile_tables import energy_by_part, print_parts, print_workload
+from spareto.core.errors import ConfigError, Problem
+from spareto.hardware import accelerator_names
+from spareto.records.workload import Statistic
 
 if TYPE_CHECKING:
-    from spareto.profiling import Profile
+    from spareto.profiling import Energy
 
 Flag = Annotated[bool, Parameter(negative="")]
 EVERY = "all"
@@ -69,33 +68,36 @@ def profile(
     if out is not None and out.suffix != ".json":
         cure = f"Write --out {out.with_suffix('.json')}."
         raise ConfigError(Problem("out", repr(str(out)), "a file name that ends with .json", cure))
-    chips = [hardware.load_accelerator(name) for name in _names(accelerator, compare)]
-    measured, notes = _profile(
-        network, data, how, timesteps, layout, samples, batch_size, neurons, weight_bits
+    found, notes = _measured(
+        network,
+        data,
+        how,
+        timesteps,
+        layout,
+        samples,
+        batch_size,
+        neurons,
+        weight_bits,
+        on=_names(accelerator, compare),
+        weight_format=weight_format,
+        statistic=statistic,
     )
-    runs = [_cost(measured.workload, chip, weight_format, statistic, len(chips) > 1) for chip in chips]
-    costs = [run for run in runs if isinstance(run, Cost)]
-    if not costs:
-        raise InputError(problem for run in runs if isinstance(run, InputError) for problem in run.problems)
     if out is not None:
-        measured.workload.save(out)
-    refused = {
-        chip.name: run.problems for chip, run in zip(chips, runs, strict=True) if isinstance(run, InputError)
-    }
+        found.workload.save(out)
     if json:
-        print(json_module.dumps(_row(measured, notes, costs, refused, out), indent=1))
+        print(json_module.dumps(_row(found, notes, out), indent=1))
     else:
-        _print(measured, notes, costs, refused, out)
+        _print(found, notes, out)
 
 
 def _names(accelerators: Sequence[str] | None, compare: bool) -> tuple[str, ...]:
     named = tuple(name for name in accelerators or () if name != EVERY)
     if compare or EVERY in (accelerators or ()):
-        named = (*named, *hardware.accelerator_names())
+        named = (*named, *accelerator_names())
     return tuple(dict.fromkeys(named or ("eyeriss_like",)))
 
 
-def _profile(
+def _measured(
     network: str,
     data: str,
     how: NetworkWords,
@@ -105,83 +107,69 @@ def _profile(
     batch_size: int,
     neurons: str | None,
     weight_bits: int | None,
-) -> tuple[Profile, tuple[str, ...]]:
-    from spareto import profiling
-    from spareto.cli.own import mapping
+    **costing: Any,
+) -> tuple[Energy, tuple[str, ...]]:
+    """What was measured and costed; and what was found out of data and weights, one sentence each."""
     from spareto.data.own.measured import load_measured
+    from spareto.profiling import energy
     from spareto.study.sources import open_source
     from spareto.training.memory import keep_large_blocks
 
     keep_large_blocks()
     source = open_source(network, how.changes(), compressed=True)
-    frames = load_measured(data_named(data, timesteps, layout), samples)
+    split = load_measured(data_named(data, timesteps, layout), samples)
     made, notes = source.load()
-    found = profiling.profile(
+    found = energy(
         made,
-        frames.frames,
-        frames.labels,
+        split.frames,
+        split.labels,
         interface=source.interface,
-        layout=frames.layout,
-        neurons=mapping(neurons, "neurons") if neurons is not None else None,
+        layout=split.layout,
+        neurons=None if neurons is None else mapping(neurons, "neurons"),
         weight_bits=weight_bits,
         network_name=source.name,
-        dataset=frames.name,
+        dataset=split.name,
         batch_size=batch_size,
+        show=False,
+        **costing,
     )
-    return found, (*frames.notes, *notes, *found.notes)
+    return found, (*split.notes, *notes)
 
 
-def _cost(
-    workload: Workload, chip: hardware.Chip, weight_format: str, statistic: Statistic, many: bool
-) -> Cost | InputError:
-    """The cost; among many, an accelerator that cannot run the network does not stop the others."""
-    try:
-        return hardware.cost(workload, chip, weight_format=weight_format, statistic=statistic)
-    except UnknownName:
-        raise
-    except InputError as error:
-        if not many:
-            raise
-        return error
-
-
-def _row(
-    measured: Profile,
-    notes: Sequence[str],
-    costs: Sequence[Cost],
-    refused: dict[str, tuple[Problem, ...]],
-    out: Path | None,
-) -> dict[str, Any]:
-    workload = measured.workload
+def _row(found: Energy, notes: Sequence[str], out: Path | None) -> dict[str, Any]:
+    workload = found.workload
     return {
         "network": workload.network,
         "dataset": workload.dataset,
         "samples": workload.samples,
         "timesteps": workload.timesteps,
-        "accuracy": measured.accuracy,
-        "costs": [as_row(workload, cost) for cost in costs],
-        "cannot_run": {name: [str(problem) for problem in problems] for name, problems in refused.items()},
-        "notes": list(notes),
+        "accuracy": found.profile.accuracy,
+        "costs": [
+            {**as_row(workload, cost), "energy_by_part_pj": energy_by_part(cost)}
+            for cost in found.costs.values()
+        ],
+        "cannot_run": dict(found.refused),
+        "notes": [*notes, *workload.notes],
         "workload": None if out is None else str(out),
     }
 
 
-def _print(
-    measured: Profile,
-    notes: Sequence[str],
-    costs: Sequence[Cost],
-    refused: dict[str, tuple[Problem, ...]],
-    out: Path | None,
-) -> None:
-    console = Console(highlight=False)
-    print_workload(measured.workload, measured.accuracy)
-    if len(costs) + len(refused) == 1:
-        print_parts(costs)
-        print_cost(measured.workload, costs[0])
+def _print(found: Energy, notes: Sequence[str], out: Path | None) -> None:
+    from spareto.profiling.energy_text import remarks
+
+    costs = list(found.costs.values())
+    print_workload(found.workload, found.profile.accuracy)
+    print_parts(costs)
+    if len(costs) + len(found.refused) == 1:
+        print_cost(found.workload, costs[0])
     else:
-        print_comparison(costs, refused)
-        print_parts(costs)
+        print_comparison(costs, {})
+    console = Console(highlight=False)
+    for name, why in found.refused.items():
+        console.print(f"{name} cannot run it: {why}", markup=False)
     for note in notes:
-        console.print(f"- {note}", markup=False)
+        console.print(note, markup=False)
+    for line in remarks(found.workload):
+        console.print(line, markup=False)
     if out is not None:
         console.print(f"Workload: {out}", markup=False, soft_wrap=True)

@@ -9,16 +9,19 @@ from rich.console import Console
 from rich.table import Table
 
 from spareto.cli.cost_tables import readable_energy
-from spareto.records.cost import ActionCost, Cost
+from spareto.records.cost import Cost
 from spareto.records.workload import Workload
 
-PARTS = ("weights", "spikes in", "spikes out", "neurons", "other")
+PARTS = ("sums", "weights", "inputs", "outputs", "neurons", "idle", "other")
 _PART_OF = {
+    "products": "sums",
     "weights": "weights",
     "metadata": "weights",
-    "inputs": "spikes in",
-    "outputs": "spikes out",
+    "biases": "weights",
+    "inputs": "inputs",
+    "outputs": "outputs",
     "state": "neurons",
+    "idle": "idle",
 }
 
 
@@ -32,34 +35,28 @@ def print_workload(workload: Workload, accuracy: float | None) -> None:
 
 
 def print_parts(costs: Sequence[Cost]) -> None:
-    """Energy of an inference by what it is spent on, one line an accelerator, least energy first."""
+    """Energy of an inference and what it is spent on, one line an accelerator, least energy first."""
+    found = [(cost, energy_by_part(cost)) for cost in sorted(costs, key=lambda one: one.energy_pj)]
+    shown = [part for part in PARTS if any(parts[part] for _, parts in found)]
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    table.add_column("energy per inference", overflow="fold")
-    table.add_column("all", justify="right", no_wrap=True)
-    for part in ("sums", *PARTS):
-        table.add_column(part, justify="right")
-    for cost in sorted(costs, key=lambda one: one.energy_pj):
-        parts = energy_by_part(cost)
+    table.add_column("an inference", overflow="fold")
+    for name in ("energy", *shown):
+        table.add_column(name, justify="right", no_wrap=True)
+    for cost, parts in found:
         total = cost.energy_pj or 1.0
-        shares = [f"{100 * parts[part] / total:.1f} %" for part in ("sums", *PARTS)]
+        shares = [f"{100 * parts[part] / total:.1f}%" for part in shown]
         table.add_row(cost.accelerator, readable_energy(cost.energy_pj), *shares)
     Console().print(table)
 
 
 def energy_by_part(cost: Cost) -> dict[str, float]:
-    """Energy in picojoules by what it is spent on.
+    """Energy in picojoules by what it is spent on; the parts add up to that of an inference.
 
-    `sums` are the synaptic operations; the others are what is moved or kept: weights with their metadata,
-    spikes or activations into and out of layers, neurons with their states.
+    `sums` are the synaptic operations, `weights` their weights, metadata and biases, `inputs` and `outputs`
+    the spikes or activations and partial sums moved, `neurons` the updates and states, `idle` leakage.
     """
-    parts: dict[str, float] = {part: 0.0 for part in ("sums", *PARTS)}  # noqa: C420 - keeps the type
-    for layer in cost.layers:
+    parts: dict[str, float] = {part: 0.0 for part in PARTS}  # noqa: C420 - keeps the type
+    for layer in cost.attributed:
         for action in layer.actions:
-            parts[_part(action)] += action.energy_pj
+            parts[_PART_OF.get(action.tensor, "other")] += action.energy_pj
     return parts
-
-
-def _part(action: ActionCost) -> str:
-    if action.tensor == "products" or "accumulate" in action.action or action.action == "multiply":
-        return "sums"
-    return _PART_OF.get(action.tensor, "other")

@@ -99,6 +99,7 @@ class Laboratory:
         )
         self._keep(network, measured.workload, recipe, seed)
         seconds = time.perf_counter() - started
+        assert measured.accuracy is not None  # both splits of a study have labels
         return self._trial(recipe, seed, measured.accuracy, measured.workload, seconds)
 
     def _way(self) -> dict[str, Any]:
