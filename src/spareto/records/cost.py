@@ -81,6 +81,7 @@ class Cost(Record):
         area_um2: Silicon of the accelerator, square micrometres; None if its description does not say.
         layers: One entry a layer, in network order.
         pipeline: How layers that run at the same time share it; None where one runs after the other.
+        batch: Inferences that were costed together; all numbers are of one of them.
     """
 
     accelerator: str
@@ -92,6 +93,7 @@ class Cost(Record):
     area_um2: float | None = None
     layers: tuple[LayerCost, ...]
     pipeline: Pipeline | None = None
+    batch: Annotated[int, Field(ge=1)] = 1
 
     @property
     def shared(self) -> tuple[ActionCost, ...]:
