@@ -31,7 +31,7 @@ def accelerators(name: str | None = None, /, *, json: bool = False) -> None:
     names = hardware.accelerator_names() if name is None else (name,)
     chips = [hardware.load_accelerator(each) for each in names]
     if json:
-        errors = errors_by_chip()
+        errors = errors_by_chip(name and chips[0].name)
         rows = [{**_row(chip), "published_errors": errors.get(chip.name, {})} for chip in chips]
         print(json_module.dumps(rows if name is None else rows[0], indent=1))
     elif name is None:

@@ -48,6 +48,7 @@ class Charged:
         flows: Bits moved at every memory.
         work: Arithmetic.
         counts: The accesses behind them.
+        nest: The mapping, or many.
     """
 
     points: Points
@@ -55,6 +56,7 @@ class Charged:
     flows: tuple[Flow, ...]
     work: tuple[Work, ...]
     counts: Counts
+    nest: Nest
 
     @cached_property
     def cycles(self) -> Table:
@@ -126,7 +128,7 @@ def charge(points: Points, nest: Nest, accelerator: Accelerator) -> Charged:
     wires = wire_flows(tensors, nest, accelerator)
     flows = (*tensors, *wires, *neurons.state_flows(points, nest, accelerator))
     work = (*_synaptic(points, accelerator), *_updates(points, accelerator))
-    return Charged(points, accelerator, flows, work, counts)
+    return Charged(points, accelerator, flows, work, counts, nest)
 
 
 def _synaptic(points: Points, accelerator: Accelerator) -> Iterator[Work]:

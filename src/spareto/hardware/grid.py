@@ -16,8 +16,8 @@ from spareto.hardware.accelerator import Accelerator
 from spareto.hardware.charging import Charged, charge
 from spareto.hardware.chip import Chip
 from spareto.hardware.cost import cost_all_formats
+from spareto.hardware.engines.array import nest_of
 from spareto.hardware.mapping.capacity import Widths
-from spareto.hardware.mapping.fixed import fixed_nest
 from spareto.hardware.mapping.nest import Nest
 from spareto.hardware.mapping.search import Objective, search_points
 from spareto.hardware.points import Points, layer_points
@@ -94,7 +94,7 @@ def cost_grid(
             if objective:
                 columns.append(_searched(points, accelerator, _widest(layers), objective))
             else:
-                nest = (mappings or {}).get(layers[0].name) or fixed_nest(_widest(layers), accelerator)
+                nest = nest_of(_widest(layers), accelerator, mappings or {})
                 columns.append(_Columns.of(charge(points, nest, accelerator)))
     else:
         columns = _one_by_one(workloads, accelerator, names, spike_format, statistics)

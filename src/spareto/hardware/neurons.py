@@ -35,6 +35,9 @@ _UPDATES: Final[dict[str, _Update]] = {
     "alif": _Update(("leak", "integrate")),
 }
 
+KINDS: Final = tuple(_UPDATES)
+"""Kinds of neurons whose updates are known."""
+
 
 def refuse_unknown(workload: Workload) -> None:
     """Check that the cost of every neuron is known.

@@ -45,6 +45,7 @@ class LayerCost(Record):
         weight_format: Format its weights are stored in.
         steps: Timesteps its cycles are spread over.
         cores: Cores it takes; 0 where the accelerator is not made of cores.
+        notes: What a reader should know about how it was costed: what a mapping pads, units left idle.
     """
 
     name: str
@@ -54,6 +55,7 @@ class LayerCost(Record):
     weight_format: str = ""
     steps: Annotated[int, Field(ge=1)] = 1
     cores: Annotated[int, Field(ge=0)] = 0
+    notes: tuple[str, ...] = ()
 
     @property
     def energy_pj(self) -> float:
@@ -82,6 +84,7 @@ class Cost(Record):
         layers: One entry a layer, in network order.
         pipeline: How layers that run at the same time share it; None where one runs after the other.
         batch: Inferences that were costed together; all numbers are of one of them.
+        notes: What a reader should know about all of them: where mappings come from.
     """
 
     accelerator: str
@@ -94,6 +97,7 @@ class Cost(Record):
     layers: tuple[LayerCost, ...]
     pipeline: Pipeline | None = None
     batch: Annotated[int, Field(ge=1)] = 1
+    notes: tuple[str, ...] = ()
 
     @property
     def shared(self) -> tuple[ActionCost, ...]:

@@ -67,8 +67,13 @@ class Engine(ABC, Generic[ChipT]):
         """How layers that work at the same time share it; None where one runs after the other."""
         return None
 
+    def notes(self, workload: Workload, chip: ChipT, plan: Plan) -> Sequence[str]:
+        """What a reader should know about the costs of all layers; nothing by default."""
+        return ()
+
     def costs(self, workload: Workload, chip: ChipT, plan: Plan) -> tuple[Cost, ...]:
         """One cost a weight format."""
+        notes = tuple(self.notes(workload, chip, plan))
         return tuple(
             Cost(
                 accelerator=chip.name,
@@ -80,6 +85,7 @@ class Engine(ABC, Generic[ChipT]):
                 area_um2=area_um2(chip),
                 layers=layers,
                 pipeline=self.pipeline(workload, chip, layers),
+                notes=notes,
             )
             for name, layers in zip(plan.weight_formats, self.layers(workload, chip, plan), strict=True)
         )

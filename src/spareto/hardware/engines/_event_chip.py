@@ -16,6 +16,7 @@ from spareto.core.units import (
     Hops,
     Instances,
     OpsPerCycle,
+    Width,
 )
 from spareto.hardware.accelerator import OnZero
 from spareto.hardware.chip import Chip
@@ -32,7 +33,7 @@ class MacArray(Record):
     """
 
     mac_energy: Energy
-    mac_width: Bits
+    mac_width: Width
     mac_rate: OpsPerCycle
 
 
@@ -73,7 +74,7 @@ class Cores(Record):
     synapse_memory: Bits | None = None
     kernels: Literal["shared", "unrolled"] = "shared"
     synop_energy: Energy
-    synop_width: Bits
+    synop_width: Width
     synop_rate: OpsPerCycle
     row: Instances | None = None
     zero_weights: Literal["skip", "compute"]
@@ -84,7 +85,7 @@ class Cores(Record):
     idle_update_rate: OpsPerCycle | None = None
     fire_energy: Energy | None = None
     learning_energy: Energy | None = None
-    payload: Bits | None = None
+    payload: Width | None = None
     array: MacArray | None = None
 
     @property

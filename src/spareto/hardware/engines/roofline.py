@@ -15,7 +15,7 @@ from pydantic import Field
 
 from spareto.core.config import Record
 from spareto.core.errors import Problem
-from spareto.core.units import Bits, BitsPerCycle, EnergyPerBit, OpsPerCycle, Watts
+from spareto.core.units import Bits, BitsPerCycle, EnergyPerBit, OpsPerCycle, Watts, Width
 from spareto.hardware import neurons
 from spareto.hardware.accelerator import OnZero
 from spareto.hardware.activity import input_train, output_train
@@ -41,7 +41,7 @@ class Rate(Record):
         operations: Multiply-accumulates a cycle.
     """
 
-    width: Bits
+    width: Width
     operations: OpsPerCycle
 
 
