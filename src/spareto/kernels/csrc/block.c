@@ -248,7 +248,7 @@ AI fv pixel_back(const int flags, const Neuron *n, const Tape *tape, const plane
     fv i = x;
     if (flags & (DELAYED | LEARNED)) before.v = LD(fv, tape->v + at);
     if ((flags & (DELAYED | LEARNED)) && (flags & CURRENT))
-        before.i = LD(fv, tape->i + at), i = n->alpha * before.i + x;
+        before.i = LD(fv, tape->i + at), i = n->alpha * neuron_part(flags, n->current, before.i) + x;
     if (flags & CURRENT) c.i = LD(fv, carry->i + j);
     if (flags & ADAPTIVE) before.a = LD(fv, tape->a + at), c.a = LD(fv, carry->a + j);
     if (flags & DELAYED) before.s = LD(iv, tape->s + at), c.s = LD(fv, carry->s + j);
