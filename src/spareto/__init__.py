@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from spareto.core.errors import SparetoError
     from spareto.data.load import load_frames
     from spareto.hardware import cost, load_accelerator
-    from spareto.profiling import profile
+    from spareto.profiling import energy, profile
     from spareto.records import Cost, Recipe, TrainingPlan, Trial, Workload
     from spareto.reports.write import write_report
     from spareto.study.config import StudyConfig
@@ -41,6 +41,7 @@ __all__ = [
     "compress",
     "compression_report",
     "cost",
+    "energy",
     "evaluate",
     "fold_batch_norm",
     "front",
@@ -71,6 +72,7 @@ _HOME = {
     "compress": "compression",
     "compression_report": "compression",
     "cost": "hardware",
+    "energy": "profiling",
     "evaluate": "training",
     "fold_batch_norm": "compression",
     "front": "study.front",
