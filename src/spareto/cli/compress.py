@@ -9,15 +9,16 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from spareto.cli.own import NetworkWords, data_named
 from spareto.core.errors import ConfigError, Problem
-from spareto.records import DataPlan, Recipe
+from spareto.records import Recipe
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from spareto.study.sources import Source
 
 Flag = Annotated[bool, Parameter(negative="")]
+HOW = NetworkWords()
 
 
 def compress(
@@ -35,9 +37,10 @@ def compress(
     recipe: Path,
     /,
     *,
-    weights: Path | None = None,
+    how: NetworkWords = HOW,
     data: str | None = None,
-    timesteps: int = 10,
+    timesteps: int | None = None,
+    layout: Literal["time-first", "batch-first", "static"] | None = None,
     out: Path | None = None,
     seed: int = 0,
     device: str = "cpu",
@@ -52,12 +55,13 @@ def compress(
     command; without, it is compressed at once.
 
     Args:
-        network: A dense network that a study left (.safetensors), or MODULE:CALLABLE, a function of your
-            own that takes nothing and returns a network.
+        network: A dense network that a study left (.safetensors), or FILE.py:NAME, a function of your own
+            that returns a network of any framework.
         recipe: Recipe file, YAML or JSON.
-        weights: State dict for the network of MODULE:CALLABLE, as torch.save or safetensors write it.
-        data: Name of a data set, or a YAML file with its name, timesteps and options.
-        timesteps: Frames of a recording, where DATA is a name.
+        data: FILE.py:NAME, a function that returns data; a folder or .npz file; the name of a data set; or a
+            plan of one of these, as a YAML file or as "{folder: recordings, timesteps: 10}".
+        timesteps: How many frames a recording has.
+        layout: Where the time axis of the data is, if shapes leave it open.
         out: File to write; left out, it is named after network and recipe and lies in this folder.
         seed: Decides what is random.
         device: Where it is trained: cpu, cuda, or auto for a GPU if there is one.
@@ -75,13 +79,16 @@ def compress(
 
     refuse_several("compress")
     keep_large_blocks()
-    plan, source = Recipe.load(recipe), open_source(network, weights)
+    plan, source = Recipe.load(recipe), open_source(network, how.changes())
     target = _target(out, f"{source.name} {plan.label}{' plain' if plain else ''}")
-    frames = _frames(data, timesteps)
-    dense = _loaded(source, device, frames)
+    frames = _frames(data, timesteps, layout)
+    dense, notes = _loaded(source, device, frames)
     with telling(quiet=quiet, tensorboard=tensorboard) as listener:
-        compressed = _compressed(dense, plan, frames, seed, target, listener).cpu()
-    right = evaluate(compressed, frames.test_frames, frames.test_labels) if frames else None
+        listener.noted((*(frames.notes if frames else ()), *notes))
+        compressed = _compressed(dense, source, plan, frames, seed, target, listener).cpu()
+    right = None
+    if frames:
+        right = evaluate(compressed, frames.test_frames, frames.test_labels, interface=source.interface)
     layers, beside = compression_report(compressed), stored_beside(compressed)
     _save(source, target, compressed, plan, plain)
     row = {"network": network, "recipe": plan.to_dict(), "recipe_hash": plan.hash, "seed": seed}
@@ -101,28 +108,33 @@ def _target(out: Path | None, label: str) -> Path:
     return out or Path(re.sub(r"[^a-z0-9_]+", "-", label.lower()).strip("-") + ".safetensors")
 
 
-def _loaded(source: Source, device: str, frames: FrameData | None) -> nn.Module:
+def _loaded(source: Source, device: str, frames: FrameData | None) -> tuple[nn.Module, tuple[str, ...]]:
     from spareto.study.checks import refuse_other_data
     from spareto.study.machine import device_named
 
-    dense = source.load().to(device_named(device))
+    dense, notes = source.load()
+    dense = dense.to(device_named(device))
     if frames:
         refuse_other_data(dense, frames.info)
-    return dense
+    return dense, notes
 
 
-def _frames(data: str | None, timesteps: int) -> FrameData | None:
+def _frames(data: str | None, timesteps: int | None, layout: str | None) -> FrameData | None:
     if data is None:
         return None
-    from spareto.data.load import load_plan
+    from spareto.data.own import load_data
 
-    if data.endswith((".yaml", ".yml", ".json")):
-        return load_plan(DataPlan.load(data))
-    return load_plan(DataPlan.parse({"name": data, "timesteps": timesteps}, "data"))
+    return load_data(data_named(data, timesteps, layout))
 
 
 def _compressed(
-    dense: nn.Module, plan: Recipe, data: FrameData | None, seed: int, target: Path, listener: StudyListener
+    dense: nn.Module,
+    source: Source,
+    plan: Recipe,
+    data: FrameData | None,
+    seed: int,
+    target: Path,
+    listener: StudyListener,
 ) -> nn.Module:
     from spareto.compression import compress as at_once
     from spareto.compression import compress_and_train
@@ -141,6 +153,7 @@ def _compressed(
         seed=seed,
         checkpoint=checkpoint if plan.training.epochs else None,
         key=fingerprint([weights, plan.hash, data.hash, seed]),
+        interface=source.interface,
         on_epoch=listener.epoch_ends,
         on_silence=partial(listener.layer_is_silent, plan.label, seed),
     )
