@@ -99,7 +99,7 @@ def _only_read(name: str, seen: Followed) -> str | Problem:
     layer = _giver(arrival, seen)
     if layer is None:
         return Problem(place, _what_it_reads(arrival), rule, BY_HAND)
-    others = seen.readers.get(layer, set()) - {name}
+    others = {*(seen.readers.get(layer, set()) - {name}), *seen.strangers}
     if layer in seen.returned:
         others = {"the network's output", *others}
     if others:
