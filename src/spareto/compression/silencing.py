@@ -79,8 +79,9 @@ def _norms(
         arrival = seen.arrivals.get(name)
         vector = None if arrival is None else arrival.vector()
         for layer in sorted(arrival.layers) if arrival is not None and vector is not None else ():
-            if layer in layers and vector is not None:
-                yield name, layer, _places(vector, seen.channels(layer))
+            places = () if vector is None else _places(vector, seen.channels(layer))
+            if layer in layers and max(places, default=-1) >= 0:  # -1: mixed with something else
+                yield name, layer, places
 
 
 def _places(vector: Tensor, channels: Tensor) -> tuple[int, ...]:
