@@ -10,8 +10,11 @@ FEATURES, CLASSES, STEPS, SAMPLES = 12, 5, 6, 20
 
 
 def frames(steps: int = STEPS, samples: int = SAMPLES, seed: int = 0) -> np.ndarray:
-    """Frames `(time, samples, features)`, loud enough to spike."""
-    return np.random.default_rng(seed).random((steps, samples, FEATURES), np.float32) * 2
+    """Frames `(time, samples, features)`, two features louder for each class."""
+    made = np.random.default_rng(seed).random((steps, samples, FEATURES), np.float32)
+    for sample, label in enumerate(labels(samples)):
+        made[:, sample, 2 * label : 2 * label + 2] += 1.5
+    return made
 
 
 def labels(samples: int = SAMPLES) -> np.ndarray:
@@ -169,8 +172,8 @@ class ByHand(nn.Module):
         mem = self.mem if self.keeps and self.mem is not None else torch.zeros(x.shape[1], CLASSES)
         total = 0
         for now in x:
-            mem = 0.9 * mem + self.fc(now)
-            spike = torch.sigmoid(8 * (mem - 1))
+            mem = 0.9 * mem + 0.2 * self.fc(now)
+            spike = torch.sigmoid(mem - 1)
             mem = mem - spike
             total = total + spike
         self.mem = mem

@@ -18,7 +18,17 @@ from spareto.running.interface import NEVER, Interface
 from spareto.running.outputs import Order, leaves, order_of, over_samples
 from spareto.running.proving import Seen, outer_neurons, watching_neurons
 from spareto.running.samples import LAYOUT_CURE, Samples
-from spareto.running.states import Reset, left_behind, marks, refuse_kept, resetting, same
+from spareto.running.states import (
+    SPOILED,
+    Reset,
+    left_behind,
+    marks,
+    reaches,
+    refuse_kept,
+    resetting,
+    same,
+    spoiled,
+)
 
 FEW: Final = 7
 TIME_CURE: Final = 'Say time="calls", "time-batch" or "batch-time".'
@@ -241,18 +251,26 @@ class Probe:
     def _refuse_carried(self, found: Tried) -> None:
         """Refuse a state that changes the answer of the batch behind."""
         frames = self._frames(self.count)
-        with undisturbed(self.network):
-            before = marks(self.network)
-            self._once(found.feed, found.timesteps, frames)
-            left = left_behind(self.network, before)
-            for slot in left:
-                slot.spoil()
-            try:
-                output = list(leaves(self._once(found.feed, found.timesteps, frames)))
-            except Exception:  # a state that cannot be used twice
-                output = []
-        if not same(list(leaves(self.many)), output):
-            refuse_kept(left, self.interface.reset)
+        expected = list(leaves(self.many))
+
+        def again() -> list[Tensor]:
+            return list(leaves(self._once(found.feed, found.timesteps, frames)))
+
+        for spoil in (None, *SPOILED):
+            with undisturbed(self.network):
+                before = marks(self.network)
+                again()
+                left = left_behind(self.network, before)
+                try:
+                    carried = (
+                        reaches(left, again)
+                        if spoil is None
+                        else not same(expected, spoiled(left, spoil, again))
+                    )
+                except Exception:  # a state that cannot be used twice
+                    carried = True
+                if carried:
+                    refuse_kept(left, self.interface.reset)
 
 
 def _apart(samples: Samples) -> int:
