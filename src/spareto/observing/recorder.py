@@ -107,7 +107,8 @@ class Recorder(Watch):
         given = list(tensors((args, kwargs)))
         if module is self._network and not self._stack:
             for tensor in given:
-                if tensor not in self._numbers:
+                known = self.value(tensor)
+                if not (known.activation or known.roots):  # also what `run` has just drawn or made
                     self._number(tensor, activation=True, roots=frozenset())
         call = Call(
             index=len(self.seen.calls),
