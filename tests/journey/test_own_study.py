@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -256,6 +257,38 @@ def test_a_wrong_network_is_told_in_a_line_before_anything_is_trained(tmp_path, 
     assert told in lines
     assert len(lines.splitlines()) <= 2
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("shape", "timesteps", "told"),
+    [
+        (
+            "(20, 6, 6)",
+            None,
+            "data: got samples of shape (6, 6); expected frames over a known number of timesteps.",
+        ),
+        ("(20, 6, 6)", 4, "data: got frames of shape (6, 6); expected (polarities, height, width)."),
+        ("(20, 4, 1, 6, 6)", None, None),
+        ("(20, 1, 6, 6)", 4, None),
+    ],
+)
+def test_a_network_of_ours_on_data_of_a_user(tmp_path, shape, timesteps, told):
+    (tmp_path / "pictures.py").write_text(
+        "import numpy as np\n\n\ndef load():\n"
+        f"    x, y = np.random.rand(*{shape}).astype(np.float32), np.arange(20) % 2\n    return x, y, x, y\n"
+    )
+    data = {"import": "pictures.py:load", **({"timesteps": timesteps} if timesteps else {})}
+    network = {"name": "conv", "options": {"channels": [2], "votes": 1}}
+    training = {**TRAINING, "epochs": 1}
+    study = {"name": "mixed", "data": data, "network": network, "training": training}
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
+    config = StudyConfig.load(tmp_path / "study.yaml")
+    if told is None:
+        (trial,) = spareto.run_study(config, tmp_path / "run")
+        assert trial.energy_pj > 0
+    else:
+        with pytest.raises(ConfigError, match=re.escape(told)):
+            spareto.run_study(config, tmp_path / "run")
 
 
 def test_fewer_classes_than_the_data_have(tmp_path):
