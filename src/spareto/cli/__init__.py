@@ -56,6 +56,10 @@ reproduce.command(
     help="Energy of a quantized and pruned spiking network, whole grid.",
 )
 
+reproduce.command(
+    "spareto.cli.reproduce_chips:chips", name="chips", help="Measured energy and power of real chips."
+)
+
 
 def main() -> None:
     """Entry point of `spareto`; a user's mistake ends in exit status 2, without a traceback."""

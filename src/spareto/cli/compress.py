@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -22,7 +23,7 @@ from spareto.records import Recipe
 if TYPE_CHECKING:
     from torch import nn
 
-    from spareto.compression import LayerReport
+    from spareto.compression import LayerReport, Stored
     from spareto.data.load import FrameData
     from spareto.study.listener import StudyListener
     from spareto.study.sources import Source
@@ -70,7 +71,7 @@ def compress(
         quiet: Show no progress.
     """
     from spareto.cli.progress import telling
-    from spareto.compression import compression_report
+    from spareto.compression import compression_report, stored_beside
     from spareto.study.machine import refuse_several
     from spareto.study.sources import open_source
     from spareto.training import evaluate
@@ -88,14 +89,16 @@ def compress(
     right = None
     if frames:
         right = evaluate(compressed, frames.test_frames, frames.test_labels, interface=source.interface)
-    layers = compression_report(compressed)
+    layers, beside = compression_report(compressed), stored_beside(compressed)
     _save(source, target, compressed, plan, plain)
     row = {"network": network, "recipe": plan.to_dict(), "recipe_hash": plan.hash, "seed": seed}
-    row |= {"accuracy": right, "written_to": str(target), **_totals(layers)}
+    row |= {"accuracy": right, "written_to": str(target), **_totals(layers, beside)}
     if json:
-        print(json_module.dumps(row | {"layers": [asdict(layer) for layer in layers]}, indent=1))
+        listed = {"layers": layers, "beside": beside}
+        row |= {key: [asdict(part) for part in parts] for key, parts in listed.items()}
+        print(json_module.dumps(row, indent=1))
     else:
-        _print(f"{network} by '{plan.label}'", layers, row)
+        _print(f"{network} by '{plan.label}'", layers, beside, row)
 
 
 def _target(out: Path | None, label: str) -> Path:
@@ -167,25 +170,27 @@ def _save(source: Source, target: Path, network: nn.Module, plan: Recipe, plain:
     save_plain(target, network)
 
 
-def _totals(layers: Sequence[LayerReport]) -> dict[str, Any]:
-    sizes = [_size(layer) for layer in layers]
-    zeros = sum(layer.sparsity * size for layer, size in zip(layers, sizes, strict=True))
+def _totals(layers: Sequence[LayerReport], beside: Sequence[Stored]) -> dict[str, Any]:
+    """Sums: of the weights of convolution and dense layers, each counted once, and of all that is stored."""
+    own = [layer for layer in layers if not layer.shares]
+    sizes = [_size(layer) for layer in own]
+    zeros = sum(layer.sparsity * size for layer, size in zip(own, sizes, strict=True))
+    weights = sum(layer.bytes for layer in own)
     return {
         "weights": sum(sizes),
         "sparsity": zeros / sum(sizes),
-        "bytes": sum(layer.bytes for layer in layers),
+        "bytes": weights,
         "float_bytes": 4 * sum(sizes),
+        "stored_values": sum(sizes) + sum(part.values for part in beside),
+        "stored_bytes": weights + sum(part.bytes for part in beside),
     }
 
 
 def _size(layer: LayerReport) -> int:
-    size = 1
-    for side in layer.shape:
-        size *= side
-    return size
+    return math.prod(layer.shape)
 
 
-def _print(title: str, layers: Sequence[LayerReport], row: dict[str, Any]) -> None:
+def _print(title: str, layers: Sequence[LayerReport], beside: Sequence[Stored], row: dict[str, Any]) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.print(title, markup=False)
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
@@ -197,8 +202,34 @@ def _print(title: str, layers: Sequence[LayerReport], row: dict[str, Any]) -> No
         numbers = (str(layer.bits), f"{layer.levels:,}", f"{layer.sparsity:.1%}", f"{layer.bytes:,}")
         table.add_row(layer.name, shape, *numbers)
     table.add_section()
-    table.add_row("all", f"{row['weights']:,}", "", "", f"{row['sparsity']:.1%}", f"{row['bytes']:,}")
+    weights = (f"{row['weights']:,}", "", "", f"{row['sparsity']:.1%}", f"{row['bytes']:,}")
+    table.add_row("weights of these layers", *weights)
+    for what, values, bits, size in _by_kind(beside):
+        table.add_row(what, f"{values:,}", bits, "", "", f"{size:,}")
+    table.add_row("all that is stored", f"{row['stored_values']:,}", "", "", "", f"{row['stored_bytes']:,}")
     console.print(table)
+    for layer in layers:
+        if layer.shares:
+            console.print(f"Layer {layer.name} uses the weights of {layer.shares}.", markup=False)
+    for part in beside:
+        if ":" in part.what:  # what one might expect to be compressed
+            console.print(f"Not compressed: {part.name}, {part.what}.", markup=False)
     if row["accuracy"] is not None:
         console.print(f"Accuracy on the test split: {row['accuracy']:.2%}")
     console.print(f"Written to {row['written_to']}", markup=False)
+
+
+def _by_kind(beside: Sequence[Stored]) -> list[tuple[str, int, str, int]]:
+    """What is stored beside the weights, each kind in one line: what, values, bits, bytes."""
+    kinds: dict[str, list[Stored]] = {}
+    for part in beside:
+        kinds.setdefault(part.what.partition(":")[0], []).append(part)
+    return [
+        (
+            what,
+            sum(part.values for part in parts),
+            "/".join(map(str, sorted({part.bits for part in parts}))),
+            sum(part.bytes for part in parts),
+        )
+        for what, parts in kinds.items()
+    ]

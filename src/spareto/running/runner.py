@@ -135,6 +135,16 @@ class Runner:
             raise ConfigError(Problem("network", got, rule, cure))
         return voted(tensor, self._order, samples, self.interface.vote)
 
+    def check_answer(self) -> None:
+        """Read the answer of the probe, if there was one, so that what is missing is told before any work.
+
+        Raises:
+            ConfigError: See `answer`.
+        """
+        if self._examples is not None:
+            many, _, count = self._examples
+            self.answer(many, count)
+
     def answers(self, batch: Tensor, samples: int) -> Tensor:
         """Run a batch and give the answer; see `run` and `answer`."""
         return self.answer(self.run(batch), samples)

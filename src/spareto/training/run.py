@@ -77,6 +77,7 @@ class Run:
             )
         self.data = self.batches.data
         self.runner = Runner(network, samples_of_split(self.data), interface)
+        self.runner.check_answer()
         classes = 1 + int(self.data.train_labels.max())
         self.stepper = Stepper(self.runner, plan, world, before_step, classes)
         self.best = Best(checkpoint and best_path(checkpoint), keep=plan.keep == "best")

@@ -85,7 +85,7 @@ class Cores(Record):
     idle_update_rate: OpsPerCycle | None = None
     fire_energy: Energy | None = None
     learning_energy: Energy | None = None
-    payload: Bits | None = None
+    payload: Width | None = None
     array: MacArray | None = None
 
     @property

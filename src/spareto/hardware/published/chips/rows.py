@@ -86,7 +86,8 @@ class Row(Record):
         network: What ran; None if too little is known.
         alike: Chips that did the same side by side.
         inference_us: Microseconds an inference took, where the measurement set or told the pace.
-        idle_mw: Power of the idle point that `dynamic` is counted from; None takes the model's static power.
+        idle_mw: Measured power of the idle point that `dynamic` is counted from; None takes the model's static
+            power. A total with a measured idle point is shown and not counted.
         outside_uj: Energy an inference took outside what is modelled, measured by itself.
         only_used_cores: Whether the publication counts the leakage of the used cores alone.
         leave_out: Parts of the accelerator that the measurement leaves out.
