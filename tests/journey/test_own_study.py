@@ -179,6 +179,17 @@ def test_stored_networks_are_built_again_and_reproduce_their_accuracy(
         assert right == row["accuracy"]
 
 
+def test_a_stored_network_is_profiled_at_its_own_widths(finished, folder, here):
+    (row,) = [row for row in rows(finished[0]) if row["regime"] == "joint"]
+    (path,) = finished[0].glob("networks/joint*.safetensors")
+    data = "{import: '" + str(folder / "my_data.py") + ":load', options: {timesteps: 4}}"
+    words = ("--accelerator", "loihi_like", "--weight-format", row["weight_format"], "--json")
+    status, out, told = here("profile", path, "--data", data, *words)
+    assert status == 0, told
+    found = json.loads(out)
+    assert (found["accuracy"], found["costs"][0]["energy_pj"]) == (row["accuracy"], row["energy_pj"])
+
+
 def test_a_stored_network_whose_code_is_gone_or_changed(finished, folder, tmp_path):
     gone = tmp_path / "gone"
     shutil.copytree(folder, gone, ignore=shutil.ignore_patterns("__pycache__", "killed"))

@@ -263,7 +263,7 @@ def _callables(module: ModuleType) -> list[str]:
     found = [
         name
         for name, value in vars(module).items()
-        if callable(value)
+        if (inspect.isroutine(value) or inspect.isclass(value))
         and not name.startswith("_")
         and getattr(value, "__module__", "") == module.__name__
     ]
