@@ -158,11 +158,11 @@ class Net(nn.Module):
     def __init__(self, hidden):
         super().__init__()
         self.fc1, self.lif1 = nn.Linear(12, hidden), registry.make("lif")
-        self.fc2, self.lif2 = nn.Linear(hidden, 2), registry.make("lif")
+        self.fc2 = nn.Linear(hidden, 2)
 
     def forward(self, frames):
-        spikes = self.lif2(12 * self.fc2(self.lif1(6 * self.fc1(frames))))
-        return {"spikes": spikes, "frames": frames}
+        spikes = self.lif1(6 * self.fc1(frames))
+        return {"currents": self.fc2(spikes), "spikes": spikes}
 
 
 def build(hidden=8):
@@ -181,7 +181,7 @@ def load():
 def test_a_network_and_data_of_ones_own_are_trained_and_carried_on_with(call, monkeypatch):
     monkeypatch.delitem(sys.modules, "own", raising=False)
     Path("own.py").write_text(OWN)
-    how = ("--output", "spikes", "--vote", "mean", "--options", "{hidden: 20}")
+    how = ("--output", "currents", "--vote", "mean", "--options", "{hidden: 20}")
     words = ("compress", "own.py:build", "recipe.yaml", "--data", "own.py:load", *how, "--json", "--quiet")
     row = json.loads(call(*words))
     assert (row["written_to"], row["accuracy"] > 0.6) == ("build-joint-4-bit-50.safetensors", True)
