@@ -171,8 +171,8 @@ def build(hidden=8):
 
 
 def load():
-    labels = np.arange(40) % 2
-    frames = np.random.default_rng(0).random((5, 40, 12)).astype(np.float32)
+    labels = np.arange(320) % 2
+    frames = np.random.default_rng(0).random((5, 320, 12)).astype(np.float32)
     frames[:, :, :6] *= 2.0 * labels[:, None]
     return frames, labels, frames[:, :20], labels[:20]
 """
