@@ -41,7 +41,9 @@ def print_evidence(chips: Sequence[hardware.Chip]) -> None:
             _span(list(errors.get(chip.name, {}).values())),
         )
     Console().print(table)
-    Console().print("error: ours against published numbers that nothing was fitted to; `spareto reproduce chips`")
+    Console().print(
+        "error: ours against published numbers that nothing was fitted to; `spareto reproduce chips`"
+    )
 
 
 def _span(errors: Sequence[float]) -> str:

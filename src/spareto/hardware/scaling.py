@@ -80,7 +80,9 @@ def _check(chip: Chip, node_nm: float | None, volts: float | None) -> None:
     ]
     if volts is not None and chip.voltage is None:
         cure = "Add 'voltage' to its description."
-        problems.append(Problem("volts", repr(volts), f"a chip that says its own; '{chip.name}' does not", cure))
+        problems.append(
+            Problem("volts", repr(volts), f"a chip that says its own; '{chip.name}' does not", cure)
+        )
     if problems:
         raise ConfigError(problems)
 

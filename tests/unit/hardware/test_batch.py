@@ -30,7 +30,9 @@ def test_an_inference_of_a_larger_batch_takes_no_more_energy(name):
 def test_weights_are_loaded_once_a_batch():
     chip = hardware.load_accelerator("sne_like")
     one, four = (hardware.cost(NETWORK, chip, batch=size) for size in (1, 4))
-    assert four.energy_by_component()["l2_memory"] == pytest.approx(one.energy_by_component()["l2_memory"] / 4)
+    assert four.energy_by_component()["l2_memory"] == pytest.approx(
+        one.energy_by_component()["l2_memory"] / 4
+    )
     assert four.energy_by_component()["clusters"] == pytest.approx(one.energy_by_component()["clusters"])
 
 

@@ -95,9 +95,21 @@ def test_unrolled_kernels_take_room_for_every_neuron():
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
-        ("loihi_like", {"analog_inputs": "graded"}, "accelerator.analog_inputs: got 'graded'; expected cores with"),
-        ("loihi_like", {"analog_inputs": "mac_array"}, "accelerator.analog_inputs: got 'mac_array'; expected cores"),
-        ("sne_like", {"learning": True}, "accelerator.learning: got true; expected cores that say what it costs"),
+        (
+            "loihi_like",
+            {"analog_inputs": "graded"},
+            "accelerator.analog_inputs: got 'graded'; expected cores with",
+        ),
+        (
+            "loihi_like",
+            {"analog_inputs": "mac_array"},
+            "accelerator.analog_inputs: got 'mac_array'; expected cores",
+        ),
+        (
+            "sne_like",
+            {"learning": True},
+            "accelerator.learning: got true; expected cores that say what it costs",
+        ),
     ],
 )
 def test_a_mode_without_the_part_it_needs_is_refused(name, change, message):

@@ -79,7 +79,8 @@ def test_the_best_format_by_layer_has_the_time_of_its_own_layers():
 
 def test_layers_on_a_single_core_take_turns():
     small = workloads.network(
-        workloads.layer("a", channels=(2, 4), size=4), workloads.layer("b", channels=(64, 10), size=1, kernel=1)
+        workloads.layer("a", channels=(2, 4), size=4),
+        workloads.layer("b", channels=(64, 10), size=1, kernel=1),
     )
     cost = hardware.cost(small, ODIN)
     assert cost.pipeline is None

@@ -124,7 +124,10 @@ def test_where_it_may_not_be_split_the_layer_is_refused_with_what_is_too_much():
 def test_a_network_too_large_for_all_chips_says_by_how_much_and_what_takes_most():
     data = yaml.safe_load((_FOLDER / "loihi_like.yaml").read_text())
     data["chips"] = {"value": 2, "unit": "instances", "source": "a test"}
-    layers = (workloads.layer("a", channels=(2, 64), size=64), workloads.layer("b", channels=(2, 16), size=32))
+    layers = (
+        workloads.layer("a", channels=(2, 64), size=64),
+        workloads.layer("b", channels=(2, 16), size=32),
+    )
     with pytest.raises(CapacityError) as error:
         hardware.cost(workloads.network(*layers), parse_accelerator(data))
     assert str(error.value) == (

@@ -136,7 +136,10 @@ class _Mapped:
     def cost(self, chip: EventDriven, weight_format: str, *, idle: bool) -> LayerCost:
         """Everything the layer is charged for; what the chip draws anyway only where it has it to itself."""
         cycles = self._cycles(chip)
-        charged = [*self._actions(chip), *(idle_actions(chip.supplies, chip.clock_mhz, cycles) if idle else ())]
+        charged = [
+            *self._actions(chip),
+            *(idle_actions(chip.supplies, chip.clock_mhz, cycles) if idle else ()),
+        ]
         return LayerCost(
             name=self.layer.name,
             weight_format=weight_format,
