@@ -57,7 +57,7 @@ def _functions(calls: list[Call]) -> str:
     for place, (name, signature) in enumerate(sorted(_signatures(calls).items())):
         types = ", ".join(TYPES[letter][0] for letter in signature)
         values = ", ".join(f"{TYPES[letter][1]}a[{i}]" for i, letter in enumerate(signature))
-        text += [f"void {name}({types});", f"static void f{place}(const int64_t *a) {{ {name}({values}); }}"]
+        text += [f"int {name}({types});", f"static void f{place}(const int64_t *a) {{ {name}({values}); }}"]
     names = ", ".join(f"f{place}" for place in range(len(text) // 2))
     return "\n".join([*text, f"static void (*const functions[])(const int64_t *) = {{{names}}};", ""])
 

@@ -52,7 +52,7 @@ def test_every_kernel_is_recorded():
         for region in call.regions
         if region.kind != ADDRESSES and (region.before != region.after).any()
     }
-    assert set(re.findall(r"EXPORT void (\w+)\(", sources)) == changing
+    assert set(re.findall(r"EXPORT int (\w+)\(", sources)) == changing
 
 
 @needs_c

@@ -28,7 +28,7 @@ class MacArray(Record):
 
     Args:
         mac_energy: One multiply-accumulate, memories included.
-        mac_width: Bits of weight and input it handles; wider ones take several.
+        mac_width: Width of weight and input it handles; wider ones take several.
         mac_rate: Multiply-accumulates a cycle of one core.
     """
 
@@ -48,7 +48,7 @@ class Cores(Record):
         synapse_memory: Bits of weights one core holds, metadata included; None if they are streamed in.
         kernels: Whether a convolution's weights are stored once (`shared`) or for every neuron (`unrolled`).
         synop_energy: One synaptic operation, the core's own memory accesses included.
-        synop_width: Bits of a weight that one operation handles; a wider one takes several.
+        synop_width: Width of a weight that one operation handles; a wider one takes several.
         synop_rate: Synaptic operations a cycle of one core.
         row: Synapses that every event visits in a core, whether used or not; None if only those that are there.
         zero_weights: What happens on a zero weight: skipping needs a format that locates zeros.

@@ -109,7 +109,8 @@ class _Mapped:
     @classmethod
     def of(cls, layer: Layer, chip: EventDriven, fmt: Format, statistic: Statistic) -> _Mapped:
         mask = layer.weight_mask.array()
-        stored = 0 if layer.shares else fmt.size(mask, layer.weight_bits).bits
+        weights = 0 if layer.shares else fmt.size(mask, layer.weight_bits).bits
+        stored = weights + layer.stored_bias_bits
         placed = place(layer, chip, stored)
         spread, passes = placed.slices.cores, 1
         if chip.layers == "in_turn":

@@ -18,7 +18,7 @@ from spareto.core.errors import Problem
 from spareto.core.units import Bits, BitsPerCycle, EnergyPerBit, OpsPerCycle, Watts, Width
 from spareto.hardware import neurons
 from spareto.hardware.accelerator import OnZero
-from spareto.hardware.activity import input_train, output_train
+from spareto.hardware.activity import arriving_train, output_train
 from spareto.hardware.chip import Chip
 from spareto.hardware.engines._base import Engine, Plan
 from spareto.hardware.engines._pattern import Pattern
@@ -205,13 +205,14 @@ class _Run:
     @classmethod
     def of(cls, layer: Layer, chip: Roofline, fmt: Format, plan: Plan) -> _Run:
         processor, mask = chip.processor, layer.weight_mask.array()
-        stored = 0 if layer.shares else fmt.size(mask, layer.weight_bits).bits
+        weights = fmt.size(mask, layer.weight_bits).bits + (layer.bias_bits or 0) * layer.out_channels
+        stored = 0 if layer.shares else weights
         done = count_operations(
             layer, int(mask.sum()), processor, plan.statistic, zeros_located=fmt.locates_zeros
         )
         rate = processor.rate(max(layer.weight_bits, layer.input.bits))
         width = int(rate.width.amount)
-        inputs = _bits(layer.input, input_train(layer, plan.statistic), plan, width)
+        inputs = _bits(layer.arriving, arriving_train(layer, plan.statistic), plan, width)
         outputs = _bits(layer.output, output_train(layer, plan.statistic), plan, width)
         state = layer.neuron.count * layer.neuron.states * layer.neuron.state_bits if layer.neuron else 0
         steps = layer.timesteps
@@ -221,7 +222,7 @@ class _Run:
             operations=done.issued * processor.saved(layer),
             rate=rate,
             moved={
-                "weights": (stored * (1 if chip.time_batched else steps), 0.0),
+                "weights": (weights * (1 if chip.time_batched else steps), 0.0),
                 "inputs": (inputs, 0.0),
                 "outputs": (0.0, outputs),
                 "state": (state * steps, state * steps),
