@@ -109,7 +109,7 @@ def _metrics_table(network: Workload, cost: Cost) -> Table:
 
 
 def _pipeline_rows(cost: Cost) -> Iterator[tuple[str, str]]:
-    """Where layers work at the same time: the pace, who sets it, and how much of the cores' time is waiting."""
+    """Where layers work at the same time: the pace, who sets it, how much of the cores' time is waiting."""
     if not cost.pipeline or cost.step_cycles is None:
         return
     busy = [layer.latency_cycles / layer.steps for layer in cost.layers]

@@ -1,5 +1,7 @@
 """Inferences one after the other share what is loaded once, and fill a pipeline once."""
 
+from itertools import pairwise
+
 import pytest
 
 import workloads
@@ -22,7 +24,7 @@ def test_an_inference_of_a_larger_batch_takes_no_more_energy(name):
     chip = hardware.load_accelerator(name)
     costs = [hardware.cost(NETWORK, chip, batch=size) for size in (1, 2, 4, 8)]
     energies = [cost.energy_pj for cost in costs]
-    assert all(b <= a * (1 + 1e-9) for a, b in zip(energies, energies[1:], strict=False))
+    assert all(b <= a * (1 + 1e-9) for a, b in pairwise(energies))
     assert [cost.batch for cost in costs] == [1, 2, 4, 8]
     assert len({cost.footprint_bits for cost in costs}) == 1
 
@@ -55,5 +57,5 @@ def test_everything_an_inference_does_is_there_as_often():
 
 @pytest.mark.parametrize("size", [0, -1, 1.5, True])
 def test_a_batch_is_a_whole_number(size):
-    with pytest.raises(ConfigError, match="batch: got .*; expected a whole number of at least 1"):
+    with pytest.raises(ConfigError, match=r"batch: got .*; expected a whole number of at least 1"):
         hardware.cost(NETWORK, hardware.load_accelerator("sne_like"), batch=size)

@@ -1,4 +1,4 @@
-"""Which cores a network takes, layer by layer, in the order they run; greedy, and said where it does not fit."""
+"""Which cores a network takes, layer by layer, in the order they run; greedy, and refused if too large."""
 
 from __future__ import annotations
 
