@@ -207,9 +207,14 @@ def test_data_driven_pruners_are_stored_and_loaded(call):
 
 
 def test_what_is_no_network(refused):
-    rule = "a .safetensors file that a study left, or MODULE:CALLABLE"
-    cure = "Name a function without arguments that returns the network."
-    refused(["my_networks", "recipe.yaml"], f"network: got 'my_networks'; expected {rule}. {cure}")
+    rule = "a .safetensors file that a study left, or FILE.py:NAME"
+    cure = "Name the file and in it the function that returns the network."
+    refused(["other_networks", "recipe.yaml"], f"network: got 'other_networks'; expected {rule}. {cure}")
+    refused(
+        ["my_networks", "recipe.yaml"],
+        "network 'my_networks': got no name behind the file; expected FILE.py:NAME or MODULE:NAME. "
+        "my_networks.py has build, number. Write my_networks:build.",
+    )
     refused(
         ["none.safetensors", "recipe.yaml"],
         "none.safetensors: got no such file; expected a checkpoint. Check the path.",
@@ -219,13 +224,13 @@ def test_what_is_no_network(refused):
 def test_code_that_gives_no_network(refused):
     refused(
         ["nowhere:build", "recipe.yaml"],
-        "network 'nowhere:build': got No module named 'nowhere'; expected a module to import. "
-        "Run the command in the folder of your code, or install it.",
+        "network 'nowhere:build': got no file nowhere.py and no module 'nowhere'; "
+        f"expected FILE.py:NAME or MODULE:NAME. Looked in {Path.cwd().resolve()}.",
     )
     refused(
         ["my_networks:biuld", "recipe.yaml"],
-        "network 'my_networks:biuld': got None; expected a function or class of that name in my_networks. "
-        "Check the name.",
+        "network 'my_networks:biuld': got no 'biuld' in my_networks.py; expected one of build, number. "
+        "Did you mean 'build'?",
     )
     refused(
         ["my_networks:number", "recipe.yaml"],

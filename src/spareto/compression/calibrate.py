@@ -13,7 +13,7 @@ from spareto.compression.compress import compress
 from spareto.compression.copies import Module
 from spareto.compression.fold import NORMS, Run
 from spareto.compression.layers import synaptic_layers
-from spareto.compression.parametrization import original
+from spareto.compression.tensors import original
 from spareto.core.errors import ConfigError, Problem
 from spareto.records import Recipe
 

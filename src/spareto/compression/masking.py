@@ -12,10 +12,12 @@ from spareto.compression.parametrization import (
     KeptChannels,
     attach,
     compressed_weight,
+    incoming,
     keep_channels,
-    original_weight,
+    widened,
 )
 from spareto.compression.steps._base import Setting
+from spareto.compression.tensors import is_frozen, original_weight
 from spareto.core.errors import ConfigError, Problem
 from spareto.pruners import Pruner, draw, registry
 from spareto.pruners.schedules import Schedule, exchange
@@ -54,9 +56,15 @@ def schedule_of(plan: PruneStep, where: str) -> Schedule:
 
 
 def place(layers: Layers, pruner: Pruner, setting: Setting) -> None:
-    """Give every layer a mask that keeps everything; where channels go, also its bias and batch norm."""
+    """Give every layer a mask that keeps everything; where channels go, also its bias and batch norm.
+
+    A mask that came with the network stays.
+    """
     for name, layer in layers.items():
-        attach(layer, setting.order).mask = torch.ones_like(original_weight(layer))
+        compression = attach(layer, setting.order, network=setting.network)
+        if compression.mask is None:
+            compression.mask = torch.ones_like(incoming(layer))
+        compression.given = False
         if pruner.unit == "channel":
             keep_channels(layer, "bias")
             if (norm := norm_behind(setting.network, name)) is not None:
@@ -106,6 +114,8 @@ def regrow(layers: Layers, plan: PruneStep, share: float, step: int, setting: Se
     asks, seed = f"schedule '{plan.schedule.name}'", setting.seed * 1_000_003 + step
     scores = schedule.growth(weights, evidence(layers, schedule.needs, setting, asks, seed))
     for name, layer in layers.items():
+        if is_frozen(layer):
+            continue
         mask, grown = exchange(_masks(layers)[name] != 0, weights[name], scores[name], share)
         _mask(layer).copy_(mask)
         with torch.no_grad():
@@ -126,7 +136,7 @@ def norm_behind(network: nn.Module, layer: str) -> nn.Module | None:
 
 
 def _weights(layers: Layers) -> dict[str, Tensor]:
-    return {name: original_weight(layer).detach() for name, layer in layers.items()}
+    return {name: widened(incoming(layer)) for name, layer in layers.items()}
 
 
 def _mask(layer: nn.Module) -> Tensor:
@@ -142,7 +152,7 @@ def _masks(layers: Layers) -> dict[str, Tensor]:
 
 def _set(layers: Layers, drawn: Mapping[str, Tensor], pruner: Pruner, network: nn.Module) -> None:
     for name, layer in layers.items():
-        _mask(layer).copy_(drawn[name])
+        _mask(layer).mul_(drawn[name])
         if pruner.unit == "channel":
             kept = drawn[name].flatten(1).any(1)
             for module in (layer, norm_behind(network, name)):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from spareto.compression.checks import refuse_unfit
 from spareto.compression.copies import Module, copy_of, passing_copy
 from spareto.compression.layers import SYNAPTIC, synaptic_layers
 from spareto.compression.shrinking.cut import channels, resize, select, select_neurons, spread
@@ -34,6 +35,7 @@ def shrink(network: Module, example: Tensor) -> Module:
         ConfigError: A silent channel cannot be cut out: its layer has groups, or its output passes
             through an operation nobody here understands, such as a residual sum; names the layer.
     """
+    refuse_unfit(network)
     with passing_copy(network) as copy:
         seen = trace(copy.eval(), example)
     smaller = copy_of(network)

@@ -1,0 +1,5 @@
+"""Follow the channels of layers through a network: which operation, norm or layer reads which of them."""
+
+from spareto.compression.following.follow import Arrival as Arrival
+from spareto.compression.following.follow import Followed as Followed
+from spareto.compression.following.follow import follow as follow

@@ -1,0 +1,8 @@
+"""One observation of a network on a sample: every call, every operator between, who reads what."""
+
+from spareto.observing.observation import Call as Call
+from spareto.observing.observation import Observation as Observation
+from spareto.observing.observation import Operation as Operation
+from spareto.observing.observation import Value as Value
+from spareto.observing.recorder import observe as observe
+from spareto.observing.undisturbed import undisturbed as undisturbed

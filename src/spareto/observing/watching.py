@@ -1,0 +1,158 @@
+"""Look at every operator and every module of a network while it runs."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import lru_cache, partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils import _python_dispatch as dispatch
+
+from spareto.observing.products import KEPT_WHOLE, RECURRENT, calm
+
+
+class Watch(dispatch.TorchDispatchMode, ABC):
+    """Sees each operator of the library below the modules, in the order they run.
+
+    Operators that are made of others are opened, so that no product hides in one. Modules that are opaque are
+    seen as a whole: what runs inside is not.
+
+    Attributes:
+        dispatched: Operators seen so far.
+        closed: Opaque modules that are running.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dispatched = 0
+        self.closed: list[nn.Module] = []
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Nothing is seen inside the block: what runs there is not the network."""
+        looks = dispatch._get_current_dispatch_mode() is self
+        if looks:
+            dispatch._pop_mode()
+        try:
+            yield
+        finally:
+            if looks:
+                dispatch._push_mode(self)
+
+    @abstractmethod
+    def operator(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """Run one operator and return what it gives; see what is to be seen."""
+
+    def enter(self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        """A module is called."""
+
+    def leave(
+        self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any
+    ) -> None:
+        """A call of a module is over; `output` is None after an error."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = kwargs or {}
+        if _opens(func):
+            with self, _steps_shown(func):
+                return func.decompose(*args, **given)
+        self.dispatched += 1
+        return self.operator(func, args, given)
+
+
+@contextmanager
+def watching(
+    network: nn.Module,
+    watch: Watch,
+    opaque: Callable[[nn.Module], bool] = lambda _: False,
+    called: Callable[[nn.Module], bool] = lambda _: True,
+) -> Iterator[None]:
+    """Let `watch` see what the network does inside the block; nothing of it is left behind.
+
+    Args:
+        network: The network.
+        watch: Who sees it.
+        opaque: Modules that are seen as a whole.
+        called: Modules that are not opaque and whose calls are of interest all the same.
+    """
+    with ExitStack() as stack:
+        for name, module in network.named_modules():
+            closed = module is not network and opaque(module)
+            if not (closed or called(module)):
+                continue
+            before = partial(_before, watch, name, closed)
+            after = partial(_after, watch, name, closed)
+            stack.callback(module.register_forward_pre_hook(before, with_kwargs=True).remove)
+            hook = module.register_forward_hook(after, with_kwargs=True, always_call=True)
+            stack.callback(hook.remove)
+        stack.enter_context(calm())
+        fast = torch.backends.mha.get_fastpath_enabled()
+        stack.callback(torch.backends.mha.set_fastpath_enabled, fast)
+        torch.backends.mha.set_fastpath_enabled(False)
+        stack.enter_context(watch)
+        yield
+
+
+def _before(
+    watch: Watch, name: str, closed: bool, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> None:
+    looks = dispatch._get_current_dispatch_mode() is watch
+    with watch.aside():
+        watch.enter(name, module, args, kwargs)
+    if closed and looks:
+        dispatch._pop_mode()
+        watch.closed.append(module)
+
+
+def _after(
+    watch: Watch,
+    name: str,
+    closed: bool,
+    module: nn.Module,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    output: Any,
+) -> None:
+    if closed and watch.closed and watch.closed[-1] is module:
+        watch.closed.pop()
+        dispatch._push_mode(watch)
+    with watch.aside():
+        watch.leave(name, module, args, kwargs, output)
+
+
+@lru_cache(maxsize=4096)
+def _opens(func: Any) -> bool:
+    return func._schema.name not in KEPT_WHOLE and bool(func._can_decompose())
+
+
+@contextmanager
+def _steps_shown(func: Any) -> Iterator[None]:
+    """With oneDNN off, a recurrent operator runs step by step."""
+    if func._schema.name not in RECURRENT:
+        yield
+        return
+    enabled = torch._C._get_mkldnn_enabled()  # pyright: ignore[reportAttributeAccessIssue]
+    torch._C._set_mkldnn_enabled(False)  # pyright: ignore[reportAttributeAccessIssue]
+    try:
+        yield
+    finally:
+        torch._C._set_mkldnn_enabled(enabled)  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def tensors(value: Any) -> Iterator[Tensor]:
+    """Tensors in nested tuples, lists, mappings and records, in the order they stand there."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from tensors(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from tensors(item)
+    elif hasattr(value, "__dataclass_fields__"):
+        for field in value.__dataclass_fields__:
+            yield from tensors(getattr(value, field))
