@@ -13,8 +13,8 @@ from spareto.core.errors import ConfigError, Problem
 from spareto.frameworks import NeuronFacts
 from spareto.observing.products import PRODUCTS, product_of
 from spareto.observing.watching import Watch, tensors, watching
+from spareto.profiling.charging import Plan
 from spareto.profiling.counters import LayerCounter, NeuronCounter, PairCounter, counter_of
-from spareto.profiling.plan import Plan
 
 
 class Counts(Watch):
