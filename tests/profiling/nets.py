@@ -153,7 +153,9 @@ def recurrent_sites(net, neurons):
     match type(neurons).__name__:
         case "RLeaky":
             return [net.site("fc1", "n1"), _inner(net, "recurrent", neurons.recurrent, before)]
-        case "LIFRecurrent" if hasattr(neurons, "rec_connect"):  # it also computes what nobody reads, at the end
+        case "LIFRecurrent" if hasattr(
+            neurons, "rec_connect"
+        ):  # it also computes what nobody reads, at the end
             return [net.site("fc1", "n1"), _inner(net, "rec_connect", neurons.rec_connect, emitted)]
         case "LinearRecurrentContainer":
             both = np.concatenate([net.book["n1.x"], before], -1)

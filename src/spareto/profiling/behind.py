@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 
@@ -18,11 +18,16 @@ DATA_NORMS = frozenset(
 )
 
 
+TURNS = frozenset(
+    f"aten::{name}" for name in ("transpose", "permute", "t", "numpy_T", "roll", "flip", "index", "cat")
+)
+"""Operators after which an axis may hold something else."""
+
 MOVES = frozenset(
     (
-        *("select", "slice", "unbind", "split", "split_with_sizes", "chunk", "narrow", "index", "stack", "cat"),
-        *("view", "_unsafe_view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "expand", "clone"),
-        *("transpose", "permute", "t", "detach", "contiguous", "alias", "to", "_to_copy", "lift_fresh"),
+        *("select", "slice", "unbind", "split", "split_with_sizes", "chunk", "narrow", "index", "stack"),
+        *("view", "_unsafe_view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "expand"),
+        *("transpose", "permute", "t", "detach", "contiguous", "alias", "to", "_to_copy", "clone", "cat"),
     )
 )
 """Operators that compute nothing."""
@@ -39,6 +44,7 @@ class Behind:
         constant: By operation of a product: what reaches each of its output channels in every timestep
             without any input, from its bias and batch norms; None for nothing.
         normed: Operations of products behind which a norm stands.
+        turned: Operations of products behind which axes are turned or joined.
     """
 
     walk: Walk
@@ -46,6 +52,7 @@ class Behind:
     first: dict[int, NeuronEvent] = field(default_factory=dict[int, NeuronEvent])
     constant: dict[int, Tensor | None] = field(default_factory=dict[int, Tensor | None])
     normed: set[int] = field(default_factory=set[int])
+    turned: set[int] = field(default_factory=set[int])
 
 
 def neurons_behind(trace: Trace) -> Behind:
@@ -58,6 +65,8 @@ def neurons_behind(trace: Trace) -> Behind:
         behind.constant[product.operation] = _constant(product, passed, trace)
         if any(each.name in DATA_NORMS or each.index in trace.shifts for each in passed):
             behind.normed.add(product.operation)
+        if any(each.name in TURNS for each in passed):
+            behind.turned.add(product.operation)
         if found is not None:
             behind.first[product.operation] = found
             if found.facts is None:
@@ -94,18 +103,24 @@ class Walk:
             passed.append(operation)
         return entered, passed
 
-    def products_behind(self, neurons: Sequence[NeuronEvent]) -> set[int]:
-        """Products that what these neurons give reaches, with no other product and no neurons between."""
+    def products_behind(self, values: Iterable[int], inside: Collection[int] = ()) -> set[int]:
+        """Products that values reach with no other product and no neurons between.
+
+        Args:
+            values: Where to begin.
+            inside: Calls of neurons that are walked through all the same.
+        """
         found, seen = set[int](), set[int]()
-        waiting = [event.value for event in neurons]
+        waiting = list(values)
         while waiting:
             for reader in self.seen.readers(waiting.pop()):
                 if reader.index in seen:
                     continue
                 seen.add(reader.index)
+                neurons = self.within[reader.call]
                 if reader.index in self.products:
                     found.add(reader.index)
-                elif self.within[reader.call] is None and reader.index not in self.spiking:
+                elif neurons.call in inside if neurons else reader.index not in self.spiking:
                     waiting.extend(reader.writes)
         return found
 

@@ -22,6 +22,7 @@ class Planned:
         neurons: Place among the neurons of the plan; None without any.
         constant: What reaches each output channel in every timestep without any input; None for nothing.
         normed: Whether a norm stands between it and its neurons.
+        turned: Whether axes are turned or joined between it and its neurons.
         notes: What a reader should know, in sentences.
     """
 
@@ -29,6 +30,7 @@ class Planned:
     neurons: int | None = None
     constant: Tensor | None = None
     normed: bool = False
+    turned: bool = False
     notes: list[str] = field(default_factory=list[str])
 
 
@@ -85,13 +87,18 @@ def charge(
 def _forward(
     places: list[int], planned: list[Planned], neurons: Use[NeuronEvent], behind: Behind
 ) -> list[int]:
-    """Of several products before neurons, those that do not read the neurons' own spikes, if there are any."""
+    """Of several products before neurons, those that do not read the neurons' own spikes, if any."""
     if len(places) == 1:
         return places
-    back = behind.walk.products_behind(neurons.events)
-    return [
-        place for place in places if not any(event.operation in back for event in planned[place].use.events)
-    ] or places
+    walk, calls = behind.walk, [event.call for event in neurons.events if event.call >= 0]
+    back = walk.products_behind(event.value for event in neurons.events)
+    entering = walk.products_behind((value for call in calls for value in walk.seen.calls[call].reads), calls)
+    forward = [place for place in places if not back & _operations(planned[place])]
+    return [place for place in forward if entering & _operations(planned[place])] or forward or places
+
+
+def _operations(planned: Planned) -> set[int]:
+    return {event.operation for event in planned.use.events}
 
 
 def _runs_in(product: ProductEvent, calls: set[int], two: Trace) -> bool:

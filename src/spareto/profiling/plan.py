@@ -33,7 +33,9 @@ def make_plan(runs: Runs, steps: int | None) -> Plan:
         raise ConfigError(dict.fromkeys(problems))
     _name(products)
     planned = [
-        Planned(use, constant=behind.constant[place], normed=place in behind.normed)
+        Planned(
+            use, constant=behind.constant[place], normed=place in behind.normed, turned=place in behind.turned
+        )
         for use in products
         for place in [use.first.operation]
     ]

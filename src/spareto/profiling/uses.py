@@ -145,7 +145,8 @@ class _Calls(Generic[EventT]):
         event, count = self.first[site], self.counts[site]
         facts = event.facts if isinstance(event, NeuronEvent) else None
         if facts is not None:
-            return facts.axes == "one step" and (count % self.steps == 0 or self._is_short(site))
+            one_step = facts.axes == "one step" or _held(event.output.shape, facts) == 1
+            return one_step and (count % self.steps == 0 or self._is_short(site))
         if count % self.steps:
             return count > 1 and self._is_short(site)
         if not self._choices(event, self.steps):
@@ -257,7 +258,9 @@ def _in(one: Trace, events: Sequence[EventT]) -> list[EventT]:
     Raises:
         ConfigError: Some are not there.
     """
-    if not events or isinstance(events[0], ProductEvent):
+    if not events:
+        return []
+    if isinstance(events[0], ProductEvent):
         return list(one.products)  # pyright: ignore[reportReturnType]
     calls = {(event.module, event.occurrence): event for event in one.neurons}
     operators = {event.occurrence: event for event in one.spiking.values()}
@@ -281,17 +284,24 @@ def steps_of(two: Trace, events: Sequence[NeuronEvent]) -> int:
     """Timesteps of an inference: as neurons say, else as often as sites are called."""
     declared, calls = set[int](), Counter[Hashable]()
     for event in events:
-        facts, shape = event.facts, event.output.shape
-        if facts is None or facts.axes == "one step":
+        held = 1 if event.facts is None else _held(event.output.shape, event.facts)
+        if held == 1:
             calls[event.site] += 1
-        elif facts.squeezed:
-            declared.add(facts.steps or shape[0] // 2)
         else:
-            declared.add(shape[0 if facts.axes == "time-batch" else 1])
+            declared.add(held)
     if declared:
         return max(declared)
     calls = calls or Counter(event.site for event in two.products)
     return gcd(*(count for count in calls.values())) if calls else 1
+
+
+def _held(shape: tuple[int, ...], facts: NeuronFacts) -> int:
+    """Timesteps that neurons hold in one call, for two samples."""
+    if facts.axes == "one step":
+        return 1
+    if facts.squeezed:
+        return facts.steps or shape[0] // 2
+    return shape[0 if facts.axes == "time-batch" else 1]
 
 
 def settle(uses: Sequence[Use[ProductEvent] | Use[NeuronEvent]], asked: str | None) -> list[Problem]:
@@ -310,7 +320,7 @@ def settle(uses: Sequence[Use[ProductEvent] | Use[NeuronEvent]], asked: str | No
             use.unsure = len(use.choices) > 1 or len(use.right) > 1
             use.choices, use.right = use.choices[:1], use.right[:1]
         if len(use.choices) != 1 or len(use.right) > 1 or _lacks_right(use):
-            problems.append(_unproven(use))
+            problems.append(unproven(use))
     return problems
 
 
@@ -328,10 +338,6 @@ def _lacks_right(use: Use[ProductEvent] | Use[NeuronEvent]) -> bool:
 
 def unproven(use: Use[ProductEvent] | Use[NeuronEvent]) -> Problem:
     """What is said of a use of which nobody knows where time and samples lie."""
-    return _unproven(use)
-
-
-def _unproven(use: Use[ProductEvent] | Use[NeuronEvent]) -> Problem:
     event = use.first
     got = f"{len(use.events)} calls with a tensor of shape {_mark(event, right=False).shape} for two samples"
     rule = "time and samples on leading axes that can be told apart"
