@@ -158,6 +158,9 @@ class SnnTorchState(Way):
         spikes, _ = net.neurons[name](x.flatten(2))
         return spikes.unflatten(2, x.shape[2:])
 
+    def emitted(self, x):
+        return x.flatten(2)
+
     def over(self, net, module, x):
         return (
             module(x) if isinstance(module, nn.Linear) else module(x.flatten(0, 1)).unflatten(0, x.shape[:2])
