@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from torch import nn
-from torch.nn.utils import parametrize
+from torch import Tensor, nn
 
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
 from spareto.profiling.charging import Plan, Planned
 from spareto.profiling.layers import Stored
 from spareto.records.recipe import FLOAT_BITS
+from spareto.widths import declared_bits, stored_bits
 
 WeightBits = int | Mapping[str, int] | None
 
@@ -44,22 +44,19 @@ def stored_as(network: nn.Module, plan: Plan, asked: WeightBits) -> dict[str, St
     return found
 
 
-def declared_bits(layer: nn.Module, tensor: str = "weight") -> int | None:
-    """Width of one stored number of a tensor, as its parametrization says; None if nobody says it."""
-    if not parametrize.is_parametrized(layer, tensor):
-        return None
-    parametrizations: Any = layer.parametrizations
-    declared = (getattr(part, "weight_bits", None) for part in parametrizations[tensor])
-    return next((bits for bits in declared if bits is not None), None)
-
-
 def _weight_bits(network: nn.Module, planned: Planned, asked: WeightBits) -> tuple[int, tuple[str, ...]]:
+    """Declared, or carried along by `bake`, before asked, before found from the values themselves."""
     module = _module_of(network, planned)
     declared = None if module is None else declared_bits(module)
     if declared is not None:
         return declared, ()
     given = asked if isinstance(asked, int) else (asked or {}).get(planned.use.name)
-    return (given, ()) if given is not None else (FLOAT_BITS, ())
+    if given is not None:
+        return given, ()
+    if module is None or not isinstance(getattr(module, "weight", None), Tensor):
+        return FLOAT_BITS, ()
+    bits, how = stored_bits(module)
+    return bits, () if bits == FLOAT_BITS else (f"its weights are stored at {bits} bits, {how}",)
 
 
 def _bias_bits(network: nn.Module, planned: Planned) -> int:
