@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from spareto.core.errors import ConfigError, Problem
+from spareto.frameworks import time_of
 from spareto.kernels import reference
 from spareto.observing.products import UnknownProductError
 from spareto.observing.undisturbed import undisturbed
@@ -196,8 +197,6 @@ def _records(
 
 
 def _time_first(network: nn.Module) -> bool:
-    from spareto.frameworks import time_of
-
     return time_of(network) == "time-batch"
 
 
