@@ -212,7 +212,7 @@ class Recorder(Watch):
         """A number of the memory a tensor lies in; 0 for one without."""
         try:
             reference = StorageWeakRef(tensor.untyped_storage())
-        except (RuntimeError, NotImplementedError):
+        except RuntimeError:
             return 0
         self._storages.setdefault(reference.cdata, reference)
         return reference.cdata

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
 from spareto.profiling.charging import Plan, Planned
 from spareto.profiling.layers import Stored
 from spareto.records.recipe import FLOAT_BITS
-from spareto.widths import declared_bits, stored_bits
+from spareto.widths.stored import declared_bits, float_bits, found_bits
 
 WeightBits = int | Mapping[str, int] | None
 
@@ -45,7 +45,7 @@ def stored_as(network: nn.Module, plan: Plan, asked: WeightBits) -> dict[str, St
 
 
 def _weight_bits(network: nn.Module, planned: Planned, asked: WeightBits) -> tuple[int, tuple[str, ...]]:
-    """Declared, or carried along by `bake`, before asked, before found from the values themselves."""
+    """The width that the network declares, else that the caller says, else that the values show."""
     module = _module_of(network, planned)
     declared = None if module is None else declared_bits(module)
     if declared is not None:
@@ -53,18 +53,20 @@ def _weight_bits(network: nn.Module, planned: Planned, asked: WeightBits) -> tup
     given = asked if isinstance(asked, int) else (asked or {}).get(planned.use.name)
     if given is not None:
         return given, ()
-    if module is None or not isinstance(getattr(module, "weight", None), Tensor):
-        return FLOAT_BITS, ()
-    bits, how = stored_bits(module)
-    return bits, () if bits == FLOAT_BITS else (f"its weights are stored at {bits} bits, {how}",)
+    weight = planned.use.first.product.other
+    found = found_bits(weight)
+    if found is None:
+        return float_bits(weight.dtype)[0], ()
+    return found[0], (f"Its weights take {found[0]} bits ({found[1]}).",)
 
 
 def _bias_bits(network: nn.Module, planned: Planned) -> int:
     """A batch norm that is folded in makes of any bias a number that nobody rounded."""
-    module = _module_of(network, planned)
-    alone = planned.use.first.product.bias is not None and not planned.normed
-    declared = None if module is None or not alone else declared_bits(module, "bias")
-    return declared or FLOAT_BITS
+    module, bias = _module_of(network, planned), planned.use.first.product.bias
+    if bias is None or planned.normed:
+        return FLOAT_BITS
+    declared = None if module is None else declared_bits(module, "bias")
+    return declared or (found_bits(bias) or float_bits(bias.dtype))[0]
 
 
 def _module_of(network: nn.Module, planned: Planned) -> nn.Module | None:
