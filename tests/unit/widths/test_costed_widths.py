@@ -38,7 +38,7 @@ def test_baked_and_plain_networks_cost_what_the_compressed_one_does(bits, granul
         assert [layer.weight_bits for layer in found.layers] == [bits] * len(found.layers)
         assert energy(found) == energy(expected)
     notes = [layer.note for layer in workload(plain).layers]
-    assert all(f"stored at {bits} bits, found: " in note for note in notes)
+    assert all(f"take {bits} bits (found: " in note for note in notes)
 
 
 def test_a_width_that_is_stated_goes_before_one_that_is_found():
