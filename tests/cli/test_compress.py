@@ -126,7 +126,8 @@ class Mixed(nn.Module):
         self.table, self.read = nn.Embedding(9, 6), nn.Linear(6, 9, bias=False)
         self.read.weight = self.table.weight
         self.memory, self.up = nn.LSTM(6, 6), nn.ConvTranspose1d(2, 2, 3)
-        self.attention, self.first, self.second = nn.MultiheadAttention(6, 2), nn.Linear(6, 6), nn.Linear(6, 6)
+        self.attention = nn.MultiheadAttention(6, 2)
+        self.first, self.second = nn.Linear(6, 6), nn.Linear(6, 6)
         self.second.weight = self.first.weight
 """
 
