@@ -48,7 +48,7 @@ def test_a_network_is_trained_to_lower_its_loss(name):
     network, stated = made(name)
     losses = []
     before = weights(network)
-    plan = PLAN.model_copy(update={"epochs": 12})
+    plan = PLAN.model_copy(update={"epochs": 12, "learning_rate": 0.05})
     train(network, data(), plan, on_epoch=lambda report: losses.append(report.loss), **stated)
     assert losses[-1] < losses[0]
     assert not equal(before, weights(network))
