@@ -50,7 +50,8 @@ def _layer(name, inputs, outputs, height, width, kernel, sparsity, bits, rng):
     steps, density = (1, 1.0) if attention else (T, 0.05)
     mask = rng.random((outputs, inputs, *kernel), np.float32) >= sparsity
     seen = density * steps * inputs * height * width
-    effectual = seen * float(mask.sum()) / inputs
+    wide = width - kernel[1] + 1 if attention else width
+    effectual = density * steps * height * wide * float(mask.sum()) * (0.9 if kernel == (3, 3) else 1.0)
     return Layer(
         name=name,
         kind="linear" if name.startswith("dense") else "conv2d",
@@ -66,17 +67,17 @@ def _layer(name, inputs, outputs, height, width, kernel, sparsity, bits, rng):
             kind="analog" if attention else "spike",
             bits=8 if attention else 1,
             nonzero_mean=seen,
-            nonzero_max=2 * seen,
+            nonzero_max=min(2 * density, 1.0) / density * seen,
         ),
         output=Tensor(
-            shape=(outputs, height, width - kernel[1] + 1 if attention else width),
+            shape=(outputs, height, wide),
             kind="analog" if attention else "spike",
             bits=8 if attention else 1,
             nonzero_mean=1.0,
             nonzero_max=1.0,
         ),
         effectual_synops_mean=effectual,
-        effectual_synops_max=2 * effectual,
+        effectual_synops_max=min(2 * density, 1.0) / density * effectual,
         neuron=None if attention else Neuron(kind="lif", count=outputs * height * width),
     )
 

@@ -31,6 +31,7 @@ def layer(
     out = (size + 2 * padding - kernel) // stride + 1
     spikes = rng.random((timesteps, inputs, size, size)) < rate
     effectual = _effectual(mask, spikes, out, stride, padding, groups)
+    most = _effectual(mask, np.ones_like(spikes), out, stride, padding, groups)
     per_step = [float(step.sum()) for step in spikes]
     return Layer(
         name=name,
@@ -49,14 +50,14 @@ def layer(
             kind="analog" if analog else "spike",
             bits=8 if analog else 1,
             nonzero_mean=sum(per_step),
-            nonzero_max=1.5 * sum(per_step),
+            nonzero_max=min(1.5 * sum(per_step), spikes.size),
             nonzero_per_timestep=tuple(per_step),
         ),
         output=Tensor(
             shape=(outputs, out, out), kind="spike", bits=1, nonzero_mean=outputs, nonzero_max=outputs
         ),
         effectual_synops_mean=effectual,
-        effectual_synops_max=1.5 * effectual,
+        effectual_synops_max=min(1.5 * effectual, most),
         neuron=Neuron(kind=neuron, count=outputs * out * out) if neuron else None,
     )
 
@@ -67,7 +68,8 @@ def row(
     """A 1-D convolution of analog numbers along one row, once an inference, as attention runs it."""
     inputs, outputs = channels
     mask = np.random.default_rng(0).random((outputs, inputs, 1, 3)) < 0.5
-    met = float(mask.sum() * size)
+    inside = np.array([size - 1, size, size - 1])  # the zero border meets the outer two places
+    met = float((mask.sum((0, 1, 2)) * inside).sum())
     return Layer(
         name=name,
         kind="conv1d",
@@ -97,13 +99,14 @@ def row(
     )
 
 
-def network(*layers: Layer, timesteps: int = 5) -> Workload:
-    """Layers as a workload; without layers, two convolutions and a dense layer."""
+def network(*layers: Layer) -> Workload:
+    """Layers as a workload; without layers, two convolutions and a dense layer of five timesteps."""
     layers = layers or (
         layer("conv1", channels=(2, 16), size=16, analog=True),
         layer("conv2", channels=(16, 32), size=8, sparsity=0.8),
         layer("fc", channels=(512, 10), size=1, kernel=1, sparsity=0.6),
     )
+    timesteps = max(layer.timesteps for layer in layers)
     return Workload(network="test", dataset="random/test", samples=1, timesteps=timesteps, layers=layers)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from spareto.core.errors import SparetoError
     from spareto.data.load import load_frames
     from spareto.hardware import cost, load_accelerator
-    from spareto.profiling import profile
+    from spareto.profiling import energy, profile
     from spareto.records import Cost, Recipe, TrainingPlan, Trial, Workload
     from spareto.reports.write import write_report
     from spareto.running import Interface, from_arrays
@@ -43,6 +43,7 @@ __all__ = [
     "compress",
     "compression_report",
     "cost",
+    "energy",
     "evaluate",
     "fold_batch_norm",
     "from_arrays",
@@ -75,6 +76,7 @@ _HOME = {
     "compress": "compression",
     "compression_report": "compression",
     "cost": "hardware",
+    "energy": "profiling",
     "evaluate": "training",
     "fold_batch_norm": "compression",
     "from_arrays": "running",

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from spareto.compression.checks import refuse_unfit
 from spareto.compression.compress import begin_steps, compress, store
 from spareto.compression.copies import Module, copy_of
 from spareto.compression.scheduling import MaskSchedule
@@ -63,6 +64,7 @@ def compress_and_train(
         ConfigError: The recipe does not fit the network.
         TrainingError: The loss is not finite.
     """
+    refuse_unfit(network)
     data = whole_labels(data_of(data))
     stated = interface_of(interface, time=time, output=output, vote=vote, reset=reset)
     runner = Runner(network, samples_of_split(data), stated)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
@@ -41,6 +41,16 @@ class Rule:
             raise PydanticCustomError("rule", "{rule}", {"rule": self.text, "cure": self.cure}) from None
 
 
+def contradiction(problems: Sequence[Problem]) -> PydanticCustomError:
+    """What a record's own validator raises where its fields do not fit together.
+
+    Args:
+        problems: Each with a place below the record, such as `.timesteps` or `.layers[1].name`; at least one.
+    """
+    text = "; ".join(f"got {each.got}, expected {each.rule}" for each in problems)
+    return PydanticCustomError("contradiction", "{text}", {"text": text, "problems": tuple(problems)})
+
+
 @dataclass(frozen=True)
 class _UnknownKey:
     """Takes the place of an unknown key's value, so that its error can list the keys that are known."""
@@ -65,7 +75,7 @@ class Record(BaseModel):
                 super().__init__(**fields)
             except ValidationError as error:
                 where = type(self).__name__
-                raise ConfigError(_problem(line, fields, where) for line in error.errors()) from None
+                raise ConfigError(_problems(error, fields, where)) from None
 
         # a record inside another is validated with it, so that one error names every problem
         __init__.__pydantic_base_init__ = True
@@ -89,7 +99,7 @@ class Record(BaseModel):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            raise ConfigError(_problem(line, data, where) for line in error.errors()) from None
+            raise ConfigError(_problems(error, data, where)) from None
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -165,6 +175,16 @@ def _unique_mapping(loader: Any, node: yaml.MappingNode) -> dict[Hashable, Any]:
 _UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
 
 
+def _problems(error: ValidationError, data: Any, where: str) -> Iterator[Problem]:
+    for line in error.errors():
+        if line["type"] != "contradiction":
+            yield _problem(line, data, where)
+            continue
+        place = where + _path(line["loc"], data)
+        for each in line.get("ctx", {})["problems"]:
+            yield replace(each, where=place + each.where)
+
+
 def _problem(line: ErrorDetails, data: Any, where: str) -> Problem:
     place = where + _path(line["loc"], data)
     context = line.get("ctx", {})
@@ -197,7 +217,10 @@ def _problem(line: ErrorDetails, data: Any, where: str) -> Problem:
 
 
 def _path(location: tuple[int | str, ...], data: Any) -> str:
-    """Render `("steps", 1, "quantize", "bits")` as `.steps[1].bits`; union tags are not part of the input."""
+    """Render `("steps", 1, "quantize", "bits")` as `.steps[1].bits`; union tags are not part of the input.
+
+    A tag that stands in no input, such as `(own)`, is written in parentheses.
+    """
     path = ""
     current: Any = data
     for index, part in enumerate(location):
@@ -207,7 +230,7 @@ def _path(location: tuple[int | str, ...], data: Any) -> str:
         elif isinstance(current, Mapping) and part in current:
             path += f".{part}"
             current = cast(Any, current[part])
-        elif index == len(location) - 1:
+        elif index == len(location) - 1 and not part.startswith("("):
             path += f".{part}"
     return path
 

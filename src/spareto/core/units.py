@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Annotated, Any, cast
 
 from pydantic import Field, GetCoreSchemaHandler
@@ -35,9 +36,12 @@ _UNITS: dict[str, tuple[str, float]] = {
     "mm2": ("um2", 1e6),
     "MHz": ("MHz", 1.0),
     "GHz": ("MHz", 1e3),
+    "kHz": ("MHz", 1e-3),
     "nm": ("nm", 1.0),
     "mW": ("mW", 1.0),
     "W": ("mW", 1e3),
+    "uW": ("mW", 1e-3),
+    "V": ("V", 1.0),
     "hops": ("hops", 1.0),
     "timesteps": ("timesteps", 1.0),
     "share": ("share", 1.0),
@@ -65,13 +69,23 @@ class Quantity(Record):
 
 @dataclass(frozen=True)
 class Unit:
-    """Says, beside a field of type `Quantity`, which canonical unit its value must convert to.
+    """Says, beside a field of type `Quantity`, which canonical unit its value must convert to, and its range.
+
+    Args:
+        canonical: The unit.
+        positive: Whether 0 is refused.
+        whole: Whether only whole numbers are allowed, in the canonical unit.
+        most: The largest amount allowed, in the canonical unit.
 
     >>> from typing import Annotated
     >>> Energy = Annotated[Quantity, Unit("pJ")]
+    >>> Instances = Annotated[Quantity, Unit("instances", positive=True, whole=True)]
     """
 
     canonical: str
+    positive: bool = False
+    whole: bool = False
+    most: float = 1e15
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         checked = core_schema.no_info_before_validator_function(self._require_parts, handler(source))
@@ -83,13 +97,30 @@ class Unit:
         given = cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {"value": value}
         if {"value", "unit", "source"} - set(given):
             raise _broken("a number with its unit and source", self._example(given))
+        number, unit = given["value"], given["unit"]
+        if _is_number(number) and unit in self._known() and not self._allows(number * _UNITS[unit][1]):
+            raise _broken(self._range(), "")
         return given
 
     def _require_unit(self, quantity: Quantity) -> Quantity:
-        known = [unit for unit, (canonical, _) in _UNITS.items() if canonical == self.canonical]
-        if quantity.unit not in known:
-            raise _broken(f"a quantity in {' or '.join(known)}", f"Convert it to {self.canonical}.")
+        if quantity.unit not in self._known():
+            raise _broken(f"a quantity in {' or '.join(self._known())}", f"Convert it to {self.canonical}.")
+        if not self._allows(quantity.amount):
+            raise _broken(self._range(), "")
         return quantity
+
+    def _known(self) -> list[str]:
+        return [unit for unit, (canonical, _) in _UNITS.items() if canonical == self.canonical]
+
+    def _allows(self, amount: float) -> bool:
+        whole = not self.whole or (isfinite(amount) and abs(amount - round(amount)) <= 1e-9 * amount)
+        return whole and (amount > 0 if self.positive else amount >= 0) and amount <= self.most
+
+    def _range(self) -> str:
+        """The rule in words: `a whole number of bits greater than 0 and at most 4096`."""
+        kind = "a whole number of" if self.whole else "a number of"
+        low = "greater than 0" if self.positive else "not below 0"
+        return f"{kind} {self.canonical} {low} and at most {self.most:.12g}"
 
     def _example(self, given: Mapping[str, Any]) -> str:
         value, unit = given.get("value"), given.get("unit", self.canonical)
@@ -97,23 +128,31 @@ class Unit:
         return f'Write {{value: {value}, unit: {unit}, source: "{source}"}}.'
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def _broken(rule: str, cure: str) -> PydanticCustomError:
     return PydanticCustomError("rule", "{rule}", {"rule": rule, "cure": cure})
 
 
+_WIDEST = 4096.0  # bits of one number: no arithmetic is wider
+
 Energy = Annotated[Quantity, Unit("pJ")]
-Bits = Annotated[Quantity, Unit("bits")]
-Words = Annotated[Quantity, Unit("words")]
-Instances = Annotated[Quantity, Unit("instances")]
-Iterations = Annotated[Quantity, Unit("iterations")]
-BitsPerCycle = Annotated[Quantity, Unit("bits/cycle")]
-OpsPerCycle = Annotated[Quantity, Unit("ops/cycle")]
+Bits = Annotated[Quantity, Unit("bits", positive=True, whole=True)]
+Width = Annotated[Quantity, Unit("bits", positive=True, whole=True, most=_WIDEST)]  # of one number
+Words = Annotated[Quantity, Unit("words", positive=True, whole=True)]
+Instances = Annotated[Quantity, Unit("instances", positive=True, whole=True, most=1e9)]
+Iterations = Annotated[Quantity, Unit("iterations", positive=True, whole=True)]
+BitsPerCycle = Annotated[Quantity, Unit("bits/cycle", positive=True)]
+OpsPerCycle = Annotated[Quantity, Unit("ops/cycle", positive=True)]
 Cycles = Annotated[Quantity, Unit("cycles")]
 Area = Annotated[Quantity, Unit("um2")]
 Power = Annotated[Quantity, Unit("pJ/cycle")]
-Watts = Annotated[Quantity, Unit("mW")]
-Frequency = Annotated[Quantity, Unit("MHz")]
+Watts = Annotated[Quantity, Unit("mW", positive=True)]
+Frequency = Annotated[Quantity, Unit("MHz", positive=True)]
 EnergyPerBit = Annotated[Quantity, Unit("pJ/bit")]
 Hops = Annotated[Quantity, Unit("hops")]
-Timesteps = Annotated[Quantity, Unit("timesteps")]
-Node = Annotated[Quantity, Unit("nm")]
+Timesteps = Annotated[Quantity, Unit("timesteps", positive=True, whole=True, most=1e9)]
+Node = Annotated[Quantity, Unit("nm", positive=True)]
+Volts = Annotated[Quantity, Unit("V", positive=True)]

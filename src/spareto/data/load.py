@@ -37,6 +37,7 @@ class FrameData:
         hash: SHA-256 of frames and labels, shortened; equal data have equal hashes on every machine.
         layout: `time-first`, as above; `static`, frames `(samples, ...)` without a time axis; None, frames
             `(samples, ...)` of which the network tells whether time is their second axis.
+        notes: What was found out or left out when they were read, one sentence each.
     """
 
     train_frames: Frames
@@ -47,6 +48,7 @@ class FrameData:
     name: str
     hash: str
     layout: Literal["time-first", "static"] | None = "time-first"
+    notes: tuple[str, ...] = ()
 
     @property
     def timesteps(self) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -20,6 +21,7 @@ from spareto.core.units import (
     Power,
     Quantity,
     Timesteps,
+    Width,
     Words,
 )
 from spareto.hardware.chip import Chip
@@ -106,7 +108,7 @@ class Compute(Record):
         float_adder_energy: 32-bit floating-point addition.
         float_multiplier_energy: 32-bit floating-point product.
         gated_energy: An operation that is gated.
-        accumulator_width: Bits of a partial sum of integer weights.
+        accumulator_width: Width of a partial sum of integer weights.
         zero_inputs: What happens on a zero input: no cycle (`skip`), no energy (`gate`), or `compute`.
         zero_weights: The same on a zero weight; skipping needs a format that locates zeros.
         window: Timesteps that are skipped only together, because lanes share a step; None skips each alone.
@@ -122,13 +124,13 @@ class Compute(Record):
     about: str = ""
     instances: Instances
     adder_energy: Energy
-    adder_width: Bits
+    adder_width: Width
     multiplier_energy: Energy
-    multiplier_width: Bits
+    multiplier_width: Width
     float_adder_energy: Energy
     float_multiplier_energy: Energy
     gated_energy: Energy
-    accumulator_width: Bits
+    accumulator_width: Width
     zero_inputs: OnZero
     zero_weights: OnZero
     window: Timesteps | None = None
@@ -153,7 +155,7 @@ class NeuronUnit(Record):
 
     Args:
         lanes: Neurons updated a cycle.
-        width: Bits of the state the energies below are given for.
+        width: Width of the state the energies below are given for.
         leak_energy: One product with the decay; grows with the square of the width.
         integrate_energy: One addition to the state; linear in the width.
         compare_energy: One comparison with the threshold; linear in the width.
@@ -171,7 +173,7 @@ class NeuronUnit(Record):
     name: str
     about: str = ""
     lanes: OpsPerCycle
-    width: Bits
+    width: Width
     leak_energy: Energy
     integrate_energy: Energy
     compare_energy: Energy
@@ -243,7 +245,7 @@ class Dataflow(Record):
     """
 
     about: str
-    weights_sized_for: Bits
+    weights_sized_for: Width
     fill: tuple[Fill, ...]
     order: tuple[Order, ...]
     limits: tuple[Limit, ...] = ()
@@ -256,6 +258,21 @@ class Dataflow(Record):
             if (each.level, each.kind, each.dim) == (level, kind, dim)
         ]
         return min(found, default=float("inf"))
+
+
+@dataclass(frozen=True)
+class Bottleneck:
+    """A part that limits how far work spreads over all levels outside it together.
+
+    Args:
+        part: Its name.
+        instances: How many there are.
+        outside: Names of the levels outside it.
+    """
+
+    part: str
+    instances: int
+    outside: tuple[str, ...]
 
 
 class Accelerator(Chip):
@@ -330,6 +347,22 @@ class Accelerator(Chip):
 
     def fanout(self, level: str) -> int:
         """Instances below one instance of a level: the most its spatial loops may spread over."""
-        parts = [*self.levels, self.compute]
+        parts = self._outside_in
         place = next(index for index, part in enumerate(parts) if part.name == level)
-        return int(parts[place + 1].instances.amount // parts[place].instances.amount)
+        return max(1, int(parts[place + 1].instances.amount // parts[place].instances.amount))
+
+    @property
+    def bottlenecks(self) -> tuple[Bottleneck, ...]:
+        """Parts of which there are fewer than the levels outside them could spread over."""
+        parts, found = self._outside_in, list[Bottleneck]()
+        spread = 1
+        for place, part in enumerate(parts[1:], start=1):
+            spread *= self.fanout(parts[place - 1].name)
+            if part.instances.amount < spread:
+                outside = tuple(level.name for level in parts[:place])
+                found.append(Bottleneck(part.name, int(part.instances.amount), outside))
+        return tuple(found)
+
+    @property
+    def _outside_in(self) -> tuple[Memory | Fanout | Compute, ...]:
+        return (*self.levels, self.compute)

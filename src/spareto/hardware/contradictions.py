@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
 
 from spareto.core.errors import Problem, did_you_mean, one_of
 from spareto.hardware.accelerator import Accelerator, NeuronUnit
 from spareto.hardware.problem import DIMS
+
+T = TypeVar("T")
 
 
 def contradictions(accelerator: Accelerator) -> list[Problem]:
@@ -14,6 +17,7 @@ def contradictions(accelerator: Accelerator) -> list[Problem]:
     return _missing_parts(accelerator) or [
         *_unknown_levels(accelerator),
         *_uncovered(accelerator),
+        *_repeated(accelerator),
         *_unlimitable(accelerator),
     ]
 
@@ -74,6 +78,31 @@ def _uncovered(accelerator: Accelerator) -> list[Problem]:
         rule = "the outermost memory to keep weights, inputs, outputs"
         problems.append(Problem("accelerator.components[0].keeps", f"no {', '.join(lacking)}", rule))
     return problems
+
+
+def _repeated(accelerator: Accelerator) -> Iterator[Problem]:
+    """Loops that stand twice in the dataflow: each would run, and the layer be costed more than once."""
+    flow = accelerator.dataflow
+    levels = [order.level for order in flow.order]
+    for level in _twice(levels):
+        yield Problem("accelerator.dataflow.order", f"two orders of '{level}'", "one order a level")
+    for place, order in enumerate(flow.order):
+        for dim in _twice(order.dims):
+            where = f"accelerator.dataflow.order[{place}].dims"
+            yield Problem(where, f"{dim} twice", "each dimension once")
+    filled = [(fill.level, fill.kind, dim) for fill in flow.fill for dim in fill.dims]
+    for level, kind, dim in _twice(filled):
+        got = f"the {kind} loop over {dim} at '{level}' twice"
+        yield Problem("accelerator.dataflow.fill", got, "each loop once")
+    for part in accelerator.memories:
+        for tensor in _twice(part.keeps):
+            where = f"accelerator.components[{accelerator.components.index(part)}].keeps"
+            yield Problem(where, f"{tensor} twice", "each tensor once")
+
+
+def _twice(items: Sequence[T]) -> list[T]:
+    """What stands more than once, in order."""
+    return [item for item in dict.fromkeys(items) if items.count(item) > 1]
 
 
 def _unlimitable(accelerator: Accelerator) -> Iterator[Problem]:

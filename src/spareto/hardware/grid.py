@@ -16,8 +16,8 @@ from spareto.hardware.accelerator import Accelerator
 from spareto.hardware.charging import Charged, charge
 from spareto.hardware.chip import Chip
 from spareto.hardware.cost import cost_all_formats
+from spareto.hardware.engines.array import nest_of
 from spareto.hardware.mapping.capacity import Widths
-from spareto.hardware.mapping.fixed import fixed_nest
 from spareto.hardware.mapping.nest import Nest
 from spareto.hardware.mapping.search import Objective, search_points
 from spareto.hardware.points import Points, layer_points
@@ -94,7 +94,7 @@ def cost_grid(
             if objective:
                 columns.append(_searched(points, accelerator, _widest(layers), objective))
             else:
-                nest = (mappings or {}).get(layers[0].name) or fixed_nest(_widest(layers), accelerator)
+                nest = nest_of(_widest(layers), accelerator, mappings or {})
                 columns.append(_Columns.of(charge(points, nest, accelerator)))
     else:
         columns = _one_by_one(workloads, accelerator, names, spike_format, statistics)
@@ -164,7 +164,7 @@ def _one_by_one(
             for statistic in statistics
         ]
         costs += [cost for same_format in zip(*by_statistic, strict=True) for cost in same_format]
-    return [_gathered(layers) for layers in zip(*(cost.layers for cost in costs), strict=True)]
+    return [_gathered(layers) for layers in zip(*(cost.attributed for cost in costs), strict=True)]
 
 
 def _gathered(layers: Sequence[LayerCost]) -> _Columns:
@@ -188,6 +188,7 @@ def _versions(workloads: Sequence[Workload]) -> list[tuple[Layer, ...]]:
         raise ConfigError(Trouble("workloads", "none", "at least one"))
     for workload in workloads:
         neurons.refuse_unknown(workload)
+    _refuse_products(workloads)
     expected = [_shape(layer) for layer in workloads[0].layers]
     problems = [
         Trouble(
@@ -202,6 +203,22 @@ def _versions(workloads: Sequence[Workload]) -> list[tuple[Layer, ...]]:
     if problems:
         raise ConfigError(problems)
     return list(zip(*(workload.layers for workload in workloads), strict=True))
+
+
+def _refuse_products(workloads: Sequence[Workload]) -> None:
+    """A grid is over weights; products of activations have none."""
+    problems = [
+        Trouble(
+            f"workloads[{place}].products",
+            ", ".join(product.name for product in workload.products),
+            "layers with weights only",
+            "Cost the workloads one by one, with spareto.cost.",
+        )
+        for place, workload in enumerate(workloads)
+        if workload.products
+    ]
+    if problems:
+        raise ConfigError(problems)
 
 
 def _shape(layer: Layer) -> tuple[Any, ...]:

@@ -1,8 +1,8 @@
 """The accounting of Timeloop and Sparseloop, oddities included: mode `timeloop-compatible`.
 
-Known oddities, kept because published numbers contain them: partial sums are filled even the first time;
-draining a tile reads nothing; any metadata at all drops the accesses to zeros; only averages are known, so
-no unit ever waits for a slower one.
+Known oddities, kept because published numbers contain them: partial sums are filled even the first time
+(`conventions.py` has the switch); draining a tile reads nothing; any metadata at all drops the accesses to
+zeros; only averages are known, so no unit ever waits for a slower one.
 
 All numbers are arrays with one entry a mapping, per instance of a level unless said otherwise. Densities
 and the numbers of a `Store` may be arrays too: bounds of shape (mappings, 1) and densities, blocks and
@@ -14,102 +14,25 @@ Reference:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from spareto.hardware.accesses import Access, compute_units, count_accesses, temporal_steps
-from spareto.hardware.density import DensityModel, probability_empty
+from spareto.hardware.conventions import SPARSELOOP, Conventions
+from spareto.hardware.density import probability_empty
 from spareto.hardware.mapping.nest import Nest
-from spareto.hardware.patterns import Pattern
 from spareto.hardware.problem import DIMS, RELEVANT, TENSORS, Count, Dim, Problem, TensorName
+from spareto.hardware.timeloop_terms import Amount as Amount
+from spareto.hardware.timeloop_terms import Level as Level
+from spareto.hardware.timeloop_terms import MetadataRule as MetadataRule
+from spareto.hardware.timeloop_terms import Saving as Saving
+from spareto.hardware.timeloop_terms import Sparsity as Sparsity
+from spareto.hardware.timeloop_terms import Store as Store
 from spareto.records.cost import Mode
-
-Amount = npt.NDArray[np.float64]
-Level = float | Amount  # one number, or one a point
-
-
-class MetadataRule(Protocol):
-    """What a storage format costs by the rules of Sparseloop; every `Format` is one."""
-
-    @property
-    def compatible_drops_zeros(self) -> bool:
-        """Whether zeros are neither stored nor moved."""
-        ...
-
-    def compatible_metadata(self, elements: float, density: Any, width: Any, fibres: int = 1) -> Any:
-        """Metadata bits of a tensor of `elements`, by its density alone."""
-        ...
-
-
-@dataclass(frozen=True)
-class Store:
-    """A storage level and its energies, picojoules a (vector) access.
-
-    Args:
-        name: Its name in the nest.
-        keeps: Tensors it holds.
-        block: Words of one access.
-        blocks: The same for tensors whose words are of another width.
-        word_bits: Bits of one word.
-        metadata_bits: Bits of one metadata word.
-        metadata_row: Bits of one metadata access, which several words share; None for one word.
-        read_words: Words a cycle it can read, None without limit.
-        write_words: Words a cycle it can write, None without limit.
-    """
-
-    name: str
-    keeps: tuple[TensorName, ...]
-    read_pj: Level = 0.0
-    write_pj: Level = 0.0
-    gated_read_pj: Level = 0.0
-    gated_write_pj: Level = 0.0
-    metadata_read_pj: Level = 0.0
-    metadata_write_pj: Level = 0.0
-    block: Level = 1
-    blocks: Mapping[TensorName, Level] = field(default_factory=dict[TensorName, Level])
-    word_bits: Level = 16
-    metadata_bits: Level = 1
-    metadata_row: Level | None = None
-    read_words: Level | None = None
-    write_words: Level | None = None
-
-
-@dataclass(frozen=True)
-class Saving:
-    """Accesses of `tensor` at `level` are gated or skipped while the data of all `leaders` is zero."""
-
-    level: str
-    tensor: TensorName
-    kind: Literal["gate", "skip"]
-    leaders: tuple[TensorName, ...]
-
-
-@dataclass(frozen=True)
-class Sparsity:
-    """What is sparse, how it is stored and what that saves.
-
-    Args:
-        density: Share of non-zeros of each tensor; 1 where left out.
-        model: How zeros are taken to lie where only a density is known.
-        patterns: The real zeros of weights (M, C, R, S) or inputs (T, C, height, width); where they are
-            known, nothing is taken from a density.
-        formats: Format by level and tensor; uncompressed where left out.
-        savings: Conditional accesses.
-        gate_compute: Whether a computation without its operands still takes its cycle.
-    """
-
-    density: Mapping[TensorName, Level] = field(default_factory=dict[TensorName, Level])
-    model: DensityModel = "hypergeometric"
-    patterns: Mapping[TensorName, Pattern] = field(default_factory=dict[TensorName, Pattern])
-    formats: Mapping[tuple[str, TensorName], MetadataRule] = field(
-        default_factory=dict[tuple[str, TensorName], MetadataRule]
-    )
-    savings: tuple[Saving, ...] = ()
-    gate_compute: bool = False
 
 
 @dataclass(frozen=True)
@@ -127,6 +50,8 @@ class Tally:
     metadata_skipped_bits: Amount
     metadata_write_bits: Amount
     instances: Count
+    decompressed: Amount
+    compressed: Amount
 
 
 @dataclass(frozen=True)
@@ -153,6 +78,7 @@ def evaluate(
     stores: tuple[Store, ...],
     compute: tuple[str, Level],
     sparsity: Sparsity | None = None,
+    conventions: Conventions = SPARSELOOP,
 ) -> Outcome:
     """Energy and cycles of one layer under one mapping, or under many with the same loop order.
 
@@ -162,11 +88,11 @@ def evaluate(
         stores: Storage levels, outermost first.
         compute: Name of the compute units and energy of one computation, picojoules.
         sparsity: None for a dense run.
+        conventions: Whose accounting to follow where versions of the reference tools differ.
     """
     sparsity = sparsity or Sparsity()
-    accesses = count_accesses(problem, nest, {store.name: store.keeps for store in stores})
-    rules = _Rules(problem, nest, stores, sparsity)
-    tallies = {key: rules.tally(key, access) for key, access in accesses.items()}
+    rules = _Rules(problem, nest, stores, sparsity, conventions)
+    tallies = {key: rules.tally(key, access) for key, access in rules.accesses.items()}
     steps, units = temporal_steps(nest), compute_units(nest)
     real = _kept(steps * units, rules.computing())
     name, compute_pj = compute
@@ -184,13 +110,28 @@ def evaluate(
 class _Rules:
     """Which share of the dense accesses remains."""
 
-    def __init__(self, problem: Problem, nest: Nest, stores: tuple[Store, ...], sparsity: Sparsity) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        nest: Nest,
+        stores: tuple[Store, ...],
+        sparsity: Sparsity,
+        conventions: Conventions,
+    ) -> None:
         self.problem, self.nest, self.sparsity = problem, nest, sparsity
         self.stores = {store.name: store for store in stores}
+        kept = {store.name: store.keeps for store in stores}
+        self.accesses = count_accesses(problem, nest, kept, halo=conventions.halo)
+        self.drained = {key: access.fills for key, access in self.accesses.items()}
+        if conventions.first_sums == "free":
+            self.accesses = {
+                key: replace(access, fills=np.maximum(access.fills - access.distinct, 0))
+                for key, access in self.accesses.items()
+            }
 
     def tally(self, key: tuple[str, TensorName], access: Access) -> Tally:
         level, tensor = key
-        store, fmt = self.stores[level], self.sparsity.formats.get(key)
+        fmt = self.sparsity.formats.get(key)
         density = self._density(tensor) if fmt and fmt.compatible_drops_zeros else 1.0
         inward, gating = self._remaining(tensor, level, here=True)
         outward, _ = self._remaining(tensor, level, here=False)
@@ -200,16 +141,62 @@ class _Rules:
         fills = _kept(_kept(access.fills, density), outward)
         looked_up = _kept(access.reads, outward)  # what is skipped is looked up first
         met = _kept(access.reads, inward)
+        metadata = self._metadata(key, density)
+        decompressed, compressed = self._recoded(key)
         return Tally(
             reads=reads,
             gated_reads=(existing - reads) * gating,
             writes=(fills, updates),
             gated_writes=(_kept(access.updates, density) - updates) * gating,
-            metadata_read_bits=_metadata(fmt, met, density, store),
-            metadata_skipped_bits=_metadata(fmt, looked_up - met, density, store) * (not gating),
-            metadata_write_bits=_metadata(fmt, access.fills + access.updates, density, store),
+            metadata_read_bits=metadata(met),
+            metadata_skipped_bits=metadata(looked_up - met) * (not gating),
+            metadata_write_bits=metadata(access.fills + access.updates),
             instances=access.instances,
+            decompressed=decompressed,
+            compressed=compressed,
         )
+
+    def _metadata(self, key: tuple[str, TensorName], density: Level) -> Callable[[Any], Amount]:
+        """Metadata bits of any number of accesses of a tensor at a level."""
+        level, tensor = key
+        fmt, width = self.sparsity.formats.get(key), self.sparsity.widths.get(key)
+        width = self.stores[level].metadata_bits if width is None else width
+        if fmt is None:
+            return lambda dense: np.zeros(1)
+        if key not in self.sparsity.rows:
+            each = fmt.compatible_metadata(1 << 40, density, width) / (1 << 40)
+            return lambda dense: np.ceil(dense * each - 1e-6)
+        tiles, tile = self._tiles(tensor, level)
+        size = self.problem.tile(tensor, self.nest.extents(level))
+        whole = fmt.compatible_metadata(tiles * tile, density, width, tiles)
+        offset = self.sparsity.rows[key]
+        return lambda dense: (
+            np.ceil(dense / size * whole / width) * width + np.ceil(dense / size * (tiles + 1)) * offset
+        )
+
+    def _tiles(self, tensor: TensorName, level: str) -> tuple[Count, Count]:
+        """Tiles of the level inside that a level cuts a tensor into, and elements of one; halos overlap."""
+        child = self._inside(tensor, level)
+        outer = self.nest.extents(level)
+        inner = self.nest.extents(child) if child else {dim: np.ones(1, np.int64) for dim in DIMS}
+        tiles = np.ones(1, np.int64)
+        for dim in RELEVANT[tensor]:
+            tiles = tiles * (outer[dim] // inner[dim])
+        return tiles, self.problem.tile(tensor, inner)
+
+    def _recoded(self, key: tuple[str, TensorName]) -> tuple[Amount, Amount]:
+        """Words an instance decompresses on their way in, zeros included, and compresses on their way out."""
+        level, tensor = key
+        outside = [x for x in self.nest.levels[: self.nest.levels.index(level)] if x in self.stores]
+        parent = next((x for x in reversed(outside) if tensor in self.stores[x].keeps), None)
+        if parent is None or not self._compressed(parent, tensor) or self._compressed(level, tensor):
+            return np.zeros(1), np.zeros(1)
+        drained = self.drained[key] if tensor == "outputs" else np.zeros(1, np.int64)
+        return self.accesses[key].fills * 1.0, _kept(drained, self._density(tensor))
+
+    def _compressed(self, level: str, tensor: TensorName) -> bool:
+        fmt = self.sparsity.formats.get((level, tensor))
+        return bool(fmt and fmt.compatible_drops_zeros)
 
     def computing(self) -> Amount:
         """Share of the computations that find all their operands."""
@@ -254,7 +241,7 @@ class _Rules:
 
         The units ask for every element anew, so at the innermost level one iteration passes.
         """
-        nest, child = self.nest, self._child(saving)
+        nest, child = self.nest, self._inside(saving.tensor, saving.level)
         if child is None:
             return {dim: np.ones(1, np.int64) for dim in DIMS}
         extents, staying = nest.extents(child), np.ones(1, np.bool_)
@@ -264,16 +251,15 @@ class _Rules:
             extents[loop.dim] = extents[loop.dim] * np.where(staying, loop.bound, 1)
         return extents
 
-    def _child(self, saving: Saving) -> str | None:
-        place = self.nest.levels.index(saving.level)
+    def _inside(self, tensor: TensorName, level: str) -> str | None:
+        place = self.nest.levels.index(level)
         inner = [name for name in self.nest.levels[place + 1 :] if name in self.stores]
-        return next((name for name in inner if saving.tensor in self.stores[name].keeps), None)
+        return next((name for name in inner if tensor in self.stores[name].keeps), None)
 
     def _innermost_compressed(self, tensor: TensorName) -> bool:
         keepers = [name for name in self.nest.levels if name in self.stores]
         holders = [name for name in keepers if tensor in self.stores[name].keeps]
-        fmt = self.sparsity.formats.get((holders[-1], tensor)) if holders else None
-        return bool(fmt and fmt.compatible_drops_zeros)
+        return bool(holders) and self._compressed(holders[-1], tensor)
 
     def _density(self, tensor: TensorName) -> Level:
         if pattern := self.sparsity.patterns.get(tensor):
@@ -284,13 +270,6 @@ class _Rules:
 def _kept(dense: npt.NDArray[Any], share: Level) -> Amount:
     """What remains of a count; what is dropped is rounded down."""
     return dense - np.floor(dense * (1.0 - share))
-
-
-def _metadata(fmt: MetadataRule | None, dense: npt.NDArray[Any], density: Level, store: Store) -> Amount:
-    if fmt is None:
-        return np.zeros(1)
-    per_element = fmt.compatible_metadata(1 << 40, density, store.metadata_bits) / (1 << 40)
-    return np.ceil(dense * per_element - 1e-6)
 
 
 def _energy(store: Store, tensor: TensorName, tally: Tally) -> Amount:
@@ -307,6 +286,8 @@ def _energy(store: Store, tensor: TensorName, tally: Tally) -> Amount:
         + writes * store.write_pj
         + np.ceil(tally.gated_writes / block) * store.gated_write_pj
         + metadata
+        + tally.decompressed * store.decompress_pj
+        + tally.compressed * store.compress_pj
     )
     return each * tally.instances
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import zlib
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from math import prod
+from typing import Annotated, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from spareto.core.config import Record
+from spareto.core.config import Record, contradiction
+from spareto.core.errors import Problem
+from spareto.records import workload_checks as checks
+from spareto.records.packed import Mask as Mask
+from spareto.records.packed import Numbers as Numbers
 
+RecordT = TypeVar("RecordT", bound=Record)
 Natural = Annotated[int, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
 Amount = Annotated[float, Field(ge=0)]
@@ -28,65 +33,11 @@ LayerKind = Literal[
 ]
 
 
-class Mask(Record):
-    """Which elements of a tensor are not zero: one bit an element, row-major, zlib, base64."""
-
-    shape: tuple[Positive, ...]
-    packed: str
-
-    @classmethod
-    def of(cls, tensor: npt.ArrayLike) -> Mask:
-        """The mask of an array's non-zero elements."""
-        live = np.asarray(tensor) != 0
-        bits = zlib.compress(np.packbits(live).tobytes(), level=9)
-        return cls(shape=live.shape, packed=base64.b64encode(bits).decode("ascii"))
-
-    @model_validator(mode="after")
-    def _check_length(self) -> Mask:
-        try:
-            packed = zlib.decompress(base64.b64decode(self.packed, validate=True))
-        except (zlib.error, ValueError):
-            raise ValueError("one bit an element, compressed with zlib and written in base64") from None
-        count = -(-int(np.prod(self.shape)) // 8)
-        if len(packed) != count:
-            raise ValueError(f"{count} bytes of bits for the shape {self.shape}, not {len(packed)}")
-        return self
-
-    def array(self) -> npt.NDArray[np.bool_]:
-        """The mask as a Boolean array of `shape`."""
-        bits = np.frombuffer(zlib.decompress(base64.b64decode(self.packed)), dtype=np.uint8)
-        count = int(np.prod(self.shape))
-        return np.unpackbits(bits, count=count).astype(np.bool_).reshape(self.shape)
-
-
-class Numbers(Record):
-    """An array of counts: 64-bit floating-point numbers, little-endian, row-major, zlib, base64."""
-
-    shape: tuple[Positive, ...]
-    packed: str
-
-    @classmethod
-    def of(cls, values: npt.ArrayLike) -> Numbers:
-        """The packed form of an array."""
-        array = np.asarray(values, "<f8")
-        return cls(
-            shape=array.shape, packed=base64.b64encode(zlib.compress(array.tobytes(), 9)).decode("ascii")
-        )
-
-    @model_validator(mode="after")
-    def _check_length(self) -> Numbers:
-        try:
-            given = len(zlib.decompress(base64.b64decode(self.packed, validate=True)))
-        except (zlib.error, ValueError):
-            raise ValueError("64-bit numbers, compressed with zlib and written in base64") from None
-        if given != 8 * int(np.prod(self.shape)):
-            raise ValueError(f"{8 * int(np.prod(self.shape))} bytes for the shape {self.shape}, not {given}")
-        return self
-
-    def array(self) -> npt.NDArray[np.float64]:
-        """The numbers as an array of `shape`."""
-        values = np.frombuffer(zlib.decompress(base64.b64decode(self.packed)), dtype="<f8")
-        return values.astype(np.float64).reshape(self.shape)
+def require(record: RecordT, problems: Iterator[Problem]) -> RecordT:
+    """The record, if nothing in it contradicts itself."""
+    if found := list(problems):
+        raise contradiction(found)
+    return record
 
 
 class Tensor(Record):
@@ -122,10 +73,14 @@ class Tensor(Record):
     stored_bits: dict[str, tuple[Amount, Amount]] = Field(default_factory=dict[str, tuple[Amount, Amount]])
     awake_windows: tuple[tuple[Amount, Amount], ...] = ()
 
+    @model_validator(mode="after")
+    def _check(self) -> Tensor:
+        return require(self, checks.tensor_problems(self))
+
     @property
     def size(self) -> int:
         """Elements of one timestep."""
-        return int(np.prod(self.shape))
+        return prod(self.shape)
 
     def nonzero(self, statistic: Statistic = "mean") -> float:
         """Non-zero elements per inference."""
@@ -190,8 +145,8 @@ class Layer(Record):
         effectual_synops_max: The same, for the sample that has most of them.
         reached_synops_mean: Weights, zeros included, met by a non-zero input; None if it was not measured.
         reached_synops_max: The same, for the sample that has most of them.
-        touched_updates_mean: Outputs with a live weight that met a non-zero input, summed over the timesteps;
-            None if it was not measured.
+        touched_updates_mean: Outputs that receive anything, summed over the timesteps: a live weight met a
+            non-zero input, or a bias or batch norm gives them a constant. None if it was not measured.
         touched_updates_max: The same, for the sample that has most of them.
         reaching: Non-zero inputs that each place of the kernel meets per inference, mean over the samples,
             shape (C, R, S): times the live weights there, it gives the effectual operations.
@@ -233,18 +188,8 @@ class Layer(Record):
     note: str = ""
 
     @model_validator(mode="after")
-    def _check_shapes(self) -> Layer:
-        expected = (self.out_channels, self.in_channels // self.groups, *self.kernel)
-        if self.weight_mask.shape != expected:
-            raise ValueError(f"a weight mask of shape (M, C / groups, R, S) = {expected}")
-        own_output = self.own_plane is None
-        if self.input.shape[0] != self.in_channels or (
-            own_output and self.output.shape[0] != self.out_channels
-        ):
-            raise ValueError("input.shape[0] equal to in_channels and output.shape[0] equal to out_channels")
-        if self.reaching and self.reaching.shape != (self.in_channels, *self.kernel):
-            raise ValueError(f"reaching of shape (C, R, S) = {(self.in_channels, *self.kernel)}")
-        return self
+    def _check(self) -> Layer:
+        return require(self, checks.layer_problems(self))
 
     @property
     def plane(self) -> tuple[int, int]:
@@ -257,9 +202,14 @@ class Layer(Record):
         return self.source or self.input
 
     @property
+    def stored_bias_bits(self) -> int:
+        """Bits of all its biases; 0 without any, or if they are another layer's."""
+        return 0 if self.bias_bits is None or self.shares else self.bias_bits * self.out_channels
+
+    @property
     def weight_count(self) -> int:
         """Weights, zeros included."""
-        return int(np.prod(self.weight_mask.shape))
+        return prod(self.weight_mask.shape)
 
     @property
     def live_weights(self) -> int:
@@ -280,12 +230,18 @@ class Layer(Record):
     @property
     def dense_synops_inside(self) -> int:
         """Synaptic operations per inference if every weight and every input counted, padding left out."""
-        inside = 1
+        vertical, horizontal = (int(met.sum()) for met in self.taps_met())
+        return self.timesteps * self.out_channels * (self.in_channels // self.groups) * vertical * horizontal
+
+    def taps_met(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Output pixels whose input at each row, and each column, of the kernel is not the zero border."""
+        found: list[npt.NDArray[np.int64]] = []
         for axis in (0, 1):
             first = np.arange(self.plane[axis]) * self.stride[axis] - self.padding[axis]
             places = first[:, None] + np.arange(self.kernel[axis])
-            inside *= int(((places >= 0) & (places < self.input.shape[1 + axis])).sum())
-        return self.timesteps * self.out_channels * (self.in_channels // self.groups) * inside
+            inside = (places >= 0) & (places < self.input.shape[1 + axis])
+            found.append(inside.sum(axis=0, dtype=np.int64))
+        return found[0], found[1]
 
     def effectual_synops(self, statistic: Statistic = "mean") -> float:
         """Live weights met by a non-zero input, per inference."""
@@ -312,11 +268,13 @@ class Product(Record):
         timesteps: T; 1 for one that runs once an inference.
         left: Left operand; its shape is (repeats, rows, inner).
         right: Right operand; its shape is (repeats, inner, columns).
-        output: The result; its shape is (repeats, rows, columns).
+        output: The result, of shape (repeats, rows, columns), or what its neurons emit.
         operation: What one pair of elements needs: `and` of two spikes, `accumulate` of a spike and a number,
             `multiply` of two numbers; each is added up.
         effectual_mean: Pairs of which neither element is zero, per inference, mean over the samples.
         effectual_max: The same, for the sample that has most of them.
+        neuron: The neurons it feeds, or None; `output` is then what they emit.
+        note: What a reader should know about how it was counted.
     """
 
     name: str
@@ -331,6 +289,12 @@ class Product(Record):
     operation: Literal["and", "accumulate", "multiply"]
     effectual_mean: Amount
     effectual_max: Amount
+    neuron: Neuron | None = None
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _check(self) -> Product:
+        return require(self, checks.product_problems(self))
 
     @property
     def dense(self) -> int:
@@ -374,6 +338,10 @@ class Workload(Record):
     free: tuple[FreeLayer, ...] = ()
     products: tuple[Product, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _check(self) -> Workload:
+        return require(self, checks.workload_problems(self))
 
     @property
     def weight_sparsity(self) -> float:

@@ -138,6 +138,8 @@ class Probe:
         if proven:
             raise _ask(proven, self.samples, "layout", LAYOUT_CURE)
         possible = [way for way in tried if not way.error and way.proven is None and self._fits(way)]
+        if len(possible) > 1:
+            possible = [way for way in possible if self._grows(way)] or possible
         if len(possible) == 1 or (possible and self.interface.time is not None):
             return possible[0]
         if len(possible) > 1:
@@ -200,6 +202,17 @@ class Probe:
             or (leaf.dim() > 1 and leaf.shape[1] == self.count)
             or (way.feed.merged and leaf.dim() > 0 and leaf.shape[0] % self.count == 0)
             for leaf in leaves(way.output)
+        )
+
+    def _grows(self, way: Tried) -> bool:
+        """Whether some part of the output is longer for more samples."""
+        try:
+            alone = self.again(way.feed, way.timesteps, self._frames(1))
+        except Exception:  # it does not even run on one
+            return False
+        pairs = zip(leaves(way.output), leaves(alone), strict=False)
+        return any(
+            order_of(many, one, self.count, batch_first=way.feed.merged) is not None for many, one in pairs
         )
 
     # --- does the answer depend on anything else

@@ -100,7 +100,10 @@ class Runner:
             Whatever the network returns; of one timestep a call, tensors of all calls stacked.
         """
         self._reset()
-        arguments = self.prepare(batch)
+        return self.call(self.prepare(batch))
+
+    def call(self, arguments: tuple[Tensor, ...]) -> Any:
+        """The network's output for what `prepare` made; its states are as they are."""
         if not self._squeezed:
             return call(self.network, arguments, self.feed)
         with unmerged(self._squeezed, self.timesteps):

@@ -94,8 +94,8 @@ def test_the_sparsity_of_a_workload_counts_weights_not_layers():
     ones = np.ones((2, 12, 1, 1))
     dense = layer(kind="linear", name="fc", in_channels=12, out_channels=2, kernel=(1, 1), padding=(0, 0))
     dense |= {"input": spikes(12, 1, 1), "output": spikes(2, 1, 1), "weight_mask": Mask.of(ones)}
+    dense |= {"neuron": Neuron(kind="lif", count=2), "effectual_synops_mean": 2, "effectual_synops_max": 4}
     assert workload(Layer(**layer()), Layer(**dense)).weight_sparsity == pytest.approx(81 / (108 + 24))
-    assert workload().weight_sparsity == 0.0
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_a_workload_survives_its_file(tmp_path):
 
 def test_a_newer_version_is_refused():
     with pytest.raises(ConfigError) as error:
-        Workload.parse(workload().to_dict() | {"version": 2}, "workload")
+        Workload.parse(workload(Layer(**layer())).to_dict() | {"version": 2}, "workload")
     assert str(error.value) == "workload.version: got 2; expected one of 1."
 
 

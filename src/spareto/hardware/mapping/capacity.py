@@ -57,12 +57,20 @@ class Overflow:
     needed: int
     capacity: int
 
-    def error(self, accelerator: Accelerator, all_levels: Sequence[Overflow]) -> CapacityError:
-        """The error that lists this and every other overflowing level."""
+    def error(
+        self, accelerator: Accelerator, all_levels: Sequence[Overflow], mapping: str = ""
+    ) -> CapacityError:
+        """The error that lists this and every other overflowing level.
+
+        Args:
+            accelerator: The array.
+            all_levels: All of them.
+            mapping: What does not fit, if it is not a single iteration: `mapping of 'conv1' at `.
+        """
         return CapacityError(
             Trouble(
-                f"{accelerator.name}.{short.level}",
-                f"{short.needed} bits for a single iteration",
+                f"{mapping}{accelerator.name}.{short.level}",
+                f"{short.needed} bits" + ("" if mapping else " for a single iteration"),
                 f"at most {short.capacity} (over by {short.needed - short.capacity})",
                 "Use narrower values or a deeper memory.",
             )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import numpy as np
+from math import prod
 
 from spareto.hardware.accelerator import Accelerator, Memory
 from spareto.hardware.mapping.capacity import Widths, overflows
@@ -70,7 +69,16 @@ class _Tiling:
         if kind == "temporal":
             return most
         used = [bound for other, bound in factors.items() if other[:2] == (level, kind) and other != key]
-        return min(most, self.accelerator.fanout(level) // int(np.prod(used)))
+        room = min(most, self.accelerator.fanout(level) // prod(used))
+        for narrow in self.accelerator.bottlenecks:
+            if level in narrow.outside:
+                others = [
+                    bound
+                    for other, bound in factors.items()
+                    if other[1] == "spatial" and other[0] in narrow.outside and other != key
+                ]
+                room = min(room, narrow.instances // prod(others))
+        return max(1, room)
 
 
 def fixed_nest(layer: Layer, accelerator: Accelerator) -> Nest:

@@ -55,6 +55,10 @@ class Neighbours:
         self.rejected: Counter[str] = Counter()
         skeleton = Skeleton.of(accelerator)
         self._slots = skeleton.slots()
+        self._limits = [
+            (level.name, (level.name,), accelerator.fanout(level.name)) for level in accelerator.levels
+        ]
+        self._limits += [(each.part, each.outside, each.instances) for each in accelerator.bottlenecks]
         first = first_bounds(fixed_mapping(accelerator, problem, widths))
         row = [int(first[slot][0]) if slot in first else 1 for slot in self._slots]
         self.start = Tiling(skeleton, np.array(row, np.int64))
@@ -86,12 +90,12 @@ class Neighbours:
         """Which cuts of two dimensions go together; counts the others under the first level they exceed."""
         fits = np.ones((len(first.bounds), len(second.bounds)), np.bool_)
         cut = {*first.places.tolist(), *second.places.tolist()}
-        for level in self.accelerator.levels:
-            spatial = [i for i, slot in enumerate(self._slots) if slot[:2] == (level.name, "spatial")]
+        for name, levels, most in self._limits:
+            spatial = [i for i, slot in enumerate(self._slots) if slot[1] == "spatial" and slot[0] in levels]
             others = int(np.prod([base[i] for i in spatial if i not in cut], initial=1))
             used = np.multiply.outer(first.product(spatial), second.product(spatial)) * others
-            fresh = fits & (used > self.accelerator.fanout(level.name))
-            self.rejected[f"{level.name}: more instances than there are"] += int(fresh.sum())
+            fresh = fits & (used > most)
+            self.rejected[f"{name}: more instances than there are"] += int(fresh.sum())
             fits &= ~fresh
         return fits
 

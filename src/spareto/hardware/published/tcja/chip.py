@@ -16,6 +16,7 @@ from spareto.hardware.timeloop import Amount, Saving, Store
 FORMATS: Final = ("uop", "bitmask", "cp", "rle")
 OPERATIONS: Final = "operations"
 TERNARY_BITS: Final = 2  # symmetric codes of two bits are -1, 0 and 1: no multiplier is needed
+MeanBits = Annotated[Quantity, Unit("bits")]
 PerBit = Annotated[Quantity, Unit("pJ/bit")]
 Rate = Annotated[Quantity, Unit("words/cycle")]
 
@@ -47,7 +48,7 @@ class Known(Record):
     weights_spad_write_energy: Energy
     psum_spad_energy: Energy
     ternary_operation_energy: Energy
-    bitmask_width: Bits
+    bitmask_width: MeanBits
     coordinate_fibre: Words
 
 
@@ -64,8 +65,8 @@ class Fitted(Record):
 
     spike_density: Ratio
     operation_energy: Energy
-    metadata_width: Bits
-    offset_width: Bits
+    metadata_width: MeanBits
+    offset_width: MeanBits
     buffer_bandwidth: Rate
 
 
