@@ -2,6 +2,7 @@
 
 from spareto.running.arrays import data_of as data_of
 from spareto.running.arrays import from_arrays as from_arrays
+from spareto.running.interface import How as How
 from spareto.running.interface import Interface as Interface
 from spareto.running.interface import Time as Time
 from spareto.running.interface import Vote as Vote

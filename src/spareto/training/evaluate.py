@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -12,12 +12,11 @@ from torch.nn.utils import parametrize
 from spareto.core.errors import ConfigError, DataError, Problem
 from spareto.frameworks import time_of
 from spareto.running import (
+    How,
     Interface,
     Layout,
     Runner,
     Samples,
-    Time,
-    Vote,
     check_label,
     interface_of,
     samples_of,
@@ -32,11 +31,7 @@ def evaluate(
     *,
     batch_size: int = 64,
     layout: Layout | None = None,
-    time: Time | None = None,
-    output: int | str | None = None,
-    vote: Vote | None = None,
-    reset: Any = None,
-    interface: Interface | None = None,
+    **how: Unpack[How],
 ) -> float:
     """Accuracy of a network of any framework; it is left in evaluation mode.
 
@@ -48,8 +43,7 @@ def evaluate(
         labels: Shape `(samples,)` or `(samples, 1)`, whole numbers from 0.
         batch_size: Samples a forward pass; does not change the result.
         layout: Says where time and samples lie, where the shapes do not; see `spareto.from_arrays`.
-        time: See `spareto.Interface`, as are `output`, `vote` and `reset`.
-        interface: All of them in one.
+        how: `time`, `output`, `vote` and `reset`, as in `spareto.Interface`, or `interface`, all in one.
 
     Returns:
         Share of samples classified correctly, 0..1.
@@ -58,7 +52,7 @@ def evaluate(
         DataError: There is no sample, frames and labels do not fit, or a frame is not finite.
         ConfigError: The network does not run on the frames, or it is not clear how; see `Runner`.
     """
-    stated = interface_of(interface, time=time, output=output, vote=vote, reset=reset)
+    stated = interface_of(**how)
     samples = _samples(network, frames, labels, layout)
     if not isinstance(batch_size, int) or batch_size < 1:
         raise ConfigError(Problem("batch_size", repr(batch_size), "an integer of at least 1"))
