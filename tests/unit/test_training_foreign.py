@@ -182,6 +182,21 @@ def refused_at_first_step(network, given, **stated):
     return str(error.value)
 
 
+def test_a_batch_norm_with_a_last_batch_of_one_sample():
+    class Normed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm, self.fc = nn.BatchNorm1d(12), nn.Linear(12, 5)
+
+        def forward(self, x):
+            return self.fc(self.norm(x.mean(0)))
+
+    given = (foreign.frames()[:, :17], foreign.labels()[:17])
+    said = refused(foreign.seeded(Normed), given)
+    assert said.startswith("training.batch_size: got a last batch of one sample; expected at least two")
+    train(foreign.seeded(Normed), (foreign.frames()[:, :18], foreign.labels()[:18]), PLAN)
+
+
 def test_moves_are_for_pictures_over_time():
     plan = PLAN.model_copy(update={"max_shift": 1})
     with pytest.raises(ConfigError, match=r"max_shift for frames of shape \(6, 20, 12\)"):

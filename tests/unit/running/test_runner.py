@@ -129,6 +129,31 @@ def test_one_timestep_needs_no_vote():
     assert runner.answers(runner.samples.batch(0, 4), 4).shape == (4, foreign.CLASSES)
 
 
+def test_whole_numbers_look_up_embeddings():
+    class Words(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table, self.fc = nn.Embedding(9, 4), nn.Linear(4, 5)
+
+        def forward(self, words):
+            return self.fc(self.table(words).mean(1))
+
+    words = np.random.default_rng(0).integers(0, 9, (20, 7))
+    runner = Runner(foreign.seeded(Words), samples(words, "static"))
+    assert runner.answers(runner.samples.batch(0, 6), 6).shape == (6, 5)
+    assert "'indices'" in refused(Words(), samples(words + 0.5, "static"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_copy_is_run_in_the_same_way(name):
+    network, interface = network_and_interface(name)
+    runner = Runner(network, samples(), interface)
+    other, _ = network_and_interface(name)  # the same weights
+    with torch.no_grad():
+        one, two = (r.answers(samples().batch(0, 7), 7) for r in (runner, runner.bound_to(other)))
+    assert torch.equal(one, two)
+
+
 # --- what is asked, and what is refused
 
 
