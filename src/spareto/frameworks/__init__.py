@@ -96,7 +96,11 @@ def hands_state(module: nn.Module) -> bool:
 
 
 def time_of(network: nn.Module) -> Literal["one step", "time-batch", "batch-time"] | None:
-    """Axes of the input that the class of a whole network declares; None where it declares none."""
+    """Axes of the input that the class of a whole network declares; None where it declares none.
+
+    A compiled network declares what the one inside declares.
+    """
+    network = getattr(network, "_orig_mod", network)
     for kind in type(network).__mro__:
         framework = framework_of(kind)
         if framework is not None and kind.__name__ in framework.whole:

@@ -343,6 +343,28 @@ def test_our_networks_are_not_tried_out(monkeypatch):
         Runner(network, runner.samples, Interface(time="calls"))
 
 
+def test_compiled_and_parallel_networks():
+    network, data = tiny.network().eval(), tiny.frame_data()
+    ours = samples_of(data.test_frames, data.test_labels)
+    expected = network(torch.from_numpy(data.test_frames).float())
+    compiled = torch.compile(network, backend="eager")
+    assert Runner(compiled, ours).notes == ()  # it declares what the network inside declares
+    assert torch.equal(Runner(compiled, ours).answers(ours.batch(0, 8), 8), expected)
+    parallel = nn.DataParallel(foreign.seeded(foreign.SnnTorchLoop))
+    assert Runner(parallel, samples(), Interface(vote="mean")).feed.name == "time-batch"
+
+
+def test_frames_that_hold_at_every_timestep_are_in_memory_once():
+    network, data = tiny.network().eval(), tiny.frame_data()
+    still = np.lib.stride_tricks.as_strided(
+        data.test_frames[0], data.test_frames.shape, (0, *data.test_frames.strides[1:])
+    )
+    given = samples_of(still, data.test_labels)
+    assert given.frames.stride(0) == 0
+    answers = Runner(network, given).answers(given.batch(0, 8), 8)
+    assert torch.equal(answers, network(torch.from_numpy(still.copy()).float()))
+
+
 def test_our_networks_take_batch_first_data_too():
     network, data = tiny.network().eval(), tiny.frame_data()
     expected = network(torch.from_numpy(data.test_frames).float())
