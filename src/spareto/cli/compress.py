@@ -71,7 +71,6 @@ def compress(
         quiet: Show no progress.
     """
     from spareto.cli.progress import telling
-    from spareto.compression import compression_report, stored_beside
     from spareto.study.machine import refuse_several
     from spareto.study.sources import open_source
     from spareto.training import evaluate
@@ -89,16 +88,23 @@ def compress(
     right = None
     if frames:
         right = evaluate(compressed, frames.test_frames, frames.test_labels, interface=source.interface)
-    layers, beside = compression_report(compressed), stored_beside(compressed)
     _save(source, target, compressed, plan, plain)
     row = {"network": network, "recipe": plan.to_dict(), "recipe_hash": plan.hash, "seed": seed}
-    row |= {"accuracy": right, "written_to": str(target), **_totals(layers, beside)}
+    _tell(compressed, plan, row | {"accuracy": right, "written_to": str(target)}, json=json)
+
+
+def _tell(compressed: nn.Module, plan: Recipe, row: dict[str, Any], *, json: bool) -> None:
+    """Say what was made of every layer, and what stays in float."""
+    from spareto.compression import compression_report, stored_beside
+
+    layers, beside = compression_report(compressed), stored_beside(compressed)
+    row |= _totals(layers, beside)
     if json:
         listed = {"layers": layers, "beside": beside}
         row |= {key: [asdict(part) for part in parts] for key, parts in listed.items()}
         print(json_module.dumps(row, indent=1))
     else:
-        _print(f"{network} by '{plan.label}'", layers, beside, row)
+        _print(f"{row['network']} by '{plan.label}'", layers, beside, row)
 
 
 def _target(out: Path | None, label: str) -> Path:

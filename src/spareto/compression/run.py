@@ -44,7 +44,7 @@ def compress_and_train(
     Args:
         network: The trained network; left untouched.
         recipe: Steps and training plan.
-        data: Training frames and labels; see `spareto.train`.
+        data: See `spareto.train`.
         seed: Decides order, shifts and dropout.
         checkpoint: Where the state is kept after every epoch; see `spareto.train`.
         key: Fingerprint of the run the checkpoint belongs to.
@@ -66,9 +66,7 @@ def compress_and_train(
     calibration = partial(_calibration, runner, recipe.training, seed)
     batches = steps_per_epoch(len(data.train_labels), recipe.training)
     schedule = _schedule(network, recipe, batches, seed, calibration)
-    if schedule is not None or any(step.start for step in recipe.steps):
-        # what does not fit at a later step is refused now, not in mid-training
-        compress(network, recipe, calibration=calibration(0), seed=seed)
+    _refuse_what_fails_later(network, recipe, schedule, seed, calibration)
     compressed = copy_of(network)
     train(
         compressed,
@@ -85,6 +83,18 @@ def compress_and_train(
     )
     store(compressed, recipe)
     return compressed
+
+
+def _refuse_what_fails_later(
+    network: nn.Module,
+    recipe: Recipe,
+    schedule: MaskSchedule | None,
+    seed: int,
+    calibration: Callable[[int], Calibration],
+) -> None:
+    """What does not fit at a later step is refused now, not in mid-training."""
+    if schedule is not None or any(step.start for step in recipe.steps):
+        compress(network, recipe, calibration=calibration(0), seed=seed)
 
 
 def _schedule(
