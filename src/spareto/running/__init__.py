@@ -8,7 +8,7 @@ from spareto.running.interface import Vote as Vote
 from spareto.running.interface import interface_of as interface_of
 from spareto.running.labels import labels_of as labels_of
 from spareto.running.runner import Runner as Runner
-from spareto.running.runner import check_labels as check_labels
+from spareto.running.runner import check_label as check_label
 from spareto.running.runner import device_of as device_of
 from spareto.running.runner import dtype_of as dtype_of
 from spareto.running.samples import Layout as Layout

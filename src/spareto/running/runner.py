@@ -203,12 +203,12 @@ def _refuse_unready(network: nn.Module) -> None:
         raise ConfigError(Problem("network", "weights on the meta device", "numbers", cure))
 
 
-def check_labels(labels: Any, classes: int, where: str = "labels") -> None:
-    """Refuse labels, an array or a tensor, beyond the classes that a network answers with.
+def check_label(highest: int, classes: int, where: str = "labels") -> None:
+    """Refuse a largest label beyond the classes that a network answers with.
 
     Raises:
-        DataError: There are some.
+        DataError: It is.
     """
-    if len(labels) and labels.max() >= classes:
-        got, rule = f"{labels.max()}", f"values from 0 to {classes - 1}, the network's classes"
+    if highest >= classes:
+        got, rule = f"{highest}", f"values from 0 to {classes - 1}, the network's classes"
         raise DataError(Problem(where, got, rule, "Build the network with as many classes."))

@@ -18,7 +18,7 @@ from spareto.running import (
     Samples,
     Time,
     Vote,
-    check_labels,
+    check_label,
     interface_of,
     samples_of,
 )
@@ -73,7 +73,7 @@ def accuracy_of(network: nn.Module, samples: Samples, interface: Interface, batc
         (batch, torch.from_numpy(known[place]).to(runner.device))
         for place, batch in runner.batches(batch_size)
     )
-    return count_correct(runner, batches, where="evaluation: labels") / samples.count
+    return count_correct(runner, batches, int(known.max())) / samples.count
 
 
 def _samples(network: nn.Module, frames: Any, labels: Any, layout: Layout | None) -> Samples:
@@ -85,13 +85,13 @@ def _samples(network: nn.Module, frames: Any, labels: Any, layout: Layout | None
     return samples_of(frames, labels, layout=layout, where="evaluation: frames", time_first=time_first)
 
 
-def count_correct(runner: Runner, batches: Iterable[tuple[Tensor, Tensor]], where: str = "labels") -> int:
+def count_correct(runner: Runner, batches: Iterable[tuple[Tensor, Tensor]], highest: int = -1) -> int:
     """Samples classified correctly over batches of frames and labels; ends in evaluation mode.
 
     Args:
         runner: Knows the network and how it is run; what the network keeps is reset at the end.
         batches: Frames in the layout of the data, and labels `(batch,)`.
-        where: What the labels are called in messages.
+        highest: The largest label; -1 where it is known to be a class of the network.
 
     Raises:
         DataError: A label lies beyond the classes that the network answers with.
@@ -102,7 +102,7 @@ def count_correct(runner: Runner, batches: Iterable[tuple[Tensor, Tensor]], wher
     with torch.inference_mode(), parametrize.cached():
         for frames, labels in batches:
             answers = runner.answers(frames, len(labels))
-            check_labels(labels, answers.shape[1], where)
+            check_label(highest, answers.shape[1], "evaluation: labels")
             _refuse_no_numbers(answers)
             correct += int((answers.argmax(1) == labels).sum())
     runner.reset()  # what inference mode made would be of no use to a training
