@@ -145,7 +145,7 @@ def _compressed(
         data,
         seed=seed,
         checkpoint=checkpoint if plan.training.epochs else None,
-        key=fingerprint([weights, plan.hash, data.hash, seed]),
+        key=fingerprint([weights, plan.hash, data.hash, seed, source.key]),
         interface=source.interface,
         on_epoch=listener.epoch_ends,
         on_silence=partial(listener.layer_is_silent, plan.label, seed),

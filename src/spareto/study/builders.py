@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from spareto import networks
@@ -13,6 +14,7 @@ from spareto.core.artifacts import fingerprint
 from spareto.core.errors import ConfigError, Problem
 from spareto.core.usercode import Code, find_code
 from spareto.core.userfiles import digest
+from spareto.core.userrandom import fixed_random
 from spareto.data import DatasetInfo
 from spareto.running import Interface
 from spareto.study.config import NetworkPlan, OwnNetworkPlan
@@ -100,8 +102,9 @@ class OwnBuilder(Builder):
         return found
 
     def build(self, info: DatasetInfo | None = None) -> tuple[nn.Module, tuple[str, ...]]:
-        """See `Builder`."""
-        network = self.code.call(self.plan.options, "network.options")
+        """See `Builder`; what other generators give follows from torch's seed."""
+        with fixed_random(torch.initial_seed()):
+            network = self.code.call(self.plan.options, "network.options")
         if not isinstance(network, nn.Module):
             got, cure = f"a {type(network).__name__}", "Return the network."
             if network is None:
