@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -41,9 +42,9 @@ class Code:
         """How messages begin: `network 'my_code.py:build'`."""
         return f"{self.where} '{self.spelling}'"
 
-    @property
+    @cached_property
     def hash(self) -> str:
-        """Fingerprint of the name, its file, and every file beside it that the file imports.
+        """Fingerprint, taken once, of the name, its file, and every file beside it that the file imports.
 
         The folder does not matter, so a study may be moved.
         """
@@ -54,11 +55,15 @@ class Code:
         return fingerprint([self.name, files])
 
     def load(self) -> Callable[..., Any]:
-        """Import the file and return what the name stands for.
+        """Import the file, once, and return what the name stands for.
 
         Raises:
             ConfigError: The file cannot be imported, has no such name, or it is nothing to call.
         """
+        return self._loaded
+
+    @cached_property
+    def _loaded(self) -> Callable[..., Any]:
         root = root_of(self.path)
         with self._explained("Python that can be imported"), importable(root):
             found: Any = module_of(self.path, root)

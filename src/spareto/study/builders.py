@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -82,15 +83,23 @@ class OwnBuilder(Builder):
 
     @property
     def hash(self) -> str:
-        """See `Builder`; where the files lie does not matter."""
+        """See `Builder`; taken once, so that a file that is changed under way changes nothing."""
+        return self._hash
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """See `Builder`; taken once."""
+        return self._parts
+
+    @cached_property
+    def _hash(self) -> str:
         plan = self.plan.model_dump(
             mode="json", exclude={"import_", "weights", "reset"}, exclude_defaults=True
         )
         return fingerprint([plan, self.parts])
 
-    @property
-    def parts(self) -> dict[str, str]:
-        """See `Builder`."""
+    @cached_property
+    def _parts(self) -> dict[str, str]:
         found = {"code": f"{self.plan.name} {self.code.hash}"}
         if self.plan.weights is not None:
             path = Path(self.plan.weights)

@@ -200,8 +200,7 @@ class StudyConfig(Record):
 
         Args:
             data_hash: That of the data.
-            network_hash: That of the network, which of a user's own one its `Builder` knows; left out, that of
-                the plan.
+            network_hash: That of the network, which its `Builder` knows; left out, that of the plan.
         """
         return fingerprint([data_hash, network_hash or self.network.hash, self.dense_training.hash])
 
