@@ -36,6 +36,11 @@ class Source(ABC):
     def interface(self) -> Interface | None:
         """How the network is run, as far as it was said."""
 
+    @property
+    def key(self) -> str:
+        """Fingerprint of what a training of it follows from, beside its weights; may be empty."""
+        return ""
+
     @abstractmethod
     def load(self) -> tuple[nn.Module, tuple[str, ...]]:
         """The network, and what was found out, one sentence each.
@@ -118,6 +123,10 @@ class _OwnCode(Source):
     @property
     def interface(self) -> Interface | None:
         return self.builder.interface
+
+    @property
+    def key(self) -> str:
+        return self.builder.hash
 
     def load(self) -> tuple[nn.Module, tuple[str, ...]]:
         network, notes = self.builder.build()
