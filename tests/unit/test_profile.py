@@ -10,7 +10,7 @@ from torch import Tensor, nn
 import tiny
 from spareto import recipes
 from spareto.compression import compress
-from spareto.core.errors import ConfigError
+from spareto.core.errors import ConfigError, DataError
 from spareto.layers.over_time import OverTime
 from spareto.layers.residual import Residual
 from spareto.layers.spiking_block import SpikingBlock
@@ -326,49 +326,85 @@ def refusal(network, frames=None):
     return str(error.value)
 
 
-def test_layers_that_cannot_be_counted_are_all_listed():
-    network = Network(OverTime(nn.Conv2d(4, 4, 1), nn.ReLU(), nn.LPPool2d(2, 2)), LIF())
-    cure = "It would be costed as nothing; replace it, or file an issue."
-    rule = f"expected a layer the profiler can count. {cure}"
-    assert refusal(network).splitlines() == [
-        f"layer 'layers.0.1': got ReLU; {rule}",
-        f"layer 'layers.0.2': got LPPool2d; {rule}",
+def test_what_runs_element_by_element_is_listed_and_not_charged():
+    class Shift(nn.Module):
+        def forward(self, x):
+            return x * 2 + 1
+
+    network = Network(OverTime(nn.Conv2d(4, 4, 1), nn.ReLU(), Shift()), LIF())
+    free = workload(network, events()).free
+    assert [(layer.name, layer.kind) for layer in free] == [("layers.0.1", "ReLU"), ("layers.0.2", "Shift")]
+    assert free[1].why == "runs no product; what it does element by element is not charged"
+
+
+def test_layers_that_nobody_can_cost_are_all_listed():
+    network = Network(OverTime(nn.Conv2d(4, 4, 1), nn.LPPool2d(2, 2), nn.LPPool2d(1, 1)), LIF())
+    lines = refusal(network).splitlines()
+    assert [line.split(";")[0] for line in lines] == [
+        f"layer 'layers.0.{place}': got LPPool2d" for place in (1, 2)
     ]
 
 
-def test_convolutions_a_workload_cannot_describe_are_listed():
-    convs = [
-        nn.Conv2d(4, 4, 3, padding="same"),
-        nn.Conv2d(4, 4, 3, padding=1, padding_mode="circular"),
-        nn.Conv2d(4, 4, 3, padding=2, dilation=2),
-    ]
-    lines = refusal(Network(OverTime(*convs), LIF())).splitlines()
-    assert lines[0].startswith("layer 'layers.0.0': got padding 'same' of zeros; expected a number of rows")
-    assert lines[1].startswith("layer 'layers.0.1': got padding (1, 1) of circular;")
-    assert lines[2] == "layer 'layers.0.2': got dilation (2, 2); expected a dilation of 1."
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kernel_size": 3, "padding": "same"},
+        {"kernel_size": (2, 3), "padding": "same"},
+        {"kernel_size": 3, "padding": 1, "padding_mode": "circular"},
+        {"kernel_size": 3, "padding": 2, "dilation": 2},
+        {"kernel_size": 2, "dilation": (1, 2), "groups": 2, "stride": 2},
+    ],
+    ids=str,
+)
+def test_convolutions_of_other_paddings_and_dilations_are_counted_as_torch_runs_them(options):
+    conv, frames = convolution(options), events()
+    (layer,) = workload(Network(OverTime(conv), LIF()), frames).layers
+    mask, anything = nn.Conv2d(4, 4, bias=False, **options), nn.Conv2d(4, 4, bias=False, **options)
+    mask.weight.data, anything.weight.data = (conv.weight.data != 0).float(), torch.ones_like(conv.weight)
+    live = torch.from_numpy(frames).flatten(0, 1).ne(0).float()
+    with torch.inference_mode():
+        effectual = mask(live).reshape(T, SAMPLES, -1).sum((0, 2)).numpy()
+        reached = anything(live).reshape(T, SAMPLES, -1).sum((0, 2)).numpy()
+        touched = (mask(live) > 0).reshape(T, SAMPLES, -1).sum((0, 2)).numpy()
+    assert (layer.effectual_synops_mean, layer.effectual_synops_max) == (effectual.mean(), effectual.max())
+    assert (layer.reached_synops_mean, layer.reached_synops_max) == (reached.mean(), reached.max())
+    assert (layer.touched_updates_mean, layer.touched_updates_max) == (touched.mean(), touched.max())
+    with torch.inference_mode():
+        assert layer.plane == tuple(conv(live).shape[2:])
 
 
 def test_neurons_that_would_be_costed_as_nothing_are_refused():
     conv = convolution(CONVS["border"])
-    rule = "expected one neuron behind each convolution or dense layer. It would be costed as nothing."
-    assert (
-        refusal(Network(LIF(), OverTime(conv))) == f"layer 'layers.0': got a neuron before any layer; {rule}"
-    )
-    assert refusal(Network(OverTime(conv), LIF(), LIF())) == f"layer 'layers.2': got a second neuron; {rule}"
+    got = "got neurons that no layer feeds, or that others stand before"
+    rule = "expected one group of neurons behind a convolution, dense layer or product."
+    for name, layers in (
+        ("layers.0", (LIF(), OverTime(conv))),
+        ("layers.2", (OverTime(conv), LIF(v_threshold=0.1), LIF())),
+    ):
+        text = refusal(Network(*layers))
+        assert text == f"neurons '{name}': {got}; {rule} It would be costed as nothing."
 
 
-def test_layers_that_did_not_run_as_modules_are_refused():
+def test_layers_that_did_not_run_are_refused_and_borrowed_weights_are_counted():
     class Sly(nn.Module):
-        def __init__(self):
+        def __init__(self, spare):
             super().__init__()
-            self.seen, self.unseen, self.lif = nn.Linear(120, 2), nn.Linear(2, 2), LIF()
+            self.seen, self.borrowed = nn.Linear(120, 2), nn.Linear(2, 2)
+            if spare:
+                self.unseen, self.lif = nn.Linear(2, 2), LIF()
 
         def forward(self, frames):
-            current = self.unseen.weight @ self.seen(frames.flatten(2)).sum(0).T
-            return self.lif.step(current.T, torch.zeros_like(current.T))[0]
+            current = self.borrowed.weight @ self.seen(frames.flatten(2)).sum(0).T
+            return current.T
 
     rule = "got no call; expected a module that the network calls. Call it, or remove it."
-    assert refusal(Sly()).splitlines() == [f"layer 'unseen': {rule}", f"layer 'lif': {rule}"]
+    with pytest.raises(ConfigError) as error:
+        workload(Sly(spare=True), events(), time="time-batch")
+    assert str(error.value).splitlines() == [f"layer 'unseen': {rule}", f"layer 'lif': {rule}"]
+    record = workload(Sly(spare=False), events(), time="time-batch")
+    assert [(layer.name, layer.timesteps) for layer in record.layers] == [("seen", T), ("borrowed", 1)]
+    assert [(layer.name, layer.kind) for layer in record.free] == [("borrowed.bias", "parameter")]
 
 
 def test_a_dense_layer_may_be_given_time_and_batch():
@@ -389,5 +425,5 @@ def test_a_dense_layer_may_be_given_time_and_batch():
 
 
 def test_no_samples_are_refused():
-    text = refusal(tiny.network(), np.zeros((3, 0, *tiny.SENSOR), np.uint8))
-    assert text == "labels: got no sample; expected at least one sample to count spikes on."
+    with pytest.raises(DataError, match="labels: got no sample; expected at least one"):
+        workload(tiny.network(), np.zeros((3, 0, *tiny.SENSOR), np.uint8))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from torch import nn
 
+from spareto.compression.checks import refuse_ties_below, refuse_unfit
 from spareto.compression.copies import Module, copy_of
+from spareto.compression.foreign import renew
 from spareto.compression.layers import touched_layers
+from spareto.compression.loading import check_loads
 from spareto.compression.once import once_a_forward
 from spareto.compression.steps import Calibration, Setting, registry
 from spareto.core.errors import ConfigError, InputError
@@ -40,6 +43,7 @@ def compress(
         >>> len(ternary[0].weight.unique()) <= 3
         True
     """
+    refuse_unfit(network)
     compressed = copy_of(network)
     refused: list[InputError] = []
     for share in sorted({step.start for step in recipe.steps}):
@@ -65,8 +69,7 @@ def _begin(
     network: nn.Module, recipe: Recipe, share: float, calibration: Calibration | None, seed: int
 ) -> list[InputError]:
     """Carry out what can be carried out; the errors of the steps that cannot."""
-    once_a_forward(network)
-    layers = touched_layers(network, recipe.layers)
+    layers = _prepared(network, recipe)
     refused: list[InputError] = []
     for index, step in enumerate(recipe.steps):
         if step.start == share:
@@ -76,6 +79,17 @@ def _begin(
             except InputError as error:
                 refused.append(error)
     return refused
+
+
+def _prepared(network: nn.Module, recipe: Recipe) -> dict[str, nn.Module]:
+    """The layers a recipe touches, ready to be compressed, in a network that knows it is."""
+    layers = touched_layers(network, recipe.layers)
+    refuse_ties_below(network, layers)
+    for layer in layers.values():
+        renew(layer, recipe.order)
+    once_a_forward(network)
+    check_loads(network)
+    return layers
 
 
 def _raise(refused: list[InputError]) -> None:
@@ -89,7 +103,6 @@ def _raise(refused: list[InputError]) -> None:
 def store(network: nn.Module, recipe: Recipe) -> None:
     """Round weights that no step quantizes to the recipe's storage width, in place, after training."""
     if recipe.quantize_step is None and recipe.storage_bits < 32:
-        once_a_forward(network)
         plan = QuantizeStep(quantizer="max_range", bits=recipe.storage_bits)
         setting = Setting(network, "recipe.storage_bits", recipe.order)
-        registry.make("quantize").apply(touched_layers(network, recipe.layers), plan, setting)
+        registry.make("quantize").apply(_prepared(network, recipe), plan, setting)

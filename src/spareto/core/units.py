@@ -36,9 +36,12 @@ _UNITS: dict[str, tuple[str, float]] = {
     "mm2": ("um2", 1e6),
     "MHz": ("MHz", 1.0),
     "GHz": ("MHz", 1e3),
+    "kHz": ("MHz", 1e-3),
     "nm": ("nm", 1.0),
     "mW": ("mW", 1.0),
     "W": ("mW", 1e3),
+    "uW": ("mW", 1e-3),
+    "V": ("V", 1.0),
     "hops": ("hops", 1.0),
     "timesteps": ("timesteps", 1.0),
     "share": ("share", 1.0),
@@ -152,3 +155,4 @@ EnergyPerBit = Annotated[Quantity, Unit("pJ/bit")]
 Hops = Annotated[Quantity, Unit("hops")]
 Timesteps = Annotated[Quantity, Unit("timesteps", positive=True, whole=True, most=1e9)]
 Node = Annotated[Quantity, Unit("nm", positive=True)]
+Volts = Annotated[Quantity, Unit("V", positive=True)]

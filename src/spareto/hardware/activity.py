@@ -13,6 +13,11 @@ def input_train(layer: Layer, statistic: Statistic) -> Train:
     return _train(layer.input, layer.timesteps, statistic)
 
 
+def arriving_train(layer: Layer, statistic: Statistic) -> Train:
+    """What is known of what arrives at a layer over all timesteps, before any unfolding."""
+    return _train(layer.arriving, layer.timesteps, statistic)
+
+
 def output_train(layer: Layer, statistic: Statistic) -> Train:
     """What is known of a layer's output over all timesteps."""
     return _train(layer.output, layer.timesteps, statistic)

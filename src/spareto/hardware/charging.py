@@ -126,9 +126,18 @@ def charge(points: Points, nest: Nest, accelerator: Accelerator) -> Charged:
     counts = Counts.of(points.layer, Problem.of(points.layer), nest, accelerator)
     tensors = layer_flows(points, counts, accelerator)
     wires = wire_flows(tensors, nest, accelerator)
-    flows = (*tensors, *wires, *neurons.state_flows(points, nest, accelerator))
+    states = neurons.state_flows(points, nest, accelerator)
+    flows = (*tensors, *wires, *_bias_flows(points, accelerator), *states)
     work = (*_synaptic(points, accelerator), *_updates(points, accelerator))
     return Charged(points, accelerator, flows, work, counts, nest)
+
+
+def _bias_flows(points: Points, accelerator: Accelerator) -> Iterator[Flow]:
+    """Biases are read from the outermost memory once an inference; adding them is part of the update."""
+    layer = points.layer
+    if layer.bias_bits is not None:
+        bits = np.full(len(points.points), float(layer.bias_bits * layer.out_channels))
+        yield Flow(accelerator.memories[0].name, "biases", "read", np.ones(1), bits)
 
 
 def _synaptic(points: Points, accelerator: Accelerator) -> Iterator[Work]:

@@ -7,7 +7,19 @@ from collections.abc import Sequence
 from typing import Any, Literal, Protocol
 
 from spareto.core.config import Record
-from spareto.core.units import Frequency, Node
+from spareto.core.units import Frequency, Node, Volts
+
+
+class Evidence(Record):
+    """What the numbers of a description rest on, in a few words each.
+
+    Args:
+        measured: What was measured on silicon: `power at three rates`; empty if nothing was.
+        modelled: What follows from a model, a simulation or another chip.
+    """
+
+    measured: str = ""
+    modelled: str = ""
 
 
 class Component(Protocol):
@@ -26,8 +38,10 @@ class Chip(Record):
         name: Its name, that of its file.
         about: What it models.
         technology: Process node of the energies.
+        voltage: Supply voltage of the energies; None where the source does not say.
         clock: Clock frequency, which turns cycles into time; None where only cycles are known.
         spike_format: How spikes are stored and sent where the chip does not hold them plainly.
+        evidence: What was measured on the real chip and what is modelled.
     """
 
     version: Literal[1] = 1
@@ -35,8 +49,10 @@ class Chip(Record):
     name: str
     about: str
     technology: Node
+    voltage: Volts | None = None
     clock: Frequency | None = None
     spike_format: str = "none"
+    evidence: Evidence | None = None
 
     @property
     @abstractmethod

@@ -164,7 +164,7 @@ def _one_by_one(
             for statistic in statistics
         ]
         costs += [cost for same_format in zip(*by_statistic, strict=True) for cost in same_format]
-    return [_gathered(layers) for layers in zip(*(cost.layers for cost in costs), strict=True)]
+    return [_gathered(layers) for layers in zip(*(cost.attributed for cost in costs), strict=True)]
 
 
 def _gathered(layers: Sequence[LayerCost]) -> _Columns:
@@ -188,6 +188,7 @@ def _versions(workloads: Sequence[Workload]) -> list[tuple[Layer, ...]]:
         raise ConfigError(Trouble("workloads", "none", "at least one"))
     for workload in workloads:
         neurons.refuse_unknown(workload)
+    _refuse_products(workloads)
     expected = [_shape(layer) for layer in workloads[0].layers]
     problems = [
         Trouble(
@@ -202,6 +203,22 @@ def _versions(workloads: Sequence[Workload]) -> list[tuple[Layer, ...]]:
     if problems:
         raise ConfigError(problems)
     return list(zip(*(workload.layers for workload in workloads), strict=True))
+
+
+def _refuse_products(workloads: Sequence[Workload]) -> None:
+    """A grid is over weights; products of activations have none."""
+    problems = [
+        Trouble(
+            f"workloads[{place}].products",
+            ", ".join(product.name for product in workload.products),
+            "layers with weights only",
+            "Cost the workloads one by one, with spareto.cost.",
+        )
+        for place, workload in enumerate(workloads)
+        if workload.products
+    ]
+    if problems:
+        raise ConfigError(problems)
 
 
 def _shape(layer: Layer) -> tuple[Any, ...]:

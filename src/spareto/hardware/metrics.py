@@ -19,8 +19,9 @@ class Metrics(Record):
         connection_sparsity: Share of zero weights, 0..1 (ConnectionSparsity).
         activation_sparsity: Share of neuron updates without a spike, 0..1 (ActivationSparsity).
         dense_synops: Synaptic operations if every weight and input counted, padding left out (Dense).
-        effective_macs: Live weights met by a non-zero analog input (Effective_MACs).
-        effective_acs: Live weights met by a spike (Effective_ACs).
+        effective_macs: Live weights met by a non-zero analog input (Effective_MACs), and pairs of non-zero
+            numbers in products of activations, which NeuroBench does not see.
+        effective_acs: Live weights met by a spike (Effective_ACs), and pairs with a spike in such products.
         bit_operations: Effective operations times the widths of weight and input.
         spikes: Spikes that all neurons emit.
         memory_traffic_bytes: Bytes read and written at each memory.
@@ -55,7 +56,8 @@ def metrics(workload: Workload, cost: Cost) -> Metrics:
         footprint_bytes=cost.footprint_bits / 8,
         connection_sparsity=workload.weight_sparsity,
         activation_sparsity=_activation_sparsity(workload, statistic),
-        dense_synops=sum(layer.dense_synops_inside for layer in workload.layers),
+        dense_synops=sum(layer.dense_synops_inside for layer in workload.layers)
+        + sum(product.dense for product in workload.products),
         effective_macs=macs,
         effective_acs=acs,
         bit_operations=sum(_bit_operations(layer, statistic) for layer in workload.layers),
@@ -69,15 +71,22 @@ def metrics(workload: Workload, cost: Cost) -> Metrics:
 
 def _effective(workload: Workload, kind: str, statistic: Statistic) -> float:
     layers = (layer for layer in workload.layers if layer.input.kind == kind)
-    return sum(layer.effectual_synops(statistic) for layer in layers)
+    products = (
+        product for product in workload.products if (product.operation == "multiply") == (kind == "analog")
+    )
+    return sum(layer.effectual_synops(statistic) for layer in layers) + sum(
+        product.effectual(statistic) for product in products
+    )
 
 
 def _spikes(workload: Workload, statistic: Statistic) -> float:
-    return sum(layer.output.nonzero(statistic) for layer in workload.layers if layer.neuron)
+    fed = (each for each in (*workload.layers, *workload.products) if each.neuron)
+    return sum(each.output.nonzero(statistic) for each in fed)
 
 
 def _activation_sparsity(workload: Workload, statistic: Statistic) -> float:
-    updates = sum(layer.neuron.count * layer.timesteps for layer in workload.layers if layer.neuron)
+    fed = (*workload.layers, *workload.products)
+    updates = sum(each.neuron.count * each.timesteps for each in fed if each.neuron)
     return 1.0 - _spikes(workload, statistic) / updates if updates else 0.0
 
 

@@ -15,7 +15,7 @@ from spareto.hardware.mapping.nest import Nest
 from spareto.hardware.points import Column, Points
 from spareto.hardware.problem import RELEVANT
 from spareto.hardware.traffic import Amount, Flow
-from spareto.records.workload import Workload
+from spareto.records.workload import Neuron, Workload
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,14 @@ _UPDATES: Final[dict[str, _Update]] = {
     "alif": _Update(("leak", "integrate")),
 }
 
+KINDS: Final = tuple(_UPDATES)
+"""Kinds of neurons whose updates are known."""
+
+
+def known_kinds() -> tuple[str, ...]:
+    """Kinds of neurons whose update the cost model knows by name."""
+    return tuple(_UPDATES)
+
 
 def refuse_unknown(workload: Workload) -> None:
     """Check that the cost of every neuron is known.
@@ -50,8 +58,8 @@ def refuse_unknown(workload: Workload) -> None:
             did_you_mean(layer.neuron.kind, tuple(_UPDATES))
             or "Add what one update of it does to the cost model.",
         )
-        for layer in workload.layers
-        if layer.neuron and layer.neuron.kind not in _UPDATES
+        for layer in (*workload.layers, *workload.products)
+        if layer.neuron and layer.neuron.update is None and layer.neuron.kind not in _UPDATES
     ]
     if problems:
         raise ConfigError(problems)
@@ -82,6 +90,11 @@ def state_flows(points: Points, nest: Nest, accelerator: Accelerator) -> Iterato
         yield from _both_ways(outermost, (passes - 1).astype(np.float64), bits)
 
 
+def _update_of(neuron: Neuron) -> _Update:
+    """What one update does: as the workload says, else by the kind."""
+    return _UPDATES[neuron.kind] if neuron.update is None else _Update(*neuron.update)
+
+
 def _both_ways(memory: str, times: Amount, bits: Column) -> Iterator[Flow]:
     yield Flow(memory, "state", "read", times, bits)
     yield Flow(memory, "state", "write", times, bits)
@@ -101,7 +114,7 @@ def arithmetic(points: Points, accelerator: Accelerator) -> Iterator[Arithmetic]
     neuron = points.layer.neuron
     if neuron is None:
         return
-    unit, update = accelerator.neuron, _UPDATES[neuron.kind]
+    unit, update = accelerator.neuron, _update_of(neuron)
     energies, updates = neuron_actions(unit, neuron.state_bits), points.column(lambda p: p.updates)
     for action in update.each_state:
         yield Arithmetic(action, updates * neuron.states, energies[action])

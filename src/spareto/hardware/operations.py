@@ -63,8 +63,9 @@ def count_operations(
         on_weight = "gate"
     remaining = _Remaining(layer, live, statistic)
     shared = _Remaining(layer, live, statistic, compute.skip_window)
-    skips_input, skips_weight = compute.zero_inputs == "skip", on_weight == "skip"
-    heeds_input, heeds_weight = compute.zero_inputs != "compute", on_weight != "compute"
+    looked_up = layer.kind == "embedding"  # no unit runs the rows that nobody asked for
+    skips_input, skips_weight = looked_up or compute.zero_inputs == "skip", on_weight == "skip"
+    heeds_input, heeds_weight = looked_up or compute.zero_inputs != "compute", on_weight != "compute"
     return Operations(
         issued=shared.count(live_inputs=skips_input, live_weights=skips_weight),
         executed=remaining.count(live_inputs=heeds_input, live_weights=heeds_weight),

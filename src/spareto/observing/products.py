@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import torch
@@ -52,6 +52,8 @@ class Product:
         bias: Added to each output; None without one.
         geometry: Of a convolution.
         operand: The weight as the operator was given it, before it was turned.
+        form: How the operator's result lies: `turned` with outputs on the last axis but one, `grouped` with
+            groups first, `single` without an axis of samples.
     """
 
     kind: Kind
@@ -60,6 +62,15 @@ class Product:
     bias: Tensor | None = None
     geometry: Geometry | None = None
     operand: Tensor | None = None
+    form: Literal["plain", "turned", "grouped", "single"] = "plain"
+
+    def result(self, output: Tensor) -> Tensor:
+        """What the operator gave, with outputs where `x` has its features."""
+        if self.form == "turned":
+            return output.transpose(-1, -2)
+        if self.form == "grouped":
+            return output.transpose(0, 1).flatten(1)
+        return output.unsqueeze(0) if self.form == "single" else output
 
     @property
     def features(self) -> int:
@@ -139,7 +150,9 @@ def _of_two(left: Tensor, right: Tensor, bias: Tensor | None, constant: Constant
         return _with_weight(left, right, bias, right)
     if fixed_left:
         turned = right if right.dim() == 1 else right.transpose(-1, -2)
-        return _with_weight(turned, left if left.dim() == 1 else left.transpose(-1, -2), bias, left)
+        weight = left if left.dim() == 1 else left.transpose(-1, -2)
+        product = _with_weight(turned, weight, bias, left)
+        return product if min(left.dim(), right.dim()) == 1 else replace(product, form="turned")
     if left.dim() < 2 or right.dim() < 2:
         left = left.unsqueeze(0) if left.dim() < 2 else left
         right = right.unsqueeze(-1) if right.dim() < 2 else right
@@ -156,7 +169,8 @@ def _with_weight(x: Tensor, weight: Tensor, bias: Tensor | None, operand: Tensor
     if weight.dim() == 2:
         return Product("linear", x, weight.transpose(0, 1), bias, operand=operand)
     if weight.dim() == 3 and x.dim() == 3 and x.shape[0] == weight.shape[0]:
-        return Product("linear", x.transpose(0, 1).flatten(1), weight.transpose(1, 2), bias, operand=operand)
+        grouped = x.transpose(0, 1).flatten(1)
+        return Product("linear", grouped, weight.transpose(1, 2), bias, operand=operand, form="grouped")
     raise UnknownProductError(f"a product with a weight of shape {tuple(weight.shape)}")
 
 
@@ -177,8 +191,16 @@ def _convolution(given: Mapping[str, Any], constant: Constant) -> Product | None
         output_padding=_each(given.get("output_padding", 0), axes),
         groups=int(given["groups"]),
     )
-    batched = x if x.dim() == axes + 2 else x.unsqueeze(0)
-    return Product("convolution", batched, weight, given["bias"], geometry, operand=weight)
+    single = x.dim() < axes + 2
+    return Product(
+        kind="convolution",
+        x=x.unsqueeze(0) if single else x,
+        other=weight,
+        bias=given["bias"],
+        geometry=geometry,
+        operand=weight,
+        form="single" if single else "plain",
+    )
 
 
 def _padding(given: Any, axes: int, kernel: Any, dilation: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
@@ -212,6 +234,9 @@ _READERS: Final[dict[str, Callable[[Mapping[str, Any], Constant], Product | None
     "aten::convolution": _convolution,
     "aten::embedding": _embedding,
 }
+
+PRODUCTS: Final[frozenset[str]] = frozenset(_READERS)
+"""Operators that are counted."""
 
 REFUSED: Final[frozenset[str]] = frozenset(
     f"aten::{name}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -31,11 +31,23 @@ def observe(
     return recorder.seen
 
 
+ALIAS: Final = "alias"
+"""Name of an operation that no operator is: a tensor is read after others wrote into its memory."""
+
+
+def _extent(tensor: Tensor) -> tuple[int, int]:
+    """First and last element of its memory that a tensor covers."""
+    first = tensor.storage_offset()
+    steps = zip(tensor.shape, tensor.stride(), strict=True)
+    return first, first + sum((size - 1) * stride for size, stride in steps if size)
+
+
 class Recorder(Watch):
     """Numbers every tensor, and notes who reads and who writes it.
 
     Args:
-        network: Whose parameters and buffers have names.
+        network: Whose parameters and buffers have names. Inside `torch.nn.utils.parametrize.cached()` weights
+            that are computed are those that its layers will use.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -47,9 +59,11 @@ class Recorder(Watch):
         self._stack: list[Call] = []
         self._times: dict[nn.Module, int] = {}
         self._names: dict[int, str] = {}
+        self._changes: dict[int, list[tuple[int, int, int]]] = {}  # by memory: value, first and last element
         for name, tensor in [*network.named_parameters(), *network.named_buffers()]:
             self._number(tensor, activation=False, roots=frozenset({name}), name=name)
             self._names.setdefault(self._storage(tensor), name)
+        self._note_parametrized(network)
         for module in network.modules():
             for tensor in tensors({**vars(module), "_modules": None}):
                 if tensor not in self._numbers:
@@ -87,6 +101,10 @@ class Recorder(Watch):
             call=call.index if call else -1,
         )
         self.seen.operations.append(operation)
+        for tensor, index in zip(written, writes, strict=True):
+            if id(tensor) in given:
+                storage = self.seen.values[index].storage
+                self._changes.setdefault(storage, []).append((index, *_extent(tensor)))
         return operation
 
     def value(self, tensor: Tensor) -> Value:
@@ -96,16 +114,46 @@ class Recorder(Watch):
         """
         number = self._numbers.get(tensor)
         if number is not None:
-            return self.seen.values[number]
+            return self._as_changed(tensor, self.seen.values[number])
         name = self._names.get(self._storage(tensor), "")
         return self._number(tensor, activation=not name, roots=frozenset({name} - {""}))
+
+    def _as_changed(self, tensor: Tensor, value: Value) -> Value:
+        """What a tensor is after others wrote into its memory: as an operation that reads what they wrote."""
+        changes = self._changes.get(value.storage, ()) if value.storage else ()
+        if not changes or changes[-1][0] <= value.index:
+            return value
+        first, last = _extent(tensor)
+        later = [index for index, low, high in changes if index > value.index and low <= last and first <= high]
+        if not later:
+            return value
+        return self.seen.values[self._alias(tensor, [value, *(self.seen.values[each] for each in later)])]
+
+    def _alias(self, tensor: Tensor, read: list[Value]) -> int:
+        activation = any(value.activation for value in read)
+        roots = frozenset().union(*(value.roots for value in read))
+        written = self._number(tensor, activation, roots, read[0].name)
+        call = self._stack[-1] if self._stack else None
+        self.seen.operations.append(
+            Operation(
+                index=len(self.seen.operations),
+                name=ALIAS,
+                reads=tuple(value.index for value in read),
+                writes=(written.index,),
+                in_place=False,
+                module=call.name if call else "",
+                call=call.index if call else -1,
+            )
+        )
+        return written.index
 
     def enter(self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Note the begin of a call; what enters the network from outside is an activation."""
         given = list(tensors((args, kwargs)))
         if module is self._network and not self._stack:
             for tensor in given:
-                if tensor not in self._numbers:
+                known = self.value(tensor)
+                if not (known.activation or known.roots):  # also what `run` has just drawn or made
                     self._number(tensor, activation=True, roots=frozenset())
         call = Call(
             index=len(self.seen.calls),
@@ -134,8 +182,18 @@ class Recorder(Watch):
         if not self._stack:
             self.seen.output = call.writes
 
+    def _note_parametrized(self, network: nn.Module) -> None:
+        """Weights that are computed once for many calls come from their originals, though nobody sees it."""
+        for name, module in network.named_modules():
+            if parametrize.is_parametrized(module):
+                chains: Any = module.parametrizations
+                for tensor in chains:
+                    start = f"{name}.parametrizations.{tensor}.".lstrip(".")
+                    roots = frozenset(each for each in self._names.values() if each.startswith(start))
+                    self._number(getattr(module, tensor), activation=False, roots=roots)
+
     def _unseen(self, call: Call, made: list[Tensor]) -> bool:
-        """Whether some of a module's output was computed where no operator is seen: in a kernel of its own."""
+        """Whether some of what a module gave was computed where no operator is seen: in its own kernel."""
         given = any(self.seen.values[index].activation for index in call.reads)
         return any(
             tensor not in self._numbers or (given and not self.value(tensor).activation) for tensor in made
@@ -152,7 +210,7 @@ class Recorder(Watch):
         """A number of the memory a tensor lies in; 0 for one without."""
         try:
             reference = StorageWeakRef(tensor.untyped_storage())
-        except (RuntimeError, NotImplementedError):
+        except RuntimeError:
             return 0
         self._storages.setdefault(reference.cdata, reference)
         return reference.cdata

@@ -20,7 +20,28 @@ class Watch(dispatch.TorchDispatchMode, ABC):
 
     Operators that are made of others are opened, so that no product hides in one. Modules that are opaque are
     seen as a whole: what runs inside is not.
+
+    Attributes:
+        dispatched: Operators seen so far.
+        closed: Opaque modules that are running.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.dispatched = 0
+        self.closed: list[nn.Module] = []
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Nothing is seen inside the block: what runs there is not the network."""
+        looks = dispatch._get_current_dispatch_mode() is self
+        if looks:
+            dispatch._pop_mode()
+        try:
+            yield
+        finally:
+            if looks:
+                dispatch._push_mode(self)
 
     @abstractmethod
     def operator(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -39,6 +60,7 @@ class Watch(dispatch.TorchDispatchMode, ABC):
         if _opens(func):
             with self, _steps_shown(func):
                 return func.decompose(*args, **given)
+        self.dispatched += 1
         return self.operator(func, args, given)
 
 
@@ -47,7 +69,7 @@ def watching(
     network: nn.Module,
     watch: Watch,
     opaque: Callable[[nn.Module], bool] = lambda _: False,
-    every: bool = True,
+    called: Callable[[nn.Module], bool] = lambda _: True,
 ) -> Iterator[None]:
     """Let `watch` see what the network does inside the block; nothing of it is left behind.
 
@@ -55,12 +77,12 @@ def watching(
         network: The network.
         watch: Who sees it.
         opaque: Modules that are seen as a whole.
-        every: Whether calls of modules that are not opaque are of interest, too.
+        called: Modules that are not opaque and whose calls are of interest all the same.
     """
     with ExitStack() as stack:
         for name, module in network.named_modules():
             closed = module is not network and opaque(module)
-            if not (every or closed):
+            if not (closed or called(module)):
                 continue
             before = partial(_before, watch, name, closed)
             after = partial(_after, watch, name, closed)
@@ -78,10 +100,12 @@ def watching(
 def _before(
     watch: Watch, name: str, closed: bool, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> None:
-    watch.enter(name, module, args, kwargs)
-    if closed and dispatch._get_current_dispatch_mode() is watch:
+    looks = dispatch._get_current_dispatch_mode() is watch
+    with watch.aside():
+        watch.enter(name, module, args, kwargs)
+    if closed and looks:
         dispatch._pop_mode()
-        _closed_by(watch).append(module)
+        watch.closed.append(module)
 
 
 def _after(
@@ -93,18 +117,11 @@ def _after(
     kwargs: dict[str, Any],
     output: Any,
 ) -> None:
-    closers = _closed_by(watch)
-    if closed and closers and closers[-1] is module:
-        closers.pop()
+    if closed and watch.closed and watch.closed[-1] is module:
+        watch.closed.pop()
         dispatch._push_mode(watch)
-    watch.leave(name, module, args, kwargs, output)
-
-
-def _closed_by(watch: Watch) -> list[nn.Module]:
-    """Opaque modules inside of which the watch does not look."""
-    if not hasattr(watch, "_closers"):
-        watch._closers = []  # pyright: ignore[reportAttributeAccessIssue]
-    return watch._closers  # pyright: ignore[reportAttributeAccessIssue]
+    with watch.aside():
+        watch.leave(name, module, args, kwargs, output)
 
 
 @lru_cache(maxsize=4096)

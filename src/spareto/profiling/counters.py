@@ -1,206 +1,211 @@
-"""Counters hooked onto a network's layers and neurons while it runs."""
+"""Counters of one product, one pair of activations, one group of neurons."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from functools import partial
-from typing import Any
-
+import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from spareto.core.errors import ConfigError, Problem
-from spareto.layers.spiking_block import SpikingBlock
-from spareto.neurons import SpikingNeuron
-from spareto.profiling.activity import Activity
-from spareto.profiling.kinds import CONVOLUTIONS, COUNTED, SHORTCUT
-from spareto.records import FreeLayer
+from spareto.observing.products import Product
+from spareto.profiling.charging import Planned
+from spareto.profiling.effects import effects_of, is_plain, touched, unfolded
+from spareto.profiling.stream import Stream
+from spareto.profiling.tracer import NeuronEvent
+from spareto.profiling.uses import Use
 
 
-@dataclass
 class LayerCounter:
-    """What is counted at one synaptic layer and the neurons it feeds.
+    """Counts at one product with a weight.
 
     Args:
-        name: Dotted name of the layer.
-        module: The layer.
-        neuron: The neurons behind it, once they have run.
-        input: Non-zero inputs.
-        output: Non-zero outputs of the layer itself.
-        spikes: Spikes of its neurons.
-        effectual: Live weights met by a non-zero input.
-        reached: Weights, zeros included, met by a non-zero input.
-        touched: Outputs with a live weight that met a non-zero input.
+        planned: The product.
+
+    Attributes:
+        input: What the layer is given, unfolded where its record says so.
+        source: What arrives before it is unfolded; None where nothing is.
+        output: What it puts out, where no neurons stand behind it.
     """
 
-    name: str
-    module: nn.Module
-    neuron: SpikingNeuron | None = None
-    input: Activity = field(default_factory=Activity)
-    output: Activity = field(default_factory=Activity)
-    spikes: Activity = field(default_factory=Activity)
-    effectual: Activity = field(default_factory=Activity)
-    reached: Activity = field(default_factory=Activity)
-    touched: Activity = field(default_factory=Activity)
+    def __init__(self, planned: Planned) -> None:
+        self.planned, self.product = planned, planned.use.first.product
+        self.plain = is_plain(self.product)
+        self.features = _features(planned)
+        self.effects = effects_of(self.product, self.features)
+        effects = self.effects.flatten(0, -2)
+        if (
+            self._by_place
+        ):  # a dense layer at many places: its features are the channels, each alike everywhere
+            effects = effects.repeat_interleave(self._places, 0)
+        self.input = Stream(effects if self.plain else None)
+        self.source = None if self.plain else Stream(effects)
+        self.output = Stream(stored=False) if planned.neurons is None else None
+        self.driven = _driven(planned, outputs_of(self.product))
+        self._touched_calls: list[Tensor] = []
+        self.touched_batches: list[npt.NDArray[np.float64]] = []
+        self.plane: tuple[int, int] = (1, 1)
 
-    def end_batch(self, samples: int) -> None:
-        """Close the counts of one batch."""
-        counted = (self.input, self.output, self.spikes, self.effectual, self.reached, self.touched)
-        for activity in counted:
-            activity.end_batch(samples)
+    @property
+    def _by_place(self) -> bool:
+        return self.product.geometry is None
 
+    @property
+    def _places(self) -> int:
+        return self.planned.use.layout.places
 
-class Counters:
-    """Counts at every layer of a network, in the order the layers first ran."""
+    @property
+    def effective(self) -> Stream:
+        """The stream that carries the effects."""
+        return self.input if self.source is None else self.source
 
-    def __init__(self) -> None:
-        self.layers: list[LayerCounter] = []
-        self.shortcuts: dict[str, FreeLayer] = {}
-        self._by_module: dict[nn.Module, LayerCounter] = {}
-        self._neurons: set[nn.Module] = set()
-        self._batch = 0
-
-    def begin_batch(self, samples: int) -> None:
-        """Say how many samples the next calls carry."""
-        self._batch = samples
-
-    def end_batch(self, samples: int) -> None:
-        """Close the counts of one batch of `samples`."""
-        for layer in self.layers:
-            layer.end_batch(samples)
-
-    def see_layer(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor, *, name: str) -> None:
-        """Note one call of a synaptic layer."""
-        counter = self._by_module.get(module)
-        if counter is None:
-            counter = self._by_module[module] = LayerCounter(name, module)
+    def see(self, product: Product) -> None:
+        """Note one call."""
+        split = self.planned.use.layout.split(product.x)  # (timesteps, samples, places, features...)
+        if product.kind == "embedding":
+            split = F.one_hot(split.long(), len(product.other)).to(torch.float32)
+        if self._by_place:
+            rows = split.flatten(0, 2)
+            whole = split.movedim(-1, 2).unsqueeze(3)  # (timesteps, samples, features, 1, places)
         else:
-            self.layers.remove(counter)
-        self.layers.append(counter)
-        seen = _as_samples(module, inputs[0], name)
-        counter.input.see(seen, batch=self._batch)
-        counter.output.see(_as_samples(module, output, name), batch=self._batch)
-        weight: Tensor = module.weight  # pyright: ignore[reportAssignmentType]
-        met = met_by_output(module, seen, weight)
-        counter.effectual.see(seen, met.double().sum(1))
-        counter.touched.see(seen, (met > 0).sum(1).double())
-        counter.reached.see(seen, reached_synops(module, seen))
+            rows = split.flatten(0, 2)
+            whole = as_plane(split.squeeze(2), self.product.geometry.axes)  # pyright: ignore[reportOptionalMemberAccess]
+        self.effective.see(whole)
+        if self.source is not None:
+            live = unfolded(self.product, (rows != 0).to(torch.float32)).unflatten(0, split.shape[:2])
+            values = live if _zeros_and_ones(rows) else live * 2.0
+            self.input.see(as_plane(values, self.product.geometry.axes))  # pyright: ignore[reportOptionalMemberAccess]
+        if not bool(self.driven.all()):
+            counted = touched(product, rows, ~self.driven).reshape(*split.shape[:2], -1).sum(2)
+            self._touched_calls.append(counted)
 
-    def see_neuron(self, neuron: SpikingNeuron, _: tuple[Tensor, ...], spikes: Tensor, *, name: str) -> None:
-        """Note the spikes `(time, batch, ...)` of the neurons behind the layer that ran last."""
-        if not self.layers or self.layers[-1].neuron not in (None, neuron):
-            got = "a second neuron" if self.layers else "a neuron before any layer"
-            rule = "one neuron behind each convolution or dense layer"
-            raise ConfigError(Problem(f"layer '{name}'", got, rule, "It would be costed as nothing."))
-        self._neurons.add(neuron)
-        self.layers[-1].neuron = neuron
-        self.layers[-1].spikes.see(spikes.flatten(0, 1), batch=self._batch)
+    def see_output(self, output: Tensor) -> None:
+        """Note what one call put out, laid out as what entered."""
+        split = self.planned.use.layout.split(output)
+        if self._by_place:
+            whole = split.movedim(-1, 2).unsqueeze(3)
+        else:
+            whole = as_plane(split.squeeze(2), self.product.geometry.axes)  # pyright: ignore[reportOptionalMemberAccess]
+        self.plane = (whole.shape[3], whole.shape[4])
+        if self.output is not None:
+            self.output.see(whole)
 
-    def see_block(
-        self, _: SpikingBlock, inputs: tuple[Any, ...], others: dict[str, Any], *, name: str
-    ) -> None:
-        """Note a block that got a shortcut to its neurons."""
-        given = inputs[1] if len(inputs) > 1 else others.get("shortcut")
-        if given is not None:
-            shortcut = f"{name}.shortcut".lstrip(".")
-            self.shortcuts[shortcut] = FreeLayer(name=shortcut, kind="shortcut", why=SHORTCUT)
+    def end_batch(self) -> None:
+        """Close one batch."""
+        for stream in (self.input, self.source, self.output):
+            if stream is not None:
+                stream.end_batch()
+        if self._touched_calls:
+            self.touched_batches.append(torch.cat(self._touched_calls).sum(0).double().numpy())
+            self._touched_calls.clear()
 
-    def refuse_unseen(self, network: nn.Module) -> None:
-        """Refuse a network with layers or neurons that did not run as modules."""
-        inner = inner_neurons(network)
-        unseen = [
-            Problem(f"layer '{name}'", "no call", "a module that the network calls", "Call it, or remove it.")
-            for name, module in network.named_modules()
-            if isinstance(module, (*COUNTED, SpikingNeuron))
-            and module not in inner
-            and module not in self._by_module
-            and module not in self._neurons
-        ]
-        if unseen:
-            raise ConfigError(unseen)
+    @property
+    def touched(self) -> npt.NDArray[np.float64]:
+        """Outputs that receive anything, a constant too, summed over the timesteps; shape `(samples,)`."""
+        always = int(self.driven.sum()) * self.plane[0] * self.plane[1] * self.input.steps
+        measured = np.concatenate(self.touched_batches) if self.touched_batches else 0.0
+        return measured + np.full(self.input.samples, float(always))
 
 
-@contextmanager
-def counting(network: nn.Module) -> Iterator[Counters]:
-    """Hook every synaptic layer and every neuron; the hooks are gone when the block ends.
-
-    Raises:
-        ConfigError: A layer or a neuron ran in a way that cannot be counted, or did not run.
-    """
-    counters, inner = Counters(), inner_neurons(network)
-    with ExitStack() as hooks:
-        for name, module in network.named_modules():
-            if isinstance(module, COUNTED):
-                see: Any = partial(counters.see_layer, name=name)
-            elif isinstance(module, SpikingNeuron) and module not in inner:
-                see = partial(counters.see_neuron, name=name)
-            elif isinstance(module, SpikingBlock):
-                see = partial(counters.see_block, name=name)
-                hooks.callback(module.register_forward_pre_hook(see, with_kwargs=True).remove)
-                continue
-            else:
-                continue
-            hooks.callback(module.register_forward_hook(see).remove)
-        yield counters
-        counters.refuse_unseen(network)
-
-
-def inner_neurons(network: nn.Module) -> set[nn.Module]:
-    """Neurons that are part of another, which counts for both."""
-    outer = (module for module in network.modules() if isinstance(module, SpikingNeuron))
-    return {
-        inner
-        for neuron in outer
-        for inner in neuron.modules()
-        if inner is not neuron and isinstance(inner, SpikingNeuron)
-    }
-
-
-def _as_samples(module: nn.Module, tensor: Tensor, name: str) -> Tensor:
-    """`tensor` as `(samples, ...)`; a dense layer may also be given `(time, batch, features)`."""
-    if isinstance(module, nn.Linear) and tensor.dim() == 3:
-        return tensor.flatten(0, 1)
-    expected = 2 + plane_axes(module)
-    if tensor.dim() != expected:
-        rule = f"{expected} axes, time and batch merged into the first"
-        raise ConfigError(Problem(f"layer '{name}'", f"a tensor of shape {tuple(tensor.shape)}", rule))
-    return tensor
-
-
-def plane_axes(module: nn.Module) -> int:
-    """Axes a synaptic layer slides along: 2, 1, or none."""
-    return len(module.kernel_size) if isinstance(module, CONVOLUTIONS) else 0
-
-
-def met_by_output(module: nn.Module, inputs: Tensor, weight: Tensor) -> Tensor:
-    """Non-zero weights met by a non-zero input, exact at the borders.
+class PairCounter:
+    """Counts at one product of two activations.
 
     Args:
-        module: The convolution or dense layer whose geometry counts.
-        inputs: Shape `(samples, ...)`.
-        weight: Shape of the layer's weight, or with a single output channel a group.
-
-    Returns:
-        Counts of every output, shape `(samples, outputs)`.
+        planned: The product.
     """
-    spikes, live = (inputs != 0).to(inputs.dtype), (weight != 0).to(inputs.dtype)
-    if isinstance(module, CONVOLUTIONS):
-        convolve = F.conv1d if isinstance(module, nn.Conv1d) else F.conv2d
-        met = convolve(spikes, live, None, module.stride, module.padding, module.dilation, module.groups)
-    else:
-        met = F.linear(spikes, live)
-    return met.flatten(1)
+
+    def __init__(self, planned: Planned) -> None:
+        self.planned = planned
+        self.left, self.right, self.output = Stream(stored=False), Stream(stored=False), Stream(stored=False)
+        self.sizes: tuple[int, int, int] = (1, 1, 1)
+        self._calls: list[Tensor] = []
+        self._batches: list[npt.NDArray[np.float64]] = []
+
+    def see(self, product: Product) -> None:
+        """Note one call."""
+        use = self.planned.use
+        left, right = use.layout.split(product.x), use.right[0].split(product.other)
+        self.sizes = (left.shape[3], left.shape[4], right.shape[4])
+        meetings = (left != 0).sum(3).double() * (right != 0).sum(4).double()
+        self._calls.append(meetings.sum((2, 3)))
+        self.left.see(left)
+        self.right.see(right)
+
+    def see_output(self, output: Tensor) -> None:
+        """Note what one call put out."""
+        self.output.see(self.planned.use.layout.split(output))
+
+    def end_batch(self) -> None:
+        """Close one batch."""
+        for stream in (self.left, self.right, self.output):
+            stream.end_batch()
+        if self._calls:
+            self._batches.append(torch.cat(self._calls).sum(0).numpy())
+            self._calls.clear()
+
+    @property
+    def effectual(self) -> npt.NDArray[np.float64]:
+        """Pairs of which neither element is zero, per inference, shape `(samples,)`."""
+        return np.concatenate(self._batches)
 
 
-def reached_synops(module: nn.Module, inputs: Tensor) -> Tensor:
-    """Weights, zeros included, met by a non-zero input; summed over the outputs.
+class NeuronCounter:
+    """Counts what one group of neurons gives.
 
-    All output channels of a group see the same inputs, so one of them is counted for all.
+    Args:
+        use: Its calls.
     """
-    weight: Tensor = module.weight  # pyright: ignore[reportAssignmentType]
-    groups = module.groups if isinstance(module, CONVOLUTIONS) else 1
-    one_channel = torch.ones((groups, *weight.shape[1:]), dtype=inputs.dtype)
-    return met_by_output(module, inputs, one_channel).double().sum(1) * (weight.shape[0] // groups)
+
+    def __init__(self, use: Use[NeuronEvent]) -> None:
+        self.use, self.spikes = use, Stream()
+        self.shape: tuple[int, ...] = ()
+
+    def see(self, spikes: Tensor) -> None:
+        """Note one call."""
+        split = self.use.layout.split(spikes)
+        split = split.squeeze(2) if split.shape[2] == 1 else split.flatten(2, 3) if split.dim() > 3 else split
+        self.shape = tuple(split.shape[2:])
+        self.spikes.see(split.reshape(*split.shape[:2], -1, 1, 1))
+
+    def end_batch(self) -> None:
+        """Close one batch."""
+        self.spikes.end_batch()
+
+
+def counter_of(planned: Planned) -> LayerCounter | PairCounter:
+    """The counter of a product."""
+    return PairCounter(planned) if planned.use.first.product.kind == "pair" else LayerCounter(planned)
+
+
+def outputs_of(product: Product) -> int:
+    """Output channels of a product with a weight."""
+    shape, geometry = product.other.shape, product.geometry
+    if product.kind == "embedding":
+        return shape[1]
+    if geometry is not None and geometry.transposed:
+        return shape[1] * geometry.groups
+    return shape[0] * shape[1] if len(shape) == 3 and geometry is None else shape[0]
+
+
+def as_plane(tensor: Tensor, axes: int) -> Tensor:
+    """`(timesteps, samples, channels, ...)` with two axes of places: the last, and all others in one."""
+    if axes == 1:
+        return tensor.unsqueeze(3)
+    return tensor.flatten(3, -2) if axes > 2 else tensor
+
+
+def _features(planned: Planned) -> tuple[int, ...]:
+    event = planned.use.first
+    return event.x.shape[len(event.x.shape) - event.product.features :]
+
+
+def _driven(planned: Planned, outputs: int) -> Tensor:
+    """Output channels that receive a constant in every timestep."""
+    constant = planned.constant
+    if constant is None:
+        return torch.zeros(outputs, dtype=torch.bool)
+    return (constant != 0).expand(outputs) if len(constant) == 1 else constant != 0
+
+
+def _zeros_and_ones(tensor: Tensor) -> bool:
+    return bool(((tensor == 0) | (tensor == 1)).all())

@@ -1,74 +1,111 @@
-"""Which modules cost something, which are free and why; a module in neither table is refused."""
+"""What runs in a network beside its products: what is free and why, and what nobody charges."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
 
 from torch import nn
 
 from spareto.core.errors import ConfigError, Problem
+from spareto.frameworks import free_reason, is_layer, neuron_facts, refused_reason
 from spareto.layers.residual import Residual
+from spareto.layers.spiking_block import SpikingBlock
 from spareto.layers.tcja import TCJA
-from spareto.neurons import SpikingNeuron
+from spareto.profiling.charging import Plan
+from spareto.profiling.tracer import Trace
 from spareto.records import FreeLayer
 
-CONVOLUTIONS = (nn.Conv1d, nn.Conv2d)
-COUNTED = (*CONVOLUTIONS, nn.Linear)
-
-_AVERAGE = "a count of spikes on their way; its factor is folded into the next layer's weights"
-
-FREE: dict[type[nn.Module], str] = {
-    nn.BatchNorm1d: "folded into each neuron's threshold and bias",
-    nn.BatchNorm2d: "folded into each channel's threshold and bias",
-    nn.MaxPool2d: "an OR of spikes on their way to the next layer",
-    nn.AvgPool2d: _AVERAGE,
-    nn.AdaptiveAvgPool2d: _AVERAGE,
-    Residual: "sums or gates of single elements on their way to the next layer; its parts are counted",
-    TCJA: "means, sigmoid and products of single elements; its convolutions are counted",
-    nn.Flatten: "no operation",
-    nn.Dropout: "absent at inference",
-    nn.Identity: "no operation",
-    nn.Sequential: "no operation",  # only an empty one is a leaf
-}
-
-PARTS_COUNTED = (Residual, TCJA)
-SHORTCUT = "one addition a non-zero value, to a potential that is updated anyway"
+SHORTCUT: Final = "one addition a non-zero value, to a potential that is updated anyway"
+ELEMENTWISE: Final = "runs no product; what it does element by element is not charged"
+PARAMETER: Final = "no counted layer reads it; it is neither stored nor charged"
+PARTS_COUNTED: Final = (Residual, TCJA)
 
 
-def free_layers(network: nn.Module) -> tuple[FreeLayer, ...]:
-    """The layers that cost nothing, each with the reason.
+def free_layers(network: nn.Module, plan: Plan, trace: Trace) -> tuple[FreeLayer, ...]:
+    """What costs nothing, each with the reason: modules, shortcuts, and parameters that no layer reads.
 
     Raises:
-        ConfigError: Layers that are neither counted nor known to be free; all are listed.
+        ConfigError: Modules that nobody can cost, or layers and neurons that did not run; all are named.
     """
-    free: list[FreeLayer] = []
-    unknown: list[Problem] = []
-    for name, module in network.named_modules():
-        if isinstance(module, CONVOLUTIONS):
-            unknown += _unsupported(name, module)
-        is_known = type(module) in PARTS_COUNTED or _is_leaf(name, module)
-        if not is_known or isinstance(module, (*COUNTED, SpikingNeuron)):
-            continue
-        kind = type(module).__name__
-        if type(module) in FREE:
-            free.append(FreeLayer(name=name, kind=kind, why=FREE[type(module)]))
-        else:
-            cure = "It would be costed as nothing; replace it, or file an issue."
-            unknown.append(Problem(f"layer '{name}'", kind, "a layer the profiler can count", cure))
-    if unknown:
-        raise ConfigError(unknown)
-    return tuple(free)
+    _refuse(network, plan, trace)
+    counted = {event.module for event in trace.products} | {event.module for event in trace.neurons}
+    return (
+        *_modules(network, counted),
+        *_shortcuts(trace),
+        *_parameters(network, trace),
+    )
 
 
-def _unsupported(name: str, conv: nn.Conv1d | nn.Conv2d) -> list[Problem]:
-    """What a workload cannot say about a convolution."""
+def _refuse(network: nn.Module, plan: Plan, trace: Trace) -> None:
+    ran = {call.name for call in trace.recorder.seen.calls}
+    seen = {event.module for event in trace.products} | {root for e in trace.products for root in e.roots}
     problems: list[Problem] = []
-    if isinstance(conv.padding, str) or conv.padding_mode != "zeros":
-        got = f"padding {conv.padding!r} of {conv.padding_mode}"
-        cure = "Write the padding as a number."
-        problems.append(Problem(f"layer '{name}'", got, "a number of rows and columns of zeros", cure))
-    if any(step != 1 for step in conv.dilation):
-        problems.append(Problem(f"layer '{name}'", f"dilation {conv.dilation}", "a dilation of 1"))
-    return problems
+    for name, module in _outside_neurons(network):
+        why = refused_reason(module)
+        if why is not None and name in ran:
+            problems.append(
+                Problem(f"layer '{name}'", type(module).__name__, "a layer that can be costed", why)
+            )
+        used = name in seen or any(root.startswith(f"{name}.") for root in seen)
+        unused = (is_layer(module) and not used) or (neuron_facts(module) is not None and name not in ran)
+        if unused:
+            cure = "Call it, or remove it."
+            problems.append(Problem(f"layer '{name}'", "no call", "a module that the network calls", cure))
+    if problems:
+        raise ConfigError(problems)
 
 
-def _is_leaf(name: str, module: nn.Module) -> bool:
-    return next(module.children(), None) is None and "parametrizations" not in name.split(".")
+def _modules(network: nn.Module, counted: set[str]) -> Iterator[FreeLayer]:
+    for name, module in _outside_neurons(network):
+        leaf = next(module.children(), None) is None
+        if not (leaf or isinstance(module, PARTS_COUNTED)) or name in counted or not name:
+            continue
+        if is_layer(module) or neuron_facts(module) is not None or "parametrizations" in name.split("."):
+            continue
+        why = free_reason(module) or ELEMENTWISE
+        yield FreeLayer(name=name, kind=type(module).__name__, why=why)
+
+
+def _outside_neurons(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Modules that are not part of neurons."""
+    inner: set[nn.Module] = set()
+    for name, module in network.named_modules():
+        if module not in inner:
+            yield name, module
+            if neuron_facts(module) is not None:
+                inner.update(part for part in module.modules() if not is_layer(part))
+
+
+def _shortcuts(trace: Trace) -> Iterator[FreeLayer]:
+    """Blocks of ours that were given a shortcut to their neurons."""
+    calls = trace.recorder.seen.calls
+    given = {call.name for call in calls if isinstance(call.module, SpikingBlock) and len(call.reads) > 1}
+    for name in sorted(given):
+        shortcut = f"{name}.shortcut".lstrip(".")
+        yield FreeLayer(name=shortcut, kind="shortcut", why=SHORTCUT)
+
+
+def _parameters(network: nn.Module, trace: Trace) -> Iterator[FreeLayer]:
+    """Parameters that no product reads, outside of neurons and of modules that are known to be free."""
+    read = {root for event in trace.products for root in (*event.roots, *event.bias_roots)}
+    known = [
+        name
+        for name, module in network.named_modules()
+        if name and (neuron_facts(module) is not None or _is_known_leaf(module))
+    ]
+    for name, _ in network.named_parameters():
+        owner = name.partition(".parametrizations.")[0]
+        if name not in read and not any(owner.startswith(f"{each}.") for each in known):
+            layer = owner if owner in {event.name for event in trace.products} else ""
+            if not layer and not _of_counted(owner, trace):
+                yield FreeLayer(name=name, kind="parameter", why=PARAMETER)
+
+
+def _of_counted(name: str, trace: Trace) -> bool:
+    """Whether a parameter only helps to compute the weight of a counted layer, as a learned scale does."""
+    return any(name.startswith(f"{event.name}.parametrizations.") for event in trace.products)
+
+
+def _is_known_leaf(module: nn.Module) -> bool:
+    return next(module.children(), None) is None and free_reason(module) is not None

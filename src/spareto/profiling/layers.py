@@ -1,21 +1,25 @@
-"""From counters to the frozen layer record."""
+"""From counters to the frozen records of layers and products."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
-from torch import nn
-from torch.nn.utils import parametrize
+import torch
 
-from spareto.profiling.activity import Activity
-from spareto.profiling.counters import LayerCounter, plane_axes
+from spareto.frameworks import NeuronFacts
+from spareto.observing.products import Geometry
+from spareto.observing.products import Product as Multiplied
+from spareto.profiling.counters import LayerCounter, NeuronCounter, PairCounter, outputs_of
+from spareto.profiling.effects import unfolded_weight
 from spareto.profiling.places import reaching
-from spareto.records import Layer, Mask, Neuron, Numbers, Tensor
-from spareto.records.recipe import FLOAT_BITS
+from spareto.profiling.stream import Stream
+from spareto.records import Layer, Mask, Neuron, Numbers, Product, Tensor
+from spareto.records.workload import LayerKind
 
-_KINDS: Final[tuple[Literal["linear", "conv1d", "conv2d"], ...]] = ("linear", "conv1d", "conv2d")
+UNFOLDED: Final = "It is counted as the product over its unfolded input that an accelerator runs."
 
 
 @dataclass(frozen=True)
@@ -31,74 +35,248 @@ class Widths:
     state: int = 16
 
 
-def declared_bits(layer: nn.Module) -> int:
-    """Width of one stored weight, as the `weight_bits` of its parametrization says; 32 without one."""
-    if not parametrize.is_parametrized(layer, "weight"):
-        return FLOAT_BITS
-    parametrizations: Any = layer.parametrizations
-    declared = (getattr(part, "weight_bits", None) for part in parametrizations["weight"])
-    return next((bits for bits in declared if bits is not None), FLOAT_BITS)
+@dataclass(frozen=True)
+class Stored:
+    """How a layer's weights are stored.
+
+    Args:
+        weight_bits: Width of one weight.
+        bias_bits: Width of one bias; None without any.
+        shares: Layer whose stored weights it uses; None if it has its own.
+        notes: How the widths were found, where nobody declared them.
+    """
+
+    weight_bits: int
+    bias_bits: int | None = None
+    shares: str | None = None
+    notes: tuple[str, ...] = ()
 
 
-def layer_record(counter: LayerCounter, widths: Widths) -> Layer:
-    """The frozen record of one counted layer."""
-    module: Any = counter.module
-    weight = module.weight.detach().numpy()
-    emitted = counter.output if counter.neuron is None else counter.spikes
-    effectual, reached = counter.effectual.per_sample, counter.reached.per_sample
-    touched = counter.touched.per_sample
+Kinds = Callable[[NeuronCounter], tuple[NeuronFacts, tuple[str, ...]]]
+"""What is known of a group of neurons, and what a reader should know about it."""
+
+
+def layer_record(
+    counter: LayerCounter, neurons: NeuronCounter | None, stored: Stored, widths: Widths, kinds: Kinds
+) -> Layer:
+    """The frozen record of one layer and the neurons it is charged with."""
+    product, planned = counter.product, counter.planned
+    shape = _shape(counter)
+    found, notes = (None, ()) if neurons is None else _neuron(neurons, widths, kinds)
+    output, own_plane = _output(counter, neurons, widths)
+    effective, touched = counter.effective, counter.touched
+    effectual, reached = effective.effect(0), effective.effect(1)
+    if found is not None and own_plane is not None:
+        touched = np.minimum(touched, found.count * counter.input.steps)
     layer = Layer(
-        name=counter.name,
-        kind=_KINDS[plane_axes(module)],
-        in_channels=weight.shape[1] * getattr(module, "groups", 1),
-        out_channels=weight.shape[0],
-        kernel=_plane(getattr(module, "kernel_size", ()), 1),
-        stride=_plane(getattr(module, "stride", ()), 1),
-        padding=_plane(getattr(module, "padding", ()), 0),
-        groups=getattr(module, "groups", 1),
-        timesteps=len(counter.input.per_timestep),
-        weight_bits=declared_bits(module),
-        weight_mask=Mask.of(weight.reshape(*weight.shape[:2], *_plane(weight.shape[2:], 1))),
+        name=planned.use.name,
+        kind=kind_of(product),
+        timesteps=counter.input.steps,
+        weight_bits=stored.weight_bits,
         input=_tensor(counter.input, widths.analog),
-        output=_tensor(emitted, widths.analog),
+        output=output,
         effectual_synops_mean=float(effectual.mean()),
         effectual_synops_max=float(effectual.max()),
         reached_synops_mean=float(reached.mean()),
         reached_synops_max=float(reached.max()),
         touched_updates_mean=float(touched.mean()),
         touched_updates_max=float(touched.max()),
-        neuron=_neuron(counter, widths.state),
+        neuron=found,
+        own_plane=own_plane,
+        source=None if counter.source is None else _tensor(counter.source, widths.analog),
+        bias_bits=stored.bias_bits,
+        shares=stored.shares,
+        note=" ".join([*([] if counter.plain else [UNFOLDED]), *planned.notes, *notes, *stored.notes]),
+        **shape,
     )
-    return layer.model_copy(update={"reaching": _reaching(layer, counter)})
+    return layer.model_copy(update={"reaching": _reaching(layer, counter.input)})
 
 
-def _reaching(layer: Layer, counter: LayerCounter) -> Numbers:
+def product_record(
+    counter: PairCounter, neurons: NeuronCounter | None, widths: Widths, kinds: Kinds
+) -> Product:
+    """The frozen record of one product of activations."""
+    rows, inner, columns = counter.sizes
+    effectual = counter.effectual
+    both = counter.left.spikes_only + counter.right.spikes_only
+    operations: tuple[Literal["multiply", "accumulate", "and"], ...] = ("multiply", "accumulate", "and")
+    found, notes = (None, ()) if neurons is None else _neuron(neurons, widths, kinds)
+    emitted = None if neurons is None else _tensor(neurons.spikes, widths.analog, _three(neurons.shape))
+    return Product(
+        name=counter.planned.use.name,
+        rows=rows,
+        inner=inner,
+        columns=columns,
+        repeats=counter.left.shape[0],
+        timesteps=counter.left.steps,
+        left=_tensor(counter.left, widths.analog),
+        right=_tensor(counter.right, widths.analog),
+        output=emitted or _tensor(counter.output, widths.analog),
+        operation=operations[both],
+        effectual_mean=float(effectual.mean()),
+        effectual_max=float(effectual.max()),
+        neuron=found,
+        note=" ".join([*counter.planned.notes, *notes]),
+    )
+
+
+def kind_of(product: Multiplied) -> LayerKind:
+    """What a layer is in the network."""
+    if product.geometry is None:
+        return "embedding" if product.kind == "embedding" else "linear"
+    kinds: dict[tuple[bool, int], LayerKind] = {
+        (False, 1): "conv1d",
+        (False, 2): "conv2d",
+        (False, 3): "conv3d",
+        (True, 1): "conv_transpose1d",
+        (True, 2): "conv_transpose2d",
+        (True, 3): "conv_transpose3d",
+    }
+    return kinds[product.geometry.transposed, product.geometry.axes]
+
+
+def _shape(counter: LayerCounter) -> dict[str, object]:
+    """Channels, kernel, stride, padding, groups and mask of a layer's record."""
+    product = counter.product
+    outputs = outputs_of(product)
+    if product.kind == "embedding":
+        mask = (product.other.T != 0)[:, :, None, None]
+        return {
+            "in_channels": mask.shape[1],
+            "out_channels": outputs,
+            "kernel": (1, 1),
+            "weight_mask": _mask(mask),
+        }
+    geometry = product.geometry
+    if geometry is None:
+        groups = len(product.other) if product.other.dim() == 3 else 1
+        mask = (product.other.reshape(outputs, -1) != 0)[:, :, None, None]
+        return _channels(mask, groups)
+    if not counter.plain:
+        mask = (unfolded_weight(product) != 0)[:, :, None, None]
+        return _channels(mask, geometry.groups)
+    mask = product.other.reshape(*product.other.shape[:2], *_plane(tuple(product.other.shape[2:]), 1)) != 0
+    return {**_channels(mask, geometry.groups), **_sliding(geometry)}
+
+
+def _channels(mask: torch.Tensor, groups: int) -> dict[str, object]:
+    outputs, inputs, *kernel = mask.shape
+    return {
+        "in_channels": inputs * groups,
+        "out_channels": outputs,
+        "kernel": tuple(kernel),
+        "groups": groups,
+        "weight_mask": _mask(mask),
+    }
+
+
+def _sliding(geometry: Geometry) -> dict[str, object]:
+    padding = tuple(before for before, _ in geometry.padding)
+    return {"stride": _plane(geometry.stride, 1), "padding": _plane(padding, 0)}
+
+
+def _mask(mask: torch.Tensor) -> Mask:
+    return Mask.of(mask.numpy())
+
+
+def _reaching(layer: Layer, stream: Stream) -> Numbers:
     """Non-zero inputs that each place of the kernel meets, mean over the samples."""
-    places = counter.input.places
-    met = reaching(
-        places.by_place.reshape(layer.input.shape),
-        layer.kernel,
-        layer.stride,
-        layer.padding,
-        layer.plane,
-    )
-    return Numbers.of(met / len(places.awake))
+    met = reaching(stream.by_place, layer.kernel, layer.stride, layer.padding, layer.plane)
+    return Numbers.of(met / stream.samples)
 
 
-def _tensor(activity: Activity, analog_bits: int) -> Tensor:
-    totals = activity.per_sample
+def _output(
+    counter: LayerCounter, neurons: NeuronCounter | None, widths: Widths
+) -> tuple[Tensor, tuple[int, int] | None]:
+    """What leaves the layer, and the layer's own plane where its neurons have another shape."""
+    own = (outputs_of(counter.product), *counter.plane)
+    if neurons is None:
+        assert counter.output is not None, "kept where no neurons stand behind"
+        return _tensor(counter.output, widths.analog), None
+    shape = neurons.shape
+    same = int(np.prod(shape)) == int(np.prod(own))
+    axis = _channel_axis(counter, shape, own[0], same=same)
+    if axis is None and len(shape) > 1:
+        kept = own if same else _three(shape)
+        return _tensor(neurons.spikes, widths.analog, kept, known=False), None if same else counter.plane
+    if axis is None:
+        return _tensor(neurons.spikes, widths.analog, _three(shape)), counter.plane
+    split = _split(shape, own[0], axis, last=counter.product.geometry is None)
+    rest = [size for place, size in enumerate(shape) if place != axis]
+    kept = own if same else (own[0], *_two(rest if axis >= 0 else [shape[0] // own[0]]))
+    return _tensor(neurons.spikes, widths.analog, kept, turned=split), None if same else counter.plane
+
+
+def _channel_axis(counter: LayerCounter, shape: tuple[int, ...], outputs: int, *, same: bool) -> int | None:
+    """Which axis of its neurons holds a layer's output channels; -1 for one flattened with the places.
+
+    None where that cannot be told: two axes are as long, and something between turns axes.
+    """
+    natural = len(shape) - 1 if counter.product.geometry is None else 0
+    found = [axis for axis, size in enumerate(shape) if size == outputs]
+    if len(found) == 1:
+        return found[0]
+    if counter.planned.turned:
+        return None
+    if found:
+        return natural if natural in found else None
+    return -1 if len(shape) == 1 and shape[0] % outputs == 0 else None
+
+
+def _split(shape: tuple[int, ...], outputs: int, axis: int, *, last: bool) -> tuple[tuple[int, ...], int]:
+    """The shape with the channels on an axis of their own, and that axis."""
+    if axis >= 0:
+        return shape, axis
+    places = int(np.prod(shape)) // outputs
+    return ((places, outputs), 1) if last else ((outputs, places), 0)
+
+
+def _two(sizes: list[int]) -> tuple[int, int]:
+    """Height and width of any number of places."""
+    return (int(np.prod(sizes[:-1])), sizes[-1]) if sizes else (1, 1)
+
+
+def _three(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """Channels, height and width of a tensor of any number of axes."""
+    if len(shape) < 2:
+        return (int(np.prod(shape)), 1, 1)
+    return (shape[0], int(np.prod(shape[1:-1])), shape[-1])
+
+
+def _tensor(
+    stream: Stream,
+    analog_bits: int,
+    shape: tuple[int, int, int] | None = None,
+    turned: tuple[tuple[int, ...], int] | None = None,
+    *,
+    known: bool = True,
+) -> Tensor:
+    """The record of a tensor.
+
+    Args:
+        stream: Its counts.
+        analog_bits: Width of one element that is no spike.
+        shape: Channels, height, width; the stream's own if left out.
+        turned: Shape as the counts stand, and its axis of channels.
+        known: Whether it is known which elements are of one channel.
+    """
+    totals, shape = stream.per_sample, shape or _three(stream.shape)
+    by_element = stream.by_step
+    if turned is not None:
+        by_element = np.moveaxis(by_element.reshape(len(by_element), *turned[0]), 1 + turned[1], 1)
+    by_channel = by_element.reshape(len(by_element), shape[0], -1).sum(2)
     return Tensor(
-        shape=(activity.shape[0], *_plane(activity.shape[1:], 1)),
-        kind="spike" if activity.spikes_only else "analog",
-        bits=1 if activity.spikes_only else analog_bits,
+        shape=shape,
+        kind="spike" if stream.spikes_only else "analog",
+        bits=1 if stream.spikes_only else analog_bits,
         nonzero_mean=float(totals.mean()),
         nonzero_max=float(totals.max()),
-        nonzero_per_timestep=tuple(activity.per_timestep.tolist()),
-        nonzero_by_channel=Numbers.of(activity.places.by_step_and_channel / len(totals)),
-        awake_mean=float(activity.places.awake.mean()),
-        awake_max=float(activity.places.awake.max()),
-        stored_bits=activity.storage.bits if activity.spikes_only else {},
-        awake_windows=activity.storage.windows if activity.spikes_only else (),
+        nonzero_per_timestep=tuple(stream.per_timestep.tolist()),
+        nonzero_by_channel=Numbers.of(by_channel / len(totals)) if known else None,
+        awake_mean=float(stream.awake.mean()),
+        awake_max=float(stream.awake.max()),
+        stored_bits=stream.stored_bits,
+        awake_windows=stream.windows,
     )
 
 
@@ -108,12 +286,15 @@ def _plane(sizes: tuple[int, ...], missing: int) -> tuple[int, int]:
     return vertical, horizontal
 
 
-def _neuron(counter: LayerCounter, state_bits: int) -> Neuron | None:
-    if counter.neuron is None:
-        return None
-    return Neuron(
-        kind=counter.neuron.kind,
-        count=int(np.prod(counter.spikes.shape)),
-        states=counter.neuron.states,
-        state_bits=getattr(counter.neuron, "state_bits", state_bits),
+def _neuron(counter: NeuronCounter, widths: Widths, kinds: Kinds) -> tuple[Neuron, tuple[str, ...]]:
+    facts, notes = kinds(counter)
+    return (
+        Neuron(
+            kind=facts.kind,
+            count=int(np.prod(counter.shape)),
+            states=facts.states,
+            state_bits=facts.state_bits or widths.state,
+            update=facts.update,
+        ),
+        notes,
     )

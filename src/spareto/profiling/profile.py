@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from spareto.core.errors import ConfigError, Problem
+from spareto.frameworks import time_of
 from spareto.kernels import reference
-from spareto.profiling.counters import counting
+from spareto.observing.products import UnknownProductError
+from spareto.observing.undisturbed import undisturbed
+from spareto.observing.watching import watching
+from spareto.profiling.charging import Plan
+from spareto.profiling.counters import LayerCounter
+from spareto.profiling.counting import Counts, counting
+from spareto.profiling.invariants import check_invariants
 from spareto.profiling.kinds import free_layers
-from spareto.profiling.layers import Widths, layer_record
+from spareto.profiling.layers import Widths, layer_record, product_record
+from spareto.profiling.named_neurons import NamedNeurons
+from spareto.profiling.plan import make_plan
+from spareto.profiling.tracer import Trace, Tracer
+from spareto.profiling.uses import Runs
+from spareto.profiling.widths import WeightBits, stored_as
 from spareto.records import Workload
+from spareto.running import Interface, Runner, Samples, samples_of
+from spareto.running.interface import interface_of
+
+LOOKED_AT = 64  # samples among which two lively ones are chosen for the trace
 
 
 @dataclass(frozen=True)
@@ -23,57 +41,173 @@ class Profile:
     """What one pass over a split told.
 
     Args:
-        accuracy: Share of samples classified correctly, 0..1.
+        accuracy: Share of samples classified correctly, 0..1; None without labels.
         workload: What the hardware side may know about the network.
     """
 
-    accuracy: float
+    accuracy: float | None
     workload: Workload
 
 
 def profile(
     network: nn.Module,
-    frames: npt.NDArray[np.uint8],
-    labels: npt.NDArray[np.int64],
+    frames: Any,
+    labels: Any = None,
     *,
+    time: str | None = None,
+    output: int | str | None = None,
+    vote: str | None = None,
+    reset: str | Callable[[nn.Module], object] | None = None,
+    interface: Interface | None = None,
+    layout: str | None = None,
+    neurons: Mapping[str, str] | None = None,
+    weight_bits: WeightBits = None,
     network_name: str = "network",
     dataset: str = "data",
     batch_size: int = 64,
     widths: Widths = Widths(),  # noqa: B008 - frozen
 ) -> Profile:
-    """Accuracy and workload of a network, from one pass in evaluation mode.
+    """Accuracy and workload of a network of any framework, from one pass in evaluation mode.
+
+    Counts are taken at the operators that multiply by weights, whatever stands between them, and at the
+    neurons behind them. The network is afterwards what it was, its kept states too.
 
     Args:
-        network: Frames `(time, batch, polarities, height, width)` in, rates `(batch, classes)` out.
-        frames: Shape `(time, samples, polarities, height, width)`.
-        labels: Shape `(samples,)`.
+        network: Any spiking network.
+        frames: Shape `(time, samples, ...)`; also `(samples, time, ...)` or `(samples, ...)`.
+        labels: Shape `(samples,)`; without them there is no accuracy.
+        time: How layers see time, where it cannot be proven: `calls`, `time-batch` or `batch-time`.
+        output: Item or key of the output that is the answer.
+        vote: How an answer over time becomes one: `mean`, `sum`, `last` or `max`.
+        reset: What puts kept states back; left out, those of known frameworks are.
+        interface: The four above as one declaration.
+        layout: Of the frames, where their shape does not say it: `time-first`, `batch-first` or `static`.
+        neurons: Kinds of neurons by the name of a module, or of the layer before them.
+        weight_bits: Width of stored weights, where the network does not say it; one for all, or by the name
+            of a layer.
         network_name: Name the workload carries.
         dataset: Name the workload carries.
         batch_size: Samples a forward pass; does not change the counts.
         widths: Bits of analog inputs and neuron states.
 
     Raises:
-        ConfigError: There is no sample, or the network has layers that cannot be counted; all are listed.
+        DataError: Frames and labels do not fit together.
+        ConfigError: The network has products or neurons that cannot be counted, or it cannot be proven where
+            time lies; all are listed.
     """
-    if len(labels) == 0:
-        raise ConfigError(Problem("labels", "no sample", "at least one sample to count spikes on"))
-    free = free_layers(network)
-    network.eval()
+    declared = interface_of(interface, time=time, output=output, vote=vote, reset=reset)
+    samples = samples_of(frames, labels, layout=layout, time_first=_time_first(network))  # pyright: ignore
+    named = NamedNeurons(network, neurons or {})
+    with undisturbed(network, training=False), torch.inference_mode(), parametrize.cached(), reference():
+        runner = Runner(network, samples, declared)
+        plan, trace = _planned(network, runner, samples, declared, named)
+        correct, counts = _count(network, runner, samples, plan, named, batch_size)
+        found = _records(network, counts, plan, named, weight_bits, widths)
+        free, notes = free_layers(network, plan, trace), (*runner.notes, *named.notes(plan))
+    names = {"network": network_name, "dataset": dataset, "samples": samples.count}
+    workload = Workload(**names, timesteps=plan.steps, **found, free=free, notes=notes)
+    check_invariants(workload)
+    return Profile(None if samples.labels is None else correct / samples.count, workload)
+
+
+def _planned(
+    network: nn.Module, runner: Runner, samples: Samples, interface: Interface, named: NamedNeurons
+) -> tuple[Plan, Trace]:
+    first, second = _lively(samples)
+    one = _trace(network, runner, samples.chosen([first]), named)
+    two = _trace(network, runner, _both(samples, first, second), named)
+    more = partial(_longer, network, runner, samples, first, named)
+    return make_plan(Runs(one, two, more, interface.time), runner.timesteps), two
+
+
+def _longer(
+    network: nn.Module, runner: Runner, samples: Samples, first: int, named: NamedNeurons
+) -> Trace | None:
+    """A run on a sample whose last timestep comes twice; None where the network takes no other number."""
+    if runner.timesteps is None:
+        return None
+    axis = 0 if samples.layout == "time-first" else 1
+    batch = samples.chosen([first])
+    batch = torch.cat([batch, batch.narrow(axis, batch.shape[axis] - 1, 1)], axis)
+    longer = copy.copy(runner)
+    longer.timesteps = runner.timesteps + 1
+    try:
+        return _trace(network, longer, batch, named)
+    except Exception:  # whatever a network says that was built for so many timesteps
+        return None
+
+
+def _trace(network: nn.Module, runner: Runner, batch: Tensor, named: NamedNeurons) -> Trace:
+    runner.reset()
+    arguments, tracer = runner.prepare(batch), Tracer(network, named.facts)
+    with watching(network, tracer, named.opaque):
+        try:
+            runner.call(arguments)
+        except UnknownProductError as error:
+            rule = "a product that the profiler can count"
+            cure = "It would be costed as nothing. Write it with dense layers, convolutions or matmul."
+            raise ConfigError(Problem("network", str(error), rule, cure)) from None
+    tracer.trace.dispatched = tracer.dispatched
+    return tracer.trace
+
+
+def _count(
+    network: nn.Module, runner: Runner, samples: Samples, plan: Plan, named: NamedNeurons, batch_size: int
+) -> tuple[int, Counts]:
     correct = 0
-    with torch.inference_mode(), parametrize.cached(), reference(), counting(network) as counters:
-        for first in range(0, len(labels), batch_size):
-            chosen = slice(first, first + batch_size)
-            counters.begin_batch(len(labels[chosen]))
-            rates = network(torch.from_numpy(frames[:, chosen]).float())
-            correct += int((rates.argmax(1).numpy() == labels[chosen]).sum())
-            counters.end_batch(len(labels[chosen]))
-        layers = tuple(layer_record(layer, widths) for layer in counters.layers)
-    workload = Workload(
-        network=network_name,
-        dataset=dataset,
-        samples=len(labels),
-        timesteps=frames.shape[0],
-        layers=layers,
-        free=(*free, *counters.shortcuts.values()),
-    )
-    return Profile(correct / len(labels), workload)
+    with counting(network, plan, named.facts, named.opaque) as counts:
+        for first in range(0, samples.count, batch_size):
+            last = min(first + batch_size, samples.count)
+            with counts.aside():
+                runner.reset()
+                arguments = runner.prepare(samples.batch(first, last))
+            raw = runner.call(arguments)
+            with counts.aside():
+                counts.end_batch()
+                if samples.labels is not None:
+                    answer = runner.answer(raw, last - first).argmax(1).cpu()
+                    correct += int((answer == torch.from_numpy(samples.labels[first:last])).sum())
+    return correct, counts
+
+
+def _records(
+    network: nn.Module,
+    counts: Counts,
+    plan: Plan,
+    named: NamedNeurons,
+    weight_bits: WeightBits,
+    widths: Widths,
+) -> dict[str, Any]:
+    stored = stored_as(network, plan, weight_bits)
+    layers, products = [], []
+    for counter in counts.products:
+        group = counter.planned.neurons
+        behind = None if group is None else counts.neurons[group]
+        kinds = named.kinds(counter.planned.use.name)
+        if isinstance(counter, LayerCounter):
+            layers.append(layer_record(counter, behind, stored[counter.planned.use.name], widths, kinds))
+        else:
+            products.append(product_record(counter, behind, widths, kinds))
+    return {"layers": tuple(layers), "products": tuple(products)}
+
+
+def _time_first(network: nn.Module) -> bool:
+    return time_of(network) == "time-batch"
+
+
+def _lively(samples: Samples) -> tuple[int, int]:
+    """Two samples that differ, with as much in them as can be had cheaply."""
+    count = min(samples.count, LOOKED_AT)
+    frames = samples.batch(0, count).movedim(samples.axis, 0).flatten(1)
+    order = (frames != 0).sum(1).argsort(descending=True, stable=True).tolist()
+    first = order[0]
+    second = next((each for each in order[1:] if not torch.equal(frames[each], frames[first])), first)
+    return first, second
+
+
+def _both(samples: Samples, first: int, second: int) -> Tensor:
+    """The two samples; of a single one, it and a changed copy."""
+    if first != second:
+        return samples.chosen([first, second])
+    one = samples.chosen([first])
+    return torch.cat([one, one.roll(1, -1)], samples.axis)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from spareto.core.config import Record
+from spareto.records.pipeline import Pipeline
 from spareto.records.workload import Statistic
 
 Amount = Annotated[float, Field(ge=0)]
@@ -38,10 +39,12 @@ class LayerCost(Record):
 
     Args:
         name: Dotted name of the layer in the network.
-        latency_cycles: Cycles; layers run one after the other.
+        latency_cycles: Cycles it takes; where layers run at the same time, cycles its slowest core works.
         stored_bits: Weights as stored in the accelerator's outermost memory, metadata included.
         actions: Everything that was charged.
         weight_format: Format its weights are stored in.
+        steps: Timesteps its cycles are spread over.
+        cores: Cores it takes; 0 where the accelerator is not made of cores.
         notes: What a reader should know about how it was costed: what a mapping pads, units left idle.
     """
 
@@ -50,6 +53,8 @@ class LayerCost(Record):
     stored_bits: Amount
     actions: tuple[ActionCost, ...]
     weight_format: str = ""
+    steps: Annotated[int, Field(ge=1)] = 1
+    cores: Annotated[int, Field(ge=0)] = 0
     notes: tuple[str, ...] = ()
 
     @property
@@ -77,6 +82,8 @@ class Cost(Record):
         clock_mhz: Clock frequency of the accelerator; None where only cycles are known.
         area_um2: Silicon of the accelerator, square micrometres; None if its description does not say.
         layers: One entry a layer, in network order.
+        pipeline: How layers that run at the same time share it; None where one runs after the other.
+        batch: Inferences that were costed together; all numbers are of one of them.
         notes: What a reader should know about all of them: where mappings come from.
     """
 
@@ -88,17 +95,44 @@ class Cost(Record):
     clock_mhz: float | None = None
     area_um2: float | None = None
     layers: tuple[LayerCost, ...]
+    pipeline: Pipeline | None = None
+    batch: Annotated[int, Field(ge=1)] = 1
     notes: tuple[str, ...] = ()
+
+    @property
+    def shared(self) -> tuple[ActionCost, ...]:
+        """What belongs to no layer: the leakage of an accelerator whose layers run at the same time."""
+        cycles, static = self.latency_cycles, self.pipeline.static_pj_per_cycle if self.pipeline else {}
+        return tuple(
+            ActionCost(component=name, tensor="idle", action="leak", count=cycles, energy_pj=cycles * each)
+            for name, each in static.items()
+        )
 
     @property
     def energy_pj(self) -> float:
         """Energy of one inference, picojoules."""
-        return sum(layer.energy_pj for layer in self.layers)
+        return sum(layer.energy_pj for layer in self.layers) + sum(each.energy_pj for each in self.shared)
+
+    @property
+    def step_cycles(self) -> float | None:
+        """Cycles of one timestep, where layers run at the same time."""
+        if not self.pipeline:
+            return None
+        return self.pipeline.step_cycles(layer.latency_cycles / layer.steps for layer in self.layers)
 
     @property
     def latency_cycles(self) -> float:
         """Cycles of one inference."""
+        if self.pipeline and self.step_cycles is not None:
+            return self.pipeline.latency(self.step_cycles)
         return sum(layer.latency_cycles for layer in self.layers)
+
+    @property
+    def interval_cycles(self) -> float:
+        """Cycles between two inferences that follow each other at once."""
+        if self.pipeline and self.step_cycles is not None:
+            return self.pipeline.interval(self.step_cycles)
+        return self.latency_cycles
 
     @property
     def latency_us(self) -> float | None:
@@ -110,10 +144,37 @@ class Cost(Record):
         """Stored weights with metadata, bits."""
         return sum(layer.stored_bits for layer in self.layers)
 
+    @property
+    def attributed(self) -> tuple[LayerCost, ...]:
+        """The layers, with shared time and energy divided among them by the time each works.
+
+        Their energies and cycles add up to those of the inference.
+        """
+        if not self.pipeline:
+            return self.layers
+        busy = [layer.latency_cycles for layer in self.layers]
+        total, whole = sum(busy), self.latency_cycles
+        shares = [each / total if total else 1.0 / len(busy) for each in busy]
+        return tuple(
+            layer.model_copy(
+                update={
+                    "latency_cycles": whole * share,
+                    "actions": (*layer.actions, *(_part(action, share) for action in self.shared)),
+                }
+            )
+            for layer, share in zip(self.layers, shares, strict=True)
+        )
+
     def energy_by_component(self) -> dict[str, float]:
         """Energy in picojoules by component, summed over layers."""
         totals: dict[str, float] = {}
         for layer in self.layers:
             for component, energy in layer.energy_by_component().items():
                 totals[component] = totals.get(component, 0.0) + energy
+        for action in self.shared:
+            totals[action.component] = totals.get(action.component, 0.0) + action.energy_pj
         return totals
+
+
+def _part(action: ActionCost, share: float) -> ActionCost:
+    return action.model_copy(update={"count": action.count * share, "energy_pj": action.energy_pj * share})

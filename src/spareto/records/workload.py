@@ -145,8 +145,8 @@ class Layer(Record):
         effectual_synops_max: The same, for the sample that has most of them.
         reached_synops_mean: Weights, zeros included, met by a non-zero input; None if it was not measured.
         reached_synops_max: The same, for the sample that has most of them.
-        touched_updates_mean: Outputs with a live weight that met a non-zero input, summed over the timesteps;
-            None if it was not measured.
+        touched_updates_mean: Outputs that receive anything, summed over the timesteps: a live weight met a
+            non-zero input, or a bias or batch norm gives them a constant. None if it was not measured.
         touched_updates_max: The same, for the sample that has most of them.
         reaching: Non-zero inputs that each place of the kernel meets per inference, mean over the samples,
             shape (C, R, S): times the live weights there, it gives the effectual operations.
@@ -200,6 +200,11 @@ class Layer(Record):
     def arriving(self) -> Tensor:
         """What arrives at the layer, each element once: its input, before any unfolding."""
         return self.source or self.input
+
+    @property
+    def stored_bias_bits(self) -> int:
+        """Bits of all its biases; 0 without any, or if they are another layer's."""
+        return 0 if self.bias_bits is None or self.shares else self.bias_bits * self.out_channels
 
     @property
     def weight_count(self) -> int:
@@ -263,11 +268,13 @@ class Product(Record):
         timesteps: T; 1 for one that runs once an inference.
         left: Left operand; its shape is (repeats, rows, inner).
         right: Right operand; its shape is (repeats, inner, columns).
-        output: The result; its shape is (repeats, rows, columns).
+        output: The result, of shape (repeats, rows, columns), or what its neurons emit.
         operation: What one pair of elements needs: `and` of two spikes, `accumulate` of a spike and a number,
             `multiply` of two numbers; each is added up.
         effectual_mean: Pairs of which neither element is zero, per inference, mean over the samples.
         effectual_max: The same, for the sample that has most of them.
+        neuron: The neurons it feeds, or None; `output` is then what they emit.
+        note: What a reader should know about how it was counted.
     """
 
     name: str
@@ -282,6 +289,8 @@ class Product(Record):
     operation: Literal["and", "accumulate", "multiply"]
     effectual_mean: Amount
     effectual_max: Amount
+    neuron: Neuron | None = None
+    note: str = ""
 
     @model_validator(mode="after")
     def _check(self) -> Product:

@@ -77,7 +77,8 @@ def product_problems(product: Product) -> Iterator[Problem]:
         ("right", product.right, (repeats, inner, columns)),
         ("output", product.output, (repeats, rows, columns)),
     ):
-        if tensor.shape != shape:
+        emitted = name == "output" and product.neuron is not None  # neurons may see it in another shape
+        if tensor.shape != shape and not emitted:
             yield Problem(f".{name}.shape", str(tensor.shape), str(shape))
         yield from run_problems(tensor, product.timesteps, f".{name}")
     yield from _ordered("effectual", product.effectual_mean, product.effectual_max)
@@ -188,7 +189,9 @@ def _touched(layer: Layer) -> Iterator[Problem]:
     for statistic in ("mean", "max"):
         touched, where = layer.touched_updates(statistic), f".touched_updates_{statistic}"
         yield from _at_most(where, touched, outputs, "outputs, all timesteps")
-        yield from _at_most(where, touched, layer.effectual_synops(statistic), "effectual operations")
+        if layer.bias_bits is None:  # a bias touches outputs without any operation
+            effectual = layer.effectual_synops(statistic)
+            yield from _at_most(where, touched, effectual, "effectual operations")
 
 
 def _reaching(layer: Layer) -> Iterator[Problem]:

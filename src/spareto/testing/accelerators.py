@@ -45,9 +45,10 @@ def check_round_trip(chip: Chip) -> None:
 def check_energy_adds_up(chip: Chip, workload: Workload) -> None:
     """Layers, components and actions sum to the same energy, and every component is declared."""
     found = cost(workload, chip)
-    by_action = sum(action.energy_pj for layer in found.layers for action in layer.actions)
+    shared = sum(action.energy_pj for action in found.shared)
+    by_action = shared + sum(action.energy_pj for layer in found.layers for action in layer.actions)
     sums = (
-        sum(layer.energy_pj for layer in found.layers),
+        sum(layer.energy_pj for layer in found.attributed),
         sum(found.energy_by_component().values()),
         by_action,
     )

@@ -26,7 +26,7 @@ def test_step_by_step_one_thing_waits_for_the_other():
     steps, neurons = layer.timesteps, layer.neuron.count
     flash = layer.weight_count * 8 * steps
     sram = (layer.input.size + layer.output.size) * 16 * steps + 2 * neurons * 16 * steps
-    cycles = layer.dense_synops / 2 + neurons * steps / 0.25 + flash / 32 + sram / 32
+    cycles = layer.dense_synops / 0.6 + neurons * steps / 0.25 + flash / 32 + sram / 32
     assert found.latency_cycles == pytest.approx(cycles, abs=1)
 
 

@@ -31,13 +31,19 @@ def load_accelerator(name_or_path: str | Path, overrides: str | Path | None = No
         UnknownName: It is neither a name nor looks like a file, or an estimate names no table.
         ConfigError: A file is missing or breaks a rule; every problem is listed.
     """
-    data = _description(str(name_or_path))
+    data = described(str(name_or_path))
     if overrides is not None:
         data = overridden(data, load_data(overrides), "accelerator")
     return parse_accelerator(data)
 
 
-def _description(text: str) -> Any:
+def described(text: str) -> Any:
+    """What the description of a name or of a file says, as plain data.
+
+    Raises:
+        UnknownName: It is neither a name nor looks like a file.
+        ConfigError: The file is missing or is no YAML or JSON.
+    """
     if text in names():
         return load_data(_FOLDER / f"{text}.yaml")
     if Path(text).suffix in {".yaml", ".yml", ".json"} or "/" in text:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import ClassVar, Generic, Literal, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Final, Generic, Literal, TypeVar
 
 from spareto.core.errors import Problem
+from spareto.hardware import formats
 from spareto.hardware.area import area_um2
 from spareto.hardware.chip import Chip
 from spareto.hardware.formats import Format
 from spareto.hardware.mapping.nest import Nest
+from spareto.hardware.products import every_timestep, workload_of
 from spareto.records.cost import Cost, LayerCost
+from spareto.records.pipeline import Pipeline
 from spareto.records.workload import Statistic, Workload
 
 ChipT = TypeVar("ChipT", bound=Chip)
 Lanes = Literal["mean", "largest"]
 Nests = Mapping[str, Nest]  # by layer name
+PLAIN: Final = "none"
 
 
 @dataclass(frozen=True)
@@ -66,9 +70,14 @@ class Engine(ABC, Generic[ChipT]):
         """What a reader should know about the costs of all layers; nothing by default."""
         return ()
 
+    def pipeline(self, workload: Workload, chip: ChipT, layers: Sequence[LayerCost]) -> Pipeline | None:
+        """How layers that work at the same time share it; None where one runs after the other."""
+        return None
+
     def costs(self, workload: Workload, chip: ChipT, plan: Plan) -> tuple[Cost, ...]:
         """One cost a weight format."""
         notes = tuple(self.notes(workload, chip, plan))
+        products = self._products(workload, chip, plan)
         return tuple(
             Cost(
                 accelerator=chip.name,
@@ -78,8 +87,16 @@ class Engine(ABC, Generic[ChipT]):
                 statistic=plan.statistic,
                 clock_mhz=chip.clock_mhz,
                 area_um2=area_um2(chip),
-                layers=layers,
+                layers=(*layers, *every_timestep(products, workload, name)),
                 notes=notes,
+                pipeline=self.pipeline(workload, chip, (*layers, *every_timestep(products, workload, name))),
             )
             for name, layers in zip(plan.weight_formats, self.layers(workload, chip, plan), strict=True)
         )
+
+    def _products(self, workload: Workload, chip: ChipT, plan: Plan) -> tuple[LayerCost, ...]:
+        """What one timestep of every product of activations costs; its operands are stored plainly."""
+        if not workload.products:
+            return ()
+        plain = replace(plan, weight_formats={PLAIN: formats.registry.make(PLAIN)}, mappings={})
+        return next(iter(self.layers(workload_of(workload), chip, plain)))

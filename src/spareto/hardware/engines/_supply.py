@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from spareto.core.config import Record
-from spareto.core.units import Watts
+from spareto.core.units import Energy, Watts
 from spareto.records.cost import ActionCost
 
 
@@ -14,13 +14,21 @@ class Supply(Record):
     """The power supply.
 
     Args:
-        static_power: Leakage and what cannot be switched off.
+        static_power: Leakage and what cannot be switched off, of one chip.
+        clock_energy: Energy a cycle of the clock takes even if nothing is done; None where it is not told
+            apart.
     """
 
     kind: Literal["supply"]
     name: str
     about: str = ""
     static_power: Watts
+    clock_energy: Energy | None = None
+
+    def pj_per_cycle(self, clock_mhz: float) -> float:
+        """Energy drawn in one cycle, picojoules."""
+        toggled = self.clock_energy.amount if self.clock_energy else 0.0
+        return pj_per_cycle(self.static_power.amount, clock_mhz) + toggled
 
 
 def pj_per_cycle(power_mw: float, clock_mhz: float) -> float:
@@ -32,10 +40,8 @@ def pj_per_cycle(power_mw: float, clock_mhz: float) -> float:
     return power_mw * 1e3 / clock_mhz
 
 
-def idle_action(supply: Supply | None, clock_mhz: float | None, cycles: float) -> Iterator[ActionCost]:
-    """What the supply is charged for over some cycles."""
-    if supply and clock_mhz:
-        each = pj_per_cycle(supply.static_power.amount, clock_mhz)
-        yield ActionCost(
-            component=supply.name, tensor="idle", action="leak", count=cycles, energy_pj=cycles * each
-        )
+def idle_actions(supplies: Sequence[Supply], clock_mhz: float | None, cycles: float) -> Iterator[ActionCost]:
+    """What the supplies are charged for over some cycles."""
+    for supply in supplies if clock_mhz else ():
+        energy = cycles * supply.pj_per_cycle(clock_mhz or 1.0)
+        yield ActionCost(component=supply.name, tensor="idle", action="leak", count=cycles, energy_pj=energy)

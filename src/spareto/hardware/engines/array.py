@@ -74,7 +74,7 @@ def _record(charged: Charged, place: int, weight_format: str) -> LayerCost:
         name=charged.points.layer.name,
         weight_format=weight_format,
         latency_cycles=float(charged.cycles[place, 0]),
-        stored_bits=charged.points.points[place].stored.bits,
+        stored_bits=_stored(charged.points.layer, charged.points.points[place].stored.bits),
         actions=tuple(charged.actions(place)),
         notes=tuple(_notes(charged)),
     )
@@ -89,3 +89,8 @@ def _notes(charged: Charged) -> Iterator[str]:
     used, there = int(charged.counts.units[0]), int(charged.accelerator.compute.instances.amount)
     if used < there:
         yield f"the mapping uses {used} of {there} units"
+
+
+def _stored(layer: Layer, weights: float) -> float:
+    """Bits of weights and biases; none of a layer that uses another's."""
+    return 0.0 if layer.shares else weights + layer.stored_bias_bits

@@ -9,165 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Annotated, Literal
 
-from pydantic import Field
-
-from spareto.core.config import Record
 from spareto.core.errors import ConfigError, Problem
-from spareto.core.units import (
-    Bits,
-    BitsPerCycle,
-    Energy,
-    EnergyPerBit,
-    Hops,
-    Instances,
-    OpsPerCycle,
-    Width,
-)
 from spareto.hardware import neurons
-from spareto.hardware.accelerator import OnZero
 from spareto.hardware.activity import touched_updates
-from spareto.hardware.chip import Chip
 from spareto.hardware.engines._base import Engine, Plan
-from spareto.hardware.engines._supply import Supply, idle_action
+from spareto.hardware.engines._event_chip import EventDriven
+from spareto.hardware.engines._supply import idle_actions
 from spareto.hardware.formats import Format
-from spareto.hardware.mapping.capacity import CapacityError
 from spareto.hardware.operations import count_operations
+from spareto.hardware.placement.boxes import neuron_count
+from spareto.hardware.placement.place import Placed, Placement, place, refuse_wide
+from spareto.hardware.placement.routes import Route, route
 from spareto.records.cost import ActionCost, LayerCost
+from spareto.records.pipeline import Pipeline
 from spareto.records.workload import Layer, Statistic, Workload
-
-
-class Cores(Record):
-    """The cores: synapses and neurons.
-
-    Args:
-        instances: How many.
-        neurons: Neurons one core holds.
-        synapse_memory: Bits of weights one core holds, metadata included; None if they are streamed in.
-        synop_energy: One synaptic operation, the core's own memory accesses included.
-        synop_width: Width of a weight that one operation handles; a wider one takes several.
-        synop_rate: Synaptic operations a cycle of one core.
-        zero_weights: What happens on a zero weight: skipping needs a format that locates zeros.
-        update_energy: Updating one neuron that received something.
-        idle_update_energy: Updating one that did not; left out where a chip does not visit it.
-        update_rate: Neuron updates a cycle of one core.
-    """
-
-    kind: Literal["cores"]
-    name: str
-    about: str = ""
-    instances: Instances
-    neurons: Instances
-    synapse_memory: Bits | None = None
-    synop_energy: Energy
-    synop_width: Width
-    synop_rate: OpsPerCycle
-    zero_weights: Literal["skip", "compute"]
-    update_energy: Energy
-    idle_update_energy: Energy | None = None
-    update_rate: OpsPerCycle
-
-    @property
-    def zero_inputs(self) -> OnZero:
-        """A silent input sends no event."""
-        return "skip"
-
-    @property
-    def skip_window(self) -> int:
-        """An event stands for one timestep."""
-        return 1
-
-
-class Router(Record):
-    """The network between the cores.
-
-    Args:
-        spike_energy: Sending one spike to a core nearby.
-        hop_energy: Each hop to a core further away.
-        mean_hops: Hops of a spike on average.
-    """
-
-    kind: Literal["router"]
-    name: str
-    about: str = ""
-    spike_energy: Energy
-    hop_energy: Energy
-    mean_hops: Hops
-
-
-class Store(Record):
-    """The memory outside the cores that weights are streamed from.
-
-    Args:
-        read_energy: Energy of reading one bit.
-        read_bandwidth: Bits a cycle.
-    """
-
-    kind: Literal["store"]
-    name: str
-    about: str = ""
-    read_energy: EnergyPerBit
-    read_bandwidth: BitsPerCycle
-
-
-Component = Annotated[Cores | Router | Store | Supply, Field(discriminator="kind")]
-
-
-class EventDriven(Chip):
-    """An event-driven chip.
-
-    Args:
-        components: One of kind `cores`; at most one `router`, `store` and `supply`.
-        layers: Whether all layers are on the chip `together`, or run `in_turn` and have it to themselves.
-        analog_inputs: Events a b-bit analog input is sent as: one for each of its `bit_planes`, or `refuse`.
-    """
-
-    kind: Literal["event_driven"]
-    components: tuple[Component, ...]
-    layers: Literal["together", "in_turn"]
-    analog_inputs: Literal["bit_planes", "refuse"]
-
-    @property
-    def parts(self) -> tuple[Component, ...]:
-        """Its components."""
-        return self.components
-
-    @property
-    def cores(self) -> Cores:
-        """Synapses and neurons."""
-        return next(part for part in self.components if isinstance(part, Cores))
-
-    @property
-    def router(self) -> Router | None:
-        """The network between the cores."""
-        return next((part for part in self.components if isinstance(part, Router)), None)
-
-    @property
-    def store(self) -> Store | None:
-        """The memory outside the cores."""
-        return next((part for part in self.components if isinstance(part, Store)), None)
-
-    @property
-    def supply(self) -> Supply | None:
-        """What is drawn all the time."""
-        return next((part for part in self.components if isinstance(part, Supply)), None)
-
-    @property
-    def memory_bits(self) -> float:
-        """Synapse memory of all cores; 0 if weights are streamed."""
-        memory = self.cores.synapse_memory
-        return memory.amount * self.cores.instances.amount if memory else 0.0
-
-    @property
-    def peak_ops_per_cycle(self) -> float:
-        """Synaptic operations of all cores."""
-        return self.cores.synop_rate.amount * self.cores.instances.amount
-
-    @property
-    def principle(self) -> str:
-        """How it works, in one line."""
-        return "all layers on the chip" if self.layers == "together" else "one layer after the other"
 
 
 class EventDrivenEngine(Engine[EventDriven]):
@@ -176,20 +32,19 @@ class EventDrivenEngine(Engine[EventDriven]):
     schema = EventDriven
 
     def problems(self, chip: EventDriven) -> Sequence[Problem]:
-        """Components that are missing or there twice."""
+        """Components that are missing or there twice, modes without the part they need."""
         kinds = [part.kind for part in chip.components]
         found = [
             Problem("accelerator.components", f"{kinds.count(kind)} of kind '{kind}'", "at most one")
-            for kind in ("router", "store", "supply")
+            for kind in ("router", "sync", "store")
             if kinds.count(kind) > 1
         ]
         if kinds.count("cores") != 1:
             found.append(
                 Problem("accelerator.components", f"{kinds.count('cores')} of kind 'cores'", "exactly one")
             )
-        elif chip.cores.synapse_memory is None and chip.store is None:
-            cure = "Say how much the cores hold, or add a component of kind 'store'."
-            found.append(Problem("accelerator.components", "no memory for weights", "one", cure))
+        else:
+            found += _missing_in_cores(chip)
         if "supply" in kinds and chip.clock is None:
             found.append(Problem("accelerator.clock", "nothing", "a clock, to turn cycles into time"))
         return found
@@ -198,10 +53,29 @@ class EventDrivenEngine(Engine[EventDriven]):
         """What every layer costs in each weight format."""
         neurons.refuse_unknown(workload)
         _refuse_analog(workload, chip)
+        refuse_wide(workload.layers, chip)
         for name, fmt in plan.weight_formats.items():
             mapped = [_Mapped.of(layer, chip, fmt, plan.statistic) for layer in workload.layers]
-            _check_room(chip, mapped)
-            yield tuple(each.cost(chip, name) for each in mapped)
+            if chip.layers == "together":
+                Placement.of([each.placed for each in mapped], chip).check(chip)
+            alone = chip.layers == "in_turn" or _on_one_core(workload, chip)
+            yield tuple(each.cost(chip, name, idle=alone) for each in mapped)
+
+    def pipeline(self, workload: Workload, chip: EventDriven, layers: Sequence[LayerCost]) -> Pipeline | None:
+        """How layers that work at the same time share it; None where one runs after the other."""
+        if chip.layers == "in_turn" or not layers or _on_one_core(workload, chip):
+            return None
+        cut = [place(layer, chip, 0.0) for layer in workload.layers]
+        chips = max(1, ceil(sum(layer.cores for layer in layers) / chip.cores.instances.amount))
+        return Pipeline(
+            timesteps=workload.timesteps,
+            stages=len(layers),
+            barrier_cycles=_barrier_cycles(chip, Placement.of(cut, chip)),
+            tick_cycles=chip.sync.tick.amount if chip.sync and chip.sync.tick else 0.0,
+            static_pj_per_cycle={
+                supply.name: chips * supply.pj_per_cycle(chip.clock_mhz or 1.0) for supply in chip.supplies
+            },
+        )
 
 
 @dataclass(frozen=True)
@@ -210,93 +84,135 @@ class _Mapped:
 
     Args:
         layer: The layer.
+        placed: The cores it takes.
         stored: Bits of its weights.
-        synops: Synaptic operations, each as wide as the cores handle.
-        events: Spikes that arrive, one for each bit of an analog input.
+        synops: Synaptic operations, each as wide as the cores handle; on multipliers, products.
+        events: Spikes that arrive, one for each bit of an analog input that is not sent as a number.
         touched: Neuron updates with something to integrate.
-        spread: Cores its neurons are spread over. Cores added for their memory alone make it no faster, so
-            that the time does not depend on how weights are stored.
-        room: Cores it takes, for its neurons or for its weights.
+        fires: Spikes its neurons send.
+        dense: Whether it runs on the multipliers.
+        spread: Cores that share its work.
         passes: Times the chip is filled with its neurons, one part after the other.
     """
 
     layer: Layer
+    placed: Placed
     stored: int
     synops: float
     events: float
     touched: float
+    fires: float
+    dense: bool
     spread: int
-    room: int
     passes: int
 
     @classmethod
     def of(cls, layer: Layer, chip: EventDriven, fmt: Format, statistic: Statistic) -> _Mapped:
-        cores, mask = chip.cores, layer.weight_mask.array()
-        planes = layer.input.bits if layer.input.kind == "analog" else 1
-        slices = ceil(layer.weight_bits / cores.synop_width.amount)
-        done = count_operations(
-            layer, int(mask.sum()), cores, statistic, zeros_located=fmt.locates_zeros
-        ).issued
-        stored = fmt.size(mask, layer.weight_bits).bits
-        spread = room = _cores_for(_neurons(layer), cores.neurons.amount)
-        if cores.synapse_memory:
-            room = max(room, _cores_for(stored, cores.synapse_memory.amount))
-        passes = 1
+        mask = layer.weight_mask.array()
+        weights = 0 if layer.shares else fmt.size(mask, layer.weight_bits).bits
+        stored = weights + layer.stored_bias_bits
+        placed = place(layer, chip, stored)
+        spread, passes = placed.slices.cores, 1
         if chip.layers == "in_turn":
-            spread = min(int(cores.instances.amount), _neurons(layer))
-            passes = ceil(room / cores.instances.amount)
+            spread = min(int(chip.cores.instances.amount), neuron_count(layer))
+            passes = ceil(placed.room / chip.cores.instances.amount)
+        events = layer.arriving.nonzero(statistic) * _planes(layer, chip)
+        located = fmt.locates_zeros or chip.cores.absent_zeros
+        synops = _operations(layer, chip, int(mask.sum()), statistic, zeros_located=located)
+        if chip.cores.row:
+            synops = max(synops, events * placed.slices.copies * chip.cores.row.amount)
         return cls(
             layer=layer,
+            placed=placed,
             stored=stored,
-            synops=done * planes * slices,
-            events=layer.input.nonzero(statistic) * planes,
+            synops=synops,
+            events=events,
             touched=touched_updates(layer, statistic),
+            fires=layer.output.nonzero(statistic) if layer.neuron else 0.0,
+            dense=_is_dense(layer, chip),
             spread=spread,
-            room=room,
             passes=passes,
         )
 
-    def cost(self, chip: EventDriven, weight_format: str) -> LayerCost:
-        """Everything the layer is charged for."""
+    def cost(self, chip: EventDriven, weight_format: str, *, idle: bool) -> LayerCost:
+        """Everything the layer is charged for; what the chip draws anyway only where it has it to itself."""
         cycles = self._cycles(chip)
-        charged = [*self._actions(chip), *idle_action(chip.supply, chip.clock_mhz, cycles)]
+        charged = [
+            *self._actions(chip),
+            *(idle_actions(chip.supplies, chip.clock_mhz, cycles) if idle else ()),
+        ]
         return LayerCost(
             name=self.layer.name,
             weight_format=weight_format,
             latency_cycles=cycles,
             stored_bits=self.stored,
             actions=tuple(action for action in charged if action.count),
+            steps=self.layer.timesteps,
+            cores=self.placed.room if chip.layers == "together" else 0,
         )
 
     def _actions(self, chip: EventDriven) -> Iterator[ActionCost]:
-        cores, router, store = chip.cores, chip.router, chip.store
-        yield _action(cores.name, "products", "accumulate", self.synops, cores.synop_energy.amount)
+        cores, store = chip.cores, chip.store
+        if self.dense and cores.array:
+            yield _action(cores.name, "products", "multiply", self.synops, cores.array.mac_energy.amount)
+        else:
+            yield _action(cores.name, "products", "accumulate", self.synops, cores.synop_energy.amount)
+        if chip.learning and cores.learning_energy:
+            yield _action(cores.name, "weights", "learn", self.synops, cores.learning_energy.amount)
         yield _action(cores.name, "state", "update", self.touched, cores.update_energy.amount)
         if cores.idle_update_energy:
             idle = max(0.0, self._updates - self.touched)
             yield _action(cores.name, "state", "idle_update", idle, cores.idle_update_energy.amount)
-        if router:
-            sent = self.events * self._copies(chip) * self.passes
-            yield _action(router.name, "inputs", "spike", sent, router.spike_energy.amount)
-            hops = sent * router.mean_hops.amount
-            yield _action(router.name, "inputs", "hop", hops, router.hop_energy.amount)
+        if cores.fire_energy:
+            yield _action(cores.name, "outputs", "fire", self.fires, cores.fire_energy.amount)
+        yield from self._messages(chip)
         if store:
-            energy = self.stored * store.read_energy.amount
             yield ActionCost(
                 component=store.name,
                 tensor="weights",
                 action="read",
                 count=self.stored,
-                energy_pj=energy,
+                energy_pj=self.stored * store.read_energy.amount,
                 bits=self.stored,
             )
 
+    def _messages(self, chip: EventDriven) -> Iterator[ActionCost]:
+        """Spikes on their way to the cores, and partial sums of neurons that are split over several."""
+        router = chip.router
+        if not router:
+            return
+        way, times = self._route(chip), self.events * self.passes
+        yield _action(router.name, "inputs", "spike", times * way.deliveries, router.spike_energy.amount)
+        yield _action(router.name, "inputs", "hop", times * way.hops, router.hop_energy.amount)
+        if router.link_energy:
+            yield _action(router.name, "inputs", "link", times * way.links, router.link_energy.amount)
+        if self.placed.slices.parts > 1:
+            sums = neuron_count(self.layer) * self.layer.timesteps * (self.placed.slices.parts - 1)
+            yield _action(router.name, "outputs", "partial_sum", sums, router.spike_energy.amount)
+
+    def _route(self, chip: EventDriven) -> Route:
+        router = chip.router
+        assert router
+        return route(
+            min(self.spread, self.placed.slices.copies),
+            (self.placed.source, self.placed.slices.cores),
+            int(chip.cores.instances.amount),
+            cores_per_stop=int(router.cores_per_stop.amount) if router.cores_per_stop else 1,
+            distance=router.mean_hops.amount if router.mean_hops else None,
+            routing=router.routing,
+        )
+
     def _cycles(self, chip: EventDriven) -> float:
         """The fullest core, which has the largest share of neurons and so of operations."""
-        cores, count = chip.cores, _neurons(self.layer)
-        fullest = ceil(count / (self.spread * self.passes)) / count
-        visited = self._updates if cores.idle_update_energy else self.touched
-        busy = self.synops / cores.synop_rate.amount + visited / cores.update_rate.amount
+        cores, count = chip.cores, neuron_count(self.layer)
+        fullest = self.placed.slices.fullest
+        if chip.layers == "in_turn":
+            fullest = ceil(count / (self.spread * self.passes)) / count
+        rate = cores.array.mac_rate if self.dense and cores.array else cores.synop_rate
+        busy = self.synops / rate.amount + self.touched / cores.update_rate.amount
+        if cores.idle_update_energy:
+            idle = max(0.0, self._updates - self.touched)
+            busy += idle / (cores.idle_update_rate or cores.update_rate).amount
         cycles = busy * fullest * self.passes
         if chip.store:
             cycles = max(cycles, self.stored / chip.store.read_bandwidth.amount)
@@ -306,20 +222,66 @@ class _Mapped:
     def _updates(self) -> float:
         return self.layer.neuron.count * self.layer.timesteps if self.layer.neuron else 0.0
 
-    def _copies(self, chip: EventDriven) -> int:
-        """Cores an event goes to: as few as hold the neurons that one input reaches."""
-        layer = self.layer
-        reached = layer.dense_synops / (layer.input.size * layer.timesteps)
-        return min(self.spread, _cores_for(reached, chip.cores.neurons.amount))
+
+def _operations(
+    layer: Layer, chip: EventDriven, live: int, statistic: Statistic, *, zeros_located: bool
+) -> float:
+    """Operations as wide as the cores, or their multipliers, handle."""
+    cores = chip.cores
+    if _is_dense(layer, chip) and cores.array:
+        width = cores.array.mac_width.amount
+        return layer.dense_synops * ceil(layer.weight_bits / width) * ceil(layer.input.bits / width)
+    done = count_operations(layer, live, cores, statistic, zeros_located=zeros_located).issued
+    return done * _planes(layer, chip) * ceil(layer.weight_bits / cores.synop_width.amount)
 
 
-def _neurons(layer: Layer) -> int:
-    """Neurons of a layer; without any, its outputs, which accumulate all the same."""
-    return layer.neuron.count if layer.neuron else layer.output.size
+def _is_dense(layer: Layer, chip: EventDriven) -> bool:
+    return chip.analog_inputs == "mac_array" and layer.input.kind == "analog"
 
 
-def _cores_for(needed: float, each: float) -> int:
-    return max(1, ceil(needed / each))
+def _planes(layer: Layer, chip: EventDriven) -> int:
+    """Events an input is sent as."""
+    if layer.input.kind == "spike":
+        return 1
+    if chip.analog_inputs == "bit_planes":
+        return layer.input.bits
+    payload = chip.cores.payload.amount if chip.cores.payload else layer.input.bits
+    return ceil(layer.input.bits / payload)
+
+
+def _missing_in_cores(chip: EventDriven) -> Iterator[Problem]:
+    """What a mode needs that the cores do not have."""
+    if chip.cores.synapse_memory is None and chip.store is None:
+        cure = "Say how much the cores hold, or add a component of kind 'store'."
+        yield Problem("accelerator.components", "no memory for weights", "one", cure)
+    for mode, key, part in (
+        ("graded", "payload", chip.cores.payload),
+        ("mac_array", "array", chip.cores.array),
+    ):
+        if chip.analog_inputs == mode and part is None:
+            yield Problem(
+                "accelerator.analog_inputs", repr(mode), f"cores with '{key}'", f"Give the cores '{key}'."
+            )
+    if chip.learning and chip.cores.learning_energy is None:
+        cure = "Give the cores 'learning_energy'."
+        yield Problem("accelerator.learning", "true", "cores that say what it costs", cure)
+
+
+def _on_one_core(workload: Workload, chip: EventDriven) -> bool:
+    """Whether all layers share a single core, one after the other."""
+    return Placement.of([place(layer, chip, 0.0) for layer in workload.layers], chip).one_core
+
+
+def _barrier_cycles(chip: EventDriven, placement: Placement) -> float:
+    """The barrier over the cores and chips in use."""
+    if not chip.sync:
+        return 0.0
+    most = chip.sync.barrier.amount
+    least = chip.sync.barrier_least.amount if chip.sync.barrier_least else most
+    cores = chip.cores.instances.amount
+    share = min(1.0, (placement.cores - 1) / (cores - 1)) if cores > 1 else 1.0
+    further = chip.sync.chip_barrier.amount * (placement.chips - 1) if chip.sync.chip_barrier else 0.0
+    return least + (most - least) * share + further
 
 
 def _action(component: str, tensor: str, action: str, count: float, each_pj: float) -> ActionCost:
@@ -342,19 +304,3 @@ def _refuse_analog(workload: Workload, chip: EventDriven) -> None:
         ]
         if wrong:
             raise ConfigError(wrong)
-
-
-def _check_room(chip: EventDriven, mapped: Sequence[_Mapped]) -> None:
-    """Refuse a network that is to be on the chip as a whole and is too large for it."""
-    if chip.layers == "in_turn":
-        return
-    wanted, there = sum(each.room for each in mapped), int(chip.cores.instances.amount)
-    if wanted > there:
-        raise CapacityError(
-            Problem(
-                f"{chip.name}.{chip.cores.name}",
-                f"a network of {wanted} cores",
-                f"at most {there} (over by {wanted - there})",
-                "Use a smaller network or narrower weights.",
-            )
-        )

@@ -18,9 +18,10 @@ from spareto.core.errors import Problem
 from spareto.core.units import Bits, BitsPerCycle, EnergyPerBit, OpsPerCycle, Watts, Width
 from spareto.hardware import neurons
 from spareto.hardware.accelerator import OnZero
-from spareto.hardware.activity import input_train, output_train
+from spareto.hardware.activity import arriving_train, output_train
 from spareto.hardware.chip import Chip
 from spareto.hardware.engines._base import Engine, Plan
+from spareto.hardware.engines._pattern import Pattern
 from spareto.hardware.engines._supply import pj_per_cycle
 from spareto.hardware.formats import Format, Train, spike_bits
 from spareto.hardware.mapping.capacity import CapacityError
@@ -53,6 +54,8 @@ class Processor(Record):
         active_power: Power while it works, memories included unless they have energies of their own.
         zero_inputs: What happens on a zero input: `skip` or `compute`.
         zero_weights: The same on a zero weight; skipping needs a format that locates zeros.
+        pattern: Structured sparsity of the weights that it runs faster; None without.
+        pattern_width: Bits of the widest operands that it does so for; None for all.
     """
 
     kind: Literal["processor"]
@@ -63,6 +66,13 @@ class Processor(Record):
     active_power: Watts
     zero_inputs: OnZero
     zero_weights: OnZero
+    pattern: Pattern | None = None
+    pattern_width: Bits | None = None
+
+    def saved(self, layer: Layer) -> float:
+        """Share of its operations that a layer takes, for the pattern of its weights."""
+        wide = self.pattern_width and max(layer.weight_bits, layer.input.bits) > self.pattern_width.amount
+        return 1.0 if self.pattern is None or wide else self.pattern.share(layer)
 
     @property
     def skip_window(self) -> int:
@@ -195,23 +205,24 @@ class _Run:
     @classmethod
     def of(cls, layer: Layer, chip: Roofline, fmt: Format, plan: Plan) -> _Run:
         processor, mask = chip.processor, layer.weight_mask.array()
-        stored = fmt.size(mask, layer.weight_bits).bits
+        weights = fmt.size(mask, layer.weight_bits).bits + (layer.bias_bits or 0) * layer.out_channels
+        stored = 0 if layer.shares else weights
         done = count_operations(
             layer, int(mask.sum()), processor, plan.statistic, zeros_located=fmt.locates_zeros
         )
         rate = processor.rate(max(layer.weight_bits, layer.input.bits))
         width = int(rate.width.amount)
-        inputs = _bits(layer.input, input_train(layer, plan.statistic), plan, width)
+        inputs = _bits(layer.arriving, arriving_train(layer, plan.statistic), plan, width)
         outputs = _bits(layer.output, output_train(layer, plan.statistic), plan, width)
         state = layer.neuron.count * layer.neuron.states * layer.neuron.state_bits if layer.neuron else 0
         steps = layer.timesteps
         return cls(
             layer=layer,
             stored=stored,
-            operations=done.issued,
+            operations=done.issued * processor.saved(layer),
             rate=rate,
             moved={
-                "weights": (stored * (1 if chip.time_batched else steps), 0.0),
+                "weights": (weights * (1 if chip.time_batched else steps), 0.0),
                 "inputs": (inputs, 0.0),
                 "outputs": (0.0, outputs),
                 "state": (state * steps, state * steps),

@@ -1,0 +1,53 @@
+"""Our own neurons and layers: `(time, batch, ...)`, and nothing is kept between calls."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from spareto.frameworks._rows import BLOCK, SURROGATE, Framework, Free, NeuronFacts, Row
+from spareto.neurons._family import FamilyNeuron
+
+
+def _neuron(module: Any) -> NeuronFacts:
+    return NeuronFacts(
+        kind=_kind(module),
+        axes="time-batch",
+        states=module.states,
+        products=any(hasattr(part, "linear") for part in module.modules()),
+        counts=module.counts,
+        state_bits=getattr(module, "state_bits", None),
+    )
+
+
+def _kind(module: Any) -> str:
+    """A leaky neuron that keeps all of its potential is an integrator."""
+    inner = [part for part in module.modules() if isinstance(part, FamilyNeuron)]
+    if module.kind == "lif" and len(inner) == 1:
+        beta = inner[0].dynamics().beta
+        return "if" if isinstance(beta, float | int) and beta == 1 else "lif"
+    return module.kind
+
+
+_ROWS: Final[dict[str, Row]] = {
+    "SpikingNeuron": _neuron,
+    "Surrogate": SURROGATE,
+    "Residual": Free(
+        "sums or gates of single elements on their way to the next layer; its parts are counted"
+    ),
+    "TCJA": Free("means, sigmoid and products of single elements; its convolutions are counted"),
+    "SpikingBlock": BLOCK,
+    "SpikingDense": BLOCK,
+    "Network": BLOCK,
+}
+
+FRAMEWORK: Final = Framework(
+    name="Spareto",
+    package="spareto",
+    shelves={"spareto": _ROWS},
+    rest={
+        "spareto.networks": BLOCK,
+        "spareto.layers": BLOCK,
+        "spareto.compression": Free("computes weights"),
+    },
+    whole={"Network": "time-batch"},
+)

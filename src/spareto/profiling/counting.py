@@ -1,0 +1,125 @@
+"""Count at every product and every group of neurons of a plan, batch by batch."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from torch import Tensor, nn
+
+from spareto.core.errors import ConfigError, Problem
+from spareto.frameworks import NeuronFacts
+from spareto.observing.products import PRODUCTS, product_of
+from spareto.observing.watching import Watch, tensors, watching
+from spareto.profiling.charging import Plan
+from spareto.profiling.counters import LayerCounter, NeuronCounter, PairCounter, counter_of
+from spareto.profiling.uses import unproven
+
+
+class Counts(Watch):
+    """Counters of everything in a plan.
+
+    Args:
+        plan: What is looked at.
+        facts: What is known of a module's neurons; None for a module that is none.
+    """
+
+    def __init__(self, plan: Plan, facts: Callable[[nn.Module], NeuronFacts | None]) -> None:
+        super().__init__()
+        self.plan, self._facts = plan, facts
+        self.products: list[LayerCounter | PairCounter] = [counter_of(planned) for planned in plan.products]
+        self.neurons = [NeuronCounter(use) for use in plan.neurons]
+        self._begin()
+
+    def _begin(self) -> None:
+        self.dispatched, self._operators = 0, 0
+        self._occurrences: defaultdict[str, int] = defaultdict(int)
+
+    def end_batch(self) -> None:
+        """Close the counts of one batch.
+
+        Raises:
+            ConfigError: The network ran other operators than in its trace.
+        """
+        if self._operators != len(self.plan.operators):
+            raise _runs_otherwise(f"{self._operators} products", f"{len(self.plan.operators)}")
+        if self.plan.spikes and self.dispatched != self.plan.dispatched:
+            raise _runs_otherwise(f"{self.dispatched} operators", f"{self.plan.dispatched}")
+        for counter in (*self.products, *self.neurons):
+            counter.end_batch()
+        self._begin()
+
+    def operator(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """Run it, and count what it multiplies or which spikes it gives."""
+        name = func._schema.name
+        if name not in PRODUCTS:
+            output = func(*args, **kwargs)
+            group = self.plan.spikes.get(self.dispatched)
+            if group is not None:
+                self._see_spikes(group, output)
+            return output
+        place = self._next(name)
+        if place is None:
+            return func(*args, **kwargs)
+        answers = iter(self.plan.operators[self._operators - 1][1])
+        product = product_of(func, args, kwargs, lambda _: next(answers))
+        assert product is not None, "it was one in the trace"
+        counter = self.products[place]
+        if counter.planned.use.unsure and bool(product.x.any()):
+            raise ConfigError(unproven(counter.planned.use))
+        counter.see(product)
+        output = func(*args, **kwargs)
+        counter.see_output(product.result(output))
+        return output
+
+    def leave(
+        self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any
+    ) -> None:
+        """Count what neurons gave."""
+        occurrence = self._occurrences[name]
+        self._occurrences[name] += 1
+        group = self.plan.calls.get((name, occurrence))
+        facts = self._facts(module)
+        if group is None or facts is None or output is None:
+            return
+        made = list(tensors(output))
+        self._see(group, made[facts.spikes] if isinstance(output, tuple | list) else made[0])
+
+    def _next(self, name: str) -> int | None:
+        if self._operators >= len(self.plan.operators) or self.plan.operators[self._operators][0] != name:
+            known = self.plan.operators[self._operators : self._operators + 1]
+            raise _runs_otherwise(name, known[0][0] if known else "no further product")
+        self._operators += 1
+        return self.plan.operators[self._operators - 1][2]
+
+    def _see(self, group: int, spikes: Tensor) -> None:
+        counter = self.neurons[group]
+        if counter.use.unsure and bool(spikes.any()):
+            raise ConfigError(unproven(counter.use))
+        counter.see(spikes)
+
+    def _see_spikes(self, group: int, output: Any) -> None:
+        if not isinstance(output, Tensor):
+            raise _runs_otherwise("another operator", "the one that gives spikes")
+        self._see(group, output)
+
+
+def _runs_otherwise(got: str, expected: str) -> ConfigError:
+    rule = f"what it ran on the first samples: {expected}"
+    cure = "A network whose operators depend on the data or on the number of samples cannot be counted."
+    return ConfigError(Problem("network", got, rule, cure))
+
+
+@contextmanager
+def counting(
+    network: nn.Module,
+    plan: Plan,
+    facts: Callable[[nn.Module], NeuronFacts | None],
+    opaque: Callable[[nn.Module], bool],
+) -> Iterator[Counts]:
+    """Count while the network runs inside the block."""
+    counts = Counts(plan, facts)
+    with watching(network, counts, opaque, lambda module: facts(module) is not None):
+        yield counts

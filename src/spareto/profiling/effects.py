@@ -1,0 +1,142 @@
+"""What one input element of a product meets: how many weights, live or not, and which outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from spareto.observing.products import Geometry, Product
+
+Operator = Callable[[Tensor, Tensor], Tensor]
+
+
+def operator_of(product: Product) -> Operator:
+    """The product as a function of activations `(rows, features...)` and weight, without bias."""
+    if product.geometry is not None:
+        return lambda x, weight: convolve(x, weight, product.geometry)  # pyright: ignore[reportArgumentType]
+    if product.other.dim() == 3:
+        return lambda x, weight: torch.einsum(
+            "ngk,gmk->ngm", x.unflatten(1, (len(weight), -1)), weight
+        ).flatten(1)
+    return lambda x, weight: x @ weight.T
+
+
+def convolve(x: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
+    """The convolution that a geometry describes, without bias."""
+    padding = tuple(before for before, _ in geometry.padding)
+    if any(before != after for before, after in geometry.padding):
+        x = F.pad(x, [size for sizes in reversed(geometry.padding) for size in sizes])
+        padding = (0,) * geometry.axes
+    output_padding = geometry.output_padding if geometry.transposed else (0,) * geometry.axes
+    return torch.ops.aten.convolution.default(
+        x,
+        weight,
+        None,
+        list(geometry.stride),
+        list(padding),
+        list(geometry.dilation),
+        geometry.transposed,
+        list(output_padding),
+        geometry.groups,
+    )
+
+
+def effects_of(product: Product, features: tuple[int, ...]) -> Tensor:
+    """Weights that each input element meets: live ones, and any.
+
+    Args:
+        product: The product with its weight.
+        features: Shape of what enters at one timestep of one sample.
+
+    Returns:
+        Whole numbers, shape `(*features, 2)`, double precision.
+    """
+    live = (product.other != 0).double()
+    if product.kind == "embedding":
+        return torch.stack([live.sum(1), torch.full((len(live),), float(live.shape[1])).double()], dim=1)
+    return torch.stack([_met(product, mask, features) for mask in (live, torch.ones_like(live))], dim=-1)
+
+
+def _met(product: Product, mask: Tensor, features: tuple[int, ...]) -> Tensor:
+    """How many weights of a mask each element meets: the gradient of all sums."""
+    with torch.inference_mode(False), torch.enable_grad():
+        x = torch.zeros(1, *features, dtype=torch.float64, requires_grad=True)
+        total = operator_of(product)(x, mask.clone()).sum()
+        (met,) = torch.autograd.grad(total, x)
+    return met[0].round()
+
+
+def is_plain(product: Product) -> bool:
+    """Whether a layer record describes the product as it is, without unfolding its input."""
+    geometry = product.geometry
+    if geometry is None:
+        return True
+    return (
+        geometry.axes <= 2
+        and not geometry.transposed
+        and set(geometry.dilation) == {1}
+        and all(before == after for before, after in geometry.padding)
+    )
+
+
+def unfolded(product: Product, x: Tensor) -> Tensor:
+    """What every output place is given: shape `(rows, channels x taps, places...)`.
+
+    Args:
+        product: A convolution of any kind.
+        x: Shape `(rows, channels, ...)`.
+    """
+    geometry, weight = product.geometry, product.other
+    assert geometry is not None, "only convolutions are unfolded"
+    taps = weight[0, 0].numel()
+    channels = x.shape[1]
+    one_hot = torch.eye(taps, dtype=x.dtype).reshape(taps, *weight.shape[2:])
+    alone = Geometry(**{**vars(geometry), "groups": channels})
+    kernels = one_hot.repeat(channels, *[1] * geometry.axes)
+    if geometry.transposed:
+        kernels = kernels.reshape(channels, taps, *weight.shape[2:])
+    else:
+        kernels = kernels.unsqueeze(1)
+    return convolve(x, kernels, alone)
+
+
+def unfolded_weight(product: Product) -> Tensor:
+    """The weight over an unfolded input, shape `(outputs, channels a group x taps)`."""
+    geometry, weight = product.geometry, product.other
+    assert geometry is not None, "only convolutions are unfolded"
+    if not geometry.transposed:
+        return weight.flatten(1)
+    grouped = weight.unflatten(0, (geometry.groups, -1)).flatten(3)  # (groups, inputs, outputs, taps)
+    return grouped.transpose(1, 2).flatten(0, 1).flatten(1)
+
+
+def touched(product: Product, x: Tensor, channels: Tensor) -> Tensor:
+    """Outputs that a live weight and a non-zero input meet.
+
+    Args:
+        product: The product with its weight.
+        x: What enters, shape `(rows, features...)`.
+        channels: Which output channels to look at.
+
+    Returns:
+        How many, shape `(rows,)`.
+    """
+    live = (x != 0).to(torch.float32)
+    mask = (product.other != 0).to(torch.float32)
+    if bool((mask == 1).all()) and product.geometry is not None and not product.geometry.transposed:
+        return _touched_by_full(product.geometry, mask, live, channels)
+    met = operator_of(product)(live, mask) > 0
+    return met[:, channels].flatten(1).sum(1)
+
+
+def _touched_by_full(geometry: Geometry, mask: Tensor, live: Tensor, channels: Tensor) -> Tensor:
+    """Where no weight is zero, every output of a window with a non-zero input is touched."""
+    groups = geometry.groups
+    grouped = live.unflatten(1, (groups, -1)).amax(2)
+    window = torch.ones(groups, 1, *mask.shape[2:])
+    reached = convolve(grouped, window, geometry) > 0
+    outputs = channels.reshape(groups, -1).sum(1)
+    return (reached.flatten(2).sum(2) * outputs).sum(1)

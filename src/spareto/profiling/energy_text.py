@@ -1,0 +1,128 @@
+"""The energy of an inference as a table of text, 80 columns wide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from textwrap import wrap
+from typing import Final
+
+from spareto.records import Cost, Workload
+
+WIDTH: Final = 80
+PARTS: Final = 5  # the largest components that are named; the others are one entry
+NAME: Final = 22
+SMALL: Final = 0.005  # shares below it are 0 % when rounded
+
+
+def text_of(
+    accuracy: float | None, workload: Workload, costs: Mapping[str, Cost], refused: Mapping[str, str]
+) -> str:
+    """The table.
+
+    Args:
+        accuracy: Share of right answers, if it was measured.
+        workload: The measured network.
+        costs: Cost by accelerator.
+        refused: Reason by accelerator that cannot run it.
+    """
+    lines = [*_head(accuracy, workload)]
+    each = max(1, (WIDTH - NAME) // 14)
+    names = list(costs)
+    for first in range(0, len(names), each):
+        shown = {name: costs[name] for name in names[first : first + each]}
+        lines += ["", *_table(workload, shown)]
+    lines += ["", *_parts(costs)]
+    lines += [line for name, why in refused.items() for line in _wrapped(f"{name} cannot run it: {why}")]
+    return "\n".join([*lines, *remarks(workload)])
+
+
+def _head(accuracy: float | None, workload: Workload) -> Iterator[str]:
+    measured = f"mean of {workload.samples} sample{'s' if workload.samples != 1 else ''}"
+    yield f"Energy of one inference, {measured}, {workload.timesteps} timesteps"
+    if accuracy is not None:
+        yield f"Accuracy {100 * accuracy:.1f} %"
+
+
+def _table(workload: Workload, costs: Mapping[str, Cost]) -> Iterator[str]:
+    yield _row("", [name[:13] for name in costs])
+    for place, part in enumerate((*workload.layers, *workload.products)):
+        yield _row(part.name, [amount(cost.attributed[place].energy_pj) for cost in costs.values()])
+    yield _row("total", [amount(cost.energy_pj) for cost in costs.values()])
+    if any(cost.latency_us for cost in costs.values()):
+        yield _row("time", [duration(cost.latency_us) for cost in costs.values()])
+    yield _row("stored weights", [size(cost.footprint_bits) for cost in costs.values()])
+
+
+def _parts(costs: Mapping[str, Cost]) -> Iterator[str]:
+    """The components that take most, as shares."""
+    for name, cost in costs.items():
+        ranked = sorted(cost.energy_by_component().items(), key=lambda item: -item[1])
+        total = sum(energy for _, energy in ranked) or 1.0
+        named = [(part, energy) for part, energy in ranked[:PARTS] if energy >= SMALL * total]
+        rest = total - sum(energy for _, energy in named)
+        shown = [f"{part}\N{NO-BREAK SPACE}{_percent(energy / total)}" for part, energy in named]
+        shown += [f"others\N{NO-BREAK SPACE}{_percent(rest / total)}"] if rest >= SMALL * total else []
+        yield from _wrapped(f"{name}: {', '.join(shown)}")
+
+
+def remarks(workload: Workload) -> Iterator[str]:
+    """What a reader must know: how the network was run, and what was not charged."""
+    for note in workload.notes:
+        yield from _wrapped(note)
+    for part in (*workload.layers, *workload.products):
+        if part.note:
+            yield from _wrapped(f"{part.name}: {part.note}")
+    left_out = [free.name for free in workload.free if free.kind == "parameter"]
+    if left_out:
+        yield from _wrapped(f"Parameters that no counted layer reads: {', '.join(left_out)}.")
+
+
+def _row(name: str, cells: list[str]) -> str:
+    shown = name if len(name) <= NAME else f"…{name[1 - NAME :]}"
+    return f"{shown:<{NAME}}" + "".join(f"{cell:>14}" for cell in cells)
+
+
+def _wrapped(text: str) -> list[str]:
+    return wrap(text, WIDTH, subsequent_indent="  ")
+
+
+def amount(picojoules: float) -> str:
+    """An energy with three digits.
+
+    >>> amount(1234567.0)
+    '1.23 µJ'
+    """
+    return f"{_digits(picojoules * 1e-6)} µJ"
+
+
+def duration(microseconds: float | None) -> str:
+    """A time with three digits; a dash where no clock is known."""
+    if microseconds is None:
+        return "–"
+    return f"{_digits(microseconds * 1e-3)} ms" if microseconds >= 1000 else f"{_digits(microseconds)} µs"
+
+
+def size(bits: float) -> str:
+    """An amount of memory with three digits."""
+    kibibytes = bits / 8192
+    return f"{_digits(kibibytes / 1024)} MiB" if kibibytes >= 1024 else f"{_digits(kibibytes)} KiB"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
+
+
+def _digits(value: float) -> str:
+    """Three significant digits, without an exponent."""
+    if value == 0:
+        return "0"
+    decimals = 2
+    while abs(value) * 10 ** (decimals - 2) < 1 and decimals < 9:
+        decimals += 1
+    return (
+        f"{value:.{decimals}f}"
+        if abs(value) < 10
+        else f"{value:.1f}"
+        if abs(value) < 100
+        else f"{value:,.0f}"
+    )

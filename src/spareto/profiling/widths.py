@@ -1,0 +1,98 @@
+"""How the weights of each layer are stored: as the network declares, or as the caller says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+from torch.nn.utils import parametrize
+
+from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
+from spareto.profiling.charging import Plan, Planned
+from spareto.profiling.layers import Stored
+from spareto.records.recipe import FLOAT_BITS
+
+WeightBits = int | Mapping[str, int] | None
+
+
+def stored_as(network: nn.Module, plan: Plan, asked: WeightBits) -> dict[str, Stored]:
+    """How each layer's weights are stored, by the layer's name.
+
+    Args:
+        network: The network.
+        plan: Its products.
+        asked: Width for all layers, or by name; a width that the network declares itself goes first.
+
+    Raises:
+        ConfigError: A width is no number of bits, or a name is that of no layer.
+    """
+    layers = [planned for planned in plan.products if planned.use.first.product.kind != "pair"]
+    _refuse(asked, [planned.use.name for planned in layers])
+    first: dict[tuple[Any, ...], str] = {}
+    found: dict[str, Stored] = {}
+    for planned in layers:
+        event, name = planned.use.first, planned.use.name
+        owner = first.setdefault(event.weight, name)
+        bits, notes = _weight_bits(network, planned, asked)
+        found[name] = Stored(
+            weight_bits=bits,
+            bias_bits=None if planned.constant is None else _bias_bits(network, planned),
+            shares=None if owner == name else owner,
+            notes=notes,
+        )
+    return found
+
+
+def declared_bits(layer: nn.Module, tensor: str = "weight") -> int | None:
+    """Width of one stored number of a tensor, as its parametrization says; None if nobody says it."""
+    if not parametrize.is_parametrized(layer, tensor):
+        return None
+    parametrizations: Any = layer.parametrizations
+    declared = (getattr(part, "weight_bits", None) for part in parametrizations[tensor])
+    return next((bits for bits in declared if bits is not None), None)
+
+
+def _weight_bits(network: nn.Module, planned: Planned, asked: WeightBits) -> tuple[int, tuple[str, ...]]:
+    module = _module_of(network, planned)
+    declared = None if module is None else declared_bits(module)
+    if declared is not None:
+        return declared, ()
+    given = asked if isinstance(asked, int) else (asked or {}).get(planned.use.name)
+    return (given, ()) if given is not None else (FLOAT_BITS, ())
+
+
+def _bias_bits(network: nn.Module, planned: Planned) -> int:
+    """A batch norm that is folded in makes of any bias a number that nobody rounded."""
+    module = _module_of(network, planned)
+    alone = planned.use.first.product.bias is not None and not planned.normed
+    declared = None if module is None or not alone else declared_bits(module, "bias")
+    return declared or FLOAT_BITS
+
+
+def _module_of(network: nn.Module, planned: Planned) -> nn.Module | None:
+    name = planned.use.first.name
+    modules = dict(network.named_modules())
+    return modules.get(name)
+
+
+def _refuse(asked: WeightBits, layers: list[str]) -> None:
+    given = (
+        {"weight_bits": asked}
+        if isinstance(asked, int)
+        else {f"weight_bits['{name}']": bits for name, bits in (asked or {}).items()}
+    )
+    rule = "a whole number of bits from 1 to 64"
+    problems = [
+        Problem(where, repr(bits), rule)
+        for where, bits in given.items()
+        if isinstance(bits, bool) or not isinstance(bits, int) or not 1 <= bits <= 64
+    ]
+    names = [] if isinstance(asked, int) else list(asked or {})
+    problems += [
+        Problem(f"weight_bits['{name}']", repr(name), one_of(layers), did_you_mean(name, layers))
+        for name in names
+        if name not in layers
+    ]
+    if problems:
+        raise ConfigError(problems)
