@@ -44,7 +44,7 @@ def test_the_tables_fit_in_eighty_columns_and_end_with_what_counts(capsys, monke
     shown = capsys.readouterr().out
     assert max(map(len, shown.splitlines())) <= 80
     assert "…" not in shown
-    assert "numbers of rows with all events, within 25 %: " in shown
+    assert "energies of rows with all events, within 25 %: " in shown
     assert "not modelled" in shown
     assert "A18, A19: " in shown
 

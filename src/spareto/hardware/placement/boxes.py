@@ -29,6 +29,12 @@ class Slices:
     copies: float
     parts: int = 1
 
+    def over(self, cores: int) -> Slices:
+        """The same work on more cores, each input going to as many more of them."""
+        if cores <= self.cores:
+            return self
+        return Slices(cores, self.fullest * self.cores / cores, self.copies * cores / self.cores, self.parts)
+
 
 def slices(layer: Layer, neurons: float, axons: float = inf, parts: int = 1) -> Slices:
     """Cut a layer into as few pieces as hold it, those of equal number with the fewest copies of inputs.
