@@ -60,7 +60,7 @@ class Comparison:
 
     @property
     def close(self) -> bool:
-        """Whether it is held to a quarter: all events are known, and it is no time; that hangs on placement."""
+        """Whether it is held to a quarter: all events are known, and it is no time."""
         return self.row.census == "full" and self.quantity != "time_us"
 
 
