@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 from rich import box
-from rich.console import Console
+from spareto.cli.console import Console
 from rich.table import Table
 
 from spareto import hardware
@@ -71,7 +71,7 @@ def _overview(chips: list[hardware.Chip]) -> Table:
 
 def _describe(chip: hardware.Chip) -> None:
     console = Console()
-    console.print(f"[bold]{chip.name}[/bold]: {chip.about}")
+    console.print(f"{chip.name}: {chip.about}")
     console.print(
         f"{chip.kind}: {chip.principle}; {_size(chip.memory_bits)} of memory, "
         f"at most {chip.peak_ops_per_cycle:g} synaptic operations a cycle; "

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 from rich import box
-from rich.console import Console
+from spareto.cli.console import Console
 from rich.table import Table
 
 from spareto.cli.own import NetworkWords, data_named

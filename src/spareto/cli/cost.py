@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
-from rich.console import Console
+from spareto.cli.console import Console
 
 from spareto import hardware
 from spareto.cli.cost_tables import print_comparison, print_cost, print_mapper

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rich.console import Console
+from spareto.cli.console import Console
 from rich.table import Table
 
 from spareto import hardware

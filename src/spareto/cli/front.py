@@ -9,7 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 from rich import box
-from rich.console import Console
+from spareto.cli.console import Console
 from rich.table import Table
 
 from spareto.records.rows import MeanRow, TrialRow

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
-from rich.console import Console
+from spareto.cli.console import Console
 
 from spareto.cli.cost import as_row
 from spareto.cli.cost_tables import print_comparison, print_cost

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich import box
-from rich.console import Console
+from spareto.cli.console import Console
 from rich.table import Table
 
 from spareto.cli.cost_tables import readable_energy

@@ -6,7 +6,7 @@ import json as json_module
 from pathlib import Path
 from typing import Any, Literal
 
-from rich.console import Console
+from spareto.cli.console import Console
 from rich.table import Table
 
 

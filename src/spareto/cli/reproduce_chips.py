@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console
+from spareto.cli.console import Console
 from rich.table import Table
 
 from spareto import hardware

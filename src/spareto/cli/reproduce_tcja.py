@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from rich.console import Console
+from spareto.cli.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
