@@ -20,8 +20,8 @@ FAILING = "-Wl,--wrap=malloc,--wrap=calloc,--wrap=aligned_alloc"
 def compiled(calls: list[Call], compiler: tuple[str, ...], folder: Path) -> Path:
     """The kernels and the driver as one program.
 
-    With `FAILING` among the compiler's words, and `-DFAILING`, every allocation of every call fails once before the
-    call is made for good.
+    With `FAILING` among the compiler's words, and `-DFAILING`, every allocation of every call fails once before
+    the call is made for good.
     """
     (folder / "functions.h").write_text(_functions(calls))
     sources = [*sorted(build.SOURCES.glob("*.c")), DRIVER]
@@ -64,7 +64,10 @@ def _functions(calls: list[Call]) -> str:
     for place, (name, signature) in enumerate(sorted(_signatures(calls).items())):
         types = ", ".join(TYPES[letter][0] for letter in signature)
         values = ", ".join(f"{TYPES[letter][1]}a[{i}]" for i, letter in enumerate(signature))
-        text += [f"int {name}({types});", f"static int f{place}(const int64_t *a) {{ return {name}({values}); }}"]
+        text += [
+            f"int {name}({types});",
+            f"static int f{place}(const int64_t *a) {{ return {name}({values}); }}",
+        ]
     names = ", ".join(f"f{place}" for place in range(len(text) // 2))
     return "\n".join([*text, f"static int (*const functions[])(const int64_t *) = {{{names}}};", ""])
 

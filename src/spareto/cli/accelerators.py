@@ -9,10 +9,10 @@ from typing import Any
 
 from pydantic import BaseModel
 from rich import box
-from spareto.cli.console import Console
 from rich.table import Table
 
 from spareto import hardware
+from spareto.cli.console import Console
 from spareto.cli.evidence import errors_by_chip, print_evidence
 from spareto.core.units import Quantity
 from spareto.hardware.area import area_um2

@@ -8,9 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from spareto.cli.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from spareto.cli.console import Console
 from spareto.core.errors import Problem
 from spareto.core.locks import Holder
 from spareto.core.text import visible

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from spareto.cli.console import Console
 
+from spareto.cli.console import Console
 from spareto.cli.front import print_front
 from spareto.study.config import StudyConfig
 

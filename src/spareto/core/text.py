@@ -1,4 +1,4 @@
-"""Text of others on its way to people: what could move a cursor, ring a bell or turn a line around is replaced."""
+"""Text of others on its way to people: what could move a cursor or turn a line around is replaced."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BREAKS: Final = re.compile("[\t\n]")
 
 
 def visible(text: str) -> str:
-    r"""The text with control characters, escape codes and lone surrogates replaced; line breaks and tabs stay.
+    r"""The text with control characters and lone surrogates replaced; line breaks and tabs stay.
 
     >>> visible("a\x1b[31m b")
     'a�[31m b'
@@ -26,7 +26,7 @@ def visible(text: str) -> str:
 
 
 def component(name: str, most: int = 80) -> str:
-    """A name as one part of a path: small letters, digits and hyphens, never empty, never a way out of a folder.
+    """A name as one part of a path: small letters, digits and hyphens, never empty.
 
     >>> component("../Würfel 2")
     'w-rfel-2'

@@ -34,7 +34,7 @@ def render(results: StudyResults) -> str:
 def _shown(value: Any) -> Any:
     """What a template prints, without control characters."""
     if isinstance(value, Markup):
-        return Markup(visible(str(value)))  # noqa: S704 - it was markup before
+        return Markup(visible(str(value)))
     return visible(value) if isinstance(value, str) else value
 
 

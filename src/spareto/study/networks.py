@@ -64,7 +64,11 @@ def load_network(path: str | Path, network: nn.Module | None = None) -> nn.Modul
     path = Path(path)
     found = read(path)
     recipe = Recipe.parse(found.fact("recipe"), "manifest.recipe")
-    dense = _built(found.manifest, path, sum(map(Tensor.numel, found.tensors.values()))) if network is None else network
+    dense = (
+        _built(found.manifest, path, sum(map(Tensor.numel, found.tensors.values())))
+        if network is None
+        else network
+    )
     compressed = compress(dense, _without_masks(recipe))
     take(found, compressed)
     return compressed.eval()
@@ -98,14 +102,16 @@ def _built(manifest: dict[str, Any], path: Path, elements: int) -> nn.Module:
 
 def _refuse_larger(plan: NetworkPlan, info: DatasetInfo, path: Path, elements: int) -> None:
     """Refuse a plan whose network has far more weights than the file, before memory is taken for it."""
-    numbers = [number for number in _numbers(plan.options) if abs(number) > MOST]
-    if not numbers:
+    large = [number for number in _numbers(plan.options) if abs(number) > MOST]
+    got = f"the plan of a network with an option of {large[0]:g}" if large else ""
+    if not large:
         with torch.device("meta"):
             weights = sum(map(Tensor.numel, builder_of(plan).build(info)[0].parameters()))
-    if numbers or weights > 2 * elements + 1024:
-        got = f"the plan of a network with {'options of ' + str(numbers[0]) if numbers else f'{weights:,} weights'}"
-        rule = f"one with the {elements:,} numbers of the file"
-        raise StoreError(Problem(str(path), got, rule, "The manifest is damaged; store the network again."))
+        if weights > 2 * elements + 1024:
+            got = f"the plan of a network with {weights:,} weights"
+    if got:
+        cure = "The manifest is damaged; store the network again."
+        raise StoreError(Problem(str(path), got, f"one with the {elements:,} numbers of the file", cure))
 
 
 def _numbers(value: Any) -> Iterator[float]:

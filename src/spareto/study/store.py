@@ -166,7 +166,9 @@ class TrialStore:
             if "checksum" not in {row[1] for row in self._rows(f"PRAGMA table_info({table})")}:
                 if read_only:
                     self._checksum = "NULL"
-                    _log.info("spareto: rows of %s have no checksums: an older version wrote them.", self.path)
+                    _log.info(
+                        "spareto: rows of %s have no checksums: an older version wrote them.", self.path
+                    )
                 else:
                     self._db.execute(f"ALTER TABLE {table} ADD COLUMN checksum TEXT")
 
@@ -206,7 +208,9 @@ class TrialStore:
         try:
             yield
         except (OverflowError, UnicodeError) as error:  # bytes that are no text, numbers that are too large
-            raise self._error(str(error), "a study written by spareto", "Restore the file from a backup.") from error
+            raise self._error(
+                str(error), "a study written by spareto", "Restore the file from a backup."
+            ) from error
         except sqlite3.OperationalError as error:
             cure = "Check the disk and its rights, and that no other program holds the file."
             raise self._error(str(error), "a study database that can be used", cure) from error

@@ -90,7 +90,9 @@ def _put_optimizer(tensors: Mapping[str, Tensor], optimizer: torch.optim.Optimiz
         owned = {index: parameter.shape for group, own in zip(groups, optimizer.param_groups, strict=True)
                  for index, parameter in zip(group["params"], own["params"], strict=True)}  # fmt: skip
         if any(
-            value.dim() and value.shape != owned[index] for index, fields in state.items() for value in fields.values()
+            value.dim() and value.shape != owned[index]
+            for index, fields in state.items()
+            for value in fields.values()
         ):
             raise ValueError("shapes of other weights")
         optimizer.load_state_dict({"state": state, "param_groups": groups})

@@ -1,4 +1,4 @@
-"""Networks and checkpoints as they lie on disk: read once, from one file, and checked before anything is believed."""
+"""Networks and checkpoints as they lie on disk: read once, from one file, and checked first."""
 
 from __future__ import annotations
 
@@ -24,7 +24,15 @@ CHECKSUM: Final = "checksum"
 LARGEST_HEADER: Final = 32 << 20
 """Bytes of a header; hundreds of thousands of tensors fit in it."""
 
-_DAMAGE: Final = (SafetensorError, ValueError, TypeError, KeyError, RuntimeError, RecursionError, OverflowError)
+_DAMAGE: Final = (
+    SafetensorError,
+    ValueError,
+    TypeError,
+    KeyError,
+    RuntimeError,
+    RecursionError,
+    OverflowError,
+)
 _TYPES: Final[dict[str, type | tuple[type, ...]]] = {
     **dict.fromkeys(("checkpoint_format", "epoch", "seed", "averaged", "best_epoch", "classes"), int),
     **dict.fromkeys(("key", "data_hash", "factory", CHECKSUM), str),
@@ -119,7 +127,7 @@ def checksum(tensors: Mapping[str, Tensor], manifest: Mapping[str, Any]) -> str:
     for name in sorted(tensors):
         tensor = tensors[name].detach().cpu().contiguous()
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
-        digest.update(memoryview(tensor.reshape(-1).view(torch.uint8).numpy()))
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 
@@ -159,11 +167,15 @@ def _typed(manifest: Any, path: Path) -> dict[str, Any]:
         value = facts.get(name)
         wrong = not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool)
         if name in facts and (wrong or (isinstance(value, (int, float)) and not -1 << 63 <= value < 1 << 63)):
-            raise _damaged(path, f"a manifest whose '{name}' is a {type(value).__name__}, {str(value)[:40]!r}")
+            raise _damaged(
+                path, f"a manifest whose '{name}' is a {type(value).__name__}, {str(value)[:40]!r}"
+            )
     sensor = facts.get("sensor", [1, 1, 1])
     sides = [side for side in sensor if type(side) is int and 0 < side <= 1 << 16]
     if len(sides) != 3 or len(sensor) != 3 or not 0 < facts.get("classes", 1) <= 1 << 20:
-        raise _damaged(path, f"a manifest with sensor {str(sensor)[:40]} and {facts.get('classes', 1)} classes")
+        raise _damaged(
+            path, f"a manifest with sensor {str(sensor)[:40]} and {facts.get('classes', 1)} classes"
+        )
     if facts.get("epoch", 0) < 0:
         raise _damaged(path, f"a manifest of epoch {facts['epoch']}")
     return facts
@@ -171,7 +183,9 @@ def _typed(manifest: Any, path: Path) -> dict[str, Any]:
 
 def _verify(tensors: Mapping[str, Tensor], manifest: Mapping[str, Any], path: Path) -> None:
     if CHECKSUM not in manifest:
-        _log.info("spareto: %s has no checksum: an older version wrote it, and damage would not be seen.", path)
+        _log.info(
+            "spareto: %s has no checksum: an older version wrote it, and damage would not be seen.", path
+        )
     elif checksum(tensors, manifest) != manifest[CHECKSUM]:
         raise _damaged(path, "a file that is not as it was written (its checksum differs)")
 

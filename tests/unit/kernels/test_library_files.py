@@ -1,4 +1,4 @@
-"""Libraries in the user's cache: damaged ones are rebuilt, foreign ones refused, and a bad compiler is said."""
+"""Libraries in the user's cache: damaged ones are rebuilt, foreign ones refused; a bad compiler is said."""
 
 import os
 import shutil
@@ -20,7 +20,8 @@ ISA = library.level()
 SCRIPT = "from spareto.kernels import backend; import torch; print(backend())"
 COUNT = """
 #include <stdint.h>
-__attribute__((visibility("default"))) int spareto_count(const uint64_t *bits, int64_t *count, int64_t words, int threads) {
+__attribute__((visibility("default")))
+int spareto_count(const uint64_t *bits, int64_t *count, int64_t words, int threads) {
     *count = 0;
     for (int64_t i = 0; i < words; i++) *count += __builtin_popcountll(bits[i]);
     return 0;
@@ -313,5 +314,3 @@ def test_kernels_run_in_the_child_of_a_fork():
         env={**os.environ, "OMP_NUM_THREADS": "2"},
     )
     assert done.returncode == 0, done.stderr
-
-
