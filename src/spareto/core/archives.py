@@ -60,7 +60,9 @@ def load_arrays(path: Path, names: tuple[str, ...] | None = None) -> Arrays | np
     """
     try:
         with path.open("rb") as stream:
-            if not zipfile.is_zipfile(stream):
+            packed = stream.read(2) == b"PK"
+            stream.seek(0)
+            if not packed:
                 return _array(stream, path.stat().st_size)
             with zipfile.ZipFile(stream) as archive:
                 return _members(archive, names)

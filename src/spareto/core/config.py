@@ -233,7 +233,8 @@ def _path(location: tuple[int | str, ...], data: Any) -> str:
     for index, part in enumerate(location):
         if isinstance(part, int):
             path += f"[{part}]"
-            current = cast(Any, current[part]) if isinstance(current, (list, tuple)) else None
+            listed = cast(Any, current) if isinstance(current, (list, tuple)) else ()
+            current = listed[part] if part < len(listed) else None
         elif isinstance(current, Mapping) and part in current:
             path += f".{part[:80]}"
             current = cast(Any, current[part])

@@ -88,7 +88,7 @@ def _run_seed(laboratory: Laboratory, store: TrialStore, recipes: tuple, seed: i
             trial = known
         if trial is not known:
             store.put(key, trial)
-            laboratory.discard_checkpoint(recipe, seed)
+        laboratory.discard_checkpoint(recipe, seed)  # also one that a killed run had no time to
         laboratory.listener.trial_ends(trial, reused=reused)
         trials.append(trial)
     return trials
