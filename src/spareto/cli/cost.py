@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
-from rich.console import Console
 
 from spareto import hardware
+from spareto.cli.console import Console
 from spareto.cli.cost_tables import print_comparison, print_cost, print_mapper
 from spareto.core.errors import InputError, Problem, UnknownName
 from spareto.hardware.mapping.search import Found, Objective

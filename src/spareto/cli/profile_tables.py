@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
+from spareto.cli.console import Console
 from spareto.cli.cost_tables import readable_energy
 from spareto.records.cost import Cost
 from spareto.records.workload import Workload

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from spareto import hardware
+from spareto.cli.console import Console
 from spareto.core.errors import Problem, UnknownName, did_you_mean, one_of
 from spareto.hardware.published.chips import (
     Comparison,

@@ -19,7 +19,7 @@ from spareto.records import TrainingPlan
 from spareto.running import Interface, Runner
 from spareto.running.interface import options_of
 from spareto.training.batches import Batches, device_of, samples_of_split
-from spareto.training.checkpoint import best_path, load_checkpoint, read_manifest, save_checkpoint
+from spareto.training.checkpoint import Stored, best_path, read, save_checkpoint, take
 from spareto.training.evaluate import count_correct
 from spareto.training.final import Average, Best
 from spareto.training.health import first_non_finite, silence, silent_layers
@@ -103,6 +103,7 @@ class Run:
         self.best = Best(checkpoint and best_path(checkpoint), keep=plan.keep == "best")
         self.average = Average()
         self._known_silent: set[str] = set()
+        self._found: Stored | None = None
         self.epochs, self.finished = self._resumable()
 
     def phase(self, phase: Phase) -> None:
@@ -127,7 +128,8 @@ class Run:
     def reload(self, optimizer: torch.optim.Optimizer | None = None) -> None:
         """Take the state up from the checkpoint, if there is one."""
         if self.checkpoint is not None:
-            stored = load_checkpoint(self.checkpoint, self.network, optimizer)
+            found, self._found = self._found or read(self.checkpoint), None
+            stored = take(found, self.network, optimizer)
             self.average.mean = {name: mean.to(self.batches.device) for name, mean in stored.items()}
 
     def finish(self) -> None:
@@ -214,8 +216,9 @@ class Run:
         """Epochs that a checkpoint has behind it, and whether nothing is left to do; 0 without one."""
         if self.checkpoint is None or not self.checkpoint.exists():
             return 0, False
-        manifest = read_manifest(self.checkpoint)
-        if manifest.get("key") != self.key or manifest["epoch"] > self.plan.epochs:
+        self._found = read(self.checkpoint)  # epoch and weights are those of one file, whoever replaces it
+        manifest, epoch = self._found.manifest, self._found.fact("epoch")
+        if manifest.get("key") != self.key or epoch > self.plan.epochs:
             cure = "Delete it to start afresh, or choose another folder."
             raise StoreError(
                 Problem(str(self.checkpoint), "a checkpoint of another run", "one of this run", cure)
@@ -225,4 +228,4 @@ class Run:
             manifest.get("best_epoch", 0),
             manifest.get("best_accuracy", 0.0),
         )
-        return int(manifest["epoch"]), bool(manifest.get("finished", False))
+        return epoch, bool(manifest.get("finished", False))
