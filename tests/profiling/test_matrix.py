@@ -93,7 +93,9 @@ def test_compressed_trained_and_costed(way, architecture):
     comparing.assert_equal(found, *nets.written_down(compressed, spikes))
     layers = {layer.name: layer for layer in found.layers}
     assert {layers[name].weight_bits for name in layers if name.startswith("layers.")} == {4}
-    assert sum(layer.live_weights for layer in found.layers) < sum(layer.weight_count for layer in found.layers)
+    assert sum(layer.live_weights for layer in found.layers) < sum(
+        layer.weight_count for layer in found.layers
+    )
     for name in ACCELERATORS:
         assert hardware.cost(found, hardware.load_accelerator(name)).energy_pj > 0
 

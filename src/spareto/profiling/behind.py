@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Collection, Hashable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 
 import torch
@@ -59,7 +60,6 @@ def neurons_behind(trace: Trace) -> Behind:
     """Find the neurons behind every product of a trace."""
     walk = Walk(trace)
     behind = Behind(walk)
-    written: dict[tuple[object, ...], None] = {}
     for product in trace.products:
         found, passed = walk.first_neurons(product)
         behind.constant[product.operation] = _constant(product, passed, trace)
@@ -69,11 +69,39 @@ def neurons_behind(trace: Trace) -> Behind:
             behind.turned.add(product.operation)
         if found is not None:
             behind.first[product.operation] = found
-            if found.facts is None:
-                written[found.site] = None
+    written = {event.site for event in behind.first.values() if event.facts is None}
     by_hand = [event for event in trace.spiking.values() if event.site in written]
-    behind.events = sorted([*trace.neurons, *by_hand], key=lambda event: event.operation)
+    events = sorted([*trace.neurons, *by_hand], key=lambda event: event.operation)
+    behind.events = _told_apart(events, behind.first, trace.products)
     return behind
+
+
+def _told_apart(
+    events: list[NeuronEvent], first: dict[int, NeuronEvent], products: list[ProductEvent]
+) -> list[NeuronEvent]:
+    """Neurons at one place that different layers feed are different neurons: a helper that all layers call."""
+    fed: defaultdict[int, list[Hashable]] = defaultdict(list)
+    for product in products:
+        if product.operation in first:
+            fed[first[product.operation].operation].append(product.layer)
+    groups: defaultdict[Hashable, list[set[Hashable]]] = defaultdict(list)
+    for event in events:
+        layers, apart = set(fed[event.operation]), list[set[Hashable]]()
+        for group in groups[event.site] if layers else ():
+            if group & layers:
+                layers |= group
+            else:
+                apart.append(group)
+        if layers:
+            groups[event.site] = [*apart, layers]
+    return [_of_group(event, groups[event.site], fed[event.operation]) for event in events]
+
+
+def _of_group(event: NeuronEvent, groups: list[set[Hashable]], layers: list[Hashable]) -> NeuronEvent:
+    if len(groups) < 2:
+        return event
+    own = next((group for group in groups if group & set(layers)), set[Hashable]())
+    return replace(event, site=(*event.site, frozenset(own)))
 
 
 class Walk:

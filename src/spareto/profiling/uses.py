@@ -13,6 +13,7 @@ from spareto.core.errors import ConfigError, Problem
 from spareto.frameworks import NeuronFacts
 from spareto.profiling.arrange import arrange
 from spareto.profiling.axes import Layout, Mark, Sight, layouts
+from spareto.profiling.behind import neurons_behind
 from spareto.profiling.tracer import Event, NeuronEvent, ProductEvent, Trace
 
 TIME_CURE: Final = 'Say how by time="calls", "time-batch" or "batch-time".'
@@ -30,6 +31,8 @@ class Use(Generic[EventT]):
         choices: Where time and samples may lie in what enters (products) or leaves (neurons).
         right: The same of the right operand of a pair.
         unsure: Nothing but zeros was seen, which do not tell where samples lie.
+        before: Timesteps before the first call, in which it is not called.
+        behind: Timesteps after the last call: what is computed once goes into all of them.
     """
 
     events: list[EventT]
@@ -38,6 +41,8 @@ class Use(Generic[EventT]):
     choices: list[Layout] = field(default_factory=list[Layout])
     right: list[Layout] = field(default_factory=list[Layout])
     unsure: bool = False
+    before: int = 0
+    behind: int = 0
 
     @property
     def first(self) -> EventT:
@@ -84,8 +89,9 @@ def uses_of(events: Sequence[EventT], runs: Runs, steps: int) -> list[Use[EventT
     uses: dict[tuple[Hashable, int], Use[EventT]] = {}
     for event, site, turn in zip(events, calls.sites, turns, strict=True):
         uses.setdefault((site, turn.use), Use([], site in looped)).events.append(event)
-    for use in uses.values():
+    for (site, _), use in uses.items():
         calls.find_choices(use)
+        use.before = steps - len(use.events) if site in calls.short else 0
     return list(uses.values())
 
 
@@ -118,7 +124,9 @@ class _Calls(Generic[EventT]):
         longer = self.runs.longer
         if longer is not None and self.events:
             kind = type(self.events[0])
-            events: list[Event] = list(longer.products if kind is ProductEvent else longer.neuron_events())
+            events: list[Event] = list(
+                longer.products if kind is ProductEvent else neurons_behind(longer).events
+            )
             known = set(self.sites)
             for event in events:
                 short = _without_place(event)
@@ -247,9 +255,7 @@ def _sites(events: Sequence[Event], steps: int) -> list[Hashable]:
 
 
 def _without_place(event: Event) -> Hashable:
-    if not isinstance(event, ProductEvent):
-        return event.site
-    return tuple(part for part in event.site if part != event.place)
+    return event.layer if isinstance(event, ProductEvent) else event.site
 
 
 def _in(one: Trace, events: Sequence[EventT]) -> list[EventT]:
