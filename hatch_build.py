@@ -32,7 +32,8 @@ class KernelsHook(BuildHookInterface):
             self.app.display_warning(f"spareto: the C kernels are left out ({error}); slower ones will run.")
             return
         for library in libraries:
-            build_data["force_include"][str(library)] = f"spareto/kernels/lib/{library.name}"
+            for name in (library.name, library.name + build.DIGEST):
+                build_data["force_include"][str(library.with_name(name))] = f"spareto/kernels/lib/{name}"
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{platform_tag(libraries)}"
 

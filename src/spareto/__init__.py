@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from spareto.profiling import energy, profile
     from spareto.records import Cost, Recipe, TrainingPlan, Trial, Workload
     from spareto.reports.write import write_report
+    from spareto.running import Interface, from_arrays
     from spareto.study.config import StudyConfig
     from spareto.study.front import front
     from spareto.study.networks import load_network
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Cost",
+    "Interface",
     "Recipe",
     "SparetoError",
     "StudyConfig",
@@ -44,6 +46,7 @@ __all__ = [
     "energy",
     "evaluate",
     "fold_batch_norm",
+    "from_arrays",
     "front",
     "load_accelerator",
     "load_frames",
@@ -60,6 +63,7 @@ __all__ = [
 
 _HOME = {
     "Cost": "records",
+    "Interface": "running",
     "Recipe": "records",
     "SparetoError": "core.errors",
     "StudyConfig": "study.config",
@@ -75,6 +79,7 @@ _HOME = {
     "energy": "profiling",
     "evaluate": "training",
     "fold_batch_norm": "compression",
+    "from_arrays": "running",
     "front": "study.front",
     "load_accelerator": "hardware",
     "load_frames": "data.load",

@@ -147,6 +147,54 @@ def test_a_networks_file_of_a_study_is_trained(call):
     assert not list(Path().glob(".*training*"))
 
 
+OWN = """
+import numpy as np
+import torch
+from torch import nn
+from spareto.neurons import registry
+
+
+class Net(nn.Module):
+    def __init__(self, hidden):
+        super().__init__()
+        self.fc1, self.lif1 = nn.Linear(12, hidden), registry.make("lif")
+        self.fc2 = nn.Linear(hidden, 2)
+
+    def forward(self, frames):
+        spikes = self.lif1(6 * self.fc1(frames))
+        return {"currents": self.fc2(spikes), "spikes": spikes}
+
+
+def build(hidden=8):
+    torch.manual_seed(0)
+    return Net(hidden)
+
+
+def load():
+    labels = np.arange(320) % 2
+    frames = np.random.default_rng(0).random((5, 320, 12)).astype(np.float32)
+    frames[:, :, :6] *= 2.0 * labels[:, None]
+    return frames, labels, frames[:, :20], labels[:20]
+"""
+
+
+def test_a_network_and_data_of_ones_own_are_trained_and_carried_on_with(call, monkeypatch):
+    monkeypatch.delitem(sys.modules, "own", raising=False)
+    Path("own.py").write_text(OWN)
+    how = ("--output", "currents", "--vote", "mean", "--options", "{hidden: 20}")
+    words = ("compress", "own.py:build", "recipe.yaml", "--data", "own.py:load", *how, "--json", "--quiet")
+    row = json.loads(call(*words))
+    assert row["written_to"] == "build-joint-4-bit-50.safetensors"
+    assert [layer["bits"] for layer in row["layers"]] == [4, 4]
+    first = Path(row["written_to"]).read_bytes()
+    call(*words)
+    assert Path(row["written_to"]).read_bytes() == first
+    loaded = load_network(row["written_to"])
+    assert [layer.bits for layer in compression_report(loaded)] == [4, 4]
+    measured = json.loads(call("profile", row["written_to"], "--data", "own.py:load", "--json"))
+    assert measured["accuracy"] == row["accuracy"]  # how it is run stands in the file
+
+
 def test_a_training_is_written_for_tensorboard(call, folder):
     pytest.importorskip("tensorboard", reason="needs the extra 'tensorboard'")
     dense()
@@ -207,9 +255,14 @@ def test_data_driven_pruners_are_stored_and_loaded(call):
 
 
 def test_what_is_no_network(refused):
-    rule = "a .safetensors file that a study left, or MODULE:CALLABLE"
-    cure = "Name a function without arguments that returns the network."
-    refused(["my_networks", "recipe.yaml"], f"network: got 'my_networks'; expected {rule}. {cure}")
+    rule = "a .safetensors file that a study left, or FILE.py:NAME"
+    cure = "Name the file and in it the function that returns the network."
+    refused(["other_networks", "recipe.yaml"], f"network: got 'other_networks'; expected {rule}. {cure}")
+    refused(
+        ["my_networks", "recipe.yaml"],
+        "network 'my_networks': got no name behind the file; expected FILE.py:NAME or MODULE:NAME. "
+        "my_networks.py has build, number. Write my_networks:build.",
+    )
     refused(
         ["none.safetensors", "recipe.yaml"],
         "none.safetensors: got no such file; expected a checkpoint. Check the path.",
@@ -219,13 +272,13 @@ def test_what_is_no_network(refused):
 def test_code_that_gives_no_network(refused):
     refused(
         ["nowhere:build", "recipe.yaml"],
-        "network 'nowhere:build': got No module named 'nowhere'; expected a module to import. "
-        "Run the command in the folder of your code, or install it.",
+        "network 'nowhere:build': got no file nowhere.py and no module 'nowhere'; "
+        f"expected FILE.py:NAME or MODULE:NAME. Looked in {Path.cwd().resolve()}.",
     )
     refused(
         ["my_networks:biuld", "recipe.yaml"],
-        "network 'my_networks:biuld': got None; expected a function or class of that name in my_networks. "
-        "Check the name.",
+        "network 'my_networks:biuld': got no 'biuld' in my_networks.py; expected one of build, number. "
+        "Did you mean 'build'?",
     )
     refused(
         ["my_networks:number", "recipe.yaml"],

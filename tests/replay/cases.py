@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from spareto import kernels
+from spareto.kernels import c_layers
 from spareto.kernels import neurons as loops
 from spareto.layers.residual import Residual
 from spareto.layers.spiking_block import SpikingBlock
@@ -29,6 +30,7 @@ def run():
     residuals()
     dense_layers()
     several_threads()
+    looks()
 
 
 def draw(*shape, seed=0):
@@ -162,6 +164,15 @@ def dense_layers():
     train(dense(65, 20), dense(20, 9), sequence=events(150, 2, 65, density=0.1))
     sequence = events(3, 2, 60, density=0.3)  # gradients that are slices of a larger one
     back(torch.cat([kernels.dense(dense(60, outputs)(sequence)) for outputs in (16, 5)], 2))
+
+
+def looks():
+    """At tensors that are finite, and at others."""
+    for size in (1, 15, 4097):
+        values = draw(size)
+        assert c_layers.finite(values)
+        values[size - 1] = math.inf
+        assert not c_layers.finite(values)
 
 
 def several_threads():

@@ -38,6 +38,7 @@ class Call:
 
     name: str
     signature: str
+    status: int = 0
     arguments: list[int | Pointer] = field(default_factory=list)
     regions: list[Region] = field(default_factory=list)
     fixes: list[tuple[Pointer, Pointer]] = field(default_factory=list)
@@ -51,18 +52,20 @@ class Recorder:
 
     def function(self, name, signature):
         run = getattr(self.kernels, name)
-        run.argtypes, run.restype = [library._TYPES[letter] for letter in signature], None
+        run.argtypes, run.restype = [library._TYPES[letter] for letter in signature], ctypes.c_int
 
         def record(*arguments):
             call, places = Call(name, signature), {}
             for letter, argument in zip(signature, arguments, strict=True):
                 pointer = letter == "p" and argument is not None
+                pointer = pointer and argument != 0  # what an empty tensor has for an address
                 call.arguments.append(self._point(call, places, argument) if pointer else int(argument or 0))
-            run(*arguments)
+            call.status = run(*arguments)
             for start, place in places.items():
                 call.regions[place].after = _bytes(start, len(call.regions[place].before))
             self.calls.append(call)
             self.seen.clear()
+            return call.status
 
         return record
 

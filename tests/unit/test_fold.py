@@ -6,7 +6,7 @@ from torch import nn
 
 import tiny
 from spareto import recipes
-from spareto.compression import compress, compressed_weight, fold_batch_norm
+from spareto.compression import NotFoldedWarning, compress, compressed_weight, fold_batch_norm
 from spareto.compression.copies import copy_of
 from spareto.core.errors import ConfigError
 from spareto.records import PruneStep, QuantizeStep, Recipe
@@ -46,7 +46,7 @@ class Handwritten(nn.Module):
 
 
 class Residual(Handwritten):
-    """A batch norm behind a sum, and one that two layers share."""
+    """A batch norm behind a sum."""
 
     def forward(self, frames):
         now = frames[0]
@@ -118,10 +118,19 @@ def test_an_order_nobody_showed():
     ]
 
 
-def test_a_batch_norm_behind_a_sum():
-    rule = "expected a convolution or dense layer whose output it takes"
-    got = message(settle(Residual()), lambda network: network(FRAMES))
-    assert got == f"batch norm 'norm2': got none before it; {rule}. Fold it by hand."
+def test_a_batch_norm_behind_a_sum_stays_and_is_said_to():
+    """A constant is added before: it is no longer the layer's output alone."""
+    network = settle(Residual())
+    with pytest.warns(NotFoldedWarning) as told:
+        folded = fold_batch_norm(network, lambda network: network(FRAMES))
+    got = "an input of which it is not the only reader: add"
+    rule = "the only reader of layer 'second'. Fold it by hand, or leave it."
+    assert str(told[0].message).splitlines() == [
+        "1 batch norms were not folded:",
+        f"batch norm 'norm2': got {got}; expected {rule}",
+    ]
+    assert norms(folded) == [folded.norm2]
+    torch.testing.assert_close(folded(FRAMES), network(FRAMES), rtol=1e-9, atol=1e-9)
 
 
 def test_a_batch_norm_without_running_statistics():
@@ -140,8 +149,12 @@ def test_a_layer_that_feeds_two_batch_norms():
             shared = self.layer(frames[0])
             return self.a(shared) + self.b(shared)
 
-    rule = "expected one behind it. Fold them by hand."
-    assert message(Fork().double(), lambda n: n(FRAMES)) == f"layer 'layer': got batch norms a, b; {rule}"
+    got = "an input of which it is not the only reader"
+    rule = "the only reader of layer 'layer'. Fold it by hand, or leave it."
+    assert message(Fork().double(), lambda n: n(FRAMES)).splitlines() == [
+        f"batch norm 'a': got {got}: b; expected {rule}",
+        f"batch norm 'b': got {got}: a; expected {rule}",
+    ]
 
 
 def test_a_network_without_batch_norms():

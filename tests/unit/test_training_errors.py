@@ -51,11 +51,15 @@ def with_nan(data):
             "labels: got -1 to 0; expected values from 0 to 1.",
         ),
         (
-            lambda data: replace(data, train_labels=data.train_labels.astype(np.float32)),
-            "labels: got numbers of type float32; expected integers.",
+            lambda data: replace(data, train_labels=data.train_labels + np.float32(0.5)),
+            "labels: got 0.5; expected whole numbers from 0.",
+        ),
+        (
+            lambda data: replace(data, train_labels=np.where(data.train_labels == 1, np.nan, 0.0)),
+            "labels: got nan; expected whole numbers from 0.",
         ),
     ],
-    ids=["nan", "empty", "few", "large", "negative", "float"],
+    ids=["nan", "empty", "few", "large", "negative", "half", "nan label"],
 )
 def test_data_nothing_can_be_trained_on(change, said, data):
     with pytest.raises(DataError) as error:
@@ -63,9 +67,10 @@ def test_data_nothing_can_be_trained_on(change, said, data):
     assert str(error.value) == f"training split: {said} {CURE}"
 
 
-def test_labels_may_be_integers_of_any_width(data):
+@pytest.mark.parametrize("kind", [np.uint8, np.float32, np.bool_], ids=lambda kind: kind.__name__)
+def test_labels_may_be_whole_numbers_of_any_type(kind, data):
     networks = [tiny.network(), tiny.network()]
-    for network, kind in zip(networks, (np.int64, np.uint8), strict=True):
+    for network, kind in zip(networks, (np.int64, kind), strict=True):
         train(network, replace(data, train_labels=data.train_labels.astype(kind)), PLAN)
     for one, other in zip(*(network.parameters() for network in networks), strict=True):
         assert torch.equal(one, other)
@@ -78,17 +83,21 @@ def test_fewer_labels_than_frames_are_not_evaluated(data):
     assert str(error.value) == f"evaluation: labels: got shape (3,) for 8 samples; expected {rule}. {CURE}"
 
 
-@pytest.mark.parametrize(
-    ("network", "shape"),
-    [(tiny.network(classes=1), (4, 1)), (nn.Sequential(nn.Flatten(2), nn.Linear(72, 2)), (3, 4, 2))],
-    ids=["classes", "time"],
-)
-def test_a_network_that_gives_no_rate_a_class(network, shape, data):
+def test_a_network_with_too_few_classes(data):
     with pytest.raises(ConfigError) as error:
-        train(network, data, PLAN)
+        train(tiny.network(classes=1), data, PLAN)
     cure = "Build it with as many classes as the labels name, samples first."
-    said = f"network: got an output of shape {shape}; expected rates of shape (4, 2) or wider. {cure}"
+    said = f"network: got an output of shape (4, 1); expected rates of shape (4, 2) or wider. {cure}"
     assert str(error.value) == said
+
+
+def test_a_network_that_answers_a_timestep_each(data):
+    network = nn.Sequential(nn.Flatten(2), nn.Linear(72, 2))
+    with pytest.raises(ConfigError) as error:
+        train(network, data, PLAN, time="time-batch")
+    rule = 'expected one answer a sample, or a vote. Say vote="mean", "sum", "last" or "max".'
+    assert str(error.value) == f"network: got an output over time, of shape (3, 4, 2); {rule}"
+    train(network, data, PLAN, time="time-batch", vote="mean")
 
 
 def test_paths_may_be_texts(data, tmp_path):

@@ -363,7 +363,7 @@ def test_looking_for_silence_keeps_blocks_fused(data):
 
 def test_looking_for_silence_changes_nothing(data, monkeypatch):
     watched = trained(data)
-    monkeypatch.setattr("spareto.training.run.silent_layers", lambda network, batches: ())
+    monkeypatch.setattr("spareto.training.run.silent_layers", lambda network, batches, run: ())
     assert state_bytes(trained(data)) == state_bytes(watched)
 
 

@@ -32,6 +32,11 @@ app.command(
     name="compress",
     help="Compress a network by a recipe, with or without training.",
 )
+app.command(
+    "spareto.cli.profile:profile",
+    name="profile",
+    help="Energy per inference of a network of any framework, with its parts.",
+)
 app.command(recipe)
 recipe.command(
     "spareto.cli.recipe:schema", name="schema", help="Print the JSON Schema of recipe files, for editors."
@@ -49,6 +54,10 @@ reproduce.command(
     "spareto.cli.reproduce_tcja:tcja_energy",
     name="tcja-energy",
     help="Energy of a quantized and pruned spiking network, whole grid.",
+)
+
+reproduce.command(
+    "spareto.cli.reproduce_chips:chips", name="chips", help="Measured energy and power of real chips."
 )
 
 

@@ -13,12 +13,16 @@ from rich.console import Console
 from rich.table import Table
 
 from spareto import hardware
+from spareto.cli.evidence import errors_by_chip, print_evidence
 from spareto.core.units import Quantity
 from spareto.hardware.area import area_um2
 
 
 def accelerators(name: str | None = None, /, *, json: bool = False) -> None:
     """List the accelerators, or describe one with every number and its source.
+
+    The list says what was measured on the real chip, what is modelled, and how far the model is from
+    published measurements that it was not fitted to (`spareto reproduce chips`).
 
     Args:
         name: An accelerator, or a YAML file of your own; without it, all built-in ones are listed.
@@ -27,9 +31,11 @@ def accelerators(name: str | None = None, /, *, json: bool = False) -> None:
     names = hardware.accelerator_names() if name is None else (name,)
     chips = [hardware.load_accelerator(each) for each in names]
     if json:
-        rows = [_row(chip) for chip in chips]
+        errors = errors_by_chip(name and chips[0].name)
+        rows = [{**_row(chip), "published_errors": errors.get(chip.name, {})} for chip in chips]
         print(json_module.dumps(rows if name is None else rows[0], indent=1))
     elif name is None:
+        print_evidence(chips)
         Console().print(_overview(chips))
     else:
         _describe(chips[0])
@@ -49,17 +55,13 @@ def _row(chip: hardware.Chip) -> dict[str, Any]:
 
 def _overview(chips: list[hardware.Chip]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    for head in ("accelerator", "kind", "node", "memory", "peak"):
-        table.add_column(
-            head, no_wrap=True, justify="right" if head in ("node", "memory", "peak") else "left"
-        )
+    for head in ("accelerator", "memory", "peak"):
+        table.add_column(head, no_wrap=True, justify="right" if head in ("memory", "peak") else "left")
     table.add_column("how it works")
     for chip in chips:
         peak = _peak_gops(chip)
         table.add_row(
             chip.name,
-            chip.kind,
-            f"{chip.technology.amount:g} nm",
             _size(chip.memory_bits),
             "-" if peak is None else f"{peak:.3g} GOP/s",
             re.split(r" \(|[,;]", chip.principle)[0],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -35,6 +35,10 @@ class StudyBoard(StudyListener):
     def study_begins(self, trials: int) -> None:
         """See `StudyListener`."""
         self._other.study_begins(trials)
+
+    def noted(self, notes: Sequence[str]) -> None:
+        """See `StudyListener`."""
+        self._other.noted(notes)
 
     def training_begins(self, label: str, seed: int) -> None:
         """See `StudyListener`."""

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import json as json_module
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from spareto.cli.own import NetworkWords, data_named
 from spareto.core.errors import ConfigError, Problem
-from spareto.records import DataPlan, Recipe
+from spareto.records import Recipe
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from spareto.compression import LayerReport
+    from spareto.compression import LayerReport, Stored
     from spareto.data.load import FrameData
     from spareto.study.listener import StudyListener
     from spareto.study.sources import Source
 
 Flag = Annotated[bool, Parameter(negative="")]
+HOW = NetworkWords()
 
 
 def compress(
@@ -34,9 +37,10 @@ def compress(
     recipe: Path,
     /,
     *,
-    weights: Path | None = None,
+    how: NetworkWords = HOW,
     data: str | None = None,
-    timesteps: int = 10,
+    timesteps: int | None = None,
+    layout: Literal["time-first", "batch-first", "static"] | None = None,
     out: Path | None = None,
     seed: int = 0,
     device: str = "cpu",
@@ -51,12 +55,13 @@ def compress(
     command; without, it is compressed at once.
 
     Args:
-        network: A dense network that a study left (.safetensors), or MODULE:CALLABLE, a function of your
-            own that takes nothing and returns a network.
+        network: A dense network that a study left (.safetensors), or FILE.py:NAME, a function of your own
+            that returns a network of any framework.
         recipe: Recipe file, YAML or JSON.
-        weights: State dict for the network of MODULE:CALLABLE, as torch.save or safetensors write it.
-        data: Name of a data set, or a YAML file with its name, timesteps and options.
-        timesteps: Frames of a recording, where DATA is a name.
+        data: FILE.py:NAME, a function that returns data; a folder or .npz file; the name of a data set; or a
+            plan of one of these, as a YAML file or as "{folder: recordings, timesteps: 10}".
+        timesteps: How many frames a recording has.
+        layout: Where the time axis of the data is, if shapes leave it open.
         out: File to write; left out, it is named after network and recipe and lies in this folder.
         seed: Decides what is random.
         device: Where it is trained: cpu, cuda, or auto for a GPU if there is one.
@@ -66,7 +71,7 @@ def compress(
         quiet: Show no progress.
     """
     from spareto.cli.progress import telling
-    from spareto.compression import compression_report
+    from spareto.compression import compression_report, stored_beside
     from spareto.study.machine import refuse_several
     from spareto.study.sources import open_source
     from spareto.training import evaluate
@@ -74,21 +79,26 @@ def compress(
 
     refuse_several("compress")
     keep_large_blocks()
-    plan, source = Recipe.load(recipe), open_source(network, weights)
+    plan, source = Recipe.load(recipe), open_source(network, how.changes())
     target = _target(out, f"{source.name} {plan.label}{' plain' if plain else ''}")
-    frames = _frames(data, timesteps)
-    dense = _loaded(source, device, frames)
+    frames = _frames(data, timesteps, layout)
+    dense, notes = _loaded(source, device, frames)
     with telling(quiet=quiet, tensorboard=tensorboard) as listener:
-        compressed = _compressed(dense, plan, frames, seed, target, listener).cpu()
-    right = evaluate(compressed, frames.test_frames, frames.test_labels) if frames else None
-    layers = compression_report(compressed)
+        listener.noted((*(frames.notes if frames else ()), *notes))
+        compressed = _compressed(dense, source, plan, frames, seed, target, listener).cpu()
+    right = None
+    if frames:
+        right = evaluate(compressed, frames.test_frames, frames.test_labels, interface=source.interface)
+    layers, beside = compression_report(compressed), stored_beside(compressed)
     _save(source, target, compressed, plan, plain)
     row = {"network": network, "recipe": plan.to_dict(), "recipe_hash": plan.hash, "seed": seed}
-    row |= {"accuracy": right, "written_to": str(target), **_totals(layers)}
+    row |= {"accuracy": right, "written_to": str(target), **_totals(layers, beside)}
     if json:
-        print(json_module.dumps(row | {"layers": [asdict(layer) for layer in layers]}, indent=1))
+        listed = {"layers": layers, "beside": beside}
+        row |= {key: [asdict(part) for part in parts] for key, parts in listed.items()}
+        print(json_module.dumps(row, indent=1))
     else:
-        _print(f"{network} by '{plan.label}'", layers, row)
+        _print(f"{network} by '{plan.label}'", layers, beside, row)
 
 
 def _target(out: Path | None, label: str) -> Path:
@@ -98,28 +108,33 @@ def _target(out: Path | None, label: str) -> Path:
     return out or Path(re.sub(r"[^a-z0-9_]+", "-", label.lower()).strip("-") + ".safetensors")
 
 
-def _loaded(source: Source, device: str, frames: FrameData | None) -> nn.Module:
+def _loaded(source: Source, device: str, frames: FrameData | None) -> tuple[nn.Module, tuple[str, ...]]:
     from spareto.study.checks import refuse_other_data
     from spareto.study.machine import device_named
 
-    dense = source.load().to(device_named(device))
+    dense, notes = source.load()
+    dense = dense.to(device_named(device))
     if frames:
         refuse_other_data(dense, frames.info)
-    return dense
+    return dense, notes
 
 
-def _frames(data: str | None, timesteps: int) -> FrameData | None:
+def _frames(data: str | None, timesteps: int | None, layout: str | None) -> FrameData | None:
     if data is None:
         return None
-    from spareto.data.load import load_plan
+    from spareto.data.own import load_data
 
-    if data.endswith((".yaml", ".yml", ".json")):
-        return load_plan(DataPlan.load(data))
-    return load_plan(DataPlan.parse({"name": data, "timesteps": timesteps}, "data"))
+    return load_data(data_named(data, timesteps, layout))
 
 
 def _compressed(
-    dense: nn.Module, plan: Recipe, data: FrameData | None, seed: int, target: Path, listener: StudyListener
+    dense: nn.Module,
+    source: Source,
+    plan: Recipe,
+    data: FrameData | None,
+    seed: int,
+    target: Path,
+    listener: StudyListener,
 ) -> nn.Module:
     from spareto.compression import compress as at_once
     from spareto.compression import compress_and_train
@@ -138,6 +153,7 @@ def _compressed(
         seed=seed,
         checkpoint=checkpoint if plan.training.epochs else None,
         key=fingerprint([weights, plan.hash, data.hash, seed]),
+        interface=source.interface,
         on_epoch=listener.epoch_ends,
         on_silence=partial(listener.layer_is_silent, plan.label, seed),
     )
@@ -154,25 +170,27 @@ def _save(source: Source, target: Path, network: nn.Module, plan: Recipe, plain:
     save_plain(target, network)
 
 
-def _totals(layers: Sequence[LayerReport]) -> dict[str, Any]:
-    sizes = [_size(layer) for layer in layers]
-    zeros = sum(layer.sparsity * size for layer, size in zip(layers, sizes, strict=True))
+def _totals(layers: Sequence[LayerReport], beside: Sequence[Stored]) -> dict[str, Any]:
+    """Sums: of the weights of convolution and dense layers, each counted once, and of all that is stored."""
+    own = [layer for layer in layers if not layer.shares]
+    sizes = [_size(layer) for layer in own]
+    zeros = sum(layer.sparsity * size for layer, size in zip(own, sizes, strict=True))
+    weights = sum(layer.bytes for layer in own)
     return {
         "weights": sum(sizes),
         "sparsity": zeros / sum(sizes),
-        "bytes": sum(layer.bytes for layer in layers),
+        "bytes": weights,
         "float_bytes": 4 * sum(sizes),
+        "stored_values": sum(sizes) + sum(part.values for part in beside),
+        "stored_bytes": weights + sum(part.bytes for part in beside),
     }
 
 
 def _size(layer: LayerReport) -> int:
-    size = 1
-    for side in layer.shape:
-        size *= side
-    return size
+    return math.prod(layer.shape)
 
 
-def _print(title: str, layers: Sequence[LayerReport], row: dict[str, Any]) -> None:
+def _print(title: str, layers: Sequence[LayerReport], beside: Sequence[Stored], row: dict[str, Any]) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.print(title, markup=False)
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
@@ -184,8 +202,34 @@ def _print(title: str, layers: Sequence[LayerReport], row: dict[str, Any]) -> No
         numbers = (str(layer.bits), f"{layer.levels:,}", f"{layer.sparsity:.1%}", f"{layer.bytes:,}")
         table.add_row(layer.name, shape, *numbers)
     table.add_section()
-    table.add_row("all", f"{row['weights']:,}", "", "", f"{row['sparsity']:.1%}", f"{row['bytes']:,}")
+    weights = (f"{row['weights']:,}", "", "", f"{row['sparsity']:.1%}", f"{row['bytes']:,}")
+    table.add_row("weights of these layers", *weights)
+    for what, values, bits, size in _by_kind(beside):
+        table.add_row(what, f"{values:,}", bits, "", "", f"{size:,}")
+    table.add_row("all that is stored", f"{row['stored_values']:,}", "", "", "", f"{row['stored_bytes']:,}")
     console.print(table)
+    for layer in layers:
+        if layer.shares:
+            console.print(f"Layer {layer.name} uses the weights of {layer.shares}.", markup=False)
+    for part in beside:
+        if ":" in part.what:  # what one might expect to be compressed
+            console.print(f"Not compressed: {part.name}, {part.what}.", markup=False)
     if row["accuracy"] is not None:
         console.print(f"Accuracy on the test split: {row['accuracy']:.2%}")
     console.print(f"Written to {row['written_to']}", markup=False)
+
+
+def _by_kind(beside: Sequence[Stored]) -> list[tuple[str, int, str, int]]:
+    """What is stored beside the weights, each kind in one line: what, values, bits, bytes."""
+    kinds: dict[str, list[Stored]] = {}
+    for part in beside:
+        kinds.setdefault(part.what.partition(":")[0], []).append(part)
+    return [
+        (
+            what,
+            sum(part.values for part in parts),
+            "/".join(map(str, sorted({part.bits for part in parts}))),
+            sum(part.bytes for part in parts),
+        )
+        for what, parts in kinds.items()
+    ]

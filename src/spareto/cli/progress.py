@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -68,6 +68,11 @@ class StudyProgress(StudyListener):
     def study_begins(self, trials: int) -> None:
         """See `StudyListener`."""
         self._bars.update(self._trials, total=trials)
+
+    def noted(self, notes: Sequence[str]) -> None:
+        """See `StudyListener`."""
+        for note in notes:
+            self._say(f"  {note}")
 
     def training_begins(self, label: str, seed: int) -> None:
         """See `StudyListener`."""

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import json as json_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.table import Table
 
 
-def cost_cases(file: Path, /, *, json: bool = False) -> None:
+def cost_cases(
+    file: Path, /, *, first_sums: Literal["charged", "free"] | None = None, json: bool = False
+) -> None:
     """Run layers with given mappings and compare energy per component and cycles.
 
     Args:
         file: A cost-cases YAML file: architecture, mappings and expected results.
+        first_sums: Whether the first fill of partial sums is charged; without it as the file says.
         json: Print JSON, one row a number.
     """
     from spareto.hardware.published.cost_cases import reproduce_cost_cases
 
-    _show(reproduce_cost_cases(file), json=json)
+    _show(reproduce_cost_cases(file, first_sums), json=json)
 
 
 def pe_masks(file: Path, /, *, json: bool = False) -> None:
@@ -39,12 +42,17 @@ def _show(rows: list[dict[str, Any]], *, json: bool) -> None:
         print(json_module.dumps(rows, indent=1))
         return
     console = Console()
+    if "first_partial_sums" in rows[0]:
+        console.print(f"mode {rows[0]['accounting']}, first partial sums {rows[0]['first_partial_sums']}")
     for title in dict.fromkeys(_title(row) for row in rows):
         console.print(_table(title, [row for row in rows if _title(row) == title]))
 
 
 def _title(row: dict[str, Any]) -> str:
-    return f"{row['layer']}, {row['run']}" if "run" in row else row["layer"]
+    if "run" not in row:
+        return row["layer"]
+    padded = "".join(f", {dim} padded by {more}" for dim, more in row["padded"].items())
+    return f"{row['layer']}, {row['run']}{padded}"
 
 
 def _table(title: str, rows: list[dict[str, Any]]) -> Table:

@@ -1,10 +1,15 @@
 """Quantize and prune any PyTorch network's weights, by a recipe."""
 
+from spareto.compression.beside import Stored as Stored
+from spareto.compression.beside import stored_beside as stored_beside
 from spareto.compression.calibrate import calibrate as calibrate
 from spareto.compression.compress import begin_steps as begin_steps
 from spareto.compression.compress import compress as compress
 from spareto.compression.compress import store as store
+from spareto.compression.fold import NotFoldedWarning as NotFoldedWarning
 from spareto.compression.fold import fold_batch_norm as fold_batch_norm
+from spareto.compression.folding import Folding as Folding
+from spareto.compression.folding import plan_folding as plan_folding
 from spareto.compression.parametrization import bake as bake
 from spareto.compression.parametrization import compressed_weight as compressed_weight
 from spareto.compression.parametrization import weight_bits as weight_bits

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from torch import nn
 
+from spareto.compression.checks import refuse_ties_below, refuse_unfit
 from spareto.compression.copies import Module, copy_of
+from spareto.compression.foreign import renew
 from spareto.compression.layers import touched_layers
+from spareto.compression.loading import check_loads
 from spareto.compression.once import once_a_forward
 from spareto.compression.steps import Calibration, Setting, registry
 from spareto.core.errors import ConfigError, InputError
@@ -13,7 +18,12 @@ from spareto.records import QuantizeStep, Recipe
 
 
 def compress(
-    network: Module, recipe: Recipe, *, calibration: Calibration | None = None, seed: int = 0
+    network: Module,
+    recipe: Recipe,
+    *,
+    calibration: Calibration | None = None,
+    seed: int = 0,
+    stored: Collection[str] | None = None,
 ) -> Module:
     """A compressed copy of a network: every step of the recipe is in force, whatever its start.
 
@@ -26,6 +36,8 @@ def compress(
         calibration: Runs a network on some data and returns the loss; needed by steps that look at more
             than weights.
         seed: Decides what is drawn at random.
+        stored: Names in the state dict that will be loaded into the copy. Which batch norms were folded, and
+            which go with pruned channels, is then read off them instead of seen on data.
 
     Returns:
         The compressed copy.
@@ -40,10 +52,11 @@ def compress(
         >>> len(ternary[0].weight.unique()) <= 3
         True
     """
+    refuse_unfit(network)
     compressed = copy_of(network)
     refused: list[InputError] = []
     for share in sorted({step.start for step in recipe.steps}):
-        refused += _begin(compressed, recipe, share, calibration, seed)
+        refused += _begin(compressed, recipe, share, calibration, seed, stored)
     _raise(refused)
     store(compressed, recipe)
     return compressed
@@ -62,20 +75,36 @@ def begin_steps(
 
 
 def _begin(
-    network: nn.Module, recipe: Recipe, share: float, calibration: Calibration | None, seed: int
+    network: nn.Module,
+    recipe: Recipe,
+    share: float,
+    calibration: Calibration | None,
+    seed: int,
+    stored: Collection[str] | None = None,
 ) -> list[InputError]:
     """Carry out what can be carried out; the errors of the steps that cannot."""
-    once_a_forward(network)
-    layers = touched_layers(network, recipe.layers)
+    layers = _prepared(network, recipe)
     refused: list[InputError] = []
     for index, step in enumerate(recipe.steps):
         if step.start == share:
-            setting = Setting(network, f"recipe.steps[{index}]", recipe.order, seed, calibration)
+            names = None if stored is None else frozenset(stored)
+            setting = Setting(network, f"recipe.steps[{index}]", recipe.order, seed, calibration, names)
             try:
                 registry.make(step.kind).apply(layers, step, setting)
             except InputError as error:
                 refused.append(error)
     return refused
+
+
+def _prepared(network: nn.Module, recipe: Recipe) -> dict[str, nn.Module]:
+    """The layers a recipe touches, ready to be compressed, in a network that knows it is."""
+    layers = touched_layers(network, recipe.layers)
+    refuse_ties_below(network, layers)
+    for layer in layers.values():
+        renew(layer, recipe.order)
+    once_a_forward(network)
+    check_loads(network)
+    return layers
 
 
 def _raise(refused: list[InputError]) -> None:
@@ -89,7 +118,6 @@ def _raise(refused: list[InputError]) -> None:
 def store(network: nn.Module, recipe: Recipe) -> None:
     """Round weights that no step quantizes to the recipe's storage width, in place, after training."""
     if recipe.quantize_step is None and recipe.storage_bits < 32:
-        once_a_forward(network)
         plan = QuantizeStep(quantizer="max_range", bits=recipe.storage_bits)
         setting = Setting(network, "recipe.storage_bits", recipe.order)
-        registry.make("quantize").apply(touched_layers(network, recipe.layers), plan, setting)
+        registry.make("quantize").apply(_prepared(network, recipe), plan, setting)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from typing import Final
 
 from torch import nn
 
+from spareto.compression.ties import aliases, groups, refuse_half_touched, shared_with
 from spareto.core.errors import ConfigError, Problem
 from spareto.records import LayerFilter
 from spareto.records.recipe import LayerType
@@ -20,8 +21,15 @@ SYNAPTIC: Final[dict[type[nn.Module], LayerType]] = {
 
 
 def synaptic_layers(network: nn.Module) -> dict[str, nn.Module]:
-    """All convolution and dense layers, by dotted name, in the order they were defined."""
-    return {name: module for name, module in network.named_modules() if isinstance(module, tuple(SYNAPTIC))}
+    """All convolution and dense layers, by dotted name, in the order they were defined.
+
+    A layer inside a parametrization computes weights, not activations: it is none of them.
+    """
+    return {
+        name: module
+        for name, module in network.named_modules()
+        if isinstance(module, tuple(SYNAPTIC)) and "parametrizations" not in name.split(".")
+    }
 
 
 def layer_type(layer: nn.Module) -> LayerType:
@@ -30,13 +38,17 @@ def layer_type(layer: nn.Module) -> LayerType:
 
 
 def touched_layers(network: nn.Module, filter_: LayerFilter) -> dict[str, nn.Module]:
-    """The synaptic layers a filter includes and does not exclude.
+    """The synaptic layers a filter includes and does not exclude; of those that share a weight, the first.
+
+    A layer that has several names is meant by each of them.
 
     Raises:
-        ConfigError: A pattern matches no layer, there is no layer of a kind, or nothing is left.
+        ConfigError: A pattern matches no layer, there is no layer of a kind, nothing is left, or only some of
+            the layers that share a weight are.
     """
-    layers = synaptic_layers(network)
-    problems = [*_unmatched(filter_, layers), *_unknown_types(filter_, layers)]
+    layers, also = synaptic_layers(network), aliases(network)
+    names = {name: [name, *also.get(name, [])] for name in layers}
+    problems = [*_unmatched(filter_, names), *_unknown_types(filter_, layers)]
     if problems:
         raise ConfigError(problems)
     barred = {*([] if filter_.first else list(layers)[:1]), *([] if filter_.last else list(layers)[-1:])}
@@ -45,18 +57,30 @@ def touched_layers(network: nn.Module, filter_: LayerFilter) -> dict[str, nn.Mod
         for name, layer in layers.items()
         if name not in barred
         and (not filter_.types or layer_type(layer) in filter_.types)
-        and any(fnmatchcase(name, pattern) for pattern in filter_.include)
-        and not any(fnmatchcase(name, pattern) for pattern in filter_.exclude)
+        and any(_matches(names[name], pattern) for pattern in filter_.include)
+        and not any(_matches(names[name], pattern) for pattern in filter_.exclude)
     }
     if not touched:
         raise ConfigError(Problem("recipe.layers", "no layer", "at least one layer to touch", _have(layers)))
-    return touched
+    refuse_half_touched(network, touched, set(layers))
+    return {group[0]: touched[group[0]] for group in groups(touched)}
 
 
-def _unmatched(filter_: LayerFilter, layers: dict[str, nn.Module]) -> Iterator[Problem]:
+def all_names(network: nn.Module, layer: str) -> list[str]:
+    """Every dotted name of a layer, and of the layers that share its weight."""
+    also = aliases(network)
+    module = network.get_submodule(layer)
+    return [each for name in [layer, *shared_with(network, module)] for each in [name, *also.get(name, [])]]
+
+
+def _matches(names: Iterable[str], pattern: str) -> bool:
+    return any(fnmatchcase(name, pattern) for name in names)
+
+
+def _unmatched(filter_: LayerFilter, layers: dict[str, list[str]]) -> Iterator[Problem]:
     for field, patterns in (("include", filter_.include), ("exclude", filter_.exclude)):
         for index, pattern in enumerate(patterns):
-            if not any(fnmatchcase(name, pattern) for name in layers):
+            if not any(_matches(names, pattern) for names in layers.values()):
                 where, rule = f"recipe.layers.{field}[{index}]", "a pattern that matches a layer"
                 yield Problem(where, repr(pattern), rule, _have(layers))
 
@@ -69,5 +93,6 @@ def _unknown_types(filter_: LayerFilter, layers: dict[str, nn.Module]) -> Iterat
             yield Problem(where, repr(kind), "a kind of layer the network has", cure)
 
 
-def _have(layers: dict[str, nn.Module]) -> str:
-    return f"The network has {', '.join(layers)}." if layers else "The network has no such layer."
+def _have(layers: Iterable[str]) -> str:
+    names = ", ".join(layers)
+    return f"The network has {names}." if names else "The network has no such layer."

@@ -10,8 +10,12 @@ from torch.nn.utils import parametrize
 
 from spareto.compression.once import Once, forget_once
 from spareto.compression.pickling import make_picklable
+from spareto.compression.plans import as_tensor, plan_of
+from spareto.compression.tensors import applied, original, originals
+from spareto.compression.ties import holders
 from spareto.quantizers import Quantizer
 from spareto.records.recipe import FLOAT_BITS
+from spareto.widths import declared_bits, float_bits, remember_bits, value_in_use
 
 Order = Literal["quantize_then_mask", "mask_then_quantize"]
 
@@ -27,9 +31,13 @@ class CompressedWeight(nn.Module):
         order: Which of the two comes first.
         mask: 1 where a weight stays, shape and dtype of the weight; None keeps all.
         quantizer: Rounds the weight to codes; None keeps it real.
+
+    Attributes:
+        given: The mask came with the network, from `torch.nn.utils.prune`; no step has pruned yet.
     """
 
     mask: Tensor | None
+    given: bool = False
 
     def __init__(self, order: Order, mask: Tensor | None = None, quantizer: Quantizer | None = None) -> None:
         super().__init__()
@@ -51,6 +59,22 @@ class CompressedWeight(nn.Module):
         """What is stored when `layer.weight` is assigned: the weight as it is."""
         return weight
 
+    def get_extra_state(self) -> Tensor:
+        """The plan, which travels in state dicts beside the tensors; see `spareto.compression.loading`."""
+        return as_tensor(self.plan)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Nothing is taken from there: what does not fit is refused before anything is loaded."""
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any, **kwargs: Any) -> None:
+        state_dict.setdefault(f"{prefix}_extra_state", self.get_extra_state())  # older files have none
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        """How the weight is stored, as data."""
+        return plan_of(self.order, self.mask, self.quantizer)
+
     @property
     def weight_bits(self) -> int:
         """Bits of one stored weight; 32, floating point, without a quantizer."""
@@ -60,11 +84,13 @@ class CompressedWeight(nn.Module):
         return weight if self.mask is None else weight * self.mask
 
     def _quantized(self, weight: Tensor) -> Tensor:
+        """Rounded in single precision at least: half precision has no room for scales."""
         if self.quantizer is None:
             return weight
+        wide = widened(weight)
         if self.mask is not None and self.training and self.quantizer.follows:
-            return self.quantizer(weight, self.mask != 0)
-        return self.quantizer(weight)
+            return self.quantizer(wide, self.mask != 0).to(weight.dtype)
+        return self.quantizer(wide).to(weight.dtype)
 
 
 class KeptChannels(nn.Module):
@@ -72,13 +98,31 @@ class KeptChannels(nn.Module):
 
     Args:
         mask: 1 where a channel stays, shape of the parametrized tensor.
+        follows: Name of the layer whose pruning decides.
+        places: For each element, the channel of that layer it belongs to; −1 for none. None where they are
+            the same, one after the other.
     """
 
     mask: Tensor
 
-    def __init__(self, mask: Tensor) -> None:
+    def __init__(self, mask: Tensor, follows: str = "", places: tuple[int, ...] | None = None) -> None:
         super().__init__()
         self.register_buffer("mask", mask)
+        self.follows, self.places = follows, places
+
+    def keep(self, kept: Tensor) -> None:
+        """Let channels go.
+
+        Args:
+            kept: True for the channels that stay, shape (channels,).
+        """
+        if self.places is None:
+            self.mask.copy_(kept)
+        else:
+            places = torch.tensor(self.places, device=kept.device)
+            self.mask.copy_(
+                torch.where(places >= 0, kept[places.clamp_min(0)], torch.ones_like(places).bool())
+            )
 
     def forward(self, value: Tensor) -> Tensor:
         """The value the layer computes with, same shape."""
@@ -105,56 +149,96 @@ def compressed_weight(layer: nn.Module, tensor: str = "weight") -> CompressedWei
     return next((part for part in chains[tensor] if isinstance(part, CompressedWeight)), None)
 
 
+def widened(weight: Tensor) -> Tensor:
+    """The weight in single precision, if it has less."""
+    return weight.float() if weight.dtype in (torch.float16, torch.bfloat16) else weight
+
+
 def weight_bits(layer: nn.Module) -> int:
-    """Bits of one stored weight of a layer; 32 means floating point."""
-    compression = compressed_weight(layer)
-    return FLOAT_BITS if compression is None else compression.weight_bits
+    """Bits of one stored weight of a layer, also after `bake`; 32, or 16 in half precision, means floats."""
+    return declared_bits(layer) or float_bits(originals(layer)[-1].dtype)[0]
 
 
-def attach(layer: nn.Module, order: Order, tensor: str = "weight") -> CompressedWeight:
-    """Return the compression of a layer's weight, or of its bias; put an empty one there first if needed."""
+def attach(
+    layer: nn.Module, order: Order, tensor: str = "weight", network: nn.Module | None = None
+) -> CompressedWeight:
+    """Return the compression of a layer's weight, or of its bias; put an empty one there first if needed.
+
+    Modules of the network that hold the same parameter get the same compression, so that it stays shared.
+    """
     present = compressed_weight(layer, tensor)
     if present is None:
-        present = CompressedWeight(order)
-        _own_class(layer)
-        parametrize.register_parametrization(layer, tensor, present)
-        make_picklable(layer)
+        present = CompressedWeight(order).train(layer.training)
+        for _, holder, name in holders(layer if network is None else network, layer, tensor):
+            own_class(holder)
+            chained = parametrize.is_parametrized(holder, name)  # to check it would move power iterations on
+            parametrize.register_parametrization(holder, name, present, unsafe=chained)
+            make_picklable(holder)
     return present
 
 
-def original_weight(layer: nn.Module) -> Tensor:
-    """The trained weight below the compression, or the weight itself."""
-    return original(layer, "weight")
+def incoming(layer: nn.Module, tensor: str = "weight") -> Tensor:
+    """What reaches the compression of a layer's tensor, without gradient.
+
+    It is the trained parameter, or what spectral norm and the like make of it in evaluation.
+    """
+    if not parametrize.is_parametrized(layer, tensor):
+        return value_in_use(layer, tensor)
+    chains: Any = layer.parametrizations
+    return applied(chains[tensor], CompressedWeight)
 
 
-def original(layer: nn.Module, tensor: str) -> Any:
-    """A layer's own tensor below its parametrizations; None if the layer has none."""
-    chains: Any = getattr(layer, "parametrizations", {})
-    return chains[tensor].original if tensor in chains else getattr(layer, tensor)
+def keep_channels(
+    layer: nn.Module, tensor: str, follows: str = "", places: tuple[int, ...] | None = None
+) -> None:
+    """Make the channels of a layer's tensor prunable; see `KeptChannels`.
 
-
-def keep_channels(layer: nn.Module, tensor: str) -> None:
-    """Make the channels of a layer's tensor prunable; a layer without that tensor is left as it is."""
+    A layer without that tensor is left as it is.
+    """
     value = getattr(layer, tensor)
     if value is not None:
-        _own_class(layer)
-        parametrize.register_parametrization(layer, tensor, KeptChannels(torch.ones_like(value)))
+        own_class(layer)
+        kept = KeptChannels(torch.ones_like(value), follows, places)
+        parametrize.register_parametrization(layer, tensor, kept)
         make_picklable(layer)
 
 
 def bake(network: nn.Module) -> None:
-    """Replace every compression by exactly the weights it computes, in place."""
-    ours = (CompressedWeight, KeptChannels)
-    with torch.no_grad():
-        for layer in list(network.modules()):
-            chains: Any = layer.parametrizations if parametrize.is_parametrized(layer) else {}
-            _own_class(layer)
-            for tensor in [name for name, chain in chains.items() if all(isinstance(p, ours) for p in chain)]:
-                parametrize.remove_parametrizations(layer, tensor, leave_parametrized=True)
+    """Replace every compression by exactly the weights it computes, in place.
+
+    What else a layer computes such a weight by, spectral norm say, goes with it. Shared weights stay shared,
+    and every layer keeps the width its weights are stored at, for the profiler.
+    """
+    computed: dict[int, Tensor] = {}
+    ends = [(layer, tensor) for layer in network.modules() for tensor in _compressed_tensors(layer)]
+    for layer, tensor in ends:
+        shared = id(original(layer, tensor))
+        if shared not in computed:
+            computed[shared] = value_in_use(layer, tensor).clone()
+    for layer, tensor in ends:
+        parameter, bits = original(layer, tensor), _bits(layer, tensor)
+        own_class(layer)
+        parametrize.remove_parametrizations(layer, tensor, leave_parametrized=True)
+        layer._buffers.pop(tensor, None)
+        layer._parameters[tensor] = parameter
+        parameter.data = computed[id(parameter)]
+        if bits < FLOAT_BITS:
+            remember_bits(layer, bits, tensor)
     forget_once(network)
 
 
-def _own_class(layer: nn.Module) -> None:
+def _compressed_tensors(layer: nn.Module) -> list[str]:
+    ours = (CompressedWeight, KeptChannels)
+    chains: Any = layer.parametrizations if parametrize.is_parametrized(layer) else {}
+    return [name for name, chain in chains.items() if any(isinstance(part, ours) for part in chain)]
+
+
+def _bits(layer: nn.Module, tensor: str) -> int:
+    compression = compressed_weight(layer, tensor)
+    return FLOAT_BITS if compression is None else compression.weight_bits
+
+
+def own_class(layer: nn.Module) -> None:
     """Give a parametrized layer a class of its own.
 
     Torch keeps the properties of parametrized tensors in a class that deep copies share: without this,

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from spareto.compression.checks import refuse_unfit
 from spareto.compression.compress import begin_steps, compress, store
 from spareto.compression.copies import Module, copy_of
 from spareto.compression.scheduling import MaskSchedule
 from spareto.compression.steps import Calibration
-from spareto.data.load import FrameData
 from spareto.records import PruneStep, Recipe, SchedulePlan, TrainingPlan
+from spareto.running import Interface, Runner, Time, Vote, data_of, interface_of
 from spareto.training import Listener, Milestones, SilenceListener, train, warn_of_silence
-from spareto.training.batches import device_of, steps_per_epoch
+from spareto.training.batches import samples_of_split, steps_per_epoch, whole_labels
 from spareto.training.losses import make_loss
 
 ONE_SHOT = SchedulePlan()
@@ -28,25 +30,32 @@ CALIBRATION_SAMPLES = 128
 def compress_and_train(
     network: Module,
     recipe: Recipe,
-    data: FrameData,
+    data: Any,
     *,
     seed: int = 0,
     checkpoint: str | Path | None = None,
     key: str = "",
     on_epoch: Listener | None = None,
     on_silence: SilenceListener = warn_of_silence,
+    time: Time | None = None,
+    output: int | str | None = None,
+    vote: Vote | None = None,
+    reset: Any = None,
+    interface: Interface | None = None,
 ) -> Module:
     """A compressed copy of a trained network, trained by the recipe's own plan.
 
     Args:
         network: The trained network; left untouched.
         recipe: Steps and training plan.
-        data: Training frames.
+        data: Training frames and labels; see `spareto.train`.
         seed: Decides order, shifts and dropout.
         checkpoint: Where the state is kept after every epoch; see `spareto.train`.
         key: Fingerprint of the run the checkpoint belongs to.
         on_epoch: Called after every epoch.
         on_silence: See `spareto.train`.
+        time: See `spareto.Interface`, as are `output`, `vote` and `reset`.
+        interface: All of them in one.
 
     Returns:
         The compressed copy in evaluation mode, its weights as they will be stored.
@@ -55,7 +64,11 @@ def compress_and_train(
         ConfigError: The recipe does not fit the network.
         TrainingError: The loss is not finite.
     """
-    calibration = partial(_calibration, data, recipe.training, seed)
+    refuse_unfit(network)
+    data = whole_labels(data_of(data))
+    stated = interface_of(interface, time=time, output=output, vote=vote, reset=reset)
+    runner = Runner(network, samples_of_split(data), stated)
+    calibration = partial(_calibration, runner, recipe.training, seed)
     batches = steps_per_epoch(len(data.train_labels), recipe.training)
     schedule = _schedule(network, recipe, batches, seed, calibration)
     if schedule is not None or any(step.start for step in recipe.steps):
@@ -73,6 +86,7 @@ def compress_and_train(
         key=key,
         on_epoch=on_epoch,
         on_silence=on_silence,
+        interface=stated,
     )
     store(compressed, recipe)
     return compressed
@@ -120,16 +134,16 @@ def _with_sparsity(recipe: Recipe, sparsity: float) -> Recipe:
     return recipe.model_copy(update={"steps": steps})
 
 
-def _calibration(data: FrameData, plan: TrainingPlan, seed: int, moment: int) -> Calibration:
+def _calibration(runner: Runner, plan: TrainingPlan, seed: int, moment: int) -> Calibration:
     """The loss on training samples that seed and moment choose; read when it is asked for."""
 
     def loss(network: nn.Module) -> Tensor:
-        samples = len(data.train_labels)
-        count = min(samples, CALIBRATION_SAMPLES)
-        chosen = np.random.default_rng([seed, moment]).choice(samples, count, replace=False)
-        device = device_of(network)
-        frames = torch.from_numpy(data.train_frames[:, chosen]).to(device).float()
-        labels = torch.from_numpy(data.train_labels[chosen]).to(device).long()
-        return make_loss(plan)(network(frames), labels)
+        samples = runner.samples
+        count = min(samples.count, CALIBRATION_SAMPLES)
+        chosen = np.random.default_rng([seed, moment]).choice(samples.count, count, replace=False)
+        known: Any = samples.labels
+        labels = torch.from_numpy(known[chosen]).to(runner.device)
+        answers = runner.bound_to(network).answers(samples.chosen(chosen.tolist()), count)
+        return make_loss(plan)(answers, labels)
 
     return loss

@@ -9,8 +9,11 @@ from functools import cached_property, partial
 import torch
 from torch import nn
 
-from spareto.compression.layers import touched_layers
+from spareto.compression.copies import passing_copy
+from spareto.compression.foreign import renew
+from spareto.compression.layers import synaptic_layers, touched_layers
 from spareto.compression.masking import ONE_WEIGHT, prune_to, regrow, schedule_of
+from spareto.compression.parametrization import CompressedWeight
 from spareto.compression.steps import Calibration, Setting
 from spareto.pruners.schedules import Schedule, Update
 from spareto.records import PruneStep, Recipe
@@ -97,9 +100,13 @@ def rewind(network: nn.Module, start: nn.Module) -> None:
         network: The compressed network, changed in place.
         start: The network with the values.
     """
-    state, values = network.state_dict(), start.state_dict()
-    with torch.no_grad():
-        for name, value in values.items():
+    state = network.state_dict()
+    with passing_copy(start) as source, torch.no_grad():
+        for layer in synaptic_layers(source).values():
+            renew(layer, "quantize_then_mask")  # as it was done to the network
+        masks = {f"{name}." for name, part in source.named_modules() if isinstance(part, CompressedWeight)}
+        for name, value in source.state_dict().items():
             owner, _, tensor = name.rpartition(".")
-            original = f"{owner}.parametrizations.{tensor}.original".lstrip(".")
-            state[original if original in state else name].copy_(value)
+            if f"{owner}." not in masks:
+                original = f"{owner}.parametrizations.{tensor}.original".lstrip(".")
+                state[original if original in state else name].copy_(value)

@@ -217,7 +217,10 @@ def _problem(line: ErrorDetails, data: Any, where: str) -> Problem:
 
 
 def _path(location: tuple[int | str, ...], data: Any) -> str:
-    """Render `("steps", 1, "quantize", "bits")` as `.steps[1].bits`; union tags are not part of the input."""
+    """Render `("steps", 1, "quantize", "bits")` as `.steps[1].bits`; union tags are not part of the input.
+
+    A tag that stands in no input, such as `(own)`, is written in parentheses.
+    """
     path = ""
     current: Any = data
     for index, part in enumerate(location):
@@ -227,7 +230,7 @@ def _path(location: tuple[int | str, ...], data: Any) -> str:
         elif isinstance(current, Mapping) and part in current:
             path += f".{part}"
             current = cast(Any, current[part])
-        elif index == len(location) - 1:
+        elif index == len(location) - 1 and not part.startswith("("):
             path += f".{part}"
     return path
 

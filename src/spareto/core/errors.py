@@ -6,6 +6,7 @@ SparetoError
 │   ├── DataError       a data set file is missing, truncated or malformed
 │   ├── StoreError      a study database or checkpoint cannot be used
 │   └── UnknownName     a plug-in name nobody registered
+├── OutOfMemory         there is not the memory it takes; also a MemoryError
 └── TrainingError       training diverged or a layer fell silent
 
 An `InputError` carries all problems of one input at once, each in the template
@@ -70,6 +71,10 @@ class UnknownName(InputError):  # noqa: N818 - reads as what it is: `except Unkn
 
 class TrainingError(SparetoError):
     """Training cannot go on: the loss is not finite, or a layer never spikes."""
+
+
+class OutOfMemory(SparetoError, MemoryError):  # noqa: N818 - as MemoryError, which it is
+    """There is not the memory that something takes; what it would have changed is as it was."""
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:

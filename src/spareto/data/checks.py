@@ -25,7 +25,11 @@ def problems_of(recordings: Recordings, info: DatasetInfo, where: str, cure: str
 
 
 def refuse_split(
-    frames: npt.NDArray[np.generic], labels: npt.NDArray[np.generic], where: str, classes: int | None = None
+    frames: npt.NDArray[np.generic],
+    labels: npt.NDArray[np.generic],
+    where: str,
+    classes: int | None = None,
+    axis: int = 1,
 ) -> None:
     """Refuse a split that no network can be trained or measured on.
 
@@ -34,23 +38,24 @@ def refuse_split(
         labels: Shape `(samples,)`.
         where: What the split is called in messages.
         classes: Labels must lie below it; None does not look.
+        axis: The axis of the samples.
 
     Raises:
         DataError: There is no sample, frames and labels are not as many, a label is no class, or a frame is
             not finite.
     """
-    found = next(_split_faults(frames, labels, classes), None)
+    found = next(_split_faults(frames, labels, classes, axis), None)
     if found is not None:
         array, got, rule = found
         raise DataError(Problem(f"{where}: {array}", got, rule, "Check the data."))
 
 
 def _split_faults(
-    frames: npt.NDArray[np.generic], labels: npt.NDArray[np.generic], classes: int | None
+    frames: npt.NDArray[np.generic], labels: npt.NDArray[np.generic], classes: int | None, axis: int
 ) -> Iterator[tuple[str, str, str]]:
     if len(labels) == 0:
         yield "labels", "no sample", "at least one"
-    samples = frames.shape[1] if frames.ndim > 1 else 0
+    samples = frames.shape[axis] if frames.ndim > axis else 0
     if labels.shape != (samples,):
         yield "labels", f"shape {labels.shape} for {samples} samples", f"shape ({samples},), one a sample"
     if labels.dtype.kind not in "iu":

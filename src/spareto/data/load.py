@@ -6,7 +6,7 @@ import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,9 @@ class FrameData:
         info: Facts of the data set.
         name: Name of the data set.
         hash: SHA-256 of frames and labels, shortened; equal data have equal hashes on every machine.
+        layout: `time-first`, as above; `static`, frames `(samples, ...)` without a time axis; None, frames
+            `(samples, ...)` of which the network tells whether time is their second axis.
+        notes: What was found out or left out when they were read, one sentence each.
     """
 
     train_frames: Frames
@@ -44,6 +47,13 @@ class FrameData:
     info: DatasetInfo
     name: str
     hash: str
+    layout: Literal["time-first", "static"] | None = "time-first"
+    notes: tuple[str, ...] = ()
+
+    @property
+    def timesteps(self) -> int | None:
+        """Number of timesteps; None where no axis is known to be time."""
+        return len(self.train_frames) if self.layout == "time-first" else None
 
 
 def load_frames(
@@ -71,7 +81,7 @@ def load_frames(
         _keep(path, arrays)
     one_for_all = len(arrays["train_frames"]) != timesteps  # then their number is part of the data, too
     named = {**arrays, "timesteps": np.array(timesteps)} if one_for_all else arrays
-    splits: Arrays = {
+    splits: dict[str, Any] = {
         key: held(value, timesteps) if key.endswith("frames") else value for key, value in arrays.items()
     }
     return FrameData(**splits, info=dataset.info, name=name, hash=content_hash(named))

@@ -32,14 +32,15 @@ def verdict(module: nn.Module) -> Verdict | None:
     A class of your own that derives from a known one counts as that; but not one that gives a plain module of
     torch another `forward`.
     """
-    row = _row(type(module))
+    row = row_of(type(module))
     if row is None or isinstance(row, Wraps):
         return None
     return row if not callable(row) else row(module)
 
 
 @cache
-def _row(kind: type) -> Row | None:
+def row_of(kind: type) -> Row | None:
+    """What is known of a class, by its own name or that of its nearest known base."""
     wrapping = False
     for base in kind.__mro__:
         framework = framework_of(base)

@@ -21,29 +21,27 @@ from spareto.frameworks._rows import (
 )
 from spareto.frameworks._updates import neuron
 
-_KINDS: Final[dict[str, tuple[str, int]]] = {
-    "IAF": ("if", 1),
-    "LIF": ("synaptic", 2),
-    "LIFBox": ("lif", 1),
-    "LSNN": ("alif", 3),
-    "LIFEx": ("lif_ex", 2),
-    "LIFAdEx": ("lif_adex", 3),
-    "LIFRefrac": ("lif_refrac", 3),
-    "LIFAdExRefrac": ("lif_adex_refrac", 4),
-    "Izhikevich": ("izhikevich", 2),
+_KINDS: Final[dict[str, tuple[str, int, tuple[str, ...]]]] = {
+    "IAF": ("if", 1, ("", "Cell")),
+    "LIF": ("synaptic", 2, ("", "Cell", "Recurrent", "RecurrentCell")),
+    "LIFBox": ("lif", 1, ("Cell",)),
+    "LSNN": ("alif", 3, ("", "Cell", "Recurrent", "RecurrentCell")),
+    "LIFEx": ("lif_ex", 2, ("", "Cell", "Recurrent", "RecurrentCell")),
+    "LIFAdEx": ("lif_adex", 3, ("", "Cell", "Recurrent", "RecurrentCell")),
+    "LIFRefrac": ("lif_refrac", 3, ("Cell", "Recurrent", "RecurrentCell")),
+    "LIFAdExRefrac": ("lif_adex_refrac", 4, ("Cell", "Recurrent", "RecurrentCell")),
+    "Izhikevich": ("izhikevich", 2, ("", "Cell", "Recurrent", "RecurrentCell")),
+    "LIFMC": ("lif_mc", 2, ("RecurrentCell",)),
+    "LIFMCRefrac": ("lif_mc_refrac", 3, ("RecurrentCell",)),
 }
-_COUPLED: Final = {"LIFMC": ("lif_mc", 2), "LIFMCRefrac": ("lif_mc_refrac", 3)}
-
-_FORMS: Final[tuple[tuple[str, Axes], ...]] = (("Cell", "one step"), ("", "time-batch"))
+"""Kind, states and forms: a cell or all timesteps, with or without weights of its own."""
 
 
 def _neurons() -> Iterator[tuple[str, Row]]:
-    """Four forms of each: a cell or all timesteps, with or without weights of its own."""
-    for name, (kind, states) in {**_KINDS, **_COUPLED}.items():
-        for ending, axes in _FORMS:
-            if name not in _COUPLED:
-                yield name + ending, neuron(kind, axes, states=states)
-            yield f"{name}Recurrent{ending}", neuron(kind, axes, states=states, products=True)
+    for name, (kind, states, forms) in _KINDS.items():
+        for form in forms:
+            axes: Axes = "one step" if form.endswith("Cell") else "time-batch"
+            yield name + form, neuron(kind, axes, states=states, products="Recurrent" in form)
 
 
 _INTEGRATOR: Final[dict[str, Any]] = {"fires": False, "counts": True}

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from spareto.hardware.mapping.nest import LoopKind, Nest
 from spareto.hardware.problem import DIMS, RELEVANT, TENSORS, Count, Extents, Problem, TensorName
 
 Kept = Mapping[str, Sequence[TensorName]]
+Halo = Literal["kept", "dropped"]
 
 
 @dataclass(frozen=True)
@@ -45,13 +47,15 @@ class Access:
 Accesses = dict[tuple[str, TensorName], Access]
 
 
-def count_accesses(problem: Problem, nest: Nest, kept: Kept) -> Accesses:
+def count_accesses(problem: Problem, nest: Nest, kept: Kept, *, halo: Halo = "kept") -> Accesses:
     """Count the accesses of every level and tensor.
 
     Args:
         problem: The layer.
         nest: The mapping, or many with the same loop order.
         kept: Tensors each level keeps; a level left out, or a tensor not listed, is bypassed.
+        halo: Whether a tile that stayed in place while loops inside ran still shares its halo with the next
+            one (`kept`), or is fetched whole (`dropped`).
 
     Returns:
         Counts by level and tensor, for every pair in `kept`.
@@ -61,7 +65,9 @@ def count_accesses(problem: Problem, nest: Nest, kept: Kept) -> Accesses:
         holders = [level for level in nest.levels if tensor in kept.get(level, ())]
         for position, level in enumerate(holders):
             child = holders[position + 1] if position + 1 < len(holders) else None
-            found[level, tensor] = _count(problem, nest, tensor, level, child, outermost=position == 0)
+            found[level, tensor] = _count(
+                problem, nest, tensor, level, child, outermost=position == 0, halo=halo
+            )
     return found
 
 
@@ -91,51 +97,67 @@ def _product(nest: Nest, kind: LoopKind) -> Count:
 
 
 def _count(
-    problem: Problem, nest: Nest, tensor: TensorName, level: str, child: str | None, *, outermost: bool
+    problem: Problem,
+    nest: Nest,
+    tensor: TensorName,
+    level: str,
+    child: str | None,
+    *,
+    outermost: bool,
+    halo: Halo,
 ) -> Access:
     tile = problem.tile(tensor, nest.extents(level))
     zero = np.zeros_like(tile)
-    served = _served(problem, nest, tensor, level, child)
+    served = _served(problem, nest, tensor, level, child, halo)
     instances = np.ones(1, np.int64)
     for index in nest.outside(level, "spatial"):
         instances = instances * nest.loops[index].bound
-    fills = zero if outermost else _fills(problem, nest, tensor, level)
+    fills = zero if outermost else _fills(problem, nest, tensor, level, halo)
     if tensor != "outputs":
         return Access(tile, fills, served, zero, zero, instances)
     distinct = _distinct(nest, tensor, level, tile)
     return Access(tile, fills, served - distinct, served, distinct, instances)
 
 
-def _served(problem: Problem, nest: Nest, tensor: TensorName, level: str, child: str | None) -> Count:
+def _served(
+    problem: Problem, nest: Nest, tensor: TensorName, level: str, child: str | None, halo: Halo
+) -> Count:
     """Accesses that the level inside asks of one instance of `level`."""
-    served = temporal_steps(nest) if child is None else _fills(problem, nest, tensor, child)
+    served = temporal_steps(nest) if child is None else _fills(problem, nest, tensor, child, halo)
     for loop in nest.between(level, child):
         if loop.dim in RELEVANT[tensor]:
             served = served * loop.bound
     return served
 
 
-def _fills(problem: Problem, nest: Nest, tensor: TensorName, level: str) -> Count:
+def _fills(problem: Problem, nest: Nest, tensor: TensorName, level: str, halo: Halo) -> Count:
     """Elements brought into one instance of a level over the whole layer."""
-    return _stream(problem, nest, tensor, nest.extents(level), nest.outside(level, "temporal"))
+    return _stream(problem, nest, tensor, nest.extents(level), nest.outside(level, "temporal"), halo)
 
 
 def _stream(
-    problem: Problem, nest: Nest, tensor: TensorName, extents: Extents, outside: Sequence[int]
+    problem: Problem,
+    nest: Nest,
+    tensor: TensorName,
+    extents: Extents,
+    outside: Sequence[int],
+    halo: Halo = "kept",
 ) -> Count:
     """Elements that enter a place that holds `extents` while the loops `outside` run, innermost first."""
     tile = total = problem.tile(tensor, extents)
-    moved = np.zeros(1, dtype=np.bool_)
+    moved = stayed = np.zeros(1, dtype=np.bool_)
     for index in outside:
         loop = nest.loops[index]
         if loop.dim in RELEVANT[tensor]:
             fresh = tile
             if problem.slides(tensor, loop.dim) and not moved.all():
                 fresh = problem.advance(extents, loop.dim, nest.step(index))
+                fresh = np.where(stayed, tile, fresh) if halo == "dropped" else fresh
             total = np.where(moved, total * loop.bound, total + (loop.bound - 1) * fresh)
             moved = moved | (loop.bound > 1)
         else:
             total = np.where(moved, total * loop.bound, total)
+            stayed = stayed | (loop.bound > 1)
     return total
 
 

@@ -1,10 +1,11 @@
 """Where versions of the reference tools count differently, as named switches of `timeloop-compatible`.
 
-The switches by the tool whose printed numbers follow them:
+Which switch the printed numbers of a tool follow:
 
-| switch | Sparseloop, MICRO 2022 artifact | Timeloop, published exercises |
+| switch | Sparseloop, artifact of MICRO 2022 | Timeloop 0.4, its published exercises |
 |---|---|---|
 | `first_sums` | `charged` | `free` |
+| `halo` | `kept` | `dropped` |
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from spareto.hardware.accesses import Halo as Halo
+
 FirstSums = Literal["charged", "free"]
-Tool = Literal["sparseloop-micro2022", "timeloop-exercises"]
+Tool = Literal["sparseloop-micro2022", "timeloop-0.4"]
 
 
 @dataclass(frozen=True)
@@ -23,13 +26,16 @@ class Conventions:
     Args:
         first_sums: Whether a partial sum that does not exist yet is written into a buffer all the same
             (`charged`), or appears there with its first update (`free`).
+        halo: Whether inputs that two neighbouring tiles share stay in the buffer when other loops ran in
+            between (`kept`), or are fetched again (`dropped`).
     """
 
     first_sums: FirstSums = "charged"
+    halo: Halo = "kept"
 
 
 SPARSELOOP: Final = Conventions()
 TOOLS: Final[dict[Tool, Conventions]] = {
     "sparseloop-micro2022": SPARSELOOP,
-    "timeloop-exercises": Conventions(first_sums="free"),
+    "timeloop-0.4": Conventions(first_sums="free", halo="dropped"),
 }

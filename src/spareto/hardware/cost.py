@@ -8,6 +8,7 @@ from typing import Any, Final
 from spareto.core.errors import Problem, UnknownName, did_you_mean, one_of
 from spareto.hardware import engines, formats, neurons
 from spareto.hardware.accelerator import Accelerator
+from spareto.hardware.batch import batched, per_inference
 from spareto.hardware.chip import Chip
 from spareto.hardware.engines import Lanes, Nests, Plan
 from spareto.hardware.mapping.search import Found, Objective, search
@@ -26,6 +27,7 @@ def cost(
     statistic: Statistic = "mean",
     mappings: Nests | None = None,
     lanes: Lanes = "mean",
+    batch: int = 1,
 ) -> Cost:
     """Energy, cycles and stored bits of one inference.
 
@@ -40,6 +42,7 @@ def cost(
         mappings: Mappings to use, by layer name, from `find_mappings`; a layer left out gets the fixed one.
         lanes: Whether the units of an array are equally busy (`mean`), or wait for the busiest (`largest`),
             by the real mask and the spikes that reach each weight.
+        batch: Inferences that follow each other and share what is loaded once; the cost is that of one.
 
     Raises:
         UnknownName: No such weight format or spike format.
@@ -52,6 +55,7 @@ def cost(
         "statistic": statistic,
         "mappings": mappings,
         "lanes": lanes,
+        "batch": batch,
     }
     costs = cost_all_formats(workload, accelerator, weight_formats=names, **options)
     return best_by_layer(costs) if weight_format == BEST else costs[0]
@@ -66,6 +70,7 @@ def cost_all_formats(
     statistic: Statistic = "mean",
     mappings: Nests | None = None,
     lanes: Lanes = "mean",
+    batch: int = 1,
 ) -> tuple[Cost, ...]:
     """The cost in every weight format; mapping and access counts are shared.
 
@@ -77,6 +82,7 @@ def cost_all_formats(
         statistic: As in `cost`.
         mappings: As in `cost`.
         lanes: As in `cost`.
+        batch: As in `cost`.
 
     Raises:
         UnknownName: No such weight format or spike format.
@@ -91,7 +97,9 @@ def cost_all_formats(
         mappings=mappings or {},
         lanes=lanes,
     )
-    return engines.registry.make(accelerator.kind).costs(workload, accelerator, plan)
+    engine = engines.registry.make(accelerator.kind)
+    found = engine.costs(batched(workload, batch), accelerator, plan)
+    return tuple(per_inference(each, batch) for each in found)
 
 
 def best_by_layer(costs: Sequence[Cost]) -> Cost:

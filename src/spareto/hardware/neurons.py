@@ -39,6 +39,11 @@ KINDS: Final = tuple(_UPDATES)
 """Kinds of neurons whose updates are known."""
 
 
+def known_kinds() -> tuple[str, ...]:
+    """Kinds of neurons whose update the cost model knows by name."""
+    return tuple(_UPDATES)
+
+
 def refuse_unknown(workload: Workload) -> None:
     """Check that the cost of every neuron is known.
 

@@ -120,7 +120,8 @@ class _Rules:
     ) -> None:
         self.problem, self.nest, self.sparsity = problem, nest, sparsity
         self.stores = {store.name: store for store in stores}
-        self.accesses = count_accesses(problem, nest, {store.name: store.keeps for store in stores})
+        kept = {store.name: store.keeps for store in stores}
+        self.accesses = count_accesses(problem, nest, kept, halo=conventions.halo)
         self.drained = {key: access.fills for key, access in self.accesses.items()}
         if conventions.first_sums == "free":
             self.accesses = {

@@ -32,6 +32,10 @@ FLAGS: Final = (
 OPENMP: Final = "-fopenmp"
 LINK: Final = ("-shared", *(("-s",) if sys.platform == "linux" else ()))  # -s: without the symbol table
 SECONDS: Final = 300
+OBJECTS: Final = ".spareto-objects-"
+"""How the names of folders begin that hold a compilation under way."""
+DIGEST: Final = ".sha256"
+"""What the name of a library's content hash adds to that of the library beside it."""
 
 
 class CompileError(Exception):
@@ -44,12 +48,31 @@ def levels() -> tuple[str, ...]:
 
 
 def compiler() -> tuple[str, ...] | None:
-    """Command of the C compiler: `CC`, else the first of cc, gcc, clang; None if there is none."""
-    for command in (os.environ.get("CC"), "cc", "gcc", "clang"):
-        parts = shlex.split(command or "")
-        if parts and shutil.which(parts[0]):
-            return tuple(parts)
+    """Command of the C compiler: `CC`, else the first of cc, gcc, clang; None if there is none.
+
+    Raises:
+        CompileError: `CC` is set to something that is no command.
+    """
+    for command in (_wanted(), ("cc",), ("gcc",), ("clang",)):
+        if command and shutil.which(command[0]):
+            return command
     return None
+
+
+def _wanted() -> tuple[str, ...]:
+    """Words of `CC`, flags included.
+
+    Raises:
+        CompileError: They are no words, or the first names no program.
+    """
+    text = os.environ.get("CC", "")
+    try:
+        words = tuple(shlex.split(text))
+    except ValueError as error:
+        raise CompileError(f"CC is {text!r}, which is no command: {error}") from None
+    if words and not shutil.which(words[0]):
+        raise CompileError(f"CC is {text!r}, and there is no program '{words[0]}'")
+    return words
 
 
 def source_hash(level: str) -> str:
@@ -90,7 +113,8 @@ def compile_library(level: str, target: Path) -> None:
 def _compile(command: tuple[str, ...], target: Path) -> None:
     """One object a source, as many at once as there are processors, then the library of them all."""
     sources = sorted(SOURCES.glob("*.c"))
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
+    scratch = tempfile.TemporaryDirectory(dir=target.parent, prefix=OBJECTS, ignore_cleanup_errors=True)
+    with scratch as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
         objects = [str(Path(folder) / f"{source.stem}.o") for source in sources]
         calls = [
             pool.submit(_run, (*command, "-c", str(source), "-o", made))
@@ -113,13 +137,27 @@ def _linker(command: tuple[str, ...], objects: list[str]) -> tuple[str, ...]:
 
 def _run(call: tuple[str, ...]) -> None:
     try:
-        done = subprocess.run(call, capture_output=True, text=True, check=False, timeout=SECONDS)
-    except (OSError, subprocess.TimeoutExpired) as error:
+        done = subprocess.run(
+            call, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=SECONDS
+        )
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
         raise CompileError(f"'{call[0]}' did not run: {error}") from None
     if done.returncode != 0:
-        complaint = done.stderr.strip()
-        last = complaint.splitlines()[-1] if complaint else "no message"
-        raise CompileError(f"'{call[0]}' failed: {last}")
+        raise CompileError(f"'{call[0]}' failed: {last_line(done.stderr)}")
+    if (made := Path(call[call.index("-o") + 1])).is_file() is False:
+        raise CompileError(f"'{call[0]}' says that all is well, but made no {made.suffix} file")
+
+
+def last_line(output: bytes) -> str:
+    """The last line a program wrote, whatever its encoding, without control characters, shortened."""
+    lines = output.decode("utf-8", errors="replace").split("\n")
+    shown = ("".join(c if c.isprintable() else " " for c in line).strip() for line in reversed(lines))
+    return next((line[:200] for line in shown if line), "no message")
+
+
+def digest(content: bytes) -> str:
+    """What stands in the file beside a library, so that a damaged one is never loaded."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def build_all(folder: Path) -> list[Path]:
@@ -134,5 +172,6 @@ def build_all(folder: Path) -> list[Path]:
         target = folder / file_name(level)
         if not target.exists():
             compile_library(level, target)
+        target.with_name(target.name + DIGEST).write_text(digest(target.read_bytes()), encoding="ascii")
         built.append(target)
     return built

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from spareto.kernels import workspace
-from spareto.kernels.library import function
+from spareto.kernels.library import NOT_FINITE, function, too_large
 
 
 def padded(channels: int) -> int:
@@ -99,13 +99,17 @@ class BlockShape:
 
 @dataclass
 class Gradient:
-    """The gradient of sums `y` as `k0 dz + k1 y + k2`, the backward of batch norm; without `y` it is `dz`."""
+    """The gradient of sums `y` as `k0 dz + k1 y + k2`, the backward of batch norm; without `y` it is `dz`.
+
+    `finite` is false where `dz` is known to hold a NaN or an infinity.
+    """
 
     dz: Tensor
     y: Tensor | None = None
     k0: Tensor | None = None
     k1: Tensor | None = None
     k2: Tensor | None = None
+    finite: bool = True
 
     def written(self) -> Tensor:
         """The gradient itself; overwrites `dz` the first time."""
@@ -119,6 +123,17 @@ class Gradient:
     def pointers(self) -> tuple[int | None, ...]:
         """Addresses, in the order every kernel takes them."""
         return tuple(map(_at, (self.dz, self.y, self.k0, self.k1, self.k2)))
+
+
+class NotFinite(Exception):  # noqa: N818 - reads as what it is: `except NotFinite`
+    """A weight or gradient is NaN or infinite, so sums must also meet the zeros: 0 times infinity is not 0."""
+
+
+def finite(x: Tensor) -> bool:
+    """Whether all values of a float32 tensor in one piece are finite."""
+    good = torch.zeros((), dtype=torch.int64)
+    function("spareto_finite", "ppqi")(x.data_ptr(), good.data_ptr(), x.numel(), torch.get_num_threads())
+    return bool(good)
 
 
 def pack(x: Tensor, channels: int, pixels: int) -> tuple[Tensor, bool]:
@@ -190,62 +205,89 @@ def affine_sum(y: Tensor, a: Tensor, b: Tensor, shortcut: Tensor) -> Tensor:
 
 
 def conv_forward(bits: Tensor, weight: Tensor, shape: ConvShape, events: int) -> tuple[Tensor, Tensor]:
-    """Sums `(N, OH, OW, OC)` of the weights that spikes meet, and their channel sums."""
+    """Sums `(N, OH, OW, OC)` of the weights that spikes meet, and their channel sums.
+
+    Raises:
+        NotFinite: A weight is NaN or infinite.
+    """
     y = workspace.empty(shape.N, shape.OH, shape.OW, shape.OC)
     stat = torch.empty(2, shape.OC, dtype=torch.float64)
     run = function("spareto_conv_forward", "pppppiqi")
-    run(
+    status = run(
         *(bits.data_ptr(), weight.data_ptr(), y.data_ptr(), stat.data_ptr(), _struct(shape)),
         *(weight.shape[0], events, torch.get_num_threads()),
     )
+    _refuse(status)
     return y, stat
 
 
 def conv_weight_gradient(
     bits: Tensor, gradient: Gradient, weight: Tensor, shape: ConvShape, events: int
 ) -> Tensor:
-    """Gradient of the weight, in its shape."""
+    """Gradient of the weight, in its shape.
+
+    Raises:
+        NotFinite: A gradient is NaN or infinite.
+    """
     dw = torch.empty(weight.shape)
     run = function("spareto_conv_wgrad", "ppppppppiqi")
-    run(
+    status = run(
         *(bits.data_ptr(), *gradient.pointers(), dw.data_ptr(), _struct(shape)),
         *(weight.shape[0], events, torch.get_num_threads()),
     )
+    _refuse(status if gradient.finite else NOT_FINITE)
     return dw
 
 
 def conv_input_gradient(gradient: Gradient, weight: Tensor, shape: ConvShape) -> Tensor:
-    """Gradient of the input `(N, H, W, C padded)` of a 3x3 convolution of stride 1."""
+    """Gradient of the input `(N, H, W, C padded)` of a 3x3 convolution of stride 1.
+
+    Raises:
+        NotFinite: A weight is NaN or infinite.
+    """
     dx = workspace.empty(shape.N, shape.H, shape.W, padded(shape.C))
     run = function("spareto_conv_dgrad", "pppppppp" + "ii")
-    run(
+    status = run(
         *(*gradient.pointers(), weight.data_ptr(), dx.data_ptr(), _struct(shape)),
         *(weight.shape[0], torch.get_num_threads()),
     )
+    _refuse(status)
     return dx
 
 
 def dense_forward(bits: Tensor, weight: Tensor, channels: int) -> Tensor:
-    """Sums `(N, out padded)` of what spikes `(N, pixels, words)` meet of `weight (out, inputs)`."""
+    """Sums `(N, out padded)` of what spikes `(N, pixels, words)` meet of `weight (out, inputs)`.
+
+    Raises:
+        NotFinite: A weight is NaN or infinite.
+    """
     images, pixels = bits.shape[:2]
+    _countable(pixels, channels, weight.shape[0])
     y = workspace.empty(images, padded(weight.shape[0]))
     run = function("spareto_dense_forward", "pppqiiii")
-    run(
+    status = run(
         *(bits.data_ptr(), weight.data_ptr(), y.data_ptr(), images, pixels, channels, weight.shape[0]),
         torch.get_num_threads(),
     )
+    _refuse(status)
     return y
 
 
 def dense_weight_gradient(bits: Tensor, dy: Tensor, weight: Tensor, channels: int) -> Tensor:
-    """Gradient of `weight` from that of the sums, `dy (N, out padded)`."""
+    """Gradient of `weight` from that of the sums, `dy (N, out padded)`.
+
+    Raises:
+        NotFinite: A gradient is NaN or infinite.
+    """
     images, pixels = bits.shape[:2]
+    _countable(pixels, channels, weight.shape[0])
     dw = torch.empty(weight.shape)
     run = function("spareto_dense_wgrad", "pppqiiii")
-    run(
+    status = run(
         *(bits.data_ptr(), dy.data_ptr(), dw.data_ptr(), images, pixels, channels, weight.shape[0]),
         torch.get_num_threads(),
     )
+    _refuse(status)
     return dw
 
 
@@ -313,7 +355,19 @@ def _rows(g: Tensor) -> tuple[Tensor, int]:
 @lru_cache(maxsize=256)
 def _struct(shape: ConvShape | BlockShape) -> Any:
     values = astuple(shape)
+    _countable(*values)
     return (ctypes.c_int32 * len(values))(*values)
+
+
+def _refuse(status: int) -> None:
+    if status == NOT_FINITE:
+        raise NotFinite
+
+
+def _countable(*sizes: int) -> None:
+    """Refuse sizes that would be cut off on their way into C."""
+    if not all(0 <= size < 1 << 31 for size in sizes):
+        raise too_large("kernels of spiking layers")
 
 
 def _at(tensor: Tensor | None) -> int | None:

@@ -97,7 +97,8 @@ class Chunked(torch.autograd.Function):
             )
             totals += total
             gk += own_gk
-            parts[0] += sums.weight_gradient(own_bits, Gradient(dz), weight)
+            finite = bool(total.isfinite().all())
+            parts[0] += sums.weight_gradient(own_bits, Gradient(dz, finite=finite), weight)
             if firing.batch_statistics:
                 parts[1] += sums.weight_gradient(own_bits, Gradient(y), weight)
                 parts[2] += _of_ones(sums, own_bits, weight)

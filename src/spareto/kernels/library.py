@@ -18,9 +18,8 @@ from typing import Any, Final
 
 from platformdirs import user_cache_path
 
-from spareto.core.artifacts import replacing
-from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
-from spareto.kernels import build
+from spareto.core.errors import ConfigError, OutOfMemory, Problem, StoreError, did_you_mean, one_of
+from spareto.kernels import build, cached
 
 BACKENDS: Final = ("c", "numba", "torch")
 CPU_FLAGS: Final[dict[str, frozenset[str]]] = {
@@ -35,6 +34,9 @@ _TYPES: Final = {
     "f": ctypes.c_float,
     "d": ctypes.c_double,
 }
+NOT_FINITE: Final = 3
+"""What a function gives that met a NaN or an infinity, which a silent input would hide."""
+_NO_MEMORY, _TOO_LARGE = 1, 2
 _log = logging.getLogger("spareto")
 
 
@@ -65,33 +67,72 @@ def function(name: str, signature: str) -> Callable[..., Any]:
     Args:
         name: Its name in C.
         signature: One letter an argument: `p` pointer (an integer address or None), `q` int64, `i` int,
-            `f` float, `d` double. It returns nothing.
+            `f` float, `d` double.
+
+    Returns:
+        The function; it gives 0, or `NOT_FINITE`.
+
+    Raises:
+        OutOfMemory: By the function: it got no memory and has changed nothing.
+        ConfigError: By the function: sizes that it cannot count.
     """
     library, why = _load()
     if library is None:
         raise RuntimeError(f"kernels.function: got no C library ({why}); expected backend() to be 'c'.")
     found = getattr(library, name)
-    found.argtypes, found.restype = [_TYPES[letter] for letter in signature], None
+    found.argtypes, found.restype = [_TYPES[letter] for letter in signature], ctypes.c_int
+    found.errcheck = _answered
     return found
+
+
+def _answered(status: int, function: Any, _: tuple[Any, ...]) -> int:
+    """What `csrc/memory.h` says a function may answer, as Python says it."""
+    if status == _NO_MEMORY:
+        cure = "Use smaller batches, fewer timesteps or fewer threads."
+        problem = Problem(f"kernel '{function.__name__}'", "no memory", "room for what it works with", cure)
+        raise OutOfMemory(str(problem))
+    if status == _TOO_LARGE:
+        raise too_large(f"kernel '{function.__name__}'")
+    return status
+
+
+def too_large(where: str) -> ConfigError:
+    """The error of a layer whose places cannot be counted in 32 bits."""
+    rule = "at most 2,147,483,647 values an image, and 8,388,607 inputs an image row or an output"
+    cure = "Use a smaller layer, or set SPARETO_KERNELS=torch."
+    return ConfigError(Problem(where, "a layer too large for its kernel", rule, cure))
 
 
 @cache
 def level() -> str:
     """Instruction set the C kernels use on this machine."""
-    chosen = _choice("SPARETO_ISA", build.levels())
+    chosen, has = _choice("SPARETO_ISA", build.levels()), cpu_flags()
+    if missing := sorted(CPU_FLAGS[chosen] - has) if chosen else ():
+        got = f"'{chosen}', and this processor has no {', '.join(missing)}"
+        able = [name for name in build.levels() if has >= CPU_FLAGS[name]]
+        raise ConfigError(Problem("SPARETO_ISA", got, one_of(able), "Leave it unset for the fastest."))
     if chosen:
         return chosen
-    has = cpu_flags()
     return next(name for name in build.levels() if has >= CPU_FLAGS[name])
 
 
 @cache
 def _load() -> tuple[ctypes.CDLL | None, str]:
     """The library, or None and the reason."""
+    isa = level()
     try:
-        return _opened(library_file(level())), ""
-    except (build.CompileError, OSError) as error:
+        library = _opened(library_file(isa))
+    except (build.CompileError, cached.Untrusted, cached.Held, StoreError, OSError) as error:
         return None, " ".join(str(error).split())
+    os.register_at_fork(after_in_child=_alone)
+    return library, ""
+
+
+def _alone() -> None:
+    """In the child of a fork only one thread is left, and no runtime of OpenMP can start others there."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(1)
 
 
 def _opened(path: Path) -> ctypes.CDLL:
@@ -131,16 +172,14 @@ def library_file(isa: str) -> Path:
 
     Raises:
         CompileError: It cannot be compiled.
+        StoreError: It cannot be kept.
+        Untrusted: Another user could have written it.
     """
     name = build.file_name(isa)
     shipped = build.SHIPPED / name
-    if shipped.exists():
+    if cached.sound(shipped):
         return shipped
-    cached = user_cache_path("spareto") / "kernels" / name
-    if not cached.exists():
-        with replacing(cached) as temporary:
-            build.compile_library(isa, temporary)
-    return cached
+    return cached.compiled(user_cache_path("spareto") / "kernels" / name, isa, _openmp)
 
 
 def _choice(variable: str, allowed: tuple[str, ...]) -> str:

@@ -76,7 +76,7 @@ class Mixed:
     ) -> tuple[Tensor | None, Tensor | None]:
         """Gradients of the inputs, in the shape of `x`, and of the weight, from that of the sums."""
         if self.bits is not None and self.decision[0] == "events":
-            sums, gradient = self._sums(self.bits), Gradient(g)
+            sums, gradient = self._sums(self.bits), Gradient(g, finite=c_layers.finite(g))
             dw = sums.weight_gradient(self.bits, gradient, weight) if wants_weight else None
             dx = sums.input_gradient(gradient, weight) if wants_x else None
             return (dx if dx is None or self.given else dx.movedim(-1, 1)), dw

@@ -164,24 +164,25 @@ def from_totals(y: Tensor, dz: Tensor, totals: Tensor, gk: Tensor, saved: Saved,
     count = shape.T * shape.B * shape.H * shape.W
     total, product = totals[:, : shape.channels]
     k = gk.to(saved.k.dtype)
+    finite = bool(totals.isfinite().all())
     if firing.eps is None:
-        return Parts(Gradient(dz), None, None, total.float(), k)
+        return Parts(Gradient(dz, finite=finite), None, None, total.float(), k)
     scale = saved.invstd if saved.gamma is None else saved.gamma.double() * saved.invstd
     offset = 0.0 if saved.bias is None or firing.batch_statistics else saved.bias.double()
     gamma = (product + (offset - saved.mean) * total) * saved.invstd
     if not firing.batch_statistics:
         none = torch.zeros_like(scale)
-        sums = _gradient(dz, y, scale, none, none)
+        sums = _gradient(finite, dz, y, scale, none, none)
         return Parts(sums, gamma.float(), total.float(), (total * scale).float(), k)
     k1 = -scale * saved.invstd * gamma / count
     k2 = -scale * total / count - k1 * saved.mean
-    sums = _gradient(dz, y, scale, k1, k2)
+    sums = _gradient(finite, dz, y, scale, k1, k2)
     return Parts(sums, gamma.float(), total.float(), torch.zeros_like(total, dtype=torch.float32), k)
 
 
-def _gradient(dz: Tensor, y: Tensor, *factors: Tensor) -> Gradient:
+def _gradient(finite: bool, dz: Tensor, y: Tensor, *factors: Tensor) -> Gradient:
     k0, k1, k2 = (_widen(factor, dz.shape[-1]) for factor in factors)
-    return Gradient(dz, y, k0, k1, k2)
+    return Gradient(dz, y, k0, k1, k2, finite)
 
 
 def _widen(channels: Tensor, padded: int) -> Tensor:

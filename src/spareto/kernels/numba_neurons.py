@@ -117,13 +117,13 @@ def _step(flags: int) -> Callable[..., Any]:
                 i[j] = now
             q = beta * v[j] + gain * now + bias
             if delayed:
-                q = delayed_keep * q - delayed_drop if s[j] > zero else q
+                q = (q if delayed_keep > zero else zero) - delayed_drop if s[j] > zero else q
             theta = threshold
             if adaptive:
                 theta = threshold + scale * a[j]
             fires = q > theta if strict else q >= theta
             fired = one if fires else zero
-            v[j] = keep * q - (drop + drop_theta * theta) if fires else q
+            v[j] = (q if keep > zero else zero) - (drop + drop_theta * theta) if fires else q
             if adaptive:
                 a[j] = decay * a[j] + fired
             s[j] = fired
@@ -206,15 +206,17 @@ def _back(flags: int, surrogate: int) -> Callable[..., Any]:
             if adaptive:
                 gs += c[2, j]
             if attached:
-                gs -= gv * (h[j] - (keep * h[j] - (drop + drop_theta * theta)))
+                gs -= gv * (h[j] - ((h[j] if keep > zero else zero) - (drop + drop_theta * theta)))
             gd = gs * height * derivative(slope * (h[j] - theta))
-            gh = gd + (keep * gv if fired[j] > zero else gv)
+            gh = gd + (gv if keep > zero or not fired[j] > zero else zero)
             gq = gh
             i = alpha * before[1, j] + x[j] if current else x[j]
             if delayed:
                 q = beta * before[0, j] + gain * i + bias
-                gq = delayed_keep * gh if before[3, j] > zero else gh
-                c[3, j] = -gh * (q - (delayed_keep * q - delayed_drop)) if attached else zero
+                gq = gh if delayed_keep > zero or not before[3, j] > zero else zero
+                c[3, j] = (
+                    -gh * (q - ((q if delayed_keep > zero else zero) - delayed_drop)) if attached else zero
+                )
             gtheta = -gd - (drop_theta * gv if fired[j] > zero else zero)
             if adaptive:
                 if learned:

@@ -82,7 +82,8 @@ class _Sums(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore
         bits, weight = ctx.saved_tensors
-        wants, gradient = ctx.needs_input_grad, Gradient(grads[0].contiguous())
+        wants, dy = ctx.needs_input_grad, grads[0].contiguous()
+        gradient = Gradient(dy, finite=c_layers.finite(dy))
         dw = ctx.sums.weight_gradient(bits, gradient, weight) if wants[3] else None
         dx = ctx.sums.input_gradient(gradient, weight) if wants[1] else None
         return None, dx, None, dw

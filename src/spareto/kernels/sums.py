@@ -6,14 +6,15 @@ import logging
 import math
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from spareto.core.errors import ConfigError, Problem
 from spareto.kernels import c_layers, workspace
-from spareto.kernels.c_layers import ConvShape, Gradient, padded, words
+from spareto.kernels.c_layers import ConvShape, Gradient, NotFinite, padded, words
 from spareto.kernels.library import cpu_flags
 
 FEW: Final = 64
@@ -55,20 +56,52 @@ class ConvSums:
     def forward(self, bits: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
         """See `Sums.forward`."""
         self._guard(bits, weight)
-        return c_layers.conv_forward(bits, weight, self.shape, self.events)
+        try:
+            return c_layers.conv_forward(bits, weight, self.shape, self.events)
+        except NotFinite:
+            y = F.pad(self._torch(bits, weight), (0, self.shape.OC - weight.shape[0])).contiguous()
+            return y, c_layers.channel_sums(y)
 
     def weight_gradient(self, bits: Tensor, gradient: Gradient, weight: Tensor) -> Tensor:
         """See `Sums.weight_gradient`."""
         self._guard(bits, weight)
-        return c_layers.conv_weight_gradient(bits, gradient, weight, self.shape, self.events)
+        try:
+            return c_layers.conv_weight_gradient(bits, gradient, weight, self.shape, self.events)
+        except NotFinite:
+            gradient.finite = False
+            dy = gradient.written()[..., : weight.shape[0]].permute(0, 3, 1, 2)
+            wants = [False, True, False]
+            return torch.ops.aten.convolution_backward(
+                dy, self._inputs(bits), weight, None, *self._options(), wants
+            )[1]
 
     def input_gradient(self, gradient: Gradient, weight: Tensor) -> Tensor:
         """See `Sums.input_gradient`; by Winograd's algorithm where it applies, else by oneDNN."""
         s, half = self.shape, self.bfloat16 and native_bfloat16()
         usual = (s.KH, s.KW, s.SH, s.SW) == (3, 3, 1, 1) and s.plain and max(s.PH, s.PW) <= 2
-        if not half and usual:
-            return c_layers.conv_input_gradient(gradient, weight, s)[..., : s.C]
+        if not half and usual and gradient.finite:
+            try:
+                return c_layers.conv_input_gradient(gradient, weight, s)[..., : s.C]
+            except NotFinite:  # a tile of Winograd's would spread it
+                pass
         return dense_input_gradient(gradient.written(), weight, s, half)
+
+    def _torch(self, bits: Tensor, weight: Tensor) -> Tensor:
+        """Sums `(N, OH, OW, out)` by torch, which also multiplies what does not spike."""
+        y = torch.ops.aten.convolution(self._inputs(bits), weight, None, *self._options())
+        return y.permute(0, 2, 3, 1)
+
+    def _inputs(self, bits: Tensor) -> Tensor:
+        """Spikes `(N, C, H, W)` as numbers, as far as the output reaches."""
+        s = self.shape
+        x = c_layers.unpack(bits, s.C).view(s.N, s.H, s.W, s.C).permute(0, 3, 1, 2)
+        high, wide = s.reach
+        return F.pad(x, (0, wide - s.W, 0, high - s.H))
+
+    def _options(self) -> tuple[Any, ...]:
+        """Stride, padding, dilation, transposed, output padding and groups, as torch takes them."""
+        s = self.shape
+        return [s.SH, s.SW], [s.PH, s.PW], [s.DH, s.DW], False, [0, 0], s.groups
 
     def _guard(self, bits: Tensor, weight: Tensor) -> None:
         s = self.shape
@@ -136,14 +169,20 @@ class DenseSums:
     def forward(self, bits: Tensor, weight: Tensor) -> tuple[Tensor, None]:
         """See `Sums.forward`."""
         self._guard(bits, weight)
-        y = c_layers.dense_forward(bits, weight.contiguous(), self.channels)
+        try:
+            y = c_layers.dense_forward(bits, weight.contiguous(), self.channels)
+        except NotFinite:
+            y = F.pad(self._rows(bits) @ weight.t(), (0, padded(weight.shape[0]) - weight.shape[0]))
         return y[:, None, None], None
 
     def weight_gradient(self, bits: Tensor, gradient: Gradient, weight: Tensor) -> Tensor:
         """See `Sums.weight_gradient`."""
         self._guard(bits, weight)
         dy = gradient.written().flatten(0, 2)
-        return c_layers.dense_weight_gradient(bits, dy, weight, self.channels)
+        try:
+            return c_layers.dense_weight_gradient(bits, dy, weight, self.channels)
+        except NotFinite:
+            return dy[:, : weight.shape[0]].t() @ self._rows(bits)
 
     def input_gradient(self, gradient: Gradient, weight: Tensor) -> Tensor:
         """See `Sums.input_gradient`; `gradient` was written out by `weight_gradient`, or is now."""
@@ -160,6 +199,10 @@ class DenseSums:
         pixels, outputs = math.prod(self.spatial), padded(weight.shape[0])
         spikes = (bits.shape[0], pixels, words(self.channels))
         guard(bits, spikes, weight, (outputs, pixels * self.channels))
+
+    def _rows(self, bits: Tensor) -> Tensor:
+        """Spikes `(N, inputs)` as numbers, in the order of torch's weights."""
+        return c_layers.unpack(bits, self.channels).transpose(1, 2).flatten(1)
 
     def _columns(self, weight: Tensor) -> Tensor:
         """Weight `(out, pixels x channels)`, as spikes lie."""

@@ -5,7 +5,7 @@ Each sum is rounded as it is written, in the order the C kernels have, so that s
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -88,12 +88,12 @@ def threshold(dynamics: Dynamics, state: Parts) -> Tensor | float:
 
 def reset_level(dynamics: Dynamics, h: Tensor, theta: Tensor | float) -> Tensor:
     """Where a spike takes the membrane potential at once."""
-    return dynamics.keep * h - (dynamics.drop_theta * theta + dynamics.drop)
+    return _kept(dynamics.keep, h) - (dynamics.drop_theta * theta + dynamics.drop)
 
 
 def delayed_level(dynamics: Dynamics, q: Tensor) -> Tensor:
     """Where a spike takes the membrane potential one timestep later."""
-    return (dynamics.delayed_keep or 0) * q - dynamics.delayed_drop
+    return _kept(dynamics.delayed_keep or 0, q) - dynamics.delayed_drop
 
 
 def following(dynamics: Dynamics, state: Parts, i: Tensor, v: Tensor, s: Tensor) -> Parts:
@@ -106,7 +106,26 @@ def following(dynamics: Dynamics, state: Parts, i: Tensor, v: Tensor, s: Tensor)
     )
 
 
+def _kept(keep: int, potential: Tensor) -> Tensor:
+    """A potential, or 0 for one that is forgotten, were it infinite."""
+    return potential if keep else torch.zeros_like(potential)
+
+
 def _lowered(h: Tensor, s: Tensor, lower: Tensor, attached: bool) -> Tensor:
     """`lower` after a spike, else `h`; if attached, the spikes carry a gradient too."""
     v = torch.where(s > 0, lower, h)
-    return v + (s - s.detach()) * (lower - h).detach() if attached else v  # adds 0
+    return _Attached.apply(v, s, (lower - h).detach()) if attached else v
+
+
+class _Attached(torch.autograd.Function):
+    """The potential as it is; its gradient also flows to the spikes that lowered it, were it infinite."""
+
+    @staticmethod
+    def forward(ctx: Any, v: Tensor, s: Tensor, fall: Tensor) -> Tensor:
+        ctx.save_for_backward(fall)
+        return v.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        (fall,) = ctx.saved_tensors
+        return grads[0], grads[0] * fall, None

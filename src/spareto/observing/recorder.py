@@ -124,7 +124,9 @@ class Recorder(Watch):
         if not changes or changes[-1][0] <= value.index:
             return value
         first, last = _extent(tensor)
-        later = [index for index, low, high in changes if index > value.index and low <= last and first <= high]
+        later = [
+            index for index, low, high in changes if index > value.index and low <= last and first <= high
+        ]
         if not later:
             return value
         return self.seen.values[self._alias(tensor, [value, *(self.seen.values[each] for each in later)])]
@@ -152,7 +154,8 @@ class Recorder(Watch):
         given = list(tensors((args, kwargs)))
         if module is self._network and not self._stack:
             for tensor in given:
-                if tensor not in self._numbers:
+                known = self.value(tensor)
+                if not (known.activation or known.roots):  # also what `run` has just drawn or made
                     self._number(tensor, activation=True, roots=frozenset())
         call = Call(
             index=len(self.seen.calls),
@@ -209,7 +212,7 @@ class Recorder(Watch):
         """A number of the memory a tensor lies in; 0 for one without."""
         try:
             reference = StorageWeakRef(tensor.untyped_storage())
-        except (RuntimeError, NotImplementedError):
+        except RuntimeError:
             return 0
         self._storages.setdefault(reference.cdata, reference)
         return reference.cdata

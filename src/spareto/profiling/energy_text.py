@@ -33,7 +33,7 @@ def text_of(
         lines += ["", *_table(workload, shown)]
     lines += ["", *_parts(costs)]
     lines += [line for name, why in refused.items() for line in _wrapped(f"{name} cannot run it: {why}")]
-    return "\n".join([*lines, *_remarks(workload)])
+    return "\n".join([*lines, *remarks(workload)])
 
 
 def _head(accuracy: float | None, workload: Workload) -> Iterator[str]:
@@ -65,7 +65,7 @@ def _parts(costs: Mapping[str, Cost]) -> Iterator[str]:
         yield from _wrapped(f"{name}: {', '.join(shown)}")
 
 
-def _remarks(workload: Workload) -> Iterator[str]:
+def remarks(workload: Workload) -> Iterator[str]:
     """What a reader must know: how the network was run, and what was not charged."""
     for note in workload.notes:
         yield from _wrapped(note)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from spareto.core.errors import ConfigError, Problem
+from spareto.frameworks import time_of
 from spareto.kernels import reference
 from spareto.observing.products import UnknownProductError
 from spareto.observing.undisturbed import undisturbed
@@ -101,15 +102,10 @@ def profile(
         runner = Runner(network, samples, declared)
         plan, trace = _planned(network, runner, samples, declared, named)
         correct, counts = _count(network, runner, samples, plan, named, batch_size)
-        workload = Workload(
-            network=network_name,
-            dataset=dataset,
-            samples=samples.count,
-            timesteps=plan.steps,
-            **_records(network, counts, plan, named, weight_bits, widths),
-            free=free_layers(network, plan, trace),
-            notes=(*runner.notes, *named.notes(plan)),
-        )
+        found = _records(network, counts, plan, named, weight_bits, widths)
+        free, notes = free_layers(network, plan, trace), (*runner.notes, *named.notes(plan))
+    names = {"network": network_name, "dataset": dataset, "samples": samples.count}
+    workload = Workload(**names, timesteps=plan.steps, **found, free=free, notes=notes)
     check_invariants(workload)
     return Profile(None if samples.labels is None else correct / samples.count, workload)
 
@@ -196,8 +192,6 @@ def _records(
 
 
 def _time_first(network: nn.Module) -> bool:
-    from spareto.frameworks import time_of
-
     return time_of(network) == "time-batch"
 
 

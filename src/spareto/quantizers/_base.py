@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
+import torch
 from torch import Tensor, nn
 
 from spareto.core.errors import ConfigError, Problem
@@ -62,6 +63,10 @@ class Quantizer(nn.Module, ABC):
         self.granularity: Granularity = granularity
         self.rounding = rounding if isinstance(rounding, Rounding) else roundings.make(rounding)
 
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        """Scales stay in single precision at least when a network is made narrower: they would not fit."""
+        return super()._apply(lambda value: _at_least_single(value, fn(value)), recurse)
+
     @property
     @abstractmethod
     def code_range(self) -> tuple[int, int]:
@@ -92,3 +97,9 @@ class Quantizer(nn.Module, ABC):
             weight: Shape (out channels, ...).
             live: True where a weight is not pruned; looked at in training by quantizers that `follow`.
         """
+
+
+def _at_least_single(before: Tensor, after: Tensor) -> Tensor:
+    if after.dtype in (torch.float16, torch.bfloat16):
+        return before.to(device=after.device, dtype=torch.float32)
+    return after

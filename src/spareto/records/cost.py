@@ -43,9 +43,9 @@ class LayerCost(Record):
         stored_bits: Weights as stored in the accelerator's outermost memory, metadata included.
         actions: Everything that was charged.
         weight_format: Format its weights are stored in.
-        notes: What a reader should know about how it was costed: what a mapping pads, units left idle.
         steps: Timesteps its cycles are spread over.
         cores: Cores it takes; 0 where the accelerator is not made of cores.
+        notes: What a reader should know about how it was costed: what a mapping pads, units left idle.
     """
 
     name: str
@@ -53,9 +53,9 @@ class LayerCost(Record):
     stored_bits: Amount
     actions: tuple[ActionCost, ...]
     weight_format: str = ""
-    notes: tuple[str, ...] = ()
     steps: Annotated[int, Field(ge=1)] = 1
     cores: Annotated[int, Field(ge=0)] = 0
+    notes: tuple[str, ...] = ()
 
     @property
     def energy_pj(self) -> float:
@@ -82,8 +82,9 @@ class Cost(Record):
         clock_mhz: Clock frequency of the accelerator; None where only cycles are known.
         area_um2: Silicon of the accelerator, square micrometres; None if its description does not say.
         layers: One entry a layer, in network order.
-        notes: What a reader should know about all of them: where mappings come from.
         pipeline: How layers that run at the same time share it; None where one runs after the other.
+        batch: Inferences that were costed together; all numbers are of one of them.
+        notes: What a reader should know about all of them: where mappings come from.
     """
 
     accelerator: str
@@ -94,8 +95,9 @@ class Cost(Record):
     clock_mhz: float | None = None
     area_um2: float | None = None
     layers: tuple[LayerCost, ...]
-    notes: tuple[str, ...] = ()
     pipeline: Pipeline | None = None
+    batch: Annotated[int, Field(ge=1)] = 1
+    notes: tuple[str, ...] = ()
 
     @property
     def shared(self) -> tuple[ActionCost, ...]:

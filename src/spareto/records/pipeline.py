@@ -25,13 +25,15 @@ class Pipeline(Record):
         stages: Layers a spike passes, one timestep each.
         barrier_cycles: Cycles of the barrier after each timestep.
         tick_cycles: Cycles a timestep takes at least.
-        static_pj_per_cycle: Energy in picojoules that parts draw in a cycle whether or not they work, by name.
+        inferences: Inferences that follow each other at once; cycles are told for one of them.
+        static_pj_per_cycle: Picojoules that parts draw in a cycle whether or not they work, by name.
     """
 
     timesteps: Positive
     stages: Positive
     barrier_cycles: Amount = 0.0
     tick_cycles: Amount = 0.0
+    inferences: Positive = 1
     static_pj_per_cycle: dict[str, Amount] = Field(default_factory=dict[str, Amount])
 
     def step_cycles(self, busy: Iterable[float]) -> float:
@@ -43,8 +45,9 @@ class Pipeline(Record):
         return max(max(busy, default=0.0) + self.barrier_cycles, self.tick_cycles)
 
     def latency(self, step_cycles: float) -> float:
-        """Cycles until the last layer has done its last timestep."""
-        return float(ceil((self.timesteps + self.stages - 1) * step_cycles - 1e-9))
+        """Cycles until the last layer has done its last timestep, over the inferences."""
+        steps = self.timesteps * self.inferences + self.stages - 1
+        return ceil(steps * step_cycles - 1e-9) / self.inferences
 
     def interval(self, step_cycles: float) -> float:
         """Cycles between two inferences that follow each other at once."""

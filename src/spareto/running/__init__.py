@@ -1,5 +1,7 @@
 """How a network of any framework is run on data of any layout, and what its answer is."""
 
+from spareto.running.arrays import data_of as data_of
+from spareto.running.arrays import from_arrays as from_arrays
 from spareto.running.interface import Interface as Interface
 from spareto.running.interface import Time as Time
 from spareto.running.interface import Vote as Vote

@@ -135,6 +135,16 @@ class Runner:
             raise ConfigError(Problem("network", got, rule, cure))
         return voted(tensor, self._order, samples, self.interface.vote)
 
+    def check_answer(self) -> None:
+        """Read the answer of the probe, if there was one, so that what is missing is told before any work.
+
+        Raises:
+            ConfigError: See `answer`.
+        """
+        if self._examples is not None:
+            many, _, count = self._examples
+            self.answer(many, count)
+
     def answers(self, batch: Tensor, samples: int) -> Tensor:
         """Run a batch and give the answer; see `run` and `answer`."""
         return self.answer(self.run(batch), samples)
@@ -193,12 +203,12 @@ def _refuse_unready(network: nn.Module) -> None:
         raise ConfigError(Problem("network", "weights on the meta device", "numbers", cure))
 
 
-def check_labels(samples: Samples, classes: int, where: str = "labels") -> None:
-    """Refuse labels beyond the classes that a network answers with.
+def check_labels(labels: Any, classes: int, where: str = "labels") -> None:
+    """Refuse labels, an array or a tensor, beyond the classes that a network answers with.
 
     Raises:
         DataError: There are some.
     """
-    if samples.labels is not None and len(samples.labels) and samples.labels.max() >= classes:
-        got, rule = f"{samples.labels.max()}", f"values from 0 to {classes - 1}, the network's classes"
+    if len(labels) and labels.max() >= classes:
+        got, rule = f"{labels.max()}", f"values from 0 to {classes - 1}, the network's classes"
         raise DataError(Problem(where, got, rule, "Build the network with as many classes."))

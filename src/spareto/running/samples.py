@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -125,15 +126,20 @@ def _tensor(frames: Any, where: str) -> Tensor:
     if array.dtype.kind not in "biuf":
         got = f"{type(frames).__name__}" if array.dtype.kind == "O" else f"numbers of type {array.dtype}"
         raise DataError(Problem(where, got, "an array or a tensor of real numbers"))
+    return tensor_of(array)
+
+
+def tensor_of(array: npt.NDArray[Any]) -> Tensor:
+    """An array of real numbers as a tensor to read from; it shares memory where it can."""
     if array.dtype.kind == "u" and array.dtype.itemsize > 1:
-        array = array.astype(np.int64)  # which every version of torch can slice
+        array = array.astype(np.int32 if array.dtype.itemsize == 2 else np.int64)
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
-    return torch.from_numpy(array if array.flags.writeable and _forward(array) else array.copy())
-
-
-def _forward(array: npt.NDArray[Any]) -> bool:
-    return all(stride >= 0 for stride in array.strides)
+    if any(stride < 0 for stride in array.strides):
+        array = array.copy()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # nobody writes
+        return torch.from_numpy(array)
 
 
 def _beside(where: str, name: str) -> str:

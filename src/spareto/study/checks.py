@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
+import torch
 from torch import nn
 
 from spareto import networks, quantizers
@@ -12,20 +13,20 @@ from spareto.compression.layers import touched_layers
 from spareto.compression.masking import pruner_of, schedule_of
 from spareto.core.errors import ConfigError, InputError, Problem
 from spareto.data import DatasetInfo
+from spareto.data.load import FrameData
 from spareto.records import Recipe
-from spareto.study.config import NetworkPlan
+from spareto.running import Interface, Runner
+from spareto.study.config import NetworkPlan, OwnNetworkPlan
+from spareto.training.batches import samples_of_split
 
 
-def refuse_misfits(plan: NetworkPlan, recipes: Sequence[Recipe], info: DatasetInfo) -> None:
-    """Try everything a study names on an untrained network.
+def refuse_misfits(network: nn.Module, recipes: Sequence[Recipe]) -> None:
+    """Try everything that recipes name on an untrained network.
 
     Raises:
-        UnknownName: No such network.
-        ConfigError: The network's options do not fit; or a recipe names an unknown quantizer, pruner or
-            schedule, an option these do not take, a width its quantizer has no codes for, or layers the
-            network does not have. Names every one.
+        ConfigError: A recipe names an unknown quantizer, pruner or schedule, an option these do not take, a
+            width its quantizer has no codes for, or layers the network does not have. Names every one.
     """
-    network = networks.build(plan.name, sensor=info.sensor, classes=info.classes, **plan.options)
     problems = [problem for recipe in recipes for problem in _problems(recipe, network)]
     if problems:
         raise ConfigError(dict.fromkeys(problems))
@@ -48,6 +49,47 @@ def refuse_other_data(network: nn.Module, info: DatasetInfo) -> None:
     ]
     if problems:
         raise ConfigError(problems)
+
+
+def refuse_other_frames(plan: NetworkPlan | OwnNetworkPlan, data: FrameData) -> None:
+    """Refuse data of a user's own that a network of our zoo cannot take.
+
+    Raises:
+        ConfigError: They have no known time, or their frames are not polarities, height and width.
+    """
+    if isinstance(plan, OwnNetworkPlan):
+        return
+    if data.layout != "time-first":
+        got, cure = f"samples of shape {data.train_frames.shape[1:]}", "Write data.timesteps, or data.layout."
+        raise ConfigError(Problem("data", got, "frames over a known number of timesteps", cure))
+    item = data.train_frames.shape[2:]
+    if len(item) != 3:
+        cure = "Give frames of these three axes, or a network of your own: network.import."
+        raise ConfigError(Problem("data", f"frames of shape {item}", "(polarities, height, width)", cure))
+
+
+def try_out(network: nn.Module, data: FrameData, interface: Interface | None) -> tuple[str, ...]:
+    """Run a network on two samples before anything is trained.
+
+    Returns:
+        What was found out about how it is run, one sentence each.
+
+    Raises:
+        ConfigError: It does not run on the data, it is not clear how, or it has fewer classes than they.
+    """
+    samples = samples_of_split(data, "test")
+    runner = Runner(network, samples, interface or Interface())
+    was_training = network.training
+    network.eval()
+    with torch.inference_mode():
+        some = samples.batch(0, 2)
+        classes = runner.answers(some, min(2, samples.count)).shape[1]
+    network.train(was_training)
+    if classes < data.info.classes:
+        cure = "Build the network with as many classes, or set data.classes."
+        rule = f"{data.info.classes} or more, the classes of {data.name}"
+        raise ConfigError(Problem("network", f"an answer of {classes} classes", rule, cure))
+    return runner.notes
 
 
 def _problems(recipe: Recipe, network: nn.Module) -> Iterator[Problem]:

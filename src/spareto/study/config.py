@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from spareto import recipes
 from spareto.core.artifacts import fingerprint
 from spareto.core.config import Record, Rule, load_data
-from spareto.records import DataPlan, Recipe, TrainingPlan
+from spareto.core.usercode import beside
+from spareto.records import Recipe, TrainingPlan
+from spareto.records.data import AnyData, DataPlan, FolderData, Import, ImportedData
 from spareto.records.recipe import Bits, Sparsity, StorageBits
 from spareto.records.workload import Statistic
 
@@ -28,6 +31,56 @@ class NetworkPlan(Record):
         if given := [name for name in ("sensor", "classes") if name in self.options]:
             raise ValueError(f"options without {' and '.join(given)}, which the data set gives")
         return self
+
+
+class OwnNetworkPlan(Record):
+    """A network that a function of the user's makes, in any framework.
+
+    Args:
+        import_: The function or class, `my_code.py:build`; a path is relative to the study file.
+        options: What it is called with.
+        weights: Its trained weights: a state dict in torch's format or safetensors, relative to the study
+            file. The study then trains no dense network, unless `training` is written down.
+        output: Which part of its output is the answer: the item of a tuple or the key of a dict.
+        vote: How an answer over time becomes one a sample.
+        time: What a call takes: `calls` one timestep, `time-batch` `(T, B, ...)`, `batch-time` `(B, T, ...)`.
+        reset: What puts its state back: the name of a method, `none`, or a function `my_code.py:reset`.
+    """
+
+    import_: Import = Field(alias="import")
+    options: dict[str, Any] = Field(default_factory=dict[str, Any])
+    weights: str | None = None
+    output: int | str | None = None
+    vote: Literal["mean", "sum", "last", "max"] | None = None
+    time: Literal["calls", "time-batch", "batch-time"] | None = None
+    reset: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What tables and reports call it: `my_code.py:build`."""
+        file, _, function = self.import_.rpartition(":")
+        return f"{Path(file).name}:{function}"
+
+
+def _kind(network: Any) -> str:
+    own = isinstance(network, OwnNetworkPlan) or (isinstance(network, Mapping) and "import" in network)
+    return "(own)" if own else "(zoo)"
+
+
+def _spelled(network: Any) -> Any:
+    """A bare text is the name of a network of ours, or `my_code.py:build`."""
+    if isinstance(network, str):
+        return {"import": network} if ":" in network or network.endswith(".py") else {"name": network}
+    if not isinstance(network, Mapping | Record):
+        raise ValueError("a name, or keys such as name, import and options")
+    return network
+
+
+AnyNetwork: TypeAlias = Annotated[
+    Annotated[NetworkPlan, Tag("(zoo)")] | Annotated[OwnNetworkPlan, Tag("(own)")],
+    Discriminator(_kind),
+    BeforeValidator(_spelled),
+]
 
 
 class Grid(Record):
@@ -75,15 +128,15 @@ class StudyConfig(Record):
     Args:
         version: Version of this format.
         name: Name of the study; its run folder is `runs/<name>` unless said otherwise.
-        data: The data set.
-        network: The network.
+        data: A data set of ours by name, what a function of the user's returns, or a folder of files.
+        network: A network of ours by name, or what a function of the user's makes.
         accelerator: Name of a built-in accelerator, or path of a YAML file.
         weight_formats: Formats the weights are costed in; a trial counts with the one that takes the least
             energy. `best` takes the best of all formats in each layer.
         spike_format: Format of spikes where the accelerator compresses them; None takes its own.
         statistic: Mean or maximum spiking activity over the test samples.
         seeds: The whole study runs once for each.
-        training: How the dense network is trained.
+        training: How the dense network is trained; left out for a network with weights, it is not.
         compression_training: How a grid's recipes are trained.
         grid: Recipes by regime.
         recipes: Recipe files, relative to the study file.
@@ -91,8 +144,8 @@ class StudyConfig(Record):
 
     version: Literal[1] = 1
     name: str
-    data: DataPlan = DataPlan()
-    network: NetworkPlan = NetworkPlan()
+    data: AnyData = DataPlan()
+    network: AnyNetwork = NetworkPlan()
     accelerator: str = "eyeriss_like"
     weight_formats: Annotated[tuple[str, ...], Field(min_length=1)] = ("none", "bitmask", "rle", "cp", "uop")
     spike_format: str | None = None
@@ -117,8 +170,18 @@ class StudyConfig(Record):
             update={
                 "recipes": tuple(str(folder / name) for name in config.recipes),
                 "accelerator": str(local) if local.is_file() else config.accelerator,
+                "network": _network_beside(config.network, folder),
+                "data": data_beside(config.data, folder),
             }
         )
+
+    @property
+    def dense_training(self) -> TrainingPlan:
+        """How the dense network is trained: not at all if it has weights and nothing is said."""
+        has_weights = isinstance(self.network, OwnNetworkPlan) and self.network.weights is not None
+        if has_weights and "training" not in self.model_fields_set:
+            return TrainingPlan(epochs=0)
+        return self.training
 
     def all_recipes(self) -> tuple[Recipe, ...]:
         """The dense network first, then the grid, then the recipe files.
@@ -132,6 +195,37 @@ class StudyConfig(Record):
         made += [Recipe.load(name) for name in self.recipes]
         return tuple({recipe.hash: recipe for recipe in made}.values())
 
-    def base_hash(self, data_hash: str) -> str:
+    def base_hash(self, data_hash: str, network_hash: str) -> str:
         """Fingerprint of what every recipe starts from: data, network and dense training."""
-        return fingerprint([data_hash, self.network.hash, self.training.hash])
+        return fingerprint([data_hash, network_hash, self.dense_training.hash])
+
+
+def _network_beside(plan: NetworkPlan | OwnNetworkPlan, folder: Path) -> NetworkPlan | OwnNetworkPlan:
+    """The same network, its files as paths from the working directory.
+
+    Raises:
+        ConfigError: There is no such file, or it names no function.
+    """
+    if isinstance(plan, NetworkPlan):
+        return plan
+    update: dict[str, Any] = {"import_": beside(plan.import_, folder, "network")}
+    if plan.weights is not None:
+        update["weights"] = str(folder / plan.weights)
+    if plan.reset is not None and ":" in plan.reset:
+        update["reset"] = beside(plan.reset, folder, "network.reset")
+    return plan.model_copy(update=update)
+
+
+def data_beside(
+    plan: DataPlan | ImportedData | FolderData, folder: Path
+) -> DataPlan | ImportedData | FolderData:
+    """The same data, their files as paths from the working directory.
+
+    Raises:
+        ConfigError: There is no such file, or it names no function.
+    """
+    if isinstance(plan, ImportedData):
+        return plan.model_copy(update={"import_": beside(plan.import_, folder, "data")})
+    if isinstance(plan, FolderData):
+        return plan.model_copy(update={"folder": str(folder / plan.folder)})
+    return plan

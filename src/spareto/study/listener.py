@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from spareto.core.errors import Problem
 from spareto.kernels import Decision
@@ -15,6 +15,9 @@ class StudyListener:
 
     def study_begins(self, trials: int) -> None:
         """The study has `trials` trials, those already stored included."""
+
+    def noted(self, notes: Sequence[str]) -> None:
+        """What was found out about data and network, and what of them is left out, one sentence each."""
 
     def training_begins(self, label: str, seed: int) -> None:
         """A dense network or a recipe starts to train."""

@@ -7,9 +7,10 @@ from pathlib import Path
 from torch import nn
 
 from spareto.core.errors import Problem, StoreError
-from spareto.data.load import load_plan
+from spareto.data.own import load_data
 from spareto.records import Trial
-from spareto.study.checks import refuse_misfits
+from spareto.study.builders import builder_of
+from spareto.study.checks import refuse_misfits, refuse_other_frames, try_out
 from spareto.study.config import StudyConfig
 from spareto.study.costing import Costing
 from spareto.study.folder import RunFolder
@@ -50,11 +51,18 @@ def run_study(
     refuse_several("study")
     trained_on = device_named(device)
     recipes, costing = config.all_recipes(), Costing.of(config)
-    data = load_plan(config.data)
-    refuse_misfits(config.network, recipes, data.info)
+    builder = builder_of(config.network)
+    data = load_data(config.data)
+    refuse_other_frames(config.network, data)
+    untrained, notes = builder.build(data.info)
+    refuse_misfits(untrained, recipes)
+    if builder.interface is not None:
+        notes += try_out(untrained, data, builder.interface)
     run_folder = RunFolder(Path(folder or Path("runs") / config.name))
-    laboratory = Laboratory(config, data, costing, run_folder, listener or StudyListener(), trained_on)
-    laboratory.listener.study_begins(len(recipes) * len(config.seeds))
+    told = listener or StudyListener()
+    laboratory = Laboratory(config, data, builder, costing, run_folder, told, trained_on)
+    told.noted((*data.notes, *notes))
+    told.study_begins(len(recipes) * len(config.seeds))
     with TrialStore(run_folder.store) as store:
         _claim(store, laboratory)
         return tuple(trial for seed in config.seeds for trial in _run_seed(laboratory, store, recipes, seed))
@@ -84,12 +92,17 @@ def _run_seed(laboratory: Laboratory, store: TrialStore, recipes: tuple, seed: i
 
 def _claim(store: TrialStore, laboratory: Laboratory) -> None:
     """Refuse a folder whose trials started from another network, data set or dense training."""
-    base = laboratory.base_hash
-    if store.meta.get("base_hash", base) != base:
+    base, meta = laboratory.base_hash, store.meta
+    config, data, parts = laboratory.config, laboratory.data, laboratory.builder.parts
+    if meta.get("base_hash", base) != base:
+        facts = {"the data": ("data_hash", data.hash), **{f"its {key}": (key, parts[key]) for key in parts}}
+        changed = [name for name, (key, now) in facts.items() if meta.get(key, now) != now]
+        got = "trials of another study" + (
+            f", for {' and '.join(changed)} changed" if parts and changed else ""
+        )
         cure = "Choose another folder with --out, or delete this one."
         rule = "trials of the same data, network and dense training"
-        raise StoreError(Problem(str(store.path), "trials of another study", rule, cure))
-    config, data = laboratory.config, laboratory.data
+        raise StoreError(Problem(str(store.path), got, rule, cure))
     store.set_meta(
         study=config.name,
         network=config.network.name,
@@ -98,5 +111,7 @@ def _claim(store: TrialStore, laboratory: Laboratory) -> None:
         data_hash=data.hash,
         base_hash=base,
         test_samples=str(len(data.test_labels)),
-        timesteps=str(config.data.timesteps),
+        timesteps=str(data.timesteps or "the network's own"),
+        **parts,
+        **({"data_notes": " ".join(data.notes)} if data.notes else {}),
     )

@@ -11,7 +11,6 @@ from typing import Any
 import torch
 from torch import nn
 
-from spareto import networks
 from spareto.compression import compress_and_train
 from spareto.core.artifacts import fingerprint
 from spareto.core.versions import versions
@@ -20,6 +19,7 @@ from spareto.kernels import kernels_on
 from spareto.layers.decisions import decisions_of
 from spareto.profiling import profile
 from spareto.records import Layer, LayerSummary, Manifest, Recipe, Trial, Workload
+from spareto.study.builders import Builder
 from spareto.study.config import StudyConfig
 from spareto.study.costing import Costing
 from spareto.study.folder import RunFolder
@@ -34,6 +34,7 @@ class Laboratory:
 
     config: StudyConfig
     data: FrameData
+    builder: Builder
     costing: Costing
     folder: RunFolder
     listener: StudyListener
@@ -42,7 +43,7 @@ class Laboratory:
     @property
     def base_hash(self) -> str:
         """Fingerprint of what every recipe starts from."""
-        return self.config.base_hash(self.data.hash)
+        return self.config.base_hash(self.data.hash, self.builder.hash)
 
     def key(self, recipe: Recipe, seed: int) -> str:
         """The trial's name in the store: equal keys mean equal networks."""
@@ -51,15 +52,14 @@ class Laboratory:
     def dense_network(self, seed: int) -> nn.Module:
         """The trained full-precision network of a seed: trained once, reloaded ever after."""
         torch.manual_seed(seed)
-        info = self.data.info
-        plan = self.config.network
-        network = networks.build(plan.name, sensor=info.sensor, classes=info.classes, **plan.options)
+        network, _ = self.builder.build(self.data.info)
         network.to(self.device)  # the weights were drawn where every device draws the same
         train(
             network,
             self.data,
-            self.config.training,
+            self.config.dense_training,
             seed=seed,
+            interface=self.builder.interface,
             checkpoint=self.folder.dense(self.base_hash, seed),
             key=fingerprint([self.base_hash, seed]),
             **self._told("dense network", seed),
@@ -86,6 +86,7 @@ class Laboratory:
             seed=seed,
             checkpoint=checkpoint,
             key=key,
+            interface=self.builder.interface,
             **self._told(recipe.label, seed),
         )
         measured = profile(
@@ -94,10 +95,17 @@ class Laboratory:
             self.data.test_labels,
             network_name=self.config.network.name,
             dataset=f"{self.data.name}, test split",
+            **self._way(),
         )
         self._keep(network, measured.workload, recipe, seed)
         seconds = time.perf_counter() - started
+        assert measured.accuracy is not None  # both splits of a study have labels
         return self._trial(recipe, seed, measured.accuracy, measured.workload, seconds)
+
+    def _way(self) -> dict[str, Any]:
+        """How a network is run that does not say so itself."""
+        interface = self.builder.interface
+        return {} if interface is None else {"interface": interface, "layout": self.data.layout}
 
     def recost(self, trial: Trial) -> Trial:
         """The trial costed afresh from its stored workload; trains nothing."""

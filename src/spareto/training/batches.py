@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from spareto.core.errors import ConfigError, Problem
 from spareto.data.augment import random_shift, random_warp
 from spareto.data.checks import refuse_split
 from spareto.data.frames import Frames
 from spareto.data.load import FrameData
 from spareto.records import TrainingPlan
+from spareto.running import Samples, labels_of
+from spareto.running import device_of as device_of
+from spareto.running.samples import tensor_of
 from spareto.training.world import World
 
 Indices = npt.NDArray[np.int64]
+MOVES = ("max_shift", "max_rotation", "max_scale", "max_shear")
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,7 @@ class Batch:
     """One process's share of a batch.
 
     Args:
-        frames: Shape `(time, batch, polarities, height, width)`.
+        frames: Shape `(time, batch, ...)`, or `(batch, ...)`: the layout of the data.
         labels: Shape `(batch,)`.
         samples: Samples of the whole batch.
     """
@@ -53,7 +59,11 @@ class Batches:
     def __init__(
         self, data: FrameData, plan: TrainingPlan, seed: int, world: World, device: torch.device
     ) -> None:
-        refuse_split(data.train_frames, data.train_labels, "training split", data.info.classes)
+        data = whole_labels(data)
+        axis = 1 if data.layout == "time-first" else 0
+        refuse_split(data.train_frames, data.train_labels, "training split", data.info.classes, axis=axis)
+        _refuse_augmentation(data, plan)
+        self.axis = axis
         self.data, self.plan, self.seed, self.world, self.device = data, plan, seed, world, device
         self.held_out = _held_out(data.train_labels, plan.validation_share, seed)
         self.trained_on: Indices = np.setdiff1d(np.arange(len(data.train_labels)), self.held_out)
@@ -67,20 +77,25 @@ class Batches:
         generator = np.random.default_rng([self.seed, epoch])
         order = self.trained_on[generator.permutation(self.samples)]
         for chosen in self._cut(order):
-            frames = self._augmented(self.data.train_frames[:, chosen], generator)
+            frames = self._augmented(self._taken(chosen), generator)
             share = self.world.share(len(chosen))
             labels = self._tensor(self.data.train_labels[chosen][share]).long()
-            yield Batch(self._tensor(frames[:, share]).float(), labels, len(chosen))
+            mine = frames[:, share] if self.axis else frames[share]
+            yield Batch(self._tensor(mine).float(), labels, len(chosen))
 
     def in_order(self, chosen: Indices | None = None) -> Iterator[tuple[Tensor, Tensor]]:
         """Frames and labels as they are, of the samples trained on or of `chosen`."""
         for some in self._cut(self.trained_on if chosen is None else chosen):
-            frames = self._tensor(self.data.train_frames[:, some]).float()
+            frames = self._tensor(self._taken(some)).float()
             yield frames, self._tensor(self.data.train_labels[some]).long()
 
     def _cut(self, order: Indices) -> Iterator[Indices]:
         size = self.plan.batch_size
         return (order[first : first + size] for first in range(0, len(order), size))
+
+    def _taken(self, chosen: Indices) -> Frames:
+        """The frames of these samples, in the layout of the data."""
+        return self.data.train_frames[:, chosen] if self.axis else self.data.train_frames[chosen]
 
     def _augmented(self, frames: Frames, generator: np.random.Generator) -> Frames:
         if self.plan.max_shift:
@@ -99,15 +114,41 @@ class Batches:
         return torch.from_numpy(array).to(self.device)
 
 
+def whole_labels(data: FrameData) -> FrameData:
+    """The data with training labels that are whole numbers `(samples,)`, whatever type they came in.
+
+    Raises:
+        DataError: They are no whole numbers, or of another shape.
+    """
+    labels = data.train_labels
+    if labels.dtype.kind in "iu" and labels.ndim == 1:
+        return data
+    return replace(data, train_labels=labels_of(labels, "training split: labels"))
+
+
+def samples_of_split(data: FrameData, split: Literal["train", "test"] = "train") -> Samples:
+    """A split as samples; their frames share memory with it."""
+    train = split == "train"
+    frames, labels = (data.train_frames, data.train_labels) if train else (data.test_frames, data.test_labels)
+    return Samples(tensor_of(frames), labels_of(labels, f"{split} split: labels"), data.layout)
+
+
+def _refuse_augmentation(data: FrameData, plan: TrainingPlan) -> None:
+    """Refuse moves of frames that are no images over time.
+
+    Raises:
+        ConfigError: The plan asks for them.
+    """
+    asked = [name for name in MOVES if getattr(plan, name)]
+    if asked and not (data.layout == "time-first" and data.train_frames.ndim == 5):
+        got = f"{', '.join(asked)} for frames of shape {data.train_frames.shape}"
+        rule = "frames (time, samples, polarities, height, width)"
+        raise ConfigError(Problem("training", got, rule, "Leave them out."))
+
+
 def steps_per_epoch(samples: int, plan: TrainingPlan) -> int:
     """Optimizer steps of an epoch over so many samples, of which the plan may hold some out."""
     return math.ceil((samples - round(plan.validation_share * samples)) / plan.batch_size)
-
-
-def device_of(network: nn.Module) -> torch.device:
-    """Where a network's parameters are; the CPU without any."""
-    first = next(network.parameters(), None)
-    return torch.device("cpu") if first is None else first.device
 
 
 def _held_out(labels: npt.NDArray[np.int64], share: float, seed: int) -> Indices:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from spareto.core.artifacts import canonical_json, replacing
 from spareto.core.errors import Problem, StoreError
+from spareto.frameworks import state_names
 
 FORMAT = 1
 
@@ -36,12 +37,12 @@ def save_checkpoint(
 
     Args:
         path: A `.safetensors` file.
-        network: Its whole state dict is kept.
+        network: Its state dict is kept, but for the states of neurons that stand in it.
         optimizer: Left out of a network that is trained to its end.
         manifest: JSON-able facts of the run.
         average: Mean of the weights so far, by parameter name.
     """
-    tensors = {f"network.{name}": value.contiguous() for name, value in network.state_dict().items()}
+    tensors = {f"network.{name}": value.contiguous() for name, value in weights_of(network).items()}
     tensors |= {f"average.{name}": value for name, value in (average or {}).items()}
     if optimizer is not None:
         tensors |= _flatten(optimizer.state_dict()["state"])
@@ -73,6 +74,18 @@ def read_manifest(path: str | Path) -> dict[str, Any]:
     return manifest
 
 
+def stored_names(path: str | Path) -> frozenset[str]:
+    """Names in the state dict of the network that a checkpoint holds.
+
+    Raises:
+        StoreError: See `read_manifest`.
+    """
+    read_manifest(path)
+    with safe_open(path, framework="pt") as file:
+        keys = (key.partition(".") for key in file.keys())  # noqa: SIM118 - not a dict
+        return frozenset(name for owner, _, name in keys if owner == "network")
+
+
 def load_checkpoint(
     path: str | Path, network: nn.Module, optimizer: torch.optim.Optimizer | None = None
 ) -> dict[str, Tensor]:
@@ -98,9 +111,22 @@ def load_checkpoint(
     return stored["average"]
 
 
+def weights_of(network: nn.Module) -> dict[str, Tensor]:
+    """The network's state dict without the states of neurons, whose shapes are those of the last batch."""
+    states = state_names(network)
+    return {name: value for name, value in network.state_dict().items() if name not in states}
+
+
+def put_weights(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Put what `weights_of` gave into a network."""
+    states = state_names(network)
+    kept = {name: value for name, value in network.state_dict().items() if name in states} if states else {}
+    network.load_state_dict({**kept, **tensors})
+
+
 def _put(tensors: Mapping[str, Tensor], network: nn.Module, path: str | Path) -> None:
     try:
-        network.load_state_dict(tensors)
+        put_weights(network, tensors)
     except RuntimeError as error:  # its first line names the class, the others say what does not fit
         _, _, misfits = str(error).partition("\n")
         got = f"tensors of another network ({shorten(misfits, 160, placeholder=' ...')})"

@@ -3,47 +3,113 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from spareto.data.checks import refuse_split
-from spareto.data.frames import Frames
-from spareto.training.batches import device_of
+from spareto.core.errors import ConfigError, DataError, Problem
+from spareto.frameworks import time_of
+from spareto.running import (
+    Interface,
+    Layout,
+    Runner,
+    Samples,
+    Time,
+    Vote,
+    check_labels,
+    interface_of,
+    samples_of,
+)
+from spareto.running.arrays import is_data_set, read
 
 
-def evaluate(network: nn.Module, frames: Frames, labels: npt.NDArray, *, batch_size: int = 64) -> float:
-    """Accuracy of a network, which is left in evaluation mode.
+def evaluate(
+    network: nn.Module,
+    frames: Any,
+    labels: Any = None,
+    *,
+    batch_size: int = 64,
+    layout: Layout | None = None,
+    time: Time | None = None,
+    output: int | str | None = None,
+    vote: Vote | None = None,
+    reset: Any = None,
+    interface: Interface | None = None,
+) -> float:
+    """Accuracy of a network of any framework; it is left in evaluation mode.
 
     Args:
-        network: Frames `(time, batch, polarities, height, width)` in, rates `(batch, classes)` out.
-        frames: Shape `(time, samples, polarities, height, width)`.
-        labels: Shape `(samples,)`.
+        network: Any module. One of ours takes frames `(time, batch, ...)` and gives rates `(batch, classes)`;
+            of any other it is found out how it is run, or asked for.
+        frames: Array or tensor `(time, samples, ...)` or `(samples, ...)`; or a torch `Dataset` or
+            `DataLoader` of frames and labels.
+        labels: Shape `(samples,)` or `(samples, 1)`, whole numbers from 0.
         batch_size: Samples a forward pass; does not change the result.
+        layout: Says where time and samples lie, where the shapes do not; see `spareto.from_arrays`.
+        time: See `spareto.Interface`, as are `output`, `vote` and `reset`.
+        interface: All of them in one.
 
     Returns:
         Share of samples classified correctly, 0..1.
 
     Raises:
-        DataError: There is no sample, or frames and labels do not fit; see `refuse_split`.
+        DataError: There is no sample, frames and labels do not fit, or a frame is not finite.
+        ConfigError: The network does not run on the frames, or it is not clear how; see `Runner`.
     """
-    refuse_split(frames, labels, "evaluation")
-    device = device_of(network)
-    cuts = (slice(first, first + batch_size) for first in range(0, len(labels), batch_size))
+    stated = interface_of(interface, time=time, output=output, vote=vote, reset=reset)
+    samples = _samples(network, frames, labels, layout)
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise ConfigError(Problem("batch_size", repr(batch_size), "an integer of at least 1"))
+    return accuracy_of(network, samples, stated, batch_size)
+
+
+def accuracy_of(network: nn.Module, samples: Samples, interface: Interface, batch_size: int = 64) -> float:
+    """Accuracy on samples with labels; see `evaluate`."""
+    runner = Runner(network, samples, interface)
+    known: Any = samples.labels
     batches = (
-        (torch.from_numpy(frames[:, cut]).to(device).float(), torch.from_numpy(labels[cut]).to(device))
-        for cut in cuts
+        (batch, torch.from_numpy(known[place]).to(runner.device))
+        for place, batch in runner.batches(batch_size)
     )
-    return count_correct(network, batches) / len(labels)
+    return count_correct(runner, batches, where="evaluation: labels") / samples.count
 
 
-def count_correct(network: nn.Module, batches: Iterable[tuple[Tensor, Tensor]]) -> int:
-    """Samples classified correctly over batches of frames and labels; ends in evaluation mode."""
-    network.eval()
+def _samples(network: nn.Module, frames: Any, labels: Any, layout: Layout | None) -> Samples:
+    if is_data_set(frames):
+        return read(frames, labels, layout, "evaluation: frames", "evaluation: labels")
+    if labels is None:
+        raise DataError(Problem("evaluation: labels", "nothing", "labels, one a sample"))
+    time_first = layout is None and time_of(network) == "time-batch"
+    return samples_of(frames, labels, layout=layout, where="evaluation: frames", time_first=time_first)
+
+
+def count_correct(runner: Runner, batches: Iterable[tuple[Tensor, Tensor]], where: str = "labels") -> int:
+    """Samples classified correctly over batches of frames and labels; ends in evaluation mode.
+
+    Args:
+        runner: Knows the network and how it is run; what the network keeps is reset at the end.
+        batches: Frames in the layout of the data, and labels `(batch,)`.
+        where: What the labels are called in messages.
+
+    Raises:
+        DataError: A label lies beyond the classes that the network answers with.
+        ConfigError: An answer is not a number.
+    """
+    runner.network.eval()
     correct = 0
     with torch.inference_mode(), parametrize.cached():
         for frames, labels in batches:
-            correct += int((network(frames).argmax(1) == labels).sum())
+            answers = runner.answers(frames, len(labels))
+            check_labels(labels, answers.shape[1], where)
+            _refuse_no_numbers(answers)
+            correct += int((answers.argmax(1) == labels).sum())
+    runner.reset()  # what inference mode made would be of no use to a training
     return correct
+
+
+def _refuse_no_numbers(answers: Tensor) -> None:
+    if bool(answers.isnan().any()):
+        cure = "Look at its weights, or train it anew."
+        raise ConfigError(Problem("network", "an answer that is nan", "a number a class", cure))

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from spareto.training.checkpoint import load_checkpoint
-from spareto.training.norms import estimate_norms
+from spareto.training.checkpoint import load_checkpoint, put_weights, weights_of
+from spareto.training.norms import Run, estimate_norms
 
 
 class Best:
@@ -38,13 +38,13 @@ class Best:
             return False
         self.accuracy, self.epoch = accuracy, epoch
         if self.keep and self.path is None:
-            self._state = {name: value.clone() for name, value in network.state_dict().items()}
+            self._state = {name: value.clone() for name, value in weights_of(network).items()}
         return True
 
     def restore(self, network: nn.Module) -> None:
         """Put the best weights back."""
         if self.path is None:
-            network.load_state_dict(self._state)
+            put_weights(network, self._state)
         else:
             load_checkpoint(self.path, network)
 
@@ -71,8 +71,8 @@ class Average:
                 self.mean[name] = parameter.detach().clone()
 
     @torch.no_grad()
-    def apply(self, network: nn.Module, batches: Iterable[Tensor]) -> None:
+    def apply(self, network: nn.Module, batches: Iterable[Tensor], run: Run | None = None) -> None:
         """Give the network the mean, and batch norms statistics that fit it."""
         for name, parameter in network.named_parameters():
             parameter.copy_(self.mean[name])
-        estimate_norms(network, batches)
+        estimate_norms(network, batches, run)

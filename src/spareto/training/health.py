@@ -16,7 +16,10 @@ from spareto.core.errors import Problem
 from spareto.kernels import Spikes
 from spareto.layers.spiking_block import SpikingBlock
 from spareto.layers.spiking_dense import SpikingDense
-from spareto.neurons import SpikingNeuron
+from spareto.observing import undisturbed
+from spareto.running.outputs import leaves
+from spareto.running.proving import outer_neurons
+from spareto.training.norms import Run
 
 _BLOCKS = (SpikingBlock, SpikingDense)
 
@@ -25,52 +28,57 @@ class SilentLayerWarning(UserWarning):
     """A layer of neurons emits no spike, so that nothing behind it sees the input."""
 
 
-def silent_layers(network: nn.Module, batches: Iterable[Tensor]) -> tuple[str, ...]:
+def silent_layers(network: nn.Module, batches: Iterable[Tensor], run: Run | None = None) -> tuple[str, ...]:
     """Names of the neuron layers that emit no spike in any batch, in the order they ran.
 
     Stops at the first batch that leaves none, so that a healthy network runs once.
 
     Args:
         network: Runs in the mode it is in, and is left as it was, to the last buffer.
-        batches: Frames `(time, batch, ...)`.
+        batches: Frames of each batch.
+        run: Runs the network on a batch; left out, the network is called with it.
     """
     suspects: tuple[str, ...] | None = None
-    buffers = {name: buffer.clone() for name, buffer in network.named_buffers()}
-    with torch.random.fork_rng(devices=[]):
+    with undisturbed(network):
         for frames in batches:
-            quiet = _silent_on(network, frames)
+            quiet = _silent_on(network, frames, run or network)
             suspects = tuple(name for name in quiet if suspects is None or name in suspects)
             if not suspects:
                 break
-    for name, buffer in network.named_buffers():
-        buffer.copy_(buffers[name])
     return suspects or ()
 
 
-def _silent_on(network: nn.Module, frames: Tensor) -> tuple[str, ...]:
+def _silent_on(network: nn.Module, frames: Tensor, run: Run) -> tuple[str, ...]:
     silent: dict[str, bool] = {}
+    watched = _spiking(network)
 
     def see(_: nn.Module, __: Any, spikes: Any, *, name: str) -> None:
-        silent[name] = silent.get(name, True) and not _any(spikes)
+        silent[name] = silent.get(name, True) and not _any(spikes, watched[name][1])
 
-    _run_watched(network, frames, see, _spiking(network))
+    _run_watched(frames, see, {name: module for name, (module, _) in watched.items()}, run)
     return tuple(name for name, quiet in silent.items() if quiet)
 
 
-def _spiking(network: nn.Module) -> dict[str, nn.Module]:
-    """Where spikes come out, by the name of their neurons; a block is watched whole and so stays fused."""
+def _spiking(network: nn.Module) -> dict[str, tuple[nn.Module, int]]:
+    """Where spikes come out, and which item of a tuple they are, by the name of their neurons.
+
+    A block is watched whole and so stays fused.
+    """
     blocks = {name: module for name, module in network.named_modules() if isinstance(module, _BLOCKS)}
     inside = {part for block in blocks.values() for part in block.modules()}
     alone = {
-        name: module
-        for name, module in network.named_modules()
-        if isinstance(module, SpikingNeuron) and module not in inside
+        name: (module, facts.spikes)
+        for name, module, facts in outer_neurons(network)
+        if facts.fires and module not in inside
     }
-    return {**{f"{name}.neuron".lstrip("."): block for name, block in blocks.items()}, **alone}
+    return {**{f"{name}.neuron".lstrip("."): (block, 0) for name, block in blocks.items()}, **alone}
 
 
-def _any(spikes: Any) -> bool:
-    return spikes.events > 0 if isinstance(spikes, Spikes) else bool(_first_tensor(spikes).any())
+def _any(spikes: Any, item: int) -> bool:
+    if isinstance(spikes, Spikes):
+        return spikes.events > 0
+    part = spikes if isinstance(spikes, Tensor) else spikes[item]
+    return any(bool(tensor.any()) for tensor in leaves(part))
 
 
 def silence(where: str, samples: int) -> Problem:
@@ -88,12 +96,13 @@ def warn_of_silence(problem: object) -> None:
     warnings.warn_explicit(str(problem), SilentLayerWarning, *place)  # no registry, which would drop repeats
 
 
-def first_non_finite(network: nn.Module, frames: Tensor) -> str:
+def first_non_finite(network: nn.Module, frames: Tensor, run: Run | None = None) -> str:
     """Where numbers that are not finite begin: `layer 'fc', its weight`; empty if it is no single layer.
 
     Args:
         network: Runs once in the mode it is in.
-        frames: Shape `(time, batch, ...)`.
+        frames: Frames of a batch.
+        run: Runs the network on a batch; left out, the network is called with it.
     """
     for name, parameter in network.named_parameters():
         if not bool(torch.isfinite(parameter).all()):
@@ -102,28 +111,22 @@ def first_non_finite(network: nn.Module, frames: Tensor) -> str:
     found: list[str] = []
 
     def see(_: nn.Module, __: Any, output: Any, *, name: str) -> None:
-        if not found and not bool(torch.isfinite(_first_tensor(output)).all()):
+        if not found and not all(bool(torch.isfinite(tensor).all()) for tensor in leaves(output)):
             found.append(f"layer '{name}', its output")
 
-    leaves = {
+    inner = {
         name: module
         for name, module in network.named_modules()
         if name and next(module.children(), None) is None
     }
-    _run_watched(network, frames, see, leaves)
+    _run_watched(frames, see, inner, run or network)
     return found[0] if found else ""
 
 
 def _run_watched(
-    network: nn.Module, frames: Tensor, see: Callable[..., None], watched: Mapping[str, nn.Module]
+    frames: Tensor, see: Callable[..., None], watched: Mapping[str, nn.Module], run: Run
 ) -> None:
     with ExitStack() as hooks, torch.no_grad():
         for name, module in watched.items():
             hooks.callback(module.register_forward_hook(partial(see, name=name)).remove)
-        network(frames)
-
-
-def _first_tensor(output: Any) -> Tensor:
-    while not isinstance(output, Tensor):
-        output = output[0]
-    return output
+        run(frames)

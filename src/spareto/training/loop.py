@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
-from spareto.data.load import FrameData
 from spareto.records import TrainingPlan
+from spareto.running import Interface, Time, Vote, data_of, interface_of
 from spareto.training.health import warn_of_silence
 from spareto.training.listening import BeforeStep, Listener, Milestones, SilenceListener
 from spareto.training.run import Run
@@ -17,7 +18,7 @@ from spareto.training.world import join
 
 def train(
     network: nn.Module,
-    data: FrameData,
+    data: Any,
     plan: TrainingPlan,
     *,
     seed: int = 0,
@@ -27,6 +28,11 @@ def train(
     on_epoch: Listener | None = None,
     on_silence: SilenceListener = warn_of_silence,
     before_step: BeforeStep | None = None,
+    time: Time | None = None,
+    output: int | str | None = None,
+    vote: Vote | None = None,
+    reset: Any = None,
+    interface: Interface | None = None,
 ) -> None:
     """Train a network in place; it ends in evaluation mode.
 
@@ -37,8 +43,10 @@ def train(
     Under `torchrun` the processes share every batch, and follow the gradient of the whole of it.
 
     Args:
-        network: Frames `(time, batch, polarities, height, width)` in, rates `(batch, classes)` out.
-        data: Training frames and labels.
+        network: Any module. One of ours takes frames `(time, batch, ...)` and gives rates `(batch, classes)`;
+            of any other it is found out how it is run, or asked for.
+        data: Training frames and labels: as `load_frames` or `from_arrays` give them, `(frames, labels)`, a
+            torch `Dataset` or a `DataLoader`. A data set is read once, in order.
         plan: Epochs, learning rate, loss.
         seed: Decides what is held out, order, augmentation and dropout.
         milestones: Epoch to a change of the network made before that epoch; each starts a new phase of the
@@ -51,16 +59,20 @@ def train(
             warned of.
         before_step: Called before each optimizer step with the network, the step and the number of steps;
             see `BeforeStep`.
+        time: See `spareto.Interface`, as are `output`, `vote` and `reset`.
+        interface: All of them in one.
 
     Raises:
-        ConfigError: The plan asks for what the network or the data do not have.
+        ConfigError: The plan asks for what the network or the data do not have, or it is not clear how the
+            network is run or reset.
         DataError: The training split has no sample, labels that are no class, or frames that are not finite.
         TrainingError: The loss or a gradient is not finite.
         StoreError: The checkpoint is damaged or belongs to another run.
     """
-    changes = milestones or {}
+    changes, frames = milestones or {}, data_of(data)
+    stated = interface_of(interface, time=time, output=output, vote=vote, reset=reset)
     path = None if checkpoint is None else Path(checkpoint)
-    run = Run(network, data, plan, seed, path, key, on_epoch, on_silence, before_step, join())
+    run = Run(network, frames, plan, seed, path, key, on_epoch, on_silence, before_step, join(), stated)
     done = run.epochs
     for phase in phases(plan.epochs, changes):
         if 0 < phase.first == done:

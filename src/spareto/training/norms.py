@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]
+
+Run = Callable[[Tensor], Any]
 
 
 def batch_norms(network: nn.Module) -> list[_BatchNorm]:
@@ -19,12 +22,13 @@ def batch_norms(network: nn.Module) -> list[_BatchNorm]:
 
 
 @torch.no_grad()
-def estimate_norms(network: nn.Module, batches: Iterable[Tensor]) -> None:
+def estimate_norms(network: nn.Module, batches: Iterable[Tensor], run: Run | None = None) -> None:
     """Replace the running statistics by the mean over batches, as the present weights make them.
 
     Args:
         network: Left in evaluation mode; without batch norms it does not run.
-        batches: Frames `(time, batch, ...)`.
+        batches: Frames of each batch.
+        run: Runs the network on a batch; left out, the network is called with it.
 
     Reference:
         izmailov2018, section 3.2.
@@ -40,7 +44,7 @@ def estimate_norms(network: nn.Module, batches: Iterable[Tensor]) -> None:
     for count, frames in enumerate(batches, start=1):
         for norm in norms:
             norm.momentum = 1.0 / count  # a mean over batches; the first replaces what was there
-        network(frames)
+        (run or network)(frames)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     network.eval()

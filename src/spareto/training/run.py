@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from spareto.core.artifacts import fingerprint
 from spareto.core.errors import ConfigError, Problem, StoreError, TrainingError
 from spareto.core.versions import versions
 from spareto.data.load import FrameData
 from spareto.records import TrainingPlan
-from spareto.training.batches import Batches, device_of
+from spareto.running import Interface, Runner
+from spareto.running.interface import options_of
+from spareto.training.batches import Batches, device_of, samples_of_split
 from spareto.training.checkpoint import best_path, load_checkpoint, read_manifest, save_checkpoint
 from spareto.training.evaluate import count_correct
 from spareto.training.final import Average, Best
@@ -24,6 +27,12 @@ from spareto.training.optimizer import make_optimizer, set_learning_rate
 from spareto.training.schedule import Phase
 from spareto.training.step import Place, Stepper, diverged
 from spareto.training.world import World
+
+
+def _key(data: FrameData, plan: TrainingPlan, seed: int, interface: Interface) -> str:
+    """Fingerprint of what a training depends on beside its network."""
+    stated = {name: value for name, value in options_of(interface).items() if name != "reset"}
+    return fingerprint([data.hash, plan.hash, seed, *([stated] if stated else [])])
 
 
 class Run:
@@ -40,6 +49,7 @@ class Run:
         on_silence: Called, in the leading process, once for every layer found without a spike.
         before_step: Called before each optimizer step.
         world: The processes that train together.
+        interface: What is stated of how the network is run.
     """
 
     def __init__(
@@ -54,17 +64,22 @@ class Run:
         on_silence: SilenceListener,
         before_step: BeforeStep | None,
         world: World,
+        interface: Interface,
     ) -> None:
         self.network, self.data, self.plan, self.seed, self.world = network, data, plan, seed, world
         self.checkpoint, self.on_epoch, self.on_silence = checkpoint, on_epoch, on_silence
-        self.key = key or fingerprint([data.hash, plan.hash, seed])
+        self.key = key or _key(data, plan, seed, interface)
         self.batches = Batches(data, plan, seed, world, device_of(network))
         if plan.epochs and not self.batches.samples:
             got = f"{plan.validation_share:g} of {len(data.train_labels)} samples"
             raise ConfigError(
                 Problem("training.validation_share", got, "a share that leaves one to train on")
             )
-        self.stepper = Stepper(network, plan, world, before_step, 1 + int(data.train_labels.max()))
+        self.data = self.batches.data
+        self.runner = Runner(network, samples_of_split(self.data), interface)
+        self.runner.check_answer()
+        classes = 1 + int(self.data.train_labels.max())
+        self.stepper = Stepper(self.runner, plan, world, before_step, classes)
         self.best = Best(checkpoint and best_path(checkpoint), keep=plan.keep == "best")
         self.average = Average()
         self._known_silent: set[str] = set()
@@ -101,7 +116,7 @@ class Run:
             if self.best.wanted:
                 self.best.restore(self.network)
             else:
-                self.average.apply(self.network, (frames for frames, _ in self.batches.in_order()))
+                self.average.apply(self.network, self._frames(), self.runner.run)
             self._save(None, finished=True)
         self.network.eval()
 
@@ -123,9 +138,9 @@ class Run:
     def _check_health(self) -> None:
         """Refuse weights that are not finite, which spikes hide; tell, once a layer, of silence."""
         place = f"training, epoch {self.epochs + 1}"
-        silent = silent_layers(self.network, (frames for frames, _ in self.batches.in_order()))
+        silent = silent_layers(self.network, self._frames(), self.runner.run)
         if silent or not all(bool(torch.isfinite(p).all()) for p in self.network.parameters()):
-            where = first_non_finite(self.network, next(self.batches.in_order())[0])
+            where = first_non_finite(self.network, next(self._frames()), self.runner.run)
             if where:
                 raise TrainingError(str(diverged(place, f"nan or infinity in {where}", self.plan)))
         for name in silent:
@@ -133,12 +148,15 @@ class Run:
                 self.on_silence(silence(f"{place}, layer '{name}'", self.batches.samples))
         self._known_silent |= set(silent)
 
+    def _frames(self) -> Iterator[Tensor]:
+        return (frames for frames, _ in self.batches.in_order())
+
     def _validate(self) -> float | None:
         held_out = self.batches.held_out
         if not len(held_out):
             return None
         mine = held_out[self.world.rank :: self.world.size]
-        return self.world.sum(count_correct(self.network, self.batches.in_order(mine))) / len(held_out)
+        return self.world.sum(count_correct(self.runner, self.batches.in_order(mine))) / len(held_out)
 
     def _choose(self, accuracy: float | None) -> None:
         """Look at the weights after an epoch of the last phase: the best so far, part of the mean?"""

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
-from spareto.data.load import FrameData
+from spareto.core.errors import DataError, Problem
 from spareto.records import TrainingPlan
-from spareto.training.evaluate import evaluate
+from spareto.running import Interface, Time, Vote, data_of, interface_of
+from spareto.training.batches import samples_of_split
+from spareto.training.evaluate import accuracy_of
 from spareto.training.listening import Listener
 from spareto.training.loop import train
 
@@ -33,31 +36,47 @@ class SeedResult:
 
 def train_seeds(
     make: Callable[[], nn.Module],
-    data: FrameData,
+    data: Any,
     plan: TrainingPlan,
     seeds: Sequence[int],
     *,
     folder: str | Path | None = None,
     on_epoch: Listener | None = None,
+    time: Time | None = None,
+    output: int | str | None = None,
+    vote: Vote | None = None,
+    reset: Any = None,
+    interface: Interface | None = None,
 ) -> tuple[SeedResult, ...]:
     """Train a fresh network with each seed, one after the other.
 
     Args:
         make: Gives a network with weights drawn from torch's global generator.
-        data: Trained on its training split, measured on its test split.
+        data: Trained on its training split, measured on its test split; see `spareto.from_arrays`.
         plan: How to train.
         seeds: One training each.
         folder: Keeps each training's checkpoint; the same call then carries on after a kill.
         on_epoch: Called after every epoch of every seed.
+        time: See `spareto.Interface`, as are `output`, `vote` and `reset`.
+        interface: All of them in one.
 
     Returns:
         One result a seed, in the order of the seeds.
+
+    Raises:
+        DataError: There is no test split.
     """
+    frames = data_of(data)
+    stated = interface_of(interface, time=time, output=output, vote=vote, reset=reset)
+    if not len(frames.test_labels):
+        cure = "Give spareto.from_arrays(...) a test split, or use spareto.train."
+        raise DataError(Problem("data", "no test split", "samples to measure on", cure))
+    test = samples_of_split(frames, "test")
     results: list[SeedResult] = []
     for seed in seeds:
         torch.manual_seed(seed)
         network = make()
         checkpoint = None if folder is None else Path(folder) / f"seed-{seed}.safetensors"
-        train(network, data, plan, seed=seed, checkpoint=checkpoint, on_epoch=on_epoch)
-        results.append(SeedResult(seed, network, evaluate(network, data.test_frames, data.test_labels)))
+        train(network, frames, plan, seed=seed, checkpoint=checkpoint, on_epoch=on_epoch, interface=stated)
+        results.append(SeedResult(seed, network, accuracy_of(network, test, stated)))
     return tuple(results)

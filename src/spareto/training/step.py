@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from spareto.core.errors import ConfigError, Problem, TrainingError
 from spareto.kernels import options
 from spareto.records import TrainingPlan
+from spareto.running import Runner
+from spareto.running.states import RESET_CURE
 from spareto.training.batches import Batch
 from spareto.training.health import first_non_finite
 from spareto.training.listening import BeforeStep
@@ -52,7 +54,7 @@ class Stepper:
     """Trains a network on one batch after the other.
 
     Args:
-        network: In training mode.
+        runner: The network, in training mode, and how it is run.
         plan: Loss, precision, clipping.
         world: The processes that share each batch.
         before_step: Called before each optimizer step.
@@ -61,13 +63,14 @@ class Stepper:
 
     def __init__(
         self,
-        network: nn.Module,
+        runner: Runner,
         plan: TrainingPlan,
         world: World,
         before_step: BeforeStep | None,
         classes: int,
     ) -> None:
-        self.network, self.plan, self.world, self.before_step = network, plan, world, before_step
+        self.runner, self.network = runner, runner.network
+        self.plan, self.world, self.before_step = plan, world, before_step
         self.classes = classes
         self.loss = make_loss(plan)
 
@@ -86,7 +89,7 @@ class Stepper:
         if not math.isfinite(value):
             raise self._diverged(batch, value, place)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        _backward(loss)
         self.world.sum_gradients(self.network)
         self._clip(place)
         if self.before_step is not None:
@@ -101,7 +104,7 @@ class Stepper:
             options(bfloat16=gradient, recompute=self.plan.recompute or None),
             torch.autocast(batch.frames.device.type, dtype=torch.bfloat16, enabled=narrow),
         ):
-            rates = self.network(batch.frames)
+            rates = self.runner.answers(batch.frames, len(batch.labels))
         self._check_rates(rates, len(batch.labels))
         return self.loss(rates.float(), batch.labels)
 
@@ -120,9 +123,27 @@ class Stepper:
             raise TrainingError(str(diverged(str(place), f"a gradient of norm {norm.item():g}", self.plan)))
 
     def _diverged(self, batch: Batch, loss: float, place: Place) -> TrainingError:
-        where = first_non_finite(self.network, batch.frames)
+        where = first_non_finite(self.network, batch.frames, self.runner.run)
         got = f"a loss of {loss:g}" + (f", first in {where}" if where else "")
         return TrainingError(str(diverged(str(place), got, self.plan)))
+
+
+def _backward(loss: Tensor) -> None:
+    """The gradients of a loss.
+
+    Raises:
+        ConfigError: The graph hangs together with that of the batch before: a state was not reset.
+    """
+    try:
+        loss.backward()
+    except RuntimeError as error:
+        if "backward through the graph a second time" not in str(error):
+            raise
+        got, rule = (
+            "a state that was not reset since the last step",
+            "states that are reset before every batch",
+        )
+        raise ConfigError(Problem("network", got, rule, RESET_CURE)) from None
 
 
 def diverged(where: str, got: str, plan: TrainingPlan) -> Problem:

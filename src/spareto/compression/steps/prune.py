@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from torch import nn
 
+from spareto.compression.foreign import own_parametrization
 from spareto.compression.masking import place, prune_to, pruner_of, schedule_of
 from spareto.compression.parametrization import compressed_weight
 from spareto.compression.steps._base import Setting, Step
@@ -19,7 +20,9 @@ class Prune(Step):
     def apply(self, layers: Mapping[str, nn.Module], plan: PruneStep, setting: Setting) -> None:
         """See `Step.apply`."""
         _refuse_twice(layers)
-        schedule_of(plan, setting.where)  # a schedule that does not fit is refused also where none is trained
+        schedule = schedule_of(plan, setting.where)  # refused also where nothing is trained
+        if any(update.exchange for update in schedule.updates(1000, plan.sparsity)):
+            _refuse_computed(layers, setting.where)
         place(layers, pruner_of(plan, setting.where), setting)
         prune_to(layers, plan, plan.sparsity, setting)
 
@@ -28,8 +31,24 @@ def _refuse_twice(layers: Mapping[str, nn.Module]) -> None:
     twice = [
         name
         for name, layer in layers.items()
-        if (c := compressed_weight(layer)) is not None and c.mask is not None
+        if (c := compressed_weight(layer)) is not None and c.mask is not None and not c.given
     ]
     if twice:
         cure = "Start from the uncompressed network."
         raise ConfigError(Problem(f"layers {', '.join(twice)}", "a mask", "weights without a mask", cure))
+
+
+def _refuse_computed(layers: Mapping[str, nn.Module], where: str) -> None:
+    """Weights that are computed from others cannot start again from 0."""
+    problems = [
+        Problem(
+            f"layer '{name}'",
+            own,
+            f"weights of its own for {where}.schedule, which lets weights grow again from 0",
+            "Choose schedule 'gradual', or exclude the layer in recipe.layers.",
+        )
+        for name, layer in layers.items()
+        if (own := own_parametrization(layer))
+    ]
+    if problems:
+        raise ConfigError(problems)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
-from torch import nn
+from torch import Tensor, nn
 
-from spareto.compression.fold import fold_in_place
+from spareto.compression.fold import fold_as_stored, fold_in_place
+from spareto.compression.layers import all_names
 from spareto.compression.neurons import round_parameters, store_membranes
-from spareto.compression.parametrization import attach, compressed_weight, original
+from spareto.compression.parametrization import attach, compressed_weight, incoming, widened
 from spareto.compression.steps._base import Setting, Step
+from spareto.compression.tensors import is_frozen
 from spareto.core.errors import ConfigError, Problem
 from spareto.quantizers import Quantizer, registry
 from spareto.records import LayerBits, QuantizeStep
@@ -24,15 +26,17 @@ class Quantize(Step):
     def apply(self, layers: Mapping[str, nn.Module], plan: QuantizeStep, setting: Setting) -> None:
         """See `Step.apply`."""
         _refuse_twice(layers)
-        _refuse_unmatched(layers, plan, setting.where)
-        quantizers = {name: _quantizer(name, plan, setting.where) for name in layers}
-        if plan.fold_batch_norm:
+        names = {name: all_names(setting.network, name) for name in layers}
+        _refuse_unmatched(names, plan, setting.where)
+        quantizers = {name: _quantizer(names[name], plan, setting.where) for name in layers}
+        if plan.fold_batch_norm and setting.stored is not None:
+            fold_as_stored(setting.network, setting.stored)
+        elif plan.fold_batch_norm:
             fold_in_place(setting.network, setting.calibration, setting.where)
         for name, layer in layers.items():
-            compression = attach(layer, setting.order)
+            compression = attach(layer, setting.order, network=setting.network)
             live = None if compression.mask is None else compression.mask != 0
-            quantizers[name].start(original(layer, "weight").detach(), live)
-            compression.quantizer = quantizers[name].train(layer.training)
+            compression.quantizer = _started(quantizers[name], layer, "weight", live)
             if plan.bias_bits is not None and layer.bias is not None:
                 _quantize_bias(layer, plan.bias_bits, setting)
         if plan.neuron_bits is not None:
@@ -41,23 +45,36 @@ class Quantize(Step):
             store_membranes(setting.network, plan.membrane, setting.where)
 
 
-def _quantizer(layer: str, plan: QuantizeStep, where: str) -> Quantizer:
-    own = next((bits for bits in plan.layer_bits if fnmatchcase(layer, bits.layers)), None)
-    own = own or LayerBits(layers="*", bits=plan.bits)
+def _quantizer(names: list[str], plan: QuantizeStep, where: str) -> Quantizer:
+    """The quantizer of a layer, or of all the layers that share one weight."""
+    own = [next((bits for bits in plan.layer_bits if fnmatchcase(name, bits.layers)), None) for name in names]
+    if any(each != own[0] for each in own):
+        rule, cure = "one width for the layers that share a weight", "Give them the same, or none."
+        raise ConfigError(Problem(f"{where}.layer_bits", f"several for {', '.join(names)}", rule, cure))
+    chosen = own[0] or LayerBits(layers="*", bits=plan.bits)
     return registry.make(
-        own.quantizer or plan.quantizer,
+        chosen.quantizer or plan.quantizer,
         f"{where}.options",
-        bits=own.bits,
+        bits=chosen.bits,
         granularity=plan.granularity,
         rounding=plan.rounding,
-        **({} if own.quantizer else plan.options),
+        **({} if chosen.quantizer else plan.options),
     )
 
 
+def _started(quantizer: Quantizer, layer: nn.Module, tensor: str, live: Tensor | None = None) -> Quantizer:
+    """A quantizer that fits a layer's tensor now; where that is frozen, so are its scales."""
+    quantizer.start(widened(incoming(layer, tensor)), live)
+    if is_frozen(layer, tensor):
+        quantizer.requires_grad_(False)
+    return quantizer.train(layer.training)
+
+
 def _quantize_bias(layer: nn.Module, bits: int, setting: Setting) -> None:
-    quantizer = registry.make(BIAS_QUANTIZER, bits=bits)
-    quantizer.start(original(layer, "bias").detach())
-    attach(layer, setting.order, "bias").quantizer = quantizer.train(layer.training)
+    compression = attach(layer, setting.order, "bias", setting.network)
+    if compression.quantizer is None:  # a bias that several layers share has one quantizer
+        live = None if compression.mask is None else compression.mask != 0
+        compression.quantizer = _started(registry.make(BIAS_QUANTIZER, bits=bits), layer, "bias", live)
 
 
 def _refuse_twice(layers: Mapping[str, nn.Module]) -> None:
@@ -71,12 +88,13 @@ def _refuse_twice(layers: Mapping[str, nn.Module]) -> None:
         raise ConfigError(Problem(f"layers {', '.join(twice)}", "a quantizer", "weights without one", cure))
 
 
-def _refuse_unmatched(layers: Mapping[str, nn.Module], plan: QuantizeStep, where: str) -> None:
-    rule, cure = "a pattern that matches a touched layer", f"They are {', '.join(layers)}."
+def _refuse_unmatched(names: Mapping[str, list[str]], plan: QuantizeStep, where: str) -> None:
+    rule, cure = "a pattern that matches a touched layer", f"They are {', '.join(names)}."
+    known = [name for group in names.values() for name in group]
     problems = [
         Problem(f"{where}.layer_bits[{index}].layers", repr(own.layers), rule, cure)
         for index, own in enumerate(plan.layer_bits)
-        if not any(fnmatchcase(name, own.layers) for name in layers)
+        if not any(fnmatchcase(name, own.layers) for name in known)
     ]
     if problems:
         raise ConfigError(problems)

@@ -13,7 +13,6 @@ from spareto.hardware.formats._base import (
     Train,
     Values,
     from_bits,
-    rounded_up,
     to_bits,
     width_of,
 )
@@ -70,7 +69,7 @@ class CoordinatePayload(Format):
 
     def compatible_metadata(self, elements: float, density: float, width: int, fibres: int = 1) -> float:
         """One metadata word for every expected non-zero, rounded up in each fibre."""
-        return rounded_up(elements * density / fibres) * fibres * width
+        return np.ceil(elements * density / fibres - 1e-9) * fibres * width
 
     def _width(self, live: int, elements: int) -> int:
         if self.coordinate_bits is not None:

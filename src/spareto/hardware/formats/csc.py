@@ -58,7 +58,7 @@ class CompressedColumns(Format):
 
     def compatible_metadata(self, elements: float, density: float, width: int, fibres: int = 1) -> float:
         """Offset pairs over a coordinate list: one offset a fibre and one more, and its coordinates."""
-        return (fibres + 1 + rounded_up(elements * density / fibres) * fibres) * width
+        return (fibres + 1 + np.ceil(elements * density / fibres - 1e-9) * fibres) * width
 
 
 def _columns(tensor: Values) -> Values:

@@ -12,7 +12,7 @@ from pydantic import Field
 from spareto.core.config import Record, load_data
 from spareto.core.errors import ConfigError, one_of
 from spareto.core.errors import Problem as Trouble
-from spareto.hardware.conventions import TOOLS, Conventions, FirstSums, Tool
+from spareto.hardware.conventions import TOOLS, Conventions, FirstSums, Halo, Tool
 from spareto.hardware.mapping.checks import Limit, overspread, repeated, uncovered, unknown_levels
 from spareto.hardware.mapping.nest import Loop, LoopKind, Nest
 from spareto.hardware.problem import TENSORS, Dim, Problem, TensorName
@@ -143,8 +143,9 @@ class CostCases(Record):
         about: For readers.
         units: For readers.
         tool: Whose accounting it follows; without it that of Sparseloop's artifact if the file has a sparse
-            run, and that of Timeloop's exercises if not.
+            run, and that of Timeloop 0.4 if not.
         first_partial_sums: Overrides that of the tool.
+        halo_after_reuse: The same.
         architecture: Levels and energies.
         sparse_run: What is compressed, gated and skipped in the runs called `sparse`.
         cases: The layers.
@@ -154,6 +155,7 @@ class CostCases(Record):
     units: dict[str, str] = Field(default_factory=dict[str, str])
     tool: Tool | None = None
     first_partial_sums: FirstSums | None = None
+    halo_after_reuse: Halo | None = None
     architecture: Architecture
     sparse_run: SparseRun | None = None
     cases: tuple[Case, ...]
@@ -161,8 +163,9 @@ class CostCases(Record):
     @property
     def conventions(self) -> Conventions:
         """How its numbers were counted."""
-        tool: Tool = self.tool or ("sparseloop-micro2022" if self.sparse_run else "timeloop-exercises")
-        return Conventions(self.first_partial_sums or TOOLS[tool].first_sums)
+        tool: Tool = self.tool or ("sparseloop-micro2022" if self.sparse_run else "timeloop-0.4")
+        own = TOOLS[tool]
+        return Conventions(self.first_partial_sums or own.first_sums, self.halo_after_reuse or own.halo)
 
 
 def load_cost_cases(path: str | Path) -> CostCases:

@@ -121,14 +121,15 @@ def sparsity(
 
 
 def _formats_in_words(text: str, level: str, where: str) -> Iterator[FormatEntry]:
-    pattern = r"(?P<tensors>.+) in (?P<ranks>[A-Z]+(?:\+[A-Z]+)*)(?: \((?:run length|coordinate) (?P<bits>\d+) bits?\))?"
+    width = r"(?: \((?:run length|coordinate) (?P<bits>\d+) bits?\))?"
+    pattern = rf"(?P<tensors>.+) in (?P<ranks>[A-Z]+(?:\+[A-Z]+)*){width}"
     for part in filter(None, (part.strip() for part in text.split(";"))):
         match = re.fullmatch(pattern, part)
         ranks = match["ranks"].split("+") if match else []
         if not match or set(ranks) - set(_LEAVES) or len(ranks) > 2 or match["bits"] == "0":
             rule = (
-                f"'TENSORS in UOP+RLE (run length N bit)', tensors {one_of(_TENSORS)}, ranks {one_of(_LEAVES)}, "
-                "at most two"
+                f"'TENSORS in UOP+RLE (run length N bit)', tensors {one_of(_TENSORS)}, "
+                f"at most two ranks, each {one_of(_LEAVES)}"
             )
             raise ConfigError(Problem(where, repr(part), rule))
         bits = int(match["bits"]) if match["bits"] else None

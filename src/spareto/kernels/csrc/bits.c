@@ -7,8 +7,8 @@ AI iv no_spike(fv x) { return not_zero(x) & ~(x == fv_all(1.f)); }
 static int any(iv mask) { return iv_bits(mask) != 0; }
 
 /* x [N][C][P], planes of P pixels, to bits [N][P][words]; *real becomes 1 if a value is neither 0 nor 1. */
-EXPORT void spareto_pack_planes(const float *x, uint64_t *bits, int64_t *real, int64_t N, int64_t C, int64_t P,
-                                int threads) {
+EXPORT int spareto_pack_planes(const float *x, uint64_t *bits, int64_t *real, int64_t N, int64_t C, int64_t P,
+                               int threads) {
     int64_t words = (C + 63) / 64;
     int found = 0;
 #pragma omp parallel for schedule(static) num_threads(threads) reduction(| : found)
@@ -30,6 +30,7 @@ EXPORT void spareto_pack_planes(const float *x, uint64_t *bits, int64_t *real, i
         }
     }
     *real = found;
+    return DONE;
 }
 /* 64 values at once. A 1.f has bit 29 set, here moved to the sign; what is neither 0 nor 1.f leaves a bit in *odd. */
 AI uint64_t pack_word(const float *x, iv *odd) {
@@ -56,7 +57,7 @@ static uint64_t pack_values(const float *x, int count, int *real) {
     return word;
 }
 /* x [N][C] to bits [N][words]. */
-EXPORT void spareto_pack_rows(const float *x, uint64_t *bits, int64_t *real, int64_t N, int64_t C, int threads) {
+EXPORT int spareto_pack_rows(const float *x, uint64_t *bits, int64_t *real, int64_t N, int64_t C, int threads) {
     int64_t words = (C + 63) / 64;
     int found = 0;
 #pragma omp parallel for schedule(static) num_threads(threads) reduction(| : found)
@@ -70,6 +71,7 @@ EXPORT void spareto_pack_rows(const float *x, uint64_t *bits, int64_t *real, int
             bits[n * words + w] = word;
         }
     *real = found;
+    return DONE;
 }
 /* Share of spikes among the pixels of a window whose rows are `row` words apart. */
 AI void unpack_window(const uint64_t *bits, float *x, int64_t row, int64_t words, int64_t C, int64_t AH, int64_t AW) {
@@ -84,8 +86,9 @@ AI void unpack_window(const uint64_t *bits, float *x, int64_t row, int64_t words
     }
 }
 /* bits [N][H][W][words] to averages x [N][H / AH][W / AW][C] over windows without a remainder; of one pixel: spikes. */
-EXPORT void spareto_unpack(const uint64_t *bits, float *x, int64_t N, int64_t H, int64_t W, int64_t C, int64_t AH,
-                           int64_t AW, int threads) {
+EXPORT int spareto_unpack(const uint64_t *bits, float *x, int64_t N, int64_t H, int64_t W, int64_t C, int64_t AH,
+                          int64_t AW, int threads) {
+    if (AH < 1 || AW < 1) return TOO_LARGE;
     int64_t words = (C + 63) / 64, high = H / AH, wide = W / AW;
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t n = 0; n < N * high; n++)
@@ -95,15 +98,17 @@ EXPORT void spareto_unpack(const uint64_t *bits, float *x, int64_t N, int64_t H,
             if (AH * AW == 1) unpack_window(from, to, 0, words, C, 1, 1);
             else unpack_window(from, to, W * words, words, C, AH, AW);
         }
+    return DONE;
 }
-EXPORT void spareto_count(const uint64_t *bits, int64_t *count, int64_t words, int threads) {
+EXPORT int spareto_count(const uint64_t *bits, int64_t *count, int64_t words, int threads) {
     int64_t sum = 0;
 #pragma omp parallel for schedule(static) num_threads(threads) reduction(+ : sum)
     for (int64_t i = 0; i < words; i++) sum += __builtin_popcountll(bits[i]);
     *count = sum;
+    return DONE;
 }
 /* Sums over pixels of y [N][C] and of y * y, for batch norm. C a multiple of 16. */
-EXPORT void spareto_channel_sums(const float *y, double *stat, int64_t N, int64_t C, int threads) {
+EXPORT int spareto_channel_sums(const float *y, double *stat, int64_t N, int64_t C, int threads) {
     memset(stat, 0, sizeof(double) * 2 * C);
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t c = 0; c < C; c += 16)
@@ -111,9 +116,10 @@ EXPORT void spareto_channel_sums(const float *y, double *stat, int64_t N, int64_
             int count = N - first < 256 ? (int)(N - first) : 256;
             sum_channels(16 / VL, y + first * C + c, C, count, stat + c, stat + C + c);
         }
+    return DONE;
 }
 /* Sums over pixels of dz [N][C] and of dz y, for batch norm's backward. C a multiple of 16. */
-EXPORT void spareto_product_sums(const float *dz, const float *y, double *sums, int64_t N, int64_t C, int threads) {
+EXPORT int spareto_product_sums(const float *dz, const float *y, double *sums, int64_t N, int64_t C, int threads) {
     memset(sums, 0, sizeof(double) * 2 * C);
 #pragma omp parallel num_threads(threads)
     for (int64_t first = 0; first < N; first += 256) {
@@ -128,10 +134,11 @@ EXPORT void spareto_product_sums(const float *dz, const float *y, double *sums, 
             for (int j = 0; j < VL; j++) sums[c + j] += total[j], sums[C + c + j] += product[j];
         }
     }
+    return DONE;
 }
 /* z [N][channels] = a y + b + shortcut [N][channels], y [N][C]. */
-EXPORT void spareto_affine_sum(const float *y, const float *a, const float *b, const float *shortcut, float *z,
-                               int64_t N, int64_t C, int64_t channels, int threads) {
+EXPORT int spareto_affine_sum(const float *y, const float *a, const float *b, const float *shortcut, float *z,
+                              int64_t N, int64_t C, int64_t channels, int threads) {
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t n = 0; n < N; n++)
         for (int64_t c = 0; c < channels; c += VL) {
@@ -139,13 +146,24 @@ EXPORT void spareto_affine_sum(const float *y, const float *a, const float *b, c
             fv x = LD(fv, y + n * C + c) * LD(fv, a + c) + LD(fv, b + c);
             fv_store(z + n * channels + c, x + fv_load(shortcut + n * channels + c, count), count);
         }
+    return DONE;
+}
+/* *good becomes 1 if all n values are finite, else 0. */
+EXPORT int spareto_finite(const float *x, int64_t *good, int64_t n, int threads) {
+    int finite = 1;
+#pragma omp parallel for schedule(static) num_threads(threads) reduction(& : finite)
+    for (int64_t first = 0; first < n; first += 4096)
+        finite &= all_finite(x + first, n - first < 4096 ? n - first : 4096);
+    *good = finite;
+    return DONE;
 }
 /* dz becomes k0 dz + k1 y + k2. */
-EXPORT void spareto_affine_gradient(float *dz, const float *y, const float *k0, const float *k1, const float *k2,
-                                    int64_t N, int64_t C, int threads) {
+EXPORT int spareto_affine_gradient(float *dz, const float *y, const float *k0, const float *k1, const float *k2,
+                                   int64_t N, int64_t C, int threads) {
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t n = 0; n < N; n++)
         for (int64_t c = 0; c < C; c += VL)
             ST(fv, dz + n * C + c) = LD(fv, k0 + c) * LD(fv, dz + n * C + c) + LD(fv, k1 + c) * LD(fv, y + n * C + c) +
                                      LD(fv, k2 + c);
+    return DONE;
 }

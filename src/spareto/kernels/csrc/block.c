@@ -5,6 +5,7 @@
  * timesteps together, so that their state stays in the nearest caches.  Rows and columns that no window covers are
  * updated by nobody. The backward pass runs the neurons forward again from y: nothing but y is kept.
  */
+#include "memory.h"
 #include "neuron.h"
 
 typedef struct {
@@ -71,7 +72,11 @@ typedef struct {
     const block_shape *s;
     const Neuron *n;
     const float *y, *a, *b;
+    char *scratch; /* `each` bytes a thread */
+    size_t each;
+    int width; /* of a segment */
 } Input;
+static float *scratch_of(const Input *in) { return (float *)(in->scratch + in->each * omp_get_thread_num()); }
 typedef struct {
     int b, py, p0, p1;
 } Segment;
@@ -81,6 +86,19 @@ static Segment segment_of(const block_shape *s, int job, int width) {
     Segment g = {job / (ph * across), job / across % ph, job % across * width, 0};
     g.p1 = g.p0 + width < pw ? g.p0 + width : pw;
     return g;
+}
+/* The template that runs: it has none of the parts, one of them, or all. */
+static int template_of(const block_shape *s, int flags, int all) {
+    int own = flags & all;
+    return usual_window(s) && !(own & (own - 1)) ? own : all;
+}
+/* Whether a block is one, and its segments can be counted in 32 bits. */
+static int block_fits(const block_shape *s, int threads) {
+    if (s->T < 0 || s->B < 0 || s->H < 0 || s->W < 0 || s->C < 0 || s->channels < 0 || threads < 1) return 0;
+    if (s->KH < 1 || s->KW < 1 || s->AH < 1 || s->AW < 1 || s->C % 16 || s->channels > s->C) return 0;
+    int64_t window = times(times(s->KH, s->KW), s->C);
+    return threads <= MOST_THREADS && s->T < MOST && window <= MOST / 64 && times(s->AH, s->AW) <= MOST &&
+           times(times(s->B, (int64_t)s->H + 1), (int64_t)s->W + 8) <= MOST && times(times(s->H, s->W), s->C) <= MOST;
 }
 static int segments(const block_shape *s, int width) { return s->B * high(s) * ((wide(s) + width - 1) / width); }
 
@@ -120,17 +138,15 @@ AI void forward_segment(const int flags, const int KH, const int KW, const Input
 }
 AI void forward_template(const int flags, const int KH, const int KW, const Input *in, uint64_t *out) {
     const block_shape *s = in->s;
-    int width = segment(s, planes_of(flags), 1);
+    const int width = in->width;
     int64_t size = (int64_t)width * KH * KW * s->C;
-    float *memory = aligned_alloc(64, sizeof(float) * size * planes_of(flags));
-    planes p = planes_at(flags, memory, size);
+    planes p = planes_at(flags, scratch_of(in), size);
 #pragma omp for schedule(static)
     for (int job = 0; job < segments(s, width); job++) {
         Segment g = segment_of(s, job, width);
         planes_start(flags, &p, in->n->v_start, size);
         forward_segment(flags, KH, KW, in, &g, &p, out);
     }
-    free(memory);
 }
 AI void forward_window(const int flags, const Input *in, uint64_t *out) {
     if (in->s->KH == 2) forward_template(flags, 2, 2, in, out);
@@ -144,21 +160,30 @@ AI void forward_usual(const Input *in, uint64_t *out) {
     forward_window(0, &own, out);
 }
 /* bits [T * B][high][wide][words of 64 channels] = maxpool(neuron(a y + b)); k: the neuron's coefficients. */
-EXPORT void spareto_block_forward(const float *y, const float *a, const float *b, uint64_t *bits, const float *k,
-                                  const block_shape *s, int flags, int threads) {
+EXPORT int spareto_block_forward(const float *y, const float *a, const float *b, uint64_t *bits, const float *k,
+                                 const block_shape *s, int flags, int threads) {
+    if (!block_fits(s, threads)) return TOO_LARGE;
     Neuron n = neuron_load(k, flags, 0);
-    Input in = {s, &n, y, a, b};
+    int chosen = template_of(s, flags, ALL), kinds = planes_of(chosen), width = segment(s, kinds, 1);
+    Input in = {s, &n, y, a, b, 0, 0, width};
+    part(&in.each, times((int64_t)width * s->KH * s->KW, (int64_t)s->C * kinds), sizeof(float));
+    in.scratch = memory(in.each, threads);
+    if (!in.scratch) return NO_MEMORY;
     memset(bits, 0, sizeof(uint64_t) * ((size_t)s->T * s->B * high(s) * wide(s) * ((s->channels + 63) / 64)));
     /* parallel outside the template: GCC outlines a parallel body before it inlines, and the constants would be lost */
 #pragma omp parallel num_threads(threads)
-    switch (usual_window(s) ? flags & (ALL | STRICT) : -1) {
-    case 0: forward_usual(&in, bits); break;
-    case STRICT: forward_window(0, &in, bits); break;
+    switch (!usual_window(s) ? -1 : chosen) {
+    case 0:
+        if (flags & STRICT) forward_window(0, &in, bits);
+        else forward_usual(&in, bits);
+        break;
     case CURRENT: forward_window(CURRENT, &in, bits); break;
     case ADAPTIVE: forward_window(ADAPTIVE, &in, bits); break;
     case DELAYED: forward_window(DELAYED, &in, bits); break;
     default: forward_template(ALL, s->KH, s->KW, &in, bits); /* absent parts have coefficients that change nothing */
     }
+    free(in.scratch);
+    return DONE;
 }
 
 /* ----------------------------------------------------------------------------------------------------- backward */
@@ -225,7 +250,7 @@ AI fv pixel_back(const int flags, const Neuron *n, const Tape *tape, const plane
     fv i = x;
     if (flags & (DELAYED | LEARNED)) before.v = LD(fv, tape->v + at);
     if ((flags & (DELAYED | LEARNED)) && (flags & CURRENT))
-        before.i = LD(fv, tape->i + at), i = n->alpha * before.i + x;
+        before.i = LD(fv, tape->i + at), i = n->alpha * neuron_part(flags, n->current, before.i) + x;
     if (flags & CURRENT) c.i = LD(fv, carry->i + j);
     if (flags & ADAPTIVE) before.a = LD(fv, tape->a + at), c.a = LD(fv, carry->a + j);
     if (flags & DELAYED) before.s = LD(iv, tape->s + at), c.s = LD(fv, carry->s + j);
@@ -307,9 +332,9 @@ static void grads_add(double *sums, const NeuronGrads *g) {
 }
 AI void backward_template(const int flags, const int KH, const int KW, const Input *in, const Output *out) {
     const block_shape *s = in->s;
-    int width = segment(s, tape_arrays(flags), s->T), kinds = planes_of(flags);
+    const int width = in->width, kinds = planes_of(flags);
     int64_t size = (int64_t)width * KH * KW * s->C, rows = size * s->T;
-    float *memory = aligned_alloc(64, sizeof(float) * (rows * tape_arrays(flags) + 2 * size * kinds + 2 * s->C));
+    float *memory = scratch_of(in);
     Tape tape = tape_at(flags, memory, rows);
     planes p = planes_at(flags, memory + rows * tape_arrays(flags), size);
     planes carry = planes_at(flags, memory + rows * tape_arrays(flags) + size * kinds, size);
@@ -329,7 +354,6 @@ AI void backward_template(const int flags, const int KH, const int KW, const Inp
         for (int c = 0; c < 2 * s->C; c++) mine[c] += sums[c];
         if (flags & LEARNED) grads_add(gk, &grads);
     }
-    free(memory);
 }
 AI void backward_window(const int flags, const Input *in, const Output *out) {
     if (in->s->KH == 2) backward_template(flags, 2, 2, in, out);
@@ -345,17 +369,29 @@ AI void backward_usual(const Input *in, const Output *out) {
 /* dz: gradient of a y + b, shape of y.  sums[0:C] = sum of dz, sums[C:2 C] = sum of dz y (0 unless `products`): all
  * that batch norm's backward needs. gk: gradients of the coefficients, with LEARNED.  Ties in a window go to its first
  * spike, as in torch. */
-EXPORT void spareto_block_backward(const float *y, const float *a, const float *b, const float *g, int64_t stride,
-                                   float *dz, double *sums, double *gk, const float *k, const block_shape *s, int flags,
-                                   int surrogate, int products, int threads) {
+EXPORT int spareto_block_backward(const float *y, const float *a, const float *b, const float *g, int64_t stride,
+                                  float *dz, double *sums, double *gk, const float *k, const block_shape *s, int flags,
+                                  int surrogate, int products, int threads) {
+    if (!block_fits(s, threads)) return TOO_LARGE;
     Neuron n = neuron_load(k, flags, surrogate);
-    Input in = {s, &n, y, a, b};
-    double *all = calloc((size_t)(2 * s->C + COEFFICIENTS) * threads, sizeof(double));
+    int chosen = template_of(s, flags, TEMPLATE), width = segment(s, tape_arrays(chosen), s->T);
+    Input in = {s, &n, y, a, b, 0, 0, width};
+    int64_t window = times((int64_t)width * s->KH * s->KW, s->C);
+    int64_t values = times(times(window, s->T), tape_arrays(chosen));
+    part(&in.each, values, sizeof(float));
+    part(&in.each, times(window, 2 * planes_of(chosen)), sizeof(float));
+    part(&in.each, 2 * (int64_t)s->C, sizeof(float));
+    in.scratch = memory(in.each, threads);
+    double *all = calloc((2 * (size_t)s->C + COEFFICIENTS) * threads, sizeof(double));
+    if (!all || !in.scratch) {
+        free(all), free(in.scratch);
+        return NO_MEMORY;
+    }
     Output out = {g, stride, dz, all, all + (size_t)2 * s->C * threads, products};
     if (high(s) * s->KH < s->H || wide(s) * s->KW < s->W)
         memset(dz, 0, sizeof(float) * (size_t)s->T * s->B * s->H * s->W * s->C);
 #pragma omp parallel num_threads(threads)
-    switch (!usual_window(s) ? -1 : is_usual(&n, flags) ? -2 : flags & TEMPLATE) {
+    switch (!usual_window(s) ? -1 : is_usual(&n, flags) ? -2 : chosen) {
     case -2: backward_usual(&in, &out); break;
     case 0: backward_window(0, &in, &out); break;
     case LEARNED: backward_window(LEARNED, &in, &out); break;
@@ -369,5 +405,6 @@ EXPORT void spareto_block_backward(const float *y, const float *a, const float *
         for (int c = 0; c < 2 * s->C; c++) sums[c] += out.sums[(int64_t)2 * s->C * t + c];
         for (int c = 0; gk && c < COEFFICIENTS; c++) gk[c] += out.gk[COEFFICIENTS * t + c];
     }
-    free(all);
+    free(all), free(in.scratch);
+    return DONE;
 }

@@ -190,11 +190,13 @@ static int block_of(const conv_shape *s, int OC) {
         if (wide % b == 0 && row * b * 4 <= L1_BYTES) return b;
     return 16;
 }
-/* C: inputs of each block. */
+/* C: inputs of each block; NULL without memory. */
 static float *pack_weights(const conv_shape *s, const float *w, int OC, int B, int C, int scatter) {
     int inputs = s->C / s->groups;
-    float *p = calloc((size_t)s->OC * C * s->KH * s->KW, sizeof(float));
-    for (int o = 0, c0, c1; o < OC; o++) {
+    size_t size = 0;
+    part(&size, times(times(s->OC, C), times(s->KH, s->KW)), sizeof(float));
+    float *p = calloc(size, 1);
+    for (int o = 0, c0, c1; p && o < OC; o++) {
         inputs_of(s, OC, o / B * B, B, &c0, &c1);
         int own = o / (OC / s->groups) * inputs - c0; /* the first input of its group, in the block */
         for (int i = 0; i < inputs; i++)
@@ -232,30 +234,36 @@ static void gather_image(const conv_shape *s, const uint64_t *bits, const Gather
 }
 
 /* Gathered, or scattered where events are few; sums: channel sums, a row a thread. */
-static void wide_forward(const uint64_t *bits, const float *w, float *y, double *sums, const conv_shape *s, int OC,
-                         int64_t events, int threads) {
+static int wide_forward(const uint64_t *bits, const float *w, float *y, double *sums, const conv_shape *s, int OC,
+                        int64_t events, int threads) {
     int plain = s->SH == 1 && s->SW == 1 && s->DH == 1 && s->DW == 1 && s->groups == 1 && s->PW < s->KW &&
                 s->PH < s->KH;
-    int scatter = s->OC * (s->KH * s->KW * s->C + s->KH * (s->W + 2 * s->KW)) * 4 <= L1_BYTES &&
-                  s->OC <= (VB == 16 ? 32 : 64) && (s->OC & (s->OC - 1)) == 0 && plain &&
-                  events < (int64_t)2 * s->N * s->H * s->W;
+    int64_t ring = (int64_t)s->KH * (s->W + 2 * s->KW), weights = (int64_t)s->KH * s->KW * s->C;
+    int scatter = times(s->OC, weights + ring) <= L1_BYTES / 4 && s->OC <= (VB == 16 ? 32 : 64) &&
+                  (s->OC & (s->OC - 1)) == 0 && plain && events < (int64_t)2 * s->N * s->H * s->W;
     int B = scatter ? s->OC : block_of(s, OC), C = most_inputs(s, OC, B), tall = s->DH * (s->KH - 1) + 1;
     int small = s->KH * s->KW * C * B * 4 <= L1_BYTES, strip = small ? 1 : STRIP;
     float *p = pack_weights(s, w, OC, B, C, scatter);
     int chunks = imax(1, imin((4 * threads + s->N - 1) / imax(s->N, 1), s->OH / 4));
-    int rows = (s->OH + chunks - 1) / chunks, jobs = s->N * chunks;
+    int rows = (s->OH + chunks - 1) / chunks, reach = imin(s->H, (rows - 1) * s->SH + tall);
+    int64_t jobs = (int64_t)s->N * chunks;
+    size_t each = 0, keys_at = part(&each, scatter ? 0 : (int64_t)reach * s->W * C + 1, sizeof(int32_t));
+    size_t ptr_at = part(&each, scatter ? 0 : (int64_t)reach * (s->W + 1), sizeof(int32_t));
+    size_t row_at = part(&each, (scatter ? ring : (int64_t)strip * s->OW) * B, sizeof(float));
+    char *scratch = memory(each, threads);
+    if (!p || !scratch) {
+        free(p), free(scratch);
+        return NO_MEMORY;
+    }
 #pragma omp parallel num_threads(threads)
     {
-        int reach = imin(s->H, (rows - 1) * s->SH + tall);
-        int32_t *keys = scatter ? 0 : malloc(sizeof(int32_t) * ((size_t)reach * s->W * C + 1));
-        int32_t *ptr = scatter ? 0 : malloc(sizeof(int32_t) * (size_t)reach * (s->W + 1));
-        float *row = aligned_alloc(
-            64,
-            sizeof(float) * ((size_t)(scatter ? s->KH * (s->W + 2 * s->KW) : strip * s->OW) * B + 16) / 64 * 64 + 64);
+        char *own = scratch + each * omp_get_thread_num();
+        int32_t *keys = (int32_t *)(own + keys_at), *ptr = (int32_t *)(own + ptr_at);
+        float *row = (float *)(own + row_at);
         double *mine = sums + (size_t)2 * s->OC * omp_get_thread_num();
 #pragma omp for schedule(static)
-        for (int job = 0; job < jobs; job++) {
-            int n = job / chunks, r0 = job % chunks * rows, r1 = imin(s->OH, r0 + rows);
+        for (int64_t job = 0; job < jobs; job++) {
+            int n = (int)(job / chunks), r0 = (int)(job % chunks) * rows, r1 = imin(s->OH, r0 + rows);
             if (scatter) {
                 if (B / VL == 8) scatter_rows(8, s, p, y, mine, n, r0, r1, bits, row);
                 else if (B / VL == 4) scatter_rows(4, s, p, y, mine, n, r0, r1, bits, row);
@@ -267,23 +275,33 @@ static void wide_forward(const uint64_t *bits, const float *w, float *y, double 
             Gather g = {p, y, mine, keys, ptr, row, n, r0, r1, in0, C, 0, 0};
             gather_image(s, bits, &g, keys, ptr, OC, B, in1, small);
         }
-        free(keys), free(ptr), free(row);
     }
-    free(p);
+    free(p), free(scratch);
+    return DONE;
 }
 /* y = conv(bits, w); stat[0:OC] = sum of y, stat[OC:2 OC] = sum of y * y.  w: [OC unpadded][C / groups][KH][KW]. */
-EXPORT void spareto_conv_forward(const uint64_t *bits, const float *w, float *y, double *stat, const conv_shape *s,
-                                 int OC, int64_t events, int threads) {
+EXPORT int spareto_conv_forward(const uint64_t *bits, const float *w, float *y, double *stat, const conv_shape *s,
+                                int OC, int64_t events, int threads) {
+    if (!conv_fits(s, OC, threads)) return TOO_LARGE;
+    if (conv_empty(s, OC)) {
+        memset(y, 0, sizeof(float) * (size_t)s->N * s->OH * s->OW * s->OC);
+        memset(stat, 0, sizeof(double) * 2 * s->OC);
+        return DONE;
+    }
+    if (!all_finite(w, conv_weights(s, OC))) return NOT_FINITE;
     double *sums = calloc((size_t)2 * s->OC * threads, sizeof(double));
+    if (!sums) return NO_MEMORY;
+    int status = NO_MEMORY;
     int C = most_inputs(s, OC, 16), narrow = OC / s->groups % 32 && s->KH * s->KW * C * 16 * 4 <= L1_BYTES;
-    if (s->groups > 1 && s->groups == s->C) depthwise_forward(bits, w, y, sums, s, OC, threads);
+    if (s->groups > 1 && s->groups == s->C) status = depthwise_forward(bits, w, y, sums, s, OC, threads);
     else if (s->groups > 1 && narrow) {
         float *p = pack_weights(s, w, OC, 16, C, 1);
-        grouped_forward(bits, p, y, sums, s, OC, C, threads);
+        if (p) status = grouped_forward(bits, p, y, sums, s, OC, C, threads);
         free(p);
-    } else wide_forward(bits, w, y, sums, s, OC, events, threads);
+    } else status = wide_forward(bits, w, y, sums, s, OC, events, threads);
     memset(stat, 0, sizeof(double) * 2 * s->OC);
-    for (int t = 0; t < threads; t++) /* in the order of the threads: same inputs, same bytes */
+    for (int t = 0; status == DONE && t < threads; t++) /* in the order of the threads: same inputs, same bytes */
         for (int c = 0; c < 2 * s->OC; c++) stat[c] += sums[(size_t)2 * s->OC * t + c];
     free(sums);
+    return status;
 }

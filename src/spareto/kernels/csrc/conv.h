@@ -1,6 +1,6 @@
 #ifndef SPARETO_CONV_H
 #define SPARETO_CONV_H
-#include "vec.h"
+#include "memory.h"
 /* A convolution of N images, channels-last; OC is padded to a multiple of 16.  S, P, D: stride, padding before the
  * first pixel (what lies behind the last one follows from OH and OW), dilation. */
 typedef struct {
@@ -9,6 +9,26 @@ typedef struct {
 
 static inline int imax(int a, int b) { return a > b ? a : b; }
 static inline int imin(int a, int b) { return a < b ? a : b; }
+
+/* Whether a convolution is one, and what the kernels count in 32 bits fits in them: places inside an image, byte
+ * offsets inside an image row of spikes or a kernel row of weights, jobs.  Weights and batches may be larger. */
+static inline int conv_fits(const conv_shape *s, int OC, int threads) {
+    if (s->N < 0 || s->H < 0 || s->W < 0 || s->C < 0 || s->OH < 0 || s->OW < 0 || OC < 0 || s->PH < 0 || s->PW < 0)
+        return 0;
+    if (s->KH < 1 || s->KW < 1 || s->SH < 1 || s->SW < 1 || s->DH < 1 || s->DW < 1 || s->groups < 1 || threads < 1)
+        return 0;
+    if (s->OC < OC || s->OC % 16 || s->C % s->groups || OC % s->groups || threads > MOST_THREADS) return 0;
+    int64_t high = times(s->DH, s->KH) + times(s->OH, s->SH) + s->H + s->PH;
+    int64_t wide = times(s->DW, s->KW) + times(s->OW, s->SW) + s->W + s->PW + (int64_t)2 * s->KW;
+    int64_t taps = times(s->KH, s->KW), words = ((int64_t)s->C + 63) / 64;
+    if (high > MOST / 64 || wide > MOST / 64 || s->KH > 1 << 12 || s->N > MOST / 4) return 0;
+    return times(times(s->H, s->W), 64 * words) <= MOST && times(times(s->OH, s->OW), s->OC) <= MOST &&
+           times(times(s->W, s->C), 256) <= MOST && times(times(taps, s->C), 256) <= MOST &&
+           times(times(times(s->DH, s->KH), wide), 64) <= MOST && times(taps, s->OC) <= MOST;
+}
+/* Whether nothing is to be summed. */
+AI int conv_empty(const conv_shape *s, int OC) { return !(s->N && s->H && s->W && s->C && s->OH && s->OW && OC); }
+AI int64_t conv_weights(const conv_shape *s, int OC) { return times(times(OC, s->C / s->groups), times(s->KH, s->KW)); }
 
 /* Groups: a block of B output channels from oc0 on meets inputs c0 .. c1, those of the groups it touches.  Its weights
  * are dense over them, with zeros where an input is of another group; OC is not padded. */
@@ -71,9 +91,9 @@ AI fv gradient_at(const gradient *g, int64_t at, int o) {
 }
 
 /* Narrow groups and single inputs have kernels of their own (grouped.c, depthwise.c). */
-void grouped_forward(const uint64_t *bits, const float *p, float *y, double *sums, const conv_shape *s, int OC, int C,
-                     int threads);
-void depthwise_forward(const uint64_t *bits, const float *w, float *y, double *sums, const conv_shape *s, int OC,
-                       int threads);
-void depthwise_wgrad(const uint64_t *bits, const gradient *g, float *dw, const conv_shape *s, int OC, int threads);
+int grouped_forward(const uint64_t *bits, const float *p, float *y, double *sums, const conv_shape *s, int OC, int C,
+                    int threads);
+int depthwise_forward(const uint64_t *bits, const float *w, float *y, double *sums, const conv_shape *s, int OC,
+                      int threads);
+int depthwise_wgrad(const uint64_t *bits, const gradient *g, float *dw, const conv_shape *s, int OC, int threads);
 #endif

@@ -4,7 +4,7 @@
  * Output columns go in blocks. Inside, a weight lies as [block][input][columns of the block]: what a block's events
  * meet is in one piece in the second cache. Rows go in chunks.
  */
-#include "vec.h"
+#include "memory.h"
 #define FORWARD_ROWS 128
 #define BACKWARD_ROWS 256
 #define WIDE (VB == 16 ? 32 : 64) /* columns whose sums stay in registers */
@@ -30,16 +30,24 @@ static int block_width(const Rows *in, int o) {
 /* Where torch keeps the weight of column 0 and this input. */
 AI int64_t input_at(const Rows *in, int input) { return (int64_t)(input % in->C) * in->pixels + input / in->C; }
 
-/* One line of columns from torch's order; columns beyond OC are 0. */
-static void line_from(const Rows *in, const float *w, float *p, int o) {
+/* Whether a layer is one, and the keys of a chunk of rows can be counted in 32 bits. */
+static int rows_fit(int64_t N, int pixels, int C, int OC, int threads) {
+    return N >= 0 && pixels >= 0 && C >= 0 && OC >= 0 && OC <= MOST - LINE && threads > 0 && threads <= MOST_THREADS &&
+           times(times(pixels, (int64_t)C + 63), BACKWARD_ROWS) <= MOST;
+}
+/* One line of columns from torch's order; columns beyond OC are 0. Whether all of them are finite. */
+static int line_from(const Rows *in, const float *w, float *p, int o) {
     int begin = 0, width;
     while (begin + (width = block_width(in, begin)) <= o) begin += width;
     float *to = p + (int64_t)begin * in->inputs + (o - begin);
-    int columns = in->OC - o < LINE ? in->OC - o : LINE;
+    int columns = in->OC - o < LINE ? in->OC - o : LINE, finite = 1;
     for (int k = 0; k < in->inputs; k++) {
         const float *from = w + (int64_t)o * in->inputs + (in->pixels == 1 ? k : input_at(in, k));
-        for (int j = 0; j < LINE; j++) to[(int64_t)k * width + j] = j < columns ? from[(int64_t)j * in->inputs] : 0.f;
+        float *line = to + (int64_t)k * width;
+        for (int j = 0; j < LINE; j++) line[j] = j < columns ? from[(int64_t)j * in->inputs] : 0.f;
+        finite &= all_finite(line, LINE);
     }
+    return finite;
 }
 /* And back: the sum of the threads' parts, in their order: same inputs, same bytes. */
 static void line_to(const Rows *in, const float *parts, int threads, float *dw, int o) {
@@ -77,7 +85,9 @@ static void list_rows(const Rows *in, int64_t first, int64_t last, int32_t *keys
     }
     *ptr = n;
 }
-static int32_t *keys_new(const Rows *in, int rows) { return malloc(sizeof(int32_t) * ((size_t)rows * in->inputs + 4)); }
+static size_t keys_part(size_t *total, const Rows *in, int rows) {
+    return part(total, (int64_t)rows * in->inputs + 4, sizeof(int32_t));
+}
 
 /* -------------------------------------------------------------------------------------------------------- forward */
 
@@ -95,15 +105,25 @@ AI void sum_rows(const int width, const Rows *in, const float *w, float *y, cons
     }
 }
 /* y [N][padded OC] = sum of the weights w [OC][C][pixels] of each row's events. */
-EXPORT void spareto_dense_forward(const uint64_t *bits, const float *w, float *y, int64_t N, int pixels, int C, int OC,
-                                  int threads) {
+EXPORT int spareto_dense_forward(const uint64_t *bits, const float *w, float *y, int64_t N, int pixels, int C, int OC,
+                                 int threads) {
+    if (!rows_fit(N, pixels, C, OC, threads)) return TOO_LARGE;
     Rows in = rows_of(bits, N, pixels, C, OC);
-    float *packed = aligned_alloc(64, sizeof(float) * in.inputs * in.width);
+    int finite = 1;
+    size_t weights = 0, each = 0;
+    part(&weights, times(in.inputs, in.width), sizeof(float));
+    keys_part(&each, &in, FORWARD_ROWS);
+    float *packed = (float *)memory(weights, 1);
+    char *scratch = memory(each, threads);
+    if (!packed || !scratch) {
+        free(packed), free(scratch);
+        return NO_MEMORY;
+    }
 #pragma omp parallel num_threads(threads)
     {
-        int32_t *keys = keys_new(&in, FORWARD_ROWS), ptr[FORWARD_ROWS + 1];
-#pragma omp for schedule(static)
-        for (int o = 0; o < in.width; o += LINE) line_from(&in, w, packed, o);
+        int32_t *keys = (int32_t *)(scratch + each * omp_get_thread_num()), ptr[FORWARD_ROWS + 1];
+#pragma omp for schedule(static) reduction(& : finite)
+        for (int o = 0; o < in.width; o += LINE) finite &= line_from(&in, w, packed, o);
 #pragma omp for schedule(static)
         for (int64_t first = 0; first < N; first += FORWARD_ROWS) {
             int rows = N - first < FORWARD_ROWS ? (int)(N - first) : FORWARD_ROWS;
@@ -119,9 +139,9 @@ EXPORT void spareto_dense_forward(const uint64_t *bits, const float *w, float *y
                 }
             }
         }
-        free(keys);
     }
-    free(packed);
+    free(packed), free(scratch);
+    return finite ? DONE : NOT_FINITE;
 }
 /* ------------------------------------------------------------------------------------------------ weight gradient */
 
@@ -166,19 +186,30 @@ AI void scatter_rows(const int width, const Rows *in, const float *dy, int rows,
     }
 }
 /* dw [OC][C][pixels]: every event adds its row of dy [N][padded OC]. */
-EXPORT void spareto_dense_wgrad(const uint64_t *bits, const float *dy, float *dw, int64_t N, int pixels, int C, int OC,
-                                int threads) {
+EXPORT int spareto_dense_wgrad(const uint64_t *bits, const float *dy, float *dw, int64_t N, int pixels, int C, int OC,
+                               int threads) {
+    if (!rows_fit(N, pixels, C, OC, threads)) return TOO_LARGE;
     Rows in = rows_of(bits, N, pixels, C, OC);
+    if (!in.inputs || !OC) return DONE; /* there are no weights */
+    if (!all_finite(dy, times(N, in.width))) return NOT_FINITE;
     size_t size = (size_t)in.inputs * in.width;
     int small = in.width <= 32 && size * sizeof(float) <= L1_BYTES;
-    float *parts = calloc(size * threads, sizeof(float));
+    size_t bytes = 0, each = 0, slice_at = part(&each, BACKWARD_ROWS * WIDE, sizeof(float));
+    size_t keys_at = keys_part(&each, &in, BACKWARD_ROWS), begins_at = part(&each, in.inputs + 2, sizeof(int32_t));
+    size_t events_at = part(&each, (int64_t)BACKWARD_ROWS * in.inputs, sizeof(uint16_t));
+    part(&bytes, times(in.inputs, in.width), sizeof(float));
+    float *parts = calloc(threads, bytes ? bytes : 1);
+    char *scratch = memory(each, threads);
+    if (!parts || !scratch) {
+        free(parts), free(scratch);
+        return NO_MEMORY;
+    }
 #pragma omp parallel num_threads(threads)
     {
-        float *mine = parts + size * omp_get_thread_num();
-        float *slice = aligned_alloc(64, sizeof(float) * BACKWARD_ROWS * WIDE);
-        int32_t *keys = keys_new(&in, BACKWARD_ROWS), ptr[BACKWARD_ROWS + 1];
-        int32_t *begins = malloc(sizeof(int32_t) * (in.inputs + 2));
-        uint16_t *events = malloc(sizeof(uint16_t) * BACKWARD_ROWS * (size_t)in.inputs);
+        char *own = scratch + each * omp_get_thread_num();
+        float *mine = parts + size * omp_get_thread_num(), *slice = (float *)(own + slice_at);
+        int32_t *keys = (int32_t *)(own + keys_at), *begins = (int32_t *)(own + begins_at), ptr[BACKWARD_ROWS + 1];
+        uint16_t *events = (uint16_t *)(own + events_at);
 #pragma omp for schedule(static)
         for (int64_t first = 0; first < N; first += BACKWARD_ROWS) {
             int rows = N - first < BACKWARD_ROWS ? (int)(N - first) : BACKWARD_ROWS;
@@ -200,11 +231,11 @@ EXPORT void spareto_dense_wgrad(const uint64_t *bits, const float *dy, float *dw
                 }
             }
         }
-        free(keys), free(begins), free(events), free(slice);
 #pragma omp for schedule(static)
         for (int o = 0; o < in.width; o += LINE) line_to(&in, parts, threads, dw, o);
     }
-    free(parts);
+    free(parts), free(scratch);
+    return DONE;
 }
 /* ------------------------------------------------------------------------------------------------- input gradient */
 
@@ -239,12 +270,13 @@ AI void spread_rows(const int rows, const Rows *in, const float *dy, const float
         }
 }
 /* dx [N][inputs] from dy [N][padded OC] and w [OC][inputs], inputs in the order of the bits; best where OC is small. */
-EXPORT void spareto_dense_dgrad(const float *dy, const float *w, float *dx, int64_t N, int inputs, int OC,
-                                int threads) {
+EXPORT int spareto_dense_dgrad(const float *dy, const float *w, float *dx, int64_t N, int inputs, int OC, int threads) {
+    if (!rows_fit(N, 1, inputs, OC, threads)) return TOO_LARGE;
     Rows in = rows_of(NULL, N, 1, inputs, OC);
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t n = 0; n < N; n += REAL_ROWS)
         if (n + REAL_ROWS <= N) spread_rows(REAL_ROWS, &in, dy + n * in.width, w, dx + n * inputs);
         else
             for (int64_t r = n; r < N; r++) spread_rows(1, &in, dy + r * in.width, w, dx + r * inputs);
+    return DONE;
 }

@@ -10,10 +10,12 @@ typedef struct {
     int first, last, columns, blocks; /* rows first .. last */
 } Masks;
 
-static Masks masks_new(const conv_shape *s, int rows) {
+/* Without memory yet; masks_room: how many it takes for so many rows. */
+static Masks masks_new(const conv_shape *s) {
     int columns = imax(s->PW + s->W, (s->OW - 1) * s->SW + s->DW * (s->KW - 1) + 1), blocks = s->OC / BLOCK;
-    return (Masks){malloc(sizeof(uint16_t) * ((size_t)rows * blocks + 1) * columns), 0, 0, columns, blocks};
+    return (Masks){0, 0, 0, columns, blocks};
 }
+static int64_t masks_room(const Masks *m, int rows) { return times((int64_t)rows * m->blocks + 1, m->columns); }
 /* A spike of input channel c fires the outputs c * each and on. */
 static void mask_pixel(uint64_t spikes, int c, int each, uint16_t *to, int columns) {
     for (; spikes; spikes &= spikes - 1) {
@@ -64,24 +66,34 @@ AI void forward_row(const int KH, const int KW, const int SW, const int DW, cons
 static float *pack(const conv_shape *s, const float *w, int OC) {
     int taps = s->KH * s->KW;
     float *p = calloc((size_t)s->OC * taps, sizeof(float));
-    for (int o = 0; o < OC; o++)
+    for (int o = 0; p && o < OC; o++)
         for (int t = 0; t < taps; t++) p[((int64_t)(o / VL) * taps + t) * VL + o % VL] = w[(int64_t)o * taps + t];
     return p;
 }
 /* See spareto_conv_forward. */
-void depthwise_forward(const uint64_t *bits, const float *w, float *y, double *sums, const conv_shape *s, int OC,
-                       int threads) {
+int depthwise_forward(const uint64_t *bits, const float *w, float *y, double *sums, const conv_shape *s, int OC,
+                      int threads) {
     int usual = s->KH == 3 && s->KW == 3 && s->DW == 1, taps = s->KH * s->KW, tall = s->DH * (s->KH - 1) + 1;
     int chunks = imax(1, imin((4 * threads + s->N - 1) / imax(s->N, 1), s->OH / 4));
-    int rows = (s->OH + chunks - 1) / chunks, jobs = s->N * chunks;
+    int rows = (s->OH + chunks - 1) / chunks;
+    int64_t jobs = (int64_t)s->N * chunks;
+    Masks none = masks_new(s);
+    size_t each = 0;
+    part(&each, masks_room(&none, imin(s->H, (rows - 1) * s->SH + tall)), sizeof(uint16_t));
     float *p = pack(s, w, OC);
+    char *scratch = memory(each, threads);
+    if (!p || !scratch) {
+        free(p), free(scratch);
+        return NO_MEMORY;
+    }
 #pragma omp parallel num_threads(threads)
     {
-        Masks m = masks_new(s, imin(s->H, (rows - 1) * s->SH + tall));
+        Masks m = none;
+        m.masks = (uint16_t *)(scratch + each * omp_get_thread_num());
         double *mine = sums + (size_t)2 * s->OC * omp_get_thread_num();
 #pragma omp for schedule(static)
-        for (int job = 0; job < jobs; job++) {
-            int n = job / chunks, r0 = job % chunks * rows, r1 = imin(s->OH, r0 + rows);
+        for (int64_t job = 0; job < jobs; job++) {
+            int n = (int)(job / chunks), r0 = (int)(job % chunks) * rows, r1 = imin(s->OH, r0 + rows);
             masks_fill(&m, s, bits, n, imax(0, r0 * s->SH - s->PH), imin(s->H, (r1 - 1) * s->SH - s->PH + tall), OC);
             for (int oy = r0; oy < r1; oy++)
                 for (int o = 0; o < s->OC; o += VL) {
@@ -92,9 +104,9 @@ void depthwise_forward(const uint64_t *bits, const float *w, float *y, double *s
                     sum_channels(1, row, s->OC, s->OW, mine + o, mine + s->OC + o);
                 }
         }
-        free(m.masks);
     }
-    free(p);
+    free(p), free(scratch);
+    return DONE;
 }
 
 /* ------------------------------------------------------------------------------------------------ weight gradient */
@@ -143,14 +155,25 @@ static void wgrad_image(const conv_shape *s, const Masks *m, const gradient *g, 
         }
 }
 /* dw [OC][1][KH][KW]. */
-void depthwise_wgrad(const uint64_t *bits, const gradient *g, float *dw, const conv_shape *s, int OC, int threads) {
+int depthwise_wgrad(const uint64_t *bits, const gradient *g, float *dw, const conv_shape *s, int OC, int threads) {
     int taps = s->KH * s->KW;
-    size_t size = (size_t)s->OC * taps;
+    size_t size = (size_t)s->OC * taps, each = 0;
+    Masks none = masks_new(s);
+    size_t at_masks = part(&each, masks_room(&none, s->H), sizeof(uint16_t));
+    size_t at_row = part(&each, (int64_t)BLOCK * s->OW, sizeof(float));
+    size_t at_sums = part(&each, (int64_t)size, sizeof(float));
     double *all = calloc(size * threads, sizeof(double)); /* images are added up in double: there may be thousands */
+    char *scratch = memory(each, threads);
+    if (!all || !scratch) {
+        free(all), free(scratch);
+        return NO_MEMORY;
+    }
 #pragma omp parallel num_threads(threads)
     {
-        Masks m = masks_new(s, s->H);
-        float *row = aligned_alloc(64, sizeof(float) * BLOCK * s->OW), *sums = aligned_alloc(64, sizeof(float) * size);
+        char *own = scratch + each * omp_get_thread_num();
+        Masks m = none;
+        m.masks = (uint16_t *)(own + at_masks);
+        float *row = (float *)(own + at_row), *sums = (float *)(own + at_sums);
         double *mine = all + size * omp_get_thread_num();
 #pragma omp for schedule(static)
         for (int n = 0; n < s->N; n++) {
@@ -159,7 +182,6 @@ void depthwise_wgrad(const uint64_t *bits, const gradient *g, float *dw, const c
             wgrad_image(s, &m, g, row, sums, n);
             for (size_t i = 0; i < size; i++) mine[i] += sums[i];
         }
-        free(m.masks), free(row), free(sums);
     }
     for (int o = 0; o < OC; o++)
         for (int t = 0; t < taps; t++) {
@@ -167,5 +189,6 @@ void depthwise_wgrad(const uint64_t *bits, const gradient *g, float *dw, const c
             for (int k = 0; k < threads; k++) sum += all[size * k + ((size_t)(o / VL) * taps + t) * VL + o % VL];
             dw[(int64_t)o * taps + t] = (float)sum;
         }
-    free(all);
+    free(all), free(scratch);
+    return DONE;
 }

@@ -108,25 +108,33 @@ static void scatter_image(const conv_shape *s, const Job *job, int n, int r0, in
     }
 }
 /* See spareto_conv_forward; p: the weights [block][c][ky][kx reversed][BLOCK], C: inputs of each block. */
-void grouped_forward(const uint64_t *bits, const float *p, float *y, double *sums, const conv_shape *s, int OC, int C,
-                     int threads) {
+int grouped_forward(const uint64_t *bits, const float *p, float *y, double *sums, const conv_shape *s, int OC, int C,
+                    int threads) {
     int left = s->DW * (s->KW - 1) - s->PW, front = imax(0, -left); /* pixels before those that the kernel reaches */
     int columns = imax(front + s->W + s->DW * (s->KW - 1), front + left + (s->OW - 1) * s->SW + 1);
     int rows = imax(1, imin(s->OH, BUFFER_BYTES / (columns * BLOCK * 4)));
-    if (s->N < 4 * threads) rows = imin(rows, imax(4, s->OH * s->N / (4 * threads)));
-    int chunks = (s->OH + rows - 1) / rows, jobs = s->N * chunks;
+    if (s->N < 4 * threads) rows = imin(rows, imax(4, (int)((int64_t)s->OH * s->N / (4 * threads))));
+    int chunks = (s->OH + rows - 1) / rows;
+    int64_t jobs = (int64_t)s->N * chunks;
     int reach = imin(s->H, (rows - 1) * s->SH + s->DH * (s->KH - 1) + 1);
+    size_t each = 0, buffer_at = part(&each, times((int64_t)columns * BLOCK, rows), sizeof(float));
+    size_t events_at = part(&each, (int64_t)reach * s->W * C + 4, sizeof(event));
+    size_t ptr_at = part(&each, (int64_t)reach + 1, sizeof(int32_t));
+    char *scratch = memory(each, threads);
+    if (!scratch) return NO_MEMORY;
 #pragma omp parallel num_threads(threads)
     {
+        char *own = scratch + each * omp_get_thread_num();
         Job job = {bits, p, y, 0, sums + (size_t)2 * s->OC * omp_get_thread_num(), 0, 0, OC, C, columns, front};
-        job.buffer = aligned_alloc(64, sizeof(float) * BLOCK * columns * rows);
-        job.events = malloc(sizeof(event) * ((size_t)reach * s->W * C + 4));
-        job.ptr = malloc(sizeof(int32_t) * (reach + 1));
+        job.buffer = (float *)(own + buffer_at);
+        job.events = (event *)(own + events_at);
+        job.ptr = (int32_t *)(own + ptr_at);
 #pragma omp for schedule(static)
-        for (int i = 0; i < jobs; i++) {
-            int r0 = i % chunks * rows;
-            scatter_image(s, &job, i / chunks, r0, imin(s->OH, r0 + rows));
+        for (int64_t i = 0; i < jobs; i++) {
+            int r0 = (int)(i % chunks) * rows;
+            scatter_image(s, &job, (int)(i / chunks), r0, imin(s->OH, r0 + rows));
         }
-        free(job.buffer), free(job.events), free(job.ptr);
     }
+    free(scratch);
+    return DONE;
 }

@@ -3,6 +3,7 @@
  * A block of neurons stays in the nearest cache while all its timesteps run. The backward pass runs the block forward
  * again, so that nothing but x is kept between the two.
  */
+#include "memory.h"
 #include "neuron.h"
 
 #define BLOCK 2048          /* most neurons that run through time together: long rows are good for the prefetcher */
@@ -10,7 +11,7 @@
 
 /* Neurons a block: few enough for every thread to get one, whole cache lines, at most `most`. */
 static int block_width(int64_t size, int threads, int most) {
-    int64_t width = ((size + threads - 1) / threads + 15) / 16 * 16;
+    int64_t width = (size / threads + (size % threads > 0) + 15) / 16 * 16;
     return width < 16 ? 16 : width > most ? most : (int)width;
 }
 
@@ -80,9 +81,14 @@ AI void forward_template(const int flags, const Neuron *n, const float *x, float
     }
 }
 
+static int loop_fits(int64_t T, int64_t size, int threads) {
+    return T >= 0 && size >= 0 && threads > 0 && threads <= MOST_THREADS && times(T, size) < INT64_MAX / 64 &&
+           times(T, BLOCK) < INT64_MAX / 64 && size < INT64_MAX / 64;
+}
 /* x, spikes (T, size); k the coefficients; state, last: see block_start. */
-EXPORT void spareto_neuron_forward(const float *x, float *spikes, const float *k, float *const *state,
-                                   float *const *last, int64_t T, int64_t size, int flags, int threads) {
+EXPORT int spareto_neuron_forward(const float *x, float *spikes, const float *k, float *const *state,
+                                  float *const *last, int64_t T, int64_t size, int flags, int threads) {
+    if (!loop_fits(T, size, threads)) return TOO_LARGE;
     Neuron n = neuron_load(k, flags, 0);
     int width = block_width(size, threads, BLOCK);
     /* parallel outside the template: GCC outlines a parallel body before it inlines, and the constants would be lost */
@@ -94,6 +100,7 @@ EXPORT void spareto_neuron_forward(const float *x, float *spikes, const float *k
     case DELAYED: forward_template(DELAYED, &n, x, spikes, state, last, T, size, width); break;
     default: forward_template(CURRENT | ADAPTIVE | DELAYED, &n, x, spikes, state, last, T, size, width);
     }
+    return DONE;
 }
 
 /* ---------------------------------------------------------------------------------------------------- backward */
@@ -105,6 +112,12 @@ typedef struct {
     int width;
 } Tape;
 
+/* The template that runs: it has none of the parts or one of them; rare mixtures have all, with coefficients that do
+ * nothing where a part is absent. */
+static int template_of(int flags) {
+    int own = flags & TEMPLATE;
+    return !(own & (own - 1)) ? own : flags & LEARNED ? TEMPLATE : TEMPLATE & ~LEARNED;
+}
 static int tape_rows(const int flags) {
     int both = flags & (DELAYED | LEARNED) ? 1 : 0;
     return 1 + both + (both && flags & CURRENT) + (flags & ADAPTIVE ? 1 : 0) + (flags & DELAYED ? 1 : 0);
@@ -113,16 +126,16 @@ static int tape_width(const int flags, int64_t T) {
     int64_t width = SCRATCH / ((T + 1) * (int64_t)sizeof(float) * tape_rows(flags)) / 16 * 16;
     return width < 16 ? 16 : width > BLOCK ? BLOCK : (int)width;
 }
-static float *tape_new(Tape *tape, const int flags, int64_t T, int64_t size, int threads) {
-    tape->width = block_width(size, threads, tape_width(flags, T));
-    size_t row = (size_t)(T + 1) * (size_t)tape->width;
-    float *memory = aligned_alloc(64, (sizeof(float) * row * (size_t)tape_rows(flags) + 63) / 64 * 64), *next = memory;
+static Tape tape_at(const int flags, float *next, int64_t T, int width) {
+    Tape made = {0}, *tape = &made;
+    size_t row = (size_t)(T + 1) * (size_t)width;
+    tape->width = width;
     tape->h = next, next += row;
     if (flags & (DELAYED | LEARNED)) tape->v = next, next += row;
     if ((flags & CURRENT) && (flags & (DELAYED | LEARNED))) tape->i = next, next += row;
     if (flags & ADAPTIVE) tape->a = next, next += row;
     if (flags & DELAYED) tape->s = (int32_t *)next;
-    return memory;
+    return made;
 }
 
 AI void tape_vector(const int flags, const Neuron *n, Block *b, const float *x, const Tape *tape, int64_t t, int j,
@@ -187,7 +200,9 @@ typedef struct {
     double *sums; /* COEFFICIENTS a thread, or NULL */
     float *const *state, *const *last, *const *first;
     int64_t T, size;
-    int threads;
+    char *scratch; /* `each` bytes a thread */
+    size_t each;
+    int width; /* neurons a block */
 } Backward;
 
 AI void backward_block(const int flags, const Neuron *n, const Backward *job, Tape *tape, int64_t first, int m) {
@@ -218,35 +233,41 @@ AI void backward_block(const int flags, const Neuron *n, const Backward *job, Ta
 }
 
 AI void backward_template(const int flags, const Neuron *n, const Backward *job) {
-    Tape tape = {0};
-    float *memory = tape_new(&tape, flags, job->T, job->size, job->threads);
+    Tape tape = tape_at(flags, (float *)(job->scratch + job->each * omp_get_thread_num()), job->T, job->width);
 #pragma omp for schedule(static)
     for (int64_t first = 0; first < job->size; first += tape.width)
         backward_block(flags, n, job, &tape, first,
                        (int)(job->size - first < tape.width ? job->size - first : tape.width));
-    free(memory);
 }
 
 /* g, gx: gradients of spikes and of x, (T, size).  gk: gradients of the coefficients, added up in double, with LEARNED.
  * state: as in the forward pass.  last, start: gradients of the last state and of the first, or NULL. */
-EXPORT void spareto_neuron_backward(const float *x, const float *g, float *gx, const float *k, double *gk,
-                                    float *const *state, float *const *last, float *const *start, int64_t T,
-                                    int64_t size, int flags, int surrogate, int threads) {
+EXPORT int spareto_neuron_backward(const float *x, const float *g, float *gx, const float *k, double *gk,
+                                   float *const *state, float *const *last, float *const *start, int64_t T,
+                                   int64_t size, int flags, int surrogate, int threads) {
+    if (!loop_fits(T, size, threads)) return TOO_LARGE;
     Neuron n = neuron_load(k, flags, surrogate);
     double *sums = flags & LEARNED ? calloc((size_t)COEFFICIENTS * (size_t)threads, sizeof(double)) : NULL;
-    Backward job = {x, g, gx, sums, state, last, start, T, size, threads};
+    int chosen = template_of(flags), width = block_width(size, threads, tape_width(chosen, T));
+    Backward job = {x, g, gx, sums, state, last, start, T, size, 0, 0, width};
+    part(&job.each, times(T + 1, (int64_t)width * tape_rows(chosen)), sizeof(float));
+    job.scratch = memory(job.each, threads);
+    if (!job.scratch || (flags & LEARNED && !sums)) {
+        free(job.scratch), free(sums);
+        return NO_MEMORY;
+    }
 #pragma omp parallel num_threads(threads)
-    switch (flags & TEMPLATE) {
+    switch (chosen) {
     case 0: backward_template(0, &n, &job); break;
     case LEARNED: backward_template(LEARNED, &n, &job); break;
     case CURRENT: backward_template(CURRENT, &n, &job); break;
     case ADAPTIVE: backward_template(ADAPTIVE, &n, &job); break;
     case DELAYED: backward_template(DELAYED, &n, &job); break;
-    default: /* rare mixtures: everything, with coefficients that do nothing where a part is absent */
-        if (sums) backward_template(TEMPLATE, &n, &job);
-        else backward_template(CURRENT | ADAPTIVE | DELAYED, &n, &job);
+    case TEMPLATE: backward_template(TEMPLATE, &n, &job); break;
+    default: backward_template(TEMPLATE & ~LEARNED, &n, &job);
     }
     for (int t = 0; sums && t < threads; t++) /* in the order of the threads: same inputs, same bytes */
         for (int c = 0; c < COEFFICIENTS; c++) gk[c] += sums[t * COEFFICIENTS + c];
-    free(sums);
+    free(job.scratch), free(sums);
+    return DONE;
 }

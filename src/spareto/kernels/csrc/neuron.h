@@ -53,6 +53,7 @@ typedef struct {
     fv alpha, beta, gain, bias, threshold, adapt_decay, adapt_scale, delayed_drop, drop, drop_theta, slope, height;
     fv fixed_drop; /* what a spike takes where the threshold is fixed */
     iv delayed_keep, keep, at_threshold, attached;
+    iv current, adaptive, delayed; /* whether it has the part, where a template has them all */
     float v_start;
     int surrogate;
 } Neuron;
@@ -84,6 +85,8 @@ AI Neuron neuron_load(const float *k, int flags, int surrogate) {
     n.fixed_drop = n.drop + n.drop_theta * n.threshold;
     n.slope = fv_all(k[K_SLOPE]), n.height = fv_all(k[K_HEIGHT]);
     n.at_threshold = iv_all(flags & STRICT ? 0 : -1), n.attached = iv_all(flags & ATTACHED ? -1 : 0);
+    n.current = iv_all(flags & CURRENT ? -1 : 0), n.adaptive = iv_all(flags & ADAPTIVE ? -1 : 0);
+    n.delayed = iv_all(flags & DELAYED ? -1 : 0);
     n.v_start = k[K_V_START], n.surrogate = surrogate;
     return n;
 }
@@ -91,6 +94,13 @@ AI Neuron neuron_load(const float *k, int flags, int surrogate) {
 AI NeuronState neuron_fresh(const Neuron *n) {
     NeuronState state = {fv_all(n->v_start), fv_zero(), fv_zero(), iv_all(0)};
     return state;
+}
+
+/* What is carried in a part that the neuron may not have, though its template does: there it is 0, for 0 times infinity
+ * is not. */
+AI fv neuron_part(const int flags, iv has, fv x) {
+    const int parts = flags & (CURRENT | ADAPTIVE | DELAYED);
+    return parts & (parts - 1) ? fv_and(has, x) : x;
 }
 
 AI fv neuron_theta(const int flags, const Neuron *n, fv a) {
@@ -112,7 +122,7 @@ AI fv neuron_reset(const int flags, const Neuron *n, fv h, fv theta, iv s) {
 /* One timestep: updates the state, stores the pre-reset potential in *h, returns the spikes as a mask. */
 AI iv neuron_forward_step(const int flags, const Neuron *n, NeuronState *state, fv x, fv *h) {
     fv i = x;
-    if (flags & CURRENT) i = n->alpha * state->i + x;
+    if (flags & CURRENT) i = n->alpha * neuron_part(flags, n->current, state->i) + x;
     fv q = n->beta * state->v + n->gain * i + n->bias;
     if (flags & DELAYED) q = fv_select(state->s, fv_and(n->delayed_keep, q) - n->delayed_drop, q);
     fv theta = neuron_theta(flags, n, state->a);
@@ -140,7 +150,7 @@ AI fv neuron_surrogate(const Neuron *n, fv distance) {
     }
     case TRIANGLE: {
         fv rest = one - fv_abs(z);
-        return n->height * fv_and(rest > fv_zero(), rest);
+        return n->height * fv_and(~(rest <= fv_zero()), rest); /* a NaN stays one */
     }
     case RECTANGLE: return fv_and(fv_abs(z) < fv_all(0.5f), n->height);
     default: return n->height * fv_exp(z * z * -0.5f);
@@ -170,21 +180,22 @@ AI fv neuron_backward_step(const int flags, const Neuron *n, const NeuronState *
     if (flags & DELAYED) {
         fv q = n->beta * before->v + n->gain * i + n->bias;
         gq = fv_and(~before->s | n->delayed_keep, gh);
-        carry->s = -fv_and(n->attached, gh * (q - (fv_and(n->delayed_keep, q) - n->delayed_drop)));
+        fv fall = gh * (q - (fv_and(n->delayed_keep, q) - n->delayed_drop));
+        carry->s = -neuron_part(flags, n->delayed, fv_and(n->attached, fall));
     }
     if (flags & (ADAPTIVE | LEARNED)) {
         fv gtheta = -gd - fv_and(s, n->drop_theta * gv);
         if (flags & LEARNED) grads->threshold += gtheta;
         if (flags & ADAPTIVE) {
             if (flags & LEARNED) grads->adapt_scale += gtheta * before->a, grads->adapt_decay += carry->a * before->a;
-            carry->a = n->adapt_decay * carry->a + n->adapt_scale * gtheta;
+            carry->a = neuron_part(flags, n->adaptive, n->adapt_decay * carry->a + n->adapt_scale * gtheta);
         }
     }
     fv gi = n->gain * gq;
     if (flags & CURRENT) {
         gi += carry->i;
         if (flags & LEARNED) grads->alpha += gi * before->i;
-        carry->i = n->alpha * gi;
+        carry->i = neuron_part(flags, n->current, n->alpha * gi);
     }
     if (flags & LEARNED) grads->beta += gq * before->v, grads->gain += gq * i, grads->bias += gq;
     carry->v = n->beta * gq;

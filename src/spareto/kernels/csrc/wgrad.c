@@ -181,34 +181,43 @@ static place direct_place(const conv_shape *s, int OC, int width, int o, int c) 
     return (place){(int64_t)c * width + o - o0, (int64_t)s->KW * s->C * width, (int64_t)s->C * width};
 }
 /* dw [OC unpadded][C / groups][KH][KW]. */
-EXPORT void spareto_conv_wgrad(const uint64_t *bits, const float *dz, const float *y, const float *k0, const float *k1,
-                               const float *k2, float *dw, const conv_shape *s, int OC, int64_t events, int threads) {
+EXPORT int spareto_conv_wgrad(const uint64_t *bits, const float *dz, const float *y, const float *k0, const float *k1,
+                              const float *k2, float *dw, const conv_shape *s, int OC, int64_t events, int threads) {
     gradient g = {dz, y, k0, k1, k2};
-    if (s->groups > 1 && s->groups == s->C) {
-        depthwise_wgrad(bits, &g, dw, s, OC, threads);
-        return;
+    if (!conv_fits(s, OC, threads)) return TOO_LARGE;
+    if (conv_empty(s, OC)) {
+        memset(dw, 0, sizeof(float) * (size_t)conv_weights(s, OC));
+        return DONE;
     }
+    if (y && !(all_finite(k0, s->OC) && all_finite(k1, s->OC) && all_finite(k2, s->OC))) return NOT_FINITE;
+    if (s->groups > 1 && s->groups == s->C) return depthwise_wgrad(bits, &g, dw, s, OC, threads);
     int above = s->DH * (s->KH - 1), left = s->DW * (s->KW - 1), columns = s->W + left, inputs = s->C / s->groups;
     int sorted = s->SH == 1 && s->SW == 1 && s->PW <= left && s->PH <= above &&
                  (s->KW == 1 || s->KW == 3 || s->KW == 5) && events * 10 > (int64_t)s->N * s->H * s->W;
     int rows = imin(imax(STRIP_BYTES / (columns * BLOCK * 4) - above, s->DH), s->H);
     int strips = (s->H + rows - 1) / rows, C = most_inputs(s, OC, BLOCK), width = most_outputs(s, OC);
-    size_t size = (size_t)s->KH * s->KW * (sorted ? s->OC * C : s->C * width);
-    float *all = calloc(size * threads, sizeof(float));
+    int64_t sums = times((int64_t)s->KH * s->KW, sorted ? (int64_t)s->OC * C : (int64_t)s->C * width);
+    size_t bytes = 0, each = 0;
+    size_t first_at = part(&each, sorted ? ((int64_t)s->C + 2) * strips : 0, sizeof(int32_t));
+    size_t pos_at = part(&each, sorted ? times((int64_t)strips * rows, (int64_t)s->W * s->C) : 0, sizeof(int32_t));
+    size_t strip_at = part(&each, sorted ? (int64_t)(rows + above) * columns * BLOCK : 0, sizeof(float));
+    part(&bytes, sums, sizeof(float));
+    size_t size = bytes / sizeof(float);
+    float *all = calloc(threads, bytes);
+    char *scratch = memory(each, threads);
+    if (!all || !scratch) {
+        free(all), free(scratch);
+        return NO_MEMORY;
+    }
 #pragma omp parallel num_threads(threads)
     {
-        float *mine = all + size * omp_get_thread_num(), *strip = 0;
-        int32_t *first = 0, *pos = 0;
-        if (sorted) {
-            first = malloc(sizeof(int32_t) * (s->C + 2) * strips);
-            pos = malloc(sizeof(int32_t) * (size_t)strips * rows * s->W * s->C);
-            strip = aligned_alloc(64, sizeof(float) * (rows + above) * columns * BLOCK);
-        }
+        char *own = scratch + each * omp_get_thread_num();
+        float *mine = all + size * omp_get_thread_num(), *strip = (float *)(own + strip_at);
+        int32_t *first = (int32_t *)(own + first_at), *pos = (int32_t *)(own + pos_at);
 #pragma omp for schedule(static)
         for (int n = 0; n < s->N; n++)
             if (sorted) sorted_image(s, bits, &g, mine, n, OC, C, rows, first, pos, strip);
             else direct_image(s, bits, &g, mine, n, OC, width);
-        free(first), free(pos), free(strip);
     }
     for (int o = 0; o < OC; o++)
         for (int i = 0; i < inputs; i++) {
@@ -221,5 +230,6 @@ EXPORT void spareto_conv_wgrad(const uint64_t *bits, const float *dz, const floa
                     dw[(((int64_t)o * inputs + i) * s->KH + ky) * s->KW + kx] = sum;
                 }
         }
-    free(all);
+    free(all), free(scratch);
+    return DONE;
 }

@@ -19,12 +19,14 @@
 #endif
 #define TILES (MR * (48 / MR))
 
-/* u[16][C/16][OC][16]: the turned kernels, transformed. */
+/* u[16][C/16][OC][16]: the turned kernels, transformed; NULL without memory. */
 static float *transform_weights(const float *w, int OC, int OCP, int C, int CP) {
     static const float G[4][3] = {{1, 0, 0}, {.5f, .5f, .5f}, {.5f, -.5f, .5f}, {0, 0, 1}};
-    float *u = aligned_alloc(64, sizeof(float) * 16 * OCP * CP);
-    memset(u, 0, sizeof(float) * 16 * OCP * CP);
-    for (int o = 0; o < OC; o++)
+    size_t size = 0;
+    part(&size, times(OCP, CP), 16 * sizeof(float));
+    float *u = (float *)memory(size, 1);
+    if (u) memset(u, 0, size);
+    for (int o = 0; u && o < OC; o++)
         for (int c = 0; c < C; c++) {
             const float *k = w + ((int64_t)o * C + c) * 9;
             float t[4][3];
@@ -117,16 +119,30 @@ AI void untransform_tile(const conv_shape *s, const float *m, int64_t step, floa
     }
 }
 /* dx [N][H][W][C padded to 16]; s is the shape of the forward convolution, w its weights [OC][C][3][3]. */
-EXPORT void spareto_conv_dgrad(const float *dz, const float *y, const float *k0, const float *k1, const float *k2,
-                               const float *w, float *dx, const conv_shape *s, int OC, int threads) {
+EXPORT int spareto_conv_dgrad(const float *dz, const float *y, const float *k0, const float *k1, const float *k2,
+                              const float *w, float *dx, const conv_shape *s, int OC, int threads) {
     gradient g = {dz, y, k0, k1, k2};
+    if (!conv_fits(s, OC, threads)) return TOO_LARGE;
+    if (conv_empty(s, OC)) {
+        memset(dx, 0, sizeof(float) * (size_t)s->N * s->H * s->W * ((s->C + 15) / 16 * 16));
+        return DONE;
+    }
+    if (!all_finite(w, conv_weights(s, OC))) return NOT_FINITE;
+    if (y && !(all_finite(k0, s->OC) && all_finite(k1, s->OC) && all_finite(k2, s->OC))) return NOT_FINITE;
     int CP = (s->C + 15) / 16 * 16, OCP = s->OC, ty = (s->H + 1) / 2, tx = (s->W + 1) / 2;
     int64_t tiles = (int64_t)s->N * ty * tx;
+    size_t each = 0, v_at = part(&each, (int64_t)16 * TILES * OCP, sizeof(float));
+    size_t m_at = part(&each, (int64_t)16 * TILES * 16, sizeof(float));
     float *u = transform_weights(w, OC, OCP, s->C, CP);
+    char *scratch = memory(each, threads);
+    if (!u || !scratch) {
+        free(u), free(scratch);
+        return NO_MEMORY;
+    }
 #pragma omp parallel num_threads(threads)
     {
-        float *v = aligned_alloc(64, sizeof(float) * 16 * TILES * OCP);
-        float *m = aligned_alloc(64, sizeof(float) * 16 * TILES * 16);
+        char *own = scratch + each * omp_get_thread_num();
+        float *v = (float *)(own + v_at), *m = (float *)(own + m_at);
         int64_t step = (int64_t)TILES * OCP;
         memset(v, 0, sizeof(float) * 16 * step);
 #pragma omp for schedule(static)
@@ -149,7 +165,7 @@ EXPORT void spareto_conv_dgrad(const float *dz, const float *y, const float *k0,
                 }
             }
         }
-        free(v), free(m);
     }
-    free(u);
+    free(u), free(scratch);
+    return DONE;
 }

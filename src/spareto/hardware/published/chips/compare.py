@@ -12,7 +12,7 @@ from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
 from spareto.hardware.published.chips.predict import Prediction, predict
 from spareto.hardware.published.chips.rows import Measurements, Quantity, Row, Slope
 
-Verdict = Literal["within", "miss", "fitted", "recalled", "not run"]
+Verdict = Literal["within", "miss", "fitted", "idle given", "recalled", "not run"]
 
 FULL_BOUND: Final = 0.25
 PARTIAL_FACTOR: Final = 2.0
@@ -51,6 +51,8 @@ class Comparison:
             return "recalled"
         if self.row.fitted:
             return "fitted"
+        if self.row.idle_mw and self.quantity.startswith("total"):
+            return "idle given"
         if self.row.census == "full":
             return "within" if abs(self.error) <= FULL_BOUND else "miss"
         ratio = self.ours / self.measured
@@ -89,26 +91,73 @@ class SlopeComparison:
         return "within" if abs(self.error) <= SLOPE_BOUND else "miss"
 
 
-def compare(measurements: Measurements, chip: str | None = None) -> list[Comparison]:
-    """Every number of every row, of one chip if it is named.
+@dataclass(frozen=True)
+class Outcome:
+    """Everything compared.
+
+    Args:
+        rows: Every number of every row.
+        slopes: Every sweep.
+    """
+
+    rows: tuple[Comparison, ...]
+    slopes: tuple[SlopeComparison, ...]
+
+    def counted(self, census: Literal["full", "partial"]) -> list[Comparison]:
+        """Numbers that count, of rows whose events are known so well."""
+        return [
+            each
+            for each in self.rows
+            if each.verdict in ("within", "miss") and (each.row.census == "full") == (census == "full")
+        ]
+
+    @property
+    def counted_slopes(self) -> list[SlopeComparison]:
+        """Sweeps that count."""
+        return [each for each in self.slopes if each.verdict in ("within", "miss")]
+
+
+def compare(measurements: Measurements, chip: str | None = None) -> Outcome:
+    """Run every row, of one chip if it is named, and put ours beside theirs.
 
     Raises:
-        ConfigError: A row names numbers or parts that are not there.
+        ConfigError: A row names numbers or parts that are not there, or a sweep names such rows.
+        UnknownName: A row names a chip that is not there.
         CapacityError: A network does not fit its chip.
     """
-    rows = [row for row in measurements.rows if chip is None or row.chip == chip]
-    return [each for row in rows for each in _compared(row, predict(row))]
+    _check_names(measurements)
+    rows = {row.id: row for row in measurements.rows if chip is None or row.chip == chip}
+    ours = {name: predict(row) for name, row in rows.items()}
+    slopes = [slope for slope in measurements.slopes if slope.rows[0] in rows]
+    return Outcome(
+        rows=tuple(each for name, row in rows.items() for each in _compared(row, ours[name])),
+        slopes=tuple(_slope(slope, rows, ours) for slope in slopes),
+    )
 
 
-def compare_slopes(measurements: Measurements, chip: str | None = None) -> list[SlopeComparison]:
-    """Every sweep, of one chip if it is named.
-
-    Raises:
-        ConfigError: A sweep names rows that are not there, or that do not hold its quantity.
-    """
-    rows = {row.id: row for row in measurements.rows}
-    found = [_slope(slope, rows) for slope in measurements.slopes]
-    return [each for each in found if chip is None or rows[each.slope.rows[0]].chip == chip]
+def _check_names(measurements: Measurements) -> None:
+    """Refuse rows of one name, and sweeps over rows that are not there or do not hold their number."""
+    names = [row.id for row in measurements.rows]
+    known = {row.id: row for row in measurements.rows}
+    twice = sorted({name for name in names if names.count(name) > 1})
+    problems = [Problem("rows", f"two called '{name}'", "different names") for name in twice]
+    for slope in measurements.slopes:
+        where = f"slope '{slope.id}'"
+        if len(slope.rows) != len(slope.along) or len(set(slope.along)) < 2:
+            problems.append(
+                Problem(where, f"along {slope.along}", f"{len(slope.rows)} numbers, not all the same")
+            )
+        for name in slope.rows:
+            if name not in known:
+                problems.append(
+                    Problem(where, f"row '{name}'", one_of(known), did_you_mean(name, tuple(known)))
+                )
+            elif slope.quantity not in known[name].measured or not known[name].network:
+                problems.append(
+                    Problem(where, f"row '{name}'", f"a row with a network and '{slope.quantity}'")
+                )
+    if problems:
+        raise ConfigError(problems)
 
 
 def _compared(row: Row, ours: Prediction | None) -> list[Comparison]:
@@ -124,23 +173,12 @@ def _compared(row: Row, ours: Prediction | None) -> list[Comparison]:
     ]
 
 
-def _slope(slope: Slope, rows: Mapping[str, Row]) -> SlopeComparison:
-    problems = [
-        Problem(f"slope '{slope.id}'", f"row '{name}'", one_of(rows), did_you_mean(name, tuple(rows)))
-        for name in slope.rows
-        if name not in rows or slope.quantity not in rows[name].measured
-    ]
-    if len(slope.rows) != len(slope.along):
-        problems.append(Problem(f"slope '{slope.id}'", f"{len(slope.along)} numbers", "one a row"))
-    if problems:
-        raise ConfigError(problems)
-    ours = [predict(rows[name]) for name in slope.rows]
-    values = [each.value(slope.quantity) for each in ours if each]
-    if len(values) < len(slope.rows):
-        raise ConfigError(Problem(f"slope '{slope.id}'", "rows that cannot be run", "rows with a network"))
+def _slope(slope: Slope, rows: Mapping[str, Row], ours: Mapping[str, Prediction | None]) -> SlopeComparison:
+    predicted = [found.value(slope.quantity) for name in slope.rows if (found := ours[name])]
     measured = [rows[name].measured[slope.quantity] for name in slope.rows]
-    return SlopeComparison(slope, _growth(slope.along, measured), _growth(slope.along, values))
+    return SlopeComparison(slope, _growth(slope.along, measured), _growth(slope.along, predicted))
 
 
 def _growth(along: tuple[float, ...], values: list[float]) -> float:
+    """Least-squares slope."""
     return float(np.polyfit(np.asarray(along), np.asarray(values), 1)[0])

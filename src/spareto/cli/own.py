@@ -1,0 +1,98 @@
+"""What several commands take: a network and data of the user's own."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from cyclopts import Parameter
+
+from spareto.core.config import load_data
+from spareto.core.errors import ConfigError, Problem
+from spareto.records.data import DataPlan, FolderData, ImportedData, parse_data
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class NetworkWords:
+    """How a network of the user's own is made and run.
+
+    Args:
+        weights: Its trained weights: a state dict, as torch.save or safetensors write it.
+        options: What its function is called with, as YAML: "{hidden: 100, beta: 0.9}".
+        output: Which part of its output is the answer: the item of a tuple or the key of a dict.
+        vote: How an answer over time becomes one a sample.
+        time: What a call takes: one timestep, all of them first, or the batch first.
+        reset: What puts its state back: the name of a method, none, or a function FILE.py:NAME.
+    """
+
+    weights: Path | None = None
+    options: str | None = None
+    output: str | None = None
+    vote: Literal["mean", "sum", "last", "max"] | None = None
+    time: Literal["calls", "time-batch", "batch-time"] | None = None
+    reset: str | None = None
+
+    def changes(self) -> dict[str, Any]:
+        """The same as keys of `OwnNetworkPlan`.
+
+        Raises:
+            ConfigError: The options are no mapping.
+        """
+        given = {name: value for name, value in asdict(self).items() if value is not None}
+        if self.options is not None:
+            given["options"] = mapping(self.options, "options")
+        if self.weights is not None:
+            given["weights"] = str(self.weights)
+        if self.output is not None and self.output.lstrip("-").isdigit():
+            given["output"] = int(self.output)
+        return given
+
+
+def mapping(text: str, where: str) -> dict[str, Any]:
+    """A YAML mapping given on the command line.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    try:
+        found = yaml.safe_load(text)
+    except yaml.YAMLError:
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(key, str) and ":" not in key for key in found):
+        cure = f'Write --{where} "{{key: value}}", with a space behind the colon.'
+        raise ConfigError(Problem(where, repr(text), "a YAML mapping", cure))
+    return found
+
+
+def data_named(text: str, timesteps: int | None, layout: str | None) -> DataPlan | ImportedData | FolderData:
+    """The data a user named: a data set of ours, a function, a folder or file, or a plan.
+
+    Args:
+        text: `digits`, `my_data.py:load`, `recordings/`, `arrays.npz`, `data.yaml` or `{folder: here}`.
+        timesteps: As in the plan.
+        layout: As in the plan, of data of the user's own.
+
+    Raises:
+        ConfigError: The plan breaks a rule, or nothing of the kind is there.
+    """
+    from spareto.study.config import data_beside
+
+    folder = Path()
+    if text.endswith((".yaml", ".yml", ".json")):
+        found, folder = load_data(text), Path(text).parent
+    elif text.lstrip().startswith("{"):
+        found = mapping(text, "data")
+    elif Path(text).exists() and not text.endswith(".py"):
+        found = {"folder": text}
+    elif ":" in text or text.endswith(".py"):
+        found = {"import": text}
+    else:
+        found = {"name": text}
+    said = {"timesteps": timesteps, "layout": layout}
+    given = {key: value for key, value in said.items() if value is not None}
+    if isinstance(found, dict):
+        found = {**found, **given}
+    return data_beside(parse_data(found, "data"), folder)

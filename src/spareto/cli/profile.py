@@ -1,0 +1,175 @@
+"""`spareto profile`: what energy an inference of a network takes."""
+
+from __future__ import annotations
+
+import json as json_module
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+from rich.console import Console
+
+from spareto.cli.cost import as_row
+from spareto.cli.cost_tables import print_comparison, print_cost
+from spareto.cli.own import NetworkWords, data_named, mapping
+from spareto.cli.profile_tables import energy_by_part, print_parts, print_workload
+from spareto.core.errors import ConfigError, Problem
+from spareto.hardware import accelerator_names
+from spareto.records.workload import Statistic
+
+if TYPE_CHECKING:
+    from spareto.profiling import Energy
+
+Flag = Annotated[bool, Parameter(negative="")]
+EVERY = "all"
+HOW = NetworkWords()
+
+
+def profile(
+    network: str,
+    /,
+    *,
+    data: str,
+    accelerator: list[str] | None = None,
+    compare: Flag = False,
+    how: NetworkWords = HOW,
+    timesteps: int | None = None,
+    layout: Literal["time-first", "batch-first", "static"] | None = None,
+    samples: int | None = None,
+    batch_size: int = 64,
+    neurons: str | None = None,
+    weight_bits: int | None = None,
+    weight_format: str = "best",
+    statistic: Statistic = "mean",
+    out: Path | None = None,
+    json: Flag = False,
+) -> None:
+    """Run a network on data, count its spikes and operations, and cost an inference on accelerators.
+
+    Args:
+        network: FILE.py:NAME, a function of your own that returns a network of any framework; or a network
+            that a study left (.safetensors).
+        data: FILE.py:NAME, a function that returns data; a folder or .npz file; the name of a data set; or a
+            plan of one of these, as a YAML file or as "{folder: recordings, timesteps: 10}".
+        accelerator: An accelerator, by name or YAML file; may be given several times. Left out, eyeriss_like.
+        compare: Compare all built-in accelerators, too.
+        timesteps: How many frames a recording has.
+        layout: Where the time axis of the data is, if shapes leave it open.
+        samples: Only the first so many samples of the test split.
+        batch_size: Samples a forward pass; does not change the counts.
+        neurons: What modules that nobody knows are, as YAML: "{block.act: lif}".
+        weight_bits: Width of a stored weight, where the network does not say.
+        weight_format: How weights are stored; `best` takes the best for each layer.
+        statistic: Charge the mean or the maximum spiking activity.
+        out: Write the workload to this file, for `spareto cost`.
+        json: Print JSON; keys carry their unit.
+    """
+    if out is not None and out.suffix != ".json":
+        cure = f"Write --out {out.with_suffix('.json')}."
+        raise ConfigError(Problem("out", repr(str(out)), "a file name that ends with .json", cure))
+    found, notes = _measured(
+        network,
+        data,
+        how,
+        timesteps,
+        layout,
+        samples,
+        batch_size,
+        neurons,
+        weight_bits,
+        on=_names(accelerator, compare),
+        weight_format=weight_format,
+        statistic=statistic,
+    )
+    if out is not None:
+        found.workload.save(out)
+    if json:
+        print(json_module.dumps(_row(found, notes, out), indent=1))
+    else:
+        _print(found, notes, out)
+
+
+def _names(accelerators: Sequence[str] | None, compare: bool) -> tuple[str, ...]:
+    named = tuple(name for name in accelerators or () if name != EVERY)
+    if compare or EVERY in (accelerators or ()):
+        named = (*named, *accelerator_names())
+    return tuple(dict.fromkeys(named or ("eyeriss_like",)))
+
+
+def _measured(
+    network: str,
+    data: str,
+    how: NetworkWords,
+    timesteps: int | None,
+    layout: str | None,
+    samples: int | None,
+    batch_size: int,
+    neurons: str | None,
+    weight_bits: int | None,
+    **costing: Any,
+) -> tuple[Energy, tuple[str, ...]]:
+    """What was measured and costed; and what was found out of data and weights, one sentence each."""
+    from spareto.data.own.measured import load_measured
+    from spareto.profiling import energy
+    from spareto.study.sources import open_source
+    from spareto.training.memory import keep_large_blocks
+
+    keep_large_blocks()
+    source = open_source(network, how.changes(), compressed=True)
+    split = load_measured(data_named(data, timesteps, layout), samples)
+    made, notes = source.load()
+    found = energy(
+        made,
+        split.frames,
+        split.labels,
+        interface=source.interface,
+        layout=split.layout,
+        neurons=None if neurons is None else mapping(neurons, "neurons"),
+        weight_bits=weight_bits,
+        network_name=source.name,
+        dataset=split.name,
+        batch_size=batch_size,
+        show=False,
+        **costing,
+    )
+    return found, (*split.notes, *notes)
+
+
+def _row(found: Energy, notes: Sequence[str], out: Path | None) -> dict[str, Any]:
+    workload = found.workload
+    return {
+        "network": workload.network,
+        "dataset": workload.dataset,
+        "samples": workload.samples,
+        "timesteps": workload.timesteps,
+        "accuracy": found.profile.accuracy,
+        "costs": [
+            {**as_row(workload, cost), "energy_by_part_pj": energy_by_part(cost)}
+            for cost in found.costs.values()
+        ],
+        "cannot_run": dict(found.refused),
+        "notes": [*notes, *workload.notes],
+        "workload": None if out is None else str(out),
+    }
+
+
+def _print(found: Energy, notes: Sequence[str], out: Path | None) -> None:
+    from spareto.profiling.energy_text import remarks
+
+    costs = list(found.costs.values())
+    print_workload(found.workload, found.profile.accuracy)
+    print_parts(costs)
+    if len(costs) + len(found.refused) == 1:
+        print_cost(found.workload, costs[0])
+    else:
+        print_comparison(costs, {})
+    console = Console(highlight=False)
+    for name, why in found.refused.items():
+        console.print(f"{name} cannot run it: {why}", markup=False)
+    for note in notes:
+        console.print(note, markup=False)
+    for line in remarks(found.workload):
+        console.print(line, markup=False)
+    if out is not None:
+        console.print(f"Workload: {out}", markup=False, soft_wrap=True)

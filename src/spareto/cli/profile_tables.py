@@ -1,0 +1,62 @@
+"""What `spareto profile` prints beside the tables of `spareto cost`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from spareto.cli.cost_tables import readable_energy
+from spareto.records.cost import Cost
+from spareto.records.workload import Workload
+
+PARTS = ("sums", "weights", "inputs", "outputs", "neurons", "idle", "other")
+_PART_OF = {
+    "products": "sums",
+    "weights": "weights",
+    "metadata": "weights",
+    "biases": "weights",
+    "inputs": "inputs",
+    "outputs": "outputs",
+    "state": "neurons",
+    "idle": "idle",
+}
+
+
+def print_workload(workload: Workload, accuracy: float | None) -> None:
+    """The network in two lines: what ran on what, and how much of it was right."""
+    console = Console(highlight=False)
+    ran = f"{workload.samples:,} samples, {workload.timesteps} timesteps"
+    console.print(f"{workload.network} on {workload.dataset}: {ran}", markup=False)
+    if accuracy is not None:
+        console.print(f"accuracy {accuracy:.2%}")
+
+
+def print_parts(costs: Sequence[Cost]) -> None:
+    """Energy of an inference and what it is spent on, one line an accelerator, least energy first."""
+    found = [(cost, energy_by_part(cost)) for cost in sorted(costs, key=lambda one: one.energy_pj)]
+    shown = [part for part in PARTS if any(parts[part] for _, parts in found)]
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    table.add_column("an inference", overflow="fold")
+    for name in ("energy", *shown):
+        table.add_column(name, justify="right", no_wrap=True)
+    for cost, parts in found:
+        total = cost.energy_pj or 1.0
+        shares = [f"{100 * parts[part] / total:.1f}%" for part in shown]
+        table.add_row(cost.accelerator, readable_energy(cost.energy_pj), *shares)
+    Console().print(table)
+
+
+def energy_by_part(cost: Cost) -> dict[str, float]:
+    """Energy in picojoules by what it is spent on; the parts add up to that of an inference.
+
+    `sums` are the synaptic operations, `weights` their weights, metadata and biases, `inputs` and `outputs`
+    the spikes or activations and partial sums moved, `neurons` the updates and states, `idle` leakage.
+    """
+    parts: dict[str, float] = {part: 0.0 for part in PARTS}  # noqa: C420 - keeps the type
+    for layer in cost.attributed:
+        for action in layer.actions:
+            parts[_PART_OF.get(action.tensor, "other")] += action.energy_pj
+    return parts

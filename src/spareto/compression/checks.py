@@ -1,0 +1,107 @@
+"""Networks that cannot be compressed, refused by name before anything is done to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+
+from spareto.compression.foreign import own_parametrization
+from spareto.compression.layers import synaptic_layers
+from spareto.compression.tensors import originals
+from spareto.compression.ties import shared_with
+from spareto.core.errors import ConfigError, Problem
+
+WIDTHS: Final = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+
+def refuse_unfit(network: nn.Module) -> None:
+    """Refuse lazy layers without weights, numbers that are not finite, and weights that are no reals.
+
+    Raises:
+        ConfigError: Names every such tensor.
+    """
+    problems = [*_lazy(network)]
+    if not problems:
+        problems = [*_not_finite(network), *_not_real(network), *_one_memory(network)]
+    if problems:
+        raise ConfigError(problems)
+
+
+def refuse_ties_below(network: nn.Module, layers: Mapping[str, nn.Module]) -> None:
+    """Refuse weights that are shared below spectral norm and the like: the layers compute different ones.
+
+    Raises:
+        ConfigError: Names every such layer.
+    """
+    problems = [
+        Problem(
+            f"layer '{name}'",
+            f"{own} on a weight it shares with '{others[0]}'",
+            "a shared weight without parametrizations of its own",
+            "Exclude both layers in recipe.layers, or give each its own weight.",
+        )
+        for name, layer in layers.items()
+        if (others := shared_with(network, layer))
+        for own in [_any_own(network, layer, others)]
+        if own
+    ]
+    if problems:
+        raise ConfigError(problems)
+
+
+def _any_own(network: nn.Module, layer: nn.Module, others: list[str]) -> str:
+    owners = [layer, *(network.get_submodule(other) for other in others)]
+    return next((own for owner in owners if (own := own_parametrization(owner))), "")
+
+
+def _tensors(network: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Parameters and the statistics of norms; other buffers may be neuron states."""
+    yield from network.named_parameters()
+    for name, module in network.named_modules():
+        if isinstance(module, nn.modules.batchnorm._NormBase):
+            yield from module.named_buffers(name, recurse=False)
+
+
+def _lazy(network: nn.Module) -> Iterator[Problem]:
+    names = dict.fromkeys(key.rpartition(".")[0] for key, value in _tensors(network) if is_lazy(value))
+    for name in names:
+        cure = "Run the network once on a sample first."
+        yield Problem(f"layer '{name}'", "a lazy layer that has not run yet", "weights with a shape", cure)
+
+
+def _not_finite(network: nn.Module) -> Iterator[Problem]:
+    for key, value in _tensors(network):
+        if value.is_floating_point() and not value.is_meta:
+            wrong = int((~torch.isfinite(value.detach())).sum())
+            if wrong:
+                name, _, tensor = key.rpartition(".")
+                got = f"{wrong} of {value.numel()} values that are not finite"
+                cure = "Train it again with a lower learning rate, or load other weights."
+                yield Problem(f"layer '{name}', {tensor}", got, "finite numbers", cure)
+
+
+def _not_real(network: nn.Module) -> Iterator[Problem]:
+    for name, layer in synaptic_layers(network).items():
+        for value in originals(layer):
+            if value.dtype not in WIDTHS:
+                rule = "floating point of 16, 32 or 64 bits"
+                cure = "Convert the network with .float(), or exclude it from compression."
+                yield Problem(f"layer '{name}'", f"weights of type {value.dtype}", rule, cure)
+
+
+def _one_memory(network: nn.Module) -> Iterator[Problem]:
+    """Two weights in one memory: a step on one moves the other, and a copy would part them."""
+    seen: dict[Any, tuple[str, Tensor]] = {}
+    for name, layer in synaptic_layers(network).items():
+        weight = originals(layer)[-1]
+        if weight.is_meta or not weight.numel():
+            continue
+        other, parameter = seen.setdefault((weight.device, weight.data_ptr()), (name, weight))
+        if parameter is not weight:
+            got = f"a weight in the memory of layer '{other}' that is another parameter"
+            cure = "Assign the parameter itself, a.weight = b.weight, so that it stays shared."
+            yield Problem(f"layer '{name}'", got, "one parameter, or memory of its own", cure)

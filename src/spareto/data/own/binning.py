@@ -1,0 +1,181 @@
+"""From a user's event recordings to frames: everything is checked, and what is dropped is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from spareto.core.errors import DataError, Problem
+from spareto.data._base import DatasetInfo, Frames, Recordings
+from spareto.data.frames import frames
+from spareto.data.own.clock import Clock, clock_of
+from spareto.data.own.events import Events, sensor_of
+from spareto.data.own.saying import several, share
+from spareto.records.data import OwnData
+
+Sensor = tuple[int, int, int]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Binner:
+    """Turns recordings of one data set into frames, all in the same way.
+
+    Args:
+        sensor: Polarities, height and width.
+        timesteps: T.
+        binary: Frames of 0 and 1, else counts.
+        clock: What times mean.
+        notes: What was found and dropped, one sentence each.
+    """
+
+    sensor: Sensor
+    timesteps: int
+    binary: bool
+    clock: Clock
+    signed: bool
+
+    @classmethod
+    def of(cls, recordings: Sequence[Events], plan: OwnData, sensor: Sensor | None) -> Binner:
+        """What holds for all recordings of a data set.
+
+        Args:
+            recordings: All of them, both splits.
+            plan: What the user says of them.
+            sensor: What the data set says of its sensor, if it does.
+
+        Raises:
+            DataError: Sensor, timesteps or the unit of time are missing, or polarities are mixed.
+        """
+        asked = plan.sensor or sensor
+        faults: list[Problem] = []
+        if plan.timesteps is None:
+            rule, cure = "a number of bins for the events", "Write data.timesteps: 10."
+            faults.append(Problem("data.timesteps", "nothing", rule, cure))
+        if asked is None:
+            seen = sensor_of(recordings)
+            cure = f"The events need at least: data.sensor: {list(seen)}."
+            faults.append(Problem("data.sensor", "nothing", "[polarities, height, width]", cure))
+        if faults or asked is None or plan.timesteps is None:
+            raise DataError(faults)
+        signed = any(events.p is not None and events.p.min() < 0 for events in recordings)
+        problems = [
+            problem for events in recordings for problem in _misfits(events, asked, plan.outside, signed)
+        ]
+        if problems:
+            raise DataError(several(problems))
+        return cls(asked, plan.timesteps, plan.binary, clock_of(recordings, plan), signed)
+
+    def frames(self, recordings: Sequence[Events], first: int, name: str) -> tuple[Frames, tuple[str, ...]]:
+        """Frames of some recordings, and a sentence for what was dropped.
+
+        Args:
+            recordings: Some of those the binner was made of, in their order.
+            first: Place of the first of them among all.
+            name: What they are called, in sentences: `training split`.
+
+        Raises:
+            DataError: Nothing is left of a recording.
+        """
+        parts = [self._part(first + place, events) for place, events in enumerate(recordings)]
+        inside = [part.take(~part.outside) for part in parts]
+        late = [int((part.t >= self.clock.duration_us).sum()) for part in inside]
+        empty = [
+            Problem(events.where, "no event inside sensor and duration", "at least one", "Delete the file.")
+            for events, part, beyond in zip(recordings, inside, late, strict=True)
+            if len(part.t) == beyond
+        ]
+        if empty:
+            raise DataError(several(empty))
+        total = sum(map(len, recordings))
+        notes = [*_dropped(sum(int(part.outside.sum()) for part in parts), total, "outside the sensor", name)]
+        notes += _dropped(sum(late), total, "after duration_us", name)
+        made = frames(self._joined(inside), self._info, self.timesteps, binary=self.binary)
+        return made, tuple(notes)
+
+    @property
+    def _info(self) -> DatasetInfo:
+        return DatasetInfo(1, self.sensor, self.clock.duration_us, licence="", source="")
+
+    def _part(self, place: int, events: Events) -> _Part:
+        zeros = np.zeros(len(events), np.int64)
+        y = zeros if events.y is None else events.y
+        p = zeros if events.p is None else events.p
+        if self.signed:
+            p = (p > 0).astype(np.int64)
+        return _Part(events.x, y, p, self.clock.microseconds(place, events), _outside(events, self.sensor))
+
+    def _joined(self, parts: Sequence[_Part]) -> Recordings:
+        offsets = np.cumsum([0, *(len(part.t) for part in parts)]).astype(np.int64)
+        x, y, p, t = (np.concatenate([getattr(part, axis) for part in parts]) for axis in "xypt")
+        return Recordings(x, y, p, t, offsets, np.zeros(len(parts), np.int64))
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One recording's events in our units, and which lie outside the sensor."""
+
+    x: npt.NDArray[np.int64]
+    y: npt.NDArray[np.int64]
+    p: npt.NDArray[np.int64]
+    t: npt.NDArray[np.int64]
+    outside: Mask
+
+    def take(self, chosen: Mask) -> _Part:
+        return _Part(*(getattr(self, field)[chosen] for field in ("x", "y", "p", "t", "outside")))
+
+
+def _outside(events: Events, sensor: Sensor) -> Mask:
+    _, height, width = sensor
+    outside = (events.x < 0) | (events.x >= width)
+    return outside if events.y is None else outside | (events.y < 0) | (events.y >= height)
+
+
+def _misfits(events: Events, sensor: Sensor, outside: str, signed: bool) -> Iterator[Problem]:
+    polarities, height, _ = sensor
+    for axis, values, sides in (("y", events.y, height), ("p", events.p, polarities)):
+        if values is None and sides > 1:
+            cure = f"Add the array {axis}, or set data.sensor."
+            yield Problem(f"{events.where}: {axis}", "nothing", f"values from 0 to {sides - 1}", cure)
+    if events.p is not None:
+        yield from _wrong_polarity(events, events.p, polarities, signed)
+    if outside == "refuse" and _outside(events, sensor).any():
+        yield from _wrong_pixels(events, sensor)
+
+
+def _wrong_polarity(
+    events: Events, p: npt.NDArray[np.int64], polarities: int, signed: bool
+) -> Iterator[Problem]:
+    allowed = (-1, 1) if signed else tuple(range(polarities))
+    wrong = ~np.isin(p, allowed)
+    if wrong.any():
+        rule = "-1 and 1 in every file" if signed else " or ".join(map(str, allowed))
+        got = f"{p[wrong][0]} ({share(int(wrong.sum()), len(p))} of its events are so)"
+        cure = "Write polarities as 0 and 1, or as -1 and 1"
+        cure += ", or set data.sensor: [2, ...]." if polarities == 1 and not signed else "."
+        yield Problem(f"{events.where}: p", got, rule, cure)
+    elif signed and polarities == 1:
+        cure = "Write data.sensor: [2, height, width]."
+        yield Problem(f"{events.where}: p", "polarities -1 and 1", "one polarity", cure)
+
+
+def _wrong_pixels(events: Events, sensor: Sensor) -> Iterator[Problem]:
+    _, height, width = sensor
+    y = np.zeros(1, np.int64) if events.y is None else events.y
+    sides = {"x": (events.x, width), "y": (y, height)}
+    swapped = events.x.max() < height and y.max() < width and events.x.min() >= 0 <= y.min()
+    for axis, (values, side) in sides.items():
+        wrong = (values < 0) | (values >= side)
+        if wrong.any():
+            got = f"{values.min()} to {values.max()} ({share(int(wrong.sum()), len(events))} outside)"
+            cure = "Set data.sensor: [polarities, height, width], or write data.outside: drop."
+            if swapped:
+                cure = f"x and y may be swapped. {cure}"
+            yield Problem(f"{events.where}: {axis}", got, f"values from 0 to {side - 1}", cure)
+
+
+def _dropped(count: int, total: int, why: str, name: str) -> list[str]:
+    return [f"{name}: {share(count, total)} of the events are {why} and dropped."] if count else []

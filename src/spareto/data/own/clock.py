@@ -1,0 +1,100 @@
+"""When events happened: any unit, from any origin, becomes microseconds since the recording began."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from spareto.core.errors import DataError, Problem
+from spareto.data.own.events import UNITS_US, Events
+from spareto.data.own.saying import readable_time, several
+from spareto.records.data import OwnData
+
+LONGEST_US = 60e6
+"""Recordings longer than a minute, if their times were microseconds, are asked about: they may be
+nanoseconds."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """How a whole data set counts time.
+
+    Args:
+        units: Unit of each recording's times.
+        from_start: Whether times are counted from each recording's first event; else they are already.
+        duration_us: What a recording lasts; later events are dropped.
+        notes: What was found out, one sentence each.
+    """
+
+    units: tuple[str, ...]
+    from_start: bool
+    duration_us: int
+    notes: tuple[str, ...]
+
+    def microseconds(self, place: int, events: Events) -> npt.NDArray[np.int64]:
+        """Times of the recording at this place among those the clock was made of."""
+        return _in_us(events, self.units[place], from_start=self.from_start)
+
+
+def clock_of(recordings: Sequence[Events], plan: OwnData) -> Clock:
+    """Find out, once for all recordings, what their times mean.
+
+    Raises:
+        DataError: The unit cannot be told, is contradicted, or a type is too coarse for the times.
+    """
+    faults = [*_unit_faults(recordings, plan), *_coarse(recordings)]
+    if faults:
+        raise DataError(several(faults))
+    units = tuple(events.unit or plan.time_unit or "us" for events in recordings)
+    spans = [events.span * UNITS_US[unit] for events, unit in zip(recordings, units, strict=True)]
+    starts = [float(e.t.min()) * UNITS_US[unit] for e, unit in zip(recordings, units, strict=True)]
+    longest = max(spans)
+    from_start = any(start < 0 or start > longest for start in starts)
+    ends = spans if from_start else [start + span for start, span in zip(starts, spans, strict=True)]
+    duration = plan.duration_us or int(max(ends)) + 1
+    counted = " and counted from each one's first event, for they are absolute" if from_start else ""
+    shown = "/".join(sorted(set(units)))
+    note = f"Times are read as {shown}{counted}; the longest recording lasts {readable_time(max(ends))}."
+    return Clock(units, from_start, duration, (note,))
+
+
+def _in_us(events: Events, unit: str, *, from_start: bool) -> npt.NDArray[np.int64]:
+    times = events.t - events.t.min() if from_start else events.t
+    if unit == "ns" and times.dtype.kind != "f":
+        return times.astype(np.int64) // 1000
+    return np.floor(times * UNITS_US[unit] + 1e-6).astype(np.int64)  # 0.000007 s is 7 us, not 6.999999
+
+
+def _unit_faults(recordings: Sequence[Events], plan: OwnData) -> Iterator[Problem]:
+    for events in recordings:
+        where, asked = f"{events.where}: t", "a unit of time: ns, us, ms or s"
+        if events.unit and plan.time_unit and events.unit != plan.time_unit:
+            cure = "Leave data.time_unit out, or rename the array."
+            yield Problem(
+                where, f"times named as {events.unit}", f"{plan.time_unit}, as data.time_unit says", cure
+            )
+        elif events.unit or plan.time_unit:
+            continue
+        elif events.t.dtype.kind == "f" and not np.array_equal(events.t, np.floor(events.t)):
+            got = f"fractions such as {events.t[events.t != np.floor(events.t)][0]:.6g}"
+            meant = f"the recording then lasts {readable_time(events.span * 1e6)}"
+            yield Problem(where, got, asked, f"For seconds, write data.time_unit: s ({meant}).")
+        elif events.span > LONGEST_US:
+            got = f"times over {events.span:.4g}, which in us are {readable_time(events.span)}"
+            meant = f"the recording then lasts {readable_time(events.span / 1e3)}"
+            yield Problem(where, got, asked, f"For nanoseconds, write data.time_unit: ns ({meant}).")
+
+
+def _coarse(recordings: Sequence[Events]) -> Iterator[Problem]:
+    """Absolute times in 32-bit floats: seconds of today are 128 apart."""
+    for events in recordings:
+        kind = events.t.dtype
+        if kind.kind == "f" and kind.itemsize < 8 and len(events) > 1:
+            step = float(np.abs(events.t).max()) * float(np.finfo(kind).eps)
+            if step > events.span / 1000:
+                got = f"{kind} times of about {float(events.t[0]):.6g}, which are {step:.2g} apart"
+                cure = "Save them as float64, or counted from the recording's start."
+                yield Problem(f"{events.where}: t", got, "a thousandth of the recording or finer", cure)

@@ -1,0 +1,144 @@
+"""Event recordings as users store them: names, units, signs and origins of many kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from spareto.core.errors import DataError, Problem
+from spareto.data.own.arrays import as_array, refuse_not_finite
+
+Array = npt.NDArray[Any]
+NAMES = {
+    "x": ("x", "xs", "x_addr", "col", "units"),
+    "y": ("y", "ys", "y_addr", "row"),
+    "p": ("p", "pol", "polarity", "polarities", "on"),
+    "t": ("t", "ts", "time", "times", "timestamp", "timestamps"),
+}
+UNITS_US = {"ns": 1e-3, "us": 1.0, "ms": 1e3, "s": 1e6}
+"""How many microseconds one of each is."""
+CURE = "Save it with np.savez(path, x=..., y=..., p=..., t=...), one value an event."
+
+
+@dataclass(frozen=True)
+class Events:
+    """One recording as it was stored; times are in any unit and from any origin.
+
+    Args:
+        where: Its file, or its place in a data set.
+        x: Column of each event.
+        y: Row of each event; None where the file has none.
+        p: Polarity of each event; None where the file has none.
+        t: Time of each event.
+        unit: Unit of the times where their array's name says it: `t_us`.
+    """
+
+    where: str
+    x: npt.NDArray[np.int64]
+    y: npt.NDArray[np.int64] | None
+    p: npt.NDArray[np.int64] | None
+    t: Array
+    unit: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def span(self) -> float:
+        """Last minus first time, in the unit they are stored in."""
+        return float(self.t.max()) - float(self.t.min())
+
+
+def looks_like_events(value: Any) -> bool:
+    """Whether this has named arrays of coordinates and times."""
+    names = _names_of(value)
+    return names is not None and _find(names, "x") is not None and _find_time(names)[0] is not None
+
+
+def events_of(value: Any, where: str) -> Events:
+    """One recording from a mapping or a structured array with x, y, p and t, under their usual names.
+
+    Raises:
+        DataError: An array is missing, of another length, or holds no whole numbers; or there is no event.
+    """
+    names = _names_of(value) or []
+    x_name, y_name, p_name = (_find(names, axis) for axis in "xyp")
+    t_name, unit = _find_time(names)
+    missing = [axis for axis, name in (("x", x_name), ("t", t_name)) if name is None]
+    if missing or x_name is None or t_name is None:
+        got = f"no array for {' and '.join(missing)} among {', '.join(names) or 'none'}"
+        raise DataError(Problem(where, got, "arrays x, y, p and t", CURE))
+    times = as_array(value[t_name], f"{where}: {t_name}").reshape(-1)
+    _refuse_lengths(value, (x_name, y_name, p_name), t_name, where)
+    if len(times) == 0:
+        raise DataError(Problem(where, "no event", "at least one", "Delete the file and its label."))
+    if times.dtype.kind == "f":
+        refuse_not_finite(times, f"{where}: {t_name}")
+    if times.dtype.kind == "u":
+        times = times.astype(np.int64)  # a difference of unsigned numbers has no sign
+    if unit == "dt_us":
+        times, unit = np.cumsum(times, dtype=np.int64), "us"
+    x = _whole(value[x_name], where, x_name)
+    y, p = (None if name is None else _whole(value[name], where, name) for name in (y_name, p_name))
+    return Events(where, x, y, p, times, unit)
+
+
+def sensor_of(recordings: Iterable[Events]) -> tuple[int, int, int]:
+    """The smallest sensor that holds every event: polarities, height, width."""
+    polarities, height, width = 1, 1, 1
+    for events in recordings:
+        width = max(width, int(events.x.max()) + 1)
+        height = max(height, 1 if events.y is None else int(events.y.max()) + 1)
+        polarities = max(polarities, 1 if events.p is None or len(np.unique(events.p)) == 1 else 2)
+    return polarities, height, width
+
+
+def _names_of(value: Any) -> list[str] | None:
+    if isinstance(value, Mapping):
+        return [str(name) for name in value]
+    fields = getattr(getattr(value, "dtype", None), "names", None)
+    return None if fields is None else list(fields)
+
+
+def _find(names: list[str], axis: str) -> str | None:
+    return next((name for name in names if name.lower() in NAMES[axis]), None)
+
+
+def _find_time(names: list[str]) -> tuple[str | None, str | None]:
+    """The array of times and the unit its name says; `dt_us` are the times between events."""
+    for name in names:
+        stem, _, unit = name.lower().rpartition("_")
+        if name.lower() in NAMES["t"]:
+            return name, None
+        if stem in NAMES["t"] and unit in UNITS_US:
+            return name, unit
+        if name.lower() == "dt_us":
+            return name, "dt_us"
+    return None, None
+
+
+def _refuse_lengths(value: Any, names: Iterable[str | None], t_name: str, where: str) -> None:
+    expected = np.size(value[t_name])
+    faults = [
+        Problem(
+            f"{where}: {name}", f"{np.size(value[name])} values", f"{expected}, as many as {t_name}", CURE
+        )
+        for name in names
+        if name is not None and np.size(value[name]) != expected
+    ]
+    if faults:
+        raise DataError(faults)
+
+
+def _whole(values: Any, where: str, name: str) -> npt.NDArray[np.int64]:
+    array = as_array(values, f"{where}: {name}").reshape(-1)
+    if array.dtype.kind == "f":
+        refuse_not_finite(array, f"{where}: {name}")
+        if not np.array_equal(array, np.floor(array)):
+            got = f"{array[array != np.floor(array)][0]:g}"
+            raise DataError(Problem(f"{where}: {name}", got, "whole numbers", CURE))
+    return array.astype(np.int64)

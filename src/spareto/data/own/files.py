@@ -1,0 +1,112 @@
+"""The files of a folder that hold samples, and what is in one."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib.npyio import NpzFile
+
+from spareto.core.errors import DataError, Problem
+from spareto.data.own.arrays import Array, as_frames
+from spareto.data.own.events import CURE, Events, events_of, looks_like_events
+
+SUFFIXES = (".npz", ".npy")
+RULE = "a recording or frames, .npz or .npy"
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What lies in a folder, at any depth.
+
+    Args:
+        samples: Files that may hold samples, sorted.
+        tables: CSV files.
+        system: Files that an operating system left: `._*`, `.DS_Store`, `Thumbs.db`.
+        other: Files of other kinds.
+    """
+
+    samples: tuple[Path, ...]
+    tables: tuple[Path, ...]
+    system: tuple[Path, ...]
+    other: tuple[Path, ...]
+
+
+def list_files(folder: Path) -> Listing:
+    """Look through a folder; links to folders are not followed."""
+    found: dict[str, list[Path]] = {"samples": [], "tables": [], "system": [], "other": []}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            found[_kind(path, folder)].append(path)
+    return Listing(**{kind: tuple(paths) for kind, paths in found.items()})
+
+
+def _kind(path: Path, folder: Path) -> str:
+    hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.relative_to(folder).parts)
+    if hidden or path.name.lower() in ("thumbs.db", "desktop.ini"):
+        return "system"
+    suffix = path.suffix.lower()
+    return "samples" if suffix in SUFFIXES else "tables" if suffix in (".csv", ".tsv") else "other"
+
+
+def read_sample(path: Path) -> Events | Array:
+    """One recording, or the frames of one sample.
+
+    Raises:
+        DataError: The file is empty, damaged, pickled, or holds something else.
+    """
+    arrays = read_arrays(path)
+    where = str(path)
+    if isinstance(arrays, dict) and len(arrays) == 1:
+        arrays = next(iter(arrays.values()))
+    if looks_like_events(arrays):
+        return events_of(arrays, where)
+    if not isinstance(arrays, dict):
+        return _frames(arrays, where)
+    frames = [arrays[name] for name in ("frames", "frame", "data") if name in arrays]
+    if not frames:
+        got = f"arrays {', '.join(arrays) or 'none'}"
+        rule = "events x, y, p and t, or an array named frames"
+        raise DataError(Problem(where, got, rule, CURE))
+    return _frames(frames[0], where)
+
+
+def read_arrays(path: Path) -> dict[str, Any] | Array:
+    """The arrays of an archive by name, or the single array of a `.npy` file.
+
+    Raises:
+        DataError: The file is empty, damaged or pickled.
+    """
+    if path.stat().st_size == 0:
+        raise DataError(Problem(str(path), "an empty file", RULE, "Copy it again, or delete it."))
+    try:
+        with path.open("rb") as stream:
+            loaded = np.load(stream, allow_pickle=False)
+            return {name: loaded[name] for name in loaded.files} if isinstance(loaded, NpzFile) else loaded
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        got, cure = _reason(path, " ".join(str(error).split()))
+        raise DataError(Problem(str(path), got, RULE, cure)) from None
+
+
+def _reason(path: Path, error: str) -> tuple[str, str]:
+    """Why a file cannot be read, and the cure."""
+    with path.open("rb") as stream:
+        start = stream.read(6)
+    if "Object arrays" in error or start.startswith(b"\x80"):
+        return "pickled Python objects", CURE
+    if not start.startswith((b"PK", b"\x93NUMPY"[: len(start)])):
+        return "a file that is neither, whatever its name says", CURE
+    return f"a truncated or damaged file ({error[:80]})", "Copy it again, or delete it."
+
+
+def _frames(value: Any, where: str) -> Array:
+    frames = as_frames(value, where)
+    if frames.size == 0:
+        raise DataError(
+            Problem(where, f"an array of shape {frames.shape}", "at least one number", "Delete it.")
+        )
+    return frames

@@ -1,0 +1,127 @@
+"""Several inferences one after the other, which share what is loaded or filled once."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spareto.core.errors import ConfigError, Problem
+from spareto.records.cost import ActionCost, Cost, LayerCost
+from spareto.records.workload import Layer, Numbers, Product, Tensor, Workload
+
+
+def batched(workload: Workload, inferences: int) -> Workload:
+    """A workload that does so many inferences: as many times the timesteps, with their activity.
+
+    Args:
+        workload: One inference.
+        inferences: How many follow each other.
+
+    Raises:
+        ConfigError: There are fewer than one.
+    """
+    if isinstance(inferences, bool) or inferences < 1 or int(inferences) != inferences:
+        raise ConfigError(Problem("batch", repr(inferences), "a whole number of at least 1"))
+    if inferences == 1:
+        return workload
+    return workload.model_copy(
+        update={
+            "timesteps": workload.timesteps * inferences,
+            "layers": tuple(_layer(layer, inferences) for layer in workload.layers),
+            "products": tuple(_product(product, inferences) for product in workload.products),
+        }
+    )
+
+
+def per_inference(cost: Cost, inferences: int) -> Cost:
+    """The cost of a batch, divided by its inferences; stored weights stay what they are."""
+    if inferences == 1:
+        return cost
+    pipeline = cost.pipeline
+    if pipeline:
+        own = pipeline.timesteps // inferences
+        pipeline = pipeline.model_copy(update={"timesteps": own, "inferences": inferences})
+    layers = tuple(_divided(layer, inferences) for layer in cost.layers)
+    return cost.model_copy(update={"batch": inferences, "layers": layers, "pipeline": pipeline})
+
+
+def _layer(layer: Layer, times: int) -> Layer:
+    counts = (
+        "effectual_synops_mean",
+        "effectual_synops_max",
+        "reached_synops_mean",
+        "reached_synops_max",
+        "touched_updates_mean",
+        "touched_updates_max",
+    )
+    changes: dict[str, object] = {name: _times(getattr(layer, name), times) for name in counts}
+    changes |= {
+        "timesteps": layer.timesteps * times,
+        "input": _tensor(layer.input, layer.timesteps, times),
+        "output": _tensor(layer.output, layer.timesteps, times),
+        "source": _tensor(layer.source, layer.timesteps, times) if layer.source else None,
+        "reaching": Numbers.of(layer.reaching.array() * times) if layer.reaching else None,
+    }
+    return layer.model_copy(update=changes)
+
+
+def _product(product: Product, times: int) -> Product:
+    tensors = {
+        name: _tensor(getattr(product, name), product.timesteps, times)
+        for name in ("left", "right", "output")
+    }
+    return product.model_copy(
+        update={
+            **tensors,
+            "timesteps": product.timesteps * times,
+            "effectual_mean": product.effectual_mean * times,
+            "effectual_max": product.effectual_max * times,
+        }
+    )
+
+
+def _tensor(tensor: Tensor, timesteps: int, times: int) -> Tensor:
+    by_channel = tensor.nonzero_by_channel
+    return tensor.model_copy(
+        update={
+            "nonzero_mean": tensor.nonzero_mean * times,
+            "nonzero_max": tensor.nonzero_max * times,
+            "nonzero_per_timestep": tensor.nonzero_per_timestep * times,
+            "nonzero_by_channel": Numbers.of(np.tile(by_channel.array(), (times, 1))) if by_channel else None,
+            "awake_mean": _awake(tensor.awake_mean, tensor.size, timesteps, times),
+            "awake_max": _awake(tensor.awake_max, tensor.size, timesteps, times),
+            "stored_bits": {
+                name: (mean * times, most * times) for name, (mean, most) in tensor.stored_bits.items()
+            },
+            "awake_windows": tuple((mean * times, most * times) for mean, most in tensor.awake_windows),
+        }
+    )
+
+
+def _awake(awake: float | None, size: int, timesteps: int, times: int) -> float | None:
+    """Elements awake in one long train for which words of all timesteps take as much as apart."""
+    return None if awake is None else min(float(size), awake + size * (times - 1) / (times * timesteps))
+
+
+def _times(count: float | None, times: int) -> float | None:
+    return None if count is None else count * times
+
+
+def _divided(layer: LayerCost, inferences: int) -> LayerCost:
+    actions = tuple(
+        ActionCost(
+            component=action.component,
+            tensor=action.tensor,
+            action=action.action,
+            count=action.count / inferences,
+            energy_pj=action.energy_pj / inferences,
+            bits=action.bits / inferences,
+        )
+        for action in layer.actions
+    )
+    return layer.model_copy(
+        update={
+            "latency_cycles": layer.latency_cycles / inferences,
+            "actions": actions,
+            "steps": max(1, layer.steps // inferences),
+        }
+    )

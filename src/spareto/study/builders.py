@@ -1,0 +1,126 @@
+"""Where a study's networks come from: our zoo, or the user's own code."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from spareto import networks
+from spareto.core.artifacts import fingerprint
+from spareto.core.errors import ConfigError, Problem
+from spareto.core.usercode import Code, find_code
+from spareto.core.userfiles import digest
+from spareto.data import DatasetInfo
+from spareto.running import Interface
+from spareto.study.config import NetworkPlan, OwnNetworkPlan
+from spareto.study.weights import load_weights
+
+
+class Builder(ABC):
+    """Makes fresh networks of one plan."""
+
+    interface: Interface | None = None
+
+    @property
+    @abstractmethod
+    def hash(self) -> str:
+        """Fingerprint of everything the network follows from, but the random numbers."""
+
+    @abstractmethod
+    def build(self, info: DatasetInfo) -> tuple[nn.Module, tuple[str, ...]]:
+        """A network with weights drawn from torch's global generator, or with its trained ones.
+
+        Returns:
+            The network, and what was found out, one sentence each.
+
+        Raises:
+            ConfigError: It cannot be made.
+        """
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """What of the user's own it is made of, by name, with a fingerprint each."""
+        return {}
+
+
+class ZooBuilder(Builder):
+    """Makes a network of our zoo for the data's sensor and classes."""
+
+    def __init__(self, plan: NetworkPlan) -> None:
+        self.plan = plan
+
+    @property
+    def hash(self) -> str:
+        """See `Builder`."""
+        return self.plan.hash
+
+    def build(self, info: DatasetInfo) -> tuple[nn.Module, tuple[str, ...]]:
+        """See `Builder`."""
+        options = self.plan.options
+        return networks.build(self.plan.name, sensor=info.sensor, classes=info.classes, **options), ()
+
+
+class OwnBuilder(Builder):
+    """Calls a function of the user's.
+
+    Args:
+        plan: Which one; paths from the working directory.
+
+    Raises:
+        ConfigError: There is no such file or function.
+    """
+
+    def __init__(self, plan: OwnNetworkPlan) -> None:
+        self.plan = plan
+        self.code: Code = find_code(plan.import_, Path(), "network")
+        self.interface = Interface(plan.time, plan.output, plan.vote, _reset(plan.reset))
+
+    @property
+    def hash(self) -> str:
+        """See `Builder`; where the files lie does not matter."""
+        plan = self.plan.model_dump(
+            mode="json", exclude={"import_", "weights", "reset"}, exclude_defaults=True
+        )
+        return fingerprint([plan, self.parts])
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """See `Builder`."""
+        found = {"code": f"{self.plan.name} {self.code.hash}"}
+        if self.plan.weights is not None:
+            path = Path(self.plan.weights)
+            found["weights"] = f"{path.name} {digest(path)}" if path.is_file() else path.name
+        if self.plan.reset is not None and ":" in self.plan.reset:
+            found["reset"] = find_code(self.plan.reset, Path(), "network.reset").hash
+        elif self.plan.reset is not None:
+            found["reset"] = self.plan.reset
+        return found
+
+    def build(self, info: DatasetInfo | None = None) -> tuple[nn.Module, tuple[str, ...]]:
+        """See `Builder`."""
+        network = self.code.call(self.plan.options, "network.options")
+        if not isinstance(network, nn.Module):
+            got, cure = f"a {type(network).__name__}", "Return the network."
+            if network is None:
+                got = "nothing"
+            elif isinstance(network, type):
+                got, cure = f"the class {network.__name__}", f"Return {network.__name__}()."
+            raise ConfigError(Problem(self.code.place, f"{got} from it", "a torch.nn.Module", cure))
+        if self.plan.weights is None:
+            return network, ()
+        return network, load_weights(network, Path(self.plan.weights))
+
+
+def builder_of(plan: NetworkPlan | OwnNetworkPlan) -> Builder:
+    """The builder of a plan."""
+    return OwnBuilder(plan) if isinstance(plan, OwnNetworkPlan) else ZooBuilder(plan)
+
+
+def _reset(spelling: str | None) -> Any:
+    """A method's name or `none` as they are; a function of the user's by itself."""
+    if spelling is None or ":" not in spelling:
+        return spelling
+    return find_code(spelling, Path(), "network.reset").load()
