@@ -72,18 +72,22 @@ def neurons_behind(trace: Trace) -> Behind:
     written = {event.site for event in behind.first.values() if event.facts is None}
     by_hand = [event for event in trace.spiking.values() if event.site in written]
     events = sorted([*trace.neurons, *by_hand], key=lambda event: event.operation)
-    behind.events = _told_apart(events, behind.first, trace.products)
+    behind.events = _told_apart(events, walk, behind.first, trace.products)
     return behind
 
 
 def _told_apart(
-    events: list[NeuronEvent], first: dict[int, NeuronEvent], products: list[ProductEvent]
+    events: list[NeuronEvent], walk: Walk, first: dict[int, NeuronEvent], products: list[ProductEvent]
 ) -> list[NeuronEvent]:
-    """Neurons at one place that different layers feed are different neurons: a helper that all layers call."""
+    """Neurons at one place that different layers feed are different ones: a helper that all layers call."""
     fed: defaultdict[int, list[Hashable]] = defaultdict(list)
     for product in products:
         if product.operation in first:
             fed[first[product.operation].operation].append(product.layer)
+    layer_of = {product.operation: product.layer for product in products}
+    for event in events:
+        if not fed[event.operation]:
+            fed[event.operation] = [layer_of[each] for each in walk.products_before(event)]
     groups: defaultdict[Hashable, list[set[Hashable]]] = defaultdict(list)
     for event in events:
         layers, apart = set(fed[event.operation]), list[set[Hashable]]()
@@ -151,6 +155,26 @@ class Walk:
                 elif neurons.call in inside if neurons else reader.index not in self.spiking:
                     waiting.extend(reader.writes)
         return found
+
+    def products_before(self, neurons: NeuronEvent) -> list[int]:
+        """The nearest products whose results reach neurons with no other neurons between."""
+        found, seen = list[int](), set[int]()
+        waiting = list(self._given(neurons))
+        while waiting:
+            operation = self.seen.producer(waiting.pop())
+            if operation is None or operation.index in seen:
+                continue
+            seen.add(operation.index)
+            if operation.index in self.products:
+                found.append(operation.index)
+            elif self.within[operation.call] is None and operation.index not in self.spiking:
+                waiting.extend(operation.reads)
+        return found
+
+    def _given(self, neurons: NeuronEvent) -> tuple[int, ...]:
+        if neurons.call >= 0:
+            return self.seen.calls[neurons.call].reads
+        return self.seen.operations[neurons.operation].reads
 
     def _downstream(self, value: int) -> Iterator[tuple[Operation, bool]]:
         """Operations a value reaches, not past another product, the earliest first, each once.

@@ -106,7 +106,7 @@ class LayerCounter:
         use = self.planned.use
         always = int(self.driven.sum()) * self.plane[0] * self.plane[1] * (self.input.steps - use.before)
         measured = np.concatenate(self.touched_batches) if self.touched_batches else 0.0
-        return measured * (1 + use.behind) + np.full(self.input.samples, float(always))
+        return measured + np.full(self.input.samples, float(always))
 
 
 class PairCounter:
