@@ -67,8 +67,7 @@ def table() -> str:
     """The table as the tests check it."""
     head = ["framework", "time runs", *ARCHITECTURES]
     lines = [head, ["---"] * len(head)]
-    for way in WAYS:
-        lines.append([*way, *(_told(way, architecture) for architecture in ARCHITECTURES)])
+    lines += [[*way, *(_told(way, architecture) for architecture in ARCHITECTURES)] for way in WAYS]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 

@@ -143,8 +143,7 @@ class SnnTorchHidden(Called):
         )
 
     def recurrent(self, net, name, x, layer):
-        spikes = net.fire(name, x)
-        return spikes
+        return net.fire(name, x)
 
 
 class SnnTorchHiddenLoop(SnnTorchHidden, Looped):
