@@ -332,9 +332,13 @@ def layer_name(roots: frozenset[str], module: str) -> str:
     return sorted(names)[0]
 
 
+_WEIGHTS: Final = ("weight", "weight_orig", "weight_mask", "weight_g", "weight_v", "weight_u")
+"""What torch calls the weight of a layer that has one, and the parts it is computed from."""
+
+
 def _without_weight(name: str) -> str:
     owner, _, own = name.rpartition(".")
-    return owner if owner and own.startswith("weight") else name
+    return owner if owner and own in _WEIGHTS else name
 
 
 def _is_weight_of(module: nn.Module, operand: Tensor) -> bool:
