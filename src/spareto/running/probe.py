@@ -22,6 +22,7 @@ from spareto.running.states import Reset, left_behind, marks, refuse_kept, reset
 
 FEW: Final = 7
 TIME_CURE: Final = 'Say time="calls", "time-batch" or "batch-time".'
+REPEAT_CURE: Final = "Samples without time are repeated by frames.expand(timesteps, *frames.shape)."
 SAMPLE: Final = Feed("sample")
 
 
@@ -175,7 +176,7 @@ class Probe:
     def _timed(self, steps: int | None) -> tuple[Feed, int | None]:
         """What samples are whose second axis is as long as the neurons ran: samples over time."""
         shape = self.samples.frames.shape
-        over_time = len(shape) > 2 and steps == shape[1]
+        over_time = len(shape) > 2 and steps == shape[1] > 1
         return (Feed("batch-time"), steps) if over_time else (SAMPLE, None)
 
     def _fits(self, way: Tried) -> bool:
@@ -296,9 +297,13 @@ def _ask(possible: list[Tried], samples: Samples) -> ConfigError:
 
 
 def _none(tried: list[Tried], samples: Samples, count: int) -> ConfigError:
-    said = "; ".join(f"{way.feed}: {_said(way, count)}" for way in tried) or "no way to try"
+    ways: dict[str, list[str]] = {}
+    for way in tried:
+        ways.setdefault(_said(way, count), []).append(str(way.feed))
+    said = "; ".join(f"{' and '.join(feeds)}: {why}" for why, feeds in ways.items()) or "no way to try"
     rule = "a network that runs on these frames and gives one answer a sample"
-    cure = f"Check the shapes. {TIME_CURE}"
+    static = all(way.feed == SAMPLE for way in tried)
+    cure = f"Check the shapes. {REPEAT_CURE if static else TIME_CURE}"
     got = f"frames of shape {tuple(samples.frames.shape)}, given as {said}"
     return ConfigError(Problem("network", got, rule, cure))
 
