@@ -147,6 +147,54 @@ def test_a_networks_file_of_a_study_is_trained(call):
     assert not list(Path().glob(".*training*"))
 
 
+OWN = """
+import numpy as np
+import torch
+from torch import nn
+from spareto.neurons import registry
+
+
+class Net(nn.Module):
+    def __init__(self, hidden):
+        super().__init__()
+        self.fc1, self.lif1 = nn.Linear(12, hidden), registry.make("lif")
+        self.fc2 = nn.Linear(hidden, 2)
+
+    def forward(self, frames):
+        spikes = self.lif1(6 * self.fc1(frames))
+        return {"currents": self.fc2(spikes), "spikes": spikes}
+
+
+def build(hidden=8):
+    torch.manual_seed(0)
+    return Net(hidden)
+
+
+def load():
+    labels = np.arange(320) % 2
+    frames = np.random.default_rng(0).random((5, 320, 12)).astype(np.float32)
+    frames[:, :, :6] *= 2.0 * labels[:, None]
+    return frames, labels, frames[:, :20], labels[:20]
+"""
+
+
+def test_a_network_and_data_of_ones_own_are_trained_and_carried_on_with(call, monkeypatch):
+    monkeypatch.delitem(sys.modules, "own", raising=False)
+    Path("own.py").write_text(OWN)
+    how = ("--output", "currents", "--vote", "mean", "--options", "{hidden: 20}")
+    words = ("compress", "own.py:build", "recipe.yaml", "--data", "own.py:load", *how, "--json", "--quiet")
+    row = json.loads(call(*words))
+    assert row["written_to"] == "build-joint-4-bit-50.safetensors"
+    assert [layer["bits"] for layer in row["layers"]] == [4, 4]
+    first = Path(row["written_to"]).read_bytes()
+    call(*words)
+    assert Path(row["written_to"]).read_bytes() == first
+    loaded = load_network(row["written_to"])
+    assert [layer.bits for layer in compression_report(loaded)] == [4, 4]
+    measured = json.loads(call("profile", row["written_to"], "--data", "own.py:load", "--json"))
+    assert measured["accuracy"] == row["accuracy"]  # how it is run stands in the file
+
+
 def test_a_training_is_written_for_tensorboard(call, folder):
     pytest.importorskip("tensorboard", reason="needs the extra 'tensorboard'")
     dense()

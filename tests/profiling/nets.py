@@ -153,8 +153,10 @@ def recurrent_sites(net, neurons):
     match type(neurons).__name__:
         case "RLeaky":
             return [net.site("fc1", "n1"), _inner(net, "recurrent", neurons.recurrent, before)]
-        case "LIFRecurrent" if hasattr(neurons, "rec_connect"):
-            return [net.site("fc1", "n1"), _inner(net, "rec_connect", neurons.rec_connect, before)]
+        case "LIFRecurrent" if hasattr(
+            neurons, "rec_connect"
+        ):  # it also computes what nobody reads, at the end
+            return [net.site("fc1", "n1"), _inner(net, "rec_connect", neurons.rec_connect, emitted)]
         case "LinearRecurrentContainer":
             both = np.concatenate([net.book["n1.x"], before], -1)
             inner = net.site("rc", "n1", module=neurons.rc, name="neurons.n1.rc", inputs=both)

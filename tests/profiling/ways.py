@@ -158,8 +158,13 @@ class SnnTorchState(Way):
         spikes, _ = net.neurons[name](x.flatten(2))
         return spikes.unflatten(2, x.shape[2:])
 
+    def emitted(self, x):
+        return x.flatten(2)
+
     def over(self, net, module, x):
-        return module(x) if isinstance(module, nn.Linear) else module(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+        return (
+            module(x) if isinstance(module, nn.Linear) else module(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+        )
 
 
 class JellySingle(Called):
@@ -203,7 +208,11 @@ class JellyMulti(JellySingle, Way):
         layer = self.lib.layer
         made = {
             nn.Conv2d: lambda: layer.Conv2d(
-                module.in_channels, module.out_channels, module.kernel_size, padding=module.padding, step_mode="m"
+                module.in_channels,
+                module.out_channels,
+                module.kernel_size,
+                padding=module.padding,
+                step_mode="m",
             ),
             nn.Linear: lambda: layer.Linear(
                 module.in_features, module.out_features, bias=module.bias is not None, step_mode="m"
@@ -293,14 +302,19 @@ class SinabsPlain(Way):
         import sinabs.layers as layers
         from sinabs.activation import SingleSpike
 
-        self.layers, self.options = layers, {"tau_mem": 5.0, "spike_threshold": torch.as_tensor(THRESHOLD / 4)}
+        self.layers, self.options = (
+            layers,
+            {"tau_mem": 5.0, "spike_threshold": torch.as_tensor(THRESHOLD / 4)},
+        )
         self.single = SingleSpike
 
     def neuron(self, features):
         return self.layers.LIF(**self.options)
 
     def over(self, net, module, x):
-        return module(x) if isinstance(module, nn.Linear) else module(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+        return (
+            module(x) if isinstance(module, nn.Linear) else module(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+        )
 
     def build_recurrent(self, net, name, features, layer):
         rec = nn.Linear(features, features)

@@ -22,6 +22,33 @@ static int64_t number(void) {
     need(fread(&value, sizeof value, 1, calls) == 1, "the calls end too early");
     return value;
 }
+#ifdef FAILING
+static int fails_in = -1, failed; /* allocations until one fails; none while negative */
+
+static int fails(void) {
+    if (fails_in < 0) return 0;
+    int now = fails_in-- == 0;
+    failed |= now;
+    return now;
+}
+void *__real_malloc(size_t), *__real_calloc(size_t, size_t), *__real_aligned_alloc(size_t, size_t);
+void *__wrap_malloc(size_t size) { return fails() ? NULL : __real_malloc(size); }
+void *__wrap_calloc(size_t count, size_t size) { return fails() ? NULL : __real_calloc(count, size); }
+void *__wrap_aligned_alloc(size_t to, size_t size) { return fails() ? NULL : __real_aligned_alloc(to, size); }
+
+/* A call that gets no memory says so, and has changed nothing that the next one needs. */
+static int made(int64_t function, const int64_t *arguments) {
+    for (int first = 0;; first++) {
+        fails_in = first, failed = 0;
+        int status = functions[function](arguments);
+        fails_in = -1;
+        if (!failed) return status;
+        need(status == 1, "a call without memory did not say so");
+    }
+}
+#else
+static int made(int64_t function, const int64_t *arguments) { return functions[function](arguments); }
+#endif
 static void call(void) {
     char *memory[MOST];
     int64_t size[MOST], arguments[MOST], function = number(), regions = number();
@@ -44,7 +71,8 @@ static void call(void) {
         int64_t region = number(), value = number();
         arguments[a] = region < 0 ? value : (int64_t)(intptr_t)(memory[region] + value);
     }
-    functions[function](arguments);
+    int64_t expected = number();
+    need(made(function, arguments) == expected, "a call answered otherwise than it was recorded");
     for (int64_t r = 0; r < regions; r++) {
         need(fwrite(memory[r], 1, (size_t)size[r], results) == (size_t)size[r], "the results cannot be written");
         free(memory[r]);

@@ -14,8 +14,15 @@ DRIVER = Path(__file__).parent / "driver.c"
 TYPES = {"p": ("void *", "(void *)"), "q": ("int64_t", ""), "i": ("int", "(int)")}
 
 
+FAILING = "-Wl,--wrap=malloc,--wrap=calloc,--wrap=aligned_alloc"
+
+
 def compiled(calls: list[Call], compiler: tuple[str, ...], folder: Path) -> Path:
-    """The kernels and the driver as one program."""
+    """The kernels and the driver as one program.
+
+    With `FAILING` among the compiler's words, and `-DFAILING`, every allocation of every call fails once before the
+    call is made for good.
+    """
     (folder / "functions.h").write_text(_functions(calls))
     sources = [*sorted(build.SOURCES.glob("*.c")), DRIVER]
     objects = [folder / f"{source.stem}.o" for source in sources]
@@ -57,9 +64,9 @@ def _functions(calls: list[Call]) -> str:
     for place, (name, signature) in enumerate(sorted(_signatures(calls).items())):
         types = ", ".join(TYPES[letter][0] for letter in signature)
         values = ", ".join(f"{TYPES[letter][1]}a[{i}]" for i, letter in enumerate(signature))
-        text += [f"int {name}({types});", f"static void f{place}(const int64_t *a) {{ {name}({values}); }}"]
+        text += [f"int {name}({types});", f"static int f{place}(const int64_t *a) {{ return {name}({values}); }}"]
     names = ", ".join(f"f{place}" for place in range(len(text) // 2))
-    return "\n".join([*text, f"static void (*const functions[])(const int64_t *) = {{{names}}};", ""])
+    return "\n".join([*text, f"static int (*const functions[])(const int64_t *) = {{{names}}};", ""])
 
 
 def _written(call: Call, function: int) -> bytes:
@@ -73,6 +80,7 @@ def _written(call: Call, function: int) -> bytes:
         parts.append(
             _numbers(given.region, given.offset) if isinstance(given, Pointer) else _numbers(-1, given)
         )
+    parts.append(_numbers(call.status))
     return b"".join(parts)
 
 

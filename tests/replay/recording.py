@@ -58,6 +58,7 @@ class Recorder:
             call, places = Call(name, signature), {}
             for letter, argument in zip(signature, arguments, strict=True):
                 pointer = letter == "p" and argument is not None
+                pointer = pointer and argument != 0  # what an empty tensor has for an address
                 call.arguments.append(self._point(call, places, argument) if pointer else int(argument or 0))
             call.status = run(*arguments)
             for start, place in places.items():

@@ -34,6 +34,9 @@ def cost(
     objective: Literal["energy", "latency", "edp"] = "energy",
     lanes: Literal["mean", "largest"] = "mean",
     overrides: Path | None = None,
+    node: float | None = None,
+    volts: float | None = None,
+    batch: int = 1,
     figure: Path | None = None,
     json: bool = False,
 ) -> None:
@@ -54,13 +57,17 @@ def cost(
         lanes: Take the units of an array as equally busy, or let them wait for the busiest.
         overrides: A file of numbers that replace the accelerator's own:
             `components: {dram: {read_energy: {value: 600, unit: pJ, source: "..."}}}`.
+        node: Scale the accelerator to another process node, in nanometres, by the rule of docs/hardware.md.
+        volts: Scale it to another supply voltage.
+        batch: Inferences that follow each other and share what is loaded once; the cost is that of one.
         figure: Draw energy against time of the compared accelerators, as PNG and SVG of that name.
         json: Print JSON; keys carry their unit.
     """
     network = Workload.load(workload)
-    asked = _Asked(weight_format, spike_format, statistic, lanes, objective if mapper == "search" else None)
+    searched = objective if mapper == "search" else None
+    asked = _Asked(weight_format, spike_format, statistic, lanes, searched, batch)
     many = compare is not None or accelerator == EVERY
-    chips = [hardware.load_accelerator(name, overrides) for name in _names(accelerator, compare)]
+    chips = [_chip(name, overrides, node, volts) for name in _names(accelerator, compare)]
     runs = [_run(network, chip, asked, many) for chip in chips]
     if not any(run.costs for run in runs):
         raise InputError(problem for run in runs for problem in run.refused)
@@ -80,6 +87,12 @@ class _Asked:
     statistic: Statistic
     lanes: hardware.Lanes
     objective: Objective | None
+    batch: int
+
+
+def _chip(name: str, overrides: Path | None, node: float | None, volts: float | None) -> hardware.Chip:
+    chip = hardware.load_accelerator(name, overrides)
+    return chip if node is None and volts is None else hardware.scaled(chip, node_nm=node, volts=volts)
 
 
 @dataclass(frozen=True)
@@ -119,6 +132,7 @@ def _costs(network: Workload, chip: hardware.Chip, asked: _Asked) -> _Run:
     options |= {
         "spike_format": asked.spike_format,
         "lanes": asked.lanes,
+        "batch": asked.batch,
         "mappings": {layer: best.nest for layer, best in found.items()},
     }
     if asked.weight_format == EVERY:
@@ -144,6 +158,10 @@ def as_row(network: Workload, cost: Cost) -> dict[str, Any]:
         "energy_pj": cost.energy_pj,
         "latency_cycles": cost.latency_cycles,
         "latency_us": cost.latency_us,
+        "batch": cost.batch,
+        "step_cycles": cost.step_cycles,
+        "interval_cycles": cost.interval_cycles,
+        "shared": [action.to_dict() for action in cost.shared],
         "stored_bytes": cost.footprint_bits / 8,
         "energy_by_component_pj": cost.energy_by_component(),
         "metrics": hardware.metrics(network, cost).to_dict(),
@@ -158,6 +176,7 @@ def _layer_row(layer: LayerCost) -> dict[str, Any]:
         "energy_pj": layer.energy_pj,
         "latency_cycles": layer.latency_cycles,
         "stored_bytes": layer.stored_bits / 8,
+        "cores": layer.cores,
         "energy_by_component_pj": layer.energy_by_component(),
         "actions": [action.to_dict() for action in layer.actions],
     }

@@ -61,7 +61,7 @@ def mapping(text: str, where: str) -> dict[str, Any]:
         found = yaml.safe_load(text)
     except yaml.YAMLError:
         found = None
-    if not isinstance(found, dict) or not all(isinstance(key, str) for key in found):
+    if not isinstance(found, dict) or not all(isinstance(key, str) and ":" not in key for key in found):
         cure = f'Write --{where} "{{key: value}}", with a space behind the colon.'
         raise ConfigError(Problem(where, repr(text), "a YAML mapping", cure))
     return found

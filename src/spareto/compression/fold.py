@@ -65,7 +65,9 @@ def fold_in_place(network: nn.Module, run: Run | None, where: str) -> Folding:
             _replaced(network, norm)
     if plan.left:
         told = "\n".join(str(problem) for problem in plan.left)
-        warnings.warn(f"{len(plan.left)} batch norms were not folded:\n{told}", NotFoldedWarning, stacklevel=3)
+        warnings.warn(
+            f"{len(plan.left)} batch norms were not folded:\n{told}", NotFoldedWarning, stacklevel=3
+        )
     return plan
 
 

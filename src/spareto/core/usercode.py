@@ -259,13 +259,15 @@ def _state(path: Path) -> str:
 
 
 def _callables(module: ModuleType) -> list[str]:
-    return [
+    """Names of the module's own functions and classes, functions first."""
+    found = [
         name
         for name, value in vars(module).items()
-        if callable(value)
+        if (inspect.isroutine(value) or inspect.isclass(value))
         and not name.startswith("_")
         and getattr(value, "__module__", "") == module.__name__
     ]
+    return sorted(found, key=lambda name: inspect.isclass(vars(module)[name]))
 
 
 def _is_made_already(found: Any) -> bool:

@@ -214,7 +214,9 @@ def _back(flags: int, surrogate: int) -> Callable[..., Any]:
             if delayed:
                 q = beta * before[0, j] + gain * i + bias
                 gq = gh if delayed_keep > zero or not before[3, j] > zero else zero
-                c[3, j] = -gh * (q - ((q if delayed_keep > zero else zero) - delayed_drop)) if attached else zero
+                c[3, j] = (
+                    -gh * (q - ((q if delayed_keep > zero else zero) - delayed_drop)) if attached else zero
+                )
             gtheta = -gd - (drop_theta * gv if fired[j] > zero else zero)
             if adaptive:
                 if learned:

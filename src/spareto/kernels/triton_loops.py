@@ -25,7 +25,7 @@ def _charge(x, v, i, s, alpha, beta, gain, bias, kept, lost, CURRENT: tl.constex
     q = beta * v + gain * now + bias
     h = q
     if DELAYED:
-        h = tl.where(s > 0, kept * q - lost, q)
+        h = tl.where(s > 0, tl.where(kept != 0, q, 0.0) - lost, q)
     return now, q, h
 
 
@@ -45,7 +45,7 @@ def _fire(h, a, threshold, scale, ADAPTIVE: tl.constexpr, STRICT: tl.constexpr):
 def _after(h, a, theta, fires, decay, keep, drop, drop_theta, ADAPTIVE: tl.constexpr):
     """v, a and s after a timestep."""
     s = fires.to(tl.float32)
-    v = tl.where(fires, keep * h - (drop + drop_theta * theta), h)
+    v = tl.where(fires, tl.where(keep != 0, h, 0.0) - (drop + drop_theta * theta), h)
     if ADAPTIVE:
         a = decay * a + s
     return v, a, s
@@ -150,15 +150,15 @@ def _back(
     """One timestep: gradients of x, q and theta, then of the state before it."""
     total = g + gs + ga
     if ATTACHED:
-        total -= gv * (h - (keep * h - (drop + drop_theta * theta)))
+        total -= gv * (h - (tl.where(keep != 0, h, 0.0) - (drop + drop_theta * theta)))
     gd = total * height * _derivative(slope * (h - theta), SURROGATE)
-    gh = gd + tl.where(fires, keep * gv, gv)
+    gh = gd + tl.where(fires & (keep == 0), 0.0, gv)
     gq = gh
     if DELAYED:
-        gq = tl.where(s > 0, kept * gh, gh)
+        gq = tl.where((s > 0) & (kept == 0), 0.0, gh)
         gs = tl.zeros_like(gh)
         if ATTACHED:
-            gs = -gh * (q - (kept * q - lost))
+            gs = -gh * (q - (tl.where(kept != 0, q, 0.0) - lost))
     g_theta = -gd - tl.where(fires, drop_theta * gv, 0.0)
     if ADAPTIVE:
         ga = decay * ga + scale * g_theta

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import dataclass
 
 
@@ -20,7 +20,9 @@ class Turn:
     step: int | None
 
 
-def arrange(sites: Sequence[Hashable], steps: int, looped: set[Hashable]) -> list[Turn] | Hashable:
+def arrange(
+    sites: Sequence[Hashable], steps: int, looped: set[Hashable], short: Collection[Hashable] = ()
+) -> list[Turn] | Hashable:
     """The turn of every call.
 
     Calls of a looped site are the timesteps, in order. Where such a site is called several times a timestep,
@@ -31,6 +33,7 @@ def arrange(sites: Sequence[Hashable], steps: int, looped: set[Hashable]) -> lis
         sites: The site of every call, in the order they ran.
         steps: Timesteps of an inference.
         looped: Sites that are called at least once a timestep.
+        short: Looped sites that are called once in every timestep but the first ones.
 
     Returns:
         A turn a call; or a site whose calls cannot be told apart.
@@ -38,9 +41,13 @@ def arrange(sites: Sequence[Hashable], steps: int, looped: set[Hashable]) -> lis
     calls: defaultdict[Hashable, list[int]] = defaultdict(list)
     for index, site in enumerate(sites):
         calls[site].append(index)
-    block = _blocks(sites, steps, looped)
+    block = _blocks(sites, steps, looped.difference(short))
     turns: dict[int, Turn] = {}
     for site, indices in calls.items():
+        if site in short:
+            missing = steps - len(indices)
+            turns.update({index: Turn(0, missing + place) for place, index in enumerate(indices)})
+            continue
         own = _own_turns(indices, steps, site in looped, block)
         if own is None:
             return site

@@ -9,10 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from spareto.observing.products import Product
+from spareto.profiling.charging import Planned
 from spareto.profiling.effects import effects_of, is_plain, touched, unfolded
-from spareto.profiling.plan import Planned, Use
 from spareto.profiling.stream import Stream
 from spareto.profiling.tracer import NeuronEvent
+from spareto.profiling.uses import Use
 
 
 class LayerCounter:
@@ -51,9 +52,7 @@ class LayerCounter:
 
     @property
     def _places(self) -> int:
-        event, layout = self.planned.use.first, self.planned.use.layout
-        lead = int(np.prod(event.x.shape[: layout.lead])) if layout.lead else 1
-        return lead // (2 * layout.steps)
+        return self.planned.use.layout.places
 
     @property
     def effective(self) -> Stream:

@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from spareto.core.errors import ConfigError, InputError, Problem, did_you_mean, one_of
-from spareto.hardware import BEST, cost, load_accelerator
+from spareto.hardware import BEST, Chip, cost, load_accelerator
 from spareto.profiling.energy_text import text_of
 from spareto.profiling.profile import Profile, profile
 from spareto.records import Cost, Workload
@@ -101,19 +101,8 @@ def energy(
         raise ConfigError(Problem("on", "no accelerator", "at least one", "Name one: on='eyeriss_like'."))
     chips = [load_accelerator(name) for name in names]
     measured = profile(network, frames, labels, **options)
-    costs: dict[str, Cost] = {}
-    refused: dict[str, InputError] = {}
-    for chip in chips:
-        try:
-            costs[chip.name] = cost(
-                measured.workload,
-                chip,
-                weight_format=weight_format,
-                spike_format=spike_format,
-                statistic=statistic,
-            )
-        except InputError as error:
-            refused[chip.name] = error
+    stored = {"weight_format": weight_format, "spike_format": spike_format, "statistic": statistic}
+    costs, refused = _costs(measured.workload, chips, stored)
     if not costs:
         raise ConfigError(problem for error in refused.values() for problem in error.problems)
     found = Energy(measured, costs, {name: str(error) for name, error in refused.items()})
@@ -131,3 +120,17 @@ def _refuse_unknown(options: Mapping[str, Any]) -> None:
     ]
     if problems:
         raise ConfigError(problems)
+
+
+def _costs(
+    workload: Workload, chips: Sequence[Chip], stored: Mapping[str, Any]
+) -> tuple[dict[str, Cost], dict[str, InputError]]:
+    """Costs by accelerator, and the errors of those that cannot run the network."""
+    costs: dict[str, Cost] = {}
+    refused: dict[str, InputError] = {}
+    for chip in chips:
+        try:
+            costs[chip.name] = cost(workload, chip, **stored)
+        except InputError as error:
+            refused[chip.name] = error
+    return costs, refused

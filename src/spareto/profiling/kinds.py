@@ -12,7 +12,7 @@ from spareto.frameworks import free_reason, is_layer, neuron_facts, refused_reas
 from spareto.layers.residual import Residual
 from spareto.layers.spiking_block import SpikingBlock
 from spareto.layers.tcja import TCJA
-from spareto.profiling.plan import Plan
+from spareto.profiling.charging import Plan
 from spareto.profiling.tracer import Trace
 from spareto.records import FreeLayer
 

@@ -10,9 +10,9 @@ from torch import nn
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
 from spareto.frameworks import NeuronFacts, is_layer, neuron_facts
 from spareto.hardware.neurons import KINDS
+from spareto.profiling.charging import Plan
 from spareto.profiling.counters import NeuronCounter
 from spareto.profiling.layers import Kinds
-from spareto.profiling.plan import Plan
 
 BY_HAND = "lif"
 """What neurons that are written out by hand are charged as, where nobody says more."""

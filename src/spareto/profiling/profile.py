@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,14 +18,16 @@ from spareto.kernels import reference
 from spareto.observing.products import UnknownProductError
 from spareto.observing.undisturbed import undisturbed
 from spareto.observing.watching import watching
+from spareto.profiling.charging import Plan
 from spareto.profiling.counters import LayerCounter
 from spareto.profiling.counting import Counts, counting
 from spareto.profiling.invariants import check_invariants
 from spareto.profiling.kinds import free_layers
 from spareto.profiling.layers import Widths, layer_record, product_record
 from spareto.profiling.named_neurons import NamedNeurons
-from spareto.profiling.plan import Plan, make_plan
+from spareto.profiling.plan import make_plan
 from spareto.profiling.tracer import Trace, Tracer
+from spareto.profiling.uses import Runs
 from spareto.profiling.widths import WeightBits, stored_as
 from spareto.records import Workload
 from spareto.running import Interface, Runner, Samples, check_labels, refuse_no_module, samples_of
@@ -103,15 +107,10 @@ def profile(
             runner.check_answer()
         plan, trace = _planned(network, runner, samples, declared, named)
         correct, counts = _count(network, runner, samples, plan, named, batch_size)
-        workload = Workload(
-            network=network_name,
-            dataset=dataset,
-            samples=samples.count,
-            timesteps=plan.steps,
-            **_records(network, counts, plan, named, weight_bits, widths),
-            free=free_layers(network, plan, trace),
-            notes=(*runner.notes, *named.notes(plan)),
-        )
+        found = _records(network, counts, plan, named, weight_bits, widths)
+        free, notes = free_layers(network, plan, trace), (*runner.notes, *named.notes(plan))
+    names = {"network": network_name, "dataset": dataset, "samples": samples.count}
+    workload = Workload(**names, timesteps=plan.steps, **found, free=free, notes=notes)
     check_invariants(workload)
     return Profile(None if samples.labels is None else correct / samples.count, workload)
 
@@ -122,7 +121,25 @@ def _planned(
     first, second = _lively(samples)
     one = _trace(network, runner, samples.chosen([first]), named)
     two = _trace(network, runner, _both(samples, first, second), named)
-    return make_plan(one, two, runner.timesteps, interface.time), two
+    more = partial(_longer, network, runner, samples, first, named)
+    return make_plan(Runs(one, two, more, interface.time), runner.timesteps), two
+
+
+def _longer(
+    network: nn.Module, runner: Runner, samples: Samples, first: int, named: NamedNeurons
+) -> Trace | None:
+    """A run on a sample whose last timestep comes twice; None where the network takes no other number."""
+    if runner.timesteps is None:
+        return None
+    axis = 0 if samples.layout == "time-first" else 1
+    batch = samples.chosen([first])
+    batch = torch.cat([batch, batch.narrow(axis, batch.shape[axis] - 1, 1)], axis)
+    longer = copy.copy(runner)
+    longer.timesteps = runner.timesteps + 1
+    try:
+        return _trace(network, longer, batch, named)
+    except Exception:  # whatever a network says that was built for so many timesteps
+        return None
 
 
 def _trace(network: nn.Module, runner: Runner, batch: Tensor, named: NamedNeurons) -> Trace:

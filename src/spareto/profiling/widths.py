@@ -9,8 +9,8 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
+from spareto.profiling.charging import Plan, Planned
 from spareto.profiling.layers import Stored
-from spareto.profiling.plan import Plan, Planned
 from spareto.records.recipe import FLOAT_BITS
 
 WeightBits = int | Mapping[str, int] | None

@@ -26,7 +26,7 @@ class Pipeline(Record):
         barrier_cycles: Cycles of the barrier after each timestep.
         tick_cycles: Cycles a timestep takes at least.
         inferences: Inferences that follow each other at once; cycles are told for one of them.
-        static_pj_per_cycle: Energy in picojoules that parts draw in a cycle whether or not they work, by name.
+        static_pj_per_cycle: Picojoules that parts draw in a cycle whether or not they work, by name.
     """
 
     timesteps: Positive

@@ -2,12 +2,13 @@
 
 import re
 import shutil
+import sys
 from functools import cache
 
 import pytest
 import torch
 
-from replay import cases, native, program
+from replay import cases, native, program, shapes
 from replay.compare import difference
 from replay.recording import ADDRESSES, Recorder
 from spareto.kernels import build, c_layers, library
@@ -33,6 +34,15 @@ def recorded():
     recorder = Recorder(kernels("portable"))
     with recorder.recording() as calls:
         cases.run()
+    return calls
+
+
+@cache
+def drawn(count, seed):
+    """Calls on random shapes."""
+    recorder = Recorder(kernels("portable"))
+    with recorder.recording() as calls:
+        shapes.run(count, seed)
     return calls
 
 
@@ -74,15 +84,49 @@ def test_64_bit_arm_agrees_to_the_bit(tmp_path):
     check(program.again(recorded(), (qemu, str(built)), tmp_path), 0.0)
 
 
-@pytest.mark.slow
-@needs_c
-def test_no_kernel_reaches_beyond_its_memory(tmp_path):
+SANITIZED = ("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
+
+
+def sanitized(calls, tmp_path, *flags):
+    """Make calls again under AddressSanitizer and UBSan, and compare them to the bit."""
     command = build.compiler()
     if command is None:
         pytest.skip("no C compiler")
-    checks = ("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-    built = program.compiled(recorded(), (*command, "-fopenmp", *checks), tmp_path)
-    check(program.again(recorded(), (str(built),), tmp_path), 0.0)
+    built = program.compiled(calls, (*command, "-fopenmp", *SANITIZED, *flags), tmp_path)
+    for call, found in zip(calls, program.again(calls, (str(built),), tmp_path), strict=True):
+        assert difference(call, found) == 0.0, f"{call.name}{tuple(call.arguments)} differs"
+
+
+@pytest.mark.slow
+@needs_c
+def test_no_kernel_reaches_beyond_its_memory(tmp_path):
+    sanitized(recorded(), tmp_path)
+
+
+@pytest.mark.slow
+@needs_c
+@pytest.mark.parametrize("seed", range(4))
+def test_no_kernel_reaches_beyond_its_memory_on_random_shapes(seed, tmp_path):
+    sanitized(drawn(500, seed), tmp_path)
+
+
+@pytest.mark.slow
+@needs_c
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a linker that wraps functions")
+def test_every_allocation_may_fail(tmp_path):
+    """Each in turn, in every recorded call: it answers so, and the call made again does what it should."""
+    sanitized(recorded(), tmp_path, "-DFAILING", program.FAILING)
+
+
+@needs_c
+@pytest.mark.parametrize("level", build.levels())
+def test_instruction_sets_agree_on_random_shapes(level):
+    if not library.cpu_flags() >= library.CPU_FLAGS[level]:
+        pytest.skip(f"this processor has no {level}")
+    own = kernels(level)
+    for call in drawn(200, 99):
+        allowed = 0.0 if call.name in TO_THE_BIT or level == "portable" else TOLERANCE
+        assert difference(call, native.again(call, own)) <= allowed, f"{call.name}{tuple(call.arguments)}"
 
 
 def test_the_rows_of_a_gradient_are_memory_to_their_end():

@@ -45,7 +45,7 @@ class Marks:
 
     @property
     def order(self) -> tuple[float, ...] | None:
-        """The channels in the order they lie, each once for neighbours that are equal; None if not in a row."""
+        """The channels in the order they lie, equal neighbours once; None if they lie in no row."""
         axes = _varying(self.numbers)
         if len(axes) > 1 or not self.numbers.numel():
             return None

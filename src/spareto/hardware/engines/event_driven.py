@@ -86,7 +86,7 @@ class _Mapped:
         layer: The layer.
         placed: The cores it takes.
         stored: Bits of its weights.
-        synops: Synaptic operations, each as wide as the cores handle; of a layer on multipliers, its products.
+        synops: Synaptic operations, each as wide as the cores handle; on multipliers, products.
         events: Spikes that arrive, one for each bit of an analog input that is not sent as a number.
         touched: Neuron updates with something to integrate.
         fires: Spikes its neurons send.

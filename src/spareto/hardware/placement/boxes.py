@@ -37,16 +37,17 @@ def slices(layer: Layer, neurons: float, axons: float = inf, parts: int = 1) -> 
         layer: The layer.
         neurons: Neurons a core holds.
         axons: Different inputs a core takes.
-        parts: Cores that the inputs of one neuron are split over at least; more if it has more inputs than
-            a core takes.
+        parts: Neurons that one neuron is made of at least; more if it has more inputs than a core takes.
+            Those within a core share its time, so that only cores make it faster.
     """
-    parts = max(parts, ceil(fan_in(layer) / axons))
+    wide = max(1, ceil(fan_in(layer) / axons))
+    parts = max(parts, wide)
     if axons == inf:
         best = _even(layer, neurons)
     else:
-        boxes = _boxes(layer, neurons, axons * parts)
+        boxes = _boxes(layer, neurons, axons * wide)
         best = min(boxes, key=lambda box: (box.cores, box.copies, box.fullest))
-    return Slices(best.cores * parts, best.fullest / parts, best.copies, parts)
+    return Slices(best.cores * parts, best.fullest / wide, best.copies, parts)
 
 
 def fan_in(layer: Layer) -> int:

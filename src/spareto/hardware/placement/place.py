@@ -1,4 +1,4 @@
-"""Which cores a network takes, layer by layer, in the order they run; greedy, and said where it does not fit."""
+"""Which cores a network takes, layer by layer, in the order they run; greedy, and refused if too large."""
 
 from __future__ import annotations
 
@@ -113,12 +113,9 @@ def refuse_wide(layers: Sequence[Layer], chip: EventDriven) -> None:
     Raises:
         ConfigError: Lists every such layer, and by how much it is too wide.
     """
-    limits = [limit.amount for limit in (chip.cores.axons, chip.cores.fan_in) if limit]
-    if chip.wide_neurons == "split" or not limits:
+    if chip.wide_neurons == "split":
         return
-    most = int(min(limits))
-    found = ((layer, _inputs(layer, chip)) for layer in layers)
-    wide = [(layer, inputs) for layer, inputs in found if inputs > most]
+    wide = [(layer, *found) for layer in layers if (found := _too_wide(layer, chip))]
     if wide:
         raise ConfigError(
             Problem(
@@ -127,8 +124,15 @@ def refuse_wide(layers: Sequence[Layer], chip: EventDriven) -> None:
                 f"at most {most} on '{chip.name}' (over by {inputs - most})",
                 "Use more channel groups or a smaller kernel.",
             )
-            for layer, inputs in wide
+            for layer, inputs, most in wide
         )
+
+
+def _too_wide(layer: Layer, chip: EventDriven) -> tuple[int, int] | None:
+    """Inputs of a neuron and the limit they exceed by most: a core's, or a neuron's; None if they fit."""
+    limits = [(fan_in(layer), chip.cores.axons), (_inputs(layer, chip), chip.cores.fan_in)]
+    over = [(inputs, int(most.amount)) for inputs, most in limits if most and inputs > most.amount]
+    return max(over, key=lambda each: each[0] - each[1], default=None)
 
 
 def _share_one_core(placed: Sequence[Placed], chip: EventDriven) -> bool:

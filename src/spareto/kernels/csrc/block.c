@@ -164,7 +164,7 @@ EXPORT int spareto_block_forward(const float *y, const float *a, const float *b,
                                  const block_shape *s, int flags, int threads) {
     if (!block_fits(s, threads)) return TOO_LARGE;
     Neuron n = neuron_load(k, flags, 0);
-    int kinds = planes_of(template_of(s, flags, ALL)), width = segment(s, kinds, 1);
+    int chosen = template_of(s, flags, ALL), kinds = planes_of(chosen), width = segment(s, kinds, 1);
     Input in = {s, &n, y, a, b, 0, 0, width};
     part(&in.each, times((int64_t)width * s->KH * s->KW, (int64_t)s->C * kinds), sizeof(float));
     in.scratch = memory(in.each, threads);
@@ -172,9 +172,11 @@ EXPORT int spareto_block_forward(const float *y, const float *a, const float *b,
     memset(bits, 0, sizeof(uint64_t) * ((size_t)s->T * s->B * high(s) * wide(s) * ((s->channels + 63) / 64)));
     /* parallel outside the template: GCC outlines a parallel body before it inlines, and the constants would be lost */
 #pragma omp parallel num_threads(threads)
-    switch (usual_window(s) ? flags & (ALL | STRICT) : -1) {
-    case 0: forward_usual(&in, bits); break;
-    case STRICT: forward_window(0, &in, bits); break;
+    switch (!usual_window(s) ? -1 : chosen) {
+    case 0:
+        if (flags & STRICT) forward_window(0, &in, bits);
+        else forward_usual(&in, bits);
+        break;
     case CURRENT: forward_window(CURRENT, &in, bits); break;
     case ADAPTIVE: forward_window(ADAPTIVE, &in, bits); break;
     case DELAYED: forward_window(DELAYED, &in, bits); break;
@@ -389,7 +391,7 @@ EXPORT int spareto_block_backward(const float *y, const float *a, const float *b
     if (high(s) * s->KH < s->H || wide(s) * s->KW < s->W)
         memset(dz, 0, sizeof(float) * (size_t)s->T * s->B * s->H * s->W * s->C);
 #pragma omp parallel num_threads(threads)
-    switch (!usual_window(s) ? -1 : is_usual(&n, flags) ? -2 : flags & TEMPLATE) {
+    switch (!usual_window(s) ? -1 : is_usual(&n, flags) ? -2 : chosen) {
     case -2: backward_usual(&in, &out); break;
     case 0: backward_window(0, &in, &out); break;
     case LEARNED: backward_window(LEARNED, &in, &out); break;

@@ -190,6 +190,7 @@ EXPORT int spareto_dense_wgrad(const uint64_t *bits, const float *dy, float *dw,
                                int threads) {
     if (!rows_fit(N, pixels, C, OC, threads)) return TOO_LARGE;
     Rows in = rows_of(bits, N, pixels, C, OC);
+    if (!in.inputs || !OC) return DONE; /* there are no weights */
     if (!all_finite(dy, times(N, in.width))) return NOT_FINITE;
     size_t size = (size_t)in.inputs * in.width;
     int small = in.width <= 32 && size * sizeof(float) <= L1_BYTES;

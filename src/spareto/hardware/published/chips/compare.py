@@ -173,9 +173,7 @@ def _compared(row: Row, ours: Prediction | None) -> list[Comparison]:
     ]
 
 
-def _slope(
-    slope: Slope, rows: Mapping[str, Row], ours: Mapping[str, Prediction | None]
-) -> SlopeComparison:
+def _slope(slope: Slope, rows: Mapping[str, Row], ours: Mapping[str, Prediction | None]) -> SlopeComparison:
     predicted = [found.value(slope.quantity) for name in slope.rows if (found := ours[name])]
     measured = [rows[name].measured[slope.quantity] for name in slope.rows]
     return SlopeComparison(slope, _growth(slope.along, measured), _growth(slope.along, predicted))

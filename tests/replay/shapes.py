@@ -1,0 +1,174 @@
+"""Random shapes for every kernel: odd ones, zero-sized ones, and huge ones that must be refused."""
+
+import ctypes
+import random
+from contextlib import suppress
+
+import torch
+
+from spareto.core.errors import ConfigError
+from spareto.kernels import c_layers, c_neurons
+from spareto.kernels.c_layers import BlockShape, ConvShape, Gradient, NotFinite, padded, words
+from spareto.kernels.dynamics import COEFFICIENTS
+
+HUGE = 2**31 - 1
+
+
+def run(count, seed=0):
+    """About `count` calls of kernels on shapes drawn from a seed."""
+    pick = random.Random(seed)
+    before = torch.get_num_threads()
+    try:
+        for number in range(count // 4):
+            torch.manual_seed(seed * 1000 + number)
+            torch.set_num_threads(pick.choice([1, 1, 2, 3]))
+            with suppress(NotFinite):
+                pick.choice((convolution, convolution, dense, block, neuron, packing, huge))(pick)
+    finally:
+        torch.set_num_threads(before)
+
+
+def size(pick, most):
+    """A size, often 1 or 0."""
+    return pick.choice([0, 1, 1, 2, 3, pick.randint(1, most), pick.randint(1, most)])
+
+
+def bits(pick, images, pixels, channels):
+    """Packed spikes with no bit beyond the channels."""
+    found = (torch.rand(images, pixels, words(channels) * 64) < pick.choice([0.0, 0.02, 0.3, 1.0])).long()
+    found[..., channels:] = 0
+    packed = (found.view(images, pixels, words(channels), 64) << torch.arange(64)).sum(-1)
+    return packed.contiguous()
+
+
+def values(pick, *shape):
+    """Random numbers, sometimes one that is not finite."""
+    drawn = torch.randn(*shape)
+    if drawn.numel() and pick.random() < 0.1:
+        drawn.view(-1)[pick.randrange(drawn.numel())] = pick.choice([float("nan"), float("inf")])
+    return drawn
+
+
+def convolution(pick):
+    groups = pick.choice([1, 1, 1, 2, 3])
+    inputs, outputs = groups * size(pick, 40), groups * size(pick, 40)
+    kernel, stride, dilation = ([pick.randint(1, most) for _ in range(2)] for most in (5, 3, 3))
+    padding = [pick.randint(0, 4) for _ in range(2)]
+    spans = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
+    sides = [size(pick, 12) for _ in range(2)]
+    out = [max(0, (n + 2 * p - k) // t + 1)
+           for n, p, k, t in zip(sides, padding, spans, stride, strict=True)]  # fmt: skip
+    if pick.random() < 0.2 and inputs:
+        groups, outputs = inputs, inputs * pick.randint(1, 3)
+    s = ConvShape(
+        *(size(pick, 4), *sides, inputs, *out, padded(outputs), *kernel),
+        *(*stride, *padding, *dilation, groups),
+    )
+    spikes, weight = bits(pick, s.N, s.H * s.W, s.C), values(pick, outputs, inputs // groups, *kernel)
+    with suppress(NotFinite):
+        c_layers.conv_forward(spikes, weight, s, c_layers.count(spikes))
+    dz, y = torch.randn(2, s.N, s.OH, s.OW, s.OC)
+    factors = [values(pick, s.OC) for _ in range(3)]
+    gradient = Gradient(dz, y, *factors) if pick.random() < 0.5 else Gradient(dz)
+    with suppress(NotFinite):
+        c_layers.conv_weight_gradient(spikes, gradient, weight, s, c_layers.count(spikes))
+    usual = kernel == [3, 3] and stride == [1, 1] and dilation == [1, 1] and groups == 1 and max(padding) <= 2
+    if usual:
+        c_layers.conv_input_gradient(gradient, weight, s)
+
+
+def dense(pick):
+    images, pixels, channels = size(pick, 300), size(pick, 12), size(pick, 130)
+    outputs = size(pick, 150)
+    spikes, weight = bits(pick, images, pixels, channels), values(pick, outputs, pixels * channels)
+    with suppress(NotFinite):
+        c_layers.dense_forward(spikes, weight, channels)
+    dy = values(pick, images, padded(outputs))
+    with suppress(NotFinite):
+        c_layers.dense_weight_gradient(spikes, dy, weight, channels)
+    c_layers.dense_input_gradient(dy, weight)
+
+
+def coefficients(pick):
+    k = torch.rand(len(COEFFICIENTS))
+    for name in ("delayed_keep", "keep"):
+        k[COEFFICIENTS.index(name)] = pick.randint(0, 1)
+    return k
+
+
+def block(pick):
+    channels, pool, mean = size(pick, 70), pick.randint(1, 3), pick.randint(1, 2)
+    window = pick.choice([(pool, pool, 1, 1), (1, 1, mean, pick.randint(1, 3)), (1, 2, 1, 1)])
+    s = BlockShape(
+        *(size(pick, 5), size(pick, 3), size(pick, 9), size(pick, 9)),
+        *(padded(channels), channels, *window),
+    )
+    y = values(pick, s.T * s.B, s.H, s.W, s.C)
+    a, b, k, flags = torch.rand(s.C), torch.rand(s.C), coefficients(pick), pick.randrange(64)
+    c_layers.block_forward(y, a, b, k, s, flags)
+    g = torch.randn(*s.pooled, channels)
+    c_layers.block_backward(y, a, b, k, g, s, flags, pick.randrange(6), pick.random() < 0.5)
+
+
+def neuron(pick):
+    x, k, flags = values(pick, size(pick, 9), size(pick, 5000)), coefficients(pick), pick.randrange(64)
+    parts = 1 + bool(flags & 1) + bool(flags & 2) + bool(flags & 4)
+    there = x.shape[1] > 0  # an empty state has no address
+    state = torch.randn(parts, x.shape[1]) if there and pick.random() < 0.5 else None
+    last = torch.empty(parts, x.shape[1]) if there and pick.random() < 0.5 else None
+    c_neurons.forward(x, torch.empty_like(x), k, state, last, flags)
+    gk = torch.zeros(len(COEFFICIENTS), dtype=torch.float64) if flags & 32 else None
+    c_neurons.backward(
+        *(x, torch.randn_like(x), torch.empty_like(x), k, gk, state),
+        *(None if last is None else torch.randn_like(last), None if state is None else state.clone()),
+        *(flags, pick.randrange(6)),
+    )
+
+
+def packing(pick):
+    images, channels, pixels = size(pick, 9), size(pick, 140), size(pick, 70)
+    x = (torch.rand(images, channels, pixels) < 0.3).float()
+    if pick.random() < 0.2:
+        x = values(pick, images, channels, pixels)
+    packed, _ = c_layers.pack(x.contiguous(), channels, pixels)
+    c_layers.unpack(packed, channels)
+    c_layers.count(packed)
+    c_layers.finite(x)
+    y, dz = torch.randn(2, images, pixels, padded(channels))
+    if channels:
+        c_layers.channel_sums(y)
+        c_layers.product_sums(dz, y)
+        factors = [torch.randn(padded(channels)) for _ in range(3)]
+        c_layers.affine_sum(y, *factors[:2], torch.randn(images, pixels, channels))
+        Gradient(dz, y, *factors).written()
+
+
+def huge(pick):
+    """Sizes nobody has memory for, and some that are none, on memory of a few bytes: refused before a look at it."""
+    at = torch.zeros(64, dtype=torch.float64)
+    usual = [1, 4, 4, 3, 4, 4, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1]
+    for place in pick.sample(range(1, 16), 2):
+        usual[place] = pick.choice([HUGE, HUGE - 15, 2**30, -1, -HUGE])
+    shape = (ctypes.c_int32 * 16)(*usual)
+    refused("spareto_conv_forward", "pppppiqi", at, at, at, at, shape, 16, 1, 1)
+    refused("spareto_conv_wgrad", "ppppppppiqi", at, at, None, None, None, None, at, shape, 16, 1, 1)
+    refused("spareto_conv_dgrad", "ppppppppii", at, None, None, None, None, at, at, shape, 16, 1)
+    sizes = [3, 2, 1]
+    sizes[pick.randrange(2)] = pick.choice([HUGE, -1, 2**30])
+    refused("spareto_dense_forward", "pppqiiii", at, at, at, 1, *sizes, 1)
+    refused("spareto_dense_wgrad", "pppqiiii", at, at, at, 1, *sizes, 1)
+    shape = [1, 1, 4, 4, 16, 16, 1, 1, 1, 1]
+    for place in pick.sample(range(1, 10), 2):
+        shape[place] = pick.choice([HUGE, 2**30, -1, -HUGE])
+    shape = (ctypes.c_int32 * 10)(*shape)
+    refused("spareto_block_forward", "ppppppii", at, at, at, at, at, shape, 0, 1)
+    refused("spareto_block_backward", "ppppqpppppiiii", *[at] * 4, 16, *[at] * 4, shape, 0, 0, 0, 1)
+    sizes = pick.choice([(2**40, 2**40), (-1, 3), (3, -1), (2**62, 2)])
+    refused("spareto_neuron_forward", "pppppqqii", at, at, at, None, None, *sizes, 0, 1)
+
+
+def refused(name, signature, *arguments):
+    with suppress(ConfigError):
+        given = (value.data_ptr() if isinstance(value, torch.Tensor) else value for value in arguments)
+        status = c_layers.function(name, signature)(*given)
+        assert status == 2, f"{name}{arguments} answered {status}"
