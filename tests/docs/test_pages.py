@@ -39,7 +39,7 @@ def test_the_code_of_a_page_prints_what_it_says(page):
 
 
 def test_every_network_gets_from_import_to_energy_in_ten_lines():
-    costed = [block for block in blocks_of("docs/any-network.md") if "spareto.energy" in block.code]
+    costed = [block for block in blocks_of("docs/any-network.md") if "loihi_like" in block.code]
     assert len(costed) >= 6
     for block in costed:
         assert len(block.lines) <= 10, f"line {block.line}: {len(block.lines)} lines"

@@ -7,10 +7,11 @@ from textwrap import wrap
 from typing import Final
 
 from spareto.records import Cost, Workload
+from spareto.records.cost import energy_by_part
 from spareto.records.workload import Layer, Product
 
 WIDTH: Final = 80
-PARTS: Final = 5  # the largest components that are named; the others are one entry
+PARTS: Final = 5  # the largest shares that are named; the others are one entry
 NAME: Final = 22  # the least width of names, so that four accelerators fit beside each other
 CELL: Final = 14
 NUMBERS: Final = "Reads numbers, not spikes: each is multiplied, in every timestep."
@@ -64,15 +65,23 @@ def _table(workload: Workload, costs: Mapping[str, Cost]) -> Iterator[str]:
 
 
 def _parts(costs: Mapping[str, Cost]) -> Iterator[str]:
-    """The components that take most, as shares."""
+    """What the energy is spent on, and which components take it, as shares."""
     for name, cost in costs.items():
-        ranked = sorted(cost.energy_by_component().items(), key=lambda item: -item[1])
-        total = sum(energy for _, energy in ranked) or 1.0
-        named = [(part, energy) for part, energy in ranked[:PARTS] if energy >= SMALL * total]
-        rest = total - sum(energy for _, energy in named)
-        shown = [f"{part}\N{NO-BREAK SPACE}{_percent(energy / total)}" for part, energy in named]
-        shown += [f"others\N{NO-BREAK SPACE}{_percent(rest / total)}"] if rest >= SMALL * total else []
-        yield from _wrapped(f"{name}: {', '.join(shown)}")
+        yield from _wrapped(f"{name}: {_shares(energy_by_part(cost))}")
+        yield from wrap(
+            f"in {_shares(cost.energy_by_component())}", WIDTH, initial_indent="  ", subsequent_indent="  "
+        )
+
+
+def _shares(energies: Mapping[str, float]) -> str:
+    """The largest shares by name, and the rest in one."""
+    ranked = sorted(energies.items(), key=lambda item: -item[1])
+    total = sum(energies.values()) or 1.0
+    named = [(part, energy) for part, energy in ranked[:PARTS] if energy >= SMALL * total]
+    rest = total - sum(energy for _, energy in named)
+    if rest >= SMALL * total and named:
+        named.append(("others", rest))
+    return ", ".join(f"{part}\N{NO-BREAK SPACE}{_percent(energy / total)}" for part, energy in named)
 
 
 def remarks(workload: Workload) -> Iterator[str]:
