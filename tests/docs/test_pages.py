@@ -10,7 +10,7 @@ import torch
 
 from pages import ROOT, blocks_of, differences, rewritten, run
 
-PAGES = ["docs/any-network.md", "docs/tutorials/my-snntorch-model.md"]
+PAGES = ["README.md", "docs/any-network.md", "docs/tutorials/my-snntorch-model.md"]
 
 
 @pytest.fixture(autouse=True)
@@ -45,8 +45,14 @@ def test_every_network_gets_from_import_to_energy_in_ten_lines():
         assert len(block.lines) <= 10, f"line {block.line}: {len(block.lines)} lines"
 
 
+def test_the_ten_lines_of_the_readme_show_a_foreign_model():
+    blocks = blocks_of("README.md")
+    assert "spareto.energy(my_model, " in blocks[0].code
+    assert sum(len(block.lines) for block in blocks) <= 10
+
+
 def test_outputs_are_eighty_columns_wide():
-    for page in [*PAGES, "README.md"]:
+    for page in PAGES:
         for block in blocks_of(page):
             for line in (block.shown or "").splitlines():
                 assert len(line) <= 80, f"{page}: {line}"

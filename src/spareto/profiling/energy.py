@@ -49,8 +49,10 @@ class Energy:
         return text_of(self.profile.accuracy, self.workload, self.costs, self.refused)
 
     def __repr__(self) -> str:
-        each = ", ".join(f"{name} {amount:.4g} µJ" for name, amount in self.microjoules.items())
-        return f"Energy({self.workload.network}: {each})"
+        right = self.profile.accuracy
+        told = [] if right is None else [f"accuracy {100 * right:.1f} %"]
+        told += [f"{name} {amount:.3g} µJ" for name, amount in self.microjoules.items()]
+        return f"Energy({self.workload.network}: {', '.join(told)})"
 
 
 def energy(
