@@ -14,7 +14,7 @@ from spareto.data import DatasetInfo
 from spareto.records import PruneStep, Recipe
 from spareto.study.builders import OwnBuilder, builder_of
 from spareto.study.config import NetworkPlan, OwnNetworkPlan
-from spareto.training import load_checkpoint, read_manifest, save_checkpoint
+from spareto.training import load_checkpoint, read_manifest, save_checkpoint, stored_names
 
 
 def save_network(
@@ -57,7 +57,8 @@ def load_network(path: str | Path, network: nn.Module | None = None) -> nn.Modul
     path = Path(path)
     manifest: dict[str, Any] = read_manifest(path)
     dense = _built(manifest, path) if network is None else network
-    compressed = compress(dense, _without_masks(Recipe.parse(manifest["recipe"], "manifest.recipe")))
+    recipe = _without_masks(Recipe.parse(manifest["recipe"], "manifest.recipe"))
+    compressed = compress(dense, recipe, stored=stored_names(path))
     load_checkpoint(path, compressed)
     return compressed.eval()
 

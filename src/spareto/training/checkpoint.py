@@ -74,6 +74,18 @@ def read_manifest(path: str | Path) -> dict[str, Any]:
     return manifest
 
 
+def stored_names(path: str | Path) -> frozenset[str]:
+    """Names in the state dict of the network that a checkpoint holds.
+
+    Raises:
+        StoreError: See `read_manifest`.
+    """
+    read_manifest(path)
+    with safe_open(path, framework="pt") as file:
+        keys = (key.partition(".") for key in file.keys())  # noqa: SIM118 - not a dict
+        return frozenset(name for owner, _, name in keys if owner == "network")
+
+
 def load_checkpoint(
     path: str | Path, network: nn.Module, optimizer: torch.optim.Optimizer | None = None
 ) -> dict[str, Tensor]:

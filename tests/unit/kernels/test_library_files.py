@@ -313,5 +313,3 @@ def test_kernels_run_in_the_child_of_a_fork():
         env={**os.environ, "OMP_NUM_THREADS": "2"},
     )
     assert done.returncode == 0, done.stderr
-
-
