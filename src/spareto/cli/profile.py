@@ -13,9 +13,10 @@ from spareto.cli.console import Console
 from spareto.cli.cost import as_row
 from spareto.cli.cost_tables import print_comparison, print_cost
 from spareto.cli.own import DataWords, NetworkWords, data_named, mapping
-from spareto.cli.profile_tables import energy_by_part, print_parts, print_workload
+from spareto.cli.profile_tables import print_parts, print_workload
 from spareto.core.errors import ConfigError, Problem
 from spareto.hardware import accelerator_names
+from spareto.records.cost import energy_by_part
 from spareto.records.workload import Statistic
 
 if TYPE_CHECKING:

@@ -22,6 +22,7 @@ from spareto.frameworks._rows import NeuronFacts as NeuronFacts
 __all__ = [
     "Axes",
     "NeuronFacts",
+    "aside",
     "free_reason",
     "hands_state",
     "is_layer",
@@ -84,6 +85,18 @@ def state_names(network: nn.Module) -> frozenset[str]:
         for name, module, framework in kept(network)
         for buffer in framework.state_buffers(module)
     )
+
+
+def aside(network: nn.Module) -> frozenset[nn.Module]:
+    """Modules that a network keeps but no inference runs, such as sinabs' network before its conversion."""
+    found: set[nn.Module] = set()
+    for module in network.modules():
+        for kind in type(module).__mro__:
+            framework = framework_of(kind)
+            for name in () if framework is None else framework.aside.get(kind.__name__, ()):
+                kept_beside = getattr(module, name, None)
+                found.update(kept_beside.modules() if isinstance(kept_beside, nn.Module) else ())
+    return frozenset(found)
 
 
 def hands_state(module: nn.Module) -> bool:

@@ -12,6 +12,7 @@ from spareto.running.runner import Runner as Runner
 from spareto.running.runner import check_label as check_label
 from spareto.running.runner import device_of as device_of
 from spareto.running.runner import dtype_of as dtype_of
+from spareto.running.runner import refuse_no_module as refuse_no_module
 from spareto.running.samples import Layout as Layout
 from spareto.running.samples import Samples as Samples
 from spareto.running.samples import samples_of as samples_of

@@ -205,8 +205,7 @@ def _refuse_unready(network: nn.Module) -> None:
     Raises:
         ConfigError: Its weights are on the meta device, or not there yet.
     """
-    if not isinstance(network, nn.Module):
-        raise ConfigError(Problem("network", type(network).__name__, "a torch module"))
+    refuse_no_module(network)
     tensors = [*network.named_parameters(), *network.named_buffers()]
     lazy = [name for name, tensor in tensors if is_lazy(tensor)]
     if lazy:
@@ -215,6 +214,19 @@ def _refuse_unready(network: nn.Module) -> None:
     if any(tensor.is_meta for _, tensor in tensors):
         cure = "Call .to_empty(device='cpu') and load its weights."
         raise ConfigError(Problem("network", "weights on the meta device", "numbers", cure))
+
+
+def refuse_no_module(network: object) -> None:
+    """Refuse what is no network.
+
+    Raises:
+        ConfigError: It is a class, or something else.
+    """
+    if isinstance(network, type) and issubclass(network, nn.Module):
+        name = network.__name__
+        raise ConfigError(Problem("network", f"the class {name}", "a network", f"Make one: {name}(...)."))
+    if not isinstance(network, nn.Module):
+        raise ConfigError(Problem("network", type(network).__name__, "a torch module"))
 
 
 def check_label(highest: int, classes: int, where: str = "labels") -> None:
