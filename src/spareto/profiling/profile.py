@@ -30,7 +30,7 @@ from spareto.profiling.tracer import Trace, Tracer
 from spareto.profiling.uses import Runs
 from spareto.profiling.widths import WeightBits, stored_as
 from spareto.records import Workload
-from spareto.running import Interface, Runner, Samples, check_labels, refuse_no_module, samples_of
+from spareto.running import Interface, Runner, Samples, check_label, refuse_no_module, samples_of
 from spareto.running.arrays import is_data_set, read
 from spareto.running.interface import interface_of
 
@@ -171,7 +171,7 @@ def _count(
                 counts.end_batch()
                 if samples.labels is not None:
                     answer = runner.answer(raw, last - first).cpu()
-                    check_labels(samples.labels, answer.shape[1])
+                    check_label(int(samples.labels.max()), answer.shape[1])
                     correct += int((answer.argmax(1) == torch.from_numpy(samples.labels[first:last])).sum())
     return correct, counts
 
