@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from spareto.compression.copies import Module, copy_of
 from spareto.compression.scheduling import MaskSchedule
 from spareto.compression.steps import Calibration
 from spareto.records import PruneStep, Recipe, SchedulePlan, TrainingPlan
-from spareto.running import Interface, Runner, Time, Vote, data_of, interface_of
+from spareto.running import How, Runner, data_of, interface_of
 from spareto.training import Listener, Milestones, SilenceListener, train, warn_of_silence
 from spareto.training.batches import samples_of_split, steps_per_epoch, whole_labels
 from spareto.training.losses import make_loss
@@ -37,11 +37,7 @@ def compress_and_train(
     key: str = "",
     on_epoch: Listener | None = None,
     on_silence: SilenceListener = warn_of_silence,
-    time: Time | None = None,
-    output: int | str | None = None,
-    vote: Vote | None = None,
-    reset: Any = None,
-    interface: Interface | None = None,
+    **how: Unpack[How],
 ) -> Module:
     """A compressed copy of a trained network, trained by the recipe's own plan.
 
@@ -54,8 +50,7 @@ def compress_and_train(
         key: Fingerprint of the run the checkpoint belongs to.
         on_epoch: Called after every epoch.
         on_silence: See `spareto.train`.
-        time: See `spareto.Interface`, as are `output`, `vote` and `reset`.
-        interface: All of them in one.
+        how: `time`, `output`, `vote` and `reset`, as in `spareto.Interface`, or `interface`, all in one.
 
     Returns:
         The compressed copy in evaluation mode, its weights as they will be stored.
@@ -66,10 +61,9 @@ def compress_and_train(
     """
     refuse_unfit(network)
     data = whole_labels(data_of(data))
-    stated = interface_of(interface, time=time, output=output, vote=vote, reset=reset)
-    calibration = partial(
-        _calibration, Runner(network, samples_of_split(data), stated), recipe.training, seed
-    )
+    stated = interface_of(**how)
+    runner = Runner(network, samples_of_split(data), stated)
+    calibration = partial(_calibration, runner, recipe.training, seed)
     batches = steps_per_epoch(len(data.train_labels), recipe.training)
     schedule = _schedule(network, recipe, batches, seed, calibration)
     _refuse_what_fails_later(network, recipe, schedule, seed, calibration)
