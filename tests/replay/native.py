@@ -16,7 +16,9 @@ def again(call: Call, kernels: ctypes.CDLL) -> list[np.ndarray]:
     for where, there in call.fixes:
         at = memory[where.region][where.offset :]
         at[: ctypes.sizeof(ctypes.c_void_p)].view(np.uintp)[0] = _address(memory, there)
-    status = run(*(_address(memory, given) if isinstance(given, Pointer) else given for given in call.arguments))
+    status = run(
+        *(_address(memory, given) if isinstance(given, Pointer) else given for given in call.arguments)
+    )
     assert status == call.status, f"{call.name} answered {status}, not {call.status}"
     return memory
 

@@ -64,7 +64,10 @@ def _functions(calls: list[Call]) -> str:
     for place, (name, signature) in enumerate(sorted(_signatures(calls).items())):
         types = ", ".join(TYPES[letter][0] for letter in signature)
         values = ", ".join(f"{TYPES[letter][1]}a[{i}]" for i, letter in enumerate(signature))
-        text += [f"int {name}({types});", f"static int f{place}(const int64_t *a) {{ return {name}({values}); }}"]
+        text += [
+            f"int {name}({types});",
+            f"static int f{place}(const int64_t *a) {{ return {name}({values}); }}",
+        ]
     names = ", ".join(f"f{place}" for place in range(len(text) // 2))
     return "\n".join([*text, f"static int (*const functions[])(const int64_t *) = {{{names}}};", ""])
 

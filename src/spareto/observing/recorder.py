@@ -124,7 +124,9 @@ class Recorder(Watch):
         if not changes or changes[-1][0] <= value.index:
             return value
         first, last = _extent(tensor)
-        later = [index for index, low, high in changes if index > value.index and low <= last and first <= high]
+        later = [
+            index for index, low, high in changes if index > value.index and low <= last and first <= high
+        ]
         if not later:
             return value
         return self.seen.values[self._alias(tensor, [value, *(self.seen.values[each] for each in later)])]

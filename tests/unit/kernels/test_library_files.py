@@ -5,8 +5,6 @@ import shutil
 import stat
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
 
@@ -313,5 +311,3 @@ def test_kernels_run_in_the_child_of_a_fork():
         env={**os.environ, "OMP_NUM_THREADS": "2"},
     )
     assert done.returncode == 0, done.stderr
-
-
