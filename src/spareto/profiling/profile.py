@@ -70,8 +70,8 @@ def profile(
 ) -> Profile:
     """Accuracy and workload of a network of any framework, from one pass in evaluation mode.
 
-    Counts are taken at the operators that multiply by weights, whatever stands between them, and at the
-    neurons behind them. The network is afterwards what it was, its kept states too.
+    Counts are taken where weights are multiplied and at the neurons behind, whatever stands between. The
+    network is afterwards what it was, its kept states too.
 
     Args:
         network: Any spiking network.
@@ -85,8 +85,7 @@ def profile(
         interface: The four above as one declaration.
         layout: Of the frames, where their shape does not say it: `time-first`, `batch-first` or `static`.
         neurons: Kinds of neurons by the name of a module, or of the layer before them.
-        weight_bits: Width of stored weights, where the network does not say it; one for all, or by the name
-            of a layer.
+        weight_bits: Width of stored weights the network does not say; one for all, or by a layer's name.
         network_name: Name the workload carries.
         dataset: Name the workload carries.
         batch_size: Samples a forward pass; does not change the counts.
@@ -94,8 +93,7 @@ def profile(
 
     Raises:
         DataError: Frames and labels do not fit together.
-        ConfigError: The network has products or neurons that cannot be counted, or it cannot be proven where
-            time lies; all are listed.
+        ConfigError: What cannot be counted, or where time cannot be proven to lie; all are listed.
     """
     declared = interface_of(interface, time=time, output=output, vote=vote, reset=reset)
     refuse_no_module(network)
@@ -108,9 +106,9 @@ def profile(
         plan, trace = _planned(network, runner, samples, declared, named)
         correct, counts = _count(network, runner, samples, plan, named, batch_size)
         found = _records(network, counts, plan, named, weight_bits, widths)
-        free, notes = free_layers(network, plan, trace), (*runner.notes, *named.notes(plan))
-    names = {"network": network_name, "dataset": dataset, "samples": samples.count}
-    workload = Workload(**names, timesteps=plan.steps, **found, free=free, notes=notes)
+        found |= {"free": free_layers(network, plan, trace), "notes": (*runner.notes, *named.notes(plan))}
+    found |= {"network": network_name, "dataset": dataset, "samples": samples.count}
+    workload = Workload(**found, timesteps=plan.steps)
     check_invariants(workload)
     return Profile(None if samples.labels is None else correct / samples.count, workload)
 
