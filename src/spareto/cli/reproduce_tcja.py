@@ -103,7 +103,9 @@ def _breakdown(path: Path | None, *, json: bool) -> None:
                 "" if apart is None else f"{100 * apart:+.1f}",
             )
         console.print(table)
-    console.print("Ours has no wires between levels. Totals of sixteen rows were fitted; the shares follow, and differ.")
+    console.print(
+        "Ours has no wires between levels. Totals of sixteen rows were fitted; the shares follow, and differ."
+    )
 
 
 def _print(rows: list[Row], summary: Summary) -> None:

@@ -77,7 +77,7 @@ def open_source(network: str, changes: Mapping[str, Any], *, compressed: bool = 
         cure = "Name the file and in it the function that returns the network."
         raise ConfigError(Problem("network", repr(network), rule, cure))
     plan = OwnNetworkPlan.parse({"import": network, **given}, "network")
-    return _OwnCode(OwnBuilder(plan))
+    return _OwnCode(OwnBuilder(plan, "--options"))
 
 
 @dataclass(frozen=True)
