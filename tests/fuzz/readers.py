@@ -163,7 +163,9 @@ def _read_npz(path):
 
 def _own(path):
     rng = np.random.default_rng(0)
-    np.savez(path, x=rng.integers(0, 9, 40), y=rng.integers(0, 9, 40), t=np.arange(40), p=rng.integers(0, 2, 40))
+    np.savez(
+        path, x=rng.integers(0, 9, 40), y=rng.integers(0, 9, 40), t=np.arange(40), p=rng.integers(0, 2, 40)
+    )
 
 
 def _events(path):

@@ -23,13 +23,13 @@ from spareto.profiling.counters import LayerCounter
 from spareto.profiling.counting import Counts, counting
 from spareto.profiling.invariants import check_invariants
 from spareto.profiling.kinds import free_layers
-from spareto.profiling.layers import Widths, layer_record, product_record
+from spareto.profiling.layers import Widths, layer_record, neurons_record, product_record
 from spareto.profiling.named_neurons import NamedNeurons
 from spareto.profiling.plan import make_plan
 from spareto.profiling.tracer import Trace, Tracer
 from spareto.profiling.uses import Runs
 from spareto.profiling.widths import WeightBits, stored_as
-from spareto.records import Workload
+from spareto.records import Layer, Product, Workload
 from spareto.running import Interface, Runner, Samples, check_label, refuse_no_module, samples_of
 from spareto.running.arrays import is_data_set, read
 from spareto.running.interface import interface_of
@@ -185,16 +185,22 @@ def _records(
     widths: Widths,
 ) -> dict[str, Any]:
     stored = stored_as(network, plan, weight_bits)
-    layers, products = [], []
+    layers, products = list[tuple[int, Layer]](), list[Product]()
     for counter in counts.products:
         group = counter.planned.neurons
         behind = None if group is None else counts.neurons[group]
         kinds = named.kinds(counter.planned.use.name)
         if isinstance(counter, LayerCounter):
-            layers.append(layer_record(counter, behind, stored[counter.planned.use.name], widths, kinds))
+            layer = layer_record(counter, behind, stored[counter.planned.use.name], widths, kinds)
+            layers.append((counter.planned.use.first.operation, layer))
         else:
             products.append(product_record(counter, behind, widths, kinds))
-    return {"layers": tuple(layers), "products": tuple(products)}
+    for group in plan.alone:
+        counter = counts.neurons[group]
+        alone = neurons_record(counter, widths, named.kinds(counter.use.first.module))
+        layers.append((counter.use.first.operation, alone))
+    ordered = [layer for _, layer in sorted(layers, key=lambda entry: entry[0])]
+    return {"layers": tuple(ordered), "products": tuple(products)}
 
 
 def _samples(network: nn.Module, frames: Any, labels: Any, layout: Any) -> Samples:
