@@ -215,3 +215,11 @@ def test_a_function_behind_the_last_layer(last, images, labels):
         f"layer '1': got {type(last).__name__}; expected a layer that can be costed. It is not: "
     )
     assert said.endswith("behind the last layer leave it out, for it changes no answer.")
+
+
+def test_neurons_without_a_layer_read_no_numbers(images, labels):
+    network = nn.Sequential(nn.Linear(F, CLASSES), registry.make("lif"), registry.make("lif"))
+    spikes = (images > 0.5).float().expand(T, N, F)
+    said = str(spareto.energy(network, spikes, labels, layout="time-first", vote="mean", show=False))
+    assert "No layer feeds these neurons, so they are charged alone." in said
+    assert "Reads numbers" not in said
