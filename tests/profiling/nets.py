@@ -163,7 +163,7 @@ def recurrent_sites(net, neurons):
             return [net.site("fc1"), inner]
         case _:  # Norse: weights on its input and on its spikes; its neurons are theirs
             entered = net.book["n1.x"]
-            weights = {name: np.array(weight.detach()) for name, weight in neurons.named_parameters()}
+            weights = {name: weight.detach().numpy().copy() for name, weight in neurons.named_parameters()}
             from profiling.twin import Weights
 
             return [

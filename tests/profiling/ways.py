@@ -10,6 +10,20 @@ from torch import nn
 THRESHOLD = 0.6
 
 
+class Spike(torch.autograd.Function):
+    """1 above 0, with a gradient near it."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return (x > 0).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (x,) = ctx.saved_tensors
+        return gradient / (1 + 4 * x.abs()) ** 2
+
+
 class Way:
     """One way to run through time.
 
@@ -21,6 +35,9 @@ class Way:
     """
 
     form, outer, batch_first, without = "step", False, False, ()
+
+    def __deepcopy__(self, memo):
+        return self
 
     def neuron(self, features):
         """Neurons for so many features."""
@@ -87,7 +104,7 @@ class ByHand(Looped):
 
     def fire(self, net, name, x):
         membrane = 0.8 * net.states.get(name, torch.zeros_like(x)) + x
-        spikes = (membrane > THRESHOLD).to(x.dtype)
+        spikes = Spike.apply(membrane - THRESHOLD)
         net.states[name] = membrane - spikes * THRESHOLD
         return spikes
 
@@ -126,8 +143,7 @@ class SnnTorchHidden(Called):
         )
 
     def recurrent(self, net, name, x, layer):
-        spikes = net.fire(name, x)
-        return spikes
+        return net.fire(name, x)
 
 
 class SnnTorchHiddenLoop(SnnTorchHidden, Looped):

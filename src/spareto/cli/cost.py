@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
-from rich.console import Console
 
 from spareto import hardware
+from spareto.cli.console import Console
 from spareto.cli.cost_tables import print_comparison, print_cost, print_mapper
 from spareto.cli.cost_timeloop import TimeloopRun, cost_on_timeloop
 from spareto.core.errors import ConfigError, InputError, Problem, UnknownName
@@ -97,9 +97,11 @@ def cost(
     )
     network = Workload.load(workload)
     searched = objective if mapper == "search" else None
-    asked = _Asked(weight_format, spike_format, statistic, lanes, searched, batch, mapping, explain)
+    asked = _Asked(
+        weight_format, spike_format, statistic, lanes, searched, batch, node, volts, mapping, explain
+    )
     many = compare is not None or accelerator == EVERY
-    chips = [_chip(name, overrides, node, volts) for name in _names(accelerator, compare)]
+    chips = [hardware.load_accelerator(name, overrides) for name in _names(accelerator, compare)]
     runs = [_run(network, chip, asked, many) for chip in chips]
     if not any(run.costs for run in runs):
         raise InputError(problem for run in runs for problem in run.refused)
@@ -120,13 +122,16 @@ class _Asked:
     lanes: hardware.Lanes
     objective: Objective | None
     batch: int
+    node: float | None
+    volts: float | None
     mapping: Path | None
     explain: bool
 
-
-def _chip(name: str, overrides: Path | None, node: float | None, volts: float | None) -> hardware.Chip:
-    chip = hardware.load_accelerator(name, overrides)
-    return chip if node is None and volts is None else hardware.scaled(chip, node_nm=node, volts=volts)
+    def scaled(self, chip: hardware.Chip) -> hardware.Chip:
+        """The chip at the node and voltage that were asked for."""
+        if self.node is None and self.volts is None:
+            return chip
+        return hardware.scaled(chip, node_nm=self.node, volts=self.volts)
 
 
 @dataclass(frozen=True)
@@ -159,6 +164,7 @@ def _run(network: Workload, chip: hardware.Chip, asked: _Asked, many: bool) -> _
 
 
 def _costs(network: Workload, chip: hardware.Chip, asked: _Asked) -> _Run:
+    chip = asked.scaled(chip)
     found: dict[str, Found] = {}
     options: dict[str, Any] = {"statistic": asked.statistic}
     if asked.objective:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from rich.console import Console
 from rich.table import Table
 
 from spareto import hardware
+from spareto.cli.console import Console
 from spareto.core.errors import Problem
 from spareto.hardware.mapping.search import Found
 from spareto.records.cost import Cost

@@ -7,8 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from rich.console import Console
 from rich.table import Table
+
+from spareto.cli.console import Console
 
 if TYPE_CHECKING:
     from spareto.hardware.published.tcja.reproduce import Row, Summary

@@ -34,6 +34,9 @@ def silence_with(layers: Layers, setting: Setting) -> None:
     for name, group in groups.items():
         for member in group:
             keep_channels(network.get_submodule(member), "bias", name)
+    if setting.stored is not None:
+        _as_stored(network, setting.stored)
+        return
     owners = {member: name for name, group in groups.items() for member in group}
     for norm, layer, places in _norms(network, owners, setting):
         for tensor in ("weight", "bias"):
@@ -52,6 +55,17 @@ def silence(network: nn.Module, layer: str, kept: Tensor) -> None:
         for part in KeptChannels.of(module):
             if part.follows == layer:
                 part.keep(kept)
+
+
+def _as_stored(network: nn.Module, stored: frozenset[str]) -> None:
+    """The same batch norms as in a state dict; their masks come from there, and no more is pruned."""
+    for name, module in network.named_modules():
+        if isinstance(module, _BatchNorm):
+            for tensor in ("weight", "bias"):
+                start = f"{name}.parametrizations.{tensor}.".lstrip(".")
+                for key in stored:
+                    if key.startswith(start) and key.endswith(".mask"):
+                        keep_channels(module, tensor)
 
 
 def _partners(network: nn.Module, layer: nn.Module) -> list[str]:
@@ -79,8 +93,9 @@ def _norms(
         arrival = seen.arrivals.get(name)
         vector = None if arrival is None else arrival.vector()
         for layer in sorted(arrival.layers) if arrival is not None and vector is not None else ():
-            if layer in layers and vector is not None:
-                yield name, layer, _places(vector, seen.channels(layer))
+            places = () if vector is None else _places(vector, seen.channels(layer))
+            if layer in layers and max(places, default=-1) >= 0:  # -1: mixed with something else
+                yield name, layer, places
 
 
 def _places(vector: Tensor, channels: Tensor) -> tuple[int, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -236,6 +236,12 @@ def _agree(one: Tensor, two: Tensor, batch: int, outer: int) -> bool:
     inner = len(rows) // outer
     first = both.reshape(outer, 2, inner, *both.shape[1:])[:, 0].reshape(rows.shape)
     return _same(rows, first)
+
+
+def agree(one: Sequence[Mark], other: Sequence[Mark]) -> bool:
+    """Whether the first tensors of another run are the same as these."""
+    pairs = list(zip(one, other, strict=False))
+    return all(a.shape == b.shape and _same(a.rows, b.rows) for a, b in pairs)
 
 
 def _same(rows: Tensor, others: Tensor) -> bool:

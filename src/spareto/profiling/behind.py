@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Collection, Hashable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 
 import torch
@@ -59,7 +60,6 @@ def neurons_behind(trace: Trace) -> Behind:
     """Find the neurons behind every product of a trace."""
     walk = Walk(trace)
     behind = Behind(walk)
-    written: dict[tuple[object, ...], None] = {}
     for product in trace.products:
         found, passed = walk.first_neurons(product)
         behind.constant[product.operation] = _constant(product, passed, trace)
@@ -69,11 +69,43 @@ def neurons_behind(trace: Trace) -> Behind:
             behind.turned.add(product.operation)
         if found is not None:
             behind.first[product.operation] = found
-            if found.facts is None:
-                written[found.site] = None
+    written = {event.site for event in behind.first.values() if event.facts is None}
     by_hand = [event for event in trace.spiking.values() if event.site in written]
-    behind.events = sorted([*trace.neurons, *by_hand], key=lambda event: event.operation)
+    events = sorted([*trace.neurons, *by_hand], key=lambda event: event.operation)
+    behind.events = _told_apart(events, walk, behind.first, trace.products)
     return behind
+
+
+def _told_apart(
+    events: list[NeuronEvent], walk: Walk, first: dict[int, NeuronEvent], products: list[ProductEvent]
+) -> list[NeuronEvent]:
+    """Neurons at one place that different layers feed are different ones: a helper that all layers call."""
+    fed: defaultdict[int, list[Hashable]] = defaultdict(list)
+    for product in products:
+        if product.operation in first:
+            fed[first[product.operation].operation].append(product.layer)
+    layer_of = {product.operation: product.layer for product in products}
+    for event in events:
+        if not fed[event.operation]:
+            fed[event.operation] = [layer_of[each] for each in walk.products_before(event)]
+    groups: defaultdict[Hashable, list[set[Hashable]]] = defaultdict(list)
+    for event in events:
+        layers, apart = set(fed[event.operation]), list[set[Hashable]]()
+        for group in groups[event.site] if layers else ():
+            if group & layers:
+                layers |= group
+            else:
+                apart.append(group)
+        if layers:
+            groups[event.site] = [*apart, layers]
+    return [_of_group(event, groups[event.site], fed[event.operation]) for event in events]
+
+
+def _of_group(event: NeuronEvent, groups: list[set[Hashable]], layers: list[Hashable]) -> NeuronEvent:
+    if len(groups) < 2:
+        return event
+    own = next((group for group in groups if group & set(layers)), set[Hashable]())
+    return replace(event, site=(*event.site, frozenset(own)))
 
 
 class Walk:
@@ -123,6 +155,26 @@ class Walk:
                 elif neurons.call in inside if neurons else reader.index not in self.spiking:
                     waiting.extend(reader.writes)
         return found
+
+    def products_before(self, neurons: NeuronEvent) -> list[int]:
+        """The nearest products whose results reach neurons with no other neurons between."""
+        found, seen = list[int](), set[int]()
+        waiting = list(self._given(neurons))
+        while waiting:
+            operation = self.seen.producer(waiting.pop())
+            if operation is None or operation.index in seen:
+                continue
+            seen.add(operation.index)
+            if operation.index in self.products:
+                found.append(operation.index)
+            elif self.within[operation.call] is None and operation.index not in self.spiking:
+                waiting.extend(operation.reads)
+        return found
+
+    def _given(self, neurons: NeuronEvent) -> tuple[int, ...]:
+        if neurons.call >= 0:
+            return self.seen.calls[neurons.call].reads
+        return self.seen.operations[neurons.operation].reads
 
     def _downstream(self, value: int) -> Iterator[tuple[Operation, bool]]:
         """Operations a value reaches, not past another product, the earliest first, each once.

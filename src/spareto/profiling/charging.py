@@ -81,7 +81,18 @@ def charge(
         for place in places:
             if place != owner:
                 planned[place].notes.append(f"Its neurons are charged to '{planned[owner].use.name}'.")
+        _hold(planned[owner], neurons[group])
     _refuse_unfed(neurons, set(feeders))
+
+
+def _hold(planned: Planned, neurons: Use[NeuronEvent]) -> None:
+    """What a layer computes once is held for all timesteps of its neurons."""
+    use = planned.use
+    once = not use.looped and use.layout.steps == 1
+    steps = len(neurons.events) if neurons.looped else neurons.layout.steps
+    if once and steps > 1:
+        use.behind = steps - 1
+        planned.notes.append(f"It runs once, and its neurons take the result in {steps} timesteps.")
 
 
 def _forward(

@@ -92,9 +92,10 @@ class LayerCounter:
 
     def end_batch(self) -> None:
         """Close one batch."""
+        use = self.planned.use
         for stream in (self.input, self.source, self.output):
             if stream is not None:
-                stream.end_batch()
+                stream.end_batch(use.before, use.behind)
         if self._touched_calls:
             self.touched_batches.append(torch.cat(self._touched_calls).sum(0).double().numpy())
             self._touched_calls.clear()
@@ -102,7 +103,8 @@ class LayerCounter:
     @property
     def touched(self) -> npt.NDArray[np.float64]:
         """Outputs that receive anything, a constant too, summed over the timesteps; shape `(samples,)`."""
-        always = int(self.driven.sum()) * self.plane[0] * self.plane[1] * self.input.steps
+        use = self.planned.use
+        always = int(self.driven.sum()) * self.plane[0] * self.plane[1] * (self.input.steps - use.before)
         measured = np.concatenate(self.touched_batches) if self.touched_batches else 0.0
         return measured + np.full(self.input.samples, float(always))
 

@@ -30,7 +30,8 @@ from spareto.profiling.tracer import Trace, Tracer
 from spareto.profiling.uses import Runs
 from spareto.profiling.widths import WeightBits, stored_as
 from spareto.records import Workload
-from spareto.running import Interface, Runner, Samples, samples_of
+from spareto.running import Interface, Runner, Samples, check_label, refuse_no_module, samples_of
+from spareto.running.arrays import is_data_set, read
 from spareto.running.interface import interface_of
 
 LOOKED_AT = 64  # samples among which two lively ones are chosen for the trace
@@ -74,7 +75,8 @@ def profile(
 
     Args:
         network: Any spiking network.
-        frames: Shape `(time, samples, ...)`; also `(samples, time, ...)` or `(samples, ...)`.
+        frames: Shape `(time, samples, ...)`; also `(samples, time, ...)` or `(samples, ...)`; or a torch
+            `Dataset` or `DataLoader` of frames and labels.
         labels: Shape `(samples,)`; without them there is no accuracy.
         time: How layers see time, where it cannot be proven: `calls`, `time-batch` or `batch-time`.
         output: Item or key of the output that is the answer.
@@ -96,10 +98,13 @@ def profile(
             time lies; all are listed.
     """
     declared = interface_of(interface, time=time, output=output, vote=vote, reset=reset)
-    samples = samples_of(frames, labels, layout=layout, time_first=_time_first(network))  # pyright: ignore
+    refuse_no_module(network)
+    samples = _samples(network, frames, labels, layout)
     named = NamedNeurons(network, neurons or {})
     with undisturbed(network, training=False), torch.inference_mode(), parametrize.cached(), reference():
         runner = Runner(network, samples, declared)
+        if samples.labels is not None:
+            runner.check_answer()
         plan, trace = _planned(network, runner, samples, declared, named)
         correct, counts = _count(network, runner, samples, plan, named, batch_size)
         found = _records(network, counts, plan, named, weight_bits, widths)
@@ -165,8 +170,9 @@ def _count(
             with counts.aside():
                 counts.end_batch()
                 if samples.labels is not None:
-                    answer = runner.answer(raw, last - first).argmax(1).cpu()
-                    correct += int((answer == torch.from_numpy(samples.labels[first:last])).sum())
+                    answer = runner.answer(raw, last - first).cpu()
+                    check_label(int(samples.labels.max()), answer.shape[1])
+                    correct += int((answer.argmax(1) == torch.from_numpy(samples.labels[first:last])).sum())
     return correct, counts
 
 
@@ -191,8 +197,10 @@ def _records(
     return {"layers": tuple(layers), "products": tuple(products)}
 
 
-def _time_first(network: nn.Module) -> bool:
-    return time_of(network) == "time-batch"
+def _samples(network: nn.Module, frames: Any, labels: Any, layout: Any) -> Samples:
+    if labels is None and is_data_set(frames):
+        return read(frames, None, layout, "frames", "labels")
+    return samples_of(frames, labels, layout=layout, time_first=time_of(network) == "time-batch")
 
 
 def _lively(samples: Samples) -> tuple[int, int]:

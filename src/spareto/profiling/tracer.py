@@ -86,6 +86,12 @@ class ProductEvent(Event):
     bias_roots: frozenset[str] = frozenset()
     idle: bool = False
 
+    @property
+    def layer(self) -> tuple[Any, ...]:
+        """Which layer it is, wherever in the code it is called."""
+        name, identity, _, kind = self.site
+        return name, identity, kind
+
 
 @dataclass(frozen=True)
 class NeuronEvent(Event):
@@ -127,10 +133,6 @@ class Trace:
         """Products that an activation takes part in, in order."""
         busy = {event.site for _, event in self.operators if event is not None and not event.idle}
         return [event for _, event in self.operators if event is not None and event.site in busy]
-
-    def neuron_events(self) -> list[NeuronEvent]:
-        """Calls of neurons, and operators that give spikes, in order."""
-        return sorted([*self.neurons, *self.spiking.values()], key=lambda event: event.operation)
 
 
 class Tracer(Recorder):
@@ -330,9 +332,13 @@ def layer_name(roots: frozenset[str], module: str) -> str:
     return sorted(names)[0]
 
 
+_WEIGHTS: Final = ("weight", "weight_orig", "weight_mask", "weight_g", "weight_v", "weight_u")
+"""What torch calls the weight of a layer that has one, and the parts it is computed from."""
+
+
 def _without_weight(name: str) -> str:
     owner, _, own = name.rpartition(".")
-    return owner if owner and own.startswith("weight") else name
+    return owner if owner and own in _WEIGHTS else name
 
 
 def _is_weight_of(module: nn.Module, operand: Tensor) -> bool:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import gcd
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, Literal, TypeVar
 
 from spareto.core.errors import ConfigError, Problem
 from spareto.frameworks import NeuronFacts
 from spareto.profiling.arrange import arrange
-from spareto.profiling.axes import Layout, Mark, Sight, layouts
+from spareto.profiling.axes import Layout, Mark, Sight, agree, layouts
+from spareto.profiling.behind import neurons_behind
 from spareto.profiling.tracer import Event, NeuronEvent, ProductEvent, Trace
 
 TIME_CURE: Final = 'Say how by time="calls", "time-batch" or "batch-time".'
@@ -30,6 +31,8 @@ class Use(Generic[EventT]):
         choices: Where time and samples may lie in what enters (products) or leaves (neurons).
         right: The same of the right operand of a pair.
         unsure: Nothing but zeros was seen, which do not tell where samples lie.
+        before: Timesteps before the first call, in which it is not called.
+        behind: Timesteps after the last call: what is computed once goes into all of them.
     """
 
     events: list[EventT]
@@ -38,6 +41,8 @@ class Use(Generic[EventT]):
     choices: list[Layout] = field(default_factory=list[Layout])
     right: list[Layout] = field(default_factory=list[Layout])
     unsure: bool = False
+    before: int = 0
+    behind: int = 0
 
     @property
     def first(self) -> EventT:
@@ -78,14 +83,15 @@ def uses_of(events: Sequence[EventT], runs: Runs, steps: int) -> list[Use[EventT
     """
     calls = _Calls(events, runs, steps)
     looped = calls.looped()
-    turns = arrange(calls.sites, steps, looped, calls.short)
+    turns = arrange(calls.sites, steps, looped, calls.short, calls.shown)
     if not isinstance(turns, list):
         raise ConfigError(_untold(calls.first[turns], calls.counts[turns], steps))
     uses: dict[tuple[Hashable, int], Use[EventT]] = {}
     for event, site, turn in zip(events, calls.sites, turns, strict=True):
         uses.setdefault((site, turn.use), Use([], site in looped)).events.append(event)
-    for use in uses.values():
+    for (site, _), use in uses.items():
         calls.find_choices(use)
+        use.before = steps - len(use.events) if site in calls.short else 0
     return list(uses.values())
 
 
@@ -118,7 +124,9 @@ class _Calls(Generic[EventT]):
         longer = self.runs.longer
         if longer is not None and self.events:
             kind = type(self.events[0])
-            events: list[Event] = list(longer.products if kind is ProductEvent else longer.neuron_events())
+            events: list[Event] = list(
+                longer.products if kind is ProductEvent else neurons_behind(longer).events
+            )
             known = set(self.sites)
             for event in events:
                 short = _without_place(event)
@@ -148,7 +156,7 @@ class _Calls(Generic[EventT]):
             one_step = facts.axes == "one step" or _held(event.output.shape, facts) == 1
             return one_step and (count % self.steps == 0 or self._is_short(site))
         if count % self.steps:
-            return count > 1 and self._is_short(site)
+            return count > 1 and self._is_uneven(site)
         if not self._choices(event, self.steps):
             return True
         return self._of_both(site)
@@ -167,6 +175,33 @@ class _Calls(Generic[EventT]):
         if "one step" in known:
             return True
         return False if known or self.runs.asked else None
+
+    def _is_uneven(self, site: Hashable) -> bool:
+        """Whether a site that is called another number of times runs timestep by timestep all the same.
+
+        Raises:
+            ConfigError: It does, in an order that nobody knows.
+        """
+        if self._is_short(site):
+            return True
+        if self.runs.longer is not None and len(self._of_longer[site]) != self.counts[site]:
+            raise ConfigError(_untold(self.first[site], self.counts[site], self.steps))
+        return False
+
+    def shown(self, site: Hashable) -> Literal["steps", "uses"] | None:
+        """In which order a site is called several times a timestep: the longer run begins with the same."""
+        own = [
+            _mark(self._twins[id(event)], right=False)
+            for event, each in zip(self.events, self.sites, strict=True)
+            if each == site
+        ]
+        more = [_mark(event, right=False) for event in self._of_longer[site]]
+        steps, uses = self.steps, len(own) // self.steps
+        if len(more) != uses * (steps + 1):
+            return None
+        by_use = [mark for use in range(uses) for mark in more[use * (steps + 1) :][:steps]]
+        fits = [agree(own, other) for other in (more, by_use)]
+        return None if fits[0] == fits[1] else "steps" if fits[0] else "uses"
 
     def _is_short(self, site: Hashable) -> bool:
         """Whether a site is called once in every timestep but some: one timestep more is one call more."""
@@ -247,9 +282,7 @@ def _sites(events: Sequence[Event], steps: int) -> list[Hashable]:
 
 
 def _without_place(event: Event) -> Hashable:
-    if not isinstance(event, ProductEvent):
-        return event.site
-    return tuple(part for part in event.site if part != event.place)
+    return event.layer if isinstance(event, ProductEvent) else event.site
 
 
 def _in(one: Trace, events: Sequence[EventT]) -> list[EventT]:

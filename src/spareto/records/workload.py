@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import prod
-from typing import Annotated, Literal, TypeVar
+from pathlib import Path
+from typing import Annotated, Literal, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
-from spareto.core.config import Record, contradiction
+from spareto.core.config import Record, contradiction, load_sealed, save_sealed
 from spareto.core.errors import Problem
 from spareto.records import workload_checks as checks
 from spareto.records.packed import Mask as Mask
 from spareto.records.packed import Numbers as Numbers
 
 RecordT = TypeVar("RecordT", bound=Record)
-Natural = Annotated[int, Field(ge=0)]
-Positive = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0, le=1 << 48)]
+Positive = Annotated[int, Field(ge=1, le=1 << 48)]
 Amount = Annotated[float, Field(ge=0)]
 Statistic = Literal["mean", "max"]
 LayerKind = Literal[
@@ -342,6 +343,19 @@ class Workload(Record):
     @model_validator(mode="after")
     def _check(self) -> Workload:
         return require(self, checks.workload_problems(self))
+
+    def save(self, path: str | Path) -> None:
+        """Write the workload as JSON with its checksum, atomically."""
+        save_sealed(Path(path), self.to_dict())
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a workload.
+
+        Raises:
+            ConfigError: The file is missing, is not as it was written, or breaks a rule.
+        """
+        return cls.parse(load_sealed(path), "workload")
 
     @property
     def weight_sparsity(self) -> float:

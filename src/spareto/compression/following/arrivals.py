@@ -24,12 +24,14 @@ class Arrival:
         reader: Dotted name of the layer, norm or neuron; of a parameter; or what an operator is and where.
         kind: Which of these.
         module: The reader, if it is a module.
+        exact: Whether a constant beside a channel, as padding leaves it, is a difference.
         marks: What reached it, one entry a call; None where nobody knows where it came from.
     """
 
     reader: str
     kind: Kind
     module: nn.Module | None
+    exact: bool = False
     marks: list[Marks | None] = field(default_factory=list[Marks | None])
 
     @property
@@ -51,7 +53,7 @@ class Arrival:
         return first
 
     def _vector(self, marks: Marks) -> Tensor | None:
-        return marks.along(input_axis(self.module, marks.numbers.dim()))
+        return marks.along(input_axis(self.module, marks.numbers.dim()), self.exact)
 
 
 @dataclass

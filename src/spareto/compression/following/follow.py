@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -18,6 +17,7 @@ from spareto.compression.following.marks import (
     MIXED,
     OTHER,
     Marks,
+    Origin,
     combined,
     constant,
 )
@@ -114,7 +114,7 @@ class _Follower(Recorder):
             if not self._through:
                 self._marks[tensor] = Marks(constant(tensor.shape, OTHER))
             elif tensor.shape == given.shape:
-                self._marks[tensor] = replace(marks, numbers=marks.numbers.clone())
+                self._marks[tensor] = marks.kept()
             else:
                 self._marks[tensor] = self._lost(marks.layers, tensor, name)
 
@@ -140,8 +140,8 @@ class _Follower(Recorder):
             own = self.found.channels(call.name)
             shape = [1] * made[0].dim()
             shape[axis] = len(own)
-            layers = frozenset({call.name})
-            self._marks[made[0]] = Marks(own.view(shape).expand(made[0].shape).clone(), layers)
+            numbers = own.view(shape).expand(made[0].shape).clone()
+            self._marks[made[0]] = Marks(numbers, Origin({call.name}))
             return
         for tensor in given:
             self._operator_reads(name, tensor)
@@ -158,9 +158,9 @@ class _Follower(Recorder):
         self._arrives(call.name, "norm", call.module, given)
         if not self._through:
             own = self.found.channels(call.name).view(-1, *[1] * (made.dim() - 2)).expand(made.shape)
-            self._marks[made] = Marks(own.clone(), frozenset({call.name}))
+            self._marks[made] = Marks(own.clone(), Origin({call.name}))
         elif marks is not None:
-            self._marks[made] = replace(marks, numbers=marks.numbers.clone())
+            self._marks[made] = marks.kept()
 
     def _moved(self, func: Any, call: Any, given: list[Tensor], made: list[Tensor]) -> None:
         """Marks behind any other operator."""
@@ -183,15 +183,30 @@ class _Follower(Recorder):
             mixed = lost or (short if layers and bool((numbers == MIXED).any()) else "")
             if name in operators.PICKED and not lost and not self._same_order(known, numbers):
                 mixed = short
-            if in_place and id(out) in known:
-                known[id(out)].numbers.copy_(numbers)
-                numbers = known[id(out)].numbers
-            self._marks[out] = Marks(numbers, layers, mixed)
+            self._marks[out] = self._written(known.get(id(out)), numbers, Origin(set(layers), mixed))
+            if moves and not mixed:
+                self._share(self._marks[out], list(known.values()), out)
+
+    def _written(self, before: Marks | None, numbers: Tensor, origin: Origin) -> Marks:
+        """The marks behind an operator; of a tensor that it changes, the views know too."""
+        if before is None:
+            return Marks(numbers, origin)
+        before.numbers.copy_(numbers)
+        before.origin.layers |= origin.layers
+        before.origin.lost = before.origin.lost or origin.lost
+        return before
+
+    def _share(self, marks: Marks, given: list[Marks], out: Tensor) -> None:
+        """Let a view have the origin of what it is a view of."""
+        memory = marks.numbers.untyped_storage().data_ptr()
+        for each in given:
+            if each.numbers.untyped_storage().data_ptr() == memory:
+                self._marks[out] = Marks(marks.numbers, each.origin)
 
     def _same_order(self, known: Mapping[int, Marks], numbers: Tensor) -> bool:
         """Whether channels lie as they did in each tensor that was given."""
-        order = Marks(numbers).order
-        return order is not None and all(marks.order == order for marks in known.values() if marks.layers)
+        order = Marks(numbers).order()
+        return order is not None and all(marks.order() == order for marks in known.values() if marks.layers)
 
     def _parameters_beside(self, given: list[Tensor], marks: Mapping[int, Tensor], out: Tensor) -> None:
         """Note parameters with one value a channel that channels are multiplied with or added to."""
@@ -204,21 +219,22 @@ class _Follower(Recorder):
             others = [numbers for key, numbers in marks.items() if key != id(tensor)]
             numbers = combined(others, out.shape)
             sizes = (1,) * (out.dim() - tensor.dim()) + tuple(tensor.shape)
-            varies = Marks(numbers).axis
+            varies = Marks(numbers).axis()
             if varies is None or sizes[varies] > 1:
                 layers = frozenset().union(
                     *(m.layers for t in given if (m := self._marks.get(t)) is not None)
                 )
                 name = next(iter(sorted(value.roots)))
                 arrival = self.found.arrivals.setdefault(name, Arrival(name, "parameter", None))
-                arrival.marks.append(Marks(numbers, layers))
+                arrival.marks.append(Marks(numbers, Origin(set(layers))))
 
     def _arrives(self, name: str, kind: Kind, module: nn.Module, given: Tensor | None) -> None:
         marks = None if given is None else self._marks.get(given)
         if marks is None and given is not None and not self.value(given).activation:
             marks = Marks(constant(given.shape))
-        arrival = self.found.arrivals.setdefault(name, Arrival(name, kind, module))
-        arrival.marks.append(marks)
+        exact = not self._through
+        arrival = self.found.arrivals.setdefault(name, Arrival(name, kind, module, exact))
+        arrival.marks.append(None if marks is None else marks.kept())
         if marks is not None and kind != "neuron":
             self._read(marks, name)
 
@@ -226,7 +242,7 @@ class _Follower(Recorder):
         marks = self._marks.get(given)
         if marks is not None and marks.layers and not (module is not None and is_whole(self._named[module])):
             place = self._place(name.removeprefix("aten::"), module)
-            self.found.arrivals.setdefault(place, Arrival(place, "operator", None)).marks.append(marks)
+            self.found.arrivals.setdefault(place, Arrival(place, "operator", None)).marks.append(marks.kept())
             self._read(marks, place)
 
     def _read(self, marks: Marks, reader: str) -> None:
@@ -244,4 +260,5 @@ class _Follower(Recorder):
         return constant(tensor.shape, OTHER if self.value(tensor).activation else CONSTANT)
 
     def _lost(self, layers: frozenset[str], tensor: Tensor, by: str) -> Marks:
-        return Marks(constant(tensor.shape, MIXED), layers, by.removeprefix("aten::").strip("_"))
+        lost = by.removeprefix("aten::").strip("_")
+        return Marks(constant(tensor.shape, MIXED), Origin(set(layers), lost))

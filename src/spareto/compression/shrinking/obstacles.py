@@ -60,8 +60,8 @@ def _is_one(arrival: Arrival) -> bool:
     """Whether the channels reach their reader along one axis, the same in all calls."""
     if arrival.kind != "neuron":
         return arrival.vector() is not None
-    axes = {None if marks is None else marks.axis for marks in arrival.marks}
-    orders = {None if marks is None else marks.order for marks in arrival.marks}
+    axes = {None if marks is None else marks.axis() for marks in arrival.marks}
+    orders = {None if marks is None else marks.order() for marks in arrival.marks}
     return len(axes) == 1 and None not in axes and len(orders) == 1
 
 

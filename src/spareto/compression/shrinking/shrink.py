@@ -99,7 +99,7 @@ def _cut_inputs(module: nn.Module, arrival: Arrival, gone: Tensor) -> None:
     marks = arrival.marks[0]
     assert marks is not None, "what is unknown is an obstacle"
     if arrival.kind == "neuron":
-        axis = marks.axis
+        axis = marks.axis()
         assert axis is not None, "what lies along several axes is an obstacle"
         vector = marks.along(axis)
         assert vector is not None, "it lies along one axis"

@@ -70,6 +70,7 @@ class EventDrivenEngine(Engine[EventDriven]):
         return Pipeline(
             timesteps=workload.timesteps,
             stages=len(layers),
+            crowding=max(1.0, sum(each.slices.cores for each in cut) / chip.most_cores),
             barrier_cycles=_barrier_cycles(chip, Placement.of(cut, chip)),
             tick_cycles=chip.sync.tick.amount if chip.sync and chip.sync.tick else 0.0,
             static_pj_per_cycle={
