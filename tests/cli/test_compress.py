@@ -115,6 +115,49 @@ def test_the_table_fits_and_names_every_layer(call):
     assert max(map(len, lines)) <= 80
 
 
+MIXED = """
+import torch
+from torch import nn
+
+class Mixed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.table, self.read = nn.Embedding(9, 6), nn.Linear(6, 9, bias=False)
+        self.read.weight = self.table.weight
+        self.memory, self.up = nn.LSTM(6, 6), nn.ConvTranspose1d(2, 2, 3)
+        self.attention = nn.MultiheadAttention(6, 2)
+        self.first, self.second = nn.Linear(6, 6), nn.Linear(6, 6)
+        self.second.weight = self.first.weight
+"""
+
+
+def test_what_stays_in_float_is_named_and_counted(call):
+    Path("mixed_networks.py").write_text(MIXED)
+    row = json.loads(call("compress", "mixed_networks:Mixed", "recipe.yaml", "--json"))
+    sys.modules.pop("mixed_networks")
+    weights = {"attention.out_proj": 36, "read": 54, "first": 36}
+    assert row["weights"] == sum(weights.values())
+    assert row["bytes"] == row["weights"] // 2
+    shares = {layer["name"]: layer["shares"] for layer in row["layers"]}
+    assert shares == {"read": "", "attention.out_proj": "", "first": "", "second": "first"}
+    beside = {part["what"].partition(":")[0]: part["values"] for part in row["beside"]}
+    lstm, up, attention = 2 * 4 * 6 * 6 + 2 * 4 * 6, 2 * 2 * 3, 3 * 6 * 6 + 3 * 6
+    assert beside["recurrent layer"] == lstm
+    assert beside["transposed convolution"] == up
+    assert beside["attention projection"] == attention
+    biases, scales = 2 + 6 + 6 + 6, 3
+    assert row["stored_values"] == row["weights"] + lstm + up + attention + biases + scales
+    assert row["stored_bytes"] == row["bytes"] + 4 * (row["stored_values"] - row["weights"])
+    told = call("compress", "mixed_networks:Mixed", "recipe.yaml").splitlines()
+    sys.modules.pop("mixed_networks")
+    assert any(line.startswith("weights of these layers") for line in told)
+    assert any(line.startswith("all that is stored") for line in told)
+    assert "Layer second uses the weights of first." in told
+    why = "recurrent layer: recipes compress convolution and dense layers"
+    assert f"Not compressed: memory, {why}." in told
+
+
 def test_a_plain_file_needs_no_spareto(call):
     call("compress", "my_networks:build", "recipe.yaml", "--plain", "--out", "mine.safetensors")
     network = tiny.plain(5)
@@ -145,6 +188,54 @@ def test_a_networks_file_of_a_study_is_trained(call):
     call(*words)
     assert Path(row["written_to"]).read_bytes() == first
     assert not list(Path().glob(".*training*"))
+
+
+OWN = """
+import numpy as np
+import torch
+from torch import nn
+from spareto.neurons import registry
+
+
+class Net(nn.Module):
+    def __init__(self, hidden):
+        super().__init__()
+        self.fc1, self.lif1 = nn.Linear(12, hidden), registry.make("lif")
+        self.fc2 = nn.Linear(hidden, 2)
+
+    def forward(self, frames):
+        spikes = self.lif1(6 * self.fc1(frames))
+        return {"currents": self.fc2(spikes), "spikes": spikes}
+
+
+def build(hidden=8):
+    torch.manual_seed(0)
+    return Net(hidden)
+
+
+def load():
+    labels = np.arange(320) % 2
+    frames = np.random.default_rng(0).random((5, 320, 12)).astype(np.float32)
+    frames[:, :, :6] *= 2.0 * labels[:, None]
+    return frames, labels, frames[:, :20], labels[:20]
+"""
+
+
+def test_a_network_and_data_of_ones_own_are_trained_and_carried_on_with(call, monkeypatch):
+    monkeypatch.delitem(sys.modules, "own", raising=False)
+    Path("own.py").write_text(OWN)
+    how = ("--output", "currents", "--vote", "mean", "--options", "{hidden: 20}")
+    words = ("compress", "own.py:build", "recipe.yaml", "--data", "own.py:load", *how, "--json", "--quiet")
+    row = json.loads(call(*words))
+    assert row["written_to"] == "build-joint-4-bit-50.safetensors"
+    assert [layer["bits"] for layer in row["layers"]] == [4, 4]
+    first = Path(row["written_to"]).read_bytes()
+    call(*words)
+    assert Path(row["written_to"]).read_bytes() == first
+    loaded = load_network(row["written_to"])
+    assert [layer.bits for layer in compression_report(loaded)] == [4, 4]
+    measured = json.loads(call("profile", row["written_to"], "--data", "own.py:load", "--json"))
+    assert measured["accuracy"] == row["accuracy"]  # how it is run stands in the file
 
 
 def test_a_training_is_written_for_tensorboard(call, folder):

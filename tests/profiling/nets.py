@@ -153,15 +153,17 @@ def recurrent_sites(net, neurons):
     match type(neurons).__name__:
         case "RLeaky":
             return [net.site("fc1", "n1"), _inner(net, "recurrent", neurons.recurrent, before)]
-        case "LIFRecurrent" if hasattr(neurons, "rec_connect"):
-            return [net.site("fc1", "n1"), _inner(net, "rec_connect", neurons.rec_connect, before)]
+        case "LIFRecurrent" if hasattr(
+            neurons, "rec_connect"
+        ):  # it also computes what nobody reads, at the end
+            return [net.site("fc1", "n1"), _inner(net, "rec_connect", neurons.rec_connect, emitted)]
         case "LinearRecurrentContainer":
             both = np.concatenate([net.book["n1.x"], before], -1)
             inner = net.site("rc", "n1", module=neurons.rc, name="neurons.n1.rc", inputs=both)
             return [net.site("fc1"), inner]
         case _:  # Norse: weights on its input and on its spikes; its neurons are theirs
             entered = net.book["n1.x"]
-            weights = {name: np.array(weight.detach()) for name, weight in neurons.named_parameters()}
+            weights = {name: weight.detach().numpy().copy() for name, weight in neurons.named_parameters()}
             from profiling.twin import Weights
 
             return [

@@ -88,14 +88,14 @@ def _sliding(weights, features):
                 ]
                 if any(not 0 <= a < n for a, n in zip(at, features[1:], strict=True)):
                     continue
-                for c in range(in_group):
-                    pairs.append(
-                        (
-                            _flat((group * in_group + c, *at), features),
-                            _flat((m, *place), (out_channels, *size)),
-                            _flat((m, c, *tap), weights.values.shape),
-                        )
+                pairs += [
+                    (
+                        _flat((group * in_group + c, *at), features),
+                        _flat((m, *place), (out_channels, *size)),
+                        _flat((m, c, *tap), weights.values.shape),
                     )
+                    for c in range(in_group)
+                ]
     return _connections(pairs, (out_channels, *size))
 
 
@@ -127,14 +127,14 @@ def _transposed(weights, features):
                 ]
                 if any(not 0 <= a < n for a, n in zip(at, size, strict=True)):
                     continue
-                for m in range(out_group):
-                    pairs.append(
-                        (
-                            _flat((c, *place), features),
-                            _flat((group * out_group + m, *at), (out_channels, *size)),
-                            _flat((c, m, *tap), weights.values.shape),
-                        )
+                pairs += [
+                    (
+                        _flat((c, *place), features),
+                        _flat((group * out_group + m, *at), (out_channels, *size)),
+                        _flat((c, m, *tap), weights.values.shape),
                     )
+                    for m in range(out_group)
+                ]
     return _connections(pairs, (out_channels, *size))
 
 
@@ -190,7 +190,11 @@ def count(weights: Weights, inputs: np.ndarray, places: int = 0) -> Counted:
 
 
 def count_pairs(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Pairs of elements of which neither is zero, a sample: `(T, N, ..., rows, inner)` and `(T, N, ..., inner,
-    columns)`."""
+    """Pairs of elements of which neither is zero, a sample.
+
+    Args:
+        left: `(T, N, ..., rows, inner)`.
+        right: `(T, N, ..., inner, columns)`.
+    """
     met = (left != 0).astype(np.int64) @ (right != 0).astype(np.int64)
     return met.reshape(*met.shape[:2], -1).sum((0, 2))

@@ -10,6 +10,20 @@ from torch import nn
 THRESHOLD = 0.6
 
 
+class Spike(torch.autograd.Function):
+    """1 above 0, with a gradient near it."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return (x > 0).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (x,) = ctx.saved_tensors
+        return gradient / (1 + 4 * x.abs()) ** 2
+
+
 class Way:
     """One way to run through time.
 
@@ -21,6 +35,9 @@ class Way:
     """
 
     form, outer, batch_first, without = "step", False, False, ()
+
+    def __deepcopy__(self, memo):
+        return self
 
     def neuron(self, features):
         """Neurons for so many features."""
@@ -87,7 +104,7 @@ class ByHand(Looped):
 
     def fire(self, net, name, x):
         membrane = 0.8 * net.states.get(name, torch.zeros_like(x)) + x
-        spikes = (membrane > THRESHOLD).to(x.dtype)
+        spikes = Spike.apply(membrane - THRESHOLD)
         net.states[name] = membrane - spikes * THRESHOLD
         return spikes
 
@@ -126,8 +143,7 @@ class SnnTorchHidden(Called):
         )
 
     def recurrent(self, net, name, x, layer):
-        spikes = net.fire(name, x)
-        return spikes
+        return net.fire(name, x)
 
 
 class SnnTorchHiddenLoop(SnnTorchHidden, Looped):
@@ -158,8 +174,13 @@ class SnnTorchState(Way):
         spikes, _ = net.neurons[name](x.flatten(2))
         return spikes.unflatten(2, x.shape[2:])
 
+    def emitted(self, x):
+        return x.flatten(2)
+
     def over(self, net, module, x):
-        return module(x) if isinstance(module, nn.Linear) else module(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+        return (
+            module(x) if isinstance(module, nn.Linear) else module(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+        )
 
 
 class JellySingle(Called):
@@ -203,7 +224,11 @@ class JellyMulti(JellySingle, Way):
         layer = self.lib.layer
         made = {
             nn.Conv2d: lambda: layer.Conv2d(
-                module.in_channels, module.out_channels, module.kernel_size, padding=module.padding, step_mode="m"
+                module.in_channels,
+                module.out_channels,
+                module.kernel_size,
+                padding=module.padding,
+                step_mode="m",
             ),
             nn.Linear: lambda: layer.Linear(
                 module.in_features, module.out_features, bias=module.bias is not None, step_mode="m"
@@ -293,14 +318,19 @@ class SinabsPlain(Way):
         import sinabs.layers as layers
         from sinabs.activation import SingleSpike
 
-        self.layers, self.options = layers, {"tau_mem": 5.0, "spike_threshold": torch.as_tensor(THRESHOLD / 4)}
+        self.layers, self.options = (
+            layers,
+            {"tau_mem": 5.0, "spike_threshold": torch.as_tensor(THRESHOLD / 4)},
+        )
         self.single = SingleSpike
 
     def neuron(self, features):
         return self.layers.LIF(**self.options)
 
     def over(self, net, module, x):
-        return module(x) if isinstance(module, nn.Linear) else module(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+        return (
+            module(x) if isinstance(module, nn.Linear) else module(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+        )
 
     def build_recurrent(self, net, name, features, layer):
         rec = nn.Linear(features, features)

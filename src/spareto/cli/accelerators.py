@@ -21,8 +21,8 @@ from spareto.hardware.area import area_um2
 def accelerators(name: str | None = None, /, *, json: bool = False) -> None:
     """List the accelerators, or describe one with every number and its source.
 
-    The list says what was measured on the real chip, what is modelled, and how far the model is from published
-    measurements that it was not fitted to (`spareto reproduce chips`).
+    The list says what was measured on the real chip, what is modelled, and how far the model is from
+    published measurements that it was not fitted to (`spareto reproduce chips`).
 
     Args:
         name: An accelerator, or a YAML file of your own; without it, all built-in ones are listed.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.table import Table
 
@@ -20,6 +20,8 @@ def print_cost(network: Workload, cost: Cost) -> None:
     console.print(_layer_table(cost))
     console.print(_component_table(cost))
     console.print(_metrics_table(network, cost))
+    for note in (*cost.notes, *(f"{layer.name}: {note}" for layer in cost.layers for note in layer.notes)):
+        console.print(f"note: {note}.", soft_wrap=True)
 
 
 def print_comparison(costs: Sequence[Cost], refused: Mapping[str, Sequence[Problem]]) -> None:
@@ -74,6 +76,8 @@ def _layer_table(cost: Cost) -> Table:
     for layer in cost.layers:
         numbers = _numbers(layer.energy_pj, layer.latency_cycles, layer.stored_bits)
         table.add_row(layer.name, *numbers, *([layer.weight_format] if own else []))
+    for action in cost.shared:
+        table.add_row(action.component, readable_energy(action.energy_pj), "", "")
     table.add_section()
     table.add_row("all", *_numbers(cost.energy_pj, cost.latency_cycles, cost.footprint_bits))
     return table
@@ -91,6 +95,8 @@ def _metrics_table(network: Workload, cost: Cost) -> Table:
     found = hardware.metrics(network, cost)
     table = _table("per inference", "")
     table.add_row("time", readable_time(cost.latency_us))
+    for name, value in _pipeline_rows(cost):
+        table.add_row(name, value)
     table.add_row("effective accumulates", f"{found.effective_acs:,.0f}")
     table.add_row("effective multiply-accumulates", f"{found.effective_macs:,.0f}")
     table.add_row("dense synaptic operations", f"{found.dense_synops:,.0f}")
@@ -102,6 +108,21 @@ def _metrics_table(network: Workload, cost: Cost) -> Table:
     for memory, moved in found.memory_traffic_bytes.items():
         table.add_row(f"{memory} traffic", f"{moved:,.0f} B")
     return table
+
+
+def _pipeline_rows(cost: Cost) -> Iterator[tuple[str, str]]:
+    """Where layers work at the same time: the pace, who sets it, how much of the cores' time is waiting."""
+    if not cost.pipeline or cost.step_cycles is None:
+        return
+    busy = [layer.latency_cycles / layer.steps for layer in cost.layers]
+    yield "cycles of a timestep", f"{cost.step_cycles:,.0f}"
+    yield "cycles of its barrier", f"{cost.pipeline.barrier_cycles:,.0f}"
+    yield "slowest layer", cost.layers[busy.index(max(busy))].name
+    yield "cycles between inferences", f"{cost.interval_cycles:,.0f}"
+    cores = sum(layer.cores for layer in cost.layers)
+    worked = sum(each * layer.cores for each, layer in zip(busy, cost.layers, strict=True))
+    yield "cores", f"{cores:,}"
+    yield "cores wait", f"{100 * (1 - worked / (cores * cost.step_cycles)):.1f} % of the time"
 
 
 def _table(first: str, *numbers: str) -> Table:

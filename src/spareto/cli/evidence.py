@@ -13,7 +13,7 @@ from spareto.hardware.published.chips import compare, load_measurements
 
 
 def errors_by_chip(chip: str | None = None) -> dict[str, dict[str, float]]:
-    """Relative errors of every number that counts, by accelerator and row; of one accelerator if it is named."""
+    """Relative errors of every number that counts, by accelerator and row; of one accelerator if named."""
     found: dict[str, dict[str, float]] = {}
     for each in compare(load_measurements(), chip).rows:
         if each.row.chip and each.error is not None and each.verdict in ("within", "miss"):
@@ -41,7 +41,9 @@ def print_evidence(chips: Sequence[hardware.Chip]) -> None:
             _span(list(errors.get(chip.name, {}).values())),
         )
     Console().print(table)
-    Console().print("error: ours against published numbers that nothing was fitted to; `spareto reproduce chips`")
+    Console().print(
+        "error: ours against published numbers that nothing was fitted to; `spareto reproduce chips`"
+    )
 
 
 def _span(errors: Sequence[float]) -> str:

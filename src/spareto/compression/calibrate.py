@@ -12,9 +12,13 @@ from torch import Tensor, nn
 from spareto.compression.compress import compress
 from spareto.compression.copies import Module
 from spareto.compression.fold import NORMS, Run
+from spareto.compression.foreign import own_parametrization
 from spareto.compression.layers import synaptic_layers
-from spareto.compression.tensors import original
+from spareto.compression.measuring import looking_at
+from spareto.compression.tensors import is_frozen, original
+from spareto.compression.ties import shared_with
 from spareto.core.errors import ConfigError, Problem
+from spareto.observing import undisturbed
 from spareto.records import Recipe
 
 CHANNEL_AXIS = {nn.Conv1d: -2, nn.Conv2d: -3, nn.Linear: -1}
@@ -62,9 +66,14 @@ def calibrate(
 
 
 def measure_batch_norm(network: nn.Module, run: Run) -> None:
-    """Replace the running statistics of every batch norm by the mean over the batches of `run`, in place."""
+    """Replace the running statistics of batch norms by the mean over the batches of `run`, in place.
+
+    A frozen one, whose scale and shift take no gradient, keeps its own.
+    """
     norms: list[Any] = [
-        norm for norm in network.modules() if isinstance(norm, NORMS) and norm.running_mean is not None
+        norm
+        for norm in network.modules()
+        if isinstance(norm, NORMS) and norm.running_mean is not None and not _is_frozen(norm)
     ]
     with _evaluating(network), torch.no_grad():
         momenta = [norm.momentum for norm in norms]
@@ -77,8 +86,15 @@ def measure_batch_norm(network: nn.Module, run: Run) -> None:
             norm.momentum = momentum
 
 
+def _is_frozen(norm: nn.Module) -> bool:
+    parameters = list(norm.parameters())
+    return bool(parameters) and not any(parameter.requires_grad for parameter in parameters)
+
+
 def correct_bias(network: nn.Module, reference: nn.Module, run: Run) -> None:
     """Shift biases until every channel's mean output is the reference's, layer after layer, in place.
+
+    Biases that are frozen, shared or computed from others stay.
 
     Args:
         network: The compressed network.
@@ -88,7 +104,13 @@ def correct_bias(network: nn.Module, reference: nn.Module, run: Run) -> None:
     Raises:
         ConfigError: No layer has a bias.
     """
-    layers = {name: layer for name, layer in synaptic_layers(network).items() if layer.bias is not None}
+    layers = {
+        name: layer
+        for name, layer in synaptic_layers(network).items()
+        if not is_frozen(layer, "bias")
+        and not shared_with(network, layer, "bias")
+        and not own_parametrization(layer, "bias")
+    }
     if not layers:
         rule, cure = "a layer with a bias", "Measure batch norms instead, or fold them first."
         raise ConfigError(Problem("calibrate.bias", "no layer with a bias", rule, cure))
@@ -106,23 +128,15 @@ def _mean_outputs(network: nn.Module, run: Run, names: set[str]) -> dict[str, Te
     sums: dict[str, Tensor] = {}
     counts: dict[str, int] = {}
 
-    def note(name: str, layer: nn.Module, output: Tensor) -> None:
+    def note(name: str, layer: nn.Module, _: Tensor, output: Tensor) -> None:
         axis = next(axis for kind, axis in CHANNEL_AXIS.items() if isinstance(layer, kind))
         rows = output.movedim(axis, -1).flatten(0, -2).double()
         sums[name] = sums.get(name, 0.0) + rows.sum(0)
         counts[name] = counts.get(name, 0) + len(rows)
 
-    handles = [
-        layer.register_forward_hook(lambda layer, _, output, name=name: note(name, layer, output))  # pyright: ignore
-        for name, layer in synaptic_layers(network).items()
-        if name in names
-    ]
-    try:
-        with _evaluating(network), torch.no_grad():
-            run(network)
-    finally:
-        for handle in handles:
-            handle.remove()
+    chosen = {name: layer for name, layer in synaptic_layers(network).items() if name in names}
+    with undisturbed(network, training=False), torch.no_grad(), looking_at(network, chosen, note):
+        run(network)
     return {name: total / counts[name] for name, total in sums.items()}
 
 

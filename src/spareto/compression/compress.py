@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from torch import nn
 
 from spareto.compression.checks import refuse_ties_below, refuse_unfit
@@ -16,7 +18,12 @@ from spareto.records import QuantizeStep, Recipe
 
 
 def compress(
-    network: Module, recipe: Recipe, *, calibration: Calibration | None = None, seed: int = 0
+    network: Module,
+    recipe: Recipe,
+    *,
+    calibration: Calibration | None = None,
+    seed: int = 0,
+    stored: Collection[str] | None = None,
 ) -> Module:
     """A compressed copy of a network: every step of the recipe is in force, whatever its start.
 
@@ -29,6 +36,8 @@ def compress(
         calibration: Runs a network on some data and returns the loss; needed by steps that look at more
             than weights.
         seed: Decides what is drawn at random.
+        stored: Names in the state dict that will be loaded into the copy. Which batch norms were folded, and
+            which go with pruned channels, is then read off them instead of seen on data.
 
     Returns:
         The compressed copy.
@@ -47,7 +56,7 @@ def compress(
     compressed = copy_of(network)
     refused: list[InputError] = []
     for share in sorted({step.start for step in recipe.steps}):
-        refused += _begin(compressed, recipe, share, calibration, seed)
+        refused += _begin(compressed, recipe, share, calibration, seed, stored)
     _raise(refused)
     store(compressed, recipe)
     return compressed
@@ -66,14 +75,20 @@ def begin_steps(
 
 
 def _begin(
-    network: nn.Module, recipe: Recipe, share: float, calibration: Calibration | None, seed: int
+    network: nn.Module,
+    recipe: Recipe,
+    share: float,
+    calibration: Calibration | None,
+    seed: int,
+    stored: Collection[str] | None = None,
 ) -> list[InputError]:
     """Carry out what can be carried out; the errors of the steps that cannot."""
     layers = _prepared(network, recipe)
     refused: list[InputError] = []
     for index, step in enumerate(recipe.steps):
         if step.start == share:
-            setting = Setting(network, f"recipe.steps[{index}]", recipe.order, seed, calibration)
+            names = None if stored is None else frozenset(stored)
+            setting = Setting(network, f"recipe.steps[{index}]", recipe.order, seed, calibration, names)
             try:
                 registry.make(step.kind).apply(layers, step, setting)
             except InputError as error:

@@ -16,19 +16,34 @@ def copy_of(network: Module) -> Module:
     """A deep copy that its framework treats like the original.
 
     Tensors of a graph that neurons still hold, which torch refuses to copy, are detached. snnTorch resets the
-    neurons in a list of its class, in which deep copies are missing; ours are put there.
+    neurons in a list of its class, in which deep copies are missing; ours are put there. Recurrent layers of
+    sinabs fail to copy the layer inside of them; they are copied attribute by attribute.
     """
     memo: dict[int, Any] = {}
     for module in network.modules():
         for tensor in _tensors(vars(module)):
             if not tensor.is_leaf:
                 memo[id(tensor)] = tensor.detach().clone()
+    for module in network.modules():
+        if _copies_itself_alone(module) and id(module) not in memo:
+            _copied_plainly(module, memo)
     copy = deepcopy(network, memo)
     for module, twin in zip(network.modules(), copy.modules(), strict=True):
         listed = _list_of(module)
         if any(item is module for item in listed):
             listed.append(twin)
     return copy
+
+
+def _copies_itself_alone(module: nn.Module) -> bool:
+    """Whether a class of sinabs, whose own way to copy knows nothing of modules inside, holds some."""
+    own = next((kind for kind in type(module).__mro__ if "__deepcopy__" in vars(kind)), object)
+    return own.__module__.partition(".")[0] == "sinabs" and next(module.children(), None) is not None
+
+
+def _copied_plainly(module: nn.Module, memo: dict[int, Any]) -> None:
+    copy = memo[id(module)] = object.__new__(type(module))
+    vars(copy).update(deepcopy(vars(module), memo))
 
 
 @contextmanager

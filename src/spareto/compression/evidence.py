@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
 
 from spareto.compression.copies import passing_copy
+from spareto.compression.layers import synaptic_layers
+from spareto.compression.measuring import looking_at
 from spareto.compression.parametrization import bake
 from spareto.compression.steps._base import Setting
+from spareto.compression.ties import shared_with
 from spareto.core.errors import ConfigError, Problem
 from spareto.pruners import Evidence, Need
 
@@ -46,12 +49,12 @@ def evidence(
         chosen = {name: copy.get_submodule(name) for name in layers}
         for layer in chosen.values():
             _weight(layer).requires_grad_(True)
-        inputs = _Inputs(chosen) if "activity" in needs else None
-        with torch.random.fork_rng(devices=[]):
+        inputs = _Inputs(copy, chosen)
+        with torch.random.fork_rng(devices=[]), inputs.counted() if "activity" in needs else nullcontext():
             torch.manual_seed(seed)
             loss = run(copy.train())
         gradients = _gradients(loss, chosen) if "gradients" in needs else {}
-    return Evidence(seed, gradients, inputs.activity() if inputs else {})
+        return Evidence(seed, gradients, inputs.activity() if "activity" in needs else {})
 
 
 def _gradients(loss: Tensor, layers: Mapping[str, nn.Module]) -> dict[str, Tensor]:
@@ -64,24 +67,29 @@ def _gradients(loss: Tensor, layers: Mapping[str, nn.Module]) -> dict[str, Tenso
 
 
 class _Inputs:
-    """Counts, by hooks, how often each input channel of a layer is not zero."""
+    """How often each input channel of a layer is not zero; layers that share a weight count together."""
 
-    def __init__(self, layers: Mapping[str, nn.Module]) -> None:
-        self._layers = dict(layers)
+    def __init__(self, network: nn.Module, layers: Mapping[str, nn.Module]) -> None:
+        self._network, self._layers = network, dict(layers)
         self._nonzero: dict[str, Tensor] = {}
         self._seen: dict[str, int] = {}
+        known = synaptic_layers(network)
+        self._owners = {layer: name for name, layer in layers.items()}
         for name, layer in layers.items():
-            layer.register_forward_pre_hook(self._count(name, layer))
+            others = [other for other in shared_with(network, layer) if other in known]
+            self._owners |= {known[other]: name for other in others}
 
-    def _count(self, name: str, layer: nn.Module) -> Any:
+    def counted(self) -> AbstractContextManager[None]:
+        """Count inside the block."""
+        called = {str(place): layer for place, layer in enumerate(self._owners)}
+        return looking_at(self._network, called, self._count)
+
+    def _count(self, _: str, layer: nn.Module, given: Tensor, made: Tensor) -> None:
+        name = self._owners[layer]
         axis = -1 if isinstance(layer, nn.Linear) else -_weight(layer).dim() + 1
-
-        def count(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            channels = (inputs[0].detach() != 0).movedim(axis, 0).flatten(1)
-            self._nonzero[name] = self._nonzero.get(name, 0) + channels.double().sum(1)
-            self._seen[name] = self._seen.get(name, 0) + channels.shape[1]
-
-        return count
+        channels = (given.detach() != 0).movedim(axis, 0).flatten(1)
+        self._nonzero[name] = self._nonzero.get(name, 0) + channels.double().sum(1)
+        self._seen[name] = self._seen.get(name, 0) + channels.shape[1]
 
     def activity(self) -> dict[str, Tensor]:
         """Share of inputs that are not zero, in a shape that broadcasts to the layer's weight."""

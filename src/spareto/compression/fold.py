@@ -13,6 +13,7 @@ from spareto.compression.checks import refuse_unfit
 from spareto.compression.copies import Module, copy_of
 from spareto.compression.folding import NORMS as NORMS
 from spareto.compression.folding import Folding, plan_folding
+from spareto.compression.layers import synaptic_layers
 from spareto.compression.tensors import original
 from spareto.core.errors import ConfigError, Problem
 
@@ -65,8 +66,28 @@ def fold_in_place(network: nn.Module, run: Run | None, where: str) -> Folding:
             _replaced(network, norm)
     if plan.left:
         told = "\n".join(str(problem) for problem in plan.left)
-        warnings.warn(f"{len(plan.left)} batch norms were not folded:\n{told}", NotFoldedWarning, stacklevel=3)
+        warnings.warn(
+            f"{len(plan.left)} batch norms were not folded:\n{told}", NotFoldedWarning, stacklevel=3
+        )
     return plan
+
+
+def fold_as_stored(network: nn.Module, stored: frozenset[str]) -> None:
+    """Make room for the state dict of a folded network: norms that are not in it go, biases that are come.
+
+    Args:
+        network: Changed in place; its values are those of no network until the state dict is loaded.
+        stored: Names in the state dict.
+    """
+    for name, module in list(network.named_modules()):
+        if isinstance(module, NORMS) and not any(key.startswith(f"{name}.") for key in stored):
+            _replaced(network, name)
+    for name, layer in synaptic_layers(network).items():
+        start = f"{name}.".lstrip(".")
+        names = (f"{start}bias", f"{start}parametrizations.bias.original")
+        if original(layer, "bias") is None and any(each in stored for each in names):
+            weight = original(layer, "weight")
+            layer.bias = nn.Parameter(weight.new_zeros(len(weight)), requires_grad=weight.requires_grad)
 
 
 def _replaced(network: nn.Module, norm: str) -> None:

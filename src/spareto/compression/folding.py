@@ -44,7 +44,7 @@ def plan_folding(network: nn.Module, run: Callable[[nn.Module], Any] | None = No
         run: Runs it on a sample or two; without, only the order in an `nn.Sequential` is a proof.
     """
     norms = {name: module for name, module in network.named_modules() if isinstance(module, NORMS)}
-    pairs, left, seen = dict(_by_order(network)), dict[str, Problem](), None
+    pairs, left, seen = norms_by_order(network), dict[str, Problem](), None
     if any(name not in pairs for name in norms):
         if run is None:
             left = {name: _unshown(name) for name in norms if name not in pairs}
@@ -64,8 +64,12 @@ def plan_folding(network: nn.Module, run: Callable[[nn.Module], Any] | None = No
     return Folding(folded, tuple(left[name] for name in norms if name in left))
 
 
+def norms_by_order(network: nn.Module) -> dict[str, str]:
+    """Norm to the layer right before it, where nothing but the container around them can call them."""
+    return dict(_by_order(network))
+
+
 def _by_order(network: nn.Module) -> Iterator[tuple[str, str]]:
-    """Norm and layer of neighbours, where nothing but their parent can call them."""
     twice = aliases(network)
     for name, module in network.named_modules():
         if isinstance(module, nn.Sequential | SpikingBlock | SpikingDense) and _is_plain(network, name):
@@ -95,7 +99,7 @@ def _only_read(name: str, seen: Followed) -> str | Problem:
     layer = _giver(arrival, seen)
     if layer is None:
         return Problem(place, _what_it_reads(arrival), rule, BY_HAND)
-    others = seen.readers.get(layer, set()) - {name}
+    others = {*(seen.readers.get(layer, set()) - {name}), *seen.strangers}
     if layer in seen.returned:
         others = {"the network's output", *others}
     if others:

@@ -9,13 +9,12 @@ from torch import Tensor, nn
 
 from spareto.compression.evidence import evidence
 from spareto.compression.parametrization import (
-    KeptChannels,
     attach,
     compressed_weight,
     incoming,
-    keep_channels,
     widened,
 )
+from spareto.compression.silencing import silence, silence_with
 from spareto.compression.steps._base import Setting
 from spareto.compression.tensors import is_frozen, original_weight
 from spareto.core.errors import ConfigError, Problem
@@ -60,16 +59,13 @@ def place(layers: Layers, pruner: Pruner, setting: Setting) -> None:
 
     A mask that came with the network stays.
     """
-    for name, layer in layers.items():
+    for layer in layers.values():
         compression = attach(layer, setting.order, network=setting.network)
         if compression.mask is None:
             compression.mask = torch.ones_like(incoming(layer))
         compression.given = False
-        if pruner.unit == "channel":
-            keep_channels(layer, "bias")
-            if (norm := norm_behind(setting.network, name)) is not None:
-                keep_channels(norm, "weight")
-                keep_channels(norm, "bias")
+    if pruner.unit == "channel":
+        silence_with(layers, setting)
 
 
 def prune_to(layers: Layers, plan: PruneStep, sparsity: float, setting: Setting) -> None:
@@ -122,19 +118,6 @@ def regrow(layers: Layers, plan: PruneStep, share: float, step: int, setting: Se
             original_weight(layer)[grown] = 0.0
 
 
-def norm_behind(network: nn.Module, layer: str) -> nn.Module | None:
-    """The batch norm defined next after a layer, if it has as many channels and no other layer intervenes."""
-    modules = dict(network.named_modules())
-    names = list(modules)
-    channels = original_weight(modules[layer]).shape[0]
-    for name in names[names.index(layer) + 1 :]:
-        if isinstance(modules[name], nn.modules.batchnorm._BatchNorm):
-            return modules[name] if modules[name].num_features == channels else None
-        if isinstance(getattr(modules[name], "weight", None), Tensor):
-            return None
-    return None
-
-
 def _weights(layers: Layers) -> dict[str, Tensor]:
     return {name: widened(incoming(layer)) for name, layer in layers.items()}
 
@@ -154,10 +137,7 @@ def _set(layers: Layers, drawn: Mapping[str, Tensor], pruner: Pruner, network: n
     for name, layer in layers.items():
         _mask(layer).mul_(drawn[name])
         if pruner.unit == "channel":
-            kept = drawn[name].flatten(1).any(1)
-            for module in (layer, norm_behind(network, name)):
-                for part in KeptChannels.of(module):
-                    part.mask.copy_(kept)
+            silence(network, name, _mask(layer).flatten(1).any(1))
 
 
 def _refuse_empty(drawn: Mapping[str, Tensor], plan: PruneStep, sparsity: float, where: str) -> None:

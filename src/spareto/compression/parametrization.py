@@ -98,13 +98,31 @@ class KeptChannels(nn.Module):
 
     Args:
         mask: 1 where a channel stays, shape of the parametrized tensor.
+        follows: Name of the layer whose pruning decides.
+        places: For each element, the channel of that layer it belongs to; −1 for none. None where they are
+            the same, one after the other.
     """
 
     mask: Tensor
 
-    def __init__(self, mask: Tensor) -> None:
+    def __init__(self, mask: Tensor, follows: str = "", places: tuple[int, ...] | None = None) -> None:
         super().__init__()
         self.register_buffer("mask", mask)
+        self.follows, self.places = follows, places
+
+    def keep(self, kept: Tensor) -> None:
+        """Let channels go.
+
+        Args:
+            kept: True for the channels that stay, shape (channels,).
+        """
+        if self.places is None:
+            self.mask.copy_(kept)
+        else:
+            places = torch.tensor(self.places, device=kept.device)
+            self.mask.copy_(
+                torch.where(places >= 0, kept[places.clamp_min(0)], torch.ones_like(places).bool())
+            )
 
     def forward(self, value: Tensor) -> Tensor:
         """The value the layer computes with, same shape."""
@@ -170,12 +188,18 @@ def incoming(layer: nn.Module, tensor: str = "weight") -> Tensor:
     return applied(chains[tensor], CompressedWeight)
 
 
-def keep_channels(layer: nn.Module, tensor: str) -> None:
-    """Make the channels of a layer's tensor prunable; a layer without that tensor is left as it is."""
+def keep_channels(
+    layer: nn.Module, tensor: str, follows: str = "", places: tuple[int, ...] | None = None
+) -> None:
+    """Make the channels of a layer's tensor prunable; see `KeptChannels`.
+
+    A layer without that tensor is left as it is.
+    """
     value = getattr(layer, tensor)
     if value is not None:
         own_class(layer)
-        parametrize.register_parametrization(layer, tensor, KeptChannels(torch.ones_like(value)))
+        kept = KeptChannels(torch.ones_like(value), follows, places)
+        parametrize.register_parametrization(layer, tensor, kept)
         make_picklable(layer)
 
 

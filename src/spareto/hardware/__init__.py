@@ -15,6 +15,7 @@ from spareto.hardware.grid import cost_grid as cost_grid
 from spareto.hardware.mapping.fixed import fixed_nest as fixed_nest
 from spareto.hardware.metrics import Metrics as Metrics
 from spareto.hardware.metrics import metrics as metrics
+from spareto.hardware.scaling import scaled as scaled
 
 __all__ = [
     "BEST",
@@ -32,4 +33,5 @@ __all__ = [
     "fixed_nest",
     "load_accelerator",
     "metrics",
+    "scaled",
 ]

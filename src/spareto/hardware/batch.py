@@ -98,7 +98,7 @@ def _tensor(tensor: Tensor, timesteps: int, times: int) -> Tensor:
 
 
 def _awake(awake: float | None, size: int, timesteps: int, times: int) -> float | None:
-    """Elements that would be awake in one long train, so that words of all timesteps take as much as apart."""
+    """Elements awake in one long train for which words of all timesteps take as much as apart."""
     return None if awake is None else min(float(size), awake + size * (times - 1) / (times * timesteps))
 
 

@@ -1,8 +1,8 @@
 """A chip at another process node or another voltage, by one stated rule.
 
-A switched capacitor takes C V^2, and C goes with the feature size: energies go with node x voltage^2. Leakage
-goes with node x voltage^3, areas with node^2. The clock stays, and so does memory outside the chip. How far the
-rule is off where it could be checked stands in docs/hardware.md.
+A switched capacitor takes C V^2, and C goes with the feature size: energies go with node x voltage^2.
+Leakage goes with node x voltage^3, areas with node^2. The clock stays, and so does memory outside the chip.
+How far the rule is off where it could be checked stands in docs/hardware.md.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from spareto.hardware.chip import Chip
 
 ChipT = TypeVar("ChipT", bound=Chip)
 
-_DYNAMIC: Final = ("fJ", "pJ", "nJ", "uJ", "pJ/bit")
-_STATIC: Final = ("pJ/cycle", "uW", "mW", "W")
-_AREA: Final = ("um2", "mm2")
+_DYNAMIC: Final[tuple[str, ...]] = ("fJ", "pJ", "nJ", "uJ", "pJ/bit")
+_STATIC: Final[tuple[str, ...]] = ("pJ/cycle", "uW", "mW", "W")
+_AREA: Final[tuple[str, ...]] = ("um2", "mm2")
 
 
 def energy_factor(nodes: float, volts: float) -> float:
@@ -57,8 +57,9 @@ def scaled(chip: ChipT, *, node_nm: float | None = None, volts: float | None = N
     _check(chip, node_nm, volts)
     nodes = node_nm / chip.technology.amount if node_nm else 1.0
     ratio = volts / chip.voltage.amount if volts and chip.voltage else 1.0
-    factors = dict.fromkeys(_DYNAMIC, energy_factor(nodes, ratio))
-    factors |= dict.fromkeys(_STATIC, leakage_factor(nodes, ratio)) | dict.fromkeys(_AREA, nodes**2)
+    factors: dict[str, float] = dict.fromkeys(_DYNAMIC, energy_factor(nodes, ratio))
+    factors |= dict.fromkeys(_STATIC, leakage_factor(nodes, ratio))
+    factors |= dict.fromkeys(_AREA, nodes**2)
     note = f"; scaled by {energy_factor(nodes, ratio):.4g}"
     data = chip.to_dict()
     data["components"] = [
@@ -97,7 +98,7 @@ def _off_chip(part: Mapping[str, Any]) -> bool:
 
 
 def _changed(value: Any, factors: Mapping[str, float], dynamic: float, note: str, key: str = "") -> Any:
-    """A component with every energy, power and area multiplied; the power of a processor at work is switching."""
+    """A component with every energy, power and area multiplied; what a busy processor draws is switching."""
     if isinstance(value, list):
         return [_changed(item, factors, dynamic, note) for item in cast("list[Any]", value)]
     if not isinstance(value, Mapping):

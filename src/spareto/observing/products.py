@@ -70,6 +70,8 @@ class Product:
             return output.transpose(-1, -2)
         if self.form == "grouped":
             return output.transpose(0, 1).flatten(1)
+        if self.kind == "linear" and output.dim() != self.x.dim():
+            return output.reshape(*self.x.shape[:-1], -1)
         return output.unsqueeze(0) if self.form == "single" else output
 
     @property
@@ -163,6 +165,8 @@ def _with_weight(x: Tensor, weight: Tensor, bias: Tensor | None, operand: Tensor
     """`x (..., K)` times a weight `(K)`, `(K, M)`, or one of them a group, `(G, K, M)`."""
     if weight.dim() == 1:
         weight = weight.unsqueeze(-1)
+    while weight.dim() > 2 and weight.shape[0] > 1 and weight.stride(0) == 0:  # one weight, repeated
+        weight = weight[0]
     while weight.dim() > 2 and weight.shape[0] == 1:
         weight = weight.squeeze(0)
         x = x.squeeze(0) if x.dim() > 2 and x.shape[0] == 1 else x

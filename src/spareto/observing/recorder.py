@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +31,17 @@ def observe(
     return recorder.seen
 
 
+ALIAS: Final = "alias"
+"""Name of an operation that no operator is: a tensor is read after others wrote into its memory."""
+
+
+def _extent(tensor: Tensor) -> tuple[int, int]:
+    """First and last element of its memory that a tensor covers."""
+    first = tensor.storage_offset()
+    steps = zip(tensor.shape, tensor.stride(), strict=True)
+    return first, first + sum((size - 1) * stride for size, stride in steps if size)
+
+
 class Recorder(Watch):
     """Numbers every tensor, and notes who reads and who writes it.
 
@@ -48,6 +59,7 @@ class Recorder(Watch):
         self._stack: list[Call] = []
         self._times: dict[nn.Module, int] = {}
         self._names: dict[int, str] = {}
+        self._changes: dict[int, list[tuple[int, int, int]]] = {}  # by memory: value, first and last element
         for name, tensor in [*network.named_parameters(), *network.named_buffers()]:
             self._number(tensor, activation=False, roots=frozenset({name}), name=name)
             self._names.setdefault(self._storage(tensor), name)
@@ -89,6 +101,10 @@ class Recorder(Watch):
             call=call.index if call else -1,
         )
         self.seen.operations.append(operation)
+        for tensor, index in zip(written, writes, strict=True):
+            if id(tensor) in given:
+                storage = self.seen.values[index].storage
+                self._changes.setdefault(storage, []).append((index, *_extent(tensor)))
         return operation
 
     def value(self, tensor: Tensor) -> Value:
@@ -98,16 +114,48 @@ class Recorder(Watch):
         """
         number = self._numbers.get(tensor)
         if number is not None:
-            return self.seen.values[number]
+            return self._as_changed(tensor, self.seen.values[number])
         name = self._names.get(self._storage(tensor), "")
         return self._number(tensor, activation=not name, roots=frozenset({name} - {""}))
+
+    def _as_changed(self, tensor: Tensor, value: Value) -> Value:
+        """What a tensor is after others wrote into its memory: as an operation that reads what they wrote."""
+        changes = self._changes.get(value.storage, ()) if value.storage else ()
+        if not changes or changes[-1][0] <= value.index:
+            return value
+        first, last = _extent(tensor)
+        later = [
+            index for index, low, high in changes if index > value.index and low <= last and first <= high
+        ]
+        if not later:
+            return value
+        return self.seen.values[self._alias(tensor, [value, *(self.seen.values[each] for each in later)])]
+
+    def _alias(self, tensor: Tensor, read: list[Value]) -> int:
+        activation = any(value.activation for value in read)
+        roots = frozenset().union(*(value.roots for value in read))
+        written = self._number(tensor, activation, roots, read[0].name)
+        call = self._stack[-1] if self._stack else None
+        self.seen.operations.append(
+            Operation(
+                index=len(self.seen.operations),
+                name=ALIAS,
+                reads=tuple(value.index for value in read),
+                writes=(written.index,),
+                in_place=False,
+                module=call.name if call else "",
+                call=call.index if call else -1,
+            )
+        )
+        return written.index
 
     def enter(self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         """Note the begin of a call; what enters the network from outside is an activation."""
         given = list(tensors((args, kwargs)))
         if module is self._network and not self._stack:
             for tensor in given:
-                if tensor not in self._numbers:
+                known = self.value(tensor)
+                if not (known.activation or known.roots):  # also what `run` has just drawn or made
                     self._number(tensor, activation=True, roots=frozenset())
         call = Call(
             index=len(self.seen.calls),
@@ -164,7 +212,7 @@ class Recorder(Watch):
         """A number of the memory a tensor lies in; 0 for one without."""
         try:
             reference = StorageWeakRef(tensor.untyped_storage())
-        except (RuntimeError, NotImplementedError):
+        except RuntimeError:
             return 0
         self._storages.setdefault(reference.cdata, reference)
         return reference.cdata

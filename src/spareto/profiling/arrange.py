@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -20,17 +21,26 @@ class Turn:
     step: int | None
 
 
-def arrange(sites: Sequence[Hashable], steps: int, looped: set[Hashable]) -> list[Turn] | Hashable:
+def arrange(
+    sites: Sequence[Hashable],
+    steps: int,
+    looped: set[Hashable],
+    short: Collection[Hashable] = (),
+    shown: Callable[[Hashable], Literal["steps", "uses"] | None] = lambda _: None,
+) -> list[Turn] | Hashable:
     """The turn of every call.
 
     Calls of a looped site are the timesteps, in order. Where such a site is called several times a timestep,
-    the calls of all looped sites must repeat, timestep for timestep; or the site goes through all timesteps
-    once for each use, with calls of others in between.
+    the calls of all looped sites must repeat, timestep for timestep; or it must be shown which calls are of
+    one timestep.
 
     Args:
         sites: The site of every call, in the order they ran.
         steps: Timesteps of an inference.
         looped: Sites that are called at least once a timestep.
+        short: Looped sites that are called once in every timestep but the first ones.
+        shown: What is known of a site that is called several times a timestep: calls of one timestep follow
+            each other (`steps`), or calls of one use (`uses`).
 
     Returns:
         A turn a call; or a site whose calls cannot be told apart.
@@ -38,10 +48,14 @@ def arrange(sites: Sequence[Hashable], steps: int, looped: set[Hashable]) -> lis
     calls: defaultdict[Hashable, list[int]] = defaultdict(list)
     for index, site in enumerate(sites):
         calls[site].append(index)
-    block = _blocks(sites, steps, looped)
+    block = _blocks(sites, steps, looped.difference(short))
     turns: dict[int, Turn] = {}
     for site, indices in calls.items():
-        own = _own_turns(indices, steps, site in looped, block)
+        if site in short:
+            missing = steps - len(indices)
+            turns.update({index: Turn(0, missing + place) for place, index in enumerate(indices)})
+            continue
+        own = _own_turns(indices, steps, site in looped, block, lambda site=site: shown(site))
         if own is None:
             return site
         turns.update(zip(indices, own, strict=True))
@@ -49,7 +63,11 @@ def arrange(sites: Sequence[Hashable], steps: int, looped: set[Hashable]) -> lis
 
 
 def _own_turns(
-    indices: list[int], steps: int, looped: bool, block: dict[int, int] | None
+    indices: list[int],
+    steps: int,
+    looped: bool,
+    block: dict[int, int] | None,
+    shown: Callable[[], Literal["steps", "uses"] | None],
 ) -> list[Turn] | None:
     if not looped:
         return [Turn(use, None) for use in range(len(indices))]
@@ -62,11 +80,14 @@ def _own_turns(
             turns.append(Turn(seen[block[index]], block[index]))
             seen[block[index]] += 1
         return turns
-    if all(last - first == steps - 1 for first, last in _ends(indices, steps)) and _interrupted(
-        indices, steps
-    ):
-        return [Turn(place // steps, place % steps) for place in range(len(indices))]
-    return None
+    each = len(indices) // steps
+    match shown():
+        case "steps":
+            return [Turn(place % each, place // each) for place in range(len(indices))]
+        case "uses":
+            return [Turn(place // steps, place % steps) for place in range(len(indices))]
+        case _:
+            return None
 
 
 def _blocks(sites: Sequence[Hashable], steps: int, looped: set[Hashable]) -> dict[int, int] | None:
@@ -78,12 +99,3 @@ def _blocks(sites: Sequence[Hashable], steps: int, looped: set[Hashable]) -> dic
     pattern = [sites[index] for index in indices[:length]]
     repeats = all(sites[index] == pattern[place % length] for place, index in enumerate(indices))
     return {index: place // length for place, index in enumerate(indices)} if repeats else None
-
-
-def _ends(indices: list[int], steps: int) -> list[tuple[int, int]]:
-    return [(indices[first], indices[first + steps - 1]) for first in range(0, len(indices), steps)]
-
-
-def _interrupted(indices: list[int], steps: int) -> bool:
-    """Whether other calls stand between one use and the next."""
-    return all(indices[place] > indices[place - 1] + 1 for place in range(steps, len(indices), steps))

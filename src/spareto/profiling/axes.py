@@ -1,15 +1,20 @@
-"""Where time and samples lie in a tensor: worked out from a run on one sample and one on two."""
+"""Where time and samples lie in a tensor: from a run on one sample, on two, and on a longer one."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Final
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
 
 import torch
 from torch import Tensor
 
-LEADING: Final = 3  # axes of which the marks keep every entry
+LEADING: Final = 4  # axes of which the marks keep every entry
 EQUAL_ROWS: Final = 0.98  # share of rows that must agree: sums may round differently in another batch
+
+Kind = Literal["time", "batch", "place"]
+Part = tuple[int, Kind]
+"""Entries of an axis, and what they stand for; as many samples as there are is written 0."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +23,7 @@ class Mark:
 
     Args:
         shape: Shape of the tensor.
-        rows: A fixed weighted sum over all other axes, shape `shape[:3]`.
+        rows: A fixed weighted sum over all other axes, shape `shape[:4]`.
     """
 
     shape: tuple[int, ...]
@@ -35,38 +40,31 @@ class Mark:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where time and samples lie in the leading axes of a tensor.
+    """What the leading axes of a tensor hold.
 
     Args:
         lead: Number of leading axes; those behind belong to one sample at one timestep and place.
-        batch: The axis with the samples.
-        outer: Entries of that axis which stand outside of the samples: it holds (outer, samples, inner).
-        inner: Entries of that axis which stand inside of the samples.
-        time: The axis with the timesteps; -1 if time is merged into the batch axis, None if the tensor holds
-            one timestep.
+        axes: The parts of each axis, the outermost first; an axis that is not named belongs to the sample.
         steps: Timesteps that the tensor holds.
     """
 
     lead: int
-    batch: int
-    outer: int = 1
-    inner: int = 1
-    time: int | None = None
+    axes: tuple[tuple[Part, ...], ...]
     steps: int = 1
-
-    @property
-    def needed(self) -> int:
-        """Leading axes without those behind time and samples."""
-        return 1 + max(self.batch, self.time or 0)
 
     @property
     def order(self) -> str:
         """`time-batch` or `batch-time` where the tensor holds several timesteps, else nothing."""
         if self.steps == 1:
             return ""
-        if self.time == -1:
-            return "batch-time" if self.outer == 1 else "time-batch"
-        return "time-batch" if self.time is not None and self.time < self.batch else "batch-time"
+        kinds = [kind for axis in self.axes for _, kind in axis]
+        return "time-batch" if kinds.index("time") < kinds.index("batch") else "batch-time"
+
+    @property
+    def places(self) -> int:
+        """Entries of the leading axes that stand for places."""
+        sizes = [size for axis in self.axes for size, kind in axis if kind == "place"]
+        return int(torch.tensor(sizes).prod()) if sizes else 1
 
     def split(self, tensor: Tensor) -> Tensor:
         """`tensor` as `(timesteps, samples, places, ...)`.
@@ -74,62 +72,162 @@ class Layout:
         Args:
             tensor: Leading axes as they were; the number of samples may be any.
         """
-        features = tensor.shape[self.lead :]
-        shape = tensor.shape[: self.lead]
-        samples = shape[self.batch] // (self.outer * self.inner)
-        parts = [[(size, "place")] for size in shape]
-        parts[self.batch] = [(self.outer, "place"), (samples, "batch"), (self.inner, "place")]
-        if self.time == -1:
-            merged = 0 if self.outer == self.steps else 2
-            parts[self.batch][merged] = (self.steps, "time")
-        elif self.time is not None:
-            parts[self.time] = [(self.steps, "time")]
-        flat = [part for axis in parts for part in axis]
-        order = [i for kind in ("time", "batch", "place") for i, (_, own) in enumerate(flat) if own == kind]
-        split = tensor.reshape(*(size for size, _ in flat), *features)
-        split = split.permute(*order, *range(len(flat), split.dim()))
-        return split.reshape(self.steps, samples, -1, *features)
+        parts: list[Part] = []
+        for own, size in zip(self.axes, tensor.shape, strict=False):
+            others = _entries(own)
+            parts += [(size // others if kind == "batch" else count, kind) for count, kind in own]
+        features = tensor.shape[len(self.axes) :]
+        order = [i for kind in ("time", "batch", "place") for i, (_, own) in enumerate(parts) if own == kind]
+        split = tensor.reshape(*(size for size, _ in parts), *features)
+        split = split.permute(*order, *range(len(parts), split.dim()))
+        samples = next(size for size, kind in parts if kind == "batch")
+        places = split.shape[2 if self.steps > 1 else 1 : len(parts)].numel()
+        return split.reshape(self.steps, samples, places, *features)
 
 
-def layouts(one: Mark, two: Mark, lead: int | None, steps: int) -> list[Layout]:
-    """Every layout that a run on one sample and one on that sample and another allow.
+def _entries(parts: tuple[Part, ...]) -> int:
+    count = 1
+    for size, kind in parts:
+        count *= 1 if kind == "batch" else size
+    return count
+
+
+@dataclass(frozen=True)
+class Sight:
+    """One tensor in several runs.
 
     Args:
-        one: The tensor for one sample.
-        two: The tensor for that sample, first, and another.
+        one: For one sample.
+        two: For that sample, first, and another.
+        longer: For one sample with one timestep more, its last one twice; None where that was not run.
+    """
+
+    one: Mark
+    two: Mark
+    longer: Mark | None = None
+
+    def grows(self, steps: int) -> int | None:
+        """The one axis that is longer for one timestep more; None where none or several are."""
+        if self.longer is None or len(self.longer.shape) != len(self.one.shape):
+            return None
+        pairs = list(zip(self.one.shape, self.longer.shape, strict=True))
+        grown = [axis for axis, (size, more) in enumerate(pairs) if size != more]
+        fits = len(grown) == 1 and pairs[grown[0]][0] * (steps + 1) == pairs[grown[0]][1] * steps
+        return grown[0] if fits else None
+
+
+def layouts(sight: Sight, lead: int | None, steps: int) -> list[Layout]:
+    """Every layout that the runs allow.
+
+    Args:
+        sight: The tensor.
         lead: Number of leading axes; None where axes behind time and samples belong to the sample.
         steps: Timesteps that the tensor holds.
 
     Returns:
         All that agree with the shapes and the rows; empty if the samples stand on no leading axis.
     """
-    looked = min(len(one.shape), LEADING) if lead is None else min(lead, LEADING)
+    one, two = sight.one, sight.two
+    looked = min(len(one.shape), LEADING - 1) if lead is None else min(lead, LEADING)
     if len(one.shape) != len(two.shape) or one.shape[looked:] != two.shape[looked:]:
         return []
     grown = [axis for axis in range(looked) if one.shape[axis] != two.shape[axis]]
     if len(grown) != 1 or two.shape[grown[0]] != 2 * one.shape[grown[0]]:
         return []
+    outers = _divisors(one.shape[grown[0]])
     found = [
-        layout
-        for outer in _divisors(one.shape[grown[0]])
-        if _agree(one.rows, two.rows, grown[0], outer)
-        for layout in _with_time(one.shape[:looked], grown[0], outer, steps)
+        axes
+        for outer in outers
+        if len(outers) == 1 or _agree(one.rows, two.rows, grown[0], outer)
+        for axes in _timed(sight, looked, grown[0], outer, steps)
     ]
-    return [replace(layout, lead=layout.needed if lead is None else lead) for layout in found]
+    return list(dict.fromkeys(_layout(axes, one.shape, lead, steps) for axes in found))
 
 
-def _with_time(shape: tuple[int, ...], batch: int, outer: int, steps: int) -> list[Layout]:
-    inner = shape[batch] // outer
+def _layout(
+    axes: dict[int, tuple[Part, ...]], shape: tuple[int, ...], lead: int | None, steps: int
+) -> Layout:
+    needed = 1 + max(axes) if lead is None else lead
+    parts = [axes.get(axis, ((shape[axis], "place"),)) for axis in range(needed)]
+    kept = [tuple(part for part in own if part[0] != 1 or part[1] == "time") for own in parts]
+    return Layout(needed, tuple(kept), steps)
+
+
+def _timed(
+    sight: Sight, looked: int, batch: int, outer: int, steps: int
+) -> Iterator[dict[int, tuple[Part, ...]]]:
+    """The parts of the axes with samples and with time."""
+    size = sight.one.shape[batch]
+    before, behind = (outer, "place"), (size // outer, "place")
+    samples: Part = (0, "batch")
     if steps == 1:
-        return [Layout(0, batch, outer, inner)]
-    found = [
-        Layout(0, batch, outer, inner, axis, steps)
-        for axis in range(len(shape))
-        if axis != batch and shape[axis] == steps
-    ]
-    if outer == steps or (outer == 1 and inner == steps):
-        found.append(Layout(0, batch, outer, inner, -1, steps))
-    return found
+        yield {batch: (before, samples, behind)}
+        return
+    grows = sight.grows(steps)
+    proven = False
+    for axes in _placements(sight.one.shape, looked, batch, outer, steps) if grows is not None else ():
+        time = next(axis for axis, own in axes.items() if any(kind == "time" for _, kind in own))
+        if time == grows and _causal(sight, time, axes[time], steps):
+            proven = True
+            yield axes
+    if proven:
+        return
+    for axes in _plain(sight.one.shape, looked, batch, outer, steps):
+        time = next(axis for axis, own in axes.items() if any(kind == "time" for _, kind in own))
+        if grows is None or time == grows:
+            yield axes
+
+
+def _placements(
+    shape: tuple[int, ...], looked: int, batch: int, outer: int, steps: int
+) -> Iterator[dict[int, tuple[Part, ...]]]:
+    """Time anywhere: as an axis, or inside of one."""
+    inner = shape[batch] // outer
+    ends = ((outer, "place"), (0, "batch"), (inner, "place"))
+    for axis in range(looked):
+        if axis != batch:
+            for own in _inside(shape[axis], steps):
+                yield {batch: ends, axis: own}
+    for own in _inside(outer, steps):
+        yield {batch: (*own, *ends[1:])}
+    for own in _inside(inner, steps):
+        yield {batch: (*ends[:2], *own)}
+
+
+def _inside(size: int, steps: int) -> Iterator[tuple[Part, ...]]:
+    if size % steps == 0:
+        for before in _divisors(size // steps):
+            yield (before, "place"), (steps, "time"), (size // steps // before, "place")
+
+
+def _plain(
+    shape: tuple[int, ...], looked: int, batch: int, outer: int, steps: int
+) -> Iterator[dict[int, tuple[Part, ...]]]:
+    """Time as a whole axis, or next to the samples."""
+    inner = shape[batch] // outer
+    for axis in range(looked):
+        if axis != batch and shape[axis] == steps:
+            yield {batch: ((outer, "place"), (0, "batch"), (inner, "place")), axis: ((steps, "time"),)}
+    if outer == steps:
+        yield {batch: ((steps, "time"), (0, "batch"), (inner, "place"))}
+    elif outer == 1 and inner == steps:
+        yield {batch: ((0, "batch"), (steps, "time"))}
+
+
+def _causal(sight: Sight, axis: int, parts: tuple[Part, ...], steps: int) -> bool:
+    """Whether the longer run begins with the same timesteps, at this place of the axis."""
+    assert sight.longer is not None, "asked only where there is one"
+    if axis >= sight.one.rows.dim():
+        return False
+    before = 1
+    for size, kind in parts:
+        if kind == "time":
+            break
+        before *= 1 if kind == "batch" else size
+    one, more = (mark.rows.movedim(axis, 0) for mark in (sight.one, sight.longer))
+    short = one.reshape(before, steps, -1)
+    first = more.reshape(before, steps + 1, -1)[:, :steps]
+    return _same(short, first)
 
 
 def _agree(one: Tensor, two: Tensor, batch: int, outer: int) -> bool:
@@ -137,8 +235,22 @@ def _agree(one: Tensor, two: Tensor, batch: int, outer: int) -> bool:
     rows, both = one.movedim(batch, 0), two.movedim(batch, 0)
     inner = len(rows) // outer
     first = both.reshape(outer, 2, inner, *both.shape[1:])[:, 0].reshape(rows.shape)
-    scale = max(float(rows.abs().max()), 1e-12) if rows.numel() else 1.0
-    return float(((first - rows).abs() <= 1e-5 * scale).double().mean()) >= EQUAL_ROWS
+    return _same(rows, first)
+
+
+def agree(one: Sequence[Mark], other: Sequence[Mark]) -> bool:
+    """Whether the first tensors of another run are the same as these."""
+    pairs = list(zip(one, other, strict=False))
+    return all(a.shape == b.shape and _same(a.rows, b.rows) for a, b in pairs)
+
+
+def _same(rows: Tensor, others: Tensor) -> bool:
+    """Whether rows agree, of those that are not all zero."""
+    live = (rows != 0) | (others != 0)
+    if not bool(live.any()):
+        return True
+    apart = (others - rows).abs()[live] > 1e-5 * float(rows.abs().max())
+    return float(apart.double().mean()) <= 1 - EQUAL_ROWS
 
 
 def _divisors(count: int) -> list[int]:

@@ -9,10 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from spareto.observing.products import Product
+from spareto.profiling.charging import Planned
 from spareto.profiling.effects import effects_of, is_plain, touched, unfolded
-from spareto.profiling.plan import Planned, Use
 from spareto.profiling.stream import Stream
 from spareto.profiling.tracer import NeuronEvent
+from spareto.profiling.uses import Use
 
 
 class LayerCounter:
@@ -51,9 +52,7 @@ class LayerCounter:
 
     @property
     def _places(self) -> int:
-        event, layout = self.planned.use.first, self.planned.use.layout
-        lead = int(np.prod(event.x.shape[: layout.lead])) if layout.lead else 1
-        return lead // (2 * layout.steps)
+        return self.planned.use.layout.places
 
     @property
     def effective(self) -> Stream:
@@ -93,9 +92,10 @@ class LayerCounter:
 
     def end_batch(self) -> None:
         """Close one batch."""
+        use = self.planned.use
         for stream in (self.input, self.source, self.output):
             if stream is not None:
-                stream.end_batch()
+                stream.end_batch(use.before, use.behind)
         if self._touched_calls:
             self.touched_batches.append(torch.cat(self._touched_calls).sum(0).double().numpy())
             self._touched_calls.clear()
@@ -103,7 +103,8 @@ class LayerCounter:
     @property
     def touched(self) -> npt.NDArray[np.float64]:
         """Outputs that receive anything, a constant too, summed over the timesteps; shape `(samples,)`."""
-        always = int(self.driven.sum()) * self.plane[0] * self.plane[1] * self.input.steps
+        use = self.planned.use
+        always = int(self.driven.sum()) * self.plane[0] * self.plane[1] * (self.input.steps - use.before)
         measured = np.concatenate(self.touched_batches) if self.touched_batches else 0.0
         return measured + np.full(self.input.samples, float(always))
 

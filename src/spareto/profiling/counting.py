@@ -13,8 +13,9 @@ from spareto.core.errors import ConfigError, Problem
 from spareto.frameworks import NeuronFacts
 from spareto.observing.products import PRODUCTS, product_of
 from spareto.observing.watching import Watch, tensors, watching
+from spareto.profiling.charging import Plan
 from spareto.profiling.counters import LayerCounter, NeuronCounter, PairCounter, counter_of
-from spareto.profiling.plan import Plan
+from spareto.profiling.uses import unproven
 
 
 class Counts(Watch):
@@ -66,6 +67,8 @@ class Counts(Watch):
         product = product_of(func, args, kwargs, lambda _: next(answers))
         assert product is not None, "it was one in the trace"
         counter = self.products[place]
+        if counter.planned.use.unsure and bool(product.x.any()):
+            raise ConfigError(unproven(counter.planned.use))
         counter.see(product)
         output = func(*args, **kwargs)
         counter.see_output(product.result(output))
@@ -82,7 +85,7 @@ class Counts(Watch):
         if group is None or facts is None or output is None:
             return
         made = list(tensors(output))
-        self.neurons[group].see(made[facts.spikes] if isinstance(output, tuple | list) else made[0])
+        self._see(group, made[facts.spikes] if isinstance(output, tuple | list) else made[0])
 
     def _next(self, name: str) -> int | None:
         if self._operators >= len(self.plan.operators) or self.plan.operators[self._operators][0] != name:
@@ -91,10 +94,16 @@ class Counts(Watch):
         self._operators += 1
         return self.plan.operators[self._operators - 1][2]
 
+    def _see(self, group: int, spikes: Tensor) -> None:
+        counter = self.neurons[group]
+        if counter.use.unsure and bool(spikes.any()):
+            raise ConfigError(unproven(counter.use))
+        counter.see(spikes)
+
     def _see_spikes(self, group: int, output: Any) -> None:
         if not isinstance(output, Tensor):
             raise _runs_otherwise("another operator", "the one that gives spikes")
-        self.neurons[group].see(output)
+        self._see(group, output)
 
 
 def _runs_otherwise(got: str, expected: str) -> ConfigError:

@@ -21,6 +21,8 @@ def operator_of(product: Product) -> Operator:
         return lambda x, weight: torch.einsum(
             "ngk,gmk->ngm", x.unflatten(1, (len(weight), -1)), weight
         ).flatten(1)
+    if product.kind == "embedding":
+        return lambda x, weight: x @ weight
     return lambda x, weight: x @ weight.T
 
 

@@ -194,10 +194,46 @@ def _output(
         assert counter.output is not None, "kept where no neurons stand behind"
         return _tensor(counter.output, widths.analog), None
     shape = neurons.shape
-    if int(np.prod(shape)) != int(np.prod(own)):
+    same = int(np.prod(shape)) == int(np.prod(own))
+    axis = _channel_axis(counter, shape, own[0], same=same)
+    if axis is None and len(shape) > 1:
+        kept = own if same else _three(shape)
+        return _tensor(neurons.spikes, widths.analog, kept, known=False), None if same else counter.plane
+    if axis is None:
         return _tensor(neurons.spikes, widths.analog, _three(shape)), counter.plane
-    last = shape and len(shape) > 1 and shape[-1] == own[0] and shape[0] != own[0]
-    return _tensor(neurons.spikes, widths.analog, own, turned=shape if last else None), None
+    split = _split(shape, own[0], axis, last=counter.product.geometry is None)
+    rest = [size for place, size in enumerate(shape) if place != axis]
+    kept = own if same else (own[0], *_two(rest if axis >= 0 else [shape[0] // own[0]]))
+    return _tensor(neurons.spikes, widths.analog, kept, turned=split), None if same else counter.plane
+
+
+def _channel_axis(counter: LayerCounter, shape: tuple[int, ...], outputs: int, *, same: bool) -> int | None:
+    """Which axis of its neurons holds a layer's output channels; -1 for one flattened with the places.
+
+    None where that cannot be told: two axes are as long, and something between turns axes.
+    """
+    natural = len(shape) - 1 if counter.product.geometry is None else 0
+    found = [axis for axis, size in enumerate(shape) if size == outputs]
+    if len(found) == 1:
+        return found[0]
+    if counter.planned.turned:
+        return None
+    if found:
+        return natural if natural in found else None
+    return -1 if len(shape) == 1 and shape[0] % outputs == 0 else None
+
+
+def _split(shape: tuple[int, ...], outputs: int, axis: int, *, last: bool) -> tuple[tuple[int, ...], int]:
+    """The shape with the channels on an axis of their own, and that axis."""
+    if axis >= 0:
+        return shape, axis
+    places = int(np.prod(shape)) // outputs
+    return ((places, outputs), 1) if last else ((outputs, places), 0)
+
+
+def _two(sizes: list[int]) -> tuple[int, int]:
+    """Height and width of any number of places."""
+    return (int(np.prod(sizes[:-1])), sizes[-1]) if sizes else (1, 1)
 
 
 def _three(shape: tuple[int, ...]) -> tuple[int, int, int]:
@@ -211,7 +247,9 @@ def _tensor(
     stream: Stream,
     analog_bits: int,
     shape: tuple[int, int, int] | None = None,
-    turned: tuple[int, ...] | None = None,
+    turned: tuple[tuple[int, ...], int] | None = None,
+    *,
+    known: bool = True,
 ) -> Tensor:
     """The record of a tensor.
 
@@ -219,12 +257,13 @@ def _tensor(
         stream: Its counts.
         analog_bits: Width of one element that is no spike.
         shape: Channels, height, width; the stream's own if left out.
-        turned: Shape with the channels last, as the counts stand.
+        turned: Shape as the counts stand, and its axis of channels.
+        known: Whether it is known which elements are of one channel.
     """
     totals, shape = stream.per_sample, shape or _three(stream.shape)
     by_element = stream.by_step
     if turned is not None:
-        by_element = np.moveaxis(by_element.reshape(len(by_element), *turned), -1, 1)
+        by_element = np.moveaxis(by_element.reshape(len(by_element), *turned[0]), 1 + turned[1], 1)
     by_channel = by_element.reshape(len(by_element), shape[0], -1).sum(2)
     return Tensor(
         shape=shape,
@@ -233,7 +272,7 @@ def _tensor(
         nonzero_mean=float(totals.mean()),
         nonzero_max=float(totals.max()),
         nonzero_per_timestep=tuple(stream.per_timestep.tolist()),
-        nonzero_by_channel=Numbers.of(by_channel / len(totals)),
+        nonzero_by_channel=Numbers.of(by_channel / len(totals)) if known else None,
         awake_mean=float(stream.awake.mean()),
         awake_max=float(stream.awake.max()),
         stored_bits=stream.stored_bits,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,21 +13,25 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from spareto.core.errors import ConfigError, Problem
+from spareto.frameworks import time_of
 from spareto.kernels import reference
 from spareto.observing.products import UnknownProductError
 from spareto.observing.undisturbed import undisturbed
 from spareto.observing.watching import watching
+from spareto.profiling.charging import Plan
 from spareto.profiling.counters import LayerCounter
 from spareto.profiling.counting import Counts, counting
 from spareto.profiling.invariants import check_invariants
 from spareto.profiling.kinds import free_layers
 from spareto.profiling.layers import Widths, layer_record, product_record
 from spareto.profiling.named_neurons import NamedNeurons
-from spareto.profiling.plan import Plan, make_plan
+from spareto.profiling.plan import make_plan
 from spareto.profiling.tracer import Trace, Tracer
+from spareto.profiling.uses import Runs
 from spareto.profiling.widths import WeightBits, stored_as
 from spareto.records import Workload
-from spareto.running import Interface, Runner, Samples, samples_of
+from spareto.running import Interface, Runner, Samples, check_label, refuse_no_module, samples_of
+from spareto.running.arrays import is_data_set, read
 from spareto.running.interface import interface_of
 
 LOOKED_AT = 64  # samples among which two lively ones are chosen for the trace
@@ -69,7 +75,8 @@ def profile(
 
     Args:
         network: Any spiking network.
-        frames: Shape `(time, samples, ...)`; also `(samples, time, ...)` or `(samples, ...)`.
+        frames: Shape `(time, samples, ...)`; also `(samples, time, ...)` or `(samples, ...)`; or a torch
+            `Dataset` or `DataLoader` of frames and labels.
         labels: Shape `(samples,)`; without them there is no accuracy.
         time: How layers see time, where it cannot be proven: `calls`, `time-batch` or `batch-time`.
         output: Item or key of the output that is the answer.
@@ -91,21 +98,19 @@ def profile(
             time lies; all are listed.
     """
     declared = interface_of(interface, time=time, output=output, vote=vote, reset=reset)
-    samples = samples_of(frames, labels, layout=layout, time_first=_time_first(network))  # pyright: ignore
+    refuse_no_module(network)
+    samples = _samples(network, frames, labels, layout)
     named = NamedNeurons(network, neurons or {})
     with undisturbed(network, training=False), torch.inference_mode(), parametrize.cached(), reference():
         runner = Runner(network, samples, declared)
+        if samples.labels is not None:
+            runner.check_answer()
         plan, trace = _planned(network, runner, samples, declared, named)
         correct, counts = _count(network, runner, samples, plan, named, batch_size)
-        workload = Workload(
-            network=network_name,
-            dataset=dataset,
-            samples=samples.count,
-            timesteps=plan.steps,
-            **_records(network, counts, plan, named, weight_bits, widths),
-            free=free_layers(network, plan, trace),
-            notes=(*runner.notes, *named.notes(plan)),
-        )
+        found = _records(network, counts, plan, named, weight_bits, widths)
+        free, notes = free_layers(network, plan, trace), (*runner.notes, *named.notes(plan))
+    names = {"network": network_name, "dataset": dataset, "samples": samples.count}
+    workload = Workload(**names, timesteps=plan.steps, **found, free=free, notes=notes)
     check_invariants(workload)
     return Profile(None if samples.labels is None else correct / samples.count, workload)
 
@@ -116,7 +121,25 @@ def _planned(
     first, second = _lively(samples)
     one = _trace(network, runner, samples.chosen([first]), named)
     two = _trace(network, runner, _both(samples, first, second), named)
-    return make_plan(one, two, runner.timesteps, interface.time), two
+    more = partial(_longer, network, runner, samples, first, named)
+    return make_plan(Runs(one, two, more, interface.time), runner.timesteps), two
+
+
+def _longer(
+    network: nn.Module, runner: Runner, samples: Samples, first: int, named: NamedNeurons
+) -> Trace | None:
+    """A run on a sample whose last timestep comes twice; None where the network takes no other number."""
+    if runner.timesteps is None:
+        return None
+    axis = 0 if samples.layout == "time-first" else 1
+    batch = samples.chosen([first])
+    batch = torch.cat([batch, batch.narrow(axis, batch.shape[axis] - 1, 1)], axis)
+    longer = copy.copy(runner)
+    longer.timesteps = runner.timesteps + 1
+    try:
+        return _trace(network, longer, batch, named)
+    except Exception:  # whatever a network says that was built for so many timesteps
+        return None
 
 
 def _trace(network: nn.Module, runner: Runner, batch: Tensor, named: NamedNeurons) -> Trace:
@@ -147,8 +170,9 @@ def _count(
             with counts.aside():
                 counts.end_batch()
                 if samples.labels is not None:
-                    answer = runner.answer(raw, last - first).argmax(1).cpu()
-                    correct += int((answer == torch.from_numpy(samples.labels[first:last])).sum())
+                    answer = runner.answer(raw, last - first).cpu()
+                    check_label(int(samples.labels.max()), answer.shape[1])
+                    correct += int((answer.argmax(1) == torch.from_numpy(samples.labels[first:last])).sum())
     return correct, counts
 
 
@@ -173,10 +197,10 @@ def _records(
     return {"layers": tuple(layers), "products": tuple(products)}
 
 
-def _time_first(network: nn.Module) -> bool:
-    from spareto.frameworks import time_of
-
-    return time_of(network) == "time-batch"
+def _samples(network: nn.Module, frames: Any, labels: Any, layout: Any) -> Samples:
+    if labels is None and is_data_set(frames):
+        return read(frames, None, layout, "frames", "labels")
+    return samples_of(frames, labels, layout=layout, time_first=time_of(network) == "time-batch")
 
 
 def _lively(samples: Samples) -> tuple[int, int]:

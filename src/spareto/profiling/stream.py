@@ -40,10 +40,18 @@ class Stream:
         self.spikes_only = self.spikes_only and torch.equal(ones, tensor.to(torch.float32))
         self._calls.append(ones)
 
-    def end_batch(self) -> None:
-        """Count one batch."""
+    def end_batch(self, before: int = 0, behind: int = 0) -> None:
+        """Count one batch.
+
+        Args:
+            before: Empty timesteps before the first call.
+            behind: Empty timesteps after the last.
+        """
         if not self._calls:
             return
+        empty = torch.zeros_like(self._calls[0][:1])
+        self._calls[:0] = [empty] * before
+        self._calls += [empty] * behind
         ones = torch.cat(self._calls) if len(self._calls) > 1 else self._calls[0]
         self._calls.clear()
         self.shape = tuple(ones.shape[2:])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -73,6 +73,7 @@ class ProductEvent(Event):
         right: Mark of the right operand of a pair.
         roots: Parameters and buffers the weight comes from.
         bias_roots: The same of the bias.
+        idle: What entered is a constant too; it counts where other calls of the site are given activations.
     """
 
     product: Product = None  # pyright: ignore[reportAssignmentType]
@@ -83,6 +84,13 @@ class ProductEvent(Event):
     right: Mark | None = None
     roots: frozenset[str] = frozenset()
     bias_roots: frozenset[str] = frozenset()
+    idle: bool = False
+
+    @property
+    def layer(self) -> tuple[Any, ...]:
+        """Which layer it is, wherever in the code it is called."""
+        name, identity, _, kind = self.site
+        return name, identity, kind
 
 
 @dataclass(frozen=True)
@@ -123,7 +131,8 @@ class Trace:
     @property
     def products(self) -> list[ProductEvent]:
         """Products that an activation takes part in, in order."""
-        return [event for _, event in self.operators if event is not None]
+        busy = {event.site for _, event in self.operators if event is not None and not event.idle}
+        return [event for _, event in self.operators if event is not None and event.site in busy]
 
 
 class Tracer(Recorder):
@@ -139,20 +148,16 @@ class Tracer(Recorder):
         self.trace = Trace(self)
         self._facts = facts
         self._inside_neurons = 0
+        self._parameters = frozenset(name for name, _ in network.named_parameters())
 
     def operator(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Run it; note it, and what it is to the profile."""
         read = [self.value(tensor) for tensor in tensors((args, kwargs))]
-        name, answers = func._schema.name, list[bool]()
-
-        def constant(tensor: Tensor) -> bool:
-            answers.append(not self.value(tensor).activation)
-            return answers[-1]
-
-        try:
-            product = product_of(func, args, kwargs, constant)
-        except UnknownProductError as error:
-            raise UnknownProductError(f"{self._module()}, {place()}: {error}") from None
+        name = func._schema.name
+        product, answers = self._read(func, args, kwargs, lambda value: not value.activation)
+        idle = bool(answers) and product is None
+        if idle:
+            product, answers = self._idle(func, args, kwargs, answers)
         self._refuse_foreign(func, read)
         weight = self._weight(product)
         x, right = self._marks(product)
@@ -161,13 +166,41 @@ class Tracer(Recorder):
         if answers:
             event = None
             if product is not None:
-                event = self._product(
-                    product, weight, tuple(answers), x, right, output, done.index, done.writes
-                )
+                event = self._product(product, weight, answers, x, right, output, done.index, done.writes)
+                event = replace(event, idle=idle)
             self.trace.operators.append((name, event))
         elif not self._inside_neurons:
             self._look(name, args, output, done.index, done.writes)
         return output
+
+    def _read(
+        self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], is_weight: Callable[[Value], bool]
+    ) -> tuple[Product | None, tuple[bool, ...]]:
+        """The product, and what was said of its operands."""
+        answers = list[bool]()
+
+        def constant(tensor: Tensor) -> bool:
+            answers.append(is_weight(self.value(tensor)))
+            return answers[-1]
+
+        try:
+            return product_of(func, args, kwargs, constant), tuple(answers)
+        except UnknownProductError as error:
+            raise UnknownProductError(f"{self._module()}, {place()}: {error}") from None
+
+    def _idle(
+        self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], answers: tuple[bool, ...]
+    ) -> tuple[Product | None, tuple[bool, ...]]:
+        """A product of constants, as if one were an activation: a state, zeros before the first spike."""
+        ranks = {self._rank(self.value(tensor)) for tensor in tensors((args, kwargs))}
+        if len(ranks) == 1:
+            return None, answers
+        weights = max(ranks)
+        return self._read(func, args, kwargs, lambda value: self._rank(value) == weights)
+
+    def _rank(self, value: Value) -> int:
+        """2 of what comes from parameters, 1 of what comes from buffers, 0 of others."""
+        return 2 if value.roots & self._parameters else 1 if value.roots else 0
 
     def leave(
         self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any
@@ -299,9 +332,13 @@ def layer_name(roots: frozenset[str], module: str) -> str:
     return sorted(names)[0]
 
 
+_WEIGHTS: Final = ("weight", "weight_orig", "weight_mask", "weight_g", "weight_v", "weight_u")
+"""What torch calls the weight of a layer that has one, and the parts it is computed from."""
+
+
 def _without_weight(name: str) -> str:
     owner, _, own = name.rpartition(".")
-    return owner if owner and own.startswith("weight") else name
+    return owner if owner and own in _WEIGHTS else name
 
 
 def _is_weight_of(module: nn.Module, operand: Tensor) -> bool:

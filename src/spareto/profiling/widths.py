@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from torch import nn
-from torch.nn.utils import parametrize
 
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
+from spareto.profiling.charging import Plan, Planned
 from spareto.profiling.layers import Stored
-from spareto.profiling.plan import Plan, Planned
 from spareto.records.recipe import FLOAT_BITS
+from spareto.widths.stored import declared_bits, float_bits, found_bits
 
 WeightBits = int | Mapping[str, int] | None
 
@@ -44,30 +44,29 @@ def stored_as(network: nn.Module, plan: Plan, asked: WeightBits) -> dict[str, St
     return found
 
 
-def declared_bits(layer: nn.Module, tensor: str = "weight") -> int | None:
-    """Width of one stored number of a tensor, as its parametrization says; None if nobody says it."""
-    if not parametrize.is_parametrized(layer, tensor):
-        return None
-    parametrizations: Any = layer.parametrizations
-    declared = (getattr(part, "weight_bits", None) for part in parametrizations[tensor])
-    return next((bits for bits in declared if bits is not None), None)
-
-
 def _weight_bits(network: nn.Module, planned: Planned, asked: WeightBits) -> tuple[int, tuple[str, ...]]:
+    """The width that the network declares, else that the caller says, else that the values show."""
     module = _module_of(network, planned)
     declared = None if module is None else declared_bits(module)
     if declared is not None:
         return declared, ()
     given = asked if isinstance(asked, int) else (asked or {}).get(planned.use.name)
-    return (given, ()) if given is not None else (FLOAT_BITS, ())
+    if given is not None:
+        return given, ()
+    weight = planned.use.first.product.other
+    found = found_bits(weight)
+    if found is None:
+        return float_bits(weight.dtype)[0], ()
+    return found[0], (f"Its weights take {found[0]} bits ({found[1]}).",)
 
 
 def _bias_bits(network: nn.Module, planned: Planned) -> int:
     """A batch norm that is folded in makes of any bias a number that nobody rounded."""
-    module = _module_of(network, planned)
-    alone = planned.use.first.product.bias is not None and not planned.normed
-    declared = None if module is None or not alone else declared_bits(module, "bias")
-    return declared or FLOAT_BITS
+    module, bias = _module_of(network, planned), planned.use.first.product.bias
+    if bias is None or planned.normed:
+        return FLOAT_BITS
+    declared = None if module is None else declared_bits(module, "bias")
+    return declared or (found_bits(bias) or float_bits(bias.dtype))[0]
 
 
 def _module_of(network: nn.Module, planned: Planned) -> nn.Module | None:
@@ -77,12 +76,15 @@ def _module_of(network: nn.Module, planned: Planned) -> nn.Module | None:
 
 
 def _refuse(asked: WeightBits, layers: list[str]) -> None:
+    rule = "a whole number of bits from 1 to 64"
+    if not (asked is None or isinstance(asked, int | Mapping)):
+        cure = "Give one number for all layers, or a dict by the layer's name."
+        raise ConfigError(Problem("weight_bits", repr(asked), rule, cure))
     given = (
         {"weight_bits": asked}
         if isinstance(asked, int)
         else {f"weight_bits['{name}']": bits for name, bits in (asked or {}).items()}
     )
-    rule = "a whole number of bits from 1 to 64"
     problems = [
         Problem(where, repr(bits), rule)
         for where, bits in given.items()

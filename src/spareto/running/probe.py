@@ -17,11 +17,22 @@ from spareto.running.feeding import Feed, call, squeezed_layers, unmerged
 from spareto.running.interface import NEVER, Interface
 from spareto.running.outputs import Order, leaves, order_of, over_samples
 from spareto.running.proving import Seen, outer_neurons, watching_neurons
-from spareto.running.samples import Samples
-from spareto.running.states import Reset, left_behind, marks, refuse_kept, resetting, same
+from spareto.running.samples import LAYOUT_CURE, Samples
+from spareto.running.states import (
+    SPOILED,
+    Reset,
+    left_behind,
+    marks,
+    reaches,
+    refuse_kept,
+    resetting,
+    same,
+    spoiled,
+)
 
 FEW: Final = 7
 TIME_CURE: Final = 'Say time="calls", "time-batch" or "batch-time".'
+REPEAT_CURE: Final = "Samples without time are repeated by frames.expand(timesteps, *frames.shape)."
 SAMPLE: Final = Feed("sample")
 
 
@@ -120,13 +131,20 @@ class Probe:
         tried: list[Tried] = []
         for feed, timesteps in self._ways():
             tried.append(self._try(feed, timesteps))
-            if tried[-1].proven and not tried[-1].error:
+            if tried[-1].proven and self.samples.layout is not None:
                 return tried[-1]
+        proven = [way for way in tried if way.proven]
+        if len(proven) == 1:
+            return proven[0]
+        if proven:
+            raise _ask(proven, self.samples, "layout", LAYOUT_CURE)
         possible = [way for way in tried if not way.error and way.proven is None and self._fits(way)]
+        if len(possible) > 1:
+            possible = [way for way in possible if self._grows(way)] or possible
         if len(possible) == 1 or (possible and self.interface.time is not None):
             return possible[0]
         if len(possible) > 1:
-            raise _ask(possible, self.samples)
+            raise _ask(possible, self.samples, "time", TIME_CURE)
         stated = [way for way in tried if not way.error and self.interface.time is not None]
         if stated:
             return stated[0]
@@ -136,7 +154,7 @@ class Probe:
         """The ways to try, the likeliest first."""
         merged = bool(self.squeezed)
         layout, shape = self.samples.layout, self.samples.frames.shape
-        if layout in ("static", None):
+        if layout == "static" or (layout is None and self.interface.time is None):
             yield SAMPLE, None
         steps = self.samples.timesteps if layout is not None else (shape[1] if len(shape) > 2 else None)
         if layout == "static" or steps is None:
@@ -148,7 +166,7 @@ class Probe:
         if self.interface.time is not None:
             ways = [way for way in ways if way.name == self.interface.time]
         elif layout is None:
-            ways = [way for way in ways if way != Feed("batch-time")]  # that is what `sample` tried
+            ways = [way for way in ways if way != Feed("batch-time")]  # the same as a sample, tried before
         declared = time_of(self.network)
         for way in ways:
             if declared is None or way.name == declared:
@@ -166,7 +184,7 @@ class Probe:
             except Exception as error:  # whatever the network says to such an input
                 tried.error = f"{type(error).__name__}: {shorten(str(error), 160, placeholder=' ...')}"
         if tried.seen.facts is not None and not tried.error:
-            steps = tried.seen.steps(self.count)
+            steps = tried.seen.steps(self.count, one_a_call=feed.name == "calls")
             tried.proven = steps is not None and (timesteps is None or steps % timesteps == 0)
             if tried.proven and self.samples.layout is None and feed == SAMPLE:
                 tried.feed, tried.timesteps = self._timed(steps)
@@ -175,7 +193,7 @@ class Probe:
     def _timed(self, steps: int | None) -> tuple[Feed, int | None]:
         """What samples are whose second axis is as long as the neurons ran: samples over time."""
         shape = self.samples.frames.shape
-        over_time = len(shape) > 2 and steps == shape[1]
+        over_time = len(shape) > 2 and steps == shape[1] > 1
         return (Feed("batch-time"), steps) if over_time else (SAMPLE, None)
 
     def _fits(self, way: Tried) -> bool:
@@ -185,6 +203,17 @@ class Probe:
             or (leaf.dim() > 1 and leaf.shape[1] == self.count)
             or (way.feed.merged and leaf.dim() > 0 and leaf.shape[0] % self.count == 0)
             for leaf in leaves(way.output)
+        )
+
+    def _grows(self, way: Tried) -> bool:
+        """Whether some part of the output is longer for more samples."""
+        try:
+            alone = self.again(way.feed, way.timesteps, self._frames(1))
+        except Exception:  # it does not even run on one
+            return False
+        pairs = zip(leaves(way.output), leaves(alone), strict=False)
+        return any(
+            order_of(many, one, self.count, batch_first=way.feed.merged) is not None for many, one in pairs
         )
 
     # --- does the answer depend on anything else
@@ -236,18 +265,26 @@ class Probe:
     def _refuse_carried(self, found: Tried) -> None:
         """Refuse a state that changes the answer of the batch behind."""
         frames = self._frames(self.count)
-        with undisturbed(self.network):
-            before = marks(self.network)
-            self._once(found.feed, found.timesteps, frames)
-            left = left_behind(self.network, before)
-            for slot in left:
-                slot.spoil()
-            try:
-                output = list(leaves(self._once(found.feed, found.timesteps, frames)))
-            except Exception:  # a state that cannot be used twice
-                output = []
-        if not same(list(leaves(self.many)), output):
-            refuse_kept(left, self.interface.reset)
+        expected = list(leaves(self.many))
+
+        def again() -> list[Tensor]:
+            return list(leaves(self._once(found.feed, found.timesteps, frames)))
+
+        for spoil in (None, *SPOILED):
+            with undisturbed(self.network):
+                before = marks(self.network)
+                again()
+                left = left_behind(self.network, before)
+                try:
+                    carried = (
+                        reaches(left, again)
+                        if spoil is None
+                        else not same(expected, spoiled(left, spoil, again))
+                    )
+                except Exception:  # a state that cannot be used twice
+                    carried = True
+                if carried:
+                    refuse_kept(left, self.interface.reset)
 
 
 def _apart(samples: Samples) -> int:
@@ -289,16 +326,20 @@ def _depends(count: int) -> ConfigError:
     return ConfigError(Problem("network", got, rule, cure))
 
 
-def _ask(possible: list[Tried], samples: Samples) -> ConfigError:
+def _ask(possible: list[Tried], samples: Samples, where: str, cure: str) -> ConfigError:
     ways = " and ".join(str(way.feed) for way in possible)
     got = f"a network that takes {ways}, for frames of shape {tuple(samples.frames.shape)}"
-    return ConfigError(Problem("time", got, "one way to run through time", TIME_CURE))
+    return ConfigError(Problem(where, got, "one way to run through time", cure))
 
 
 def _none(tried: list[Tried], samples: Samples, count: int) -> ConfigError:
-    said = "; ".join(f"{way.feed}: {_said(way, count)}" for way in tried) or "no way to try"
+    ways: dict[str, list[str]] = {}
+    for way in tried:
+        ways.setdefault(_said(way, count), []).append(str(way.feed))
+    said = "; ".join(f"{' or '.join(feeds)}: {what}" for what, feeds in ways.items())
     rule = "a network that runs on these frames and gives one answer a sample"
-    cure = f"Check the shapes. {TIME_CURE}"
+    static = all(way.feed == SAMPLE for way in tried)
+    cure = f"Check the shapes. {REPEAT_CURE if static else TIME_CURE}"
     got = f"frames of shape {tuple(samples.frames.shape)}, given as {said}"
     return ConfigError(Problem("network", got, rule, cure))
 

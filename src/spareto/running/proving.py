@@ -22,8 +22,12 @@ class Seen:
     facts: NeuronFacts | None = None
     shapes: list[tuple[int, ...]] = field(default_factory=list)
 
-    def steps(self, samples: int) -> int | None:
+    def steps(self, samples: int, *, one_a_call: bool = False) -> int | None:
         """Timesteps that the neurons ran for, if their input holds that many samples where they expect them.
+
+        Args:
+            samples: Samples of the batch.
+            one_a_call: The network is given one timestep a call, and so are they.
 
         Returns:
             None where the shapes contradict what the neurons declare.
@@ -31,7 +35,9 @@ class Seen:
         if self.facts is None or not self.shapes or any(not shape for shape in self.shapes):
             return None
         counts = [_steps(shape, self.facts, samples) for shape in self.shapes]
-        return None if None in counts else sum(count for count in counts if count is not None)
+        if None in counts or (one_a_call and set(counts) != {1}):
+            return None
+        return sum(count for count in counts if count is not None)
 
     def told(self) -> str:
         """What they were given, for messages."""

@@ -80,10 +80,9 @@ class Slot:
         tensor = self.tensor
         return id(tensor), None if tensor.is_inference() else tensor._version
 
-    def spoil(self) -> None:
-        """Put other values here, of the same shape."""
-        tensor = self.tensor
-        self.holder[self.key] = tensor + 1 + tensor.abs() if tensor.is_floating_point() else tensor
+    def put(self, tensor: Tensor) -> None:
+        """Put another tensor here."""
+        self.holder[self.key] = tensor
 
 
 def slots(network: nn.Module) -> Iterator[Slot]:
@@ -117,6 +116,44 @@ def marks(network: nn.Module) -> dict[str, tuple[int, int | None]]:
 def left_behind(network: nn.Module, before: dict[str, tuple[int, int | None]]) -> list[Slot]:
     """Where a run left other tensors than there were."""
     return [slot for slot in slots(network) if before.get(slot.name) != slot.mark()]
+
+
+SPOILED: tuple[Callable[[Tensor], Tensor], ...] = (
+    lambda kept: kept + 1 + kept.abs(),
+    lambda kept: kept - 1 - kept.abs(),
+    torch.zeros_like,
+)
+"""Other values, of the same shape, that a state is given to see whether an answer heeds it."""
+
+
+def spoiled(
+    left: list[Slot], spoil: Callable[[Tensor], Tensor], run: Callable[[], list[Tensor]]
+) -> list[Tensor]:
+    """What a run gives that starts from other tensors than were left behind."""
+    for slot in left:
+        if slot.tensor.is_floating_point():
+            slot.put(spoil(slot.tensor))
+    return run()
+
+
+def reaches(left: list[Slot], run: Callable[[], list[Tensor]]) -> bool:
+    """Whether what a run computes hangs, in torch's graph, on the tensors left behind before.
+
+    Args:
+        left: Where they are.
+        run: Runs the network and gives the parts of its output.
+    """
+    with torch.enable_grad():
+        starts: list[Tensor] = []
+        for slot in left:
+            if slot.tensor.is_floating_point():
+                starts.append(slot.tensor.detach().clone().requires_grad_())
+                slot.put(starts[-1].clone())  # which may be changed in place
+        ends = [part.sum() for part in run() if part.requires_grad]
+        if not starts or not ends:
+            return False
+        found = torch.autograd.grad(ends, starts, allow_unused=True)
+    return any(gradient is not None for gradient in found)
 
 
 def refuse_kept(found: list[Slot], reset: object) -> None:

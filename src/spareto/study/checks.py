@@ -16,6 +16,7 @@ from spareto.data import DatasetInfo
 from spareto.data.load import FrameData
 from spareto.records import Recipe
 from spareto.running import Interface, Runner
+from spareto.study.config import NetworkPlan, OwnNetworkPlan
 from spareto.training.batches import samples_of_split
 
 
@@ -50,14 +51,19 @@ def refuse_other_data(network: nn.Module, info: DatasetInfo) -> None:
         raise ConfigError(problems)
 
 
-def refuse_other_frames(network: nn.Module, data: FrameData) -> None:
-    """Refuse frames of a user's own that a network of our zoo cannot take.
+def refuse_other_frames(plan: NetworkPlan | OwnNetworkPlan, data: FrameData) -> None:
+    """Refuse data of a user's own that a network of our zoo cannot take.
 
     Raises:
-        ConfigError: They are not polarities, height and width.
+        ConfigError: They have no known time, or their frames are not polarities, height and width.
     """
+    if isinstance(plan, OwnNetworkPlan):
+        return
+    if data.layout != "time-first":
+        got, cure = f"samples of shape {data.train_frames.shape[1:]}", "Write data.timesteps, or data.layout."
+        raise ConfigError(Problem("data", got, "frames over a known number of timesteps", cure))
     item = data.train_frames.shape[2:]
-    if isinstance(network, networks.Network) and len(item) != 3:
+    if len(item) != 3:
         cure = "Give frames of these three axes, or a network of your own: network.import."
         raise ConfigError(Problem("data", f"frames of shape {item}", "(polarities, height, width)", cure))
 

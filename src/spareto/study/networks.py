@@ -17,7 +17,7 @@ from spareto.records import PruneStep, Recipe
 from spareto.study.builders import OwnBuilder, builder_of
 from spareto.study.config import NetworkPlan, OwnNetworkPlan
 from spareto.training import save_checkpoint
-from spareto.training.checkpoint import take
+from spareto.training.checkpoint import names_in, take
 from spareto.training.stored import fact, read
 
 MOST: Final = 1 << 16
@@ -69,7 +69,7 @@ def load_network(path: str | Path, network: nn.Module | None = None) -> nn.Modul
         if network is None
         else network
     )
-    compressed = compress(dense, _without_masks(recipe))
+    compressed = compress(dense, _without_masks(recipe), stored=names_in(found))
     take(found, compressed)
     return compressed.eval()
 

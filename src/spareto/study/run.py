@@ -57,8 +57,8 @@ def run_study(
     recipes, costing = config.all_recipes(), Costing.of(config)
     builder = builder_of(config.network)
     data = load_data(config.data)
+    refuse_other_frames(config.network, data)
     untrained, notes = builder.build(data.info)
-    refuse_other_frames(untrained, data)
     refuse_misfits(untrained, recipes)
     if builder.interface is not None:
         notes += try_out(untrained, data, builder.interface)

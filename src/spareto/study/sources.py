@@ -37,6 +37,11 @@ class Source(ABC):
     def interface(self) -> Interface | None:
         """How the network is run, as far as it was said."""
 
+    @property
+    def key(self) -> str:
+        """Fingerprint of what a training of it follows from, beside its weights; may be empty."""
+        return ""
+
     @abstractmethod
     def load(self) -> tuple[nn.Module, tuple[str, ...]]:
         """The network, and what was found out, one sentence each.
@@ -72,7 +77,7 @@ def open_source(network: str, changes: Mapping[str, Any], *, compressed: bool = 
         cure = "Name the file and in it the function that returns the network."
         raise ConfigError(Problem("network", repr(network), rule, cure))
     plan = OwnNetworkPlan.parse({"import": network, **given}, "network")
-    return _OwnCode(OwnBuilder(plan))
+    return _OwnCode(OwnBuilder(plan, "--options"))
 
 
 @dataclass(frozen=True)
@@ -119,6 +124,10 @@ class _OwnCode(Source):
     @property
     def interface(self) -> Interface | None:
         return self.builder.interface
+
+    @property
+    def key(self) -> str:
+        return self.builder.hash
 
     def load(self) -> tuple[nn.Module, tuple[str, ...]]:
         network, notes = self.builder.build()

@@ -92,12 +92,11 @@ def _state_dict(found: Any, path: Path) -> tuple[dict[str, Tensor], tuple[str, .
     while isinstance(found, Mapping):
         if _is_state_dict(found):
             return {str(name): value for name, value in found.items() if isinstance(value, Tensor)}, notes
-        inner = [key for key in WRAPPERS if isinstance(found.get(key), Mapping)]
-        if not inner:
-            inner = [key for key, value in found.items() if _is_state_dict(value)]
+        inner = [key for key in WRAPPERS if _holds_weights(found.get(key))]
+        inner = inner or [key for key in found if _holds_weights(found[key]) and not _is_of_training(key)]
         if not inner:
             break
-        if len(inner) > 1 and inner[0] not in WRAPPERS:
+        if len(inner) > 1:
             got, cure = f"several state dicts: {', '.join(map(str, inner))}", "Save the network's alone."
             raise ConfigError(Problem(str(path), got, "one", cure))
         notes = (*notes, f"{path.name}: the weights stand under '{inner[0]}'.")
@@ -114,6 +113,16 @@ def _is_state_dict(value: Any) -> bool:
         and any(isinstance(each, Tensor) for each in value.values())
         and not any(isinstance(each, Mapping) for each in value.values())
     )
+
+
+def _holds_weights(value: Any) -> bool:
+    """Whether a state dict is in it, at any depth."""
+    inside = value.values() if isinstance(value, Mapping) else ()
+    return _is_state_dict(value) or any(_holds_weights(each) for each in inside)
+
+
+def _is_of_training(key: Any) -> bool:
+    return any(word in str(key).lower() for word in ("optim", "sched", "scaler"))
 
 
 def _without_prefix(stored: dict[str, Tensor], own: frozenset[str]) -> tuple[dict[str, Tensor], str]:

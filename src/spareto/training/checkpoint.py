@@ -48,6 +48,12 @@ def save_checkpoint(
     stored.write(Path(path), {name: tensor.clone() for name, tensor in tensors.items()}, manifest)
 
 
+def names_in(found: Stored) -> frozenset[str]:
+    """Names in the state dict of the network that a checkpoint holds."""
+    keys = (key.partition(".") for key in found.tensors)
+    return frozenset(name for owner, _, name in keys if owner == "network")
+
+
 def load_checkpoint(
     path: str | Path, network: nn.Module, optimizer: torch.optim.Optimizer | None = None
 ) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from spareto.core.artifacts import fingerprint
 from spareto.core.errors import ConfigError, Problem, StoreError, TrainingError
 from spareto.core.versions import versions
 from spareto.data.load import FrameData
+from spareto.observing import undisturbed
 from spareto.records import TrainingPlan
 from spareto.running import Interface, Runner
 from spareto.running.interface import options_of
@@ -33,6 +34,23 @@ def _key(data: FrameData, plan: TrainingPlan, seed: int, interface: Interface) -
     """Fingerprint of what a training depends on beside its network."""
     stated = {name: value for name, value in options_of(interface).items() if name != "reset"}
     return fingerprint([data.hash, plan.hash, seed, *([stated] if stated else [])])
+
+
+def _refuse_lonely(runner: Runner) -> None:
+    """Refuse a last batch of one sample where a batch norm wants more.
+
+    Raises:
+        ConfigError: It does.
+    """
+    try:
+        with undisturbed(runner.network, training=True), torch.no_grad():
+            runner.run(runner.samples.batch(0, 1))
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        got, rule = "a last batch of one sample", "at least two, for a batch norm"
+        cure = "Choose another training.batch_size."
+        raise ConfigError(Problem("training.batch_size", got, rule, cure)) from None
 
 
 class Run:
@@ -78,6 +96,8 @@ class Run:
         self.data = self.batches.data
         self.runner = Runner(network, samples_of_split(self.data), interface)
         self.runner.check_answer()
+        if self.batches.samples % plan.batch_size == 1:
+            _refuse_lonely(self.runner)
         classes = 1 + int(self.data.train_labels.max())
         self.stepper = Stepper(self.runner, plan, world, before_step, classes)
         self.best = Best(checkpoint and best_path(checkpoint), keep=plan.keep == "best")

@@ -106,3 +106,46 @@ def test_a_layer_left_out_by_one_recipe():
     recipe = MINE.model_copy(update={"layers": LayerFilter(last=False)})
     with pytest.raises(RuntimeError, match="Missing key"):
         compress(tiny.plain(), MINE).load_state_dict(compress(tiny.plain(), recipe).state_dict())
+
+
+class Crossed(nn.Module):
+    """Norms that only a run can tell apart."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.conv1, self.norm2 = nn.Conv2d(2, 4, 3, bias=False), nn.BatchNorm2d(4)
+        self.conv2, self.norm1 = nn.Conv2d(4, 4, 3, bias=False), nn.BatchNorm2d(4)
+        for norm in (self.norm1, self.norm2):
+            nn.init.normal_(norm.running_mean)
+            nn.init.normal_(norm.bias)
+
+    def forward(self, x):
+        y = self.norm1(self.conv1(x))
+        return self.norm2(self.conv2(y.relu())) + y[:, :, 1:-1, 1:-1]
+
+
+CHANNELS = PruneStep(sparsity=0.5, pruner="channels", scope="per_layer")
+FOLDED = QuantizeStep(bits=4, fold_batch_norm=True, bias_bits=8)
+SEEN = [
+    (CHANNELS,),
+    (FOLDED,),
+    (CHANNELS, FOLDED),
+    (FOLDED.model_copy(update={"start": 0.5}), CHANNELS),
+    (CHANNELS.model_copy(update={"start": 0.5}), FOLDED),
+]
+
+
+@pytest.mark.parametrize("steps", SEEN)
+def test_what_a_run_has_shown_is_read_off_the_names_of_a_state_dict(steps):
+    example = torch.randn(3, 2, 8, 8)
+    recipe = Recipe(steps=steps)
+    first = compress(Crossed(), recipe, calibration=lambda net: net(example).square().sum()).eval()
+    state = first.state_dict()
+    empty = tuple(
+        step.model_copy(update={"sparsity": 0.0}) if isinstance(step, PruneStep) else step for step in steps
+    )
+    second = compress(Crossed(), Recipe(steps=empty), stored=state.keys()).eval()
+    assert list(second.state_dict()) == list(state)
+    second.load_state_dict(state)
+    assert torch.equal(second(example), first(example))

@@ -226,7 +226,10 @@ UNFIT = {
     "weight norm": (lambda net: parametrizations.weight_norm(net.conv1), "weight norm on the weight"),
     "spectral norm": (lambda net: parametrizations.spectral_norm(net.conv1), "spectral norm on the weight"),
     "mask": (lambda net: prune.l1_unstructured(net.conv1, "weight", 0.5), "a mask of torch.nn.utils.prune"),
-    "shared": (lambda net: setattr(net.conv2, "weight", net.conv1.weight), "a weight that layer 'conv1' shares"),
+    "shared": (
+        lambda net: setattr(net.conv2, "weight", net.conv1.weight),
+        "a weight that layer 'conv1' shares",
+    ),
     "batch statistics": (lambda net: setattr(net, "norm1", batch_statistics()), "statistics of each batch"),
 }
 

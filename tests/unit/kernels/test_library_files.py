@@ -5,8 +5,6 @@ import shutil
 import stat
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
 

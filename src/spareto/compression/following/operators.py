@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import torch
@@ -110,7 +111,7 @@ def arguments(func: Any, args: tuple[Any, ...], kwargs: Any) -> dict[str, Any]:
     return given | dict(kwargs)
 
 
-def axes_of(given: dict[str, Any]) -> tuple[int, ...]:
+def axes_of(given: Mapping[str, Any]) -> tuple[int, ...]:
     """The axes of a reduction; none means all."""
     dim = given.get("dim")
     if dim is None or dim == []:

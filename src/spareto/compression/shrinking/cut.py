@@ -76,14 +76,6 @@ def _channel_axis(value: Tensor, axis: int, extent: int) -> int | None:
     return None
 
 
-def channels(layer: nn.Module) -> int:
-    """Output channels of a convolution or dense layer, channels of a batch norm."""
-    if isinstance(layer, nn.modules.batchnorm._BatchNorm):
-        return layer.num_features
-    weight: Tensor = layer.weight  # pyright: ignore[reportAssignmentType]
-    return weight.shape[0]
-
-
 def resize(layer: nn.Module) -> None:
     """Let the numbers a layer tells of its size follow its tensors."""
     weight: Tensor | None = getattr(layer, "weight", None)
@@ -94,12 +86,3 @@ def resize(layer: nn.Module) -> None:
     elif isinstance(layer, nn.modules.batchnorm._BatchNorm):
         sized = weight if weight is not None else layer.running_mean
         layer.num_features = layer.num_features if sized is None else len(sized)
-
-
-def spread(kept: Tensor, extent: int) -> Tensor:
-    """Positions along an axis on which each channel takes `extent // len(kept)` places.
-
-    >>> spread(torch.tensor([True, False, True]), 6).tolist()
-    [0, 1, 4, 5]
-    """
-    return torch.nonzero(kept.repeat_interleave(extent // len(kept))).flatten()

@@ -25,6 +25,7 @@ class Setting:
         order: Order of quantizer and mask on one weight.
         seed: Decides what a step draws at random.
         calibration: Runs a network on some data; None where the caller gave none.
+        stored: Names in the state dict that is loaded afterwards: they tell what a run has shown before.
     """
 
     network: nn.Module
@@ -32,6 +33,7 @@ class Setting:
     order: Order
     seed: int = 0
     calibration: Calibration | None = None
+    stored: frozenset[str] | None = None
 
 
 class Step(ABC):

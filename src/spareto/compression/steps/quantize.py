@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 
 from torch import Tensor, nn
 
-from spareto.compression.fold import fold_in_place
+from spareto.compression.fold import fold_as_stored, fold_in_place
 from spareto.compression.layers import all_names
 from spareto.compression.neurons import round_parameters, store_membranes
 from spareto.compression.parametrization import attach, compressed_weight, incoming, widened
@@ -29,7 +29,9 @@ class Quantize(Step):
         names = {name: all_names(setting.network, name) for name in layers}
         _refuse_unmatched(names, plan, setting.where)
         quantizers = {name: _quantizer(names[name], plan, setting.where) for name in layers}
-        if plan.fold_batch_norm:
+        if plan.fold_batch_norm and setting.stored is not None:
+            fold_as_stored(setting.network, setting.stored)
+        elif plan.fold_batch_norm:
             fold_in_place(setting.network, setting.calibration, setting.where)
         for name, layer in layers.items():
             compression = attach(layer, setting.order, network=setting.network)

@@ -57,8 +57,8 @@ def read_sample(path: Path) -> Events | Array:
     """
     arrays = read_arrays(path)
     where = str(path)
-    if isinstance(arrays, dict) and len(arrays) == 1:
-        arrays = next(iter(arrays.values()))
+    if isinstance(arrays, dict) and (len(arrays) == 1 or "events" in arrays):
+        arrays = arrays["events"] if "events" in arrays else next(iter(arrays.values()))
     if looks_like_events(arrays):
         return events_of(arrays, where)
     if not isinstance(arrays, dict):

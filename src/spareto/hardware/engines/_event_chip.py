@@ -50,7 +50,7 @@ class Cores(Record):
         synop_energy: One synaptic operation, the core's own memory accesses included.
         synop_width: Width of a weight that one operation handles; a wider one takes several.
         synop_rate: Synaptic operations a cycle of one core.
-        row: Synapses that every event visits in a core, whether used or not; None if only those that are there.
+        row: Synapses that every event visits in a core, used or not; None if only those that are there.
         zero_weights: What happens on a zero weight: skipping needs a format that locates zeros.
         absent_zeros: Whether a zero weight is no synapse at all, as in a crossbar of switches or a list of
             connections, whatever the format.
@@ -167,8 +167,8 @@ class EventDriven(Chip):
         layers: Whether all layers are on the chip `together` and work at the same time, or run `in_turn` and
             have it to themselves.
         chips: Most chips that are used together; one without it.
-        analog_inputs: How a b-bit analog input is sent: an event for each of its `bit_planes`, `graded` spikes
-            of `payload` bits, as numbers to a `mac_array`, or `refuse`.
+        analog_inputs: How a b-bit analog input is sent: an event for each of its `bit_planes`, `graded`
+            spikes of `payload` bits, as numbers to a `mac_array`, or `refuse`.
         wide_neurons: What happens to a neuron with more inputs than a core takes: it is `split` over cores
             whose partial sums travel as messages, or `refuse`.
         learning: Whether synapses change while the network runs.

@@ -15,7 +15,8 @@ class Supply(Record):
 
     Args:
         static_power: Leakage and what cannot be switched off, of one chip.
-        clock_energy: Energy a cycle of the clock takes even if nothing is done; None where it is not told apart.
+        clock_energy: Energy a cycle of the clock takes even if nothing is done; None where it is not told
+            apart.
     """
 
     kind: Literal["supply"]

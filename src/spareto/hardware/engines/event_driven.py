@@ -70,6 +70,7 @@ class EventDrivenEngine(Engine[EventDriven]):
         return Pipeline(
             timesteps=workload.timesteps,
             stages=len(layers),
+            crowding=max(1.0, sum(each.slices.cores for each in cut) / chip.most_cores),
             barrier_cycles=_barrier_cycles(chip, Placement.of(cut, chip)),
             tick_cycles=chip.sync.tick.amount if chip.sync and chip.sync.tick else 0.0,
             static_pj_per_cycle={
@@ -86,7 +87,7 @@ class _Mapped:
         layer: The layer.
         placed: The cores it takes.
         stored: Bits of its weights.
-        synops: Synaptic operations, each as wide as the cores handle; of a layer on multipliers, its products.
+        synops: Synaptic operations, each as wide as the cores handle; on multipliers, products.
         events: Spikes that arrive, one for each bit of an analog input that is not sent as a number.
         touched: Neuron updates with something to integrate.
         fires: Spikes its neurons send.

@@ -1,4 +1,4 @@
-"""Which cores a network takes, layer by layer, in the order they run; greedy, and said where it does not fit."""
+"""Which cores a network takes, layer by layer, in the order they run; greedy, and refused if too large."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Placed:
 
     Args:
         layer: The layer.
-        slices: How its neurons are cut into pieces. Cores added for their memory alone make it no faster, so
-            that the time does not depend on how weights are stored.
+        slices: How its work is cut into pieces: by neurons, and by inputs or else by the weights it would
+            have unpruned at full width, so that the time does not depend on how weights are stored.
         source: Cores that the neurons it hears take.
         room: Cores it takes, for its neurons or for its weights.
     """
@@ -42,12 +42,15 @@ def place(layer: Layer, chip: EventDriven, stored_bits: float) -> Placed:
     cores = chip.cores
     axons = cores.axons.amount if cores.axons else inf
     cut = slices(layer, cores.neurons.amount, axons, _parts(layer, chip))
-    room = cut.cores
+    room, spread = cut.cores, cut.cores
     if cores.synapse_memory:
         copies = layer.plane[0] * layer.plane[1] if cores.kernels == "unrolled" else 1
-        room = max(room, ceil(stored_bits * copies / cores.synapse_memory.amount))
+        each = cores.synapse_memory.amount / copies
+        room = max(room, ceil(stored_bits / each))
+        if not cores.axons:
+            spread = max(spread, ceil(layer.weight_count * cores.synop_width.amount / each))
     source = max(1, ceil(layer.arriving.size / cores.neurons.amount))
-    return Placed(layer, cut, source, max(1, room))
+    return Placed(layer, cut.over(min(spread, max(chip.most_cores, cut.cores))), source, max(1, room))
 
 
 def _parts(layer: Layer, chip: EventDriven) -> int:
@@ -113,12 +116,9 @@ def refuse_wide(layers: Sequence[Layer], chip: EventDriven) -> None:
     Raises:
         ConfigError: Lists every such layer, and by how much it is too wide.
     """
-    limits = [limit.amount for limit in (chip.cores.axons, chip.cores.fan_in) if limit]
-    if chip.wide_neurons == "split" or not limits:
+    if chip.wide_neurons == "split":
         return
-    most = int(min(limits))
-    found = ((layer, _inputs(layer, chip)) for layer in layers)
-    wide = [(layer, inputs) for layer, inputs in found if inputs > most]
+    wide = [(layer, *found) for layer in layers if (found := _too_wide(layer, chip))]
     if wide:
         raise ConfigError(
             Problem(
@@ -127,8 +127,15 @@ def refuse_wide(layers: Sequence[Layer], chip: EventDriven) -> None:
                 f"at most {most} on '{chip.name}' (over by {inputs - most})",
                 "Use more channel groups or a smaller kernel.",
             )
-            for layer, inputs in wide
+            for layer, inputs, most in wide
         )
+
+
+def _too_wide(layer: Layer, chip: EventDriven) -> tuple[int, int] | None:
+    """Inputs of a neuron and the limit they exceed by most: a core's, or a neuron's; None if they fit."""
+    limits = [(fan_in(layer), chip.cores.axons), (_inputs(layer, chip), chip.cores.fan_in)]
+    over = [(inputs, int(most.amount)) for inputs, most in limits if most and inputs > most.amount]
+    return max(over, key=lambda each: each[0] - each[1], default=None)
 
 
 def _share_one_core(placed: Sequence[Placed], chip: EventDriven) -> bool:

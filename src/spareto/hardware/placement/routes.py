@@ -1,8 +1,8 @@
 """How far spikes travel between the cores of a mesh.
 
-Layers lie in compact blocks beside each other, in the order they run. A spike goes from anywhere in the block
-of its layer and the one before it to anywhere in it; the mean distance of two places of a square of n stops is
-2 (n - 1) / (3 sqrt n). A brute-force walk over placed blocks is the test.
+Layers lie in compact blocks beside each other, in the order they run. A spike goes from anywhere in the
+block of its layer and the one before it to anywhere in it; the mean distance of two places of a square of n
+stops is 2 (n - 1) / (3 sqrt n). A brute-force walk over placed blocks is the test.
 """
 
 from __future__ import annotations

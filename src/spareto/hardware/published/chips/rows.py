@@ -13,7 +13,7 @@ Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Amount = Annotated[float, Field(ge=0)]
-Quantity = Literal["dynamic_mw", "total_mw", "dynamic_uj", "total_uj"]
+Quantity = Literal["dynamic_mw", "total_mw", "dynamic_uj", "total_uj", "time_us"]
 
 
 class LayerRow(Record):
@@ -74,8 +74,8 @@ class Row(Record):
         about: What was measured.
         source: Where it was published.
         mark: Whether the number was `read` there, `derived` from what was read, or `recalled`, unchecked.
-        measured: The published numbers: dynamic (above the idle point) and total, milliwatts or microjoules
-            an inference.
+        measured: The published numbers: dynamic (above the idle point) and total, in milliwatts or in
+            microjoules an inference; time, in microseconds from one inference to the next at full speed.
         chip: The accelerator that models the chip; None if none does.
         census: How much is known of its events: `full`, `partial`, or `none`.
         fitted: Whether a number of the model was fitted to this row.
@@ -86,8 +86,8 @@ class Row(Record):
         network: What ran; None if too little is known.
         alike: Chips that did the same side by side.
         inference_us: Microseconds an inference took, where the measurement set or told the pace.
-        idle_mw: Measured power of the idle point that `dynamic` is counted from; None takes the model's static
-            power. A total with a measured idle point is shown and not counted.
+        idle_mw: Measured power of the idle point that `dynamic` is counted from; None takes the model's
+            static power. A total with a measured idle point is shown and not counted.
         outside_uj: Energy an inference took outside what is modelled, measured by itself.
         only_used_cores: Whether the publication counts the leakage of the used cores alone.
         leave_out: Parts of the accelerator that the measurement leaves out.
