@@ -113,7 +113,9 @@ def test_states_and_resets_written_by_hand(reset, state):
 def test_neurons_by_name_of_their_layer():
     torch.manual_seed(2)
     net, frames = Written("comparison"), spikes(T, N, 6)
-    workload = found(net, frames, N, time="time-batch", layout="time-first", neurons={"fc1": "if", "fc2": "alif"})
+    workload = found(
+        net, frames, N, time="time-batch", layout="time-first", neurons={"fc1": "if", "fc2": "alif"}
+    )
     assert [layer.neuron.kind for layer in workload.layers] == ["if", "alif"]
     with pytest.raises(ConfigError, match=r"neurons\['fc3'\]"):
         found(net, frames, N, time="time-batch", layout="time-first", neurons={"fc3": "if"})
@@ -182,7 +184,7 @@ def test_two_neurons_in_a_row_are_refused():
                 outputs.append(s)
             return torch.stack(outputs).mean(0)
 
-    with pytest.raises(ConfigError, match="'second'.*others stand before"):
+    with pytest.raises(ConfigError, match=r"'second'.*others stand before"):
         found(Net(), spikes(T, N, 6), N, layout="time-first")
 
 
@@ -283,7 +285,8 @@ def test_a_users_own_stateful_class(named):
     assert {layer.neuron.kind for layer in workload.layers} == {"plif" if named else "lif"}
     for size in (1, 2):
         assert (
-            found(net, frames, N, layout="time-first", time="time-batch", batch_size=size, **options) == workload
+            found(net, frames, N, layout="time-first", time="time-batch", batch_size=size, **options)
+            == workload
         )
 
 
