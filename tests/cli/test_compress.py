@@ -115,6 +115,49 @@ def test_the_table_fits_and_names_every_layer(call):
     assert max(map(len, lines)) <= 80
 
 
+MIXED = """
+import torch
+from torch import nn
+
+class Mixed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.table, self.read = nn.Embedding(9, 6), nn.Linear(6, 9, bias=False)
+        self.read.weight = self.table.weight
+        self.memory, self.up = nn.LSTM(6, 6), nn.ConvTranspose1d(2, 2, 3)
+        self.attention = nn.MultiheadAttention(6, 2)
+        self.first, self.second = nn.Linear(6, 6), nn.Linear(6, 6)
+        self.second.weight = self.first.weight
+"""
+
+
+def test_what_stays_in_float_is_named_and_counted(call):
+    Path("mixed_networks.py").write_text(MIXED)
+    row = json.loads(call("compress", "mixed_networks:Mixed", "recipe.yaml", "--json"))
+    sys.modules.pop("mixed_networks")
+    weights = {"attention.out_proj": 36, "read": 54, "first": 36}
+    assert row["weights"] == sum(weights.values())
+    assert row["bytes"] == row["weights"] // 2
+    shares = {layer["name"]: layer["shares"] for layer in row["layers"]}
+    assert shares == {"read": "", "attention.out_proj": "", "first": "", "second": "first"}
+    beside = {part["what"].partition(":")[0]: part["values"] for part in row["beside"]}
+    lstm, up, attention = 2 * 4 * 6 * 6 + 2 * 4 * 6, 2 * 2 * 3, 3 * 6 * 6 + 3 * 6
+    assert beside["recurrent layer"] == lstm
+    assert beside["transposed convolution"] == up
+    assert beside["attention projection"] == attention
+    biases, scales = 2 + 6 + 6 + 6, 3
+    assert row["stored_values"] == row["weights"] + lstm + up + attention + biases + scales
+    assert row["stored_bytes"] == row["bytes"] + 4 * (row["stored_values"] - row["weights"])
+    told = call("compress", "mixed_networks:Mixed", "recipe.yaml").splitlines()
+    sys.modules.pop("mixed_networks")
+    assert any(line.startswith("weights of these layers") for line in told)
+    assert any(line.startswith("all that is stored") for line in told)
+    assert "Layer second uses the weights of first." in told
+    why = "recurrent layer: recipes compress convolution and dense layers"
+    assert f"Not compressed: memory, {why}." in told
+
+
 def test_a_plain_file_needs_no_spareto(call):
     call("compress", "my_networks:build", "recipe.yaml", "--plain", "--out", "mine.safetensors")
     network = tiny.plain(5)

@@ -137,8 +137,8 @@ def test_a_pickled_network_is_never_run(tmp_path):
     torch.save(trained(), tmp_path / "w.pt")
     told = refusal(tmp_path / "w.pt")
     assert told == (
-        "got a whole pickled network (torch.nn.modules.container.Sequential), which only running its code could"
-        f" read; {RULE} Where you trained it: torch.save(network.state_dict(), path)."
+        "got a whole pickled network (torch.nn.modules.container.Sequential), which only running its code"
+        f" could read; {RULE} Where you trained it: torch.save(network.state_dict(), path)."
     )
 
 

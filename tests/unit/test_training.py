@@ -203,7 +203,7 @@ def test_a_missing_checkpoint_is_named(tmp_path):
 
 def test_a_checkpoint_of_a_newer_version_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "state"
-    monkeypatch.setattr("spareto.training.checkpoint.FORMAT", 2)
+    monkeypatch.setattr("spareto.training.stored.FORMAT", 2)
     save_checkpoint(path, tiny.network(), None, {})
     monkeypatch.undo()
     with pytest.raises(StoreError) as error:
@@ -237,7 +237,7 @@ def test_a_crash_while_saving_leaves_the_last_epoch(data, tmp_path, monkeypatch)
         target.write_bytes(b"half")
         raise Killed
 
-    monkeypatch.setattr("spareto.training.checkpoint.save_file", half_a_file)
+    monkeypatch.setattr("spareto.training.stored.save_file", half_a_file)
     with pytest.raises(Killed):
         dense(data, checkpoint=path)
     monkeypatch.undo()

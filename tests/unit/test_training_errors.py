@@ -70,8 +70,8 @@ def test_data_nothing_can_be_trained_on(change, said, data):
 @pytest.mark.parametrize("kind", [np.uint8, np.float32, np.bool_], ids=lambda kind: kind.__name__)
 def test_labels_may_be_whole_numbers_of_any_type(kind, data):
     networks = [tiny.network(), tiny.network()]
-    for network, kind in zip(networks, (np.int64, kind), strict=True):
-        train(network, replace(data, train_labels=data.train_labels.astype(kind)), PLAN)
+    for network, labels in zip(networks, (np.int64, kind), strict=True):
+        train(network, replace(data, train_labels=data.train_labels.astype(labels)), PLAN)
     for one, other in zip(*(network.parameters() for network in networks), strict=True):
         assert torch.equal(one, other)
 

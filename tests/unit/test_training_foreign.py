@@ -48,7 +48,7 @@ def test_a_network_is_trained_to_lower_its_loss(name):
     network, stated = made(name)
     losses = []
     before = weights(network)
-    plan = PLAN.model_copy(update={"epochs": 12})
+    plan = PLAN.model_copy(update={"epochs": 12, "learning_rate": 0.05})
     train(network, data(), plan, on_epoch=lambda report: losses.append(report.loss), **stated)
     assert losses[-1] < losses[0]
     assert not equal(before, weights(network))
@@ -180,6 +180,21 @@ def refused_at_first_step(network, given, **stated):
     with pytest.raises(ConfigError) as error:
         train(network, given, PLAN, **stated)
     return str(error.value)
+
+
+def test_a_batch_norm_with_a_last_batch_of_one_sample():
+    class Normed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm, self.fc = nn.BatchNorm1d(12), nn.Linear(12, 5)
+
+        def forward(self, x):
+            return self.fc(self.norm(x.mean(0)))
+
+    given = (foreign.frames()[:, :17], foreign.labels()[:17])
+    said = refused(foreign.seeded(Normed), given)
+    assert said.startswith("training.batch_size: got a last batch of one sample; expected at least two")
+    train(foreign.seeded(Normed), (foreign.frames()[:, :18], foreign.labels()[:18]), PLAN)
 
 
 def test_moves_are_for_pictures_over_time():

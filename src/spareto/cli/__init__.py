@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from io import TextIOWrapper
+from typing import NoReturn
 
 from cyclopts import App
 
 from spareto._version import __version__
-from spareto.core.errors import SparetoError
+from spareto.core.errors import Problem, SparetoError
 
 app = App(
     name="spareto",
@@ -63,6 +65,9 @@ reproduce.command(
 
 def main() -> None:
     """Entry point of `spareto`; a user's mistake ends in exit status 2, without a traceback."""
+    for stream in (sys.stdout, sys.stderr):  # a name may hold what the terminal has no letter for
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         _run()
     except BrokenPipeError:
@@ -71,12 +76,35 @@ def main() -> None:
         sys.exit(1)
 
 
+def _refuse(error: object) -> NoReturn:
+    print(error, file=sys.stderr)
+    sys.exit(2)
+
+
+def _of_the_system(error: Exception) -> Problem | None:
+    """What a full disk, a lost folder or too little memory is to a user; None for a fault of ours."""
+    text = str(error)
+    if isinstance(error, BrokenPipeError):
+        return None
+    if isinstance(error, OSError) and error.filename is not None:
+        got = (error.strerror or text).lower()
+        return Problem(str(error.filename), got, "a file that can be used", "Check the disk and its rights.")
+    if isinstance(error, MemoryError) or "not enough memory" in text or "can't allocate memory" in text:
+        cure = "Use smaller batches, fewer timesteps or a smaller network."
+        return Problem("this command", "no memory", "as much as it takes", cure)
+    return None
+
+
 def _run() -> None:
     try:
         app(sys.argv[1:])
     except SparetoError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
+        _refuse(error)
+    except (OSError, MemoryError, RuntimeError) as error:
+        said = _of_the_system(error)
+        if said is None:
+            raise
+        _refuse(said)
     except KeyboardInterrupt:
         print("Stopped. The same command carries on.", file=sys.stderr)
         sys.exit(130)

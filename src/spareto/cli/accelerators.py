@@ -9,10 +9,10 @@ from typing import Any
 
 from pydantic import BaseModel
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from spareto import hardware
+from spareto.cli.console import Console
 from spareto.cli.evidence import errors_by_chip, print_evidence
 from spareto.core.units import Quantity
 from spareto.hardware.area import area_um2
@@ -71,7 +71,7 @@ def _overview(chips: list[hardware.Chip]) -> Table:
 
 def _describe(chip: hardware.Chip) -> None:
     console = Console()
-    console.print(f"[bold]{chip.name}[/bold]: {chip.about}")
+    console.print(f"{chip.name}: {chip.about}")
     console.print(
         f"{chip.kind}: {chip.principle}; {_size(chip.memory_bits)} of memory, "
         f"at most {chip.peak_ops_per_cycle:g} synaptic operations a cycle; "

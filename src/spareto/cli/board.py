@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from spareto.core.errors import Problem
+from spareto.core.locks import Holder
+from spareto.core.text import component
 from spareto.kernels import Decision
 from spareto.records import Trial
 from spareto.study.listener import StudyListener
@@ -43,7 +44,7 @@ class StudyBoard(StudyListener):
     def training_begins(self, label: str, seed: int) -> None:
         """See `StudyListener`."""
         self.close()
-        name = re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")
+        name = component(label)
         self._name = f"{name}-seed{seed}"
         self._other.training_begins(label, seed)
 
@@ -65,6 +66,10 @@ class StudyBoard(StudyListener):
     def trial_ends(self, trial: Trial, *, reused: bool) -> None:
         """See `StudyListener`."""
         self._other.trial_ends(trial, reused=reused)
+
+    def waits(self, holder: Holder) -> None:
+        """See `StudyListener`."""
+        self._other.waits(holder)
 
     def close(self) -> None:
         """Finish the file of the training under way."""

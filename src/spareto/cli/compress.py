@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
-from spareto.cli.own import NetworkWords, data_named
+from spareto.cli.console import Console
+from spareto.cli.own import DataWords, NetworkWords, data_named
 from spareto.core.errors import ConfigError, Problem
 from spareto.records import Recipe
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from spareto.study.sources import Source
 
 Flag = Annotated[bool, Parameter(negative="")]
-HOW = NetworkWords()
+HOW, DATA = NetworkWords(), DataWords()
 
 
 def compress(
@@ -39,8 +39,7 @@ def compress(
     *,
     how: NetworkWords = HOW,
     data: str | None = None,
-    timesteps: int | None = None,
-    layout: Literal["time-first", "batch-first", "static"] | None = None,
+    frames_are: DataWords = DATA,
     out: Path | None = None,
     seed: int = 0,
     device: str = "cpu",
@@ -60,8 +59,6 @@ def compress(
         recipe: Recipe file, YAML or JSON.
         data: FILE.py:NAME, a function that returns data; a folder or .npz file; the name of a data set; or a
             plan of one of these, as a YAML file or as "{folder: recordings, timesteps: 10}".
-        timesteps: How many frames a recording has.
-        layout: Where the time axis of the data is, if shapes leave it open.
         out: File to write; left out, it is named after network and recipe and lies in this folder.
         seed: Decides what is random.
         device: Where it is trained: cpu, cuda, or auto for a GPU if there is one.
@@ -71,34 +68,36 @@ def compress(
         quiet: Show no progress.
     """
     from spareto.cli.progress import telling
-    from spareto.compression import compression_report, stored_beside
     from spareto.study.machine import refuse_several
     from spareto.study.sources import open_source
-    from spareto.training import evaluate
     from spareto.training.memory import keep_large_blocks
 
     refuse_several("compress")
     keep_large_blocks()
     plan, source = Recipe.load(recipe), open_source(network, how.changes())
     target = _target(out, f"{source.name} {plan.label}{' plain' if plain else ''}")
-    frames = _frames(data, timesteps, layout)
+    frames = _frames(data, frames_are)
     dense, notes = _loaded(source, device, frames)
     with telling(quiet=quiet, tensorboard=tensorboard) as listener:
         listener.noted((*(frames.notes if frames else ()), *notes))
         compressed = _compressed(dense, source, plan, frames, seed, target, listener).cpu()
-    right = None
-    if frames:
-        right = evaluate(compressed, frames.test_frames, frames.test_labels, interface=source.interface)
-    layers, beside = compression_report(compressed), stored_beside(compressed)
+    right = _accuracy(compressed, source, frames)
     _save(source, target, compressed, plan, plain)
     row = {"network": network, "recipe": plan.to_dict(), "recipe_hash": plan.hash, "seed": seed}
-    row |= {"accuracy": right, "written_to": str(target), **_totals(layers, beside)}
+    _tell(compressed, plan, row | {"accuracy": right, "written_to": str(target)}, json=json)
+
+
+def _tell(compressed: nn.Module, plan: Recipe, row: dict[str, Any], *, json: bool) -> None:
+    """Say what was made of every layer, and what stays in float."""
+    from spareto.compression import compression_report, stored_beside
+
+    layers, beside = compression_report(compressed), stored_beside(compressed)
+    row |= _totals(layers, beside)
     if json:
-        listed = {"layers": layers, "beside": beside}
-        row |= {key: [asdict(part) for part in parts] for key, parts in listed.items()}
-        print(json_module.dumps(row, indent=1))
+        listed = {"layers": list(map(asdict, layers)), "beside": list(map(asdict, beside))}
+        print(json_module.dumps(row | listed, indent=1))
     else:
-        _print(f"{network} by '{plan.label}'", layers, beside, row)
+        _print(f"{row['network']} by '{plan.label}'", layers, beside, row)
 
 
 def _target(out: Path | None, label: str) -> Path:
@@ -119,12 +118,12 @@ def _loaded(source: Source, device: str, frames: FrameData | None) -> tuple[nn.M
     return dense, notes
 
 
-def _frames(data: str | None, timesteps: int | None, layout: str | None) -> FrameData | None:
+def _frames(data: str | None, words: DataWords) -> FrameData | None:
     if data is None:
         return None
     from spareto.data.own import load_data
 
-    return load_data(data_named(data, timesteps, layout))
+    return load_data(data_named(data, words))
 
 
 def _compressed(
@@ -152,13 +151,22 @@ def _compressed(
         data,
         seed=seed,
         checkpoint=checkpoint if plan.training.epochs else None,
-        key=fingerprint([weights, plan.hash, data.hash, seed]),
+        key=fingerprint([weights, plan.hash, data.hash, seed, source.key]),
         interface=source.interface,
         on_epoch=listener.epoch_ends,
         on_silence=partial(listener.layer_is_silent, plan.label, seed),
     )
     checkpoint.unlink(missing_ok=True)
     return compressed
+
+
+def _accuracy(network: nn.Module, source: Source, data: FrameData | None) -> float | None:
+    from spareto.training import evaluate
+
+    if data is None:
+        return None
+    way: dict[str, Any] = {"layout": data.layout, "interface": source.interface}
+    return evaluate(network, data.test_frames, data.test_labels, **way)
 
 
 def _save(source: Source, target: Path, network: nn.Module, plan: Recipe, plain: bool) -> None:

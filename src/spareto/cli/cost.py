@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json as json_module
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
-from rich.console import Console
 
 from spareto import hardware
+from spareto.cli.console import Console
 from spareto.cli.cost_tables import print_comparison, print_cost, print_mapper
-from spareto.core.errors import InputError, Problem, UnknownName
+from spareto.cli.cost_timeloop import TimeloopRun, cost_on_timeloop
+from spareto.core.errors import ConfigError, InputError, Problem, UnknownName
+from spareto.hardware.mapping.explain import Explained, lines
+from spareto.hardware.mapping.explain import explain as explain_mapping
+from spareto.hardware.mapping.nest import Nest
 from spareto.hardware.mapping.search import Found, Objective
+from spareto.hardware.mapping.written import load_mappings
+from spareto.hardware.problem import Problem as LayerProblem
 from spareto.records.cost import Cost, LayerCost
 from spareto.records.workload import Statistic, Workload
 
@@ -33,6 +39,14 @@ def cost(
     mapper: Literal["fixed", "search"] = "fixed",
     objective: Literal["energy", "latency", "edp"] = "energy",
     lanes: Literal["mean", "largest"] = "mean",
+    mapping: Path | None = None,
+    explain: bool = False,
+    arch: Path | None = None,
+    ert: Path | None = None,
+    constraints: Path | None = None,
+    layer: str | None = None,
+    tool: Literal["timeloop-0.4", "timeloop-0.3", "sparseloop-micro2022"] = "timeloop-0.4",
+    write_timeloop: Path | None = None,
     overrides: Path | None = None,
     node: float | None = None,
     volts: float | None = None,
@@ -55,6 +69,17 @@ def cost(
             `best`, for run-length weights, and keep it for the other formats).
         objective: What a searched mapping is to make small.
         lanes: Take the units of an array as equally busy, or let them wait for the busiest.
+        mapping: A file of mappings, `mappings: {conv1: "dram: T20 Q4 | shared_glb: P8 / M4"}`: temporal loops
+            of each level, spatial ones after a slash. With `arch`, a mapping file of Timeloop.
+        explain: Print each mapping as loops, with the tiles and accesses of every level.
+        arch: An architecture of Timeloop and Accelergy; needs `mapping` and `ert`. The workload may then be a
+            problem file of Timeloop, too.
+        ert: Energies of Accelergy, with `arch`.
+        constraints: Constraints of Timeloop that say what each level keeps, with `arch`.
+        layer: The layer to cost, with `arch`, where the workload has several.
+        tool: Whose accounting to follow, with `arch`.
+        write_timeloop: Write architecture, mapping, problem and energies for Timeloop into this folder, with
+            `arch`.
         overrides: A file of numbers that replace the accelerator's own:
             `components: {dram: {read_energy: {value: 600, unit: pJ, source: "..."}}}`.
         node: Scale the accelerator to another process node, in nanometres, by the rule of docs/hardware.md.
@@ -63,11 +88,20 @@ def cost(
         figure: Draw energy against time of the compared accelerators, as PNG and SVG of that name.
         json: Print JSON; keys carry their unit.
     """
+    if arch is not None:
+        asked_of = TimeloopRun(arch, mapping, ert, constraints, layer, tool, write_timeloop)
+        cost_on_timeloop(workload, asked_of, told=explain, json=json)
+        return
+    _need_arch(
+        {"--ert": ert, "--constraints": constraints, "--layer": layer, "--write-timeloop": write_timeloop}
+    )
     network = Workload.load(workload)
     searched = objective if mapper == "search" else None
-    asked = _Asked(weight_format, spike_format, statistic, lanes, searched, batch)
+    asked = _Asked(
+        weight_format, spike_format, statistic, lanes, searched, batch, node, volts, mapping, explain
+    )
     many = compare is not None or accelerator == EVERY
-    chips = [_chip(name, overrides, node, volts) for name in _names(accelerator, compare)]
+    chips = [hardware.load_accelerator(name, overrides) for name in _names(accelerator, compare)]
     runs = [_run(network, chip, asked, many) for chip in chips]
     if not any(run.costs for run in runs):
         raise InputError(problem for run in runs for problem in run.refused)
@@ -88,11 +122,16 @@ class _Asked:
     lanes: hardware.Lanes
     objective: Objective | None
     batch: int
+    node: float | None
+    volts: float | None
+    mapping: Path | None
+    explain: bool
 
-
-def _chip(name: str, overrides: Path | None, node: float | None, volts: float | None) -> hardware.Chip:
-    chip = hardware.load_accelerator(name, overrides)
-    return chip if node is None and volts is None else hardware.scaled(chip, node_nm=node, volts=volts)
+    def scaled(self, chip: hardware.Chip) -> hardware.Chip:
+        """The chip at the node and voltage that were asked for."""
+        if self.node is None and self.volts is None:
+            return chip
+        return hardware.scaled(chip, node_nm=self.node, volts=self.volts)
 
 
 @dataclass(frozen=True)
@@ -102,6 +141,7 @@ class _Run:
     accelerator: str
     costs: tuple[Cost, ...] = ()
     found: dict[str, Found] = field(default_factory=dict[str, Found])
+    told: tuple[Explained, ...] = ()
     refused: tuple[Problem, ...] = ()
 
 
@@ -124,6 +164,7 @@ def _run(network: Workload, chip: hardware.Chip, asked: _Asked, many: bool) -> _
 
 
 def _costs(network: Workload, chip: hardware.Chip, asked: _Asked) -> _Run:
+    chip = asked.scaled(chip)
     found: dict[str, Found] = {}
     options: dict[str, Any] = {"statistic": asked.statistic}
     if asked.objective:
@@ -133,18 +174,42 @@ def _costs(network: Workload, chip: hardware.Chip, asked: _Asked) -> _Run:
         "spike_format": asked.spike_format,
         "lanes": asked.lanes,
         "batch": asked.batch,
-        "mappings": {layer: best.nest for layer, best in found.items()},
+        "mappings": {layer: best.nest for layer, best in found.items()} | _written(network, chip, asked),
     }
+    told = tuple(_told(network, chip, options["mappings"])) if asked.explain else ()
     if asked.weight_format == EVERY:
-        return _Run(chip.name, hardware.cost_all_formats(network, chip, **options), found)
+        return _Run(chip.name, hardware.cost_all_formats(network, chip, **options), found, told)
     one = hardware.cost(network, chip, weight_format=asked.weight_format, **options)
-    return _Run(chip.name, (one,), found)
+    return _Run(chip.name, (one,), found, told)
+
+
+def _written(network: Workload, chip: hardware.Chip, asked: _Asked) -> dict[str, Nest]:
+    """The mappings of a file, in place of those found or fixed."""
+    if asked.mapping is None:
+        return {}
+    if not isinstance(chip, hardware.Accelerator):
+        raise ConfigError(Problem("--mapping", f"'{chip.name}', which has no mappings", "an array"))
+    return load_mappings(asked.mapping, network, chip)
+
+
+def _told(network: Workload, chip: hardware.Chip, mappings: Mapping[str, Nest]) -> Iterator[Explained]:
+    """The mapping of each layer; kinds without mappings have none to tell."""
+    if isinstance(chip, hardware.Accelerator):
+        for layer in network.layers:
+            nest = mappings.get(layer.name) or hardware.fixed_nest(layer, chip)
+            yield explain_mapping(layer.name, LayerProblem.of(layer), nest, chip.kept)
+
+
+def _need_arch(given: Mapping[str, object]) -> None:
+    if wrong := [name for name, value in given.items() if value is not None]:
+        raise ConfigError(Problem(wrong[0], "no --arch", "an architecture of Timeloop beside it"))
 
 
 def _rows(network: Workload, run: _Run) -> list[dict[str, Any]]:
     if run.refused:
         return [{"accelerator": run.accelerator, "problems": [str(problem) for problem in run.refused]}]
-    return [{**as_row(network, one), "mapper": _mapper_row(run.found)} for one in run.costs]
+    told = {"explained": [asdict(each) for each in run.told]} if run.told else {}
+    return [{**as_row(network, one), "mapper": _mapper_row(run.found), **told} for one in run.costs]
 
 
 def as_row(network: Workload, cost: Cost) -> dict[str, Any]:
@@ -165,6 +230,7 @@ def as_row(network: Workload, cost: Cost) -> dict[str, Any]:
         "stored_bytes": cost.footprint_bits / 8,
         "energy_by_component_pj": cost.energy_by_component(),
         "metrics": hardware.metrics(network, cost).to_dict(),
+        "notes": list(cost.notes),
         "layers": [_layer_row(layer) for layer in cost.layers],
     }
 
@@ -178,6 +244,7 @@ def _layer_row(layer: LayerCost) -> dict[str, Any]:
         "stored_bytes": layer.stored_bits / 8,
         "cores": layer.cores,
         "energy_by_component_pj": layer.energy_by_component(),
+        "notes": list(layer.notes),
         "actions": [action.to_dict() for action in layer.actions],
     }
 
@@ -204,6 +271,8 @@ def _print(network: Workload, runs: Sequence[_Run]) -> None:
     for run in runs:
         if run.found:
             print_mapper(run.accelerator, run.found)
+        for told in run.told:
+            Console(highlight=False).print("\n".join(lines(told)), soft_wrap=True)
     if len(runs) > 1 or len(costs) != 1:
         print_comparison(costs, {run.accelerator: run.refused for run in runs if run.refused})
     else:

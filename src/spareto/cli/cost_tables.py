@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from rich.console import Console
 from rich.table import Table
 
 from spareto import hardware
+from spareto.cli.console import Console
 from spareto.core.errors import Problem
 from spareto.hardware.mapping.search import Found
 from spareto.records.cost import Cost
@@ -20,6 +20,8 @@ def print_cost(network: Workload, cost: Cost) -> None:
     console.print(_layer_table(cost))
     console.print(_component_table(cost))
     console.print(_metrics_table(network, cost))
+    for note in (*cost.notes, *(f"{layer.name}: {note}" for layer in cost.layers for note in layer.notes)):
+        console.print(f"note: {note}.", soft_wrap=True)
 
 
 def print_comparison(costs: Sequence[Cost], refused: Mapping[str, Sequence[Problem]]) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from spareto import hardware
+from spareto.cli.console import Console
 from spareto.hardware.published.chips import compare, load_measurements
 
 

@@ -9,9 +9,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
+from spareto.cli.console import Console
 from spareto.records.rows import MeanRow, TrialRow
 from spareto.reports.units import Unit, amount, energy_unit
 from spareto.study.front import front_rows, mean_rows

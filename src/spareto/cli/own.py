@@ -51,6 +51,20 @@ class NetworkWords:
         return given
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class DataWords:
+    """What is said of data beside their name.
+
+    Args:
+        timesteps: How many frames a recording has.
+        layout: Where the time axis of the data is, if shapes leave it open.
+    """
+
+    timesteps: int | None = None
+    layout: Literal["time-first", "batch-first", "static"] | None = None
+
+
 def mapping(text: str, where: str) -> dict[str, Any]:
     """A YAML mapping given on the command line.
 
@@ -67,13 +81,12 @@ def mapping(text: str, where: str) -> dict[str, Any]:
     return found
 
 
-def data_named(text: str, timesteps: int | None, layout: str | None) -> DataPlan | ImportedData | FolderData:
+def data_named(text: str, words: DataWords) -> DataPlan | ImportedData | FolderData:
     """The data a user named: a data set of ours, a function, a folder or file, or a plan.
 
     Args:
         text: `digits`, `my_data.py:load`, `recordings/`, `arrays.npz`, `data.yaml` or `{folder: here}`.
-        timesteps: As in the plan.
-        layout: As in the plan, of data of the user's own.
+        words: What else is said of them.
 
     Raises:
         ConfigError: The plan breaks a rule, or nothing of the kind is there.
@@ -91,8 +104,7 @@ def data_named(text: str, timesteps: int | None, layout: str | None) -> DataPlan
         found = {"import": text}
     else:
         found = {"name": text}
-    said = {"timesteps": timesteps, "layout": layout}
-    given = {key: value for key, value in said.items() if value is not None}
+    given = {key: value for key, value in asdict(words).items() if value is not None}
     if isinstance(found, dict):
         found = {**found, **given}
     return data_beside(parse_data(found, "data"), folder)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json as json_module
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
-from rich.console import Console
 
+from spareto.cli.console import Console
 from spareto.cli.cost import as_row
 from spareto.cli.cost_tables import print_comparison, print_cost
-from spareto.cli.own import NetworkWords, data_named, mapping
-from spareto.cli.profile_tables import energy_by_part, print_parts, print_workload
+from spareto.cli.own import DataWords, NetworkWords, data_named, mapping
+from spareto.cli.profile_tables import print_parts, print_workload
 from spareto.core.errors import ConfigError, Problem
 from spareto.hardware import accelerator_names
+from spareto.records.cost import energy_by_part
 from spareto.records.workload import Statistic
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 Flag = Annotated[bool, Parameter(negative="")]
 EVERY = "all"
-HOW = NetworkWords()
+HOW, DATA = NetworkWords(), DataWords()
 
 
 def profile(
@@ -34,8 +35,7 @@ def profile(
     accelerator: list[str] | None = None,
     compare: Flag = False,
     how: NetworkWords = HOW,
-    timesteps: int | None = None,
-    layout: Literal["time-first", "batch-first", "static"] | None = None,
+    frames_are: DataWords = DATA,
     samples: int | None = None,
     batch_size: int = 64,
     neurons: str | None = None,
@@ -54,8 +54,6 @@ def profile(
             plan of one of these, as a YAML file or as "{folder: recordings, timesteps: 10}".
         accelerator: An accelerator, by name or YAML file; may be given several times. Left out, eyeriss_like.
         compare: Compare all built-in accelerators, too.
-        timesteps: How many frames a recording has.
-        layout: Where the time axis of the data is, if shapes leave it open.
         samples: Only the first so many samples of the test split.
         batch_size: Samples a forward pass; does not change the counts.
         neurons: What modules that nobody knows are, as YAML: "{block.act: lif}".
@@ -72,8 +70,7 @@ def profile(
         network,
         data,
         how,
-        timesteps,
-        layout,
+        frames_are,
         samples,
         batch_size,
         neurons,
@@ -101,8 +98,7 @@ def _measured(
     network: str,
     data: str,
     how: NetworkWords,
-    timesteps: int | None,
-    layout: str | None,
+    frames_are: DataWords,
     samples: int | None,
     batch_size: int,
     neurons: str | None,
@@ -117,7 +113,7 @@ def _measured(
 
     keep_large_blocks()
     source = open_source(network, how.changes(), compressed=True)
-    split = load_measured(data_named(data, timesteps, layout), samples)
+    split = load_measured(data_named(data, frames_are), samples)
     made, notes = source.load()
     found = energy(
         made,

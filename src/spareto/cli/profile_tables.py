@@ -5,24 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
+from spareto.cli.console import Console
 from spareto.cli.cost_tables import readable_energy
-from spareto.records.cost import Cost
+from spareto.records.cost import PARTS, Cost, energy_by_part
 from spareto.records.workload import Workload
-
-PARTS = ("sums", "weights", "inputs", "outputs", "neurons", "idle", "other")
-_PART_OF = {
-    "products": "sums",
-    "weights": "weights",
-    "metadata": "weights",
-    "biases": "weights",
-    "inputs": "inputs",
-    "outputs": "outputs",
-    "state": "neurons",
-    "idle": "idle",
-}
 
 
 def print_workload(workload: Workload, accuracy: float | None) -> None:
@@ -47,16 +35,3 @@ def print_parts(costs: Sequence[Cost]) -> None:
         shares = [f"{100 * parts[part] / total:.1f}%" for part in shown]
         table.add_row(cost.accelerator, readable_energy(cost.energy_pj), *shares)
     Console().print(table)
-
-
-def energy_by_part(cost: Cost) -> dict[str, float]:
-    """Energy in picojoules by what it is spent on; the parts add up to that of an inference.
-
-    `sums` are the synaptic operations, `weights` their weights, metadata and biases, `inputs` and `outputs`
-    the spikes or activations and partial sums moved, `neurons` the updates and states, `idle` leakage.
-    """
-    parts: dict[str, float] = {part: 0.0 for part in PARTS}  # noqa: C420 - keeps the type
-    for layer in cost.attributed:
-        for action in layer.actions:
-            parts[_PART_OF.get(action.tensor, "other")] += action.energy_pj
-    return parts

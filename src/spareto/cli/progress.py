@@ -8,10 +8,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from spareto.cli.console import Console
 from spareto.core.errors import Problem
+from spareto.core.locks import Holder
+from spareto.core.text import visible
 from spareto.kernels import Decision
 from spareto.records import Trial
 from spareto.study.listener import StudyListener
@@ -44,7 +46,7 @@ class StudyProgress(StudyListener):
     def __init__(self) -> None:
         self._console = Console(stderr=True, highlight=False)
         self._bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeRemainingColumn(compact=True),
@@ -84,7 +86,7 @@ class StudyProgress(StudyListener):
         right = "" if report.accuracy is None else f", {report.accuracy:.1%} right"
         text = f"{self._label}: loss {report.loss:.4f}{right}, {report.seconds:.1f} s"
         self._bars.update(
-            self._epochs, completed=report.epoch, total=report.epochs, description=text, visible=True
+            self._epochs, completed=report.epoch, total=report.epochs, description=visible(text), visible=True
         )
         if not self._console.is_terminal and report.last:
             epochs = f"{report.epoch} epochs" + f" of {report.epochs}" * (report.epoch < report.epochs)
@@ -109,6 +111,10 @@ class StudyProgress(StudyListener):
         accuracy, energy = f"{trial.accuracy:7.2%}", f"{trial.energy_pj / 1e6:9.3f} µJ"
         self._say(f"{label:<34.34} accuracy {accuracy}  energy {energy}  ({how})")
         self._bars.advance(self._trials)
+
+    def waits(self, holder: Holder) -> None:
+        """See `StudyListener`."""
+        self._say(f"Waiting for {holder}, which writes to the same folder.")
 
     def _say(self, line: str) -> None:
         self._console.print(line, soft_wrap=True, markup=False)

@@ -6,8 +6,9 @@ import json as json_module
 from pathlib import Path
 from typing import Any, Literal
 
-from rich.console import Console
 from rich.table import Table
+
+from spareto.cli.console import Console
 
 
 def cost_cases(

@@ -6,13 +6,13 @@ import json as json_module
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from spareto import hardware
+from spareto.cli.console import Console
 from spareto.core.errors import Problem, UnknownName, did_you_mean, one_of
 from spareto.hardware.published.chips import (
     Comparison,
@@ -21,6 +21,8 @@ from spareto.hardware.published.chips import (
     compare,
     load_measurements,
 )
+
+_UNITS: Final = {"mw": "mW", "uj": "uJ", "us": "us"}
 
 
 def chips(file: Path | None = None, /, *, chip: str | None = None, json: bool = False) -> None:
@@ -89,7 +91,7 @@ def _table(name: str, rows: Sequence[Comparison]) -> Table:
         kind, unit = each.quantity.split("_")
         table.add_row(
             each.row.id,
-            f"{kind} {unit.replace('mw', 'mW').replace('uj', 'uJ')}",
+            f"{kind} {_UNITS[unit]}",
             _number(each.ours),
             _number(each.measured),
             "-" if each.idle_mw is None else f"{each.idle_mw:,.4g}",
@@ -103,10 +105,10 @@ def _table(name: str, rows: Sequence[Comparison]) -> Table:
 def _slope_table(slopes: Sequence[SlopeComparison]) -> Table:
     table = _empty("sweep", "quantity", "ours", "measured", "error", "verdict")
     for each in slopes:
-        quantity = each.slope.quantity.replace("_mw", ", mW").replace("_uj", ", uJ")
+        kind, unit = each.slope.quantity.split("_")
         table.add_row(
             each.slope.id,
-            f"{quantity} a {each.slope.unit}",
+            f"{kind}, {_UNITS[unit]} a {each.slope.unit}",
             _number(each.ours),
             _number(each.measured),
             _percent(each.error),
@@ -148,8 +150,8 @@ def _causes(found: Outcome) -> Iterator[str]:
 
 def _summary(found: Outcome) -> Iterator[str]:
     counted = (
-        ("numbers of rows with all events, within 25 %", found.counted("full")),
-        ("numbers of other rows, within a factor of 2", found.counted("partial")),
+        ("energies of rows with all events, within 25 %", found.counted(close=True)),
+        ("other energies and times, within a factor of 2", found.counted(close=False)),
         ("sweeps, within 15 %", found.counted_slopes),
     )
     for name, each in counted:

@@ -7,8 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from rich.console import Console
 from rich.table import Table
+
+from spareto.cli.console import Console
 
 if TYPE_CHECKING:
     from spareto.hardware.published.tcja.reproduce import Row, Summary
@@ -19,8 +20,10 @@ def tcja_energy(
     /,
     *,
     statistic: Literal["mean", "max"] = "mean",
-    mapping: Literal["best", "frozen"] = "best",
+    mapping: Literal["best", "frozen"] = "frozen",
     fit: Path | None = None,
+    breakdown: Path | None = None,
+    parts: bool = False,
     out: Path | None = None,
     json: bool = False,
 ) -> None:
@@ -30,13 +33,19 @@ def tcja_energy(
         file: The published table, a CSV; without it the one in the folder SPARETO_REFERENCE or in
             ../shared/reference, else ours alone.
         statistic: Charge the mean or the maximum spiking activity.
-        mapping: Take the best of each layer's mappings at every setting, or freeze one over the grid.
+        mapping: Freeze one mapping a layer over the grid, or take the one with the least energy x delay of
+            several at every setting.
         fit: Fit the array's unknown numbers on sixteen rows of this table, and print them.
+        parts: Print the shares of the components beside the study's breakdown figure instead.
+        breakdown: The published breakdown, a CSV, where it does not lie beside the table; the same as parts.
         out: Draw the study's figures into this folder, as PNG and SVG.
         json: Print JSON, one row a setting and format.
     """
     if fit is not None:
         _fit(fit, json=json)
+        return
+    if parts or breakdown is not None:
+        _breakdown(breakdown, json=json)
         return
     from spareto.hardware.published.tcja.reproduce import reproduce_tcja_energy, summarize
 
@@ -69,6 +78,34 @@ def _fit(path: Path, *, json: bool) -> None:
         print(f'  {name}: {{value: {number.value:.6g}, unit: {number.unit}, source: "{number.source}"}}')
     print(f"# RMS error {100 * found.rms:.2f} % on the sixteen rows,", end=" ")
     print(f"{100 * (found.cross_validated or 0.0):.2f} % on those of a setting that is left out of the fit")
+
+
+def _breakdown(path: Path | None, *, json: bool) -> None:
+    from spareto.hardware.published.tcja.breakdown import reproduce_breakdown
+
+    rows = reproduce_breakdown(path)
+    if json:
+        print(json_module.dumps(rows, indent=1))
+        return
+    console = Console()
+    for bar in dict.fromkeys(row["bar"] for row in rows):
+        own = [row for row in rows if row["bar"] == bar]
+        title = f"{bar.replace('_', ' ')}: shares of the energy, {own[0]['weight_format']}"
+        table = Table("component", title=title, title_justify="left")
+        for name in ("ours", "study", "points apart"):
+            table.add_column(name, justify="right")
+        for row in own:
+            theirs, apart = row["published_share"], row["difference"]
+            table.add_row(
+                row["component"],
+                f"{100 * row['share']:.1f} %",
+                "" if theirs is None else f"{100 * theirs:.1f} %",
+                "" if apart is None else f"{100 * apart:+.1f}",
+            )
+        console.print(table)
+    console.print(
+        "Ours has no wires between levels. Totals of sixteen rows were fitted; the shares follow, and differ."
+    )
 
 
 def _print(rows: list[Row], summary: Summary) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.console import Console
 
+from spareto.cli.console import Console
 from spareto.cli.front import print_front
 from spareto.study.config import StudyConfig
 
@@ -20,6 +20,7 @@ def run(
     device: str = "cpu",
     tensorboard: Path | None = None,
     quiet: Annotated[bool, Parameter(negative="")] = False,
+    wait: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Train what is missing, store each finished trial at once, and end with a report.
 
@@ -31,10 +32,11 @@ def run(
         device: Where networks are trained: cpu, cuda, or auto for a GPU if there is one.
         tensorboard: Folder for TensorBoard's files, one folder a training in it.
         quiet: Show no progress.
+        wait: Wait for another process that writes to the run folder, instead of refusing.
     """
     plan = StudyConfig.load(config)
     folder = out or Path("runs") / plan.name
-    _train(plan, folder, device, tensorboard, quiet)
+    _train(plan, folder, device, tensorboard, quiet=quiet, wait=wait)
 
     from spareto.cli.report import write_run_report
 
@@ -43,11 +45,13 @@ def run(
     Console(highlight=False, soft_wrap=True).print(f"Report: {paths.report}")
 
 
-def _train(plan: StudyConfig, folder: Path, device: str, tensorboard: Path | None, quiet: bool) -> None:
+def _train(
+    plan: StudyConfig, folder: Path, device: str, tensorboard: Path | None, *, quiet: bool, wait: bool
+) -> None:
     from spareto.cli.progress import telling
     from spareto.study.run import run_study
     from spareto.training.memory import keep_large_blocks
 
     keep_large_blocks()
     with telling(quiet=quiet, tensorboard=tensorboard) as listener:
-        run_study(plan, folder, listener, device)
+        run_study(plan, folder, listener, device, wait=wait)

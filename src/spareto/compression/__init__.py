@@ -1,4 +1,4 @@
-"""Quantize and prune any PyTorch network's weights, by a recipe."""
+"""Quantize and prune the convolution and dense layers of any PyTorch network, by a recipe."""
 
 from spareto.compression.beside import Stored as Stored
 from spareto.compression.beside import stored_beside as stored_beside

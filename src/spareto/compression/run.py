@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from spareto.compression.copies import Module, copy_of
 from spareto.compression.scheduling import MaskSchedule
 from spareto.compression.steps import Calibration
 from spareto.records import PruneStep, Recipe, SchedulePlan, TrainingPlan
-from spareto.running import Interface, Runner, Time, Vote, data_of, interface_of
+from spareto.running import How, Runner, data_of, interface_of
 from spareto.training import Listener, Milestones, SilenceListener, train, warn_of_silence
 from spareto.training.batches import samples_of_split, steps_per_epoch, whole_labels
 from spareto.training.losses import make_loss
@@ -37,25 +37,20 @@ def compress_and_train(
     key: str = "",
     on_epoch: Listener | None = None,
     on_silence: SilenceListener = warn_of_silence,
-    time: Time | None = None,
-    output: int | str | None = None,
-    vote: Vote | None = None,
-    reset: Any = None,
-    interface: Interface | None = None,
+    **how: Unpack[How],
 ) -> Module:
     """A compressed copy of a trained network, trained by the recipe's own plan.
 
     Args:
         network: The trained network; left untouched.
         recipe: Steps and training plan.
-        data: Training frames and labels; see `spareto.train`.
+        data: See `spareto.train`.
         seed: Decides order, shifts and dropout.
         checkpoint: Where the state is kept after every epoch; see `spareto.train`.
         key: Fingerprint of the run the checkpoint belongs to.
         on_epoch: Called after every epoch.
         on_silence: See `spareto.train`.
-        time: See `spareto.Interface`, as are `output`, `vote` and `reset`.
-        interface: All of them in one.
+        how: `time`, `output`, `vote` and `reset`, as in `spareto.Interface`, or `interface`, all in one.
 
     Returns:
         The compressed copy in evaluation mode, its weights as they will be stored.
@@ -66,14 +61,12 @@ def compress_and_train(
     """
     refuse_unfit(network)
     data = whole_labels(data_of(data))
-    stated = interface_of(interface, time=time, output=output, vote=vote, reset=reset)
+    stated = interface_of(**how)
     runner = Runner(network, samples_of_split(data), stated)
     calibration = partial(_calibration, runner, recipe.training, seed)
     batches = steps_per_epoch(len(data.train_labels), recipe.training)
     schedule = _schedule(network, recipe, batches, seed, calibration)
-    if schedule is not None or any(step.start for step in recipe.steps):
-        # what does not fit at a later step is refused now, not in mid-training
-        compress(network, recipe, calibration=calibration(0), seed=seed)
+    _refuse_what_fails_later(network, recipe, schedule, seed, calibration)
     compressed = copy_of(network)
     train(
         compressed,
@@ -90,6 +83,18 @@ def compress_and_train(
     )
     store(compressed, recipe)
     return compressed
+
+
+def _refuse_what_fails_later(
+    network: nn.Module,
+    recipe: Recipe,
+    schedule: MaskSchedule | None,
+    seed: int,
+    calibration: Callable[[int], Calibration],
+) -> None:
+    """What does not fit at a later step is refused now, not in mid-training."""
+    if schedule is not None or any(step.start for step in recipe.steps):
+        compress(network, recipe, calibration=calibration(0), seed=seed)
 
 
 def _schedule(

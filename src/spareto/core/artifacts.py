@@ -40,8 +40,8 @@ _swept: set[Path] = set()
 def replacing(path: Path) -> Generator[Path]:
     """Yield a temporary path beside `path` that takes its place when the block ends without an error.
 
-    The content is flushed to disk before the rename, and the rename itself behind it, so a crash leaves the old
-    file or the new one. What killed processes left under way in that folder is removed first.
+    The content is flushed to disk before the rename, and the rename behind it, so a crash leaves the old file
+    or the new one. What killed processes left under way in that folder is removed first.
 
     Raises:
         StoreError: It cannot be written; says where and why.

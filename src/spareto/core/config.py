@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
 import yaml
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
@@ -14,8 +15,15 @@ from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_sc
 
 from spareto.core.artifacts import fingerprint, write_text
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
+from spareto.core.plain import from_json, from_yaml
 
-_Loader: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+SEAL: Final = "checksum"
+"""Key of the checksum in a JSON file that has one."""
+
+SHOWN: Final = 20
+"""Problems of one input that its error names; a file may have a million."""
+
+_log = logging.getLogger("spareto")
 RecordT = TypeVar("RecordT", bound="Record")
 
 
@@ -135,54 +143,53 @@ def load_data(path: str | Path) -> Any:
         raise ConfigError(Problem(str(path), "no such file", "a YAML or JSON file", "Check the path."))
     try:
         text = path.read_text(encoding="utf-8")
-        if path.suffix == ".json":
-            return json.loads(text, object_pairs_hook=_unique_object)
-        return yaml.load(text, _UniqueKeyLoader)
+        return from_json(text) if path.suffix == ".json" else from_yaml(text)
     except (yaml.YAMLError, ValueError) as error:  # ValueError: JSON, UTF-8, a key given twice
-        reason = " ".join(str(error).split())
+        reason = " ".join(str(error).split())[:300]
         raise ConfigError(Problem(str(path), reason, "well-formed YAML or JSON", "Mend that line.")) from None
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ConfigError(Problem(str(path), reason, "a file to read", "Check its rights.")) from None
 
 
-def _unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    keys = [key for key, _ in pairs]
-    if twice := next((key for key in keys if keys.count(key) > 1), None):
-        raise ValueError(f"key {twice!r} is given twice")
-    return dict(pairs)
+def save_sealed(path: Path, data: dict[str, Any]) -> None:
+    """Write data as JSON with a checksum, atomically."""
+    write_text(path, json.dumps({**data, SEAL: _seal(data)}, indent=1, allow_nan=False) + "\n")
 
 
-class _UniqueKeyLoader(_Loader):
-    """A safe YAML loader that refuses a key given twice."""
+def load_sealed(path: str | Path) -> Any:
+    """Read data that `save_sealed` wrote; a file without a checksum is read too, with a word.
+
+    Raises:
+        ConfigError: The file is missing, cannot be parsed, or is not as it was written.
+    """
+    data = load_data(path)
+    if not isinstance(data, dict) or SEAL not in data:
+        _log.info("spareto: %s has no checksum: an older version, or a hand, wrote it.", path)
+        return cast(Any, data)
+    found = cast(dict[str, Any], data)
+    seal = found.pop(SEAL)
+    if seal != _seal(found):
+        cure = f"Make it again; to change it by hand, take the key '{SEAL}' out."
+        raise ConfigError(Problem(str(path), "a file whose checksum differs", "one as it was written", cure))
+    return found
 
 
-def _unique_mapping(loader: Any, node: yaml.MappingNode) -> dict[Hashable, Any]:
-    seen: set[Any] = set()
-    for key_node, _ in node.value:
-        if key_node.tag == "tag:yaml.org,2002:merge":
-            continue
-        key = loader.construct_object(key_node, deep=True)
-        if not isinstance(key, Hashable):
-            raise yaml.constructor.ConstructorError(
-                None, None, "found an unhashable key", key_node.start_mark
-            )
-        if key in seen:
-            raise yaml.constructor.ConstructorError(
-                None, None, f"key {key!r} is given twice", key_node.start_mark
-            )
-        seen.add(key)
-    return loader.construct_mapping(node, deep=True)
-
-
-_UniqueKeyLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
+def _seal(data: Any) -> str:
+    return fingerprint(data, 64)
 
 
 def _problems(error: ValidationError, data: Any, where: str) -> Iterator[Problem]:
-    for line in error.errors():
+    lines = error.errors(include_url=False)
+    for line in lines[:SHOWN]:
         if line["type"] != "contradiction":
             yield _problem(line, data, where)
             continue
         place = where + _path(line["loc"], data)
         for each in line.get("ctx", {})["problems"]:
             yield replace(each, where=place + each.where)
+    if len(lines) > SHOWN:
+        yield Problem(where, f"{len(lines) - SHOWN} more such problems", "none")
 
 
 def _problem(line: ErrorDetails, data: Any, where: str) -> Problem:
@@ -226,15 +233,18 @@ def _path(location: tuple[int | str, ...], data: Any) -> str:
     for index, part in enumerate(location):
         if isinstance(part, int):
             path += f"[{part}]"
-            current = cast(Any, current[part]) if isinstance(current, (list, tuple)) else None
+            listed = cast(Any, current) if isinstance(current, (list, tuple)) else ()
+            current = listed[part] if part < len(listed) else None
         elif isinstance(current, Mapping) and part in current:
-            path += f".{part}"
+            path += f".{part[:80]}"
             current = cast(Any, current[part])
         elif index == len(location) - 1 and not part.startswith("("):
-            path += f".{part}"
+            path += f".{part[:80]}"
     return path
 
 
 def _show(value: Any) -> str:
+    if isinstance(value, (str, bytes)):
+        value = value[:100]
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."

@@ -19,6 +19,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from spareto.core.text import visible
+
 
 class SparetoError(Exception):
     """Base of every error raised on purpose; the command line prints it without a traceback."""
@@ -42,7 +44,7 @@ class Problem:
 
     def __str__(self) -> str:
         cure = f" {self.cure}" if self.cure else ""
-        return f"{self.where}: got {self.got}; expected {self.rule}.{cure}"
+        return visible(f"{self.where}: got {self.got}; expected {self.rule}.{cure}")
 
 
 class InputError(SparetoError, ValueError):
@@ -83,7 +85,7 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
     >>> did_you_mean("magnitud", ["magnitude", "random"])
     "Did you mean 'magnitude'?"
     """
-    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    near = get_close_matches(word[:200], list(known), n=1, cutoff=0.6)
     return f"Did you mean '{near[0]}'?" if near else ""
 
 

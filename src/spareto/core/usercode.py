@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import inspect
-import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.machinery import PathFinder
+from functools import cached_property
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import ModuleType
 from typing import Any
 
 from spareto.core.artifacts import fingerprint
 from spareto.core.errors import ConfigError, Problem, SparetoError, did_you_mean, one_of
+from spareto.core.usererrors import cure_of, told
 from spareto.core.userfiles import digest, imported_files, public_names
+from spareto.core.userimport import importable, module_of, root_of
 
 RULE = "FILE.py:NAME or MODULE:NAME"
-_LOADED: dict[str, str] = {}
-"""Modules that came from users' folders, by name, and the fingerprint of the file they were made of."""
-_ROOTS: set[Path] = set()
-"""Folders of users' code that imports look into."""
 
 
 @dataclass(frozen=True)
@@ -46,27 +42,31 @@ class Code:
         """How messages begin: `network 'my_code.py:build'`."""
         return f"{self.where} '{self.spelling}'"
 
-    @property
+    @cached_property
     def hash(self) -> str:
-        """Fingerprint of the name, its file, and every file beside it that the file imports.
+        """Fingerprint, taken once, of the name, its file, and every file beside it that the file imports.
 
         The folder does not matter, so a study may be moved.
         """
-        root = _root(self.path)
+        root = root_of(self.path)
         files = [
             [path.relative_to(root).as_posix(), digest(path)] for path in imported_files(self.path, root)
         ]
         return fingerprint([self.name, files])
 
     def load(self) -> Callable[..., Any]:
-        """Import the file and return what the name stands for.
+        """Import the file, once, and return what the name stands for.
 
         Raises:
             ConfigError: The file cannot be imported, has no such name, or it is nothing to call.
         """
-        root = _root(self.path)
-        with self._explained("Python that can be imported"), _importable(root):
-            found: Any = _module(self.path, root)
+        return self._loaded
+
+    @cached_property
+    def _loaded(self) -> Callable[..., Any]:
+        root = root_of(self.path)
+        with self._explained("Python that can be imported"), importable(root):
+            found: Any = module_of(self.path, root)
             module = found
         for part in self.name.split("."):
             found = getattr(found, part, None)
@@ -86,14 +86,14 @@ class Code:
 
         Args:
             options: Keyword arguments.
-            option_place: How messages call them: `network.options`.
+            option_place: How messages call them: `network.options`, or `--options` of a command.
 
         Raises:
             ConfigError: See `load`; or options are missing or unknown, or the call fails.
         """
         function = self.load()
         _refuse_misfits(function, options, self.place, option_place)
-        with self._explained("a call that succeeds"), _importable(_root(self.path)):
+        with self._explained("a call that succeeds"), importable(root_of(self.path)):
             return function(**options)
 
     @contextmanager
@@ -103,7 +103,7 @@ class Code:
         Raises:
             ConfigError: It fails.
         """
-        with self._explained(rule), _importable(_root(self.path)):
+        with self._explained(rule), importable(root_of(self.path)):
             yield
 
     @contextmanager
@@ -113,8 +113,8 @@ class Code:
         except SparetoError:
             raise
         except (Exception, SystemExit) as error:
-            got = _told(error, _root(self.path))
-            raise ConfigError(Problem(self.place, got, rule, _cure(error))) from None
+            got = told(error, root_of(self.path))
+            raise ConfigError(Problem(self.place, got, rule, cure_of(error))) from None
 
 
 def find_code(spelling: str, folder: Path, where: str) -> Code:
@@ -190,74 +190,6 @@ def _not_found(place: str, left: str, folder: Path) -> Problem:
     return Problem(place, got, RULE, cure)
 
 
-def _root(path: Path) -> Path:
-    """The folder imports start from: above the outermost package the file is in."""
-    folder = path.parent
-    while (folder / "__init__.py").is_file() and folder.parent != folder:
-        folder = folder.parent
-    return folder
-
-
-@contextmanager
-def _importable(root: Path) -> Generator[None]:
-    """Let imports look into `root` first; afterwards it comes last, for imports inside functions."""
-    sys.path.insert(0, str(root))
-    try:
-        yield
-    finally:
-        sys.path.remove(str(root))
-        if str(root) not in sys.path:
-            sys.path.append(str(root))
-            _ROOTS.add(root)
-
-
-def _module(path: Path, root: Path) -> ModuleType:
-    """Import a file; a second time only if it, or one that it imports, has changed."""
-    files = {_dotted(each, root): each for each in imported_files(path, root)}
-    if any(_LOADED.get(name) != _state(each) for name, each in files.items()):
-        for name in files:
-            if _LOADED.pop(name, None) is not None:
-                sys.modules.pop(name, None)
-    importlib.invalidate_caches()
-    others = frozenset(sys.modules)  # what was there before us is not ours to import again
-    module = _import(_dotted(path, root), path, root)
-    ours = {name: each for name, each in files.items() if name not in others and _is_from(name, each)}
-    _LOADED.update({name: _state(each) for name, each in ours.items()})
-    return module
-
-
-def _import(name: str, path: Path, root: Path) -> ModuleType:
-    """Import by name, unless the name is that of another module; then by path."""
-    top = name.partition(".")[0]
-    elsewhere = [place for place in sys.path if Path(place or ".").resolve() not in (root, *_ROOTS)]
-    taken = top in sys.stdlib_module_names or PathFinder.find_spec(top, elsewhere) is not None
-    if _is_from(name, path) or not (taken or name in sys.modules):
-        return importlib.import_module(name)
-    own = f"{path.stem}_{fingerprint(str(path), 8)}"
-    spec = importlib.util.spec_from_file_location(own, path)
-    if spec is None or spec.loader is None:  # a .py file always has both
-        raise ImportError(f"no way to import {path}")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[own] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def _is_from(name: str, path: Path) -> bool:
-    """Whether a module is loaded, and from this file."""
-    file = getattr(sys.modules.get(name), "__file__", None)
-    return file is not None and Path(file).resolve() == path
-
-
-def _dotted(path: Path, root: Path) -> str:
-    parts = path.relative_to(root).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-def _state(path: Path) -> str:
-    return fingerprint([str(path), digest(path)])
-
-
 def _callables(module: ModuleType) -> list[str]:
     """Names of the module's own functions and classes, functions first."""
     found = [
@@ -292,7 +224,8 @@ def _refuse_misfits(
     missing = [each.name for each in named if each.default is each.empty and each.name not in options]
     if missing:
         shown = ", ".join(f"{name}: ..." for name in missing)
-        got, cure = f"a function that needs {', '.join(missing)}", f"Add {option_place}: {{{shown}}}."
+        got, given = f"a function that needs {', '.join(missing)}", f"{{{shown}}}"
+        cure = f'Add {option_place} "{given}".' if option_place[0] == "-" else f"Add {option_place}: {given}."
         raise ConfigError(Problem(place, got, "a value for each", cure))
     takes_any = any(each.kind is each.VAR_KEYWORD for each in values)
     unknown = [] if takes_any else [name for name in options if name not in known]
@@ -302,33 +235,3 @@ def _refuse_misfits(
             Problem(f"{option_place}.{name}", "an unknown option", rule, did_you_mean(name, known))
             for name in unknown
         )
-
-
-def _told(error: BaseException, root: Path) -> str:
-    """An error in a line: `ValueError in my_code.py, line 7: two channels`."""
-    if isinstance(error, SystemExit):
-        return f"a program that ends itself{_line_of(error.__traceback__, root)} (SystemExit)"
-    text = " ".join(str(error).split())
-    if isinstance(error, SyntaxError) and error.filename:
-        return f"{type(error).__name__} in {Path(error.filename).name}, line {error.lineno}: {error.msg}"
-    return f"{type(error).__name__}{_line_of(error.__traceback__, root)}" + (
-        f": {text[:300]}" if text else ""
-    )
-
-
-def _line_of(trace: TracebackType | None, root: Path) -> str:
-    found = ""
-    while trace is not None:
-        file = Path(trace.tb_frame.f_code.co_filename)
-        if file.is_relative_to(root) and "site-packages" not in file.parts:
-            found = f" in {file.name}, line {trace.tb_lineno}"
-        trace = trace.tb_next
-    return found
-
-
-def _cure(error: BaseException) -> str:
-    if isinstance(error, ModuleNotFoundError) and error.name:
-        return f"Install '{error.name}', or put it beside the file."
-    if isinstance(error, SystemExit):
-        return "Put what a script does under: if __name__ == '__main__':"
-    return "Mend that line."

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spareto.core.archives import load_arrays
 from spareto.core.artifacts import replacing
 
 Arrays = dict[str, npt.NDArray[Any]]
@@ -43,8 +44,9 @@ def write_cache(path: Path, arrays: Arrays) -> None:
 def read_cache(path: Path) -> Arrays | None:
     """The arrays as they were written, or None if there are none or the file is damaged."""
     try:
-        with path.open("rb") as stream:
-            stored = dict(np.load(stream, allow_pickle=False))
+        stored = load_arrays(path)
+        if not isinstance(stored, dict):
+            return None
         written = str(stored.pop(HASH))
         arrays = {name: _unpack(name, stored) for name in stored if not name.endswith(SHAPE_OF_BITS)}
     except Exception:  # a damaged archive fails in many ways, and all mean the same: make it anew

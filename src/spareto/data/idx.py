@@ -15,6 +15,8 @@ from spareto.core.errors import DataError, Problem
 from spareto.data.folder import require
 
 UNSIGNED_BYTES = 0x08
+LARGEST = 1 << 30
+"""Bytes of an array, twenty times those of MNIST's relatives."""
 
 
 def read_idx(path: Path, axes: int, cure: str) -> npt.NDArray[np.uint8]:
@@ -33,17 +35,21 @@ def read_idx(path: Path, axes: int, cure: str) -> npt.NDArray[np.uint8]:
     """
     what = f"an idx file of bytes with {axes} {'axis' if axes == 1 else 'axes'}"
     require(path, what, cure)
+    start = 4 + 4 * axes
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
+            header = stream.read(start)
+            if len(header) < start or header[:4] != bytes((0, 0, UNSIGNED_BYTES, axes)):
+                got = f"a file that begins with {header[:4].hex(' ') or 'nothing'}"
+                raise DataError(Problem(str(path), got, what, cure))
+            shape = struct.unpack(f">{axes}I", header[4:])
+            count = math.prod(shape)
+            if count > LARGEST:
+                raise DataError(Problem(str(path), f"{count:,} values", f"at most {LARGEST:,}", cure))
+            content = stream.read(count + 1)  # no more than the header says, whatever it unpacks to
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(Problem(str(path), f"a truncated or damaged file ({error})", what, cure)) from None
-    start = 4 + 4 * axes
-    if len(content) < start or content[:4] != bytes((0, 0, UNSIGNED_BYTES, axes)):
-        got = f"a file that begins with {content[:4].hex(' ') or 'nothing'}"
-        raise DataError(Problem(str(path), got, what, cure))
-    shape = struct.unpack(f">{axes}I", content[4:start])
-    values = np.frombuffer(content, np.uint8, offset=start)
-    if values.size != math.prod(shape):
-        got, rule = f"{values.size:,} values", f"{math.prod(shape):,}, as its header says"
-        raise DataError(Problem(str(path), got, rule, cure))
-    return values.reshape(shape).copy()
+    if len(content) != count:
+        got = f"{len(content):,} values" if len(content) < count else "more values"
+        raise DataError(Problem(str(path), got, f"{count:,}, as its header says", cure))
+    return np.frombuffer(content, np.uint8).reshape(shape).copy()

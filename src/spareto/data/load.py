@@ -13,6 +13,7 @@ import numpy.typing as npt
 import platformdirs
 
 from spareto.core.artifacts import fingerprint
+from spareto.core.errors import StoreError
 from spareto.data import registry
 from spareto.data._base import Dataset, DatasetInfo, Frames
 from spareto.data.cache import Arrays, content_hash, read_cache, write_cache
@@ -131,8 +132,8 @@ def _key(dataset: Dataset, timesteps: int, binary: bool, options: dict[str, Any]
 def _keep(path: Path, arrays: Arrays) -> None:
     try:
         write_cache(path, arrays)
-    except OSError as error:
-        warnings.warn(f"The frames could not be cached in {path.parent}: {error}.", stacklevel=3)
+    except StoreError as error:
+        warnings.warn(f"The frames could not be cached in {path.parent}: {error}", stacklevel=3)
 
 
 def _cache_folder(cache: Path | None) -> Path:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.npyio import NpzFile
 
+from spareto.core.archives import Damaged, load_arrays
 from spareto.core.errors import DataError, Problem
 from spareto.data._base import DatasetInfo, Recordings
 from spareto.data.checks import problems_of
 from spareto.data.folder import require
 
 Arrays = dict[str, npt.NDArray[np.integer]]
+
+LONGEST: Final = (1 << 32) - 1
+"""Microseconds of a recording, and of a step: 71 minutes, what 32 bits hold."""
 
 
 def read_arrays(path: Path, names: tuple[str, ...], cure: str) -> Arrays:
@@ -26,12 +28,10 @@ def read_arrays(path: Path, names: tuple[str, ...], cure: str) -> Arrays:
     """
     require(path, "a NumPy archive of event recordings", cure)
     try:
-        with path.open("rb") as stream:
-            archive = np.load(stream, allow_pickle=False)
-            if not isinstance(archive, NpzFile):
-                raise ValueError("a single array")
-            arrays = {name: archive[name] for name in names if name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        arrays = load_arrays(path, names)
+        if not isinstance(arrays, dict):
+            raise Damaged("a single array")
+    except Damaged as error:
         reason = f"a truncated or damaged file ({error})"
         raise DataError(Problem(str(path), reason, "a NumPy archive of event recordings", cure)) from None
     faults = [
@@ -56,6 +56,7 @@ def recordings_of(arrays: Arrays, info: DatasetInfo, path: Path, cure: str) -> R
         DataError: Lengths, offsets or values do not fit together or do not fit `info`.
     """
     offsets = arrays["offsets"].astype(np.int64)
+    _refuse_steps(arrays["dt_us"], path, cure)
     elapsed = np.concatenate(([0], np.cumsum(arrays["dt_us"], dtype=np.int64)))
     recordings = Recordings(
         x=arrays["x"],
@@ -69,4 +70,15 @@ def recordings_of(arrays: Arrays, info: DatasetInfo, path: Path, cure: str) -> R
     if faults:
         raise DataError(faults)
     before = np.repeat(elapsed[offsets[:-1]], np.diff(offsets))
-    return Recordings(**{**vars(recordings), "t_us": (elapsed[1:] - before).astype(np.uint32)})
+    since = elapsed[1:] - before
+    if len(since) and since.max() > LONGEST:
+        rule = f"recordings of at most {LONGEST:,} microseconds"
+        raise DataError(Problem(f"{path}: dt_us", f"an event after {since.max():,}", rule, cure))
+    return Recordings(**{**vars(recordings), "t_us": since.astype(np.uint32)})
+
+
+def _refuse_steps(steps: npt.NDArray[np.integer], path: Path, cure: str) -> None:
+    """Refuse times that run back, also from one recording to the next, or that no counter holds."""
+    if len(steps) and not 0 <= steps.min() <= steps.max() <= LONGEST:
+        got, rule = f"{steps.min():,} to {steps.max():,}", f"steps from 0 to {LONGEST:,} microseconds"
+        raise DataError(Problem(f"{path}: dt_us", got, rule, cure))

@@ -22,6 +22,7 @@ from spareto.frameworks._rows import NeuronFacts as NeuronFacts
 __all__ = [
     "Axes",
     "NeuronFacts",
+    "aside",
     "free_reason",
     "hands_state",
     "is_layer",
@@ -86,6 +87,18 @@ def state_names(network: nn.Module) -> frozenset[str]:
     )
 
 
+def aside(network: nn.Module) -> frozenset[nn.Module]:
+    """Modules that a network keeps but no inference runs, such as sinabs' network before its conversion."""
+    found: set[nn.Module] = set()
+    for module in network.modules():
+        for kind in type(module).__mro__:
+            framework = framework_of(kind)
+            for name in () if framework is None else framework.aside.get(kind.__name__, ()):
+                kept_beside = getattr(module, name, None)
+                found.update(kept_beside.modules() if isinstance(kept_beside, nn.Module) else ())
+    return frozenset(found)
+
+
 def hands_state(module: nn.Module) -> bool:
     """Whether a module returns `(output, state)` and takes the state back as its second argument."""
     for kind in type(module).__mro__:
@@ -96,7 +109,11 @@ def hands_state(module: nn.Module) -> bool:
 
 
 def time_of(network: nn.Module) -> Literal["one step", "time-batch", "batch-time"] | None:
-    """Axes of the input that the class of a whole network declares; None where it declares none."""
+    """Axes of the input that the class of a whole network declares; None where it declares none.
+
+    A compiled network declares what the one inside declares.
+    """
+    network = getattr(network, "_orig_mod", network)
     for kind in type(network).__mro__:
         framework = framework_of(kind)
         if framework is not None and kind.__name__ in framework.whole:

@@ -63,10 +63,18 @@ def _same_forward(kind: type, base: type) -> bool:
 def kept(network: nn.Module) -> Iterator[tuple[str, nn.Module, Framework]]:
     """The modules whose state survives a call, each with its framework."""
     for name, module in network.named_modules():
-        for framework in frameworks():
+        for framework in _keepers(type(module)):
             if framework.keeps(module):
                 yield name, module, framework
                 break
+
+
+@cache
+def _keepers(kind: type) -> tuple[Framework, ...]:
+    """The frameworks that a class descends from and that keep states."""
+    return tuple(
+        framework for framework in frameworks() if framework.told and any(map(framework.owns, kind.__mro__))
+    )
 
 
 def facts_of(module: nn.Module) -> NeuronFacts | None:

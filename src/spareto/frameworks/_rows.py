@@ -89,6 +89,7 @@ class Framework:
         told: What is said of a reset; empty where nothing is kept.
         state_buffers: Names of a module's own buffers that hold state and stand in its state dict.
         hands_state: Classes that return `(output, state)` and take the state back as a second argument.
+        aside: Children of a class, by its name, that no inference runs, as a network it was converted from.
         whole: Axes of the input that whole networks of a class declare, by the class's name.
     """
 
@@ -101,6 +102,7 @@ class Framework:
     told: str = ""
     state_buffers: Callable[[Any], tuple[str, ...]] = lambda module: ()
     hands_state: frozenset[str] = frozenset()
+    aside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     whole: Mapping[str, Axes] = field(default_factory=dict)
 
     def owns(self, kind: type) -> bool:

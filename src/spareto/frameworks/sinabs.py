@@ -115,4 +115,5 @@ FRAMEWORK: Final = Framework(
     reset=_reset,
     told="The states of its sinabs layers are reset before every batch.",
     state_buffers=_state_buffers,
+    aside={"Network": ("analog_model",)},
 )

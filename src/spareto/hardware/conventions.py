@@ -2,7 +2,7 @@
 
 Which switch the printed numbers of a tool follow:
 
-| switch | Sparseloop, artifact of MICRO 2022 | Timeloop 0.4, its published exercises |
+| switch | Timeloop 0.3 exercises, Sparseloop's artifact of MICRO 2022 | Timeloop 0.4 exercises |
 |---|---|---|
 | `first_sums` | `charged` | `free` |
 | `halo` | `kept` | `dropped` |
@@ -16,7 +16,7 @@ from typing import Final, Literal
 from spareto.hardware.accesses import Halo as Halo
 
 FirstSums = Literal["charged", "free"]
-Tool = Literal["sparseloop-micro2022", "timeloop-0.4"]
+Tool = Literal["sparseloop-micro2022", "timeloop-0.3", "timeloop-0.4"]
 
 
 @dataclass(frozen=True)
@@ -37,5 +37,6 @@ class Conventions:
 SPARSELOOP: Final = Conventions()
 TOOLS: Final[dict[Tool, Conventions]] = {
     "sparseloop-micro2022": SPARSELOOP,
+    "timeloop-0.3": SPARSELOOP,
     "timeloop-0.4": Conventions(first_sums="free", halo="dropped"),
 }

@@ -39,7 +39,7 @@ from spareto.records.cost import Mode
 class Tally:
     """What one tensor does at one instance of one level: words, metadata in bits.
 
-    Metadata that were read only to skip take energy but no time.
+    Metadata that were read only to skip take energy but no time. `asked` are the words asked for, zeros too.
     """
 
     reads: Amount
@@ -50,6 +50,7 @@ class Tally:
     metadata_skipped_bits: Amount
     metadata_write_bits: Amount
     instances: Count
+    asked: Amount
     decompressed: Amount
     compressed: Amount
 
@@ -152,6 +153,7 @@ class _Rules:
             metadata_skipped_bits=metadata(looked_up - met) * (not gating),
             metadata_write_bits=metadata(access.fills + access.updates),
             instances=access.instances,
+            asked=met,
             decompressed=decompressed,
             compressed=compressed,
         )
@@ -168,7 +170,9 @@ class _Rules:
             return lambda dense: np.ceil(dense * each - 1e-6)
         tiles, tile = self._tiles(tensor, level)
         size = self.problem.tile(tensor, self.nest.extents(level))
-        whole = fmt.compatible_metadata(tiles * tile, density, width, tiles)
+        elements: Any = tiles * tile
+        rows: Any = tiles
+        whole = fmt.compatible_metadata(elements, density, width, rows)
         offset = self.sparsity.rows[key]
         return lambda dense: (
             np.ceil(dense / size * whole / width) * width + np.ceil(dense / size * (tiles + 1)) * offset
@@ -178,7 +182,9 @@ class _Rules:
         """Tiles of the level inside that a level cuts a tensor into, and elements of one; halos overlap."""
         child = self._inside(tensor, level)
         outer = self.nest.extents(level)
-        inner = self.nest.extents(child) if child else {dim: np.ones(1, np.int64) for dim in DIMS}
+        inner: dict[Dim, Count] = dict.fromkeys(DIMS, np.ones(1, np.int64))
+        if child:
+            inner = self.nest.extents(child)
         tiles = np.ones(1, np.int64)
         for dim in RELEVANT[tensor]:
             tiles = tiles * (outer[dim] // inner[dim])
@@ -192,7 +198,7 @@ class _Rules:
         if parent is None or not self._compressed(parent, tensor) or self._compressed(level, tensor):
             return np.zeros(1), np.zeros(1)
         drained = self.drained[key] if tensor == "outputs" else np.zeros(1, np.int64)
-        return self.accesses[key].fills * 1.0, _kept(drained, self._density(tensor))
+        return self.accesses[key].fills.astype(np.float64), _kept(drained, self._density(tensor))
 
     def _compressed(self, level: str, tensor: TensorName) -> bool:
         fmt = self.sparsity.formats.get((level, tensor))
@@ -299,7 +305,12 @@ def _cycles(store: Store, tallies: dict[tuple[str, TensorName], Tally], issued: 
     for limit, demand in (
         (
             store.read_words,
-            sum((t.reads + t.gated_reads + t.metadata_read_bits / store.word_bits) for t in own),
+            sum(
+                t.asked
+                if store.looks_up
+                else t.reads + t.gated_reads + t.metadata_read_bits / store.word_bits
+                for t in own
+            ),
         ),
         (
             store.write_words,

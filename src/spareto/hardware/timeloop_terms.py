@@ -44,6 +44,7 @@ class Store:
         metadata_row: Bits of one metadata access, which several words share; None for one word.
         read_words: Words a cycle it can read, None without limit.
         write_words: Words a cycle it can write, None without limit.
+        looks_up: Whether a word that turns out to be zero takes its turn at the read port all the same.
         decompress_pj: Energy of a word that is decompressed on its way in from the level outside.
         compress_pj: Energy of a word that is compressed on its way out.
     """
@@ -63,6 +64,7 @@ class Store:
     metadata_row: Level | None = None
     read_words: Level | None = None
     write_words: Level | None = None
+    looks_up: bool = False
     decompress_pj: Level = 0.0
     compress_pj: Level = 0.0
 

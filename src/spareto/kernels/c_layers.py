@@ -126,7 +126,7 @@ class Gradient:
 
 
 class NotFinite(Exception):  # noqa: N818 - reads as what it is: `except NotFinite`
-    """A weight or gradient is NaN or infinite, so sums must also meet the zeros: 0 times infinity is not 0."""
+    """A weight or gradient is not finite, so sums must also meet the zeros: 0 times infinity is not 0."""
 
 
 def finite(x: Tensor) -> bool:

@@ -1,4 +1,4 @@
-"""Libraries compiled into the user's cache: one that is damaged, or that another user could have written, never loads."""
+"""Libraries compiled into the user's cache: damaged ones and those of other users are never loaded."""
 
 from __future__ import annotations
 

@@ -88,6 +88,8 @@ class Counts(Watch):
             return
         made = list(tensors(output))
         self._see(group, made[facts.spikes] if isinstance(output, tuple | list) else made[0])
+        if group in self.plan.alone:
+            self.neurons[group].see_arriving(next(tensors((args, kwargs))), name)
 
     def _next(self, name: str) -> int | None:
         if self._operators >= len(self.plan.operators) or self.plan.operators[self._operators][0] != name:

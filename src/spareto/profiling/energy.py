@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from spareto.core.errors import ConfigError, InputError, Problem
+from spareto.core.errors import ConfigError, InputError, Problem, did_you_mean, one_of
 from spareto.hardware import BEST, Chip, cost, load_accelerator
 from spareto.profiling.energy_text import text_of
 from spareto.profiling.profile import Profile, profile
@@ -48,8 +49,10 @@ class Energy:
         return text_of(self.profile.accuracy, self.workload, self.costs, self.refused)
 
     def __repr__(self) -> str:
-        each = ", ".join(f"{name} {amount:.4g} µJ" for name, amount in self.microjoules.items())
-        return f"Energy({self.workload.network}: {each})"
+        right = self.profile.accuracy
+        told = [] if right is None else [f"accuracy {100 * right:.1f} %"]
+        told += [f"{name} {amount:.3g} µJ" for name, amount in self.microjoules.items()]
+        return f"Energy({self.workload.network}: {', '.join(told)})"
 
 
 def energy(
@@ -68,7 +71,8 @@ def energy(
 
     Args:
         network: Any spiking network; see `spareto.profile`.
-        frames: Shape `(time, samples, ...)`; also `(samples, time, ...)` or `(samples, ...)`.
+        frames: Shape `(time, samples, ...)`; also `(samples, time, ...)` or `(samples, ...)`; or a torch
+            `Dataset` or `DataLoader` of frames and labels.
         labels: Shape `(samples,)`; without them there is no accuracy.
         on: Names of accelerators, or YAML files of your own.
         weight_format: How weights are stored; by default the best of all formats for each layer.
@@ -93,6 +97,7 @@ def energy(
         >>> list(found.costs)
         ['eyeriss_like']
     """
+    _refuse_unknown(options)
     names = [on] if isinstance(on, str | Path) else list(on)
     if not names:
         raise ConfigError(Problem("on", "no accelerator", "at least one", "Name one: on='eyeriss_like'."))
@@ -106,6 +111,17 @@ def energy(
     if show:
         print(found)
     return found
+
+
+def _refuse_unknown(options: Mapping[str, Any]) -> None:
+    known = [name for name in signature(profile).parameters if name not in ("network", "frames", "labels")]
+    problems = [
+        Problem("energy", f"{name}={value!r}", one_of(known), did_you_mean(name, known))
+        for name, value in options.items()
+        if name not in known
+    ]
+    if problems:
+        raise ConfigError(problems)
 
 
 def _costs(

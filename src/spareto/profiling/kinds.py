@@ -8,7 +8,7 @@ from typing import Final
 from torch import nn
 
 from spareto.core.errors import ConfigError, Problem
-from spareto.frameworks import free_reason, is_layer, neuron_facts, refused_reason
+from spareto.frameworks import aside, free_reason, is_layer, neuron_facts, refused_reason
 from spareto.layers.residual import Residual
 from spareto.layers.spiking_block import SpikingBlock
 from spareto.layers.tcja import TCJA
@@ -68,8 +68,8 @@ def _modules(network: nn.Module, counted: set[str]) -> Iterator[FreeLayer]:
 
 
 def _outside_neurons(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Modules that are not part of neurons."""
-    inner: set[nn.Module] = set()
+    """Modules that are not part of neurons, nor kept aside without running."""
+    inner = set(aside(network))
     for name, module in network.named_modules():
         if module not in inner:
             yield name, module
@@ -89,10 +89,11 @@ def _shortcuts(trace: Trace) -> Iterator[FreeLayer]:
 def _parameters(network: nn.Module, trace: Trace) -> Iterator[FreeLayer]:
     """Parameters that no product reads, outside of neurons and of modules that are known to be free."""
     read = {root for event in trace.products for root in (*event.roots, *event.bias_roots)}
+    beside = aside(network)
     known = [
         name
         for name, module in network.named_modules()
-        if name and (neuron_facts(module) is not None or _is_known_leaf(module))
+        if name and (neuron_facts(module) is not None or _is_known_leaf(module) or module in beside)
     ]
     for name, _ in network.named_parameters():
         owner = name.partition(".parametrizations.")[0]

@@ -44,6 +44,7 @@ class NamedNeurons:
             if name in kinds and not is_layer(module)
         }
         self._names = {name for name, module in network.named_modules() if module in self._modules}
+        self._own = [name for name, module in network.named_modules() if name and not is_layer(module)]
         self._known: dict[nn.Module, NeuronFacts | None] = {}
         self._opaque: dict[nn.Module, bool] = {}
 
@@ -74,8 +75,9 @@ class NamedNeurons:
             ConfigError: A name is that of no module and of no layer.
         """
         layers = [planned.use.name for planned in plan.products]
+        names = [*layers, *self._own]
         problems = [
-            Problem(f"neurons['{name}']", repr(name), one_of(layers), did_you_mean(name, layers))
+            Problem(f"neurons['{name}']", "no such module or layer", one_of(names), did_you_mean(name, names))
             for name in self._kinds
             if name not in self._names and name not in layers
         ]

@@ -23,14 +23,15 @@ from spareto.profiling.counters import LayerCounter
 from spareto.profiling.counting import Counts, counting
 from spareto.profiling.invariants import check_invariants
 from spareto.profiling.kinds import free_layers
-from spareto.profiling.layers import Widths, layer_record, product_record
+from spareto.profiling.layers import Widths, layer_record, neurons_record, product_record
 from spareto.profiling.named_neurons import NamedNeurons
 from spareto.profiling.plan import make_plan
 from spareto.profiling.tracer import Trace, Tracer
 from spareto.profiling.uses import Runs
 from spareto.profiling.widths import WeightBits, stored_as
-from spareto.records import Workload
-from spareto.running import Interface, Runner, Samples, samples_of
+from spareto.records import Layer, Product, Workload
+from spareto.running import Interface, Runner, Samples, check_label, refuse_no_module, samples_of
+from spareto.running.arrays import is_data_set, read
 from spareto.running.interface import interface_of
 
 LOOKED_AT = 64  # samples among which two lively ones are chosen for the trace
@@ -74,7 +75,8 @@ def profile(
 
     Args:
         network: Any spiking network.
-        frames: Shape `(time, samples, ...)`; also `(samples, time, ...)` or `(samples, ...)`.
+        frames: Shape `(time, samples, ...)`; also `(samples, time, ...)` or `(samples, ...)`; or a torch
+            `Dataset` or `DataLoader` of frames and labels.
         labels: Shape `(samples,)`; without them there is no accuracy.
         time: How layers see time, where it cannot be proven: `calls`, `time-batch` or `batch-time`.
         output: Item or key of the output that is the answer.
@@ -96,10 +98,13 @@ def profile(
             time lies; all are listed.
     """
     declared = interface_of(interface, time=time, output=output, vote=vote, reset=reset)
-    samples = samples_of(frames, labels, layout=layout, time_first=_time_first(network))  # pyright: ignore
+    refuse_no_module(network)
+    samples = _samples(network, frames, labels, layout)
     named = NamedNeurons(network, neurons or {})
     with undisturbed(network, training=False), torch.inference_mode(), parametrize.cached(), reference():
         runner = Runner(network, samples, declared)
+        if samples.labels is not None:
+            runner.check_answer()
         plan, trace = _planned(network, runner, samples, declared, named)
         correct, counts = _count(network, runner, samples, plan, named, batch_size)
         found = _records(network, counts, plan, named, weight_bits, widths)
@@ -165,8 +170,9 @@ def _count(
             with counts.aside():
                 counts.end_batch()
                 if samples.labels is not None:
-                    answer = runner.answer(raw, last - first).argmax(1).cpu()
-                    correct += int((answer == torch.from_numpy(samples.labels[first:last])).sum())
+                    answer = runner.answer(raw, last - first).cpu()
+                    check_label(int(samples.labels.max()), answer.shape[1])
+                    correct += int((answer.argmax(1) == torch.from_numpy(samples.labels[first:last])).sum())
     return correct, counts
 
 
@@ -179,20 +185,28 @@ def _records(
     widths: Widths,
 ) -> dict[str, Any]:
     stored = stored_as(network, plan, weight_bits)
-    layers, products = [], []
+    layers, products = list[tuple[int, Layer]](), list[Product]()
     for counter in counts.products:
         group = counter.planned.neurons
         behind = None if group is None else counts.neurons[group]
         kinds = named.kinds(counter.planned.use.name)
         if isinstance(counter, LayerCounter):
-            layers.append(layer_record(counter, behind, stored[counter.planned.use.name], widths, kinds))
+            layer = layer_record(counter, behind, stored[counter.planned.use.name], widths, kinds)
+            layers.append((counter.planned.use.first.operation, layer))
         else:
             products.append(product_record(counter, behind, widths, kinds))
-    return {"layers": tuple(layers), "products": tuple(products)}
+    for group in plan.alone:
+        counter = counts.neurons[group]
+        alone = neurons_record(counter, widths, named.kinds(counter.use.first.module))
+        layers.append((counter.use.first.operation, alone))
+    ordered = [layer for _, layer in sorted(layers, key=lambda entry: entry[0])]
+    return {"layers": tuple(ordered), "products": tuple(products)}
 
 
-def _time_first(network: nn.Module) -> bool:
-    return time_of(network) == "time-batch"
+def _samples(network: nn.Module, frames: Any, labels: Any, layout: Any) -> Samples:
+    if labels is None and is_data_set(frames):
+        return read(frames, None, layout, "frames", "labels")
+    return samples_of(frames, labels, layout=layout, time_first=time_of(network) == "time-batch")
 
 
 def _lively(samples: Samples) -> tuple[int, int]:

@@ -76,12 +76,15 @@ def _module_of(network: nn.Module, planned: Planned) -> nn.Module | None:
 
 
 def _refuse(asked: WeightBits, layers: list[str]) -> None:
+    rule = "a whole number of bits from 1 to 64"
+    if not (asked is None or isinstance(asked, int | Mapping)):
+        cure = "Give one number for all layers, or a dict by the layer's name."
+        raise ConfigError(Problem("weight_bits", repr(asked), rule, cure))
     given = (
         {"weight_bits": asked}
         if isinstance(asked, int)
         else {f"weight_bits['{name}']": bits for name, bits in (asked or {}).items()}
     )
-    rule = "a whole number of bits from 1 to 64"
     problems = [
         Problem(where, repr(bits), rule)
         for where, bits in given.items()

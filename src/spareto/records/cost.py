@@ -70,6 +70,32 @@ class LayerCost(Record):
         return totals
 
 
+PARTS = ("sums", "weights", "inputs", "outputs", "neurons", "idle", "other")
+_PART_OF = {
+    "products": "sums",
+    "weights": "weights",
+    "metadata": "weights",
+    "biases": "weights",
+    "inputs": "inputs",
+    "outputs": "outputs",
+    "state": "neurons",
+    "idle": "idle",
+}
+
+
+def energy_by_part(cost: Cost) -> dict[str, float]:
+    """Energy in picojoules by what it is spent on; the parts add up to that of an inference.
+
+    `sums` are the synaptic operations, `weights` their weights, metadata and biases, `inputs` and `outputs`
+    the spikes or activations and partial sums moved, `neurons` the updates and states, `idle` leakage.
+    """
+    parts: dict[str, float] = {part: 0.0 for part in PARTS}  # noqa: C420 - keeps the type
+    for layer in cost.attributed:
+        for action in layer.actions:
+            parts[_PART_OF.get(action.tensor, "other")] += action.energy_pj
+    return parts
+
+
 class Cost(Record):
     """What one inference of a network costs on one accelerator.
 

@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import base64
+import math
 import zlib
-from typing import Annotated
+from typing import Annotated, Final
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
+from spareto.core.archives import inflated_size
 from spareto.core.config import Record
 
 Positive = Annotated[int, Field(ge=1)]
+
+
+MOST: Final = 1 << 30
+"""Elements of an array."""
+
+
+def _elements(shape: tuple[int, ...]) -> int:
+    count = math.prod(shape)
+    if count > MOST:
+        raise ValueError(f"at most {MOST:,} elements, not {count:,}")
+    return count
+
+
+def _size(given: int, expected: int) -> str:
+    return "more" if given > expected else str(given)
 
 
 class Mask(Record):
@@ -30,13 +47,13 @@ class Mask(Record):
 
     @model_validator(mode="after")
     def _check_length(self) -> Mask:
+        count = -(-_elements(self.shape) // 8)
         try:
-            packed = zlib.decompress(base64.b64decode(self.packed, validate=True))
-        except (zlib.error, ValueError):
+            given = inflated_size(base64.b64decode(self.packed, validate=True), count)
+        except ValueError:
             raise ValueError("one bit an element, compressed with zlib and written in base64") from None
-        count = -(-int(np.prod(self.shape)) // 8)
-        if len(packed) != count:
-            raise ValueError(f"{count} bytes of bits for the shape {self.shape}, not {len(packed)}")
+        if given != count:
+            raise ValueError(f"{count} bytes of bits for the shape {self.shape}, not {_size(given, count)}")
         return self
 
     def array(self) -> npt.NDArray[np.bool_]:
@@ -62,12 +79,15 @@ class Numbers(Record):
 
     @model_validator(mode="after")
     def _check_length(self) -> Numbers:
+        count = 8 * _elements(self.shape)
         try:
-            given = len(zlib.decompress(base64.b64decode(self.packed, validate=True)))
-        except (zlib.error, ValueError):
+            given = inflated_size(base64.b64decode(self.packed, validate=True), count)
+        except ValueError:
             raise ValueError("64-bit numbers, compressed with zlib and written in base64") from None
-        if given != 8 * int(np.prod(self.shape)):
-            raise ValueError(f"{8 * int(np.prod(self.shape))} bytes for the shape {self.shape}, not {given}")
+        if given != count:
+            raise ValueError(f"{count} bytes for the shape {self.shape}, not {_size(given, count)}")
+        if not np.isfinite(self.array()).all():
+            raise ValueError("finite numbers")
         return self
 
     def array(self) -> npt.NDArray[np.float64]:

@@ -23,6 +23,7 @@ class Pipeline(Record):
     Args:
         timesteps: Timesteps of an inference.
         stages: Layers a spike passes, one timestep each.
+        crowding: How many times the cores there are the layers were cut for, where that is more; at least 1.
         barrier_cycles: Cycles of the barrier after each timestep.
         tick_cycles: Cycles a timestep takes at least.
         inferences: Inferences that follow each other at once; cycles are told for one of them.
@@ -31,6 +32,7 @@ class Pipeline(Record):
 
     timesteps: Positive
     stages: Positive
+    crowding: Annotated[float, Field(ge=1)] = 1.0
     barrier_cycles: Amount = 0.0
     tick_cycles: Amount = 0.0
     inferences: Positive = 1
@@ -42,7 +44,7 @@ class Pipeline(Record):
         Args:
             busy: Cycles of a timestep that the slowest core of each layer works.
         """
-        return max(max(busy, default=0.0) + self.barrier_cycles, self.tick_cycles)
+        return max(max(busy, default=0.0) * self.crowding + self.barrier_cycles, self.tick_cycles)
 
     def latency(self, step_cycles: float) -> float:
         """Cycles until the last layer has done its last timestep, over the inferences."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
+from spareto.core.text import visible
 from spareto.records.rows import MeanRow
 from spareto.reports.chart import SHAPES, front_chart
 from spareto.reports.figures.style import LOOKS
@@ -23,9 +25,17 @@ def render(results: StudyResults) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_shown,
     )
     context = {**_context(results), "times": times, "percent": percent, "file_size": file_size}
     return environment.get_template("report.html.j2").render(context)
+
+
+def _shown(value: Any) -> Any:
+    """What a template prints, without control characters."""
+    if isinstance(value, Markup):
+        return Markup(visible(str(value)))
+    return visible(value) if isinstance(value, str) else value
 
 
 def _context(results: StudyResults) -> dict[str, Any]:

@@ -58,7 +58,8 @@ def call(network: nn.Module, arguments: tuple[Tensor, ...], feed: Feed) -> Any:
 
     Returns:
         The output; of one timestep a call, tensors of all calls stacked: `(time, ...)`. A network that hands
-        its state out gets it back with the next timestep.
+        its state out gets it back with the next timestep; its output is then the one item of a tuple, as it
+        is the first where all timesteps are given at once.
     """
     if feed.name != "calls":
         return network(arguments[0])
@@ -69,7 +70,7 @@ def call(network: nn.Module, arguments: tuple[Tensor, ...], feed: Feed) -> Any:
         else:
             output = network(now)
         outputs.append(output)
-    return stacked(outputs)
+    return (stacked(outputs),) if handing else stacked(outputs)
 
 
 def stacked(outputs: list[Any]) -> Any:

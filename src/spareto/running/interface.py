@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal, TypedDict, get_args
 
 from torch import nn
 
@@ -49,6 +49,16 @@ class Interface:
             problems.append(Problem("reset", repr(self.reset), rule))
         if problems:
             raise ConfigError(problems)
+
+
+class How(TypedDict, total=False):
+    """The keywords that say how a network is run: those of `Interface`, or `interface`, all in one."""
+
+    time: Time | None
+    output: int | str | None
+    vote: Vote | None
+    reset: str | Callable[[nn.Module], object] | None
+    interface: Interface | None
 
 
 def interface_of(interface: Interface | None = None, **options: Any) -> Interface:

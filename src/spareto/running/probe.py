@@ -32,6 +32,7 @@ from spareto.running.states import (
 
 FEW: Final = 7
 TIME_CURE: Final = 'Say time="calls", "time-batch" or "batch-time".'
+REPEAT_CURE: Final = "Samples without time are repeated by frames.expand(timesteps, *frames.shape)."
 SAMPLE: Final = Feed("sample")
 
 
@@ -192,7 +193,7 @@ class Probe:
     def _timed(self, steps: int | None) -> tuple[Feed, int | None]:
         """What samples are whose second axis is as long as the neurons ran: samples over time."""
         shape = self.samples.frames.shape
-        over_time = len(shape) > 2 and steps == shape[1]
+        over_time = len(shape) > 2 and steps == shape[1] > 1
         return (Feed("batch-time"), steps) if over_time else (SAMPLE, None)
 
     def _fits(self, way: Tried) -> bool:
@@ -337,7 +338,8 @@ def _none(tried: list[Tried], samples: Samples, count: int) -> ConfigError:
         ways.setdefault(_said(way, count), []).append(str(way.feed))
     said = "; ".join(f"{' or '.join(feeds)}: {what}" for what, feeds in ways.items())
     rule = "a network that runs on these frames and gives one answer a sample"
-    cure = f"Check the shapes. {TIME_CURE}"
+    static = all(way.feed == SAMPLE for way in tried)
+    cure = f"Check the shapes. {REPEAT_CURE if static else TIME_CURE}"
     got = f"frames of shape {tuple(samples.frames.shape)}, given as {said}"
     return ConfigError(Problem("network", got, rule, cure))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import torch
 from torch import Tensor, nn
@@ -12,12 +12,14 @@ from torch.nn.parameter import is_lazy
 
 from spareto.core.errors import ConfigError, DataError, Problem
 from spareto.frameworks import keeps_state, time_of
-from spareto.running.feeding import Feed, call, unmerged
+from spareto.running.feeding import Feed, call, squeezed_layers, unmerged
 from spareto.running.interface import Interface
 from spareto.running.outputs import Order, order_of, pick, voted
-from spareto.running.probe import Probe
+from spareto.running.probe import Probe, Tried
 from spareto.running.samples import Samples
 from spareto.running.states import resetting
+
+LOOKED_UP: Final = "argument #1 'indices'"  # what torch says of numbers that are no places in a table
 
 
 class Runner:
@@ -62,9 +64,7 @@ class Runner:
         self._find()
 
     def _find(self) -> None:
-        network, interface = self.network, self.interface
-        probe = Probe(network, self.samples, interface, self._ready)
-        found = probe.run()
+        probe, found = self._tried()
         self.feed, self._squeezed, self.random = found.feed, probe.squeezed, probe.random
         self._reset, told = probe.reset, probe.told
         self._examples = probe.many, probe.alone, probe.count
@@ -74,12 +74,26 @@ class Runner:
         if self.random:
             self.notes += ("Its answer is drawn at random, so it is not checked against the batch.",)
 
+    def _tried(self) -> tuple[Probe, Tried]:
+        """A probe, and what it found; whole numbers look things up where a network of embeddings asks so."""
+        probe = Probe(self.network, self.samples, self.interface, self._ready)
+        try:
+            return probe, probe.run()
+        except ConfigError as error:
+            looks_up = any(isinstance(module, nn.Embedding) for module in self.network.modules())
+            if not looks_up or self.samples.frames.is_floating_point() or LOOKED_UP not in str(error):
+                raise
+        self.dtype = torch.int64
+        probe = Probe(self.network, self.samples, self.interface, self._ready)
+        return probe, probe.run()
+
     def bound_to(self, network: nn.Module) -> Self:
         """The same way of running another network of the same build, such as a copy."""
         other = copy.copy(self)
         other.network = network
         if self.notes:
             other._reset, _ = resetting(network, self.interface)
+            other._squeezed = squeezed_layers(network)
         return other
 
     def prepare(self, batch: Tensor) -> tuple[Tensor, ...]:
@@ -191,8 +205,7 @@ def _refuse_unready(network: nn.Module) -> None:
     Raises:
         ConfigError: Its weights are on the meta device, or not there yet.
     """
-    if not isinstance(network, nn.Module):
-        raise ConfigError(Problem("network", type(network).__name__, "a torch module"))
+    refuse_no_module(network)
     tensors = [*network.named_parameters(), *network.named_buffers()]
     lazy = [name for name, tensor in tensors if is_lazy(tensor)]
     if lazy:
@@ -203,12 +216,25 @@ def _refuse_unready(network: nn.Module) -> None:
         raise ConfigError(Problem("network", "weights on the meta device", "numbers", cure))
 
 
-def check_labels(labels: Any, classes: int, where: str = "labels") -> None:
-    """Refuse labels, an array or a tensor, beyond the classes that a network answers with.
+def refuse_no_module(network: object) -> None:
+    """Refuse what is no network.
 
     Raises:
-        DataError: There are some.
+        ConfigError: It is a class, or something else.
     """
-    if len(labels) and labels.max() >= classes:
-        got, rule = f"{labels.max()}", f"values from 0 to {classes - 1}, the network's classes"
+    if isinstance(network, type) and issubclass(network, nn.Module):
+        name = network.__name__
+        raise ConfigError(Problem("network", f"the class {name}", "a network", f"Make one: {name}(...)."))
+    if not isinstance(network, nn.Module):
+        raise ConfigError(Problem("network", type(network).__name__, "a torch module"))
+
+
+def check_label(highest: int, classes: int, where: str = "labels") -> None:
+    """Refuse a largest label beyond the classes that a network answers with.
+
+    Raises:
+        DataError: It is.
+    """
+    if highest >= classes:
+        got, rule = f"{highest}", f"values from 0 to {classes - 1}, the network's classes"
         raise DataError(Problem(where, got, rule, "Build the network with as many classes."))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from spareto import networks
@@ -13,6 +15,7 @@ from spareto.core.artifacts import fingerprint
 from spareto.core.errors import ConfigError, Problem
 from spareto.core.usercode import Code, find_code
 from spareto.core.userfiles import digest
+from spareto.core.userrandom import fixed_random
 from spareto.data import DatasetInfo
 from spareto.running import Interface
 from spareto.study.config import NetworkPlan, OwnNetworkPlan
@@ -68,27 +71,36 @@ class OwnBuilder(Builder):
 
     Args:
         plan: Which one; paths from the working directory.
+        option_place: How messages call its options.
 
     Raises:
         ConfigError: There is no such file or function.
     """
 
-    def __init__(self, plan: OwnNetworkPlan) -> None:
-        self.plan = plan
+    def __init__(self, plan: OwnNetworkPlan, option_place: str = "network.options") -> None:
+        self.plan, self.option_place = plan, option_place
         self.code: Code = find_code(plan.import_, Path(), "network")
         self.interface = Interface(plan.time, plan.output, plan.vote, _reset(plan.reset))
 
     @property
     def hash(self) -> str:
-        """See `Builder`; where the files lie does not matter."""
+        """See `Builder`; taken once, so that a file that is changed under way changes nothing."""
+        return self._hash
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """See `Builder`; taken once."""
+        return self._parts
+
+    @cached_property
+    def _hash(self) -> str:
         plan = self.plan.model_dump(
             mode="json", exclude={"import_", "weights", "reset"}, exclude_defaults=True
         )
         return fingerprint([plan, self.parts])
 
-    @property
-    def parts(self) -> dict[str, str]:
-        """See `Builder`."""
+    @cached_property
+    def _parts(self) -> dict[str, str]:
         found = {"code": f"{self.plan.name} {self.code.hash}"}
         if self.plan.weights is not None:
             path = Path(self.plan.weights)
@@ -100,8 +112,9 @@ class OwnBuilder(Builder):
         return found
 
     def build(self, info: DatasetInfo | None = None) -> tuple[nn.Module, tuple[str, ...]]:
-        """See `Builder`."""
-        network = self.code.call(self.plan.options, "network.options")
+        """See `Builder`; what other generators give follows from torch's seed."""
+        with fixed_random(torch.initial_seed()):
+            network = self.code.call(self.plan.options, self.option_place)
         if not isinstance(network, nn.Module):
             got, cure = f"a {type(network).__name__}", "Return the network."
             if network is None:

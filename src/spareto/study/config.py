@@ -195,9 +195,14 @@ class StudyConfig(Record):
         made += [Recipe.load(name) for name in self.recipes]
         return tuple({recipe.hash: recipe for recipe in made}.values())
 
-    def base_hash(self, data_hash: str, network_hash: str) -> str:
-        """Fingerprint of what every recipe starts from: data, network and dense training."""
-        return fingerprint([data_hash, network_hash, self.dense_training.hash])
+    def base_hash(self, data_hash: str, network_hash: str = "") -> str:
+        """Fingerprint of what every recipe starts from: data, network and dense training.
+
+        Args:
+            data_hash: That of the data.
+            network_hash: That of the network, which its `Builder` knows; left out, that of the plan.
+        """
+        return fingerprint([data_hash, network_hash or self.network.hash, self.dense_training.hash])
 
 
 def _network_beside(plan: NetworkPlan | OwnNetworkPlan, folder: Path) -> NetworkPlan | OwnNetworkPlan:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from spareto.core.text import component
 from spareto.records import Recipe
 from spareto.study.store import STORE_NAME
 
@@ -43,5 +43,4 @@ class RunFolder:
 
 
 def _name(recipe: Recipe, seed: int, key: str) -> str:
-    slug = re.sub(r"[^a-z0-9]+", "-", recipe.label.lower()).strip("-")
-    return f"{slug}-seed{seed}-{key[:8]}"
+    return f"{component(recipe.label)}-seed{seed}-{key[:8]}"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 
 from spareto.core.errors import Problem
+from spareto.core.locks import Holder
 from spareto.kernels import Decision
 from spareto.records import Trial
 from spareto.training import EpochReport, warn_of_silence
@@ -31,6 +33,10 @@ class StudyListener:
 
     def layers_ran(self, kernels: str, decisions: Mapping[str, Decision]) -> None:
         """How the layers of the study's first training ran, by name, and by which kernels."""
+
+    def waits(self, holder: Holder) -> None:
+        """Another process writes to the folder, and its end is waited for."""
+        logging.getLogger("spareto").warning("spareto: waiting for %s.", holder)
 
     def trial_ends(self, trial: Trial, *, reused: bool) -> None:
         """A trial is in the store; `reused` if it was there before this run."""

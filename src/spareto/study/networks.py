@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from spareto.compression import compress
 from spareto.core.errors import ConfigError, Problem, StoreError
@@ -14,7 +16,12 @@ from spareto.data import DatasetInfo
 from spareto.records import PruneStep, Recipe
 from spareto.study.builders import OwnBuilder, builder_of
 from spareto.study.config import NetworkPlan, OwnNetworkPlan
-from spareto.training import load_checkpoint, read_manifest, save_checkpoint, stored_names
+from spareto.training import save_checkpoint
+from spareto.training.checkpoint import names_in, take
+from spareto.training.stored import fact, read
+
+MOST: Final = 1 << 16
+"""Largest number in the options of a stored network."""
 
 
 def save_network(
@@ -55,25 +62,32 @@ def load_network(path: str | Path, network: nn.Module | None = None) -> nn.Modul
         StoreError: The file is damaged, was written by a newer version, or the network's code is not there.
     """
     path = Path(path)
-    manifest: dict[str, Any] = read_manifest(path)
-    dense = _built(manifest, path) if network is None else network
-    recipe = _without_masks(Recipe.parse(manifest["recipe"], "manifest.recipe"))
-    compressed = compress(dense, recipe, stored=stored_names(path))
-    load_checkpoint(path, compressed)
+    found = read(path)
+    recipe = Recipe.parse(found.fact("recipe"), "manifest.recipe")
+    dense = (
+        _built(found.manifest, path, sum(map(Tensor.numel, found.tensors.values())))
+        if network is None
+        else network
+    )
+    compressed = compress(dense, _without_masks(recipe), stored=names_in(found))
+    take(found, compressed)
     return compressed.eval()
 
 
 def plan_of(manifest: dict[str, Any]) -> NetworkPlan | OwnNetworkPlan:
     """The network's plan in a stored network's manifest."""
-    kind = OwnNetworkPlan if "import" in manifest["network"] else NetworkPlan
-    return kind.parse(manifest["network"], "manifest.network")
+    found = fact(manifest, "network", "manifest")
+    kind = OwnNetworkPlan if "import" in found else NetworkPlan
+    return kind.parse(found, "manifest.network")
 
 
-def _built(manifest: dict[str, Any], path: Path) -> nn.Module:
-    """A fresh network of the manifest's plan; its weights come from the file."""
+def _built(manifest: dict[str, Any], path: Path, elements: int) -> nn.Module:
+    """A fresh network of the manifest's plan; its weights, `elements` in all, come from the file."""
     plan = plan_of(manifest)
-    info = DatasetInfo(manifest["classes"], tuple(manifest["sensor"]), 0, licence="", source="")
+    classes, sensor = fact(manifest, "classes", path), fact(manifest, "sensor", path)
+    info = DatasetInfo(classes, tuple(sensor), 0, licence="", source="")
     if isinstance(plan, NetworkPlan):
+        _refuse_larger(plan, info, path, elements)
         return builder_of(plan).build(info)[0]
     try:
         builder = OwnBuilder(plan.model_copy(update={"weights": None, "reset": None}))
@@ -81,9 +95,32 @@ def _built(manifest: dict[str, Any], path: Path) -> nn.Module:
         got, rule = f"a network of '{plan.import_}'", "code that is still there"
         cure = "Pass it: spareto.load_network(path, network=build())."
         raise StoreError(Problem(str(path), got, rule, cure)) from None
-    if builder.parts["code"] != manifest["parts"]["code"]:
+    if builder.parts["code"] != manifest.get("parts", {}).get("code"):
         warnings.warn(f"{path}: {plan.name} has changed since the network was stored.", stacklevel=3)
     return builder.build(info)[0]
+
+
+def _refuse_larger(plan: NetworkPlan, info: DatasetInfo, path: Path, elements: int) -> None:
+    """Refuse a plan whose network has far more weights than the file, before memory is taken for it."""
+    large = [number for number in _numbers(plan.options) if abs(number) > MOST]
+    got = f"the plan of a network with an option of {large[0]:g}" if large else ""
+    if not large:
+        with torch.device("meta"):
+            weights = sum(map(Tensor.numel, builder_of(plan).build(info)[0].parameters()))
+        if weights > 2 * elements + 1024:
+            got = f"the plan of a network with {weights:,} weights"
+    if got:
+        cure = "The manifest is damaged; store the network again."
+        raise StoreError(Problem(str(path), got, f"one with the {elements:,} numbers of the file", cure))
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    """Every number in plain data."""
+    if isinstance(value, (int, float)):
+        yield value
+    elif isinstance(value, (list, tuple, dict)):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _numbers(inner)
 
 
 def _anywhere(plan: NetworkPlan | OwnNetworkPlan) -> NetworkPlan | OwnNetworkPlan:

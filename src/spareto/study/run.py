@@ -18,6 +18,7 @@ from spareto.study.listener import StudyListener
 from spareto.study.machine import device_named, refuse_several
 from spareto.study.store import TrialStore
 from spareto.study.trials import Laboratory
+from spareto.study.writer import only_writer
 
 
 def run_study(
@@ -25,6 +26,8 @@ def run_study(
     folder: str | Path | None = None,
     listener: StudyListener | None = None,
     device: str = "cpu",
+    *,
+    wait: bool = False,
 ) -> tuple[Trial, ...]:
     """Carry out every recipe of a study with every seed.
 
@@ -38,6 +41,7 @@ def run_study(
         listener: Who is told how it gets on.
         device: Where networks are trained: `cpu`, `cuda`, or `auto` for a GPU if there is one. Accuracy and
             spikes are measured on the processor.
+        wait: Wait for another process that writes to the folder, instead of refusing.
 
     Returns:
         The study's trials, in the order of seeds and recipes.
@@ -45,7 +49,7 @@ def run_study(
     Raises:
         ConfigError: The study does not fit the network, the data, the accelerator or the machine.
         DataError: The data set cannot be read.
-        StoreError: The folder holds another study.
+        StoreError: The folder holds another study, somebody else writes to it, or it cannot be written.
         TrainingError: A training diverged.
     """
     refuse_several("study")
@@ -63,7 +67,7 @@ def run_study(
     laboratory = Laboratory(config, data, builder, costing, run_folder, told, trained_on)
     told.noted((*data.notes, *notes))
     told.study_begins(len(recipes) * len(config.seeds))
-    with TrialStore(run_folder.store) as store:
+    with only_writer(run_folder.root, wait=wait, on_wait=told.waits), TrialStore(run_folder.store) as store:
         _claim(store, laboratory)
         return tuple(trial for seed in config.seeds for trial in _run_seed(laboratory, store, recipes, seed))
 
@@ -84,7 +88,7 @@ def _run_seed(laboratory: Laboratory, store: TrialStore, recipes: tuple, seed: i
             trial = known
         if trial is not known:
             store.put(key, trial)
-            laboratory.discard_checkpoint(recipe, seed)
+        laboratory.discard_checkpoint(recipe, seed)  # also one that a killed run had no time to
         laboratory.listener.trial_ends(trial, reused=reused)
         trials.append(trial)
     return trials

@@ -21,6 +21,7 @@ from spareto.study.builders import OwnBuilder
 from spareto.study.config import OwnNetworkPlan
 from spareto.study.networks import load_network, plan_of, save_network
 from spareto.training import read_manifest
+from spareto.training.stored import fact
 
 
 class Source(ABC):
@@ -35,6 +36,11 @@ class Source(ABC):
     @abstractmethod
     def interface(self) -> Interface | None:
         """How the network is run, as far as it was said."""
+
+    @property
+    def key(self) -> str:
+        """Fingerprint of what a training of it follows from, beside its weights; may be empty."""
+        return ""
 
     @abstractmethod
     def load(self) -> tuple[nn.Module, tuple[str, ...]]:
@@ -71,7 +77,7 @@ def open_source(network: str, changes: Mapping[str, Any], *, compressed: bool = 
         cure = "Name the file and in it the function that returns the network."
         raise ConfigError(Problem("network", repr(network), rule, cure))
     plan = OwnNetworkPlan.parse({"import": network, **given}, "network")
-    return _OwnCode(OwnBuilder(plan))
+    return _OwnCode(OwnBuilder(plan, "--options"))
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,7 @@ class _StudyFile(Source):
         return OwnBuilder(plan).interface if isinstance(plan, OwnNetworkPlan) else None
 
     def load(self) -> tuple[nn.Module, tuple[str, ...]]:
-        recipe = Recipe.parse(read_manifest(self.path)["recipe"], "manifest.recipe")
+        recipe = Recipe.parse(fact(read_manifest(self.path), "recipe", self.path), "manifest.recipe")
         if recipe.steps and not self.compressed:
             cure = "Take the network of the recipe 'dense float'."
             got = f"a network that recipe '{recipe.label}' has compressed"
@@ -100,8 +106,8 @@ class _StudyFile(Source):
 
     def save(self, path: Path, network: nn.Module, recipe: Recipe) -> None:
         manifest = read_manifest(self.path)
-        plan, sensor = plan_of(manifest), tuple(manifest["sensor"])
-        save_network(path, network, plan, recipe, sensor, manifest["classes"])
+        plan, sensor = plan_of(manifest), tuple(fact(manifest, "sensor", self.path))
+        save_network(path, network, plan, recipe, sensor, fact(manifest, "classes", self.path))
 
 
 @dataclass(frozen=True)
@@ -118,6 +124,10 @@ class _OwnCode(Source):
     @property
     def interface(self) -> Interface | None:
         return self.builder.interface
+
+    @property
+    def key(self) -> str:
+        return self.builder.hash
 
     def load(self) -> tuple[nn.Module, tuple[str, ...]]:
         network, notes = self.builder.build()

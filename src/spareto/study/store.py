@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import logging
 import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -10,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from spareto.core.artifacts import canonical_json
+from spareto.core.artifacts import canonical_json, written
 from spareto.core.errors import Problem, StoreError
 from spareto.records.trial import Trial
 
@@ -19,16 +21,22 @@ FORMAT = 1
 _APPLICATION = (
     0x53504152  # "SPAR" in the file's header, so that `file` and we can tell it from other databases
 )
+_log = logging.getLogger("spareto")
 _SCHEMA = f"""
 BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS trials (
-    position INTEGER PRIMARY KEY, key TEXT UNIQUE NOT NULL, trial TEXT NOT NULL
+    position INTEGER PRIMARY KEY, key TEXT UNIQUE NOT NULL, trial TEXT NOT NULL, checksum TEXT
 );
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL, checksum TEXT);
 PRAGMA application_id = {_APPLICATION};
 PRAGMA user_version = {FORMAT};
 COMMIT;
 """
+
+
+def _checksum(key: str, text: str) -> str:
+    """Of a row; its place in the order is checked by the database."""
+    return hashlib.sha256(f"{key}\n{text}".encode()).hexdigest()
 
 
 class TrialStore:
@@ -43,13 +51,14 @@ class TrialStore:
     """
 
     def __init__(self, path: str | Path, *, read_only: bool = False) -> None:
-        self.path = Path(path)
+        self.path, self._checksum = Path(path), "checksum"
         if read_only and not self.path.is_file():
             raise self._error(
                 "no such file", "a study database", "Check the path, or run 'spareto study run' first."
             )
         if not read_only:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with written(self.path):
+                self.path.parent.mkdir(parents=True, exist_ok=True)
         # Reading opens "rw" too: a journal left by a killed writer can only be rolled back by a writer.
         mode = "rw" if read_only else "rwc"
         with self._reported():
@@ -85,15 +94,16 @@ class TrialStore:
     def put(self, key: str, trial: Trial) -> None:
         """Keep `trial` under `key`; returns once it is on disk. A known key keeps its place in the order."""
         statement = (
-            "INSERT INTO trials (key, trial) VALUES (?, ?)"
-            " ON CONFLICT (key) DO UPDATE SET trial = excluded.trial"
+            "INSERT INTO trials (key, trial, checksum) VALUES (?, ?, ?)"
+            " ON CONFLICT (key) DO UPDATE SET trial = excluded.trial, checksum = excluded.checksum"
         )
+        text = canonical_json(trial.to_dict())
         with self._reported(), self._db:
-            self._db.execute(statement, (key, canonical_json(trial.to_dict())))
+            self._db.execute(statement, (key, text, _checksum(key, text)))
 
     def get(self, key: str) -> Trial | None:
         """The trial kept under `key`, or None."""
-        rows = self._rows("SELECT key, trial FROM trials WHERE key = ?", key)
+        rows = self._rows(f"SELECT key, trial, {self._checksum} FROM trials WHERE key = ?", key)
         return self._trial(*rows[0]) if rows else None
 
     def __contains__(self, key: object) -> bool:
@@ -105,19 +115,24 @@ class TrialStore:
     def trials(self) -> tuple[Trial, ...]:
         """All trials in the order in which they were first put."""
         return tuple(
-            self._trial(*row) for row in self._rows("SELECT key, trial FROM trials ORDER BY position")
+            self._trial(*row)
+            for row in self._rows(f"SELECT key, trial, {self._checksum} FROM trials ORDER BY position")
         )
 
     @property
     def meta(self) -> dict[str, str]:
         """What is known of the study as a whole: `study`, `network`, `dataset`, `accelerator`, ..."""
-        return dict(self._rows("SELECT key, value FROM meta ORDER BY rowid"))
+        rows = self._rows(f"SELECT key, value, {self._checksum} FROM meta ORDER BY rowid")
+        return {self._sound("fact", key, value, checksum): value for key, value, checksum in rows}
 
     def set_meta(self, **entries: str) -> None:
         """Keep facts of the study as a whole; a known key gets the new value."""
-        statement = "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+        statement = (
+            "INSERT INTO meta (key, value, checksum) VALUES (?, ?, ?)"
+            " ON CONFLICT (key) DO UPDATE SET value = excluded.value, checksum = excluded.checksum"
+        )
         with self._reported(), self._db:
-            self._db.executemany(statement, entries.items())
+            self._db.executemany(statement, [(k, v, _checksum(k, v)) for k, v in entries.items()])
 
     def _open(self, read_only: bool) -> None:
         self._rows("PRAGMA synchronous = FULL")
@@ -134,7 +149,38 @@ class TrialStore:
         with self._reported():
             if not ours:
                 self._db.executescript(_SCHEMA)
+            self._refuse_damage()
+            self._know_checksums(read_only)
             self._db.execute(f"PRAGMA query_only = {int(read_only)}")
+
+    def _refuse_damage(self) -> None:
+        """What checksums of rows cannot see: pages of which rows are lost."""
+        found = self._rows("PRAGMA quick_check(1)")[0][0]
+        if found != "ok":
+            got = f"a damaged database ({' '.join(str(found).split())[:80]})"
+            raise self._error(got, "one as it was written", "Restore the file from a backup.")
+
+    def _know_checksums(self, read_only: bool) -> None:
+        """Files of before have none; they get the column when they are written to."""
+        for table in ("trials", "meta"):
+            if "checksum" not in {row[1] for row in self._rows(f"PRAGMA table_info({table})")}:
+                if read_only:
+                    self._checksum = "NULL"
+                    _log.info(
+                        "spareto: rows of %s have no checksums: an older version wrote them.", self.path
+                    )
+                else:
+                    self._db.execute(f"ALTER TABLE {table} ADD COLUMN checksum TEXT")
+
+    def _sound(self, what: str, key: Any, text: Any, checksum: Any) -> str:
+        """The key of a row that is as it was written."""
+        if not isinstance(key, str) or not isinstance(text, str):
+            got = f"no text in {what} '{str(key)[:40]}'"
+            raise self._error(got, "one as it was written", "Restore the file from a backup.")
+        if checksum is not None and checksum != _checksum(key, text):
+            got = f"damage in {what} '{key[:40]}' (its checksum differs)"
+            raise self._error(got, "a study as it was written", "Restore the file from a backup.")
+        return key
 
     def _pragma(self, name: str) -> int:
         return self._rows(f"PRAGMA {name}")[0][0]
@@ -143,10 +189,11 @@ class TrialStore:
         with self._reported():
             return self._db.execute(statement, values).fetchall()
 
-    def _trial(self, key: str, text: str) -> Trial:
+    def _trial(self, key: str, text: str, checksum: str | None) -> Trial:
+        self._sound("trial", key, text, checksum)
         try:
             data = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise self._error(
                 f"{error} in trial '{key}'", "JSON", "Restore the file from a backup."
             ) from None
@@ -160,6 +207,10 @@ class TrialStore:
         """Turn what SQLite raises into the error template."""
         try:
             yield
+        except (OverflowError, UnicodeError) as error:  # bytes that are no text, numbers that are too large
+            raise self._error(
+                str(error), "a study written by spareto", "Restore the file from a backup."
+            ) from error
         except sqlite3.OperationalError as error:
             cure = "Check the disk and its rights, and that no other program holds the file."
             raise self._error(str(error), "a study database that can be used", cure) from error

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from spareto.core.artifacts import canonical_json, replacing
 from spareto.core.errors import Problem, StoreError
 from spareto.frameworks import state_names
-
-FORMAT = 1
+from spareto.training import stored
+from spareto.training.stored import FORMAT as FORMAT
+from spareto.training.stored import Stored as Stored
+from spareto.training.stored import read as read
+from spareto.training.stored import read_manifest as read_manifest
 
 
 def best_path(path: str | Path) -> Path:
@@ -46,44 +45,13 @@ def save_checkpoint(
     tensors |= {f"average.{name}": value for name, value in (average or {}).items()}
     if optimizer is not None:
         tensors |= _flatten(optimizer.state_dict()["state"])
-    # one key: the library writes several in any order, and the same network would give other bytes
-    header = {"spareto": canonical_json({"checkpoint_format": FORMAT, **manifest})}
-    with replacing(Path(path)) as temporary:
-        save_file({name: tensor.clone() for name, tensor in tensors.items()}, temporary, metadata=header)
+    stored.write(Path(path), {name: tensor.clone() for name, tensor in tensors.items()}, manifest)
 
 
-def read_manifest(path: str | Path) -> dict[str, Any]:
-    """The manifest a checkpoint was written with.
-
-    Raises:
-        StoreError: The file is missing, damaged, no checkpoint of ours, or written by a newer version.
-    """
-    if not Path(path).is_file():
-        raise StoreError(Problem(str(path), "no such file", "a checkpoint", "Check the path."))
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-        manifest: dict[str, Any] = json.loads(header["spareto"])
-        written_as: int = manifest["checkpoint_format"]
-    except (SafetensorError, OSError, KeyError, json.JSONDecodeError) as error:
-        cure = "Delete the file; training then starts afresh."
-        raise StoreError(Problem(str(path), f"an unreadable file ({error})", "a checkpoint", cure)) from None
-    if written_as > FORMAT:
-        got = f"checkpoint format {written_as}"
-        raise StoreError(Problem(str(path), got, f"format {FORMAT} or older", "Update spareto."))
-    return manifest
-
-
-def stored_names(path: str | Path) -> frozenset[str]:
-    """Names in the state dict of the network that a checkpoint holds.
-
-    Raises:
-        StoreError: See `read_manifest`.
-    """
-    read_manifest(path)
-    with safe_open(path, framework="pt") as file:
-        keys = (key.partition(".") for key in file.keys())  # noqa: SIM118 - not a dict
-        return frozenset(name for owner, _, name in keys if owner == "network")
+def names_in(found: Stored) -> frozenset[str]:
+    """Names in the state dict of the network that a checkpoint holds."""
+    keys = (key.partition(".") for key in found.tensors)
+    return frozenset(name for owner, _, name in keys if owner == "network")
 
 
 def load_checkpoint(
@@ -98,17 +66,49 @@ def load_checkpoint(
         StoreError: The file is missing, damaged, no checkpoint of ours, of another network, or written by a
             newer version.
     """
-    read_manifest(path)
-    stored: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimizer": {}}
-    with safe_open(path, framework="pt") as file:
-        for key in file.keys():  # noqa: SIM118 - not a dict
-            owner, name = key.split(".", 1)
-            stored[owner][name] = file.get_tensor(key)
-    _put(stored["network"], network, path)
+    return take(read(path), network, optimizer)
+
+
+def take(
+    found: Stored, network: nn.Module, optimizer: torch.optim.Optimizer | None = None
+) -> dict[str, Tensor]:
+    """As `load_checkpoint`, from a file that was read before.
+
+    Raises:
+        StoreError: The tensors are those of another network or optimizer.
+    """
+    parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimizer": {}}
+    for key, tensor in found.tensors.items():
+        owner, _, name = key.partition(".")
+        if owner not in parts or not name:
+            raise _misfit(found.path, f"a tensor '{key[:80]}'")
+        parts[owner][name] = tensor
+    _put(parts["network"], network, found.path)
     if optimizer is not None:
-        groups = optimizer.state_dict()["param_groups"]
-        optimizer.load_state_dict({"state": _unflatten(stored["optimizer"]), "param_groups": groups})
-    return stored["average"]
+        _put_optimizer(parts["optimizer"], optimizer, found.path)
+    return parts["average"]
+
+
+def _put_optimizer(tensors: Mapping[str, Tensor], optimizer: torch.optim.Optimizer, path: Path) -> None:
+    groups = optimizer.state_dict()["param_groups"]
+    try:
+        state = _unflatten(tensors)
+        owned = {index: parameter.shape for group, own in zip(groups, optimizer.param_groups, strict=True)
+                 for index, parameter in zip(group["params"], own["params"], strict=True)}  # fmt: skip
+        if any(
+            value.dim() and value.shape != owned[index]
+            for index, fields in state.items()
+            for value in fields.values()
+        ):
+            raise ValueError("shapes of other weights")
+        optimizer.load_state_dict({"state": state, "param_groups": groups})
+    except (ValueError, KeyError, RuntimeError, TypeError) as error:
+        raise _misfit(path, f"the state of another optimizer ({' '.join(str(error).split())[:80]})") from None
+
+
+def _misfit(path: str | Path, got: str) -> StoreError:
+    cure = "Build the network as it was, or delete the file to start afresh."
+    return StoreError(Problem(str(path), got, "those of this network", cure))
 
 
 def weights_of(network: nn.Module) -> dict[str, Tensor]:
@@ -130,8 +130,7 @@ def _put(tensors: Mapping[str, Tensor], network: nn.Module, path: str | Path) ->
     except RuntimeError as error:  # its first line names the class, the others say what does not fit
         _, _, misfits = str(error).partition("\n")
         got = f"tensors of another network ({shorten(misfits, 160, placeholder=' ...')})"
-        cure = "Build the network as it was, or delete the file to start afresh."
-        raise StoreError(Problem(str(path), got, "those of this network", cure)) from None
+        raise _misfit(path, got) from None
 
 
 def _flatten(state: Mapping[int, Mapping[str, Tensor]]) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor, nn
@@ -12,13 +12,12 @@ from torch.nn.utils import parametrize
 from spareto.core.errors import ConfigError, DataError, Problem
 from spareto.frameworks import time_of
 from spareto.running import (
+    How,
     Interface,
     Layout,
     Runner,
     Samples,
-    Time,
-    Vote,
-    check_labels,
+    check_label,
     interface_of,
     samples_of,
 )
@@ -32,11 +31,7 @@ def evaluate(
     *,
     batch_size: int = 64,
     layout: Layout | None = None,
-    time: Time | None = None,
-    output: int | str | None = None,
-    vote: Vote | None = None,
-    reset: Any = None,
-    interface: Interface | None = None,
+    **how: Unpack[How],
 ) -> float:
     """Accuracy of a network of any framework; it is left in evaluation mode.
 
@@ -48,8 +43,7 @@ def evaluate(
         labels: Shape `(samples,)` or `(samples, 1)`, whole numbers from 0.
         batch_size: Samples a forward pass; does not change the result.
         layout: Says where time and samples lie, where the shapes do not; see `spareto.from_arrays`.
-        time: See `spareto.Interface`, as are `output`, `vote` and `reset`.
-        interface: All of them in one.
+        how: `time`, `output`, `vote` and `reset`, as in `spareto.Interface`, or `interface`, all in one.
 
     Returns:
         Share of samples classified correctly, 0..1.
@@ -58,7 +52,7 @@ def evaluate(
         DataError: There is no sample, frames and labels do not fit, or a frame is not finite.
         ConfigError: The network does not run on the frames, or it is not clear how; see `Runner`.
     """
-    stated = interface_of(interface, time=time, output=output, vote=vote, reset=reset)
+    stated = interface_of(**how)
     samples = _samples(network, frames, labels, layout)
     if not isinstance(batch_size, int) or batch_size < 1:
         raise ConfigError(Problem("batch_size", repr(batch_size), "an integer of at least 1"))
@@ -73,7 +67,7 @@ def accuracy_of(network: nn.Module, samples: Samples, interface: Interface, batc
         (batch, torch.from_numpy(known[place]).to(runner.device))
         for place, batch in runner.batches(batch_size)
     )
-    return count_correct(runner, batches, where="evaluation: labels") / samples.count
+    return count_correct(runner, batches, int(known.max())) / samples.count
 
 
 def _samples(network: nn.Module, frames: Any, labels: Any, layout: Layout | None) -> Samples:
@@ -85,13 +79,13 @@ def _samples(network: nn.Module, frames: Any, labels: Any, layout: Layout | None
     return samples_of(frames, labels, layout=layout, where="evaluation: frames", time_first=time_first)
 
 
-def count_correct(runner: Runner, batches: Iterable[tuple[Tensor, Tensor]], where: str = "labels") -> int:
+def count_correct(runner: Runner, batches: Iterable[tuple[Tensor, Tensor]], highest: int = -1) -> int:
     """Samples classified correctly over batches of frames and labels; ends in evaluation mode.
 
     Args:
         runner: Knows the network and how it is run; what the network keeps is reset at the end.
         batches: Frames in the layout of the data, and labels `(batch,)`.
-        where: What the labels are called in messages.
+        highest: The largest label; -1 where it is known to be a class of the network.
 
     Raises:
         DataError: A label lies beyond the classes that the network answers with.
@@ -102,7 +96,7 @@ def count_correct(runner: Runner, batches: Iterable[tuple[Tensor, Tensor]], wher
     with torch.inference_mode(), parametrize.cached():
         for frames, labels in batches:
             answers = runner.answers(frames, len(labels))
-            check_labels(labels, answers.shape[1], where)
+            check_label(highest, answers.shape[1], "evaluation: labels")
             _refuse_no_numbers(answers)
             correct += int((answers.argmax(1) == labels).sum())
     runner.reset()  # what inference mode made would be of no use to a training

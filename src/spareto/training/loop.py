@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from torch import nn
 
 from spareto.records import TrainingPlan
-from spareto.running import Interface, Time, Vote, data_of, interface_of
+from spareto.running import How, data_of, interface_of
 from spareto.training.health import warn_of_silence
 from spareto.training.listening import BeforeStep, Listener, Milestones, SilenceListener
 from spareto.training.run import Run
@@ -28,11 +28,7 @@ def train(
     on_epoch: Listener | None = None,
     on_silence: SilenceListener = warn_of_silence,
     before_step: BeforeStep | None = None,
-    time: Time | None = None,
-    output: int | str | None = None,
-    vote: Vote | None = None,
-    reset: Any = None,
-    interface: Interface | None = None,
+    **how: Unpack[How],
 ) -> None:
     """Train a network in place; it ends in evaluation mode.
 
@@ -45,32 +41,28 @@ def train(
     Args:
         network: Any module. One of ours takes frames `(time, batch, ...)` and gives rates `(batch, classes)`;
             of any other it is found out how it is run, or asked for.
-        data: Training frames and labels: as `load_frames` or `from_arrays` give them, `(frames, labels)`, a
-            torch `Dataset` or a `DataLoader`. A data set is read once, in order.
+        data: What `load_frames` or `from_arrays` give; `(frames, labels)`; a `Dataset` or `DataLoader` of
+            torch, which is read once, in order.
         plan: Epochs, learning rate, loss.
         seed: Decides what is held out, order, augmentation and dropout.
         milestones: Epoch to a change of the network made before that epoch; each starts a new phase of the
             learning rate and a fresh optimizer.
         checkpoint: Where to keep the state.
-        key: Fingerprint of everything the run depends on, by default of data, plan and seed; a checkpoint
-            of another key is refused.
+        key: Fingerprint of what the run depends on, else of data, plan and seed; another's is refused.
         on_epoch: Called after every epoch.
         on_silence: Called once for every layer without a spike in the whole training split; left out, it is
             warned of.
-        before_step: Called before each optimizer step with the network, the step and the number of steps;
-            see `BeforeStep`.
-        time: See `spareto.Interface`, as are `output`, `vote` and `reset`.
-        interface: All of them in one.
+        before_step: Called before each optimizer step; see `BeforeStep`.
+        how: `time`, `output`, `vote` and `reset`, as in `spareto.Interface`, or `interface`, all in one.
 
     Raises:
-        ConfigError: The plan asks for what the network or the data do not have, or it is not clear how the
-            network is run or reset.
+        ConfigError: The plan asks for what network or data lack, or it is not clear how the network is run.
         DataError: The training split has no sample, labels that are no class, or frames that are not finite.
         TrainingError: The loss or a gradient is not finite.
         StoreError: The checkpoint is damaged or belongs to another run.
     """
     changes, frames = milestones or {}, data_of(data)
-    stated = interface_of(interface, time=time, output=output, vote=vote, reset=reset)
+    stated = interface_of(**how)
     path = None if checkpoint is None else Path(checkpoint)
     run = Run(network, frames, plan, seed, path, key, on_epoch, on_silence, before_step, join(), stated)
     done = run.epochs

@@ -14,11 +14,12 @@ from spareto.core.artifacts import fingerprint
 from spareto.core.errors import ConfigError, Problem, StoreError, TrainingError
 from spareto.core.versions import versions
 from spareto.data.load import FrameData
+from spareto.observing import undisturbed
 from spareto.records import TrainingPlan
 from spareto.running import Interface, Runner
 from spareto.running.interface import options_of
 from spareto.training.batches import Batches, device_of, samples_of_split
-from spareto.training.checkpoint import best_path, load_checkpoint, read_manifest, save_checkpoint
+from spareto.training.checkpoint import Stored, best_path, read, save_checkpoint, take
 from spareto.training.evaluate import count_correct
 from spareto.training.final import Average, Best
 from spareto.training.health import first_non_finite, silence, silent_layers
@@ -33,6 +34,23 @@ def _key(data: FrameData, plan: TrainingPlan, seed: int, interface: Interface) -
     """Fingerprint of what a training depends on beside its network."""
     stated = {name: value for name, value in options_of(interface).items() if name != "reset"}
     return fingerprint([data.hash, plan.hash, seed, *([stated] if stated else [])])
+
+
+def _refuse_lonely(runner: Runner) -> None:
+    """Refuse a last batch of one sample where a batch norm wants more.
+
+    Raises:
+        ConfigError: It does.
+    """
+    try:
+        with undisturbed(runner.network, training=True), torch.no_grad():
+            runner.run(runner.samples.batch(0, 1))
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        got, rule = "a last batch of one sample", "at least two, for a batch norm"
+        cure = "Choose another training.batch_size."
+        raise ConfigError(Problem("training.batch_size", got, rule, cure)) from None
 
 
 class Run:
@@ -78,11 +96,14 @@ class Run:
         self.data = self.batches.data
         self.runner = Runner(network, samples_of_split(self.data), interface)
         self.runner.check_answer()
+        if self.batches.samples % plan.batch_size == 1:
+            _refuse_lonely(self.runner)
         classes = 1 + int(self.data.train_labels.max())
         self.stepper = Stepper(self.runner, plan, world, before_step, classes)
         self.best = Best(checkpoint and best_path(checkpoint), keep=plan.keep == "best")
         self.average = Average()
         self._known_silent: set[str] = set()
+        self._found: Stored | None = None
         self.epochs, self.finished = self._resumable()
 
     def phase(self, phase: Phase) -> None:
@@ -107,7 +128,8 @@ class Run:
     def reload(self, optimizer: torch.optim.Optimizer | None = None) -> None:
         """Take the state up from the checkpoint, if there is one."""
         if self.checkpoint is not None:
-            stored = load_checkpoint(self.checkpoint, self.network, optimizer)
+            found, self._found = self._found or read(self.checkpoint), None
+            stored = take(found, self.network, optimizer)
             self.average.mean = {name: mean.to(self.batches.device) for name, mean in stored.items()}
 
     def finish(self) -> None:
@@ -194,8 +216,9 @@ class Run:
         """Epochs that a checkpoint has behind it, and whether nothing is left to do; 0 without one."""
         if self.checkpoint is None or not self.checkpoint.exists():
             return 0, False
-        manifest = read_manifest(self.checkpoint)
-        if manifest.get("key") != self.key or manifest["epoch"] > self.plan.epochs:
+        self._found = read(self.checkpoint)  # epoch and weights are those of one file, whoever replaces it
+        manifest, epoch = self._found.manifest, self._found.fact("epoch")
+        if manifest.get("key") != self.key or epoch > self.plan.epochs:
             cure = "Delete it to start afresh, or choose another folder."
             raise StoreError(
                 Problem(str(self.checkpoint), "a checkpoint of another run", "one of this run", cure)
@@ -205,4 +228,4 @@ class Run:
             manifest.get("best_epoch", 0),
             manifest.get("best_accuracy", 0.0),
         )
-        return int(manifest["epoch"]), bool(manifest.get("finished", False))
+        return epoch, bool(manifest.get("finished", False))

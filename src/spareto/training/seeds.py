@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import nn
 
 from spareto.core.errors import DataError, Problem
 from spareto.records import TrainingPlan
-from spareto.running import Interface, Time, Vote, data_of, interface_of
+from spareto.running import How, data_of, interface_of
 from spareto.training.batches import samples_of_split
 from spareto.training.evaluate import accuracy_of
 from spareto.training.listening import Listener
@@ -42,11 +42,7 @@ def train_seeds(
     *,
     folder: str | Path | None = None,
     on_epoch: Listener | None = None,
-    time: Time | None = None,
-    output: int | str | None = None,
-    vote: Vote | None = None,
-    reset: Any = None,
-    interface: Interface | None = None,
+    **how: Unpack[How],
 ) -> tuple[SeedResult, ...]:
     """Train a fresh network with each seed, one after the other.
 
@@ -57,8 +53,7 @@ def train_seeds(
         seeds: One training each.
         folder: Keeps each training's checkpoint; the same call then carries on after a kill.
         on_epoch: Called after every epoch of every seed.
-        time: See `spareto.Interface`, as are `output`, `vote` and `reset`.
-        interface: All of them in one.
+        how: `time`, `output`, `vote` and `reset`, as in `spareto.Interface`, or `interface`, all in one.
 
     Returns:
         One result a seed, in the order of the seeds.
@@ -67,7 +62,7 @@ def train_seeds(
         DataError: There is no test split.
     """
     frames = data_of(data)
-    stated = interface_of(interface, time=time, output=output, vote=vote, reset=reset)
+    stated = interface_of(**how)
     if not len(frames.test_labels):
         cure = "Give spareto.from_arrays(...) a test split, or use spareto.train."
         raise DataError(Problem("data", "no test split", "samples to measure on", cure))

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 MOST_BITS: Final = 16
+ROUNDINGS: Final = (4, 64)
+"""Rounding errors that may add up in Euclid's algorithm: few first, for many levels lie close together."""
 SAMPLE: Final = 4096
 EVIDENCE: Final = 40.0
 """Bits: values drawn at random would lie on a grid as well as these with a chance of 2^-40."""
@@ -62,9 +64,14 @@ def grid_of(values: Values, precision: float) -> Grid | None:
 
 
 def _equidistant(values: Values, live: Values, precision: float) -> Grid | None:
-    step = _step(np.unique(np.abs(live[:: max(1, live.size // SAMPLE)])), precision)
-    if step is None:
-        return None
+    levels = np.unique(np.abs(live[:: max(1, live.size // SAMPLE)]))
+    steps = (_step(levels, roundings * precision) for roundings in ROUNDINGS)
+    grids = (_on(step, values, live, precision) for step in steps if step is not None)
+    return next((grid for grid in grids if grid is not None), None)
+
+
+def _on(step: float, values: Values, live: Values, precision: float) -> Grid | None:
+    """The grid of a step, if the values lie on it."""
     codes = np.round(values / step)
     most = float(np.abs(codes).max())
     slack = 4 * precision * most  # a product of step and code is rounded; so is the step itself
@@ -78,10 +85,10 @@ def _equidistant(values: Values, live: Values, precision: float) -> Grid | None:
     return Grid(bits, levels, equidistant=True, evidence=round(evidence, 0)) if bits <= MOST_BITS else None
 
 
-def _step(levels: Values, precision: float) -> float | None:
+def _step(levels: Values, tolerance: float) -> float | None:
     """The largest number of which all levels are whole multiples, up to rounding: Euclid's algorithm."""
     largest, step = float(levels[-1]), float(levels[0])
-    slack = 4 * precision * largest
+    slack = tolerance * largest
     while step > largest / 2**MOST_BITS:
         rest = np.abs(levels - step * np.round(levels / step))
         # a multiple of an inexact step is off by as many roundings

@@ -15,6 +15,7 @@ from spareto.records.recipe import FLOAT_BITS
 from spareto.widths.grid import EVIDENCE, Grid, grid_of
 
 TERNARY: Final = 3
+TELLING: Final = 4  # fewer values of a channel lie on some grid anyway
 _KEPT: Final = "_spareto_stored"
 _NARROW: Final = {torch.float16: 16, torch.bfloat16: 16}
 _PRECISION: Final = {torch.float16: 2.0**-11, torch.bfloat16: 2.0**-8}
@@ -141,7 +142,7 @@ def _of_channels(values: np.ndarray[Any, np.dtype[np.float64]], precision: float
         return None
     grids: list[Grid] = []
     for row in values.reshape(len(values), -1):
-        if row.any():
+        if np.count_nonzero(row) >= TELLING:
             grid = grid_of(row, precision)
             if grid is None or not (grid.equidistant or grid.levels <= TERNARY):
                 return None  # larger tables, one a channel, nobody stores

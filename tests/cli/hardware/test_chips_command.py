@@ -5,8 +5,10 @@ import json
 import pytest
 from cyclopts import App
 
+import workloads
+from spareto.cli.cost import cost
 from spareto.cli.reproduce_chips import chips
-from spareto.core.errors import InputError, UnknownName
+from spareto.core.errors import ConfigError, InputError, UnknownName
 
 ROW = """
 rows:
@@ -24,9 +26,9 @@ rows:
 """
 
 
-def call(*words):
+def call(*words, command=chips):
     app = App()
-    app.default(chips)
+    app.default(command)
     return app([str(word) for word in words], result_action="return_value", exit_on_error=False)
 
 
@@ -44,7 +46,7 @@ def test_the_tables_fit_in_eighty_columns_and_end_with_what_counts(capsys, monke
     shown = capsys.readouterr().out
     assert max(map(len, shown.splitlines())) <= 80
     assert "…" not in shown
-    assert "numbers of rows with all events, within 25 %: " in shown
+    assert "energies of rows with all events, within 25 %: " in shown
     assert "not modelled" in shown
     assert "A18, A19: " in shown
 
@@ -98,3 +100,50 @@ def test_a_mistake_in_a_row_is_named(tmp_path, change, message):
 def test_an_unknown_chip_is_answered_with_the_nearest():
     with pytest.raises(UnknownName, match="Did you mean 'loihi_like'"):
         call("--chip", "loihi_lik")
+
+
+@pytest.fixture
+def saved(tmp_path):
+    path = tmp_path / "workload.json"
+    workloads.network().save(path)
+    return path
+
+
+def test_cost_at_another_node_and_voltage_and_in_a_batch(saved, capsys):
+    rows = []
+    for words in ((), ("--node", 14, "--volts", 0.4), ("--batch", 10)):
+        call(saved, "--accelerator", "truenorth", *words, "--json", command=cost)
+        rows.append(json.loads(capsys.readouterr().out))
+    plain, small, many = rows
+    assert small["energy_by_component_pj"]["cores"] == pytest.approx(
+        plain["energy_by_component_pj"]["cores"] / 8
+    )
+    assert small["energy_by_component_pj"]["leakage"] == pytest.approx(
+        plain["energy_by_component_pj"]["leakage"] / 16
+    )
+    assert (plain["batch"], many["batch"]) == (1, 10)
+    assert many["latency_us"] == pytest.approx(1000 * (50 + 2) / 10)
+    assert plain["step_cycles"] == 1e6
+    assert plain["interval_cycles"] == 5e6
+    assert {action["action"] for action in plain["shared"]} == {"leak"}
+    assert all(layer["cores"] >= 1 for layer in plain["layers"])
+
+
+def test_a_chip_without_a_voltage_does_not_stop_a_comparison(saved, capsys):
+    call(saved, "--compare", "truenorth", "eyeriss_like", "--volts", 0.7, "--json", command=cost)
+    costed, refused = json.loads(capsys.readouterr().out)
+    assert costed["energy_pj"] > 0
+    assert "a chip that says its own; 'eyeriss_like' does not" in refused["problems"][0]
+
+
+@pytest.mark.parametrize("words", [("--batch", 0), ("--node", 0), ("--node", -3), ("--volts", "nan")])
+def test_sizes_that_make_no_sense_are_refused(saved, words):
+    with pytest.raises(ConfigError, match=r"expected a (whole )?number"):
+        call(saved, "--accelerator", "truenorth", *words, command=cost)
+
+
+def test_the_pace_of_a_pipeline_is_printed(saved, capsys):
+    call(saved, "--accelerator", "loihi_like", command=cost)
+    shown = capsys.readouterr().out
+    for text in ("cycles of a timestep", "cycles of its barrier", "slowest layer", "cores wait", "leakage"):
+        assert text in shown

@@ -16,7 +16,7 @@ def test_the_bounds_are_what_they_are():
 
 
 def test_rows_whose_events_are_known_are_within_a_quarter():
-    counted = FOUND.counted("full")
+    counted = FOUND.counted(close=True)
     assert len({each.row.id for each in counted}) >= 11
     assert {each.row.chip for each in counted} == {"truenorth", "odin", "loihi_like", "loihi2_like", "speck"}
     for each in counted:
@@ -24,7 +24,7 @@ def test_rows_whose_events_are_known_are_within_a_quarter():
 
 
 def test_other_rows_are_within_a_factor_of_two_or_are_named_as_misses():
-    counted = FOUND.counted("partial")
+    counted = FOUND.counted(close=False)
     assert {each.row.id for each in counted if not 0.5 <= each.ours / each.measured <= 2} == MISSES
     assert len({each.row.id for each in counted} - MISSES) >= 8
 
@@ -45,7 +45,7 @@ def test_whatever_misses_or_does_not_run_says_why():
 
 
 def test_nothing_that_was_fitted_to_recalled_or_given_counts():
-    counted = {(each.row.id, each.quantity) for kind in ("full", "partial") for each in FOUND.counted(kind)}
+    counted = {(each.row.id, each.quantity) for close in (True, False) for each in FOUND.counted(close=close)}
     rows = {row.id: row for row in MEASUREMENTS.rows}
     for name, quantity in counted:
         assert rows[name].mark != "recalled"

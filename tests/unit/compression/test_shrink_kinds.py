@@ -1,4 +1,4 @@
-"""Channels are cut through every kind of pooling and reshaping, and refused where something else reads them."""
+"""Channels are cut through every pooling and reshaping, and refused where something else reads them."""
 
 import pytest
 import torch

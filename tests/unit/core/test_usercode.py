@@ -103,11 +103,15 @@ def test_two_folders_may_hold_files_of_one_name(tmp_path):
         assert code.call({}, "network.options") == number
 
 
-def test_a_changed_file_is_imported_again(folder):
+def test_a_changed_file_is_imported_again_but_not_under_way(folder):
     code = find_code("mine.py:build", folder, "network")
+    first = code.hash
     assert code.call({"hidden": 1}, "network.options")[3] == 3
     (folder / "helper.py").write_text("scale = 4\n")
-    assert code.call({"hidden": 1}, "network.options")[3] == 4
+    assert (code.call({"hidden": 1}, "network.options")[3], code.hash) == (3, first)
+    anew = find_code("mine.py:build", folder, "network")
+    assert anew.call({"hidden": 1}, "network.options")[3] == 4
+    assert anew.hash != first
 
 
 def test_imports_inside_functions_find_the_folder(folder):

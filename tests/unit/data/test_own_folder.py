@@ -314,6 +314,29 @@ def test_frames_of_other_shapes_or_not_finite_are_named(tmp_path):
         load_frames_folder(root, layout="batch-first")
 
 
+@pytest.mark.parametrize("form", ["npy", "alone", "events", "labelled"])
+def test_structured_arrays_of_events(tmp_path, form, expected):
+    for number, split in enumerate(("train", "test")):
+        for label in (0, 1):
+            place = tmp_path / "s" / split / str(label)
+            place.mkdir(parents=True)
+            for index in range(3):
+                events = recording(10 * number + index, label)
+                made = np.empty(60, [("t", "i8"), ("x", "i2"), ("y", "i2"), ("p", "?")])
+                for name in "xypt":
+                    made[name] = events[name]
+                match form:
+                    case "npy":
+                        np.save(place / f"{index}.npy", made)
+                    case "alone":
+                        np.savez(place / f"{index}.npz", made)
+                    case "events":
+                        np.savez(place / f"{index}.npz", events=made)
+                    case _:
+                        np.savez(place / f"{index}.npz", events=made, label=label)
+    assert load(tmp_path / "s").hash == expected.hash
+
+
 def test_two_archives_of_arrays(tmp_path):
     root = tmp_path / "arrays"
     root.mkdir()

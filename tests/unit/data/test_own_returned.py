@@ -1,5 +1,7 @@
 """Whatever a user's function returns means the same two splits, or is refused in a line."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -104,10 +106,17 @@ def test_every_form_means_the_same(monkeypatch, tmp_path, kind):
     assert found.hash == reference.hash
 
 
-def test_frame_data_is_taken_as_it_is(monkeypatch, tmp_path):
+def test_frame_data_are_taken_as_they_are(monkeypatch, tmp_path):
     frames = np.moveaxis(X_TRAIN, 1, 0)
-    data = FrameData(frames, Y_TRAIN, frames, Y_TRAIN, DatasetInfo(3, (2, 3, 4), 0, "", ""), "mine", "123")
+    info = DatasetInfo(3, (2, 3, 4), 0, "", "")
+    data = FrameData(frames, Y_TRAIN, frames, Y_TRAIN, info, "mine", "0123456789abcdef")
     assert load(monkeypatch, tmp_path, data) is data
+    unnamed = load(monkeypatch, tmp_path, replace(data, hash="mine"))
+    changed = load(monkeypatch, tmp_path, replace(data, hash="mine", train_frames=1 - frames))
+    assert unnamed.train_frames is frames
+    assert len({data.hash, unnamed.hash, changed.hash}) == 3
+    with pytest.raises(DataError, match="test split: labels: got no sample"):
+        load(monkeypatch, tmp_path, replace(data, test_frames=frames[:, :0], test_labels=Y_TRAIN[:0]))
 
 
 @pytest.mark.parametrize(

@@ -197,3 +197,37 @@ def test_a_branching_spike_never_travels_further_than_its_copies_one_by_one(copi
     wider = route(copies + 1, (source, target + 5), chip)
     assert wider.hops >= many.hops
     assert wider.links >= many.links
+
+
+def test_work_is_cut_for_the_weights_it_would_have_unpruned_at_full_width():
+    """4096 x 512 synapses of 9 bits fill 18 cores of 128 KB, though the 512 neurons would fit on one."""
+    chip = hardware.load_accelerator("loihi_like")
+    costs = [
+        hardware.cost(
+            workloads.network(
+                workloads.layer("fc", channels=(4096, 512), size=1, kernel=1, bits=bits, sparsity=share)
+            ),
+            chip,
+            weight_format="bitmask",
+        )
+        for bits, share in ((9, 0.0), (2, 0.9))
+    ]
+    for cost in costs:
+        sent = {a.action: a.count for a in cost.layers[0].actions}
+        assert sent["spike"] == pytest.approx(18 * cost_events(cost))
+    assert [cost.layers[0].cores for cost in costs] == [20, 3]  # with a bit a weight of mask
+    assert costs[0].pipeline.crowding == 1.0
+
+
+def cost_events(cost):
+    """Inputs of the layer above: 4096 in 5 timesteps at a rate of 0.1, drawn once."""
+    layer = workloads.layer("fc", channels=(4096, 512), size=1, kernel=1)
+    return layer.input.nonzero_mean if cost.layers else 0.0
+
+
+def test_layers_cut_for_more_cores_than_there_are_share_them():
+    chip = hardware.load_accelerator("loihi_like")
+    layers = [workloads.layer(f"fc{i}", channels=(4096, 512), size=1, kernel=1, bits=1) for i in range(10)]
+    few, many = (hardware.cost(workloads.network(*layers[:count]), chip) for count in (5, 10))
+    assert (few.pipeline.crowding, many.pipeline.crowding) == (1.0, 180 / 128)
+    assert many.step_cycles > few.step_cycles

@@ -1,12 +1,10 @@
-"""Libraries in the user's cache: damaged ones are rebuilt, foreign ones refused, and a bad compiler is said."""
+"""Libraries in the user's cache: damaged ones are rebuilt, foreign ones refused; a bad compiler is said."""
 
 import os
 import shutil
 import stat
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
 
@@ -20,7 +18,8 @@ ISA = library.level()
 SCRIPT = "from spareto.kernels import backend; import torch; print(backend())"
 COUNT = """
 #include <stdint.h>
-__attribute__((visibility("default"))) int spareto_count(const uint64_t *bits, int64_t *count, int64_t words, int threads) {
+__attribute__((visibility("default")))
+int spareto_count(const uint64_t *bits, int64_t *count, int64_t words, int threads) {
     *count = 0;
     for (int64_t i = 0; i < words; i++) *count += __builtin_popcountll(bits[i]);
     return 0;

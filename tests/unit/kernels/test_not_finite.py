@@ -1,4 +1,4 @@
-"""NaN and infinity go through the kernels as through the reference: spikes, and where gradients are not finite."""
+"""NaN and infinity go through the kernels as through the reference, forward and back."""
 
 import math
 

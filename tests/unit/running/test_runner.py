@@ -129,6 +129,31 @@ def test_one_timestep_needs_no_vote():
     assert runner.answers(runner.samples.batch(0, 4), 4).shape == (4, foreign.CLASSES)
 
 
+def test_whole_numbers_look_up_embeddings():
+    class Words(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table, self.fc = nn.Embedding(9, 4), nn.Linear(4, 5)
+
+        def forward(self, words):
+            return self.fc(self.table(words).mean(1))
+
+    words = np.random.default_rng(0).integers(0, 9, (20, 7))
+    runner = Runner(foreign.seeded(Words), samples(words, "static"))
+    assert runner.answers(runner.samples.batch(0, 6), 6).shape == (6, 5)
+    assert "'indices'" in refused(Words(), samples(words + 0.5, "static"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_copy_is_run_in_the_same_way(name):
+    network, interface = network_and_interface(name)
+    runner = Runner(network, samples(), interface)
+    other, _ = network_and_interface(name)  # the same weights
+    with torch.no_grad():
+        one, two = (r.answers(samples().batch(0, 7), 7) for r in (runner, runner.bound_to(other)))
+    assert torch.equal(one, two)
+
+
 # --- what is asked, and what is refused
 
 
@@ -316,6 +341,28 @@ def test_our_networks_are_not_tried_out(monkeypatch):
     assert (runner.feed.name, runner.timesteps, runner.notes, calls) == ("time-batch", 3, (), [])
     with pytest.raises(ConfigError, match="'time-batch', which the network declares"):
         Runner(network, runner.samples, Interface(time="calls"))
+
+
+def test_compiled_and_parallel_networks():
+    network, data = tiny.network().eval(), tiny.frame_data()
+    ours = samples_of(data.test_frames, data.test_labels)
+    expected = network(torch.from_numpy(data.test_frames).float())
+    compiled = torch.compile(network, backend="eager")
+    assert Runner(compiled, ours).notes == ()  # it declares what the network inside declares
+    assert torch.equal(Runner(compiled, ours).answers(ours.batch(0, 8), 8), expected)
+    parallel = nn.DataParallel(foreign.seeded(foreign.SnnTorchLoop))
+    assert Runner(parallel, samples(), Interface(vote="mean")).feed.name == "time-batch"
+
+
+def test_frames_that_hold_at_every_timestep_are_in_memory_once():
+    network, data = tiny.network().eval(), tiny.frame_data()
+    still = np.lib.stride_tricks.as_strided(
+        data.test_frames[0], data.test_frames.shape, (0, *data.test_frames.strides[1:])
+    )
+    given = samples_of(still, data.test_labels)
+    assert given.frames.stride(0) == 0
+    answers = Runner(network, given).answers(given.batch(0, 8), 8)
+    assert torch.equal(answers, network(torch.from_numpy(still.copy()).float()))
 
 
 def test_our_networks_take_batch_first_data_too():

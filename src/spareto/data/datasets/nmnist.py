@@ -80,8 +80,9 @@ def decode(content: Bytes) -> Decoded:
     """Decode the bytes of one file to x, y, polarity and time in microseconds, in order of time."""
     x, y, high, middle, low = content.reshape(-1, EVENT_BYTES).T
     is_mark = y == OVERFLOW_ROW
-    t_us = np.cumsum(is_mark, dtype=np.uint32) * np.uint32(OVERFLOW_US)
+    t_us = np.cumsum(is_mark, dtype=np.int64) * OVERFLOW_US
     t_us += (high & np.uint8(0x7F)) * np.uint32(1 << 16) + middle * np.uint32(1 << 8) + low
+    t_us = np.minimum(t_us, np.iinfo(np.uint32).max).astype(np.uint32)  # later is later, and never earlier
     order = np.flatnonzero(~is_mark)
     order = order[np.argsort(t_us[order], kind="stable")]
     return x[order], y[order], (high >> np.uint8(7))[order], t_us[order]

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.lib.npyio import NpzFile
-
+from spareto.core.archives import Damaged, load_arrays
 from spareto.core.errors import DataError, Problem
 from spareto.data.own.arrays import Array, as_frames
 from spareto.data.own.events import CURE, Events, events_of, looks_like_events
@@ -61,8 +57,8 @@ def read_sample(path: Path) -> Events | Array:
     """
     arrays = read_arrays(path)
     where = str(path)
-    if isinstance(arrays, dict) and len(arrays) == 1:
-        arrays = next(iter(arrays.values()))
+    if isinstance(arrays, dict) and (len(arrays) == 1 or "events" in arrays):
+        arrays = arrays["events"] if "events" in arrays else next(iter(arrays.values()))
     if looks_like_events(arrays):
         return events_of(arrays, where)
     if not isinstance(arrays, dict):
@@ -84,10 +80,8 @@ def read_arrays(path: Path) -> dict[str, Any] | Array:
     if path.stat().st_size == 0:
         raise DataError(Problem(str(path), "an empty file", RULE, "Copy it again, or delete it."))
     try:
-        with path.open("rb") as stream:
-            loaded = np.load(stream, allow_pickle=False)
-            return {name: loaded[name] for name in loaded.files} if isinstance(loaded, NpzFile) else loaded
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        return load_arrays(path)
+    except Damaged as error:
         got, cure = _reason(path, " ".join(str(error).split()))
         raise DataError(Problem(str(path), got, RULE, cure)) from None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import random
+import re
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -15,6 +15,7 @@ import numpy as np
 
 from spareto.core.errors import DataError, Problem
 from spareto.core.usercode import Code, find_code
+from spareto.core.userrandom import fixed_random
 from spareto.data._base import DatasetInfo
 from spareto.data.cache import content_hash
 from spareto.data.load import FrameData, load_plan
@@ -47,7 +48,7 @@ def load_own(plan: OwnPlan) -> FrameData:
     """
     found, notes = _read(plan)
     if isinstance(found, FrameData):
-        return found
+        return _checked(found)
     splits = _both(found, plan)
     for split in splits:
         _refuse_unlabelled(split)
@@ -101,7 +102,7 @@ def _read(plan: OwnPlan) -> tuple[dict[Part, Split] | FrameData, tuple[str, ...]
     if isinstance(plan, FolderData):
         return splits_of_folder(plan)
     code = find_code(plan.import_, Path(), "data")
-    with _fixed_random():
+    with _drawn_alike():
         return _imported(code, plan.options), ()
 
 
@@ -137,21 +138,33 @@ def _parameters(code: Code) -> tuple[str, ...]:
 
 
 @contextmanager
-def _fixed_random() -> Generator[None]:
-    """The same random numbers for whatever a user draws, so that a study finds its data again."""
+def _drawn_alike() -> Generator[None]:
+    """The same random numbers at every reading, so that a study finds its data again."""
     torch = sys.modules.get("torch")  # never imported here
-    before = random.getstate(), np.random.get_state(), torch.get_rng_state() if torch else None  # noqa: NPY002
-    random.seed(0)
-    np.random.seed(0)  # noqa: NPY002
+    before = torch.get_rng_state() if torch else None
     if torch:
         torch.manual_seed(0)
     try:
-        yield
+        with fixed_random(0):
+            yield
     finally:
-        random.setstate(before[0])
-        np.random.set_state(before[1])  # noqa: NPY002
         if torch:
-            torch.set_rng_state(before[2])
+            torch.set_rng_state(before)
+
+
+def _checked(data: FrameData) -> FrameData:
+    """The user's own `FrameData`; a hash that is none of ours is replaced by that of the content.
+
+    Raises:
+        DataError: A split has no sample.
+    """
+    for split in ("train", "test"):
+        if len(getattr(data, f"{split}_labels")) == 0:
+            raise DataError(Problem(f"{split} split: labels", "no sample", "at least one", "Check the data."))
+    if re.fullmatch("[0-9a-f]{16}", data.hash):
+        return data
+    arrays = {name: getattr(data, name) for name in vars(data) if name.endswith(("_frames", "_labels"))}
+    return replace(data, hash=content_hash(arrays))
 
 
 def _both(found: dict[Part, Split], plan: OwnPlan) -> tuple[Split, Split]:

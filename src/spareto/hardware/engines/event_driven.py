@@ -70,6 +70,7 @@ class EventDrivenEngine(Engine[EventDriven]):
         return Pipeline(
             timesteps=workload.timesteps,
             stages=len(layers),
+            crowding=max(1.0, sum(each.slices.cores for each in cut) / chip.most_cores),
             barrier_cycles=_barrier_cycles(chip, Placement.of(cut, chip)),
             tick_cycles=chip.sync.tick.amount if chip.sync and chip.sync.tick else 0.0,
             static_pj_per_cycle={
@@ -109,7 +110,7 @@ class _Mapped:
     @classmethod
     def of(cls, layer: Layer, chip: EventDriven, fmt: Format, statistic: Statistic) -> _Mapped:
         mask = layer.weight_mask.array()
-        weights = 0 if layer.shares else fmt.size(mask, layer.weight_bits).bits
+        weights = fmt.size(mask, layer.weight_bits).bits if layer.stores_weights else 0
         stored = weights + layer.stored_bias_bits
         placed = place(layer, chip, stored)
         spread, passes = placed.slices.cores, 1

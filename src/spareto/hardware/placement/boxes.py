@@ -20,7 +20,7 @@ class Slices:
     Args:
         cores: Pieces, one a core.
         fullest: Share of the layer's neurons in the largest piece.
-        copies: Cores that an input goes to, on average.
+        copies: Cores that an input goes to, on average; one that is unfolded goes where any copy of it does.
         parts: Cores that the inputs of one neuron are split over; 1 if it has them all.
     """
 
@@ -28,6 +28,12 @@ class Slices:
     fullest: float
     copies: float
     parts: int = 1
+
+    def over(self, cores: int) -> Slices:
+        """The same work on more cores, each input going to as many more of them."""
+        if cores <= self.cores:
+            return self
+        return Slices(cores, self.fullest * self.cores / cores, self.copies * cores / self.cores, self.parts)
 
 
 def slices(layer: Layer, neurons: float, axons: float = inf, parts: int = 1) -> Slices:
@@ -69,7 +75,7 @@ def _even(layer: Layer, neurons: float) -> Slices:
     """Any neurons go together; an input goes to as few cores as hold the neurons it reaches."""
     count = neuron_count(layer)
     cores = max(1, ceil(count / neurons))
-    reached = layer.dense_synops / (layer.input.size * layer.timesteps)
+    reached = layer.dense_synops / (layer.arriving.size * layer.timesteps)
     return Slices(cores, ceil(count / cores) / count, min(cores, max(1, ceil(reached / neurons))))
 
 
@@ -100,7 +106,8 @@ def _box(layer: Layer, rows: int, columns: int, neurons: float, axons: float) ->
     height, width = layer.plane
     cores = pieces * ceil(height / rows) * ceil(width / columns)
     fullest = largest * rows * columns / (layer.out_channels * height * width)
-    return Slices(cores, fullest, each * _seen(layer, 0, rows) * _seen(layer, 1, columns))
+    copies = each * _seen(layer, 0, rows) * _seen(layer, 1, columns)
+    return Slices(cores, fullest, min(cores, copies * layer.input.size / layer.arriving.size))
 
 
 def _pieces(length: int) -> list[int]:

@@ -19,8 +19,8 @@ class Placed:
 
     Args:
         layer: The layer.
-        slices: How its neurons are cut into pieces. Cores added for their memory alone make it no faster, so
-            that the time does not depend on how weights are stored.
+        slices: How its work is cut into pieces: by neurons, and by inputs or else by the weights it would
+            have unpruned at full width, so that the time does not depend on how weights are stored.
         source: Cores that the neurons it hears take.
         room: Cores it takes, for its neurons or for its weights.
     """
@@ -42,12 +42,15 @@ def place(layer: Layer, chip: EventDriven, stored_bits: float) -> Placed:
     cores = chip.cores
     axons = cores.axons.amount if cores.axons else inf
     cut = slices(layer, cores.neurons.amount, axons, _parts(layer, chip))
-    room = cut.cores
+    room, spread = cut.cores, cut.cores
     if cores.synapse_memory:
         copies = layer.plane[0] * layer.plane[1] if cores.kernels == "unrolled" else 1
-        room = max(room, ceil(stored_bits * copies / cores.synapse_memory.amount))
+        each = cores.synapse_memory.amount / copies
+        room = max(room, ceil(stored_bits / each))
+        if not cores.axons:
+            spread = max(spread, ceil(layer.weight_count * cores.synop_width.amount / each))
     source = max(1, ceil(layer.arriving.size / cores.neurons.amount))
-    return Placed(layer, cut, source, max(1, room))
+    return Placed(layer, cut.over(min(spread, max(chip.most_cores, cut.cores))), source, max(1, room))
 
 
 def _parts(layer: Layer, chip: EventDriven) -> int:

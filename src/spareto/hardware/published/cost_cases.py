@@ -175,7 +175,7 @@ def load_cost_cases(path: str | Path) -> CostCases:
         ConfigError: The file breaks the schema, or contradicts itself; every problem is listed.
     """
     cases = CostCases.parse(load_data(path), "cost_cases")
-    if found := list(_contradictions(cases)):
+    if found := list(contradictions(cases)):
         raise ConfigError(found)
     return cases
 
@@ -232,7 +232,7 @@ def run_case(cases: CostCases, case: Case, *, sparse: bool) -> Outcome:
         raise ConfigError(Trouble("cost_cases.architecture", "no compute level", "a level with 'mac_pJ'"))
     return evaluate(
         Problem(case.dims, case.stride),
-        _nest(cases.architecture, case),
+        nest_of(cases.architecture, case),
         tuple(level.store() for level in cases.architecture.stores),
         (compute.name, compute.mac_pJ or 0.0),
         _sparsity(cases, case) if sparse else None,
@@ -240,7 +240,8 @@ def run_case(cases: CostCases, case: Case, *, sparse: bool) -> Outcome:
     )
 
 
-def _nest(architecture: Architecture, case: Case) -> Nest:
+def nest_of(architecture: Architecture, case: Case) -> Nest:
+    """The mapping of a case."""
     loops = tuple(Loop.of(loop.level, loop.kind, loop.dim, loop.bound) for loop in case.loops_outermost_first)
     return Nest(tuple(level.name for level in architecture.levels_outermost_first), loops)
 
@@ -252,19 +253,20 @@ def _sparsity(cases: CostCases, case: Case) -> Sparsity:
     return sparsity(cases.sparse_run, case.density, levels, "cost_cases.sparse_run")
 
 
-def _contradictions(cases: CostCases) -> Iterator[Trouble]:
-    yield from _odd_levels(cases.architecture)
+def contradictions(cases: CostCases, root: str = "cost_cases") -> Iterator[Trouble]:
+    """Levels, mappings and results that do not fit together; `root` opens the places in the messages."""
+    yield from _odd_levels(cases.architecture, f"{root}.architecture")
     names = [case.layer for case in cases.cases]
     for place, case in enumerate(cases.cases):
-        where = f"cost_cases.cases[{place}]"
+        where = f"{root}.cases[{place}]"
         if names.index(case.layer) != place:
             yield Trouble(f"{where}.layer", f"'{case.layer}' a second time", "different names")
         yield from _odd_mapping(cases.architecture, case, where)
         yield from _odd_results(cases.architecture, case, where)
 
 
-def _odd_levels(architecture: Architecture) -> Iterator[Trouble]:
-    levels, where = architecture.levels_outermost_first, "cost_cases.architecture"
+def _odd_levels(architecture: Architecture, where: str) -> Iterator[Trouble]:
+    levels = architecture.levels_outermost_first
     names = [level.name for level in levels]
     for name in dict.fromkeys(names):
         if names.count(name) > 1:
@@ -290,7 +292,7 @@ def _odd_mapping(architecture: Architecture, case: Case, where: str) -> Iterator
     wrong = list(unknown_levels([loop.level for loop in case.loops_outermost_first], known, where))
     yield from wrong
     if not wrong:
-        nest = _nest(architecture, case)
+        nest = nest_of(architecture, case)
         yield from repeated(nest, where)
         yield from uncovered(nest, case.dims, where, case.padded)
         yield from overspread(nest, architecture.limits, where)

@@ -108,8 +108,10 @@ def sparsity(
     problems += _uncovered(entries, where)
     if problems:
         raise ConfigError(problems)
-    stored = [(each, (each.level, t)) for each in entries for t in each.tensors if t in worth]
-    ruled = [(each, tuple(t for t in each.on if t in worth)) for each in savings]
+    stored = [(each, _key(each.level, t)) for each in entries for t in each.tensors if t in worth]
+    ruled: list[tuple[SavingEntry, tuple[TensorName, ...]]] = [
+        (each, tuple(t for t in each.on if t in worth)) for each in savings
+    ]
     return Sparsity(
         density=density,
         formats={key: _LEAVES[each.ranks[-1]] for each, key in stored},
@@ -118,6 +120,10 @@ def sparsity(
         savings=tuple(Saving(each.level, each.tensor, each.kind, on) for each, on in ruled if on),
         gate_compute=run.gate_compute,
     )
+
+
+def _key(level: str, tensor: TensorName) -> tuple[str, TensorName]:
+    return level, tensor
 
 
 def _formats_in_words(text: str, level: str, where: str) -> Iterator[FormatEntry]:

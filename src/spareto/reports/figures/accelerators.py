@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from spareto.core.errors import ConfigError, Problem
 from spareto.records.cost import Cost
-from spareto.reports.figures.style import COMPONENT_COLORS, GRID, new_figure
+from spareto.reports.figures.style import COMPONENT_COLORS, GRID, name_text, new_figure
 
 _MARKERS = "oDs^vP*X<>"
 
@@ -37,7 +37,9 @@ def accelerators_figure(costs: Sequence[Cost]) -> Figure:
         label = one.accelerator
         if len({cost.weight_format for cost in costs}) > 1:
             label += f", {one.weight_format}"
-        axes.plot(time, energy, marker, color=color, markersize=6, label=label, mec="white", mew=0.5)
+        axes.plot(
+            time, energy, marker, color=color, markersize=6, label=name_text(label), mec="white", mew=0.5
+        )
     axes.set_xscale("log")
     axes.set_yscale("log")
     _equal_products(axes, [time for _, time, _ in points], [energy for _, _, energy in points])

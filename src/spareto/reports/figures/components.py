@@ -7,7 +7,7 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spareto.reports.figures.style import COMPONENT_COLORS, bar_label, new_figure
+from spareto.reports.figures.style import COMPONENT_COLORS, bar_label, name_text, new_figure
 from spareto.reports.results import StudyResults
 
 
@@ -51,7 +51,14 @@ def _stack(axes: Axes, table: list[list[float]], names: list[str]) -> None:
         widths = [parts[index] for parts in table]
         color = COMPONENT_COLORS[index % len(COMPONENT_COLORS)]
         axes.barh(
-            range(len(table)), widths, 0.72, start, color=color, label=name, edgecolor="white", linewidth=0.4
+            range(len(table)),
+            widths,
+            0.72,
+            start,
+            color=color,
+            label=name_text(name),
+            edgecolor="white",
+            linewidth=0.4,
         )
         start = [a + b for a, b in zip(start, widths, strict=True)]
     axes.tick_params(axis="y", length=0)

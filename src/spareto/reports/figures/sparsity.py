@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from spareto.reports.figures.style import bar_label, new_figure
+from spareto.reports.figures.style import bar_label, name_text, new_figure
 from spareto.reports.results import StudyResults
 
 _WHITE_TEXT_FROM = 0.6
@@ -20,7 +20,7 @@ def sparsity_figure(results: StudyResults) -> Figure:
     figure = new_figure(height=0.9 + 0.24 * len(rows))
     axes = figure.add_subplot()
     axes.pcolormesh(table, cmap="Blues", vmin=0.0, vmax=1.0, edgecolors="white", linewidth=1.0)
-    axes.set_xticks(np.arange(len(layers)) + 0.5, layers)
+    axes.set_xticks(np.arange(len(layers)) + 0.5, [name_text(layer) for layer in layers])
     axes.set_yticks(np.arange(len(rows)) + 0.5, [bar_label(row) for row in rows])
     axes.invert_yaxis()
     axes.tick_params(length=0)

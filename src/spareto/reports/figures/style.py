@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from spareto.core.artifacts import replacing
+from spareto.core.text import one_line
 from spareto.records.recipe import Regime
 from spareto.records.rows import MeanRow
 
@@ -82,13 +84,22 @@ COMPONENT_COLORS = (
 
 def short_label(row: MeanRow) -> str:
     """The recipe's label without its regime, which colour and marker already say: `4 bit 80 %`."""
-    return row["trial"].removeprefix(f"{row['regime']} ") if row["regime"] != "dense" else row["trial"]
+    text = row["trial"].removeprefix(f"{row['regime']} ") if row["regime"] != "dense" else row["trial"]
+    return name_text(text)
 
 
 def bar_label(row: MeanRow) -> str:
     """The recipe's label, cut where it would leave no room for the bars."""
-    text = row["trial"]
-    return text if len(text) <= _MAX_LABEL else text[: _MAX_LABEL - 1] + "…"
+    return name_text(row["trial"])
+
+
+def name_text(name: str) -> str:
+    """A name as matplotlib shows it: no formula, whatever stands in it, and not too long.
+
+    A label that begins with an underscore would be missing from the legend.
+    """
+    text = one_line(name, _MAX_LABEL).replace("$", r"\$")
+    return f" {text}" if text.startswith("_") else text
 
 
 def new_figure(height: float) -> Figure:
@@ -106,7 +117,9 @@ def write_figure(draw: Callable[[DrawnT], Figure], results: DrawnT, path: Path) 
         for target in paths:
             buffer = io.BytesIO()
             metadata = {"Date": None} if target.suffix == ".svg" else {"Software": None}
-            figure.savefig(buffer, format=target.suffix[1:], dpi=DPI, metadata=metadata)
+            with warnings.catch_warnings():  # a name may hold what the font has no picture of
+                warnings.filterwarnings("ignore", "Glyph .* missing from")
+                figure.savefig(buffer, format=target.suffix[1:], dpi=DPI, metadata=metadata)
             with replacing(target) as temporary:
                 temporary.write_bytes(buffer.getvalue())
     return paths

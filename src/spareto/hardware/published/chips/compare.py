@@ -53,15 +53,15 @@ class Comparison:
             return "fitted"
         if self.row.idle_mw and self.quantity.startswith("total"):
             return "idle given"
-        if self.row.census == "full":
+        if self.close:
             return "within" if abs(self.error) <= FULL_BOUND else "miss"
         ratio = self.ours / self.measured
         return "within" if 1 / PARTIAL_FACTOR <= ratio <= PARTIAL_FACTOR else "miss"
 
     @property
-    def bound(self) -> str:
-        """What it is held to."""
-        return f"{100 * FULL_BOUND:.0f} %" if self.row.census == "full" else f"factor {PARTIAL_FACTOR:g}"
+    def close(self) -> bool:
+        """Whether it is held to a quarter: all events are known, and it is no time."""
+        return self.row.census == "full" and self.quantity != "time_us"
 
 
 @dataclass(frozen=True)
@@ -103,13 +103,9 @@ class Outcome:
     rows: tuple[Comparison, ...]
     slopes: tuple[SlopeComparison, ...]
 
-    def counted(self, census: Literal["full", "partial"]) -> list[Comparison]:
-        """Numbers that count, of rows whose events are known so well."""
-        return [
-            each
-            for each in self.rows
-            if each.verdict in ("within", "miss") and (each.row.census == "full") == (census == "full")
-        ]
+    def counted(self, *, close: bool) -> list[Comparison]:
+        """Numbers that count: those held to a quarter, or the others."""
+        return [each for each in self.rows if each.verdict in ("within", "miss") and each.close == close]
 
     @property
     def counted_slopes(self) -> list[SlopeComparison]:

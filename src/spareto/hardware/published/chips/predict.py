@@ -23,14 +23,18 @@ class Prediction:
         dynamic_uj: Energy of what an inference does.
         idle_mw: Power of the idle point.
         seconds: Time of an inference: as the measurement set it, else the model's own.
+        own_seconds: The model's own.
     """
 
     dynamic_uj: float
     idle_mw: float
     seconds: float
+    own_seconds: float
 
     def value(self, quantity: Quantity) -> float:
         """One of the quantities a row may hold."""
+        if quantity == "time_us":
+            return self.own_seconds * 1e6
         energy = self.dynamic_uj
         if quantity.startswith("total"):
             energy += self.idle_mw * 1e3 * self.seconds
@@ -48,7 +52,7 @@ def predict(row: Row) -> Prediction | None:
         return None
     chip = _chip(row)
     found = cost(workload_of(row.network, row.id), chip, weight_format=row.weight_format)
-    seconds = (row.inference_us or found.interval_cycles / (chip.clock_mhz or 1.0)) * 1e-6
+    own = found.interval_cycles / (chip.clock_mhz or 1.0) * 1e-6
     static = _static_mw(chip, found, only_used=row.only_used_cores)
     supplies = [supply.name for supply in chip.supplies] if isinstance(chip, EventDriven) else []
     energies = found.energy_by_component()
@@ -56,7 +60,8 @@ def predict(row: Row) -> Prediction | None:
     return Prediction(
         dynamic_uj=dynamic * row.alike + row.outside_uj,
         idle_mw=row.idle_mw if row.idle_mw is not None else static * row.alike,
-        seconds=seconds,
+        seconds=row.inference_us * 1e-6 if row.inference_us else own,
+        own_seconds=own,
     )
 
 

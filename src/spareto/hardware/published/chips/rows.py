@@ -13,7 +13,7 @@ Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Amount = Annotated[float, Field(ge=0)]
-Quantity = Literal["dynamic_mw", "total_mw", "dynamic_uj", "total_uj"]
+Quantity = Literal["dynamic_mw", "total_mw", "dynamic_uj", "total_uj", "time_us"]
 
 
 class LayerRow(Record):
@@ -75,7 +75,7 @@ class Row(Record):
         source: Where it was published.
         mark: Whether the number was `read` there, `derived` from what was read, or `recalled`, unchecked.
         measured: The published numbers: dynamic (above the idle point) and total, in milliwatts or in
-            microjoules an inference.
+            microjoules an inference; time, in microseconds from one inference to the next at full speed.
         chip: The accelerator that models the chip; None if none does.
         census: How much is known of its events: `full`, `partial`, or `none`.
         fitted: Whether a number of the model was fitted to this row.

@@ -14,6 +14,7 @@ from spareto.hardware.published.tcja.network import Ratio
 from spareto.hardware.timeloop import Amount, Saving, Store
 
 FORMATS: Final = ("uop", "bitmask", "cp", "rle")
+LISTED: Final = ("rle", "cp")
 OPERATIONS: Final = "operations"
 TERNARY_BITS: Final = 2  # symmetric codes of two bits are -1, 0 and 1: no multiplier is needed
 MeanBits = Annotated[Quantity, Unit("bits")]
@@ -22,7 +23,7 @@ Rate = Annotated[Quantity, Unit("words/cycle")]
 
 SAVINGS: Final = (
     Saving("weights_spad", "weights", "skip", ("inputs",)),
-    Saving("psum_spad", "outputs", "skip", ("inputs", "weights")),
+    Saving("psum_spad", "outputs", "skip", ("inputs",)),  # the published parts: as much for every weight
 )
 
 
@@ -30,8 +31,11 @@ class Known(Record):
     """Numbers of the template; energies an access unless they say a bit.
 
     Args:
-        word_width: Room of one word in a memory on the chip, however narrow the word is.
+        spike_width: Room of one spike in every memory.
+        word_width: Room of one weight or number in a memory on the chip, however narrow it is.
+        weights_spad_bandwidth: Weights a cycle that one element looks up, zeros too.
         ternary_operation_energy: An operation whose weight is -1, 0 or 1: an addition.
+        run_width: Run length (RLE) or coordinate (CP) of one live weight off the chip.
     """
 
     dram_energy: PerBit
@@ -40,15 +44,16 @@ class Known(Record):
     buffer_width: Bits
     buffer_read_energy: Energy
     buffer_write_energy: Energy
+    spike_width: Bits
     word_width: Bits
     partial_sum_width: Bits
     ifmap_spad_energy: Energy
-    weights_spad_width: Bits
+    weights_spad_bandwidth: Rate
     weights_spad_read_energy: Energy
     weights_spad_write_energy: Energy
     psum_spad_energy: Energy
     ternary_operation_energy: Energy
-    bitmask_width: MeanBits
+    run_width: MeanBits
     coordinate_fibre: Words
 
 
@@ -58,15 +63,17 @@ class Fitted(Record):
     Args:
         spike_density: Share of a spiking layer's inputs that are not zero in one timestep.
         operation_energy: Everything a unit spends on an effectual operation that takes its multiplier.
-        metadata_width: Run length (RLE) or coordinate (CP) of one live weight.
+        decoding_energy: Finding a live weight among runs (RLE) or coordinates (CP), a bit of its width.
         offset_width: Offsets of the ranks above the leaf, a weight, in the formats that keep positions.
+        spilled_width: What one output and timestep takes off the chip beside its own word.
         buffer_bandwidth: Words the shared buffer reads, and writes, a cycle.
     """
 
     spike_density: Ratio
     operation_energy: Energy
-    metadata_width: MeanBits
+    decoding_energy: PerBit
     offset_width: MeanBits
+    spilled_width: MeanBits
     buffer_bandwidth: Rate
 
 
@@ -86,24 +93,28 @@ class StudyChip(Record):
     known: Known
     fitted: Fitted
 
-    def stores(self, bits: Amount) -> tuple[Store, ...]:
-        """Its memories for weights and activations of `bits` bits, one entry a setting.
-
-        Only the memory off the chip packs narrow words more densely.
-        """
-        known, bandwidth = self.known, self.fitted.buffer_bandwidth.amount
-        dram, spad = known.dram_energy.amount, known.weights_spad_width.amount
-        access = dram * known.dram_width.amount
+    def stores(self, bits: Amount, input_kind: Literal["spike", "analog"]) -> tuple[Store, ...]:
+        """Its memories for weights and analog numbers of `bits` bits, one entry a setting."""
+        known, fitted = self.known, self.fitted
+        access = known.dram_energy.amount * known.dram_width.amount
+        spike, word = known.spike_width.amount, known.word_width.amount
+        inputs = bits * 0.0 + spike if input_kind == "spike" else bits
+        held = spike if input_kind == "spike" else word
+        outputs = bits + fitted.spilled_width.amount
         return (
             Store(
                 "dram",
                 ("weights", "inputs", "outputs"),
                 access,
                 access,
-                metadata_read_pj=dram,
-                metadata_write_pj=dram,
+                metadata_read_pj=known.dram_energy.amount,
+                metadata_write_pj=known.dram_energy.amount,
                 block=np.floor(known.dram_width.amount / bits),  # no word crosses an access
-                word_bits=bits,
+                blocks={
+                    "inputs": np.floor(known.dram_width.amount / inputs),
+                    "outputs": known.dram_width.amount / outputs,
+                },
+                word_bits=word,
                 read_words=known.dram_bandwidth.amount,
                 write_words=known.dram_bandwidth.amount,
             ),
@@ -112,45 +123,57 @@ class StudyChip(Record):
                 ("inputs", "outputs"),
                 known.buffer_read_energy.amount,
                 known.buffer_write_energy.amount,
-                block=np.floor(known.buffer_width.amount / known.word_width.amount),
-                blocks={"outputs": known.buffer_width.amount / known.partial_sum_width.amount},
+                blocks={
+                    "inputs": known.buffer_width.amount / held,
+                    "outputs": known.buffer_width.amount / known.partial_sum_width.amount,
+                },
                 word_bits=bits,
-                read_words=bandwidth,
-                write_words=bandwidth,
+                read_words=fitted.buffer_bandwidth.amount,
+                write_words=fitted.buffer_bandwidth.amount,
             ),
-            Store("ifmap_spad", ("inputs",), known.ifmap_spad_energy.amount, known.ifmap_spad_energy.amount),
+            Store(
+                "ifmap_spad",
+                ("inputs",),
+                known.ifmap_spad_energy.amount,
+                known.ifmap_spad_energy.amount,
+                block=word / held,
+            ),
             Store(
                 "weights_spad",
                 ("weights",),
                 known.weights_spad_read_energy.amount,
                 known.weights_spad_write_energy.amount,
-                metadata_read_pj=known.weights_spad_read_energy.amount / spad,
-                metadata_write_pj=known.weights_spad_write_energy.amount / spad,
+                read_words=known.weights_spad_bandwidth.amount,
+                looks_up=True,
             ),
             Store("psum_spad", ("outputs",), known.psum_spad_energy.amount, known.psum_spad_energy.amount),
         )
 
-    def operation_pj(self, bits: Amount) -> Amount:
-        """What one effectual operation with a weight of `bits` bits takes, one entry a setting."""
+    def operation_pj(self, bits: Amount, formats: Sequence[str] = ()) -> Amount:
+        """What an effectual operation takes; with formats, finding its weight in a list or among runs too."""
+        fitted = self.fitted
         ternary = self.known.ternary_operation_energy.amount
-        return np.where(bits <= TERNARY_BITS, ternary, self.fitted.operation_energy.amount)
+        done = np.where(bits <= TERNARY_BITS, ternary, fitted.operation_energy.amount)
+        if not formats:
+            return done
+        return done + fitted.decoding_energy.amount * bits * np.isin(np.array(formats), LISTED)
 
-    def rule(self, formats: Sequence[str]) -> StoredWeights:
-        """What storing the weights costs, one entry a format."""
+    def rule(self, formats: Sequence[str], bits: Amount) -> StoredWeights:
+        """What storing the weights off the chip costs, one entry a point; a bit of a bitmask takes a word."""
         known, fitted = self.known, self.fitted
-        each = {
-            "uop": (fitted.offset_width.amount, 0.0, 0.0),
-            "bitmask": (fitted.offset_width.amount + known.bitmask_width.amount, 0.0, 0.0),
-            "rle": (0.0, fitted.metadata_width.amount, 0.0),
-            "cp": (0.0, 0.0, fitted.metadata_width.amount),
-        }
-        columns = np.array([each[name] for name in formats]).T
-        return StoredWeights(*columns, fibre=known.coordinate_fibre.amount)
+        names = np.array(formats)
+        listed = np.isin(names, LISTED)
+        return StoredWeights(
+            positions=fitted.offset_width.amount * ~listed + bits * (names == "bitmask"),
+            runs=known.run_width.amount * (names == "rle"),
+            coordinates=known.run_width.amount * (names == "cp"),
+            fibre=known.coordinate_fibre.amount,
+        )
 
 
 @dataclass(frozen=True)
 class StoredWeights:
-    """Metadata by the rules of Sparseloop, in bits, one entry a point; values are stored beside them.
+    """Metadata by the rules of Sparseloop, one entry a point; values are stored beside them.
 
     The formats that keep positions (UOP, bitmask) pay for every weight, the others a run (RLE) or a
     coordinate (CP) for every live one; only the coordinate list rounds up in each fibre.

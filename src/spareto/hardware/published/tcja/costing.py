@@ -66,7 +66,7 @@ def cost_network(
     points: Sequence[Point],
     *,
     statistic: Statistic = "mean",
-    mapping: MappingChoice = "best",
+    mapping: MappingChoice = "frozen",
     weight_zeros: bool = True,
 ) -> NetworkCost:
     """Cost one inference at every point.
@@ -75,8 +75,8 @@ def cost_network(
         study: Network, array and mappings.
         points: Settings, each with a weight format: `uop`, `bitmask`, `cp` or `rle`.
         statistic: Mean or maximum activity.
-        mapping: For each layer and point the mapping of the portfolio with the least energy-delay
-            product, as the study's mapper would; or the same one at all points.
+        mapping: The same mapping of a layer at all points; or for each point the one of the portfolio with
+            the least energy-delay product.
         weight_zeros: Whether the array makes use of zero weights; if not, all are stored and computed.
     """
     layers = _columns(study, points, weight_zeros=weight_zeros)
@@ -126,15 +126,15 @@ def run_layer(
 ) -> Outcome:
     """One layer under the mappings of a nest, bounds of shape (mappings, 1), at every point."""
     chip = study.chip
-    rule = chip.rule(columns.formats)
+    stored = chip.rule(columns.formats, columns.bits)
     return evaluate(
         layer.problem,
         nest,
-        chip.stores(columns.bits),
-        (OPERATIONS, chip.operation_pj(columns.bits)),
+        chip.stores(columns.bits, layer.input),
+        (OPERATIONS, chip.operation_pj(columns.bits, columns.formats)),
         Sparsity(
             density={"weights": columns.density, "inputs": input_density(study, layer, statistic)},
-            formats={("dram", "weights"): rule, ("weights_spad", "weights"): rule},
+            formats={("dram", "weights"): stored, ("weights_spad", "weights"): stored},
             savings=SAVINGS,
         ),
     )

@@ -5,15 +5,15 @@
 # pyright: reportUnknownArgumentType=false
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from scipy.optimize import least_squares
+from scipy.optimize import least_squares, nnls
 
 from spareto.core.errors import DataError, Problem
-from spareto.hardware.published.tcja.chip import FORMATS, Fitted
+from spareto.hardware.published.tcja.chip import FORMATS
 from spareto.hardware.published.tcja.costing import MappingChoice, Study, cost_network
 from spareto.hardware.published.tcja.network import Setting
 from spareto.hardware.published.tcja.table import Table
@@ -22,16 +22,10 @@ from spareto.hardware.timeloop import Amount
 FIT_SETTINGS: Final = tuple(Setting("joint", target, bits) for target in (0.0, 0.8) for bits in (2, 8))
 
 # Where the search starts and what is possible at all: half to twice what comparable chips have, or wider.
-_START: Final = {
-    "spike_density": (0.1, 0.01, 0.6),
-    "operation_energy": (2.0, 0.04, 6.0),
-    "metadata_width": (5.0, 0.5, 24.0),
-    "offset_width": (4.0, 0.0, 24.0),
-    "buffer_bandwidth": (16.0, 4.0, 64.0),
-}
-_ORDER = 5.0  # weight of formats in the wrong order, next to errors of energy and cycles
-_GAP = 0.005  # formats whose energies lie that far apart are in order
-_STEP = 1e-3  # mappings change in jumps; derivatives look past the small ones
+_SHAPES: Final = {"spike_density": (0.1, 0.01, 0.6), "buffer_bandwidth": (32.0, 4.0, 64.0)}
+# Energies are proportional to these, which leave cycles alone: for any shape they are solved for.
+_SCALES: Final = ("operation_energy", "decoding_energy", "offset_width", "spilled_width")
+_STEP = 1e-3  # words of an access are whole numbers; derivatives look past the small jumps
 
 
 @dataclass(frozen=True)
@@ -76,7 +70,7 @@ def _left_out(study: Study, table: Table) -> float:
 
 
 def errors(
-    study: Study, table: Table, settings: Sequence[Setting], mapping: MappingChoice = "best"
+    study: Study, table: Table, settings: Sequence[Setting], mapping: MappingChoice = "frozen"
 ) -> Amount:
     """Relative errors of the energies, ours to the published, then of the cycles."""
     points = [(setting, name) for setting in settings for name in FORMATS]
@@ -91,43 +85,35 @@ def rms(values: Amount) -> float:
     return float(np.sqrt(np.mean(np.square(values))))
 
 
-def with_fitted(study: Study, numbers: Sequence[float]) -> Study:
-    """The study with other fitted numbers, in the order of `Fitted`."""
+def with_fitted(study: Study, numbers: Mapping[str, float]) -> Study:
+    """The study with other fitted numbers, by name."""
     old = study.chip.fitted
-    new = {
-        name: getattr(old, name).model_copy(update={"value": float(value)})
-        for name, value in zip(_START, numbers, strict=True)
-    }
-    return replace(study, chip=study.chip.model_copy(update={"fitted": Fitted(**new)}))
+    new = {name: getattr(old, name).model_copy(update={"value": value}) for name, value in numbers.items()}
+    fitted = old.model_copy(update=new)
+    return replace(study, chip=study.chip.model_copy(update={"fitted": fitted}))
 
 
 def _fitted(study: Study, table: Table, settings: Sequence[Setting]) -> Study:
-    """From the start under frozen mappings, which make no jumps, and from there under the best ones."""
-    start, low, high = (np.array(column) for column in zip(*_START.values(), strict=True))
-    numbers = start
-    for mapping in ("frozen", "best"):
+    """Least squares under one mapping a layer, which makes no jumps."""
+    start, low, high = (np.array(column) for column in zip(*_SHAPES.values(), strict=True))
 
-        def residuals(numbers: Amount, mapping: MappingChoice = mapping) -> Amount:
-            found = errors(with_fitted(study, numbers.tolist()), table, settings, mapping)
-            return np.concatenate([found.ravel(), _ORDER * _disorder(found[0], table, settings)])
+    def residuals(shape: Amount) -> Amount:
+        return errors(_scaled(study, table, settings, shape), table, settings).ravel()
 
-        found = least_squares(
-            residuals, numbers, bounds=(low, high), x_scale=start, diff_step=_STEP, max_nfev=60
-        )
-        numbers = found.x
-    return with_fitted(study, numbers.tolist())
+    found = least_squares(residuals, start, bounds=(low, high), x_scale=start, diff_step=_STEP, max_nfev=60)
+    return _scaled(study, table, settings, found.x)
 
 
-def _disorder(energy_errors: Amount, table: Table, settings: Sequence[Setting]) -> Amount:
-    """By how much neighbours in the published order of formats miss half of their gap, or `_GAP` of it."""
-    published = np.array(
-        [[table[setting, name, "mean"].energy_uj for name in FORMATS] for setting in settings]
-    )
-    order = np.argsort(published, axis=1)
-    theirs = np.take_along_axis(published, order, axis=1)
-    ours = np.take_along_axis(published * (1.0 + energy_errors.reshape(published.shape)), order, axis=1)
-    wanted, got = (table[:, 1:] / table[:, :-1] - 1.0 for table in (theirs, ours))
-    return np.maximum(0.0, np.minimum(_GAP, wanted / 2.0) - got).ravel()
+def _scaled(study: Study, table: Table, settings: Sequence[Setting], shape: Amount) -> Study:
+    """The study of a shape with the scales, none below 0, that bring its energies closest."""
+    numbers = dict(zip(_SHAPES, shape.tolist(), strict=True)) | dict.fromkeys(_SCALES, 0.0)
+    without = 1.0 + errors(with_fitted(study, numbers), table, settings)[0]
+    columns = [
+        1.0 + errors(with_fitted(study, numbers | {name: 1.0}), table, settings)[0] - without
+        for name in _SCALES
+    ]
+    scales = nnls(np.stack(columns, axis=1), 1.0 - without)[0]
+    return with_fitted(study, numbers | dict(zip(_SCALES, scales.tolist(), strict=True)))
 
 
 def _require(table: Table) -> None:

@@ -55,7 +55,7 @@ def reproduce_tcja_energy(
     table: str | Path | None = None,
     *,
     statistic: Statistic = "mean",
-    mapping: MappingChoice = "best",
+    mapping: MappingChoice = "frozen",
     study: Study | None = None,
 ) -> list[Row]:
     """Cost every setting of the study's grid, and every other row of the published table, in four formats.
@@ -74,7 +74,7 @@ def reproduce_tcja_energy(
     Raises:
         DataError: The table is missing or broken.
     """
-    path = Path(table) if table else find_table()
+    path = Path(table) if table else find_table(statistic)
     published: Table = read_table(path) if path else {}
     others = {setting for setting, _, activity in published if activity == statistic}
     settings = sorted({*GRID, *others})
@@ -114,14 +114,15 @@ def summarize(rows: Sequence[Row]) -> Summary:
         for key, row in zip(energies, rows, strict=True)
         if row["published_energy_uJ"] is not None
     }
-    published_ratio = _ratio(known) if any(setting == _PRUNED for setting, _ in known) else None
+    quantized = any(setting.target == 0 and setting.mode == "joint" for setting, _ in known)
+    compared = quantized and any(setting == _PRUNED for setting, _ in known)
     return Summary(
         fitted_rms=_rms(rows, "energy_error", fitted=True),
         other_rms=_rms(rows, "energy_error", fitted=False),
         fitted_cycles_rms=_rms(rows, "cycles_error", fitted=True),
         other_cycles_rms=_rms(rows, "cycles_error", fitted=False),
         ratio=_ratio(energies),
-        published_ratio=published_ratio,
+        published_ratio=_ratio(known) if compared else None,
         order_unpruned=_order(energies, _UNPRUNED),
         order_pruned=_order(energies, _PRUNED),
     )

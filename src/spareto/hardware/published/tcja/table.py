@@ -12,10 +12,11 @@ from typing import Any, Final
 from spareto.core.errors import DataError, Problem, one_of
 from spareto.hardware.published.tcja.chip import FORMATS
 from spareto.hardware.published.tcja.network import Setting
+from spareto.records.workload import Statistic
 
 _COLUMNS: Final = ("mode", "weight_sparsity_target", "bits", "weight_format", "energy_uJ", "cycles")
 _MODES: Final = ("cumulative", "joint")
-_NAME = "tcja_energy.csv"
+_NAMES: Final[dict[Statistic, str]] = {"mean": "tcja_energy.csv", "max": "tcja_energy_max.csv"}
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,14 @@ Key = tuple[Setting, str, str]  # setting, weight format, activity statistic
 Table = Mapping[Key, Published]
 
 
-def find_table() -> Path | None:
-    """The published table where it usually lies; None if it is not there.
+def find_table(statistic: Statistic = "mean") -> Path | None:
+    """The published table of one activity where it usually lies; None if it is not there."""
+    return reference_file(_NAMES[statistic])
 
-    That is the folder `SPARETO_REFERENCE` names, else `../shared/reference`.
-    """
-    path = Path(os.environ.get("SPARETO_REFERENCE", "../shared/reference")) / _NAME
+
+def reference_file(name: str) -> Path | None:
+    """A file in the folder `SPARETO_REFERENCE` names, else in `../shared/reference`; None without it."""
+    path = Path(os.environ.get("SPARETO_REFERENCE", "../shared/reference")) / name
     return path if path.is_file() else None
 
 

@@ -1,0 +1,130 @@
+"""`spareto cost --arch`: one layer on an architecture of Timeloop, in its accounting."""
+
+from __future__ import annotations
+
+import json as json_module
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from spareto.cli.cost_tables import readable_energy
+from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
+from spareto.hardware.conventions import Tool
+from spareto.hardware.mapping.explain import Explained, explain, lines
+from spareto.hardware.problem import Problem as LayerProblem
+from spareto.hardware.published.cost_cases import CostCases, nest_of, run_case
+from spareto.hardware.timeloop import Outcome
+from spareto.hardware.timeloop_files import TimeloopFiles, read_files, write_files
+from spareto.hardware.timeloop_files.workload import read_problem
+from spareto.records.workload import Workload
+
+
+@dataclass(frozen=True)
+class TimeloopRun:
+    """What was asked for.
+
+    Args:
+        arch: Architecture file.
+        mapping: Mapping file.
+        ert: Energy file.
+        constraints: Constraints file.
+        layer: Name of the layer, where a workload has several.
+        tool: Whose accounting to follow.
+        write: Folder to write the same case to.
+    """
+
+    arch: Path
+    mapping: Path | None
+    ert: Path | None
+    constraints: Path | None
+    layer: str | None
+    tool: Tool
+    write: Path | None
+
+
+def cost_on_timeloop(workload: Path, asked: TimeloopRun, *, told: bool, json: bool) -> None:
+    """Cost one layer and print it.
+
+    Raises:
+        ConfigError: A file is missing or not said, or the layer is not.
+    """
+    lacking = [name for name, path in (("--mapping", asked.mapping), ("--ert", asked.ert)) if path is None]
+    if lacking or asked.mapping is None or asked.ert is None:
+        cure = "A mapping says how the layer runs, an energy file what an action takes."
+        raise ConfigError(Problem("--arch", f"no {' and no '.join(lacking)}", "both files beside it", cure))
+    problem, name = _layer(workload, asked.layer)
+    files = TimeloopFiles(asked.arch, asked.mapping, asked.ert, asked.constraints)
+    cases, notes = read_files(files, problem, name, tool=asked.tool)
+    case = cases.cases[0]
+    outcome = run_case(cases, case, sparse=False)
+    told_as = _explained(cases, problem, name) if told else None
+    if asked.write is not None:
+        write_files(cases, case, asked.write)
+    if json:
+        print(json_module.dumps(_row(name, asked.tool, outcome, notes, told_as), indent=1))
+    else:
+        _print(name, asked.tool, outcome, notes, told_as)
+
+
+def _layer(path: Path, name: str | None) -> tuple[LayerProblem, str]:
+    """A problem file, or one layer of a workload (one group of it)."""
+    if path.suffix != ".json":
+        return read_problem(path), name or path.stem.split(".")[0]
+    workload = Workload.load(path)
+    names = tuple(layer.name for layer in workload.layers)
+    if name is None and len(names) == 1:
+        name = names[0]
+    if name is None or name not in names:
+        got = "no layer" if name is None else repr(name)
+        raise ConfigError(Problem("--layer", got, one_of(names), did_you_mean(name or "", names)))
+    return LayerProblem.of(workload.layers[names.index(name)]), name
+
+
+def _explained(cases: CostCases, problem: LayerProblem, name: str) -> Explained:
+    kept = {level.name: level.keeps for level in cases.architecture.stores}
+    return explain(name, problem, nest_of(cases.architecture, cases.cases[0]), kept, cases.conventions.halo)
+
+
+def _row(
+    name: str, tool: Tool, outcome: Outcome, notes: tuple[str, ...], told: Explained | None
+) -> dict[str, Any]:
+    by_component = {key: float(energy[0]) for key, energy in outcome.component_energy_pj().items()}
+    row: dict[str, Any] = {
+        "layer": name,
+        "mode": Outcome.mode,
+        "tool": tool,
+        "energy_pj": sum(by_component.values()),
+        "latency_cycles": float(outcome.cycles[0]),
+        "computes": float(outcome.computes[0]),
+        "energy_by_component_pj": by_component,
+        "energy_by_tensor_pj": {
+            f"{component} {tensor}": float(energy[0])
+            for (component, tensor), energy in outcome.energy_pj.items()
+        },
+        "notes": list(notes),
+    }
+    return row | ({"mapping": asdict(told)} if told else {})
+
+
+def _print(name: str, tool: Tool, outcome: Outcome, notes: tuple[str, ...], told: Explained | None) -> None:
+    console = Console(highlight=False)
+    row = _row(name, tool, outcome, notes, None)
+    console.print(f"{name}, dense, mode {row['mode']} as {tool}", soft_wrap=True)
+    table = Table("component", "energy", "share")
+    for component, energy in row["energy_by_component_pj"].items():
+        table.add_row(component, readable_energy(energy), f"{100 * energy / (row['energy_pj'] or 1):.1f} %")
+    table.add_section()
+    table.add_row("all", readable_energy(row["energy_pj"]), f"{row['latency_cycles']:,.0f} cycles")
+    console.print(table)
+    for line in _after(notes, told):
+        console.print(line, soft_wrap=True)
+
+
+def _after(notes: tuple[str, ...], told: Explained | None) -> Iterator[str]:
+    if told:
+        yield from lines(told)
+    yield from (f"note: {note}" for note in notes)

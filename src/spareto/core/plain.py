@@ -1,0 +1,236 @@
+"""Plain data out of YAML and JSON of strangers: no more memory and time than a file's size calls for."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any, Final, NoReturn, cast
+
+import yaml
+from yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    MappingEndEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
+
+DEEPEST: Final = 100
+"""Levels of lists and mappings inside each other."""
+
+ALIASED: Final = 10_000
+"""Values that all aliases of a file may stand for together."""
+
+LARGEST_INTEGER: Final = 1 << 63
+
+_PREFIX: Final = "tag:yaml.org,2002:"
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_IMPLICIT: Final[dict[str, list[tuple[str, re.Pattern[str]]]]] = yaml.SafeLoader.yaml_implicit_resolvers
+_construct: Any = yaml.constructor.SafeConstructor()
+_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
+_MERGE: Final = object()
+
+
+def from_json(text: str) -> Any:
+    """The data of a JSON text.
+
+    Raises:
+        ValueError: It is none, a key is given twice, or a value is no number one can count with.
+    """
+    try:
+        data = json.loads(text, object_pairs_hook=_unique_object, parse_constant=_refuse_constant)
+    except RecursionError:
+        raise ValueError(f"lists or objects more than {DEEPEST} deep") from None
+    check(data)
+    return data
+
+
+def from_yaml(text: str) -> Any:
+    """The data of a YAML text of one document, with plain types only.
+
+    Raises:
+        ValueError: It is none; see `from_json`.
+        yaml.YAMLError: It is not well-formed.
+    """
+    loader = _Loader(text)
+    try:
+        data = _Reader(loader).document()
+    finally:
+        loader.dispose()
+    check(data)
+    return data
+
+
+def check(data: Any) -> None:
+    """Refuse what JSON could not give back: numbers without end, halves of characters, levels without end.
+
+    Raises:
+        ValueError: Something in it is of that kind.
+    """
+    rest: list[tuple[Any, int]] = [(data, 0)]
+    while rest:
+        value, depth = rest.pop()
+        if isinstance(value, (dict, list)):
+            if depth >= DEEPEST:
+                raise ValueError(f"lists or mappings more than {DEEPEST} deep")
+            if isinstance(value, dict):
+                mapping = cast(dict[Any, Any], value)
+                rest += [(key, depth + 1) for key in mapping]
+                rest += [(inner, depth + 1) for inner in mapping.values()]
+            else:
+                rest += [(inner, depth + 1) for inner in cast(list[Any], value)]
+        elif isinstance(value, str):
+            if not value.isascii() and _SURROGATE.search(value):
+                raise ValueError(f"half a character in {value[:40]!a}")
+        elif isinstance(value, int):
+            if not -LARGEST_INTEGER <= value < LARGEST_INTEGER:
+                raise ValueError("an integer of more than 64 bits")
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"the number {value}, which is not finite")
+
+
+def _unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
+        raise ValueError(f"key {twice[:80]!r} is given twice")
+    return found
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"the number {name}, which is not finite")
+
+
+class _Reader:
+    """One document of a stream of YAML events as plain data; levels and aliases are counted on the way."""
+
+    def __init__(self, events: Any) -> None:
+        self._events = events
+        self._anchors: dict[str, tuple[Any, int]] = {}
+        self._scalars: dict[str, Any] = {}
+        self._aliased = 0
+
+    def document(self) -> Any:
+        """The data of the only document; None of an empty stream."""
+        events = self._events
+        events.get_event()  # the stream begins
+        if not events.check_event(DocumentStartEvent):
+            return None
+        events.get_event()
+        data, _ = self._node(events.get_event(), 0)
+        events.get_event()  # the document ends
+        if events.check_event(DocumentStartEvent):
+            raise _wrong("expected a single document, but found another", events.get_event())
+        return data
+
+    def _node(self, event: Any, depth: int) -> tuple[Any, int]:
+        """The data that begins with an event, and of how many values it is."""
+        if isinstance(event, ScalarEvent):
+            found = self._scalar(event), 1
+        elif isinstance(event, AliasEvent):
+            return self._alias(event)
+        elif depth >= DEEPEST:
+            raise _wrong(f"lists or mappings more than {DEEPEST} deep", event)
+        elif isinstance(event, SequenceStartEvent):
+            found = self._sequence(event, depth + 1)
+        else:
+            found = self._mapping(event, depth + 1)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = found
+        return found
+
+    def _alias(self, event: Any) -> tuple[Any, int]:
+        if event.anchor not in self._anchors:
+            raise _wrong(f"an alias '{event.anchor[:40]}' of nothing that ends before it", event)
+        data, size = self._anchors[event.anchor]
+        self._aliased += size
+        if self._aliased > ALIASED:
+            raise _wrong(f"aliases that stand for more than {ALIASED:,} values", event)
+        return data, size
+
+    def _sequence(self, event: Any, depth: int) -> tuple[list[Any], int]:
+        _refuse_tag(event, "seq")
+        values: list[Any] = []
+        total = 1
+        while not isinstance(event := self._events.get_event(), SequenceEndEvent):
+            value, size = self._node(event, depth)
+            values.append(value)
+            total += size
+        return values, total
+
+    def _mapping(self, event: Any, depth: int) -> tuple[dict[Any, Any], int]:
+        _refuse_tag(event, "map")
+        own: dict[Any, Any] = {}
+        merged: list[dict[Any, Any]] = []
+        total = 1
+        while not isinstance(event := self._events.get_event(), MappingEndEvent):
+            key, key_size = self._node(event, depth)
+            value, size = self._node(self._events.get_event(), depth)
+            total += key_size + size
+            if key is _MERGE:
+                merged += _merged(value, event)
+            elif isinstance(key, (dict, list)):
+                raise _wrong("found an unhashable key", event)
+            elif key in own:
+                raise _wrong(f"key {str(key)[:80]!r} is given twice", event)
+            else:
+                own[key] = value
+        for part in merged:
+            for key, value in part.items():
+                own.setdefault(key, value)
+        return own, total
+
+    def _scalar(self, event: Any) -> Any:
+        text, tag = event.value, event.tag
+        if tag is None or tag == "!":
+            if not event.implicit[0]:
+                return text
+            if text not in self._scalars:
+                self._scalars[text] = _typed(_implicit_tag(text), text, event)
+            return self._scalars[text]
+        return _typed(tag, text, event)
+
+
+def _implicit_tag(text: str) -> str:
+    for tag, pattern in _IMPLICIT.get(text[:1], []):
+        if pattern.match(text):
+            return tag
+    return _PREFIX + "str"
+
+
+def _typed(tag: str, text: str, event: Any) -> Any:
+    """A scalar of one of the types that JSON has too; a date is a text."""
+    match tag.removeprefix(_PREFIX):
+        case "str" | "timestamp" | "value":
+            return text
+        case "null":
+            return None
+        case "merge":
+            return _MERGE
+        case "bool" | "int" | "float" as kind:
+            node = yaml.ScalarNode(tag, text)
+            try:
+                return getattr(_construct, f"construct_yaml_{kind}")(node)
+            except (ValueError, KeyError, IndexError):
+                raise _wrong(f"{text[:40]!r} is no {kind}", event) from None
+        case _:
+            raise _wrong(f"could not determine a constructor for the tag {tag[:60]!r}", event)
+
+
+def _refuse_tag(event: Any, kind: str) -> None:
+    if event.tag not in (None, "!", _PREFIX + kind):
+        raise _wrong(f"could not determine a constructor for the tag {event.tag[:60]!r}", event)
+
+
+def _merged(value: Any, event: Any) -> list[dict[Any, Any]]:
+    parts = cast(list[Any], value if isinstance(value, list) else [value])
+    if not all(isinstance(part, dict) for part in parts):
+        raise _wrong("expected a mapping, or a list of them, to merge", event)
+    return parts
+
+
+def _wrong(what: str, event: Any) -> yaml.YAMLError:
+    return yaml.constructor.ConstructorError(None, None, what, event.start_mark)

@@ -1,0 +1,49 @@
+"""One writer a run folder: who comes second is told who was first."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from spareto.core.artifacts import sweep, written
+from spareto.core.errors import Problem, StoreError
+from spareto.core.locks import Held, Holder, holding
+
+LOCK: Final = ".spareto-lock"
+"""File in a run folder that names the process which writes there; gone when it ends."""
+
+
+@contextmanager
+def only_writer(
+    folder: Path, *, wait: bool = False, on_wait: Callable[[Holder], None] | None = None
+) -> Generator[None]:
+    """Be the only one to write into a run folder inside the block; what killed runs left there is cleared.
+
+    Args:
+        folder: The run folder; made if it is not there.
+        wait: Wait for another writer to end, instead of refusing.
+        on_wait: Told once who is waited for.
+
+    Raises:
+        StoreError: Somebody else writes there, or nobody can.
+    """
+    with written(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    lock = holding(folder / LOCK, seconds=math.inf if wait else 0.0, on_wait=on_wait)
+    try:
+        with written(folder):
+            lock.__enter__()
+    except Held as held:
+        cure = "Wait for it with --wait, stop it, or choose another folder with --out."
+        got, rule = f"a folder that {held.holder} writes to", "a folder with one writer"
+        raise StoreError(Problem(str(folder), got, rule, cure)) from None
+    try:
+        for place, _, _ in os.walk(folder):
+            sweep(Path(place))
+        yield
+    finally:
+        lock.__exit__(None, None, None)

@@ -1,0 +1,234 @@
+"""Every reader of a file that a stranger may have written, with a good file to begin from."""
+
+import gzip
+import json
+import sqlite3
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import torch
+
+import factories
+import tiny
+import workloads
+from fuzz import mutations
+from spareto.compression import compress
+from spareto.core import config
+from spareto.data import DatasetInfo
+from spareto.data.datasets import nmnist
+from spareto.data.idx import read_idx
+from spareto.data.npz_events import read_arrays, recordings_of
+from spareto.data.own.files import read_sample
+from spareto.hardware import load_accelerator, tables
+from spareto.records import Recipe, Workload
+from spareto.study.config import NetworkPlan, StudyConfig
+from spareto.study.networks import load_network, save_network
+from spareto.study.store import TrialStore
+from spareto.study.weights import load_weights
+from spareto.training import stored
+from spareto.training.checkpoint import load_checkpoint, save_checkpoint
+
+INFO = DatasetInfo(10, (2, 34, 34), 310_000, licence="", source="")
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One way into the program.
+
+    Args:
+        name: What it reads.
+        suffix: Of its files.
+        write: Makes a good file.
+        read: Reads a file.
+        mutate: A mutation of its content.
+        mend: Makes the checksum of a mutated file right again, where it has one; else gives None.
+    """
+
+    name: str
+    suffix: str
+    write: Callable[[Path], object]
+    read: Callable[[Path], object]
+    mutate: Callable[[bytes, Random], bytes]
+    mend: Callable[[bytes], bytes | None] = lambda content: None
+
+
+def _builtin(package, name):
+    return lambda path: path.write_bytes(resources.files(package).joinpath(name).read_bytes())
+
+
+def _text(content):
+    return lambda path: path.write_text(content, encoding="utf-8")
+
+
+def _network(path):
+    recipe = Recipe.parse(RECIPE, "recipe")
+    plan = NetworkPlan(name="conv", options={"channels": [3], "votes": 2})
+    save_network(path, compress(tiny.network(), recipe), plan, recipe, tiny.SENSOR, tiny.CLASSES)
+
+
+def _optimizer(network):
+    return torch.optim.Adam(network.parameters())
+
+
+def _checkpoint(path):
+    network = tiny.network()
+    optimizer = _optimizer(network)
+    sum(p.sum() for p in network.parameters()).backward()
+    optimizer.step()
+    manifest = {"key": "a", "epoch": 1, "finished": False, "seed": 0, "versions": {}, "plan": {}}
+    save_checkpoint(path, network, optimizer, manifest, {"x": torch.ones(2)})
+
+
+def _read_checkpoint(path):
+    network = tiny.network()
+    load_checkpoint(path, network, _optimizer(network))
+
+
+def _header(content):
+    return 8, 8 + int.from_bytes(content[:8], "little")
+
+
+def _reheaded(content):
+    """The header's length and the checksum right again, as far as there is a header."""
+    end = content.find(b"}}", 8)
+    begin, stop = _header(content)
+    for cut in (stop, end + 2):
+        try:
+            header = json.loads(content[begin:cut])
+            facts = json.loads(header["__metadata__"]["spareto"])
+            tensors = stored.load(content[:8] + content[begin:])
+            facts[stored.CHECKSUM] = stored.checksum(tensors, facts)
+            header["__metadata__"]["spareto"] = config.json.dumps(facts)
+            packed = json.dumps(header).encode()
+            packed += b" " * (-len(packed) % 8)
+            return len(packed).to_bytes(8, "little") + packed + content[stop:]
+        except Exception:  # too damaged to be mended
+            continue
+    return None
+
+
+def _resealed(content):
+    try:
+        data = json.loads(content)
+        data.pop(config.SEAL, None)
+        return json.dumps({**data, config.SEAL: config._seal(data)}).encode()
+    except Exception:  # too damaged to be mended
+        return None
+
+
+def _store(path):
+    with TrialStore(path) as store:
+        for number, trial in enumerate(factories.study()[:3]):
+            store.put(f"key {number}", trial)
+        store.set_meta(study="a", network="b")
+
+
+def _unsealed(path):
+    _store(path)
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE trials SET checksum = NULL")
+    database.close()
+
+
+def _read_store(path):
+    with TrialStore(path, read_only=True) as store:
+        store.trials()
+        _ = store.meta, len(store)
+
+
+def _idx(path):
+    content = bytes((0, 0, 8, 3)) + struct.pack(">III", 5, 4, 4) + bytes(range(80))
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+
+
+def _npz(path):
+    rng = np.random.default_rng(0)
+    arrays = {name: rng.integers(0, 34, 60).astype(np.uint8) for name in ("x", "y")}
+    np.savez_compressed(
+        path, **arrays, p=rng.integers(0, 2, 60).astype(np.uint8), dt_us=rng.integers(0, 99, 60),
+        offsets=np.array([0, 20, 60]), label=np.array([1, 2]),
+    )  # fmt: skip
+
+
+def _read_npz(path):
+    names = ("x", "y", "p", "dt_us", "offsets", "label")
+    recordings = recordings_of(read_arrays(path, names, ""), INFO, path, "")
+    assert (np.diff(recordings.t_us[:20].astype(np.int64)) >= 0).all()
+
+
+def _own(path):
+    rng = np.random.default_rng(0)
+    np.savez(
+        path, x=rng.integers(0, 9, 40), y=rng.integers(0, 9, 40), t=np.arange(40), p=rng.integers(0, 2, 40)
+    )
+
+
+def _events(path):
+    events = np.random.default_rng(0).integers(0, 34, (50, 5)).astype(np.uint8)
+    path.write_bytes(events.tobytes())
+
+
+def _read_events(path):
+    content = np.fromfile(path, np.uint8)
+    nmnist._refuse_broken([path], [content], "")
+    times = nmnist.decode(content)[3].astype(np.int64)
+    assert (np.diff(times) >= 0).all()
+
+
+RECIPE = {
+    "name": "mine",
+    "steps": [{"kind": "prune", "sparsity": 0.5}, {"kind": "quantize", "bits": 4}],
+    "training": {"epochs": 1},
+}
+YAML_RECIPE = """\
+name: mine
+layers: {include: ['*'], exclude: [readout]}
+steps:
+  - {kind: prune, sparsity: 0.8, pruner: magnitude, scope: global}
+  - {kind: quantize, bits: 4, quantizer: learned_clip}
+order: prune-then-quantize
+storage_bits: 8
+training: {epochs: 4, batch_size: 32, learning_rate: 0.005}
+"""
+YAML_STUDY = """\
+version: 1
+name: demo
+data: {name: digits, timesteps: 8}
+network: {name: conv, options: {channels: [16, 32], votes: 5}}
+accelerator: eyeriss_like
+training: {epochs: 12, batch_size: 32, learning_rate: 0.01, warmup_epochs: 1}
+compression_training: {epochs: 4, batch_size: 32, learning_rate: 0.005, warmup_epochs: 1}
+seeds: [0, 1]
+grid:
+  - {regime: quantize, bits: [8, 4, 3, 2]}
+  - {regime: cumulative, bits: [4, 2], sparsity: [0.8]}
+"""
+
+READERS = {
+    reader.name: reader
+    for reader in (
+        Reader("workload", ".json", lambda path: workloads.network(workloads.layer("a"), workloads.layer("b")).save(path), Workload.load, mutations.text, _resealed),
+        Reader("network", ".safetensors", _network, load_network, mutations.within(_header, mutations.text), _reheaded),
+        Reader("checkpoint", ".safetensors", _checkpoint, _read_checkpoint, mutations.binary, _reheaded),
+        Reader("store", ".sqlite", _store, _read_store, mutations.binary),
+        Reader("store of before", ".sqlite", _unsealed, _read_store, mutations.binary),
+        Reader("recipe", ".yaml", _text(YAML_RECIPE), Recipe.load, mutations.text),
+        Reader("study", ".yaml", _text(YAML_STUDY), lambda path: StudyConfig.load(path).all_recipes(), mutations.text),
+        Reader("accelerator", ".yaml", _builtin("spareto.hardware.accelerators", "eyeriss_like.yaml"),
+               load_accelerator, mutations.text),
+        Reader("table", ".yaml", _builtin("spareto.hardware.tables", f"{tables.names()[0]}.yaml"),
+               lambda path: tables.load_table(str(path)), mutations.text),
+        Reader("idx", ".idx", _idx, lambda path: read_idx(path, 3, ""), mutations.binary),
+        Reader("packed idx", ".gz", _idx, lambda path: read_idx(path, 3, ""), mutations.binary),
+        Reader("npz", ".npz", _npz, _read_npz, mutations.binary),
+        Reader("own npz", ".npz", _own, read_sample, mutations.binary),
+        Reader("events", ".bin", _events, _read_events, mutations.binary),
+        Reader("weights", ".pt", lambda path: torch.save(tiny.network().state_dict(), path),
+               lambda path: load_weights(tiny.network(), path), mutations.binary),
+    )
+}  # fmt: skip

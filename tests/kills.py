@@ -1,0 +1,159 @@
+"""A small study, killed: `python tests/kills.py FOLDER MOMENTS PLACES SEED`.
+
+One process imports everything once and forks a child for every run: the first is killed with signal 9, the second
+carries on. `MOMENTS` kills come at random moments, `PLACES` at renames, removals and writes to the database, spread
+over all there are; 0 means every one. Ends with status 1 and a line for each run that did not end as one that was
+never killed.
+"""
+
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from spareto.study import store
+from spareto.study.config import StudyConfig
+from spareto.study.run import run_study
+
+STUDY = {
+    "name": "killed",
+    "data": {"name": "digits", "timesteps": 2, "options": {"sensor": 8}},
+    "network": {"name": "dense", "options": {"hidden": [8]}},
+    "training": {"epochs": 2, "batch_size": 512, "learning_rate": 0.01},
+    "compression_training": {"epochs": 2, "batch_size": 512, "learning_rate": 0.005, "keep": "best",
+                             "validation_share": 0.2},
+    "grid": [{"regime": "quantize", "bits": [4]}, {"regime": "prune", "sparsity": [0.5]}],
+}  # fmt: skip
+EVENTS = ("os.rename", "os.remove")
+WRITES = ("INSERT", "CREATE", "ALTER")
+
+
+class Countdown:
+    """Kills this process at the n-th place where a file or the database changes; counts them if n is 0."""
+
+    def __init__(self, place):
+        self.place, self.passed = place, 0
+
+    def __call__(self):
+        self.passed += 1
+        if self.passed == self.place:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def watched(countdown):
+    """Call the countdown before every rename and removal, and before and behind every write."""
+    sys.addaudithook(lambda event, _: countdown() if event in EVENTS else None)
+
+    class Connection(sqlite3.Connection):
+        def execute(self, statement, *values):
+            return self._counted(super().execute, statement, *values)
+
+        def executemany(self, statement, *values):
+            return self._counted(super().executemany, statement, *values)
+
+        def _counted(self, run, statement, *values):
+            writes = statement.lstrip().startswith(WRITES)
+            if writes:
+                countdown()
+            found = run(statement, *values)
+            if writes:
+                countdown()
+            return found
+
+        def __exit__(self, *error):
+            countdown()
+            found = super().__exit__(*error)
+            countdown()
+            return found
+
+    connect = sqlite3.connect
+    store.sqlite3.connect = lambda *given, **options: connect(*given, factory=Connection, **options)
+
+
+def study(folder, place=None):
+    """Run the study in a child; its process id."""
+    child = os.fork()
+    if child:
+        return child
+    countdown = Countdown(place or 0)
+    if place is not None:
+        watched(countdown)
+    try:
+        torch.set_num_threads(1)
+        run_study(StudyConfig.parse(STUDY, "study"), folder)
+        if place == 0:
+            (folder.parent / "places").write_text(str(countdown.passed))
+    except BaseException as error:
+        print(f"{folder.name}: {type(error).__name__}: {error}", flush=True)
+        os._exit(1)
+    os._exit(0)
+
+
+def ended(child):
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def content(folder):
+    """What a run folder holds: trials without their seconds, and every file but the database."""
+    with sqlite3.connect(folder / store.STORE_NAME) as database:
+        rows = [(key, json.loads(trial)) for key, trial in database.execute("SELECT key, trial FROM trials")]
+        meta = database.execute("SELECT key, value FROM meta ORDER BY key").fetchall()
+    database.close()
+    for _, trial in rows:
+        trial.pop("seconds")
+    files = {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != store.STORE_NAME
+    }
+    return {"trials": rows, "meta": meta, **files}
+
+
+def differences(folder, expected):
+    found = content(folder)
+    stray = sorted(found.keys() - expected.keys())
+    lacking = sorted(expected.keys() - found.keys())
+    changed = [key for key in expected if key in found and found[key] != expected[key]]
+    return [*(f"stray {one}" for one in stray), *(f"no {one}" for one in lacking),
+            *(f"another {one}" for one in changed)]  # fmt: skip
+
+
+def main(folder, moments, places, seed):
+    folder.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+    assert ended(study(folder / "whole", 0)) == 0
+    seconds, count = time.monotonic() - began, int((folder / "places").read_text())
+    expected = content(folder / "whole")
+    pick = random.Random(seed)
+    spread = (
+        range(1, count + 1) if not places else sorted(pick.sample(range(1, count + 1), min(places, count)))
+    )
+    wrong, killed = [], 0
+    for name, place, moment in [
+        *((f"place {place} of {count}", place, None) for place in spread),
+        *((f"moment {number}", None, pick.random() * seconds) for number in range(moments)),
+    ]:
+        run = folder / "killed"
+        child = study(run, place)
+        if moment is not None:
+            time.sleep(moment)
+            os.kill(child, signal.SIGKILL)
+        killed += ended(child) == -signal.SIGKILL
+        again = ended(study(run))
+        found = differences(run, expected) if again == 0 else [f"status {again}"]
+        wrong += [f"{name}: {', '.join(found)}"] if found else []
+        shutil.rmtree(run)
+    print(f"{killed} kills, {count} places, {len(wrong)} wrong")
+    print("\n".join(wrong))
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), *map(int, sys.argv[2:5])))
