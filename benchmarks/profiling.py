@@ -1,6 +1,6 @@
 """A profile of a foreign network against its own forward passes.
 
-    python -m benchmarks.profiling [--samples 512] [--rounds 5] [--only snnTorch]
+python -m benchmarks.profiling [--samples 512] [--rounds 5] [--only snnTorch]
 """
 
 from __future__ import annotations
@@ -43,7 +43,11 @@ class Loop(nn.Module):
 def dense_layers() -> list[nn.Module]:
     """The dense network of snnTorch's tutorials, a hidden layer wider."""
     inputs = int(np.prod(SENSOR))
-    return [nn.Sequential(nn.Flatten(), nn.Linear(inputs, 1000)), nn.Linear(1000, 500), nn.Linear(500, CLASSES)]
+    return [
+        nn.Sequential(nn.Flatten(), nn.Linear(inputs, 1000)),
+        nn.Linear(1000, 500),
+        nn.Linear(500, CLASSES),
+    ]
 
 
 def conv_layers() -> list[nn.Module]:
@@ -75,10 +79,14 @@ def spikingjelly() -> nn.Module:
     from spikingjelly.activation_based import layer, neuron
 
     fire = partial(neuron.IFNode, step_mode="m")
+    conv = partial(layer.Conv2d, kernel_size=3, padding=1, bias=False, step_mode="m")
     return nn.Sequential(
-        *(layer.Conv2d(2, 32, 3, padding=1, bias=False, step_mode="m"), layer.BatchNorm2d(32, step_mode="m")),
+        *(conv(2, 32), layer.BatchNorm2d(32, step_mode="m")),
         *(fire(), layer.MaxPool2d(2, step_mode="m")),
-        *(layer.Conv2d(32, 32, 3, padding=1, bias=False, step_mode="m"), layer.BatchNorm2d(32, step_mode="m")),
+        *(
+            conv(32, 32),
+            layer.BatchNorm2d(32, step_mode="m"),
+        ),
         *(fire(), layer.MaxPool2d(2, step_mode="m"), layer.Flatten(step_mode="m")),
         *(layer.Linear(32 * 49, 256, bias=False, step_mode="m"), fire()),
         *(layer.Linear(256, CLASSES, bias=False, step_mode="m"), fire()),

@@ -12,6 +12,7 @@ from spareto.core.errors import ConfigError, Problem
 from spareto.observing.products import Product
 from spareto.profiling.charging import Planned
 from spareto.profiling.effects import effects_of, is_plain, touched, unfolded
+from spareto.profiling.storage import Batch
 from spareto.profiling.stream import Stream
 from spareto.profiling.tracer import NeuronEvent
 from spareto.profiling.uses import Use
@@ -91,12 +92,12 @@ class LayerCounter:
         if self.output is not None:
             self.output.see(whole)
 
-    def end_batch(self) -> None:
-        """Close one batch."""
+    def end_batch(self, sized: list[Batch] | None = None) -> None:
+        """Close one batch; `sized` is what others sized of it."""
         use = self.planned.use
         for stream in (self.input, self.source, self.output):
             if stream is not None:
-                stream.end_batch(use.before, use.behind)
+                stream.end_batch(sized, before=use.before, behind=use.behind)
         if self._touched_calls:
             self.touched_batches.append(torch.cat(self._touched_calls).sum(0).double().numpy())
             self._touched_calls.clear()
@@ -138,10 +139,10 @@ class PairCounter:
         """Note what one call put out."""
         self.output.see(self.planned.use.layout.split(output))
 
-    def end_batch(self) -> None:
-        """Close one batch."""
+    def end_batch(self, sized: list[Batch] | None = None) -> None:
+        """Close one batch; `sized` is what others sized of it."""
         for stream in (self.left, self.right, self.output):
-            stream.end_batch()
+            stream.end_batch(sized)
         if self._calls:
             self._batches.append(torch.cat(self._calls).sum(0).numpy())
             self._calls.clear()
@@ -188,10 +189,10 @@ class NeuronCounter:
             return split.squeeze(2)
         return split.flatten(2, 3) if split.dim() > 3 else split
 
-    def end_batch(self) -> None:
-        """Close one batch."""
-        self.spikes.end_batch()
-        self.arriving.end_batch()
+    def end_batch(self, sized: list[Batch] | None = None) -> None:
+        """Close one batch; `sized` is what others sized of it."""
+        self.spikes.end_batch(sized)
+        self.arriving.end_batch(sized)
 
 
 def counter_of(planned: Planned) -> LayerCounter | PairCounter:

@@ -55,6 +55,10 @@ def watched(model, seen):
     return model
 
 
+def _samples(tensor):
+    return tensor.shape[1] if tensor.shape[0] == T else tensor.shape[0] // T
+
+
 @pytest.fixture(scope="module")
 def measured():
     """The workload of a small network, and the spikes that it was measured on."""
