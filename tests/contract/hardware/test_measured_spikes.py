@@ -42,7 +42,7 @@ def network():
 
 
 def watched(model, seen):
-    """Keep what goes into every layer and comes out of every neuron in the last run, which is on all samples."""
+    """Keep what enters every layer and leaves every neuron in the last run, which is on all samples."""
 
     def keep(module, tensor, side):
         seen[side][module] = tensor
@@ -53,10 +53,6 @@ def watched(model, seen):
         elif isinstance(module, SpikingNeuron):
             module.register_forward_hook(lambda module, _, spikes: keep(module, spikes, "output"))
     return model
-
-
-def _samples(tensor):
-    return tensor.shape[1] if tensor.shape[0] == T else tensor.shape[0] // T
 
 
 @pytest.fixture(scope="module")
