@@ -75,7 +75,7 @@ def profile(
 
     Args:
         network: Any spiking network.
-        frames: Shape `(time, samples, ...)`, `(samples, time, ...)` or `(samples, ...)`, or a data set of torch.
+        frames: `(time, samples, ...)`, `(samples, time, ...)` or `(samples, ...)`, or a data set of torch.
         labels: Shape `(samples,)`; without them there is no accuracy.
         time: How layers see time, where it cannot be proven: `calls`, `time-batch` or `batch-time`.
         output: Item or key of the output that is the answer.
