@@ -39,7 +39,7 @@ def _extent(tensor: Tensor) -> tuple[int, int]:
     """First and last element of its memory that a tensor covers."""
     first = tensor.storage_offset()
     steps = zip(tensor.shape, tensor.stride(), strict=True)
-    return first, first + sum((size - 1) * stride for size, stride in steps if size)
+    return int(first), int(first + sum((size - 1) * stride for size, stride in steps if size))
 
 
 class Recorder(Watch):

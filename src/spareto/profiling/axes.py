@@ -75,7 +75,8 @@ class Layout:
         parts: list[Part] = []
         for own, size in zip(self.axes, tensor.shape, strict=False):
             others = _entries(own)
-            parts += [(size // others if kind == "batch" else count, kind) for count, kind in own]
+            for count, kind in own:
+                parts.append((size // others if kind == "batch" else count, kind))
         features = tensor.shape[len(self.axes) :]
         order = [i for kind in ("time", "batch", "place") for i, (_, own) in enumerate(parts) if own == kind]
         split = tensor.reshape(*(size for size, _ in parts), *features)
@@ -158,7 +159,8 @@ def _timed(
 ) -> Iterator[dict[int, tuple[Part, ...]]]:
     """The parts of the axes with samples and with time."""
     size = sight.one.shape[batch]
-    before, behind = (outer, "place"), (size // outer, "place")
+    before: Part = (outer, "place")
+    behind: Part = (size // outer, "place")
     samples: Part = (0, "batch")
     if steps == 1:
         yield {batch: (before, samples, behind)}
@@ -183,7 +185,7 @@ def _placements(
 ) -> Iterator[dict[int, tuple[Part, ...]]]:
     """Time anywhere: as an axis, or inside of one."""
     inner = shape[batch] // outer
-    ends = ((outer, "place"), (0, "batch"), (inner, "place"))
+    ends: tuple[Part, Part, Part] = ((outer, "place"), (0, "batch"), (inner, "place"))
     for axis in range(looked):
         if axis != batch:
             for own in _inside(shape[axis], steps):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import torch
@@ -126,8 +126,7 @@ def neurons_record(counter: NeuronCounter, widths: Widths, kinds: Kinds) -> Laye
     found, notes = _neuron(counter, widths, kinds)
     shape, arriving = _three(counter.shape), counter.arriving
     arrived = arriving.per_sample
-    counted = {"mean": float(arrived.mean()), "max": float(arrived.max())}
-    counts = ("effectual_synops", "reached_synops", "touched_updates")
+    mean, most = float(arrived.mean()), float(arrived.max())
     return Layer(
         name=counter.use.first.module,
         kind="neurons",
@@ -140,9 +139,14 @@ def neurons_record(counter: NeuronCounter, widths: Widths, kinds: Kinds) -> Laye
         weight_mask=Mask.of(np.ones((shape[0], 1, 1, 1), np.bool_)),
         input=_tensor(arriving, widths.analog, shape),
         output=_tensor(counter.spikes, widths.analog, shape),
+        effectual_synops_mean=mean,
+        effectual_synops_max=most,
+        reached_synops_mean=mean,
+        reached_synops_max=most,
+        touched_updates_mean=mean,
+        touched_updates_max=most,
         neuron=found,
         note=" ".join([ALONE, *notes]),
-        **{f"{count}_{statistic}": counted[statistic] for count in counts for statistic in counted},
     )
 
 
@@ -161,7 +165,7 @@ def kind_of(product: Multiplied) -> LayerKind:
     return kinds[product.geometry.transposed, product.geometry.axes]
 
 
-def _shape(counter: LayerCounter) -> dict[str, object]:
+def _shape(counter: LayerCounter) -> dict[str, Any]:
     """Channels, kernel, stride, padding, groups and mask of a layer's record."""
     product = counter.product
     outputs = outputs_of(product)
@@ -185,7 +189,7 @@ def _shape(counter: LayerCounter) -> dict[str, object]:
     return {**_channels(mask, geometry.groups), **_sliding(geometry)}
 
 
-def _channels(mask: torch.Tensor, groups: int) -> dict[str, object]:
+def _channels(mask: torch.Tensor, groups: int) -> dict[str, Any]:
     outputs, inputs, *kernel = mask.shape
     return {
         "in_channels": inputs * groups,
@@ -196,7 +200,7 @@ def _channels(mask: torch.Tensor, groups: int) -> dict[str, object]:
     }
 
 
-def _sliding(geometry: Geometry) -> dict[str, object]:
+def _sliding(geometry: Geometry) -> dict[str, Any]:
     padding = tuple(before for before, _ in geometry.padding)
     return {"stride": _plane(geometry.stride, 1), "padding": _plane(padding, 0)}
 
@@ -229,7 +233,7 @@ def _output(
         return _tensor(neurons.spikes, widths.analog, _three(shape)), counter.plane
     split = _split(shape, own[0], axis, last=counter.product.geometry is None)
     rest = [size for place, size in enumerate(shape) if place != axis]
-    kept = own if same else (own[0], *_two(rest if axis >= 0 else [shape[0] // own[0]]))
+    kept = own if same else (own[0], *_two(rest if axis >= 0 or not shape else [shape[0] // own[0]]))
     return _tensor(neurons.spikes, widths.analog, kept, turned=split), None if same else counter.plane
 
 

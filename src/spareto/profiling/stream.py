@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from spareto.hardware.formats import Sizes
 from spareto.profiling.storage import Trains
 
 DIGIT: Final = 1 << 8
@@ -37,7 +38,7 @@ class Stream:
         self._by_step: Amounts | None = None
         self._awake: list[Amounts] = []
         self._windows: list[npt.NDArray[np.int64]] = []
-        self._sizes: list[dict[str, Amounts]] = []
+        self._sizes: list[dict[str, Sizes]] = []
 
     def see(self, tensor: Tensor) -> None:
         """Note one call, shape `(timesteps, samples, channels, height, width)`; it may change afterwards."""

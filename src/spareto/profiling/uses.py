@@ -244,10 +244,10 @@ class _Calls(Generic[EventT]):
             return found
         return [each for each in found if _is_declared(each, facts)]
 
-    def _sight(self, event: EventT, *, long: bool = False, right: bool = False) -> Sight:
+    def _sight(self, event: Event, *, long: bool = False, right: bool = False) -> Sight:
         longer = self._longer.get(id(event)) if long else None
-        marks = [_mark(each, right) for each in (self._twins[id(event)], event)]
-        return Sight(*marks, None if longer is None else _mark(longer, right))
+        one, two = (_mark(each, right) for each in (self._twins[id(event)], event))
+        return Sight(one, two, None if longer is None else _mark(longer, right))
 
 
 def _mark(event: Event, right: bool) -> Mark:
