@@ -1,9 +1,9 @@
 """A small study, killed: `python tests/kills.py FOLDER MOMENTS PLACES SEED [FULL]`.
 
-One process imports everything once and forks a child for every run: the first is killed with signal 9, the second
-carries on. `MOMENTS` kills come at random moments, `PLACES` at renames, removals and writes to the database, spread
-over all there are; 0 means every one. `FULL` runs find no room for files beyond some size, and must say so. Ends with status 1 and a line for each run that did not end as one that was
-never killed.
+One process imports everything once and forks a child for every run: the first is killed with signal 9, the
+second carries on. `MOMENTS` kills come at random moments, `PLACES` at renames, removals and writes to the
+database, spread over all there are; 0 means every one. `FULL` runs find no room for files beyond some size,
+and must say so. Ends with status 1 and a line for each run that did not end as one that was never killed.
 """
 
 import json
@@ -147,7 +147,10 @@ def main(folder, moments, places, seed, full=0):
     for name, place, moment, room in [
         *((f"place {place} of {count}", place, None, None) for place in spread),
         *((f"moment {number}", None, pick.random() * seconds, None) for number in range(moments)),
-        *((f"room for {largest * part // full} bytes", None, None, largest * part // full) for part in range(full)),
+        *(
+            (f"room for {largest * part // full} bytes", None, None, largest * part // full)
+            for part in range(full)
+        ),
     ]:
         run = folder / "killed"
         child = study(run, place, room)

@@ -1,4 +1,4 @@
-"""A study killed by signal 9, wherever that falls, ends as one that was never killed, and leaves nothing over."""
+"""A study killed by signal 9 ends as one that was never killed, and leaves nothing over."""
 
 import os
 import subprocess
@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+SCRIPT = Path(__file__).parents[1] / "kills.py"
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 
 
 def killed(folder, moments, places, full=0):
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", Path(__file__).parents[1] / "kills.py", folder, *map(str, (moments, places, 1, full))],
+        [sys.executable, "-W", "ignore", SCRIPT, folder, *map(str, (moments, places, 1, full))],
         capture_output=True,
         text=True,
         check=False,
