@@ -1,14 +1,15 @@
-"""A small study, killed: `python tests/kills.py FOLDER MOMENTS PLACES SEED`.
+"""A small study, killed: `python tests/kills.py FOLDER MOMENTS PLACES SEED [FULL]`.
 
-One process imports everything once and forks a child for every run: the first is killed with signal 9, the second
-carries on. `MOMENTS` kills come at random moments, `PLACES` at renames, removals and writes to the database, spread
-over all there are; 0 means every one. Ends with status 1 and a line for each run that did not end as one that was
-never killed.
+One process imports everything once and forks a child for every run: the first is killed with signal 9, the
+second carries on. `MOMENTS` kills come at random moments, `PLACES` at renames, removals and writes to the
+database, spread over all there are; 0 means every one. `FULL` runs find no room for files beyond some size,
+and must say so. Ends with status 1 and a line for each run that did not end as one that was never killed.
 """
 
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import sqlite3
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import torch
 
+from spareto.core.errors import SparetoError
 from spareto.study import store
 from spareto.study.config import StudyConfig
 from spareto.study.run import run_study
@@ -77,8 +79,8 @@ def watched(countdown):
     store.sqlite3.connect = lambda *given, **options: connect(*given, factory=Connection, **options)
 
 
-def study(folder, place=None):
-    """Run the study in a child; its process id."""
+def study(folder, place=None, room=None):
+    """Run the study in a child; its process id. `room`: the largest file it can write, bytes."""
     child = os.fork()
     if child:
         return child
@@ -87,9 +89,14 @@ def study(folder, place=None):
         watched(countdown)
     try:
         torch.set_num_threads(1)
+        if room is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
         run_study(StudyConfig.parse(STUDY, "study"), folder)
         if place == 0:
             (folder.parent / "places").write_text(str(countdown.passed))
+    except SparetoError as error:
+        print(error, flush=True)
+        os._exit(4 if room is not None and str(folder) in str(error) else 1)
     except BaseException as error:
         print(f"{folder.name}: {type(error).__name__}: {error}", flush=True)
         os._exit(1)
@@ -125,7 +132,7 @@ def differences(folder, expected):
             *(f"another {one}" for one in changed)]  # fmt: skip
 
 
-def main(folder, moments, places, seed):
+def main(folder, moments, places, seed, full=0):
     folder.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
     assert ended(study(folder / "whole", 0)) == 0
@@ -136,24 +143,32 @@ def main(folder, moments, places, seed):
         range(1, count + 1) if not places else sorted(pick.sample(range(1, count + 1), min(places, count)))
     )
     wrong, killed = [], 0
-    for name, place, moment in [
-        *((f"place {place} of {count}", place, None) for place in spread),
-        *((f"moment {number}", None, pick.random() * seconds) for number in range(moments)),
+    largest = max(path.stat().st_size for path in (folder / "whole").rglob("*"))
+    for name, place, moment, room in [
+        *((f"place {place} of {count}", place, None, None) for place in spread),
+        *((f"moment {number}", None, pick.random() * seconds, None) for number in range(moments)),
+        *(
+            (f"room for {largest * part // full} bytes", None, None, largest * part // full)
+            for part in range(full)
+        ),
     ]:
         run = folder / "killed"
-        child = study(run, place)
+        child = study(run, place, room)
         if moment is not None:
             time.sleep(moment)
             os.kill(child, signal.SIGKILL)
-        killed += ended(child) == -signal.SIGKILL
+        status = ended(child)
+        killed += status == -signal.SIGKILL
+        if room is not None and status != 4:
+            wrong.append(f"{name}: status {status}")
         again = ended(study(run))
         found = differences(run, expected) if again == 0 else [f"status {again}"]
         wrong += [f"{name}: {', '.join(found)}"] if found else []
-        shutil.rmtree(run)
+        shutil.rmtree(run, ignore_errors=True)
     print(f"{killed} kills, {count} places, {len(wrong)} wrong")
     print("\n".join(wrong))
     return 1 if wrong else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), *map(int, sys.argv[2:5])))
+    sys.exit(main(Path(sys.argv[1]), *map(int, sys.argv[2:6])))

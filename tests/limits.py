@@ -1,12 +1,13 @@
 """A training step under a memory limit: `python tests/limits.py POINTS MEBIBYTES`.
 
-Each of `POINTS` children may take another share of `MEBIBYTES` more memory than it begins with. It must end well, or
-with an error of memory, after which the same step without the limit gives what it gives in a fresh process.
+Each of `POINTS` children may take another share of `MEBIBYTES` more memory than it begins with. It must end
+well, or with an error of memory, after which the same step without the limit gives what it always gives.
 """
 
 import os
 import resource
 import sys
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -36,8 +37,7 @@ def step(layers, x):
 
 def limited(layers, x, extra):
     """0 if the step ran, 1 if it ended for want of memory; the limit is gone behind it."""
-    with open("/proc/self/statm", encoding="ascii") as file:
-        pages = int(file.read().split()[0])
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     before = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + extra, before[1]))
     try:
@@ -75,7 +75,9 @@ def main(points, mebibytes):
         if process == 0:
             child((mebibytes << 20) * point // points, expected, x)
         ends.append(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
-    print(f"{ends.count(0)} ran, {ends.count(1)} had no memory, others: {[e for e in ends if e not in (0, 1)]}")
+    print(
+        f"{ends.count(0)} ran, {ends.count(1)} had no memory, others: {[e for e in ends if e not in (0, 1)]}"
+    )
     return 0 if set(ends) <= {0, 1} and 1 in ends else 1
 
 

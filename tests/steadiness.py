@@ -1,4 +1,4 @@
-"""Memory over many repetitions: `python tests/steadiness.py PROFILES STEPS`; both may grow by 2 % of their first part."""
+"""Memory over many repetitions: `python tests/steadiness.py PROFILES STEPS`; it may grow by 2 %."""
 
 import ctypes
 import gc

@@ -1,4 +1,4 @@
-"""Names of any kind in terminal, page, figures and paths: shown as they are, or with something in their place."""
+"""Names of any kind in terminal, page, figures and paths: as they are, or with something in their place."""
 
 import io
 import json

@@ -121,6 +121,13 @@ def _resealed(content):
         return None
 
 
+_in_its_header = mutations.within(_header, mutations.text)
+
+
+def _workload(path):
+    workloads.network(workloads.layer("a"), workloads.layer("b")).save(path)
+
+
 def _store(path):
     with TrialStore(path) as store:
         for number, trial in enumerate(factories.study()[:3]):
@@ -218,13 +225,14 @@ grid:
 READERS = {
     reader.name: reader
     for reader in (
-        Reader("workload", ".json", lambda path: workloads.network(workloads.layer("a"), workloads.layer("b")).save(path), Workload.load, mutations.text, _resealed),
-        Reader("network", ".safetensors", _network, load_network, mutations.within(_header, mutations.text), _reheaded),
+        Reader("workload", ".json", _workload, Workload.load, mutations.text, _resealed),
+        Reader("network", ".safetensors", _network, load_network, _in_its_header, _reheaded),
         Reader("checkpoint", ".safetensors", _checkpoint, _read_checkpoint, mutations.binary, _reheaded),
         Reader("store", ".sqlite", _store, _read_sealed, mutations.binary),
         Reader("store of before", ".sqlite", _unsealed, _read_store, mutations.binary),
         Reader("recipe", ".yaml", _text(YAML_RECIPE), Recipe.load, mutations.text),
-        Reader("study", ".yaml", _text(YAML_STUDY), lambda path: StudyConfig.load(path).all_recipes(), mutations.text),
+        Reader("study", ".yaml", _text(YAML_STUDY), lambda path: StudyConfig.load(path).all_recipes(),
+               mutations.text),
         Reader("accelerator", ".yaml", _builtin("spareto.hardware.accelerators", "eyeriss_like.yaml"),
                load_accelerator, mutations.text),
         Reader("table", ".yaml", _builtin("spareto.hardware.tables", f"{tables.names()[0]}.yaml"),

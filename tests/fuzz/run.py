@@ -1,7 +1,7 @@
-"""`python -m fuzz.run COUNT [SEED] [READER ...]`, in `tests/`: mutations of a good file for every reader, or for some.
+"""`python -m fuzz.run COUNT [SEED] [READER ...]`, in `tests/`: mutations of a good file for every reader.
 
-A reader may refuse with an error of ours, or read. Anything else, too long or too much memory ends with status 1, and
-the file that did it stays beside the message.
+A reader may refuse with an error of ours, or read. Anything else, too long or too much memory ends with
+status 1, and the file that did it stays beside the message.
 """
 
 import logging

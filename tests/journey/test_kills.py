@@ -1,4 +1,4 @@
-"""A study killed by signal 9, wherever that falls, ends as one that was never killed, and leaves nothing over."""
+"""A study killed by signal 9 ends as one that was never killed, and leaves nothing over."""
 
 import os
 import subprocess
@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+SCRIPT = Path(__file__).parents[1] / "kills.py"
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 
 
-def killed(folder, moments, places):
+def killed(folder, moments, places, full=0):
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", Path(__file__).parents[1] / "kills.py", folder, *map(str, (moments, places, 1))],
+        [sys.executable, "-W", "ignore", SCRIPT, folder, *map(str, (moments, places, 1, full))],
         capture_output=True,
         text=True,
         check=False,
@@ -23,6 +24,10 @@ def killed(folder, moments, places):
 
 def test_a_few_kills(tmp_path):
     killed(tmp_path, 5, 5)
+
+
+def test_a_full_disk_is_said_and_with_room_the_study_goes_on(tmp_path):
+    killed(tmp_path, 0, 1, 4)
 
 
 @pytest.mark.slow

@@ -152,10 +152,10 @@ def _back(
     if ATTACHED:
         total -= gv * (h - (tl.where(keep != 0, h, 0.0) - (drop + drop_theta * theta)))
     gd = total * height * _derivative(slope * (h - theta), SURROGATE)
-    gh = gd + tl.where(fires & (keep == 0), 0.0, gv)
+    gh = gd + tl.where(fires, tl.where(keep != 0, gv, 0.0), gv)
     gq = gh
     if DELAYED:
-        gq = tl.where((s > 0) & (kept == 0), 0.0, gh)
+        gq = tl.where(s > 0, tl.where(kept != 0, gh, 0.0), gh)
         gs = tl.zeros_like(gh)
         if ATTACHED:
             gs = -gh * (q - (tl.where(kept != 0, q, 0.0) - lost))

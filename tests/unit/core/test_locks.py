@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -95,9 +96,9 @@ def test_a_lock_file_that_says_nothing(content, tmp_path):
 
 def test_a_run_folder_has_one_writer(tmp_path):
     with only_writer(tmp_path / "run"):
-        with pytest.raises(StoreError, match=rf"process {os.getpid()} on .* writes to.*--wait"):
-            with only_writer(tmp_path / "run"):
-                pass
+        refused = pytest.raises(StoreError, match=rf"process {os.getpid()} on .* writes to.*--wait")
+        with refused, only_writer(tmp_path / "run"):
+            pass
         assert (tmp_path / "run" / LOCK).exists()
     assert list((tmp_path / "run").iterdir()) == []
 
@@ -144,13 +145,13 @@ def test_a_file_that_cannot_be_written_is_named_with_the_reason(tmp_path):
         assert str(caught.value).startswith(str(path))
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+def write_to_a_full_disk(path):
+    with replacing(path), Path("/dev/full").open("w") as full:
+        full.write("x")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_a_full_disk_is_named(tmp_path):
-    with (
-        pytest.raises(StoreError, match="no space left on device.*Make room"),
-        replacing(tmp_path / "a") as temporary,
-    ):
-        with open("/dev/full", "w") as full:
-            full.write("x")
-            full.flush()
+    with pytest.raises(StoreError, match=r"no space left on device.*Make room"):
+        write_to_a_full_disk(tmp_path / "a")
     assert list(tmp_path.iterdir()) == []

@@ -21,7 +21,11 @@ def script(name, *arguments):
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": f"{TESTS}:{os.environ.get('PYTHONPATH', '')}"},
+        env={
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": f"{TESTS}:{os.environ.get('PYTHONPATH', '')}",
+        },
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
