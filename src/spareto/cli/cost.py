@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as json_module
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -37,7 +37,7 @@ def cost(
     spike_format: str | None = None,
     statistic: Literal["mean", "max"] = "mean",
     mapper: Literal["fixed", "search"] = "fixed",
-    objective: Literal["energy", "latency", "edp"] = "energy",
+    objective: Literal["energy", "latency", "edp"] | None = None,
     lanes: Literal["mean", "largest"] = "mean",
     mapping: Path | None = None,
     explain: bool = False,
@@ -67,7 +67,7 @@ def cost(
         statistic: Charge the mean or the maximum spiking activity.
         mapper: Take the accelerator's fixed mapping, or search a better one for each layer (with `all` and
             `best`, for run-length weights, and keep it for the other formats).
-        objective: What a searched mapping is to make small.
+        objective: What a searched mapping is to make small, with `--mapper search`; energy if left out.
         lanes: Take the units of an array as equally busy, or let them wait for the busiest.
         mapping: A file of mappings, `mappings: {conv1: "dram: T20 Q4 | shared_glb: P8 / M4"}`: temporal loops
             of each level, spatial ones after a slash. With `arch`, a mapping file of Timeloop.
@@ -95,8 +95,11 @@ def cost(
     _need_arch(
         {"--ert": ert, "--constraints": constraints, "--layer": layer, "--write-timeloop": write_timeloop}
     )
+    if objective is not None and mapper != "search":
+        cure = "Add --mapper search, or leave it out."
+        raise ConfigError(Problem("--objective", "no search", "one, which it is the goal of", cure))
     network = Workload.load(workload)
-    searched = objective if mapper == "search" else None
+    searched = (objective or "energy") if mapper == "search" else None
     asked = _Asked(
         weight_format, spike_format, statistic, lanes, searched, batch, node, volts, mapping, explain
     )
@@ -143,6 +146,7 @@ class _Run:
     found: dict[str, Found] = field(default_factory=dict[str, Found])
     told: tuple[Explained, ...] = ()
     refused: tuple[Problem, ...] = ()
+    kind: str = ""
 
 
 def _names(accelerator: str, compare: Sequence[str] | None) -> tuple[str, ...]:
@@ -154,7 +158,7 @@ def _names(accelerator: str, compare: Sequence[str] | None) -> tuple[str, ...]:
 def _run(network: Workload, chip: hardware.Chip, asked: _Asked, many: bool) -> _Run:
     """Costs on one accelerator; among many, one that cannot run the network does not stop the others."""
     try:
-        return _costs(network, chip, asked)
+        return replace(_costs(network, chip, asked), kind=chip.kind)
     except UnknownName:
         raise
     except InputError as error:
@@ -274,7 +278,8 @@ def _print(network: Workload, runs: Sequence[_Run]) -> None:
         for told in run.told:
             Console(highlight=False).print("\n".join(lines(told)), soft_wrap=True)
     if len(runs) > 1 or len(costs) != 1:
-        print_comparison(costs, {run.accelerator: run.refused for run in runs if run.refused})
+        kinds = {run.accelerator: run.kind for run in runs}
+        print_comparison(costs, {run.accelerator: run.refused for run in runs if run.refused}, kinds)
     else:
         print_cost(network, costs[0])
 
