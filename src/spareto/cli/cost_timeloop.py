@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from spareto.cli.console import Console
 from spareto.cli.cost_tables import readable_energy
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
 from spareto.hardware.conventions import Tool

@@ -135,7 +135,10 @@ def test_every_number_of_a_level_is_refused_or_raises_the_energy_in_order(tmp_pa
     refused = refused or (key in NUMBERS and value == 0)
     refused = refused or (value == 0.5 and key in ("word_bits", "words_per_access", "metadata_word_bits"))
     if refused:
-        with pytest.raises(ConfigError, match=rf"levels_outermost_first\[{place}\]\.{key}: got"):
+        where = (
+            "got the number nan" if math.isnan(value) else rf"levels_outermost_first\[{place}\]\.{key}: got"
+        )
+        with pytest.raises(ConfigError, match=where):
             load_cost_cases(saved(tmp_path, data))
         return
     energies = []
