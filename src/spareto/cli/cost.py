@@ -121,11 +121,8 @@ def cost(
         cost_on_timeloop(workload, timeloop.run(timeloop.arch, mapping), told=explain, json=json)
         return
     _need_arch(timeloop)
-    if objective is not None and mapper != "search":
-        cure = "Add --mapper search, or leave it out."
-        raise ConfigError(Problem("--objective", "no search", "one, which it is the goal of", cure))
+    searched = _goal(mapper, objective)
     network = Workload.load(workload)
-    searched = (objective or "energy") if mapper == "search" else None
     asked = _Asked(weight_format, spike_format, statistic, lanes, searched, mapping, explain, chip)
     many = compare is not None or accelerator == EVERY
     chips = [hardware.load_accelerator(name, chip.overrides) for name in _names(accelerator, compare)]
@@ -224,6 +221,16 @@ def _told(network: Workload, chip: hardware.Chip, mappings: Mapping[str, Nest]) 
         for layer in network.layers:
             nest = mappings.get(layer.name) or hardware.fixed_nest(layer, chip)
             yield explain_mapping(layer.name, LayerProblem.of(layer), nest, chip.kept)
+
+
+def _goal(mapper: str, objective: Objective | None) -> Objective | None:
+    """What a search makes small; None where none is asked for."""
+    if mapper == "search":
+        return objective or "energy"
+    if objective is None:
+        return None
+    cure = "Add --mapper search, or leave it out."
+    raise ConfigError(Problem("--objective", "no search", "one, which it is the goal of", cure))
 
 
 def _need_arch(words: TimeloopWords) -> None:
