@@ -12,7 +12,7 @@ from spareto.core.errors import ConfigError, Problem
 from spareto.observing.products import Product
 from spareto.profiling.charging import Planned
 from spareto.profiling.effects import effects_of, is_plain, touched, unfolded
-from spareto.profiling.storage import Batch
+from spareto.profiling.storage import Trains
 from spareto.profiling.stream import Stream
 from spareto.profiling.tracer import NeuronEvent
 from spareto.profiling.uses import Use
@@ -47,6 +47,7 @@ class LayerCounter:
         self._touched_calls: list[Tensor] = []
         self.touched_batches: list[npt.NDArray[np.float64]] = []
         self.plane: tuple[int, int] = (1, 1)
+        self._plane_known = False
 
     @property
     def _by_place(self) -> bool:
@@ -83,16 +84,18 @@ class LayerCounter:
 
     def see_output(self, output: Tensor) -> None:
         """Note what one call put out, laid out as what entered."""
+        if self.output is None and self._plane_known:
+            return
         split = self.planned.use.layout.split(output)
         if self._by_place:
             whole = split.movedim(-1, 2).unsqueeze(3)
         else:
             whole = as_plane(split.squeeze(2), self.product.geometry.axes)  # pyright: ignore[reportOptionalMemberAccess]
-        self.plane = (whole.shape[3], whole.shape[4])
+        self.plane, self._plane_known = (whole.shape[3], whole.shape[4]), True
         if self.output is not None:
             self.output.see(whole)
 
-    def end_batch(self, sized: list[Batch] | None = None) -> None:
+    def end_batch(self, sized: list[Trains] | None = None) -> None:
         """Close one batch; `sized` is what others sized of it."""
         use = self.planned.use
         for stream in (self.input, self.source, self.output):
@@ -139,7 +142,7 @@ class PairCounter:
         """Note what one call put out."""
         self.output.see(self.planned.use.layout.split(output))
 
-    def end_batch(self, sized: list[Batch] | None = None) -> None:
+    def end_batch(self, sized: list[Trains] | None = None) -> None:
         """Close one batch; `sized` is what others sized of it."""
         for stream in (self.left, self.right, self.output):
             stream.end_batch(sized)
@@ -189,7 +192,7 @@ class NeuronCounter:
             return split.squeeze(2)
         return split.flatten(2, 3) if split.dim() > 3 else split
 
-    def end_batch(self, sized: list[Batch] | None = None) -> None:
+    def end_batch(self, sized: list[Trains] | None = None) -> None:
         """Close one batch; `sized` is what others sized of it."""
         self.spikes.end_batch(sized)
         self.arriving.end_batch(sized)

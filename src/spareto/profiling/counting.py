@@ -15,7 +15,7 @@ from spareto.observing.products import PRODUCTS, product_of
 from spareto.observing.watching import Watch, tensors, watching
 from spareto.profiling.charging import Plan
 from spareto.profiling.counters import LayerCounter, NeuronCounter, PairCounter, counter_of
-from spareto.profiling.storage import Batch
+from spareto.profiling.storage import Trains
 from spareto.profiling.uses import unproven
 
 
@@ -48,7 +48,7 @@ class Counts(Watch):
             raise _runs_otherwise(f"{self._operators} products", f"{len(self.plan.operators)}")
         if self.plan.spikes and self.dispatched != self.plan.dispatched:
             raise _runs_otherwise(f"{self.dispatched} operators", f"{self.plan.dispatched}")
-        sized: list[Batch] = []
+        sized: list[Trains] = []
         for counter in (*self.products, *self.neurons):
             counter.end_batch(sized)
         self._begin()

@@ -9,10 +9,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from spareto.profiling.storage import Batch, Storage
+from spareto.profiling.storage import Trains
 
 DIGIT: Final = 1 << 8
 CHUNK: Final = 1 << 16  # digits below 256 of so many elements add up exactly in single precision
+
+Amounts = npt.NDArray[np.float64]
 
 
 class Stream:
@@ -27,113 +29,150 @@ class Stream:
     def __init__(self, effects: Tensor | None = None, *, stored: bool = True) -> None:
         self.shape: tuple[int, ...] = ()
         self.spikes_only = True
-        self._digits = None if effects is None else _digits(effects)
-        self._storage = Storage() if stored else None
+        self._effects = None if effects is None else _Effects(effects)
+        self._stored = stored
         self._calls: list[Tensor] = []
-        self._totals: list[npt.NDArray[np.float64]] = []
-        self._by_step: npt.NDArray[np.float64] | None = None
-        self._awake: list[npt.NDArray[np.float64]] = []
+        self._counts: list[Amounts] = []
+        self._met: list[Amounts] = []
+        self._by_step: Amounts | None = None
+        self._awake: list[Amounts] = []
+        self._windows: list[npt.NDArray[np.int64]] = []
+        self._sizes: list[dict[str, Amounts]] = []
 
     def see(self, tensor: Tensor) -> None:
         """Note one call, shape `(timesteps, samples, channels, height, width)`; it may change afterwards."""
-        ones = (tensor != 0).to(torch.float32)
-        self.spikes_only = self.spikes_only and torch.equal(ones, tensor.to(torch.float32))
-        self._calls.append(ones)
+        self._calls.append(tensor.detach().to(torch.float32, copy=True))
 
-    def end_batch(self, sized: list[Batch] | None = None, *, before: int = 0, behind: int = 0) -> None:
+    def end_batch(self, known: list[Trains] | None = None, *, before: int = 0, behind: int = 0) -> None:
         """Count one batch.
 
         Args:
-            sized: What others sized of this batch.
+            known: Trains of this batch that others counted: what neurons emit is often what the next layer is
+                given.
             before: Empty timesteps before the first call.
             behind: Empty timesteps after the last.
         """
         if not self._calls:
             return
+        values = self._together(before, behind)
+        self.shape = tuple(values.shape[2:])
+        flat = values.flatten(2)
+        live = flat != 0
+        self.spikes_only = self.spikes_only and torch.equal(flat == 1, live)
+        ones = flat if self.spikes_only else live.to(torch.float32)
+        trains = _same_or_new(Trains.pack(live), ones, [] if known is None else known)
+        self._counts.append(trains.counts)
+        self._by_step = trains.by_step if self._by_step is None else self._by_step + trains.by_step
+        self._awake.append(trains.awake)
+        if self._effects is not None:
+            self._met.append(self._effects.sums(ones))
+        if self.spikes_only and self._stored:
+            self._windows.append(trains.windows)
+            self._sizes.append(trains.sizes)
+
+    def _together(self, before: int, behind: int) -> Tensor:
         empty = torch.zeros_like(self._calls[0][:1])
-        self._calls[:0] = [empty] * before
-        self._calls += [empty] * behind
-        ones = torch.cat(self._calls) if len(self._calls) > 1 else self._calls[0]
+        calls = [*[empty] * before, *self._calls, *[empty] * behind]
         self._calls.clear()
-        self.shape = tuple(ones.shape[2:])
-        flat = ones.flatten(2)
-        self._totals.append(self._sums(flat))
-        by_step = flat.sum(1).double().numpy()
-        self._by_step = by_step if self._by_step is None else self._by_step + by_step
-        self._awake.append(flat.amax(0).sum(1).double().numpy())
-        if self.spikes_only and self._storage is not None:
-            self._storage.see(flat.flatten(0, 1) != 0, flat.shape[1])
-            self._storage.end_batch(sized)
+        return torch.cat(calls) if len(calls) > 1 else calls[0]
 
     @property
     def samples(self) -> int:
         """Samples seen."""
-        return sum(totals.shape[1] for totals in self._totals)
+        return sum(counts.shape[1] for counts in self._counts)
 
     @property
     def steps(self) -> int:
         """Timesteps of an inference."""
-        return self._totals[0].shape[0]
+        return self._counts[0].shape[0]
 
     @property
-    def per_sample(self) -> npt.NDArray[np.float64]:
+    def per_sample(self) -> Amounts:
         """Non-zero elements of an inference, shape `(samples,)`."""
-        return np.concatenate([totals[..., 0].sum(0) for totals in self._totals])
+        return np.concatenate([counts.sum(0) for counts in self._counts])
 
     @property
-    def per_timestep(self) -> npt.NDArray[np.float64]:
+    def per_timestep(self) -> Amounts:
         """Mean over the samples, shape `(time,)`."""
-        return np.concatenate([totals[..., 0] for totals in self._totals], axis=1).mean(1)
+        return np.concatenate(self._counts, axis=1).mean(1)
 
-    def effect(self, column: int) -> npt.NDArray[np.float64]:
+    def effect(self, column: int) -> Amounts:
         """Sum of one of the effects over the non-zero elements of an inference, shape `(samples,)`."""
-        return np.concatenate([totals[..., 1 + column].sum(0) for totals in self._totals])
+        return np.concatenate([met[..., column].sum(0) for met in self._met])
 
     @property
-    def by_step(self) -> npt.NDArray[np.float64]:
+    def by_step(self) -> Amounts:
         """Non-zero elements, summed over samples, shape `(time, elements)`."""
         if self._by_step is None:
             raise ValueError("nothing was seen")
         return self._by_step
 
     @property
-    def by_place(self) -> npt.NDArray[np.float64]:
+    def by_place(self) -> Amounts:
         """Non-zero elements, summed over samples and timesteps, shape `(channels, height, width)`."""
         return self.by_step.sum(0).reshape(self.shape)
 
     @property
-    def awake(self) -> npt.NDArray[np.float64]:
+    def awake(self) -> Amounts:
         """Elements that are not zero at some timestep, shape `(samples,)`."""
         return np.concatenate(self._awake)
 
     @property
     def stored_bits(self) -> dict[str, tuple[float, float]]:
         """Mean and largest size over the samples, by storage format; nothing for numbers."""
-        return self._storage.bits if self.spikes_only and self._storage is not None else {}
+        if not self.spikes_only or not self._sizes:
+            return {}
+        joined = {name: np.concatenate([each[name] for each in self._sizes]) for name in self._sizes[0]}
+        return {name: (float(sizes.mean()), float(sizes.max())) for name, sizes in joined.items()}
 
     @property
     def windows(self) -> tuple[tuple[float, float], ...]:
         """Elements in awake windows of 1, 2, ... timesteps: mean over the samples, and the largest."""
-        return self._storage.windows if self.spikes_only and self._storage is not None else ()
+        if not self.spikes_only or not self._windows:
+            return ()
+        counts = np.concatenate(self._windows, axis=1)
+        return tuple(zip(counts.mean(1).tolist(), counts.max(1).astype(float).tolist(), strict=True))
 
-    def _sums(self, live: Tensor) -> npt.NDArray[np.float64]:
-        """Counts and effects, shape `(time, samples, 1 + k)`; exact, for every sum stays below 2 ** 24."""
-        total = np.zeros((*live.shape[:2], 1 if self._digits is None else 1 + self._digits.shape[1]))
-        for first in range(0, live.shape[2], CHUNK):
-            part = live[..., first : first + CHUNK]
-            total[..., 0] += part.sum(2).numpy()
-            if self._digits is not None:
-                columns = self._digits[first : first + CHUNK].flatten(1)
-                total[..., 1:] += (part @ columns).unflatten(
-                    2, self._digits.shape[1:]
-                ).double().numpy() @ _POWERS
+
+def _same_or_new(packed: npt.NDArray[np.uint8], ones: Tensor, known: list[Trains]) -> Trains:
+    """The trains if somebody counted them already; else new ones, which are then known."""
+    found = next((each for each in known if each.are(packed, ones.shape[2])), None)
+    if found is None:
+        found = Trains(packed, ones.shape[2], ones)
+        known.append(found)
+    return found
+
+
+class _Effects:
+    """Sums of whole numbers over non-zero elements, exact in single precision: digit by digit.
+
+    Args:
+        effects: Whole numbers of 0 or more, shape `(elements, k)`.
+    """
+
+    def __init__(self, effects: Tensor) -> None:
+        whole, columns = effects.to(torch.int64), list[tuple[Tensor, Amounts]]()
+        for place in range(4):
+            for column in range(whole.shape[1]):
+                digits = (whole[:, column] >> (8 * place)) % DIGIT
+                if bool(digits.any()):
+                    weights = np.zeros(whole.shape[1])
+                    weights[column] = float(DIGIT**place)
+                    columns.append((digits, weights))
+        self._width = whole.shape[1]
+        self._digits = torch.stack([digits for digits, _ in columns], 1).float() if columns else None
+        self._weights = np.array([weights for _, weights in columns])
+
+    def sums(self, ones: Tensor) -> Amounts:
+        """Shape `(time, samples, k)`; every sum of digits stays below 2 ** 24.
+
+        Args:
+            ones: 1 where an element is not zero, shape `(time, samples, elements)`.
+        """
+        total = np.zeros((*ones.shape[:2], self._width))
+        if self._digits is None:
+            return total
+        for first in range(0, ones.shape[2], CHUNK):
+            part = ones[..., first : first + CHUNK] @ self._digits[first : first + CHUNK]
+            total += part.double().numpy() @ self._weights
         return total
-
-
-_POWERS: Final = np.array([1.0, DIGIT, DIGIT**2, DIGIT**3])
-
-
-def _digits(effects: Tensor) -> Tensor:
-    """Whole numbers by their digits to the base 256, shape `(elements, k, 4)`, single precision."""
-    whole = effects.to(torch.int64)
-    return torch.stack([(whole >> (8 * place)) % DIGIT for place in range(4)], dim=2).to(torch.float32)
