@@ -1,7 +1,8 @@
 """Ready-made recipes: the four regimes of the study with its hyper-parameters.
 
-Every argument of a `Recipe` or its `TrainingPlan` can be changed afterwards with `model_copy`; studies set
-their own training plan.
+Every argument of a `Recipe` or its `TrainingPlan` can be changed afterwards with `replace`, which checks
+the new value: `recipe.replace(training=recipe.training.replace(batch_size=64))`. Studies set their own
+training plan.
 
 Reference:
     schaefer2023, section III: Adam, learning rate 1e-4 for one technique alone and 1e-3 for two, warm-up 5

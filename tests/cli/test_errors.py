@@ -14,9 +14,12 @@ import yaml
 import factories
 from spareto import pruners, quantizers
 from spareto.cli import main
+from spareto.core.errors import ConfigError
 from spareto.hardware import accelerator_names
 from spareto.networks.conv import ConvNetwork
 from spareto.pruners import schedules
+from spareto.records import Recipe
+from spareto.study.checks import refuse_misfits
 from spareto.study.store import STORE_NAME, TrialStore
 
 PRUNERS, SCHEDULES, QUANTIZERS = (
@@ -142,6 +145,39 @@ def test_bits_a_quantizer_has_no_codes_for(recipe, refused, quantizer, bits, rul
     refused(
         recipe({"kind": "quantize", "bits": bits, "quantizer": quantizer}),
         f"recipe 'mine', quantizer '{quantizer}'.bits: got {bits}; expected {rule}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "place"),
+    [
+        ({"rounding": "ewg"}, "rounding: got 'ewg'"),
+        ({"layer_bits": [{"layers": "conv9*", "bits": 2}]}, "steps[1].layer_bits[0].layers: got 'conv9*'"),
+        (
+            {"quantizer": "percentile_range", "options": {"percentile": 500}},
+            "quantizer 'percentile_range'.percentile: got 500",
+        ),
+        ({"options": {"nothing": 1}}, "steps[1].options.nothing: got an unknown option"),
+        ({"layer_bits": [{"layers": "*", "bits": 4, "quantizer": "sgn"}]}, "quantizer: got 'sgn'"),
+    ],
+)
+def test_what_a_quantizer_refuses_is_refused_before_training(said, place) -> None:
+    steps = [{"kind": "prune", "sparsity": 0.5}, {"kind": "quantize", "bits": 4, **said}]
+    network = ConvNetwork(sensor=(2, 8, 8), classes=10)
+    with pytest.raises(ConfigError) as error:
+        refuse_misfits(network, [Recipe.parse({"name": "mine", "steps": steps}, "recipe")])
+    assert str(error.value).startswith(f"recipe 'mine', {place}; expected ")
+    assert len(error.value.problems) == 1
+
+
+def test_a_training_too_short_to_prune_first_and_quantize_later(study, refused) -> None:
+    refused(
+        study(
+            compression_training={"epochs": 1},
+            grid=[{"regime": "cumulative", "bits": [4], "sparsity": [0.5]}],
+        ),
+        "recipe 'cumulative 4 bit 50 %', training.epochs: got 1 epoch; expected enough for an epoch between"
+        " the starts 0 and 0.5. Train longer, or let both steps start together.",
     )
 
 

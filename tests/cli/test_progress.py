@@ -3,6 +3,7 @@
 import pytest
 
 import tiny
+from spareto.cli import progress
 from spareto.cli.progress import telling
 from spareto.core.errors import ConfigError, Problem
 from spareto.kernels import Decision
@@ -105,3 +106,14 @@ def test_without_tensorboard_nothing_begins(tmp_path, monkeypatch):
     monkeypatch.setattr(tensorboard, "SummaryWriter", None)
     with pytest.raises(ConfigError, match="pip install"), telling(quiet=True, tensorboard=tmp_path):
         pass
+
+
+@pytest.mark.parametrize(("pause", "lines"), [(0.0, 3), (1e9, 1)])
+def test_where_there_are_no_bars_a_long_training_is_told_of_as_it_goes(told, monkeypatch, pause, lines):
+    monkeypatch.setattr(progress, "PAUSE", pause)
+    with telling(quiet=False, tensorboard=None) as listener:
+        hear(listener, TrainingPlan(epochs=3, batch_size=4))
+    said = told()
+    assert len(said) == lines
+    assert said[-1].startswith("  mine, seed 3: 3 epochs, last loss 0.")
+    assert all(line.startswith("  mine, seed 3: ") for line in said)

@@ -10,6 +10,7 @@ from typing import NoReturn
 from cyclopts import App
 
 from spareto._version import __version__
+from spareto.cli.helping import Flowing
 from spareto.core.errors import Problem, SparetoError
 
 app = App(
@@ -17,6 +18,7 @@ app = App(
     help="Quantize and prune spiking networks; find the best accuracy for the energy on your accelerator.",
     version=__version__,
     help_format="plaintext",
+    help_formatter=Flowing(),
     suppress_keyboard_interrupt=False,  # we say what a stopped command has left
 )
 study = App(name="study", help="Train, compress, measure and cost many recipes of one network.")

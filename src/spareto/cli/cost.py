@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as json_module
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -86,7 +86,7 @@ def cost(
     spike_format: str | None = None,
     statistic: Literal["mean", "max"] = "mean",
     mapper: Literal["fixed", "search"] = "fixed",
-    objective: Literal["energy", "latency", "edp"] = "energy",
+    objective: Literal["energy", "latency", "edp"] | None = None,
     lanes: Literal["mean", "largest"] = "mean",
     mapping: Path | None = None,
     explain: bool = False,
@@ -107,7 +107,7 @@ def cost(
         statistic: Charge the mean or the maximum spiking activity.
         mapper: Take the accelerator's fixed mapping, or search a better one for each layer (with `all` and
             `best`, for run-length weights, and keep it for the other formats).
-        objective: What a searched mapping is to make small.
+        objective: What a searched mapping is to make small, with `--mapper search`; energy if left out.
         lanes: Take the units of an array as equally busy, or let them wait for the busiest.
         mapping: A file of mappings, `mappings: {conv1: "dram: T20 Q4 | shared_glb: P8 / M4"}`: temporal loops
             of each level, spatial ones after a slash. With `arch`, a mapping file of Timeloop.
@@ -121,8 +121,8 @@ def cost(
         cost_on_timeloop(workload, timeloop.run(timeloop.arch, mapping), told=explain, json=json)
         return
     _need_arch(timeloop)
+    searched = _goal(mapper, objective)
     network = Workload.load(workload)
-    searched = objective if mapper == "search" else None
     asked = _Asked(weight_format, spike_format, statistic, lanes, searched, mapping, explain, chip)
     many = compare is not None or accelerator == EVERY
     chips = [hardware.load_accelerator(name, chip.overrides) for name in _names(accelerator, compare)]
@@ -165,6 +165,7 @@ class _Run:
     found: dict[str, Found] = field(default_factory=dict[str, Found])
     told: tuple[Explained, ...] = ()
     refused: tuple[Problem, ...] = ()
+    kind: str = ""
 
 
 def _names(accelerator: str, compare: Sequence[str] | None) -> tuple[str, ...]:
@@ -176,7 +177,7 @@ def _names(accelerator: str, compare: Sequence[str] | None) -> tuple[str, ...]:
 def _run(network: Workload, chip: hardware.Chip, asked: _Asked, many: bool) -> _Run:
     """Costs on one accelerator; among many, one that cannot run the network does not stop the others."""
     try:
-        return _costs(network, chip, asked)
+        return replace(_costs(network, chip, asked), kind=chip.kind)
     except UnknownName:
         raise
     except InputError as error:
@@ -220,6 +221,16 @@ def _told(network: Workload, chip: hardware.Chip, mappings: Mapping[str, Nest]) 
         for layer in network.layers:
             nest = mappings.get(layer.name) or hardware.fixed_nest(layer, chip)
             yield explain_mapping(layer.name, LayerProblem.of(layer), nest, chip.kept)
+
+
+def _goal(mapper: str, objective: Objective | None) -> Objective | None:
+    """What a search makes small; None where none is asked for."""
+    if mapper == "search":
+        return objective or "energy"
+    if objective is None:
+        return None
+    cure = "Add --mapper search, or leave it out."
+    raise ConfigError(Problem("--objective", "no search", "one, which it is the goal of", cure))
 
 
 def _need_arch(words: TimeloopWords) -> None:
@@ -299,7 +310,8 @@ def _print(network: Workload, runs: Sequence[_Run]) -> None:
         for told in run.told:
             Console(highlight=False).print("\n".join(lines(told)), soft_wrap=True)
     if len(runs) > 1 or len(costs) != 1:
-        print_comparison(costs, {run.accelerator: run.refused for run in runs if run.refused})
+        kinds = {run.accelerator: run.kind for run in runs}
+        print_comparison(costs, {run.accelerator: run.refused for run in runs if run.refused}, kinds)
     else:
         print_cost(network, costs[0])
 

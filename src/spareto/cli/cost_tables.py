@@ -24,11 +24,20 @@ def print_cost(network: Workload, cost: Cost) -> None:
         console.print(f"note: {note}.", markup=False)
 
 
-def print_comparison(costs: Sequence[Cost], refused: Mapping[str, Sequence[Problem]]) -> None:
-    """Many costs, least energy first, and the accelerators that cannot run the network, with the reason."""
+def print_comparison(
+    costs: Sequence[Cost], refused: Mapping[str, Sequence[Problem]], kinds: Mapping[str, str]
+) -> None:
+    """Many costs, least energy first, and the accelerators that cannot run the network, with the reason.
+
+    Args:
+        costs: What is compared.
+        refused: Accelerator to why it cannot run the network.
+        kinds: Accelerator to its kind; accelerators of one kind stand together, for numbers of different
+            kinds are modelled differently.
+    """
     console = Console()
     if costs:
-        console.print(_comparison(costs))
+        console.print(_comparison(costs, kinds))
     for name, problems in refused.items():
         for problem in problems:
             console.print(f"{name} cannot run it: {problem.where}: {problem.got}, {problem.rule}")
@@ -44,7 +53,7 @@ def print_mapper(accelerator: str, found: Mapping[str, Found]) -> None:
     Console().print(table)
 
 
-def _comparison(costs: Sequence[Cost]) -> Table:
+def _comparison(costs: Sequence[Cost], kinds: Mapping[str, str]) -> Table:
     """Accelerators by name, formats by name, or both; energy by time where there is room for it."""
     several = len({one.accelerator for one in costs}) > 1
     formats = not several or len({one.weight_format for one in costs}) > 1
@@ -52,15 +61,21 @@ def _comparison(costs: Sequence[Cost]) -> Table:
     with_product = not (several and formats)
     for name in ("energy", "time", *(["energy x time"] if with_product else []), "stored"):
         table.add_column(name, justify="right")
-    for one in sorted(costs, key=lambda cost: cost.energy_pj):
-        table.add_row(
-            *([one.accelerator] if several else []),
-            *([one.weight_format] if formats else []),
-            readable_energy(one.energy_pj),
-            readable_time(one.latency_us) if one.latency_us else f"{one.latency_cycles:,.0f} cycles",
-            *([_product(one)] if with_product else []),
-            _bytes(one.footprint_bits),
-        )
+    found = sorted({kinds[one.accelerator] for one in costs})
+    for kind in found:
+        if len(found) > 1:
+            table.add_section()
+            table.add_row(f"{kind.replace('_', ' ')}:")
+        same = [one for one in costs if kinds[one.accelerator] == kind]
+        for one in sorted(same, key=lambda cost: cost.energy_pj):
+            table.add_row(
+                *([one.accelerator] if several else []),
+                *([one.weight_format] if formats else []),
+                readable_energy(one.energy_pj),
+                readable_time(one.latency_us) if one.latency_us else f"{one.latency_cycles:,.0f} cycles",
+                *([_product(one)] if with_product else []),
+                _bytes(one.footprint_bits),
+            )
     return table
 
 
@@ -146,7 +161,7 @@ def readable_energy(energy_pj: float) -> str:
     >>> readable_energy(1234.0)
     '1.234 nJ'
     """
-    for unit, size in (("mJ", 1e9), ("uJ", 1e6), ("nJ", 1e3)):
+    for unit, size in (("mJ", 1e9), ("µJ", 1e6), ("nJ", 1e3)):
         if energy_pj >= size:
             return f"{energy_pj / size:.3f} {unit}"
     return f"{energy_pj:.3f} pJ"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +15,7 @@ from spareto.cli.cost_tables import print_comparison, print_cost
 from spareto.cli.own import DataWords, NetworkWords, data_named, mapping
 from spareto.cli.profile_tables import print_parts, print_workload
 from spareto.core.errors import ConfigError, Problem
-from spareto.hardware import accelerator_names
+from spareto.hardware import accelerator_names, load_accelerator
 from spareto.records.cost import energy_by_part
 from spareto.records.workload import Statistic
 
@@ -84,7 +84,8 @@ def profile(
     if json:
         print(json_module.dumps(_row(found, notes, out), indent=1))
     else:
-        _print(found, notes, out)
+        chips = [load_accelerator(name) for name in _names(accelerator, compare)]
+        _print(found, notes, out, {chip.name: chip.kind for chip in chips})
 
 
 def _names(accelerators: Sequence[str] | None, compare: bool) -> tuple[str, ...]:
@@ -150,7 +151,7 @@ def _row(found: Energy, notes: Sequence[str], out: Path | None) -> dict[str, Any
     }
 
 
-def _print(found: Energy, notes: Sequence[str], out: Path | None) -> None:
+def _print(found: Energy, notes: Sequence[str], out: Path | None, kinds: Mapping[str, str]) -> None:
     from spareto.profiling.energy_text import remarks
 
     costs = list(found.costs.values())
@@ -159,7 +160,7 @@ def _print(found: Energy, notes: Sequence[str], out: Path | None) -> None:
     if len(costs) + len(found.refused) == 1:
         print_cost(found.workload, costs[0])
     else:
-        print_comparison(costs, {})
+        print_comparison(costs, {}, kinds)
     console = Console(highlight=False)
     for name, why in found.refused.items():
         console.print(f"{name} cannot run it: {why}", markup=False)

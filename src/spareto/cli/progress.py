@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -18,6 +19,9 @@ from spareto.kernels import Decision
 from spareto.records import Trial
 from spareto.study.listener import StudyListener
 from spareto.training import EpochReport
+
+PAUSE: Final = 30.0
+"""Seconds after which an epoch is told of where there are no bars."""
 
 
 @contextmanager
@@ -57,6 +61,7 @@ class StudyProgress(StudyListener):
         self._trials = self._bars.add_task("trials", total=None)
         self._epochs = self._bars.add_task("epochs", total=None, visible=False)
         self._label = ""
+        self._said = time.monotonic()
 
     def __enter__(self) -> Self:
         self._bars.start()
@@ -88,9 +93,13 @@ class StudyProgress(StudyListener):
         self._bars.update(
             self._epochs, completed=report.epoch, total=report.epochs, description=visible(text), visible=True
         )
-        if not self._console.is_terminal and report.last:
+        if not self._console.is_terminal and (report.last or self._silent_for() >= PAUSE):
             epochs = f"{report.epoch} epochs" + f" of {report.epochs}" * (report.epoch < report.epochs)
             self._say(f"  {self._label}: {epochs}, last loss {report.loss:.4f}{right}")
+
+    def _silent_for(self) -> float:
+        """Seconds since something was said."""
+        return time.monotonic() - self._said
 
     def layer_is_silent(self, label: str, seed: int, problem: Problem) -> None:
         """See `StudyListener`."""
@@ -117,4 +126,5 @@ class StudyProgress(StudyListener):
         self._say(f"Waiting for {holder}, which writes to the same folder.")
 
     def _say(self, line: str) -> None:
+        self._said = time.monotonic()
         self._console.print(line, soft_wrap=True, markup=False)

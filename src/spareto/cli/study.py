@@ -24,6 +24,7 @@ def run(
 ) -> None:
     """Train what is missing, store each finished trial at once, and end with a report.
 
+    The report page is written while the study runs, too, at most once a minute.
     A study that was stopped is carried on by the same command.
 
     Args:
@@ -48,10 +49,11 @@ def run(
 def _train(
     plan: StudyConfig, folder: Path, device: str, tensorboard: Path | None, *, quiet: bool, wait: bool
 ) -> None:
+    from spareto.cli.pages import StudyPages
     from spareto.cli.progress import telling
     from spareto.study.run import run_study
     from spareto.training.memory import keep_large_blocks
 
     keep_large_blocks()
     with telling(quiet=quiet, tensorboard=tensorboard) as listener:
-        run_study(plan, folder, listener, device, wait=wait)
+        run_study(plan, folder, StudyPages(folder, listener), device, wait=wait)

@@ -14,6 +14,7 @@ from spareto.compression.layers import synaptic_layers
 from spareto.compression.tensors import originals
 from spareto.compression.ties import shared_with
 from spareto.core.errors import ConfigError, Problem
+from spareto.records import Recipe
 
 WIDTHS: Final = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
@@ -29,6 +30,28 @@ def refuse_unfit(network: nn.Module) -> None:
         problems = [*_not_finite(network), *_not_real(network), *_one_memory(network)]
     if problems:
         raise ConfigError(problems)
+
+
+def epoch_of(share: float, recipe: Recipe) -> int:
+    """The epoch of a recipe's training before which a step that starts at this share begins."""
+    return int(share * recipe.training.epochs + 1e-9)
+
+
+def refuse_merged_starts(recipe: Recipe) -> None:
+    """Refuse a training too short to prune first and quantize later.
+
+    Raises:
+        ConfigError: Both would begin before the same epoch.
+    """
+    prune, quantize, epochs = recipe.prune_step, recipe.quantize_step, recipe.training.epochs
+    if prune is None or quantize is None or recipe.regime != "cumulative" or not epochs:
+        return
+    begin = epoch_of(prune.start, recipe)
+    if epoch_of(quantize.start, recipe) == begin:
+        got = f"{epochs} {'epoch' if epochs == 1 else 'epochs'}"
+        rule = f"enough for an epoch between the starts {prune.start:g} and {quantize.start:g}"
+        cure = "Train longer, or let both steps start together."
+        raise ConfigError(Problem("recipe.training.epochs", got, rule, cure))
 
 
 def refuse_ties_below(network: nn.Module, layers: Mapping[str, nn.Module]) -> None:

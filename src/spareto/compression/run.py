@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from spareto.compression.checks import refuse_unfit
+from spareto.compression.checks import epoch_of, refuse_merged_starts, refuse_unfit
 from spareto.compression.compress import begin_steps, compress, store
 from spareto.compression.copies import Module, copy_of
 from spareto.compression.scheduling import MaskSchedule
@@ -60,6 +60,7 @@ def compress_and_train(
         TrainingError: The loss is not finite.
     """
     refuse_unfit(network)
+    refuse_merged_starts(recipe)
     data = whole_labels(data_of(data))
     stated = interface_of(**how)
     runner = Runner(network, samples_of_split(data), stated)
@@ -104,11 +105,7 @@ def _schedule(
     plan = recipe.prune_step
     if plan is None or plan.schedule == ONE_SHOT or recipe.training.epochs == 0:
         return None
-    return MaskSchedule(recipe, _epoch(plan.start, recipe), batches, network, seed, calibration)
-
-
-def _epoch(share: float, recipe: Recipe) -> int:
-    return int(share * recipe.training.epochs + 1e-9)
+    return MaskSchedule(recipe, epoch_of(plan.start, recipe), batches, network, seed, calibration)
 
 
 def _milestones(
@@ -122,7 +119,7 @@ def _milestones(
     for start in sorted({step.start for step in recipe.steps}):
         data = calibration(0)
         begin = partial(begin_steps, recipe=recipe, share=start, calibration=data, seed=seed)
-        changes.setdefault(_epoch(start, recipe), []).append(begin)
+        changes.setdefault(epoch_of(start, recipe), []).append(begin)
     return {epoch: partial(_all, changes=tuple(made)) for epoch, made in changes.items()}
 
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationErro
 from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_schema
 
 from spareto.core.artifacts import fingerprint, there, write_text
-from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
+from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of, suggestion
 from spareto.core.plain import from_json, from_yaml
 
 SEAL: Final = "checksum"
@@ -116,7 +116,25 @@ class Record(BaseModel):
         Raises:
             ConfigError: The file is missing, is not YAML or JSON, or breaks a rule of the record.
         """
-        return cls.parse(load_data(path), cls.__name__.lower())
+        return cls.parse(load_keys(path), cls.__name__.lower())
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with other values in some fields, checked as if the record were made anew.
+
+        What was left to its default stays so. Pydantic's `model_copy` checks nothing.
+
+        Raises:
+            ConfigError: A value breaks a rule, or there is no such field; names every one.
+
+        Example:
+            >>> from spareto.records import TrainingPlan
+            >>> TrainingPlan(epochs=5).replace(batch_size=64).epochs
+            5
+        """
+        fields = type(self).model_fields
+        given = {name: getattr(self, name) for name in fields if name in self.model_fields_set} | changes
+        keys = {name: field.alias or name for name, field in fields.items()}
+        return self.parse({keys.get(name, name): value for name, value in given.items()}, type(self).__name__)
 
     def to_dict(self) -> dict[str, Any]:
         """The record as plain JSON-able data."""
@@ -150,6 +168,19 @@ def load_data(path: str | Path) -> Any:
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
         raise ConfigError(Problem(str(path), reason, "a file to read", "Check its rights.")) from None
+
+
+def load_keys(path: str | Path) -> Any:
+    """Read YAML or JSON that must hold keys and values; see `load_data`.
+
+    Raises:
+        ConfigError: The file is missing, cannot be parsed, is empty, or holds something else.
+    """
+    data = load_data(path)
+    if isinstance(data, Mapping):
+        return cast(Any, data)
+    got = "an empty file" if data is None else "a list" if isinstance(data, list) else _show(data)
+    raise ConfigError(Problem(str(path), got, "keys and values", "Write them as 'key: value'."))
 
 
 def save_sealed(path: Path, data: dict[str, Any]) -> None:
@@ -201,7 +232,7 @@ def _problem(line: ErrorDetails, data: Any, where: str) -> Problem:
             return Problem(place, _show(value), context["rule"], context["cure"])
         case "extra_forbidden" if isinstance(value, _UnknownKey):
             key = str(line["loc"][-1])
-            return Problem(place, "an unknown key", one_of(value.known), did_you_mean(key, value.known))
+            return Problem(place, "an unknown key", one_of(value.known), suggestion(key, value.known))
         case "missing":
             return Problem(place, "nothing", "a value", f"Add the key '{line['loc'][-1]}'.")
         case "union_tag_invalid":
@@ -215,6 +246,13 @@ def _problem(line: ErrorDetails, data: Any, where: str) -> Problem:
             return Problem(f"{place}.{key}", "nothing", "a value", f"Add the key '{key}'.")
         case "value_error":
             return Problem(place, _show(value), str(context["error"]))
+        case "tuple_type" | "list_type":
+            one = isinstance(value, str | int | float)
+            return Problem(place, _show(value), "a list", f"Write [{str(value)[:40]}]." if one else "")
+        case "model_type" | "dict_type":
+            return Problem(place, _show(value), "keys and values", "Write {key: value}.")
+        case "bool_type" | "bool_parsing":
+            return Problem(place, _show(value), "true or false")
         case "literal_error":
             rule = "one of " + context["expected"].replace(" or ", ", ").replace("'", "")
             return Problem(place, _show(value), rule, did_you_mean(str(value), rule[7:].split(", ")))

@@ -89,6 +89,16 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
     return f"Did you mean '{near[0]}'?" if near else ""
 
 
+def suggestion(word: str, known: Sequence[str]) -> str:
+    """As `did_you_mean`, which also understands the first letters of the words of a name.
+
+    >>> suggestion("lr", ["learning_rate", "loss"])
+    "Did you mean 'learning_rate'?"
+    """
+    short = [name for name in known if "_" in name and "".join(p[:1] for p in name.split("_")) == word]
+    return f"Did you mean '{short[0]}'?" if len(short) == 1 else did_you_mean(word, known)
+
+
 def one_of(names: Iterable[str]) -> str:
     """Render the allowed names of a rule: `one of bitmask, cp, rle`."""
     return "one of " + ", ".join(names)

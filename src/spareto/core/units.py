@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Annotated, Any, cast
 
-from pydantic import Field, GetCoreSchemaHandler
+from pydantic import Field, GetCoreSchemaHandler, field_validator
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from spareto.core.config import Record
+from spareto.core.errors import did_you_mean, one_of
 
 # unit -> (canonical unit of its dimension, factor to it)
 _UNITS: dict[str, tuple[str, float]] = {
@@ -60,6 +61,13 @@ class Quantity(Record):
     value: Annotated[float, Field(ge=0, strict=True)]
     unit: str
     source: Annotated[str, Field(min_length=1)]
+
+    @field_validator("unit")
+    @classmethod
+    def _check_unit(cls, unit: str) -> str:
+        if unit not in _UNITS:
+            raise _broken(f"{one_of(_UNITS)}", did_you_mean(unit, tuple(_UNITS)))
+        return unit
 
     @property
     def amount(self) -> float:

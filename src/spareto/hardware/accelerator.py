@@ -206,7 +206,7 @@ class Fill(Record):
     level: str
     kind: LoopKind
     dims: tuple[Dim, ...]
-    in_turn: bool = False
+    in_turn: Annotated[bool, Field(strict=True)] = False
 
 
 class Order(Record):

@@ -125,6 +125,14 @@ class Cost(Record):
     batch: Annotated[int, Field(ge=1)] = 1
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return (
+            f"Cost({self.accelerator!r}, weights {self.weight_format!r}: {self.energy_pj:.6g} pJ, "
+            f"{self.latency_cycles:.6g} cycles, {len(self.layers)} layers)"
+        )
+
+    __str__ = __repr__
+
     @property
     def shared(self) -> tuple[ActionCost, ...]:
         """What belongs to no layer: the leakage of an accelerator whose layers run at the same time."""

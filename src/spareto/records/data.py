@@ -13,6 +13,7 @@ from spareto.core.errors import ConfigError, Problem
 Timesteps = Annotated[
     int, Field(ge=1, le=1000, strict=True), Rule("a number of timesteps, an integer from 1 to 1000")
 ]
+Flag = Annotated[bool, Field(strict=True), Rule("true or false")]
 Side = Annotated[int, Field(ge=1, strict=True), Rule("an integer of at least 1")]
 Option = Annotated[str | int | float | bool | None, Rule("a text, a number, true, false or null")]
 
@@ -29,7 +30,7 @@ class DataPlan(Record):
 
     name: str = "digits"
     timesteps: Timesteps = 10
-    binary: bool = True
+    binary: Flag = True
     options: dict[str, Option] = Field(default_factory=dict[str, Option])
 
 
@@ -69,7 +70,7 @@ class OwnData(Record):
     time_unit: Literal["ns", "us", "ms", "s"] | None = None
     duration_us: Side | None = None
     outside: Literal["refuse", "drop"] = "refuse"
-    binary: bool = True
+    binary: Flag = True
 
 
 class ImportedData(OwnData):

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 
 from spareto.core.artifacts import fingerprint, write_text
 from spareto.core.config import Record, Rule
-from spareto.records.training import Share, TrainingPlan
+from spareto.records.training import Flag, Share, TrainingPlan
 
 Bits = Annotated[
     int,
@@ -62,7 +62,6 @@ Options = Annotated[
     dict[str, Any],
     Rule("names and values of options", "Write {name: value}."),
 ]
-Flag = Annotated[bool, Field(strict=True), Rule("true or false")]
 LayerType = Literal["conv1d", "conv2d", "linear"]
 
 
@@ -211,7 +210,8 @@ class Recipe(Record):
         version: Version of the recipe format.
         name: Short name for tables and plots; drawn from the steps if left out.
         layers: Which layers are touched.
-        steps: What is done, each from its own start; at most one step of a kind.
+        steps: What is done, each from its own start; at most one step of a kind. Their order when read is
+            that of their starts; of steps that start together, pruning comes first.
         order: Whether a weight is quantized before its mask is applied, or after.
         storage_bits: Bits a weight takes when no step quantizes it: 32 keeps floats, fewer rounds the
             trained weights to integers before accuracy and cost are measured (the study stores its
@@ -229,6 +229,12 @@ class Recipe(Record):
     order: Literal["quantize_then_mask", "mask_then_quantize"] = "quantize_then_mask"
     storage_bits: StorageBits = FLOAT_BITS
     training: TrainingPlan = TrainingPlan()
+
+    @field_validator("steps")
+    @classmethod
+    def _in_order(cls, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        """As they are carried out: by their start; of steps that start together, pruning is first."""
+        return tuple(sorted(steps, key=lambda step: (step.start, step.kind)))
 
     @model_validator(mode="after")
     def _check_steps(self) -> Recipe:

@@ -13,6 +13,7 @@ Epochs = Annotated[int, Field(ge=0, strict=True), Rule("an integer of at least 0
 Positive = Annotated[float, Field(gt=0, strict=True), Rule("a number above 0")]
 Share = Annotated[float, Field(ge=0, lt=1, strict=True), Rule("a share from 0 to below 1")]
 Rate = Annotated[float, Field(ge=0, le=1, strict=True), Rule("a firing rate from 0 to 1")]
+Flag = Annotated[bool, Field(strict=True), Rule("true or false")]
 Pixels = Annotated[int, Field(ge=0, strict=True), Rule("a whole number of pixels, 0 or more")]
 Degrees = Annotated[float, Field(ge=0, le=180, strict=True), Rule("an angle from 0 to 180 degrees")]
 
@@ -69,7 +70,7 @@ class TrainingPlan(Record):
     max_shear: Share = 0.0
     clip_norm: Positive | None = None
     precision: Literal["float32", "bfloat16_gradient", "bfloat16"] = "float32"
-    recompute: bool = False
+    recompute: Flag = False
     validation_share: Share = 0.0
     patience: Count | None = None
     keep: Literal["last", "best"] = "last"

@@ -352,6 +352,14 @@ class Workload(Record):
     def _check(self) -> Workload:
         return require(self, checks.workload_problems(self))
 
+    def __repr__(self) -> str:
+        return (
+            f"Workload({self.network!r} on {self.dataset!r}: {len(self.layers)} layers, "
+            f"{self.timesteps} timesteps, {self.samples} samples)"
+        )
+
+    __str__ = __repr__
+
     def save(self, path: str | Path) -> None:
         """Write the workload as JSON with its checksum, atomically."""
         save_sealed(Path(path), self.to_dict())

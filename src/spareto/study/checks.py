@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 import torch
 from torch import nn
 
 from spareto import networks, quantizers
+from spareto.compression.checks import refuse_merged_starts
+from spareto.compression.compress import compress
 from spareto.compression.layers import touched_layers
 from spareto.compression.masking import pruner_of, schedule_of
 from spareto.core.errors import ConfigError, InputError, Problem
@@ -24,8 +27,9 @@ def refuse_misfits(network: nn.Module, recipes: Sequence[Recipe]) -> None:
     """Try everything that recipes name on an untrained network.
 
     Raises:
-        ConfigError: A recipe names an unknown quantizer, pruner or schedule, an option these do not take, a
-            width its quantizer has no codes for, or layers the network does not have. Names every one.
+        ConfigError: A recipe names an unknown quantizer, rounding, pruner or schedule, an option these do
+            not take, a width its quantizer has no codes for, layers the network does not have, or a training
+            too short for its steps. Names every one.
     """
     problems = [problem for recipe in recipes for problem in _problems(recipe, network)]
     if problems:
@@ -93,17 +97,44 @@ def try_out(network: nn.Module, data: FrameData, interface: Interface | None) ->
 
 
 def _problems(recipe: Recipe, network: nn.Module) -> Iterator[Problem]:
-    attempts: list[Callable[[], object]] = [partial(touched_layers, network, recipe.layers)]
+    attempts: list[Callable[[], object]] = [
+        partial(touched_layers, network, recipe.layers),
+        partial(refuse_merged_starts, recipe),
+    ]
     if step := recipe.prune_step:
         where = f"recipe.steps[{recipe.steps.index(step)}]"
         attempts += [partial(pruner_of, step, where), partial(schedule_of, step, where)]
     if step := recipe.quantize_step:
         options = {"bits": step.bits, "granularity": step.granularity}
         attempts.append(partial(quantizers.registry.make, step.quantizer, **options))
-    for attempt in attempts:
-        try:
-            attempt()
-        except InputError as error:
-            for found in error.problems:
-                where = f"recipe '{recipe.label}', {found.where.removeprefix('recipe.')}"
-                yield Problem(where, found.got, found.rule, found.cure)
+    problems = [problem for attempt in attempts for problem in _refused(attempt)]
+    for found in problems or _refused(partial(_quantized, network, recipe)):
+        yield replace(found, where=f"recipe '{recipe.label}', {found.where.removeprefix('recipe.')}")
+
+
+def _refused(attempt: Callable[[], object]) -> tuple[Problem, ...]:
+    """What is wrong with an attempt."""
+    try:
+        attempt()
+    except InputError as error:
+        return error.problems
+    return ()
+
+
+def _quantized(network: nn.Module, recipe: Recipe) -> None:
+    """Quantize a copy, which tells what names and numbers alone do not; masks and folding go by the data.
+
+    Raises:
+        ConfigError: The recipe's quantizing step does not fit the network.
+    """
+    step = recipe.quantize_step
+    if step is None:
+        return
+    try:
+        compress(network, recipe.replace(steps=(step.replace(fold_batch_norm=False),)))
+    except InputError as error:
+        own, index = "recipe.steps[0]", recipe.steps.index(step)
+        places = (each.where.replace(own, f"recipe.steps[{index}]", 1) for each in error.problems)
+        raise ConfigError(
+            replace(each, where=where) for each, where in zip(error.problems, places, strict=True)
+        ) from None

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from spareto import recipes
 from spareto.core.artifacts import fingerprint, there
-from spareto.core.config import Record, Rule, load_data
+from spareto.core.config import Record, Rule, load_keys
 from spareto.core.usercode import beside
 from spareto.records import Recipe, TrainingPlan
 from spareto.records.data import AnyData, DataPlan, FolderData, Import, ImportedData
@@ -18,6 +18,25 @@ from spareto.records.recipe import Bits, Sparsity, StorageBits
 from spareto.records.workload import Statistic
 
 Seed = Annotated[int, Field(ge=0, strict=True), Rule("an integer of at least 0")]
+
+
+def _one_folder(name: str) -> str:
+    if not name.strip(". ") or set(name) & set("/\\\0"):
+        raise ValueError
+    return name
+
+
+Name = Annotated[
+    str,
+    AfterValidator(_one_folder),
+    Rule("a name without slashes, which its run folder can have", "Say where with --out."),
+]
+
+
+def _once_each(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError("every seed once")
+    return seeds
 
 
 class NetworkPlan(Record):
@@ -119,7 +138,7 @@ class Grid(Record):
                 made = [recipes.cumulative(b, s) for b in self.bits for s in self.sparsity]
             case "joint":
                 made = [recipes.joint(b, s) for b in self.bits for s in self.sparsity]
-        return tuple(recipe.model_copy(update={"training": self.training or training}) for recipe in made)
+        return tuple(recipe.replace(training=self.training or training) for recipe in made)
 
 
 class StudyConfig(Record):
@@ -143,14 +162,14 @@ class StudyConfig(Record):
     """
 
     version: Literal[1] = 1
-    name: str
+    name: Name
     data: AnyData = DataPlan()
     network: AnyNetwork = NetworkPlan()
     accelerator: str = "eyeriss_like"
     weight_formats: Annotated[tuple[str, ...], Field(min_length=1)] = ("none", "bitmask", "rle", "cp", "uop")
     spike_format: str | None = None
     statistic: Statistic = "mean"
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(_once_each)] = (0,)
     training: TrainingPlan = TrainingPlan()
     compression_training: TrainingPlan = TrainingPlan()
     grid: tuple[Grid, ...] = ()
@@ -163,16 +182,14 @@ class StudyConfig(Record):
         Raises:
             ConfigError: The file is missing, is not YAML, or breaks a rule.
         """
-        config = cls.parse(load_data(path), "study")
+        config = cls.parse(load_keys(path), "study")
         folder = Path(path).parent
         local = folder / config.accelerator
-        return config.model_copy(
-            update={
-                "recipes": tuple(str(folder / name) for name in config.recipes),
-                "accelerator": str(local) if there(local) else config.accelerator,
-                "network": _network_beside(config.network, folder),
-                "data": data_beside(config.data, folder),
-            }
+        return config.replace(
+            recipes=tuple(str(folder / name) for name in config.recipes),
+            accelerator=str(local) if there(local) else config.accelerator,
+            network=_network_beside(config.network, folder),
+            data=data_beside(config.data, folder),
         )
 
     @property
@@ -218,7 +235,7 @@ def _network_beside(plan: NetworkPlan | OwnNetworkPlan, folder: Path) -> Network
         update["weights"] = str(folder / plan.weights)
     if plan.reset is not None and ":" in plan.reset:
         update["reset"] = beside(plan.reset, folder, "network.reset")
-    return plan.model_copy(update=update)
+    return plan.replace(**update)
 
 
 def data_beside(
@@ -230,7 +247,10 @@ def data_beside(
         ConfigError: There is no such file, or it names no function.
     """
     if isinstance(plan, ImportedData):
-        return plan.model_copy(update={"import_": beside(plan.import_, folder, "data")})
+        return plan.replace(import_=beside(plan.import_, folder, "data"))
     if isinstance(plan, FolderData):
-        return plan.model_copy(update={"folder": str(folder / plan.folder)})
+        return plan.replace(folder=str(folder / plan.folder))
+    root = plan.options.get("root")
+    if isinstance(root, str):
+        return plan.replace(options={**plan.options, "root": str(folder / Path(root).expanduser())})
     return plan

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from itertools import groupby
 
 import pytest
 from cyclopts import App
@@ -11,8 +12,9 @@ from cyclopts import App
 import workloads
 from spareto.cli.accelerators import accelerators
 from spareto.cli.cost import cost
-from spareto.core.errors import InputError, UnknownName
-from spareto.hardware import accelerator_names, formats
+from spareto.cli.cost_tables import readable_energy
+from spareto.core.errors import ConfigError, InputError, UnknownName
+from spareto.hardware import accelerator_names, formats, load_accelerator
 
 QUIET = {"result_action": "return_value", "exit_on_error": False}
 
@@ -226,3 +228,23 @@ def test_a_mistake_is_answered_without_traceback(saved):
     assert result.returncode == 2
     assert "Did you mean 'rle'?" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_accelerators_of_one_kind_stand_together(saved, capsys):
+    call(cost, saved, "--compare", "loihi_like", "eyeriss_like", "sne_like", "loas_like", "microcontroller")
+    lines = capsys.readouterr().out.splitlines()
+    names = accelerator_names()
+    shown = [line.split()[1] for line in lines if line.startswith("│") and len(line.split()) > 1]
+    kinds = [load_accelerator(name).kind for name in shown if name in names]
+    assert len(kinds) == 5
+    assert len(list(groupby(kinds))) == len(set(kinds)) > 1
+    assert all(any(f"{kind.replace('_', ' ')}:" in line for line in lines) for kind in kinds)
+
+
+def test_a_goal_without_a_search_is_refused(saved):
+    with pytest.raises(ConfigError, match=r"^--objective: got no search; .* Add --mapper search"):
+        call(cost, saved, "--objective", "edp")
+
+
+def test_microjoules_are_written_as_everywhere():
+    assert readable_energy(2.5e6) == "2.500 µJ"

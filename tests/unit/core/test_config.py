@@ -6,7 +6,11 @@ import pytest
 from pydantic import Field, ValidationError
 
 from spareto.core.config import Record, Rule, load_data
-from spareto.core.errors import ConfigError
+from spareto.core.errors import ConfigError, suggestion
+from spareto.hardware import load_accelerator
+from spareto.records import LayerFilter, TrainingPlan
+from spareto.records.data import DataPlan
+from spareto.study.config import OwnNetworkPlan, StudyConfig
 
 Small = Annotated[int, Field(ge=1, le=9, strict=True), Rule("an integer from 1 to 9", "Choose fewer.")]
 
@@ -150,3 +154,70 @@ def test_a_file_that_cannot_be_read_is_an_error_not_a_traceback(write, name, con
 def test_yaml_runs_no_code(write):
     with pytest.raises(ConfigError, match="could not determine a constructor"):
         load_data(write("a.yaml", "a: !!python/object/apply:os.getcwd []"))
+
+
+def test_replace_checks_what_it_is_given():
+    outer = Outer(name="a", inner=Inner(size=4))
+    assert outer.replace(name="b") == Outer(name="b", inner=Inner(size=4))
+    with pytest.raises(ConfigError) as error:
+        outer.inner.replace(size=-5, sise=1)
+    assert {problem.where for problem in error.value.problems} == {"Inner.size", "Inner.sise"}
+    assert outer.inner == Inner(size=4)
+
+
+def test_replace_leaves_defaults_defaults():
+    assert Outer(name="a").replace(name="b").model_fields_set == {"name"}
+
+
+def test_replace_takes_a_field_by_its_name_where_files_call_it_otherwise():
+    own = OwnNetworkPlan.parse({"import": "a.py:build"}, "network")
+    assert own.replace(import_="b.py:build").import_ == "b.py:build"
+    assert own.replace(vote="sum").import_ == "a.py:build"
+
+
+@pytest.mark.parametrize(
+    ("value", "cure"),
+    [(4, " Write [4]."), ("a b", " Write [a b]."), (0.5, " Write [0.5]."), ({"size": 1}, "")],
+)
+def test_one_value_in_place_of_a_list_is_answered_with_the_list(value, cure):
+    assert message({"name": "a", "many": value}) == f"outer.many: got {value!r}; expected a list.{cure}"
+
+
+def test_a_value_in_place_of_keys_is_answered_without_words_of_the_implementation():
+    text = message({"name": "a", "inner": 3})
+    assert text == "outer.inner: got 3; expected keys and values. Write {key: value}."
+
+
+@pytest.mark.parametrize(("name", "text"), [("a.yaml", ""), ("a.yaml", "# nothing\n"), ("a.json", "null")])
+def test_an_empty_file_is_named(write, name, text):
+    path = write(name, text)
+    with pytest.raises(ConfigError) as error:
+        Outer.load(path)
+    expected = f"{path}: got an empty file; expected keys and values. Write them as 'key: value'."
+    assert str(error.value) == expected
+
+
+@pytest.mark.parametrize(("text", "got"), [("[1]", "a list"), ("3", "3"), ("word", "'word'")])
+def test_a_file_without_keys_is_named(write, text, got):
+    path = write("a.yaml", text)
+    for load in (Outer.load, StudyConfig.load, load_accelerator):
+        with pytest.raises(ConfigError) as error:
+            load(path)
+        assert str(error.value).startswith(f"{path}: got {got}; expected keys and values.")
+
+
+def test_the_first_letters_of_a_name_suggest_it():
+    with pytest.raises(ConfigError, match=r"Did you mean 'learning_rate'\?"):
+        TrainingPlan(lr=0.1)
+    with pytest.raises(ConfigError, match=r"Did you mean 'batch_size'\?"):
+        TrainingPlan(bs=3)
+    assert suggestion("ab", ["all_bits", "any_bits"]) == ""
+
+
+@pytest.mark.parametrize("value", ["no", "false", 0, 1, "off"])
+@pytest.mark.parametrize(
+    ("record", "flag"), [(TrainingPlan, "recompute"), (DataPlan, "binary"), (LayerFilter, "first")]
+)
+def test_a_flag_is_true_or_false_and_nothing_alike(record, flag, value):
+    with pytest.raises(ConfigError, match=rf"^x\.{flag}: got {value!r}; expected true or false\.$"):
+        record.parse({flag: value}, "x")

@@ -108,3 +108,8 @@ def test_an_unknown_name():
 def test_a_missing_file():
     with pytest.raises(ConfigError, match=r"nowhere\.yaml: got no such file"):
         load_accelerator("nowhere.yaml")
+
+
+def test_an_unknown_unit_is_refused_with_the_known_ones():
+    with pytest.raises(ConfigError, match=r"^Quantity\.unit: got 'pJs'; expected one of fJ, pJ, .*'pJ'\?$"):
+        Quantity(value=1.0, unit="pJs", source="a test")

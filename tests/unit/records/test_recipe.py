@@ -241,3 +241,22 @@ def test_filters_and_schedules_of_the_wrong_kind():
         "recipe.steps[0].options: got 4; expected names and values of options. Write {name: value}.",
         "recipe.steps[0].schedule: got 3; expected the name of a schedule, or its name and options.",
     ]
+
+
+def test_steps_that_start_together_have_one_order():
+    prune, quantize = PruneStep(sparsity=0.5), QuantizeStep(bits=4)
+    one, other = Recipe(steps=(prune, quantize)), Recipe(steps=(quantize, prune))
+    assert one == other
+    assert one.steps == other.steps == (prune, quantize)
+
+
+def test_steps_stand_in_the_order_of_their_starts():
+    late = PruneStep(sparsity=0.5, start=0.5)
+    assert Recipe(steps=(late, QuantizeStep(bits=4))).steps == (QuantizeStep(bits=4), late)
+
+
+def test_a_ready_recipe_is_changed_with_a_word_about_wrong_values():
+    with pytest.raises(ConfigError, match=r"batch_size: got -5; expected an integer of at least 1"):
+        recipes.joint(4, 0.5).training.replace(batch_size=-5)
+    changed = recipes.joint(4, 0.5).replace(training={"epochs": 3})
+    assert changed.training == TrainingPlan(epochs=3)

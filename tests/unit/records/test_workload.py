@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import workloads
+from spareto import hardware
 from spareto.core.errors import ConfigError
 from spareto.records import FreeLayer, Layer, Mask, Neuron, Numbers, Tensor, Workload
 from spareto.records.workload import LayerKind
@@ -212,3 +213,14 @@ def test_negative_bits_are_refused():
     data = {**spikes(3, 6, 7).model_dump(), "stored_bits": {"rle": (-1.0, 2.0)}}
     with pytest.raises(ConfigError, match=r"input\.stored_bits\.rle\[0\]: got -1.0"):
         Tensor.parse(data, "input")
+
+
+def test_a_workload_and_a_cost_are_one_line_in_a_notebook():
+    measured = workloads.network(workloads.layer("a"), workloads.layer("b"))
+    for text in (
+        repr(measured),
+        str(measured),
+        repr(hardware.cost(measured, hardware.load_accelerator("eyeriss_like"))),
+    ):
+        assert len(text) < 120
+        assert "2 layers" in text

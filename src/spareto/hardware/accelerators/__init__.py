@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
-from spareto.core.config import load_data
+from spareto.core.config import load_data, load_keys
 from spareto.core.errors import ConfigError, Problem, UnknownName, did_you_mean, one_of
 from spareto.hardware import engines
 from spareto.hardware.chip import Chip
@@ -33,7 +33,7 @@ def load_accelerator(name_or_path: str | Path, overrides: str | Path | None = No
     """
     data = described(str(name_or_path))
     if overrides is not None:
-        data = overridden(data, load_data(overrides), "accelerator")
+        data = overridden(data, load_keys(overrides), "accelerator")
     return parse_accelerator(data)
 
 
@@ -47,7 +47,7 @@ def described(text: str) -> Any:
     if text in names():
         return load_data(_FOLDER / f"{text}.yaml")
     if Path(text).suffix in {".yaml", ".yml", ".json"} or "/" in text:
-        return load_data(Path(text))
+        return load_keys(Path(text))
     cure = did_you_mean(text, names()) or "Or give the path of a YAML file."
     raise UnknownName(Problem("accelerator", repr(text), one_of(names()), cure))
 

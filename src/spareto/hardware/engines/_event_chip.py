@@ -78,7 +78,7 @@ class Cores(Record):
     synop_rate: OpsPerCycle
     row: Instances | None = None
     zero_weights: Literal["skip", "compute"]
-    absent_zeros: bool = False
+    absent_zeros: Annotated[bool, Field(strict=True)] = False
     update_energy: Energy
     idle_update_energy: Energy | None = None
     update_rate: OpsPerCycle
@@ -180,7 +180,7 @@ class EventDriven(Chip):
     chips: Instances | None = None
     analog_inputs: Literal["bit_planes", "graded", "mac_array", "refuse"]
     wide_neurons: Literal["split", "refuse"] = "split"
-    learning: bool = False
+    learning: Annotated[bool, Field(strict=True)] = False
 
     @property
     def parts(self) -> tuple[Component, ...]:
