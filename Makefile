@@ -5,13 +5,16 @@ READY := .venv/.ready
 # named in every request: what the peers ask for would bring another torch, with gigabytes of CUDA
 TORCH := torch==2.13.0
 
-.PHONY: help setup demo test test-slow test-arm check bench clean
+.PHONY: help setup demo test test-slow test-arm sanitize fuzz kills check bench clean
 
 help:
 	@echo "make demo       run the main job on the embedded data; ends with runs/demo/report.html"
 	@echo "make test       all quick tests"
 	@echo "make test-slow  the tests that take minutes"
 	@echo "make test-arm   the kernels on an emulated 64-bit Arm; needs gcc-aarch64-linux-gnu and qemu-user-static"
+	@echo "make sanitize   the kernels under AddressSanitizer and UBSan, with 2,000 random shapes and failing memory"
+	@echo "make fuzz       COUNT=200000 mutations of a file for every reader (READERS=\"workload npz\" for some)"
+	@echo "make kills      a study killed at 50 moments and at every change of a file"
 	@echo "make check      format, lint, types, import contract, quick tests"
 	@echo "make bench      measure speed"
 
@@ -36,6 +39,17 @@ test-slow: setup
 
 test-arm: setup
 	$(BIN)/python -m pytest -m cross
+
+sanitize: setup
+	$(BIN)/python -m pytest -m slow tests/unit/kernels
+
+COUNT ?= 200000
+SEED ?= 0
+fuzz: setup
+	cd tests && ../$(BIN)/python -W ignore -m fuzz.run $(COUNT) $(SEED) $(READERS)
+
+kills: setup
+	$(BIN)/python -m pytest -m slow tests/journey/test_kills.py
 
 check: setup
 	$(BIN)/ruff format --check src tests

@@ -132,7 +132,9 @@ def main(folder, moments, places, seed):
     seconds, count = time.monotonic() - began, int((folder / "places").read_text())
     expected = content(folder / "whole")
     pick = random.Random(seed)
-    spread = range(1, count + 1) if not places else sorted(pick.sample(range(1, count + 1), min(places, count)))
+    spread = (
+        range(1, count + 1) if not places else sorted(pick.sample(range(1, count + 1), min(places, count)))
+    )
     wrong, killed = [], 0
     for name, place, moment in [
         *((f"place {place} of {count}", place, None) for place in spread),

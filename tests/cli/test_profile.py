@@ -218,7 +218,7 @@ WRONG = [
     (("nothere.py:build", "--data", "data.py:load"), "network 'nothere.py:build': got no file nothere.py"),
     (
         ("mine.py:needs", "--data", "data.py:load"),
-        "got a function that needs hidden; expected a value for each.",
+        'got a function that needs hidden; expected a value for each. Add --options "{hidden: ...}".',
     ),
     (
         ("mine.py:number", "--data", "data.py:load"),

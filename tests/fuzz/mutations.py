@@ -5,11 +5,41 @@ import re
 import struct
 from collections.abc import Callable
 
-NUMBERS = (b"-1", b"0", b"1e400", b"1e308", b"9" * 30, b"-9223372036854775809", b"4294967296", b"0.5", b".nan", b"NaN")
+NUMBERS = (
+    b"-1",
+    b"0",
+    b"1e400",
+    b"1e308",
+    b"9" * 30,
+    b"-9223372036854775809",
+    b"4294967296",
+    b"0.5",
+    b".nan",
+    b"NaN",
+)
 TOKENS = (
     *NUMBERS,
-    *(b'""', b"null", b"true", b"[]", b"{}", b"[[[[1]]]]", b'"\\u0000"', b'"\\ud800"', b'"x"', b"&a [*a]", b"*a"),
-    *(b"2020-01-01", b"!!binary aGk=", b"!!python/name:os.system", b'"' + b"A" * 400 + b'"', b"<<: {a: 1}", b"? [1]"),
+    *(
+        b'""',
+        b"null",
+        b"true",
+        b"[]",
+        b"{}",
+        b"[[[[1]]]]",
+        b'"\\u0000"',
+        b'"\\ud800"',
+        b'"x"',
+        b"&a [*a]",
+        b"*a",
+    ),
+    *(
+        b"2020-01-01",
+        b"!!binary aGk=",
+        b"!!python/name:os.system",
+        b'"' + b"A" * 400 + b'"',
+        b"<<: {a: 1}",
+        b"? [1]",
+    ),
     *(b"[" * 150, b"{a: " * 150, b'{"a":' * 150, b"\xff\xfe", b"\x00", b"\x1b[2J", "\u202e".encode()),
 )
 SCALAR = re.compile(rb'"[^"\n]*"|[-+\w.]+')

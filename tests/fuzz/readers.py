@@ -137,8 +137,14 @@ def _unsealed(path):
 
 def _read_store(path):
     with TrialStore(path, read_only=True) as store:
-        store.trials()
-        _ = store.meta, len(store)
+        return store.trials(), store.meta, len(store)
+
+
+def _read_sealed(path):
+    """Rows with checksums come back as they were put, or not at all."""
+    trials, meta, count = _read_store(path)
+    assert trials == tuple(factories.study()[:3])
+    assert (meta, count) == ({"study": "a", "network": "b"}, 3)
 
 
 def _idx(path):
@@ -163,7 +169,9 @@ def _read_npz(path):
 
 def _own(path):
     rng = np.random.default_rng(0)
-    np.savez(path, x=rng.integers(0, 9, 40), y=rng.integers(0, 9, 40), t=np.arange(40), p=rng.integers(0, 2, 40))
+    np.savez(
+        path, x=rng.integers(0, 9, 40), y=rng.integers(0, 9, 40), t=np.arange(40), p=rng.integers(0, 2, 40)
+    )
 
 
 def _events(path):
@@ -189,7 +197,7 @@ layers: {include: ['*'], exclude: [readout]}
 steps:
   - {kind: prune, sparsity: 0.8, pruner: magnitude, scope: global}
   - {kind: quantize, bits: 4, quantizer: learned_clip}
-order: prune-then-quantize
+order: mask_then_quantize
 storage_bits: 8
 training: {epochs: 4, batch_size: 32, learning_rate: 0.005}
 """
@@ -213,7 +221,7 @@ READERS = {
         Reader("workload", ".json", lambda path: workloads.network(workloads.layer("a"), workloads.layer("b")).save(path), Workload.load, mutations.text, _resealed),
         Reader("network", ".safetensors", _network, load_network, mutations.within(_header, mutations.text), _reheaded),
         Reader("checkpoint", ".safetensors", _checkpoint, _read_checkpoint, mutations.binary, _reheaded),
-        Reader("store", ".sqlite", _store, _read_store, mutations.binary),
+        Reader("store", ".sqlite", _store, _read_sealed, mutations.binary),
         Reader("store of before", ".sqlite", _unsealed, _read_store, mutations.binary),
         Reader("recipe", ".yaml", _text(YAML_RECIPE), Recipe.load, mutations.text),
         Reader("study", ".yaml", _text(YAML_STUDY), lambda path: StudyConfig.load(path).all_recipes(), mutations.text),

@@ -79,7 +79,9 @@ def main(count: int, seed: int = 0, *names: str) -> int:
     for name in names or READERS:
         began = time.monotonic()
         wrong = fuzz(READERS[name], count, seed, folder)
-        print(f"{name}: {count:,} mutations, {len(wrong)} wrong, {time.monotonic() - began:.0f} s", flush=True)
+        print(
+            f"{name}: {count:,} mutations, {len(wrong)} wrong, {time.monotonic() - began:.0f} s", flush=True
+        )
         print("".join(f"  {line}\n" for line in wrong), end="", flush=True)
         status |= bool(wrong)
     return status

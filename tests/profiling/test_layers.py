@@ -81,9 +81,7 @@ def test_padding_with_values_is_what_enters_the_layer(mode):
     book = written(net, frames)
     padded = F.pad(torch.from_numpy(book["in"]).flatten(0, 1), (1, 1, 1, 1), mode=mode)
     padded = padded.unflatten(0, (T, N)).numpy()
-    weights = Weights(
-        conv.weight.detach().numpy(), stride=(1, 1), padding=((0, 0),) * 2, dilation=(1, 1)
-    )
+    weights = Weights(conv.weight.detach().numpy(), stride=(1, 1), padding=((0, 0),) * 2, dilation=(1, 1))
     (layer,) = found(net, frames, N, layout="time-first", time="time-batch").layers
     comparing.assert_layer(layer, Site("layer", weights, padded, book["out"]))
 
@@ -281,7 +279,11 @@ def test_tied_weights_are_stored_once():
     net, frames = Tied(), spikes(T, N, 6, seed=7)
     book = written(net, frames)
     workload = found(net, frames, N, layout="time-first", time="time-batch")
-    assert [(layer.name, layer.shares) for layer in workload.layers] == [("a", None), ("b", "a"), ("out", None)]
+    assert [(layer.name, layer.shares) for layer in workload.layers] == [
+        ("a", None),
+        ("b", "a"),
+        ("out", None),
+    ]
     comparing.assert_layer(workload.layers[0], Site("a", net.a, book["a"], book["b"]))
     comparing.assert_layer(workload.layers[1], Site("b", net.b, book["b"], book["b.out"]))
 

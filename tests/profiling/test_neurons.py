@@ -113,7 +113,9 @@ def test_states_and_resets_written_by_hand(reset, state):
 def test_neurons_by_name_of_their_layer():
     torch.manual_seed(2)
     net, frames = Written("comparison"), spikes(T, N, 6)
-    workload = found(net, frames, N, time="time-batch", layout="time-first", neurons={"fc1": "if", "fc2": "alif"})
+    workload = found(
+        net, frames, N, time="time-batch", layout="time-first", neurons={"fc1": "if", "fc2": "alif"}
+    )
     assert [layer.neuron.kind for layer in workload.layers] == ["if", "alif"]
     with pytest.raises(ConfigError, match=r"neurons\['fc3'\]"):
         found(net, frames, N, time="time-batch", layout="time-first", neurons={"fc3": "if"})
@@ -165,7 +167,7 @@ def test_masks_and_gates_are_no_neurons():
     assert [layer.neuron for layer in workload.layers] == [None, None]
 
 
-def test_two_neurons_in_a_row_are_refused():
+def test_the_second_of_two_neurons_in_a_row_is_charged_alone():
     snn = pytest.importorskip("snntorch")
 
     class Net(nn.Module):
@@ -182,11 +184,13 @@ def test_two_neurons_in_a_row_are_refused():
                 outputs.append(s)
             return torch.stack(outputs).mean(0)
 
-    with pytest.raises(ConfigError, match="'second'.*others stand before"):
-        found(Net(), spikes(T, N, 6), N, layout="time-first")
+    fed, alone = found(Net(), spikes(T, N, 6), N, layout="time-first").layers
+    assert (fed.name, fed.neuron.count, alone.name, alone.kind) == ("fc", 5, "second", "neurons")
+    assert alone.input.nonzero_per_timestep == fed.output.nonzero_per_timestep
+    assert (alone.neuron.kind, alone.neuron.count, alone.timesteps) == ("lif", 5, T)
 
 
-def test_neurons_before_any_layer_are_refused():
+def test_neurons_before_any_layer_are_charged_alone():
     snn = pytest.importorskip("snntorch")
 
     class Net(nn.Module):
@@ -201,8 +205,11 @@ def test_neurons_before_any_layer_are_refused():
                 outputs.append(self.fc(s))
             return torch.stack(outputs).mean(0)
 
-    with pytest.raises(ConfigError, match="'code'"):
-        found(Net(), spikes(T, N, 6), N, layout="time-first")
+    frames = spikes(T, N, 6)
+    code, layer = found(Net(), frames, N, layout="time-first").layers
+    assert (code.name, code.kind, layer.name) == ("code", "neurons", "fc")
+    assert code.input.nonzero_mean == pytest.approx((frames != 0).sum() / N)
+    assert code.output.nonzero_per_timestep == layer.input.nonzero_per_timestep
 
 
 @pytest.mark.parametrize("way", ["one module", "two layers, one potential"])
@@ -283,7 +290,8 @@ def test_a_users_own_stateful_class(named):
     assert {layer.neuron.kind for layer in workload.layers} == {"plif" if named else "lif"}
     for size in (1, 2):
         assert (
-            found(net, frames, N, layout="time-first", time="time-batch", batch_size=size, **options) == workload
+            found(net, frames, N, layout="time-first", time="time-batch", batch_size=size, **options)
+            == workload
         )
 
 

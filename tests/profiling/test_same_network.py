@@ -1,4 +1,4 @@
-"""The same network in our neurons and in four frameworks: the same workload, and the same energy to the bit."""
+"""The same network in our neurons and in four frameworks: one workload, and one energy to the bit."""
 
 import math
 
@@ -16,7 +16,7 @@ T, N, SENSOR, CLASSES = 5, 9, (2, 6, 6), 3
 
 
 class Net(nn.Module):
-    """A convolution pooled before its neurons, and two dense layers; `run` puts one layer over all timesteps."""
+    """A convolution pooled before its neurons, and two dense layers."""
 
     def __init__(self, make):
         super().__init__()
@@ -24,9 +24,6 @@ class Net(nn.Module):
         self.fc1, self.n2 = nn.Linear(36, 7, bias=False), make()
         self.fc2, self.n3 = nn.Linear(7, CLASSES), make()
         self.pool = nn.AvgPool2d(2)
-
-    def currents(self, layer, x):
-        return layer(x)
 
 
 class Whole(Net):

@@ -374,16 +374,25 @@ def test_convolutions_of_other_paddings_and_dilations_are_counted_as_torch_runs_
         assert layer.plane == tuple(conv(live).shape[2:])
 
 
-def test_neurons_that_would_be_costed_as_nothing_are_refused():
-    conv = convolution(CONVS["border"])
-    got = "got neurons that no layer feeds, or that others stand before"
-    rule = "expected one group of neurons behind a convolution, dense layer or product."
-    for name, layers in (
-        ("layers.0", (LIF(), OverTime(conv))),
-        ("layers.2", (OverTime(conv), LIF(v_threshold=0.1), LIF())),
+def test_neurons_that_no_layer_feeds_are_charged_alone():
+    conv, frames = convolution(CONVS["border"]), events()
+    for layers, kinds in (
+        ((LIF(v_threshold=0.4), OverTime(conv)), ["neurons", "conv2d"]),
+        ((OverTime(conv), LIF(v_threshold=0.1), LIF(v_threshold=0.4)), ["conv2d", "neurons"]),
     ):
-        text = refusal(Network(*layers))
-        assert text == f"neurons '{name}': {got}; {rule} It would be costed as nothing."
+        record = workload(Network(*layers), frames)
+        assert [layer.kind for layer in record.layers] == kinds
+        alone = record.layers[kinds.index("neurons")]
+        assert (alone.neuron.kind, alone.neuron.count, alone.timesteps) == ("lif", 4 * 5 * 6, T)
+        assert alone.note == "No layer feeds these neurons, so they are charged alone."
+        assert alone.effectual_synops_mean == alone.input.nonzero_mean > 0
+        if kinds[0] == "neurons":
+            assert alone.input.nonzero_mean == (frames != 0).sum() / SAMPLES
+            assert alone.output.nonzero_mean == record.layers[1].input.nonzero_mean
+        else:
+            assert alone.input.nonzero_mean == record.layers[0].output.nonzero_mean
+        weights = record.layers[kinds.index("conv2d")]
+        assert record.weight_sparsity == weights.weight_sparsity
 
 
 def test_layers_that_did_not_run_are_refused_and_borrowed_weights_are_counted():

@@ -139,6 +139,16 @@ def test_the_first_step_follows_the_gradient_of_the_voted_answer():
         assert torch.allclose(gradients[name], parameter.grad, atol=1e-6)
 
 
+@pytest.mark.parametrize("loss", ["mse_vote", "spike_count"])
+def test_losses_that_compare_rates_take_a_sum_over_time_as_a_rate(loss):
+    plan, trained = TrainingPlan(epochs=2, batch_size=8, loss=loss), {}
+    for vote in ("sum", "mean"):
+        network = foreign.seeded(foreign.SnnTorchLoop)
+        train(network, data(), plan, vote=vote)
+        trained[vote] = weights(network)
+    assert equal(trained["sum"], trained["mean"])
+
+
 # --- what is told before the first step
 
 

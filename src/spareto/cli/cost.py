@@ -27,6 +27,55 @@ from spareto.records.workload import Statistic, Workload
 EVERY = "all"
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class TimeloopWords:
+    """Files of Timeloop and Accelergy, which take the place of an accelerator.
+
+    Args:
+        arch: An architecture of Timeloop and Accelergy; needs `mapping` and `ert`. The workload may then be a
+            problem file of Timeloop, too.
+        ert: Energies of Accelergy, with `arch`.
+        constraints: Constraints of Timeloop that say what each level keeps, with `arch`.
+        layer: The layer to cost, with `arch`, where the workload has several.
+        tool: Whose accounting to follow, with `arch`.
+        write_timeloop: Write architecture, mapping, problem and energies for Timeloop into this folder, with
+            `arch`.
+    """
+
+    arch: Path | None = None
+    ert: Path | None = None
+    constraints: Path | None = None
+    layer: str | None = None
+    tool: Literal["timeloop-0.4", "timeloop-0.3", "sparseloop-micro2022"] = "timeloop-0.4"
+    write_timeloop: Path | None = None
+
+    def run(self, arch: Path, mapping: Path | None) -> TimeloopRun:
+        """What is to be costed."""
+        return TimeloopRun(
+            arch, mapping, self.ert, self.constraints, self.layer, self.tool, self.write_timeloop
+        )
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class ChipWords:
+    """What is changed of an accelerator, and how it is used.
+
+    Args:
+        overrides: A file of numbers that replace the accelerator's own:
+            `components: {dram: {read_energy: {value: 600, unit: pJ, source: "..."}}}`.
+        node: Scale the accelerator to another process node, in nanometres, by the rule of docs/hardware.md.
+        volts: Scale it to another supply voltage.
+        batch: Inferences that follow each other and share what is loaded once; the cost is that of one.
+    """
+
+    overrides: Path | None = None
+    node: float | None = None
+    volts: float | None = None
+    batch: int = 1
+
+
 def cost(
     workload: Path,
     /,
@@ -41,16 +90,8 @@ def cost(
     lanes: Literal["mean", "largest"] = "mean",
     mapping: Path | None = None,
     explain: bool = False,
-    arch: Path | None = None,
-    ert: Path | None = None,
-    constraints: Path | None = None,
-    layer: str | None = None,
-    tool: Literal["timeloop-0.4", "timeloop-0.3", "sparseloop-micro2022"] = "timeloop-0.4",
-    write_timeloop: Path | None = None,
-    overrides: Path | None = None,
-    node: float | None = None,
-    volts: float | None = None,
-    batch: int = 1,
+    timeloop: TimeloopWords = TimeloopWords(),
+    chip: ChipWords = ChipWords(),
     figure: Path | None = None,
     json: bool = False,
 ) -> None:
@@ -60,8 +101,7 @@ def cost(
         workload: A workload file, as `spareto study run` leaves for every trial.
         accelerator: Name of an accelerator, a YAML file of your own, or `all` for all built-in ones.
         compare: Accelerators to compare, by name or file; without any, all built-in ones.
-        weight_format: How weights are stored; `best` takes the best for each layer, `all` compares every
-            format.
+        weight_format: How weights are stored; `best` is the best for each layer, `all` compares all formats.
         spike_format: How spikes are stored where the accelerator compresses them, or `best`; without it,
             the accelerator's own.
         statistic: Charge the mean or the maximum spiking activity.
@@ -72,36 +112,20 @@ def cost(
         mapping: A file of mappings, `mappings: {conv1: "dram: T20 Q4 | shared_glb: P8 / M4"}`: temporal loops
             of each level, spatial ones after a slash. With `arch`, a mapping file of Timeloop.
         explain: Print each mapping as loops, with the tiles and accesses of every level.
-        arch: An architecture of Timeloop and Accelergy; needs `mapping` and `ert`. The workload may then be a
-            problem file of Timeloop, too.
-        ert: Energies of Accelergy, with `arch`.
-        constraints: Constraints of Timeloop that say what each level keeps, with `arch`.
-        layer: The layer to cost, with `arch`, where the workload has several.
-        tool: Whose accounting to follow, with `arch`.
-        write_timeloop: Write architecture, mapping, problem and energies for Timeloop into this folder, with
-            `arch`.
-        overrides: A file of numbers that replace the accelerator's own:
-            `components: {dram: {read_energy: {value: 600, unit: pJ, source: "..."}}}`.
-        node: Scale the accelerator to another process node, in nanometres, by the rule of docs/hardware.md.
-        volts: Scale it to another supply voltage.
-        batch: Inferences that follow each other and share what is loaded once; the cost is that of one.
+        timeloop: Files of Timeloop and Accelergy instead of an accelerator.
+        chip: What is changed of an accelerator.
         figure: Draw energy against time of the compared accelerators, as PNG and SVG of that name.
         json: Print JSON; keys carry their unit.
     """
-    if arch is not None:
-        asked_of = TimeloopRun(arch, mapping, ert, constraints, layer, tool, write_timeloop)
-        cost_on_timeloop(workload, asked_of, told=explain, json=json)
+    if timeloop.arch is not None:
+        cost_on_timeloop(workload, timeloop.run(timeloop.arch, mapping), told=explain, json=json)
         return
-    _need_arch(
-        {"--ert": ert, "--constraints": constraints, "--layer": layer, "--write-timeloop": write_timeloop}
-    )
+    _need_arch(timeloop)
     network = Workload.load(workload)
     searched = objective if mapper == "search" else None
-    asked = _Asked(
-        weight_format, spike_format, statistic, lanes, searched, batch, node, volts, mapping, explain
-    )
+    asked = _Asked(weight_format, spike_format, statistic, lanes, searched, mapping, explain, chip)
     many = compare is not None or accelerator == EVERY
-    chips = [hardware.load_accelerator(name, overrides) for name in _names(accelerator, compare)]
+    chips = [hardware.load_accelerator(name, chip.overrides) for name in _names(accelerator, compare)]
     runs = [_run(network, chip, asked, many) for chip in chips]
     if not any(run.costs for run in runs):
         raise InputError(problem for run in runs for problem in run.refused)
@@ -121,17 +145,15 @@ class _Asked:
     statistic: Statistic
     lanes: hardware.Lanes
     objective: Objective | None
-    batch: int
-    node: float | None
-    volts: float | None
     mapping: Path | None
     explain: bool
+    words: ChipWords
 
     def scaled(self, chip: hardware.Chip) -> hardware.Chip:
         """The chip at the node and voltage that were asked for."""
-        if self.node is None and self.volts is None:
+        if self.words.node is None and self.words.volts is None:
             return chip
-        return hardware.scaled(chip, node_nm=self.node, volts=self.volts)
+        return hardware.scaled(chip, node_nm=self.words.node, volts=self.words.volts)
 
 
 @dataclass(frozen=True)
@@ -173,7 +195,7 @@ def _costs(network: Workload, chip: hardware.Chip, asked: _Asked) -> _Run:
     options |= {
         "spike_format": asked.spike_format,
         "lanes": asked.lanes,
-        "batch": asked.batch,
+        "batch": asked.words.batch,
         "mappings": {layer: best.nest for layer, best in found.items()} | _written(network, chip, asked),
     }
     told = tuple(_told(network, chip, options["mappings"])) if asked.explain else ()
@@ -200,7 +222,10 @@ def _told(network: Workload, chip: hardware.Chip, mappings: Mapping[str, Nest]) 
             yield explain_mapping(layer.name, LayerProblem.of(layer), nest, chip.kept)
 
 
-def _need_arch(given: Mapping[str, object]) -> None:
+def _need_arch(words: TimeloopWords) -> None:
+    """Files of Timeloop say nothing without its architecture."""
+    given = {"--ert": words.ert, "--constraints": words.constraints, "--layer": words.layer}
+    given |= {"--write-timeloop": words.write_timeloop}
     if wrong := [name for name, value in given.items() if value is not None]:
         raise ConfigError(Problem(wrong[0], "no --arch", "an architecture of Timeloop beside it"))
 

@@ -21,7 +21,7 @@ def print_cost(network: Workload, cost: Cost) -> None:
     console.print(_component_table(cost))
     console.print(_metrics_table(network, cost))
     for note in (*cost.notes, *(f"{layer.name}: {note}" for layer in cost.layers for note in layer.notes)):
-        console.print(f"note: {note}.", soft_wrap=True)
+        console.print(f"note: {note}.", markup=False)
 
 
 def print_comparison(costs: Sequence[Cost], refused: Mapping[str, Sequence[Problem]]) -> None:

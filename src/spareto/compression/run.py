@@ -20,7 +20,7 @@ from spareto.records import PruneStep, Recipe, SchedulePlan, TrainingPlan
 from spareto.running import How, Runner, data_of, interface_of
 from spareto.training import Listener, Milestones, SilenceListener, train, warn_of_silence
 from spareto.training.batches import samples_of_split, steps_per_epoch, whole_labels
-from spareto.training.losses import make_loss
+from spareto.training.losses import make_loss, takes_rates
 
 ONE_SHOT = SchedulePlan()
 CALIBRATION_SAMPLES = 128
@@ -148,7 +148,8 @@ def _calibration(runner: Runner, plan: TrainingPlan, seed: int, moment: int) -> 
         chosen = np.random.default_rng([seed, moment]).choice(samples.count, count, replace=False)
         known: Any = samples.labels
         labels = torch.from_numpy(known[chosen]).to(runner.device)
-        answers = runner.bound_to(network).answers(samples.chosen(chosen.tolist()), count)
+        frames, rated = samples.chosen(chosen.tolist()), takes_rates(plan)
+        answers = runner.bound_to(network).answers(frames, count, rates=rated)
         return make_loss(plan)(answers, labels)
 
     return loss

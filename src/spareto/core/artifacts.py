@@ -67,6 +67,14 @@ def replacing(path: Path) -> Generator[Path]:
                 os.close(handle)
 
 
+def there(path: Path) -> bool:
+    """Whether a path is a file; one that no file system could hold is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 @contextmanager
 def written(path: Path) -> Generator[None]:
     """Turn what the system says of a file that cannot be written into an error that names it.

@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
 from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_schema
 
-from spareto.core.artifacts import fingerprint, write_text
+from spareto.core.artifacts import fingerprint, there, write_text
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
 from spareto.core.plain import from_json, from_yaml
 
@@ -139,7 +139,7 @@ def load_data(path: str | Path) -> Any:
         ConfigError: The file is missing or cannot be parsed.
     """
     path = Path(path)
-    if not path.is_file():
+    if not there(path):
         raise ConfigError(Problem(str(path), "no such file", "a YAML or JSON file", "Check the path."))
     try:
         text = path.read_text(encoding="utf-8")
@@ -231,13 +231,13 @@ def _path(location: tuple[int | str, ...], data: Any) -> str:
     path = ""
     current: Any = data
     for index, part in enumerate(location):
-        if isinstance(part, int):
+        if isinstance(current, Mapping) and part in current:
+            path += f".{str(part)[:80]}"
+            current = cast(Any, current[part])
+        elif isinstance(part, int):
             path += f"[{part}]"
             listed = cast(Any, current) if isinstance(current, (list, tuple)) else ()
-            current = listed[part] if part < len(listed) else None
-        elif isinstance(current, Mapping) and part in current:
-            path += f".{part[:80]}"
-            current = cast(Any, current[part])
+            current = listed[part] if 0 <= part < len(listed) else None
         elif index == len(location) - 1 and not part.startswith("("):
             path += f".{part[:80]}"
     return path

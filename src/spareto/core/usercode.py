@@ -86,7 +86,7 @@ class Code:
 
         Args:
             options: Keyword arguments.
-            option_place: How messages call them: `network.options`.
+            option_place: How messages call them: `network.options`, or `--options` of a command.
 
         Raises:
             ConfigError: See `load`; or options are missing or unknown, or the call fails.
@@ -224,7 +224,8 @@ def _refuse_misfits(
     missing = [each.name for each in named if each.default is each.empty and each.name not in options]
     if missing:
         shown = ", ".join(f"{name}: ..." for name in missing)
-        got, cure = f"a function that needs {', '.join(missing)}", f"Add {option_place}: {{{shown}}}."
+        got, given = f"a function that needs {', '.join(missing)}", f"{{{shown}}}"
+        cure = f'Add {option_place} "{given}".' if option_place[0] == "-" else f"Add {option_place}: {given}."
         raise ConfigError(Problem(place, got, "a value for each", cure))
     takes_any = any(each.kind is each.VAR_KEYWORD for each in values)
     unknown = [] if takes_any else [name for name in options if name not in known]

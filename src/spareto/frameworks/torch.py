@@ -11,6 +11,7 @@ _AVERAGE = Free("a count of spikes on their way; its factor is folded into the n
 _LARGEST = Free("an OR of spikes on their way to the next layer")
 _DROPPED = Free("absent at inference")
 _FUNCTION = Refused("a function of every value that accelerators have no action for")
+_LAST = Refused(f"{_FUNCTION.why}; behind the last layer leave it out, for it changes no answer")
 _RUNNING = Refused("takes its statistics from the values themselves, at inference too")
 _LOSS = Refused("a loss, not a part of inference")
 
@@ -42,6 +43,7 @@ ROWS: Final[dict[str, Row]] = {
     **_each(_LARGEST, "MaxPool#", "AdaptiveMaxPool#", "FractionalMaxPool2d", "FractionalMaxPool3d"),
     **_each(_AVERAGE, "AvgPool#", "AdaptiveAvgPool#"),
     **_each(_FUNCTION, "LPPool#"),
+    **_each(_LAST, "Softmax", "LogSoftmax", "Sigmoid", "LogSigmoid"),
     **_each(_DROPPED, "Dropout", "Dropout#", "AlphaDropout", "FeatureAlphaDropout"),
     **_each(MOVED, "Flatten", "Unflatten", "PixelShuffle", "PixelUnshuffle", "ChannelShuffle", "Unfold"),
     **_each(MOVED, "ZeroPad#", "ConstantPad#", "ReflectionPad#", "ReplicationPad#", "CircularPad#"),

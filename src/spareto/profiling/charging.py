@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from spareto.core.errors import ConfigError, Problem
 from spareto.profiling.behind import Behind
 from spareto.profiling.tracer import NeuronEvent, ProductEvent, Trace
 from spareto.profiling.uses import Use
@@ -47,6 +46,7 @@ class Plan:
         calls: Place in `neurons`, by module and number of its call.
         spikes: Place in `neurons`, by number of the operator that gives spikes.
         dispatched: Operators in all.
+        alone: Places in `neurons` of those that no product feeds.
     """
 
     steps: int
@@ -56,6 +56,7 @@ class Plan:
     calls: dict[tuple[str, int], int]
     spikes: dict[int, int]
     dispatched: int
+    alone: tuple[int, ...] = ()
 
 
 def charge(
@@ -64,8 +65,12 @@ def charge(
     groups: dict[int, int],
     behind: Behind,
     two: Trace,
-) -> None:
-    """Charge each group of neurons to one of the products that feed it; the others say whose it is."""
+) -> tuple[int, ...]:
+    """Charge each group of neurons to one of the products that feed it; the others say whose it is.
+
+    Returns:
+        Places of the groups that no product feeds: they are charged alone.
+    """
     feeders: defaultdict[int, list[int]] = defaultdict(list)
     for place, product in enumerate(planned):
         found = behind.first.get(product.use.first.operation)
@@ -82,7 +87,7 @@ def charge(
             if place != owner:
                 planned[place].notes.append(f"Its neurons are charged to '{planned[owner].use.name}'.")
         _hold(planned[owner], neurons[group])
-    _refuse_unfed(neurons, set(feeders))
+    return tuple(place for place in range(len(neurons)) if place not in feeders)
 
 
 def _hold(planned: Planned, neurons: Use[NeuronEvent]) -> None:
@@ -120,18 +125,3 @@ def _runs_in(product: ProductEvent, calls: set[int], two: Trace) -> bool:
             return True
         call = seen.calls[call].parent
     return False
-
-
-def _refuse_unfed(neurons: list[Use[NeuronEvent]], fed: set[int]) -> None:
-    problems = [
-        Problem(
-            f"neurons '{use.first.module}'",
-            "neurons that no layer feeds, or that others stand before",
-            "one group of neurons behind a convolution, dense layer or product",
-            "It would be costed as nothing.",
-        )
-        for place, use in enumerate(neurons)
-        if place not in fed
-    ]
-    if problems:
-        raise ConfigError(problems)

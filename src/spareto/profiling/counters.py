@@ -8,9 +8,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from spareto.core.errors import ConfigError, Problem
 from spareto.observing.products import Product
 from spareto.profiling.charging import Planned
 from spareto.profiling.effects import effects_of, is_plain, touched, unfolded
+from spareto.profiling.storage import Batch
 from spareto.profiling.stream import Stream
 from spareto.profiling.tracer import NeuronEvent
 from spareto.profiling.uses import Use
@@ -90,12 +92,12 @@ class LayerCounter:
         if self.output is not None:
             self.output.see(whole)
 
-    def end_batch(self) -> None:
-        """Close one batch."""
+    def end_batch(self, sized: list[Batch] | None = None) -> None:
+        """Close one batch; `sized` is what others sized of it."""
         use = self.planned.use
         for stream in (self.input, self.source, self.output):
             if stream is not None:
-                stream.end_batch(use.before, use.behind)
+                stream.end_batch(sized, before=use.before, behind=use.behind)
         if self._touched_calls:
             self.touched_batches.append(torch.cat(self._touched_calls).sum(0).double().numpy())
             self._touched_calls.clear()
@@ -137,10 +139,10 @@ class PairCounter:
         """Note what one call put out."""
         self.output.see(self.planned.use.layout.split(output))
 
-    def end_batch(self) -> None:
-        """Close one batch."""
+    def end_batch(self, sized: list[Batch] | None = None) -> None:
+        """Close one batch; `sized` is what others sized of it."""
         for stream in (self.left, self.right, self.output):
-            stream.end_batch()
+            stream.end_batch(sized)
         if self._calls:
             self._batches.append(torch.cat(self._calls).sum(0).numpy())
             self._calls.clear()
@@ -159,19 +161,38 @@ class NeuronCounter:
     """
 
     def __init__(self, use: Use[NeuronEvent]) -> None:
-        self.use, self.spikes = use, Stream()
+        self.use, self.spikes, self.arriving = use, Stream(), Stream()
         self.shape: tuple[int, ...] = ()
 
     def see(self, spikes: Tensor) -> None:
         """Note one call."""
-        split = self.use.layout.split(spikes)
-        split = split.squeeze(2) if split.shape[2] == 1 else split.flatten(2, 3) if split.dim() > 3 else split
+        split = self._split(spikes)
         self.shape = tuple(split.shape[2:])
         self.spikes.see(split.reshape(*split.shape[:2], -1, 1, 1))
 
-    def end_batch(self) -> None:
-        """Close one batch."""
-        self.spikes.end_batch()
+    def see_arriving(self, values: Tensor, name: str) -> None:
+        """Note what one call was given, of neurons that no product feeds.
+
+        Raises:
+            ConfigError: It has another shape than the spikes.
+        """
+        split = self._split(values)
+        if tuple(split.shape[2:]) != self.shape:
+            got = f"values of shape {tuple(split.shape[2:])} for {self.shape}"
+            rule = "one value a neuron, for no layer feeds them"
+            raise ConfigError(Problem(f"neurons '{name}'", got, rule, "It would be costed as nothing."))
+        self.arriving.see(split.reshape(*split.shape[:2], -1, 1, 1))
+
+    def _split(self, values: Tensor) -> Tensor:
+        split = self.use.layout.split(values)
+        if split.shape[2] == 1:
+            return split.squeeze(2)
+        return split.flatten(2, 3) if split.dim() > 3 else split
+
+    def end_batch(self, sized: list[Batch] | None = None) -> None:
+        """Close one batch; `sized` is what others sized of it."""
+        self.spikes.end_batch(sized)
+        self.arriving.end_batch(sized)
 
 
 def counter_of(planned: Planned) -> LayerCounter | PairCounter:

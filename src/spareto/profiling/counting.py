@@ -15,6 +15,7 @@ from spareto.observing.products import PRODUCTS, product_of
 from spareto.observing.watching import Watch, tensors, watching
 from spareto.profiling.charging import Plan
 from spareto.profiling.counters import LayerCounter, NeuronCounter, PairCounter, counter_of
+from spareto.profiling.storage import Batch
 from spareto.profiling.uses import unproven
 
 
@@ -47,8 +48,9 @@ class Counts(Watch):
             raise _runs_otherwise(f"{self._operators} products", f"{len(self.plan.operators)}")
         if self.plan.spikes and self.dispatched != self.plan.dispatched:
             raise _runs_otherwise(f"{self.dispatched} operators", f"{self.plan.dispatched}")
+        sized: list[Batch] = []
         for counter in (*self.products, *self.neurons):
-            counter.end_batch()
+            counter.end_batch(sized)
         self._begin()
 
     def operator(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -86,6 +88,8 @@ class Counts(Watch):
             return
         made = list(tensors(output))
         self._see(group, made[facts.spikes] if isinstance(output, tuple | list) else made[0])
+        if group in self.plan.alone:
+            self.neurons[group].see_arriving(next(tensors((args, kwargs))), name)
 
     def _next(self, name: str) -> int | None:
         if self._operators >= len(self.plan.operators) or self.plan.operators[self._operators][0] != name:

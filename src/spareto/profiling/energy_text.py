@@ -101,7 +101,7 @@ def _noted(workload: Workload) -> dict[str, list[str]]:
     """Names of the parts by what is said of them."""
     found: dict[str, list[str]] = {}
     for layer in workload.layers:
-        if layer.input.kind == "analog":
+        if layer.input.kind == "analog" and layer.kind not in ("neurons", "embedding"):
             found.setdefault(NUMBERS, []).append(_shown(layer))
     for part in (*workload.layers, *workload.products):
         if part.note:

@@ -44,9 +44,8 @@ def _refuse(network: nn.Module, plan: Plan, trace: Trace) -> None:
     for name, module in _outside_neurons(network):
         why = refused_reason(module)
         if why is not None and name in ran:
-            problems.append(
-                Problem(f"layer '{name}'", type(module).__name__, "a layer that can be costed", why)
-            )
+            rule, cure = "a layer that can be costed", f"It is not: {why}."
+            problems.append(Problem(f"layer '{name}'", type(module).__name__, rule, cure))
         used = name in seen or any(root.startswith(f"{name}.") for root in seen)
         unused = (is_layer(module) and not used) or (neuron_facts(module) is not None and name not in ran)
         if unused:

@@ -19,6 +19,7 @@ from spareto.profiling.stream import Stream
 from spareto.records import Layer, Mask, Neuron, Numbers, Product, Tensor
 from spareto.records.workload import LayerKind
 
+ALONE: Final = "No layer feeds these neurons, so they are charged alone."
 UNFOLDED: Final = "It is counted as the product over its unfolded input that an accelerator runs."
 
 
@@ -117,6 +118,31 @@ def product_record(
         effectual_max=float(effectual.max()),
         neuron=found,
         note=" ".join([*counter.planned.notes, *notes]),
+    )
+
+
+def neurons_record(counter: NeuronCounter, widths: Widths, kinds: Kinds) -> Layer:
+    """The frozen record of neurons that no layer feeds: an addition a value that arrives, and updates."""
+    found, notes = _neuron(counter, widths, kinds)
+    shape, arriving = _three(counter.shape), counter.arriving
+    arrived = arriving.per_sample
+    counted = {"mean": float(arrived.mean()), "max": float(arrived.max())}
+    counts = ("effectual_synops", "reached_synops", "touched_updates")
+    return Layer(
+        name=counter.use.first.module,
+        kind="neurons",
+        in_channels=shape[0],
+        out_channels=shape[0],
+        kernel=(1, 1),
+        groups=shape[0],
+        timesteps=arriving.steps,
+        weight_bits=1,
+        weight_mask=Mask.of(np.ones((shape[0], 1, 1, 1), np.bool_)),
+        input=_tensor(arriving, widths.analog, shape),
+        output=_tensor(counter.spikes, widths.analog, shape),
+        neuron=found,
+        note=" ".join([ALONE, *notes]),
+        **{f"{count}_{statistic}": counted[statistic] for count in counts for statistic in counted},
     )
 
 

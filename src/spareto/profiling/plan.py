@@ -41,7 +41,7 @@ def make_plan(runs: Runs, steps: int | None) -> Plan:
     ]
     places = {event.operation: place for place, use in enumerate(products) for event in use.events}
     groups = {event.operation: place for place, use in enumerate(neurons) for event in use.events}
-    charge(planned, neurons, groups, behind, two)
+    alone = charge(planned, neurons, groups, behind, two)
     return Plan(
         steps=steps,
         products=planned,
@@ -53,6 +53,7 @@ def make_plan(runs: Runs, steps: int | None) -> Plan:
         calls={(event.module, event.occurrence): groups[event.operation] for event in two.neurons},
         spikes={event.occurrence: groups[event.operation] for event in behind.events if event.facts is None},
         dispatched=two.dispatched,
+        alone=alone,
     )
 
 

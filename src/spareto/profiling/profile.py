@@ -23,13 +23,13 @@ from spareto.profiling.counters import LayerCounter
 from spareto.profiling.counting import Counts, counting
 from spareto.profiling.invariants import check_invariants
 from spareto.profiling.kinds import free_layers
-from spareto.profiling.layers import Widths, layer_record, product_record
+from spareto.profiling.layers import Widths, layer_record, neurons_record, product_record
 from spareto.profiling.named_neurons import NamedNeurons
 from spareto.profiling.plan import make_plan
 from spareto.profiling.tracer import Trace, Tracer
 from spareto.profiling.uses import Runs
 from spareto.profiling.widths import WeightBits, stored_as
-from spareto.records import Workload
+from spareto.records import Layer, Product, Workload
 from spareto.running import Interface, Runner, Samples, check_label, refuse_no_module, samples_of
 from spareto.running.arrays import is_data_set, read
 from spareto.running.interface import interface_of
@@ -70,13 +70,12 @@ def profile(
 ) -> Profile:
     """Accuracy and workload of a network of any framework, from one pass in evaluation mode.
 
-    Counts are taken at the operators that multiply by weights, whatever stands between them, and at the
-    neurons behind them. The network is afterwards what it was, its kept states too.
+    Counts are taken where weights are multiplied and at the neurons behind, whatever stands between. The
+    network is afterwards what it was, its kept states too.
 
     Args:
         network: Any spiking network.
-        frames: Shape `(time, samples, ...)`; also `(samples, time, ...)` or `(samples, ...)`; or a torch
-            `Dataset` or `DataLoader` of frames and labels.
+        frames: `(time, samples, ...)`, `(samples, time, ...)` or `(samples, ...)`, or a data set of torch.
         labels: Shape `(samples,)`; without them there is no accuracy.
         time: How layers see time, where it cannot be proven: `calls`, `time-batch` or `batch-time`.
         output: Item or key of the output that is the answer.
@@ -85,8 +84,7 @@ def profile(
         interface: The four above as one declaration.
         layout: Of the frames, where their shape does not say it: `time-first`, `batch-first` or `static`.
         neurons: Kinds of neurons by the name of a module, or of the layer before them.
-        weight_bits: Width of stored weights, where the network does not say it; one for all, or by the name
-            of a layer.
+        weight_bits: Width of stored weights the network does not say; one for all, or by a layer's name.
         network_name: Name the workload carries.
         dataset: Name the workload carries.
         batch_size: Samples a forward pass; does not change the counts.
@@ -94,8 +92,7 @@ def profile(
 
     Raises:
         DataError: Frames and labels do not fit together.
-        ConfigError: The network has products or neurons that cannot be counted, or it cannot be proven where
-            time lies; all are listed.
+        ConfigError: What cannot be counted, or where time cannot be proven to lie; all are listed.
     """
     declared = interface_of(interface, time=time, output=output, vote=vote, reset=reset)
     refuse_no_module(network)
@@ -108,9 +105,9 @@ def profile(
         plan, trace = _planned(network, runner, samples, declared, named)
         correct, counts = _count(network, runner, samples, plan, named, batch_size)
         found = _records(network, counts, plan, named, weight_bits, widths)
-        free, notes = free_layers(network, plan, trace), (*runner.notes, *named.notes(plan))
-    names = {"network": network_name, "dataset": dataset, "samples": samples.count}
-    workload = Workload(**names, timesteps=plan.steps, **found, free=free, notes=notes)
+        found |= {"free": free_layers(network, plan, trace), "notes": (*runner.notes, *named.notes(plan))}
+    found |= {"network": network_name, "dataset": dataset, "samples": samples.count}
+    workload = Workload(**found, timesteps=plan.steps)
     check_invariants(workload)
     return Profile(None if samples.labels is None else correct / samples.count, workload)
 
@@ -185,16 +182,22 @@ def _records(
     widths: Widths,
 ) -> dict[str, Any]:
     stored = stored_as(network, plan, weight_bits)
-    layers, products = [], []
+    layers, products = list[tuple[int, Layer]](), list[Product]()
     for counter in counts.products:
         group = counter.planned.neurons
         behind = None if group is None else counts.neurons[group]
         kinds = named.kinds(counter.planned.use.name)
         if isinstance(counter, LayerCounter):
-            layers.append(layer_record(counter, behind, stored[counter.planned.use.name], widths, kinds))
+            layer = layer_record(counter, behind, stored[counter.planned.use.name], widths, kinds)
+            layers.append((counter.planned.use.first.operation, layer))
         else:
             products.append(product_record(counter, behind, widths, kinds))
-    return {"layers": tuple(layers), "products": tuple(products)}
+    for group in plan.alone:
+        counter = counts.neurons[group]
+        alone = neurons_record(counter, widths, named.kinds(counter.use.first.module))
+        layers.append((counter.use.first.operation, alone))
+    ordered = [layer for _, layer in sorted(layers, key=lambda entry: entry[0])]
+    return {"layers": tuple(ordered), "products": tuple(products)}
 
 
 def _samples(network: nn.Module, frames: Any, labels: Any, layout: Any) -> Samples:

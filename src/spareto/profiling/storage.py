@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +13,27 @@ from spareto.hardware.formats import Mask, Sizes, measured_formats
 from spareto.profiling.windows import covered
 
 AT_ONCE: Final = 1 << 22  # elements that are sized together; more would leave the caches
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Trains of one batch and what was found of them.
+
+    Args:
+        packed: Neurons packed eight a byte, shape (time, samples, bytes).
+        neurons: How many there are.
+        covered: See `windows.covered`.
+        sizes: Bits of each sample, by the format's name.
+    """
+
+    packed: npt.NDArray[np.uint8]
+    neurons: int
+    covered: npt.NDArray[np.int64]
+    sizes: dict[str, Sizes]
+
+    def is_of(self, packed: npt.NDArray[np.uint8], neurons: int) -> bool:
+        """Whether these are the same trains."""
+        return self.neurons == neurons and np.array_equal(self.packed, packed)
 
 
 class Storage:
@@ -35,16 +57,24 @@ class Storage:
         self._neurons = steps.shape[2]
         self._steps.append(np.packbits(steps, axis=2))
 
-    def end_batch(self) -> None:
-        """Size the trains of one batch."""
+    def end_batch(self, sized: list[Batch] | None = None) -> None:
+        """Size the trains of one batch.
+
+        Args:
+            sized: What others sized of this batch: what neurons emit is often what the next layer is given.
+        """
         if not self._steps:
             return
         packed = np.concatenate(self._steps)
         self._steps.clear()
-        self._covered.append(covered(packed))
-        each = max(1, AT_ONCE // (len(packed) * self._neurons))
-        for first in range(0, packed.shape[1], each):
-            self._size(self._trains(packed[:, first : first + each]))
+        known = sized if sized is not None else []
+        batch = next((each for each in known if each.is_of(packed, self._neurons)), None)
+        if batch is None:
+            batch = Batch(packed, self._neurons, covered(packed), self._sized(packed))
+            known.append(batch)
+        self._covered.append(batch.covered)
+        for name, sizes in batch.sizes.items():
+            self._sizes[name].append(sizes)
 
     @property
     def bits(self) -> dict[str, tuple[float, float]]:
@@ -63,6 +93,11 @@ class Storage:
         samples_first = np.ascontiguousarray(packed.transpose(1, 0, 2))
         return np.unpackbits(samples_first, axis=2, count=self._neurons).view(np.bool_)
 
-    def _size(self, trains: Mask) -> None:
-        for name, fmt in self._formats.items():
-            self._sizes[name].append(fmt.sizes(trains, fmt.spike_width))
+    def _sized(self, packed: npt.NDArray[np.uint8]) -> dict[str, Sizes]:
+        """Size of each sample's trains, by the format's name."""
+        each = max(1, AT_ONCE // (len(packed) * self._neurons))
+        parts = [self._trains(packed[:, first : first + each]) for first in range(0, packed.shape[1], each)]
+        return {
+            name: np.concatenate([fmt.sizes(trains, fmt.spike_width) for trains in parts])
+            for name, fmt in self._formats.items()
+        }

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from spareto.profiling.storage import Storage
+from spareto.profiling.storage import Batch, Storage
 
 DIGIT: Final = 1 << 8
 CHUNK: Final = 1 << 16  # digits below 256 of so many elements add up exactly in single precision
@@ -40,10 +40,11 @@ class Stream:
         self.spikes_only = self.spikes_only and torch.equal(ones, tensor.to(torch.float32))
         self._calls.append(ones)
 
-    def end_batch(self, before: int = 0, behind: int = 0) -> None:
+    def end_batch(self, sized: list[Batch] | None = None, *, before: int = 0, behind: int = 0) -> None:
         """Count one batch.
 
         Args:
+            sized: What others sized of this batch.
             before: Empty timesteps before the first call.
             behind: Empty timesteps after the last.
         """
@@ -62,7 +63,7 @@ class Stream:
         self._awake.append(flat.amax(0).sum(1).double().numpy())
         if self.spikes_only and self._storage is not None:
             self._storage.see(flat.flatten(0, 1) != 0, flat.shape[1])
-            self._storage.end_batch()
+            self._storage.end_batch(sized)
 
     @property
     def samples(self) -> int:

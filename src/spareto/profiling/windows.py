@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
+
+AT_ONCE: Final = 1 << 17  # bytes of all timesteps that are looked at together; more would leave the caches
 
 
 def covered(packed: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
@@ -17,11 +21,36 @@ def covered(packed: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
     Returns:
         Counts for windows of 1, 2, ... T timesteps, shape (T, samples).
     """
-    time = len(packed)
-    result = np.empty((time, packed.shape[1]), np.int64)
+    time, samples, size = packed.shape
+    words = np.zeros((time, samples, -(-size // 8) * 8), np.uint8)
+    words[:, :, :size] = packed
+    whole = words.view(np.uint64)
+    result = np.empty((time, samples), np.int64)
+    each = max(1, AT_ONCE // max(1, time * words.shape[2]))
+    for first in range(0, samples, each):
+        part = np.ascontiguousarray(whole[:, first : first + each])
+        result[:, first : first + each] = _covered(part)
+    return result
+
+
+def _covered(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
+    """The same of words of 64 neurons: every window is the union of two whose length is a power of two."""
+    time = len(words)
+    unions = [words]  # of 1, 2, 4, ... timesteps, by the first of them
+    while 2 ** len(unions) <= time:
+        length = 2 ** (len(unions) - 1)
+        unions.append(unions[-1][:-length] | unions[-1][length:])
+    result = np.empty((time, words.shape[1]), np.int64)
     for window in range(1, time + 1):
-        starts = np.arange(0, time, window)
-        awake = np.bitwise_count(np.bitwise_or.reduceat(packed, starts, axis=0)).sum(2, dtype=np.int64)
-        lengths = np.diff(np.append(starts, time))
-        result[window - 1] = lengths @ awake
+        level = window.bit_length() - 1
+        whole = time // window * window
+        starts = np.arange(0, whole, window)
+        awake = unions[level][starts] | unions[level][starts + window - 2**level]
+        counts = window * np.bitwise_count(awake).sum((0, 2), dtype=np.int64)
+        rest = time - whole
+        if rest:
+            level = rest.bit_length() - 1
+            last = unions[level][whole] | unions[level][time - 2**level]
+            counts = counts + rest * np.bitwise_count(last).sum(1, dtype=np.int64)
+        result[window - 1] = counts
     return result

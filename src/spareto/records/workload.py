@@ -31,6 +31,7 @@ LayerKind = Literal[
     "conv_transpose3d",
     "linear",
     "embedding",
+    "neurons",
 ]
 
 
@@ -130,7 +131,9 @@ class Layer(Record):
             that is one row high, a linear layer as a 1x1 convolution on one pixel (or on one a token). A
             convolution that needs more than this record says (three axes, transposed, dilated) is described
             as the product over its unfolded input that an accelerator runs; then `source` is there. An
-            embedding is a linear layer whose inputs are one-hot; only the rows looked up are read.
+            embedding is a linear layer whose inputs are one-hot; only the rows looked up are read. Neurons
+            that no layer feeds are a depthwise 1x1 convolution of ones that are not stored: an addition a
+            value that arrives, and their updates.
         in_channels: C.
         out_channels: M.
         kernel: (R, S): height and width.
@@ -201,6 +204,11 @@ class Layer(Record):
     def arriving(self) -> Tensor:
         """What arrives at the layer, each element once: its input, before any unfolding."""
         return self.source or self.input
+
+    @property
+    def stores_weights(self) -> bool:
+        """Whether its weights are stored for it: not another layer's, and not the ones of bare neurons."""
+        return self.shares is None and self.kind != "neurons"
 
     @property
     def stored_bias_bits(self) -> int:
@@ -360,5 +368,6 @@ class Workload(Record):
     @property
     def weight_sparsity(self) -> float:
         """Share of zero weights over all layers, 0..1."""
-        total = sum(layer.weight_count for layer in self.layers)
-        return 1.0 - sum(layer.live_weights for layer in self.layers) / total if total else 0.0
+        weighted = [layer for layer in self.layers if layer.kind != "neurons"]
+        total = sum(layer.weight_count for layer in weighted)
+        return 1.0 - sum(layer.live_weights for layer in weighted) / total if total else 0.0

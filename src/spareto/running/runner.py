@@ -123,12 +123,13 @@ class Runner:
         with unmerged(self._squeezed, self.timesteps):
             return call(self.network, arguments, self.feed)
 
-    def answer(self, output: Any, samples: int) -> Tensor:
+    def answer(self, output: Any, samples: int, *, rates: bool = False) -> Tensor:
         """The answer in an output: one number a class.
 
         Args:
             output: What `run` returned.
             samples: Samples of the batch.
+            rates: Divide a sum over timesteps by their number, for losses that compare rates.
 
         Returns:
             Shape `(samples, classes)`, floating point.
@@ -147,7 +148,8 @@ class Runner:
             rule = "(samples, classes), or that over time"
             cure = "Let it return one number a class, or choose another part with output=."
             raise ConfigError(Problem("network", got, rule, cure))
-        return voted(tensor, self._order, samples, self.interface.vote)
+        vote = self.interface.vote
+        return voted(tensor, self._order, samples, "mean" if rates and vote == "sum" else vote)
 
     def check_answer(self) -> None:
         """Read the answer of the probe, if there was one, so that what is missing is told before any work.
@@ -159,9 +161,9 @@ class Runner:
             many, _, count = self._examples
             self.answer(many, count)
 
-    def answers(self, batch: Tensor, samples: int) -> Tensor:
+    def answers(self, batch: Tensor, samples: int, *, rates: bool = False) -> Tensor:
         """Run a batch and give the answer; see `run` and `answer`."""
-        return self.answer(self.run(batch), samples)
+        return self.answer(self.run(batch), samples, rates=rates)
 
     def batches(self, size: int) -> Iterator[tuple[slice, Tensor]]:
         """The samples in order: where each batch stands, and its frames."""

@@ -71,13 +71,14 @@ class OwnBuilder(Builder):
 
     Args:
         plan: Which one; paths from the working directory.
+        option_place: How messages call its options.
 
     Raises:
         ConfigError: There is no such file or function.
     """
 
-    def __init__(self, plan: OwnNetworkPlan) -> None:
-        self.plan = plan
+    def __init__(self, plan: OwnNetworkPlan, option_place: str = "network.options") -> None:
+        self.plan, self.option_place = plan, option_place
         self.code: Code = find_code(plan.import_, Path(), "network")
         self.interface = Interface(plan.time, plan.output, plan.vote, _reset(plan.reset))
 
@@ -113,7 +114,7 @@ class OwnBuilder(Builder):
     def build(self, info: DatasetInfo | None = None) -> tuple[nn.Module, tuple[str, ...]]:
         """See `Builder`; what other generators give follows from torch's seed."""
         with fixed_random(torch.initial_seed()):
-            network = self.code.call(self.plan.options, "network.options")
+            network = self.code.call(self.plan.options, self.option_place)
         if not isinstance(network, nn.Module):
             got, cure = f"a {type(network).__name__}", "Return the network."
             if network is None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from spareto import recipes
-from spareto.core.artifacts import fingerprint
+from spareto.core.artifacts import fingerprint, there
 from spareto.core.config import Record, Rule, load_data
 from spareto.core.usercode import beside
 from spareto.records import Recipe, TrainingPlan
@@ -169,7 +169,7 @@ class StudyConfig(Record):
         return config.model_copy(
             update={
                 "recipes": tuple(str(folder / name) for name in config.recipes),
-                "accelerator": str(local) if local.is_file() else config.accelerator,
+                "accelerator": str(local) if there(local) else config.accelerator,
                 "network": _network_beside(config.network, folder),
                 "data": data_beside(config.data, folder),
             }

@@ -13,7 +13,7 @@ from torch import nn
 
 from spareto.compression import bake
 from spareto.compression.copies import copy_of
-from spareto.core.artifacts import replacing
+from spareto.core.artifacts import replacing, there
 from spareto.core.errors import ConfigError, Problem
 from spareto.records import Recipe
 from spareto.running import Interface
@@ -72,12 +72,12 @@ def open_source(network: str, changes: Mapping[str, Any], *, compressed: bool = 
             rule = "none, for the network's file has its own"
             raise ConfigError(Problem("weights", str(given["weights"]), rule, "Leave --weights out."))
         return _StudyFile(Path(network), compressed)
-    if ":" not in network and not network.endswith(".py") and not Path(f"{network}.py").is_file():
+    if ":" not in network and not network.endswith(".py") and not there(Path(f"{network}.py")):
         rule = "a .safetensors file that a study left, or FILE.py:NAME"
         cure = "Name the file and in it the function that returns the network."
         raise ConfigError(Problem("network", repr(network), rule, cure))
     plan = OwnNetworkPlan.parse({"import": network, **given}, "network")
-    return _OwnCode(OwnBuilder(plan))
+    return _OwnCode(OwnBuilder(plan, "--options"))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from spareto.core.artifacts import canonical_json, written
+from spareto.core.artifacts import canonical_json, there, written
 from spareto.core.errors import Problem, StoreError
 from spareto.records.trial import Trial
 
@@ -52,7 +52,7 @@ class TrialStore:
 
     def __init__(self, path: str | Path, *, read_only: bool = False) -> None:
         self.path, self._checksum = Path(path), "checksum"
-        if read_only and not self.path.is_file():
+        if read_only and not there(self.path):
             raise self._error(
                 "no such file", "a study database", "Check the path, or run 'spareto study run' first."
             )
@@ -73,7 +73,7 @@ class TrialStore:
     def of(cls, run: str | Path, *, read_only: bool = True) -> TrialStore:
         """Open the store of `run`: a run folder, or the database file itself."""
         run = Path(run)
-        is_file = run.is_file() or run.suffix == Path(STORE_NAME).suffix
+        is_file = there(run) or run.suffix == Path(STORE_NAME).suffix
         return cls(run if is_file else run / STORE_NAME, read_only=read_only)
 
     def __enter__(self) -> Self:

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from spareto.core.artifacts import there
 from spareto.core.errors import ConfigError, Problem
 from spareto.frameworks import state_names
 
@@ -60,7 +61,7 @@ def load_weights(network: nn.Module, path: Path) -> tuple[str, ...]:
 
 
 def _read(path: Path) -> Any:
-    if not path.is_file():
+    if not there(path):
         raise ConfigError(Problem(str(path), "no such file", RULE, "Check the path."))
     try:
         if path.suffix == ".safetensors":

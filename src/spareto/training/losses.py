@@ -53,6 +53,11 @@ def spike_count(rates: Tensor, labels: Tensor, right: float = 0.8, others: float
     return 0.5 * (rates - target).square().sum(1).mean()
 
 
+def takes_rates(plan: TrainingPlan) -> bool:
+    """Whether the loss of a plan compares firing rates 0..1, which a sum over timesteps is not."""
+    return plan.loss in ("mse_vote", "spike_count")
+
+
 def make_loss(plan: TrainingPlan) -> Loss:
     """The loss a plan asks for: `(rates, labels)` to a scalar, the mean over the batch."""
     match plan.loss:

@@ -16,7 +16,7 @@ from spareto.running.states import RESET_CURE
 from spareto.training.batches import Batch
 from spareto.training.health import first_non_finite
 from spareto.training.listening import BeforeStep
-from spareto.training.losses import make_loss
+from spareto.training.losses import make_loss, takes_rates
 from spareto.training.world import World
 
 
@@ -104,7 +104,8 @@ class Stepper:
             options(bfloat16=gradient, recompute=self.plan.recompute or None),
             torch.autocast(batch.frames.device.type, dtype=torch.bfloat16, enabled=narrow),
         ):
-            rates = self.runner.answers(batch.frames, len(batch.labels))
+            rated = takes_rates(self.plan)
+            rates = self.runner.answers(batch.frames, len(batch.labels), rates=rated)
         self._check_rates(rates, len(batch.labels))
         return self.loss(rates.float(), batch.labels)
 

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save_file
 from torch import Tensor
 
-from spareto.core.artifacts import canonical_json, replacing
+from spareto.core.artifacts import canonical_json, replacing, there
 from spareto.core.errors import Problem, StoreError
 
 FORMAT: Final = 1
@@ -132,7 +132,7 @@ def checksum(tensors: Mapping[str, Tensor], manifest: Mapping[str, Any]) -> str:
 
 
 def _content(path: Path, most: int = -1) -> bytes:
-    if not path.is_file():
+    if not there(path):
         raise StoreError(Problem(str(path), "no such file", "a checkpoint", "Check the path."))
     try:
         with path.open("rb") as file:

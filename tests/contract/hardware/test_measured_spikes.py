@@ -42,25 +42,30 @@ def network():
 
 
 def watched(model, seen):
-    """Keep what goes into every layer and comes out of every neuron, each shaped (T, samples, neurons)."""
+    """Keep what enters every layer and leaves every neuron in the last run, which is on all samples."""
 
-    def keep(tensor, side):
-        seen[side].append(tensor.reshape(T, SAMPLES, -1).numpy() != 0)
+    def keep(module, tensor, side):
+        seen[side][module] = tensor
 
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
-            module.register_forward_pre_hook(lambda _, inputs: keep(inputs[0], "input"))
+            module.register_forward_pre_hook(lambda module, inputs: keep(module, inputs[0], "input"))
         elif isinstance(module, SpikingNeuron):
-            module.register_forward_hook(lambda _, __, spikes: keep(spikes, "output"))
+            module.register_forward_hook(lambda module, _, spikes: keep(module, spikes, "output"))
     return model
 
 
 @pytest.fixture(scope="module")
 def measured():
     """The workload of a small network, and the spikes that it was measured on."""
-    seen = {"input": [], "output": []}
-    model = watched(network(), seen)
-    return profile(model, moving_patches(), np.zeros(SAMPLES, np.int64)).workload, seen
+    kept = {"input": {}, "output": {}}
+    model = watched(network(), kept)
+    workload = profile(model, moving_patches(), np.zeros(SAMPLES, np.int64)).workload
+    seen = {
+        side: [tensor.reshape(T, SAMPLES, -1).numpy() != 0 for tensor in tensors.values()]
+        for side, tensors in kept.items()
+    }
+    return workload, seen
 
 
 def encoded(name, trains):

@@ -206,3 +206,20 @@ def test_lines_fit_a_terminal_whatever_layers_are_called(images, labels):
         said = str(spareto.energy(deep, images.expand(T, N, F), labels, on=chips, show=False))
         assert max(map(len, said.splitlines())) <= 80
         assert "its_numbers.fc" in said or ".fc" in said
+
+
+@pytest.mark.parametrize("last", [nn.LogSoftmax(1), nn.Softmax(1), nn.Sigmoid()])
+def test_a_function_behind_the_last_layer(last, images, labels):
+    said = refused(nn.Sequential(OverTime(), last), images.expand(T, N, F), labels)
+    assert said.startswith(
+        f"layer '1': got {type(last).__name__}; expected a layer that can be costed. It is not: "
+    )
+    assert said.endswith("behind the last layer leave it out, for it changes no answer.")
+
+
+def test_neurons_without_a_layer_read_no_numbers(images, labels):
+    network = nn.Sequential(nn.Linear(F, CLASSES), registry.make("lif"), registry.make("lif"))
+    spikes = (images > 0.5).float().expand(T, N, F)
+    said = str(spareto.energy(network, spikes, labels, layout="time-first", vote="mean", show=False))
+    assert "No layer feeds these neurons, so they are charged alone." in said
+    assert "Reads numbers" not in said

@@ -93,4 +93,4 @@ def _notes(charged: Charged) -> Iterator[str]:
 
 def _stored(layer: Layer, weights: float) -> float:
     """Bits of weights and biases; none of a layer that uses another's."""
-    return 0.0 if layer.shares else weights + layer.stored_bias_bits
+    return weights + layer.stored_bias_bits if layer.stores_weights else 0.0

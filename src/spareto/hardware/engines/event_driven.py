@@ -110,7 +110,7 @@ class _Mapped:
     @classmethod
     def of(cls, layer: Layer, chip: EventDriven, fmt: Format, statistic: Statistic) -> _Mapped:
         mask = layer.weight_mask.array()
-        weights = 0 if layer.shares else fmt.size(mask, layer.weight_bits).bits
+        weights = fmt.size(mask, layer.weight_bits).bits if layer.stores_weights else 0
         stored = weights + layer.stored_bias_bits
         placed = place(layer, chip, stored)
         spread, passes = placed.slices.cores, 1
