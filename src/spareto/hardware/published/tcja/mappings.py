@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from spareto.core.config import Record
-from spareto.hardware.mapping.nest import Nest
+from spareto.hardware.mapping import written
+from spareto.hardware.mapping.nest import Loop, Nest
 from spareto.hardware.mapping.written import line_of as line_of
-from spareto.hardware.mapping.written import parse_loops as parse_loops
 
 Portfolio = Mapping[str, tuple[Nest, ...]]
 
@@ -38,10 +38,15 @@ def load_portfolio(path: Path) -> Portfolio:
     """
     file = MappingFile.load(path)
     return {
-        layer: tuple(_as_column(Nest(file.levels, parse_loops(line, f"mappings.{layer}"))) for line in lines)
+        layer: tuple(Nest(file.levels, parse_loops(line, f"mappings.{layer}")) for line in lines)
         for layer, lines in file.mappings.items()
     }
 
 
-def _as_column(nest: Nest) -> Nest:
-    return replace(nest, loops=tuple(replace(loop, bound=loop.bound[:, None]) for loop in nest.loops))
+def parse_loops(line: str, where: str) -> tuple[Loop, ...]:
+    """The loops of one line, bounds of shape (1, 1).
+
+    Raises:
+        ConfigError: It breaks the rule.
+    """
+    return tuple(replace(loop, bound=loop.bound[:, None]) for loop in written.parse_loops(line, where))
