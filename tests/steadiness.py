@@ -28,7 +28,7 @@ def resident():
 
 
 def growth(run, count):
-    """Memory of the last fifth over that of the second fifth of the repetitions; the first is for warming up."""
+    """Memory of the last fifth over that of the second fifth of the repetitions; the first warms up."""
     taken = []
     for number in range(count):
         run(number)

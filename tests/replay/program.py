@@ -20,8 +20,8 @@ FAILING = "-Wl,--wrap=malloc,--wrap=calloc,--wrap=aligned_alloc"
 def compiled(calls: list[Call], compiler: tuple[str, ...], folder: Path) -> Path:
     """The kernels and the driver as one program.
 
-    With `FAILING` among the compiler's words, and `-DFAILING`, every allocation of every call fails once before
-    the call is made for good.
+    With `FAILING` among the compiler's words, and `-DFAILING`, every allocation of every call fails once
+    before the call is made for good.
     """
     (folder / "functions.h").write_text(_functions(calls))
     sources = [*sorted(build.SOURCES.glob("*.c")), DRIVER]

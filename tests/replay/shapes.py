@@ -144,7 +144,7 @@ def packing(pick):
 
 
 def huge(pick):
-    """Sizes nobody has memory for, and some that are none, on memory of a few bytes: refused before a look at it."""
+    """Sizes nobody has memory for, and some that are none, on memory of a few bytes: refused unread."""
     at = torch.zeros(64, dtype=torch.float64)
     usual = [1, 4, 4, 3, 4, 4, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1]
     for place in pick.sample(range(1, 16), 2):
