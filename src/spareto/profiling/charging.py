@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from spareto.core.errors import ConfigError, Problem
 from spareto.profiling.behind import Behind
 from spareto.profiling.tracer import NeuronEvent, ProductEvent, Trace
 from spareto.profiling.uses import Use
@@ -70,6 +72,9 @@ def charge(
 
     Returns:
         Places of the groups that no product feeds: they are charged alone.
+
+    Raises:
+        ConfigError: Such neurons are written out by hand, so that nobody sees what enters them.
     """
     feeders: defaultdict[int, list[int]] = defaultdict(list)
     for place, product in enumerate(planned):
@@ -87,7 +92,9 @@ def charge(
             if place != owner:
                 planned[place].notes.append(f"Its neurons are charged to '{planned[owner].use.name}'.")
         _hold(planned[owner], neurons[group])
-    return tuple(place for place in range(len(neurons)) if place not in feeders)
+    alone = tuple(place for place in range(len(neurons)) if place not in feeders)
+    _refuse_by_hand(neurons[place] for place in alone)
+    return alone
 
 
 def _hold(planned: Planned, neurons: Use[NeuronEvent]) -> None:
@@ -125,3 +132,18 @@ def _runs_in(product: ProductEvent, calls: set[int], two: Trace) -> bool:
             return True
         call = seen.calls[call].parent
     return False
+
+
+def _refuse_by_hand(alone: Iterable[Use[NeuronEvent]]) -> None:
+    problems = [
+        Problem(
+            f"neurons written out at {use.first.place}",
+            "no layer that feeds them",
+            "one behind a convolution, dense layer or product, or a module of their own",
+            "Make them a module and name it: neurons={'its.name': 'lif'}. They would be costed as nothing.",
+        )
+        for use in alone
+        if use.first.facts is None
+    ]
+    if problems:
+        raise ConfigError(problems)
