@@ -30,7 +30,7 @@ LABELS = ["dense float", "quantize 4 bit", "prune 8 bit 50 %", "cumulative 4 bit
 CHANGES = {
     "data": {"import": "my_data.py:load", "options": {"timesteps": 4}},
     "training": TRAINING,
-    "compression_training": {**TRAINING, "epochs": 1},
+    "compression_training": {**TRAINING, "epochs": 2},
     "weight_formats": ["none", "bitmask"],
     "grid": [
         {"regime": "quantize", "bits": [4]},

@@ -15,8 +15,7 @@ from spareto.core.errors import ConfigError
 from spareto.neurons._fixed_point import rounded, stored
 from spareto.neurons.lif import LIF
 from spareto.neurons.quantized_state import QuantizedState
-from spareto.profiling.counters import LayerCounter
-from spareto.profiling.layers import _neuron as neuron_record
+from spareto.profiling import profile
 from spareto.records import LayerBits, MembranePlan, QuantizeStep, Recipe
 from spareto.testing.steps import state_bytes
 
@@ -111,9 +110,9 @@ def test_a_recipe_stores_membranes():
 
 
 def test_the_workload_knows_the_width_of_the_state():
-    counter = LayerCounter("fc", nn.Linear(3, 2), neuron=QuantizedState(bits=6))
-    counter.spikes.shape = (2,)
-    record = neuron_record(counter, state_bits=16)
+    network = nn.Sequential(nn.Linear(3, 2), QuantizedState(bits=6))
+    (layer,) = profile(network, torch.ones(4, 5, 3), layout="time-first").workload.layers
+    record = layer.neuron
     assert (record.kind, record.count, record.states, record.state_bits) == ("lif", 2, 1, 6)
 
 

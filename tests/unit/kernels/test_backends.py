@@ -45,7 +45,7 @@ def neuron_sources(tmp_path, monkeypatch):
     if build.compiler() is None:
         pytest.skip("no C compiler")
     (tmp_path / "csrc").mkdir()
-    for name in ("vec.h", "neuron.h", "neuron.c"):
+    for name in ("vec.h", "memory.h", "neuron.h", "neuron.c"):
         shutil.copy(build.SOURCES / name, tmp_path / "csrc")
     monkeypatch.setattr(build, "SOURCES", tmp_path / "csrc")
     return tmp_path

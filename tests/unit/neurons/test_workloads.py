@@ -52,5 +52,5 @@ def test_recurrent_connections_are_a_layer_of_their_own():
     feed, back = workload("recurrent").layers
     assert (feed.name, back.name) == ("linear", "neuron.linear")
     assert back.input.nonzero_per_timestep[0] == 0  # nothing has spiked before the first timestep
-    assert back.input.nonzero_per_timestep[1:] == back.output.nonzero_per_timestep[:-1]
+    assert back.input.nonzero_per_timestep[1:] == feed.output.nonzero_per_timestep[:-1]
     assert back.effectual_synops_mean == pytest.approx(6 * back.input.nonzero_mean)
