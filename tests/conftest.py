@@ -17,7 +17,7 @@ settings.load_profile("spareto")
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call():
-    """snnTorch keeps every neuron in a list of its class, and resets them all: each test leaves it as it was."""
+    """snnTorch lists every neuron in its class and resets them all: each test leaves the list as it was."""
     before = len(_listed())
     result = yield
     del _listed()[before:]
