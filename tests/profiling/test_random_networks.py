@@ -1,7 +1,6 @@
 """Invariants on random networks: layers, planes, time and batches drawn by Hypothesis, held to the twin."""
 
 import numpy as np
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -84,7 +83,6 @@ class Random(Noting):
         return self.note("fc.out", y, form, samples)
 
 
-@pytest.mark.slow  # an open fault: with seed 94, a transposed convolution and B*T, the output of `fc` differs
 @settings(max_examples=20)
 @given(networks())
 def test_counts_equal_the_twin_in_any_batch(drawn):

@@ -338,11 +338,10 @@ def _held(shape: tuple[int, ...], facts: NeuronFacts) -> int:
 
 
 def settle(uses: Sequence[Use[ProductEvent] | Use[NeuronEvent]], asked: str | None) -> list[Problem]:
-    """Leave each use one layout: what is asked, or what others prove; problems of those that stay open."""
+    """Leave each use one layout: what others prove, or what is asked; problems of those that stay open."""
     proven = {use.choices[0].order for use in uses if len(use.choices) == 1} - {""}
-    order = (
-        asked if asked in ("time-batch", "batch-time") else next(iter(proven), "") if len(proven) == 1 else ""
-    )
+    stated = asked if asked in ("time-batch", "batch-time") else ""
+    order = next(iter(proven)) if len(proven) == 1 else stated
     problems: list[Problem] = []
     for use in uses:
         for choices in (use.choices, use.right):
