@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from collections.abc import Callable, Iterable
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -80,7 +81,7 @@ class Registry(Generic[Base]):
         return cls(**options)
 
     def _entry_points(self) -> dict[str, EntryPoint]:
-        return {point.name: point for point in entry_points(group=self.package)}
+        return _points(entry_points, self.package)
 
     def _only_class(self, module_name: str) -> type[Base]:
         module = importlib.import_module(module_name)
@@ -118,6 +119,12 @@ def _required(cls: type[Any]) -> tuple[str, ...]:
         for parameter in inspect.signature(cls).parameters.values()
         if parameter.kind in named and parameter.default is parameter.empty
     )
+
+
+@cache
+def _points(find: Callable[..., Iterable[EntryPoint]], group: str) -> dict[str, EntryPoint]:
+    """Entry points of a group; looking through all installed packages takes milliseconds, so once."""
+    return {point.name: point for point in find(group=group)}
 
 
 @cache

@@ -96,6 +96,21 @@ def places(words: Words, elements: int) -> Counts:
     return counts
 
 
+def windows(words: Words) -> Counts:
+    """Elements of all timesteps in whose window they are not silent; only where the backend is `c`.
+
+    Args:
+        words: Shape `(time, samples, words)`.
+
+    Returns:
+        For windows of 1, 2, ... timesteps, cut from the first on; shape `(time, samples)`.
+    """
+    counts = np.empty(words.shape[:2], np.int64)
+    run = function("spareto_train_windows", "ppqqqi")
+    run(_at(words), _at(counts), *words.shape, torch.get_num_threads())
+    return counts
+
+
 def effects(words: Words, each: Amounts) -> Amounts:
     """Sums of two numbers over the non-zero elements.
 

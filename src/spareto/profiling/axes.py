@@ -19,6 +19,9 @@ Kind = Literal["time", "batch", "place"]
 Part = tuple[int, Kind]
 """Entries of an axis, and what they stand for; as many samples as there are is written 0."""
 
+_SAMPLES: Final[tuple[tuple[Part, ...], ...]] = (((0, "batch"),),)
+"""The commonest axes: samples alone."""
+
 
 @dataclass(frozen=True)
 class Mark:
@@ -75,6 +78,8 @@ class Layout:
         Args:
             tensor: Leading axes as they were; the number of samples may be any.
         """
+        if self.axes == _SAMPLES and self.steps == 1:
+            return tensor.unsqueeze(0).unsqueeze(2)
         parts: list[Part] = []
         for own, size in zip(self.axes, tensor.shape, strict=False):
             others = _entries(own)

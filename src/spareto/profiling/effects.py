@@ -64,6 +64,8 @@ def effects_of(product: Product, features: tuple[int, ...]) -> Tensor:
 
 def _met(product: Product, mask: Tensor, features: tuple[int, ...]) -> Tensor:
     """How many weights of a mask each element meets: the gradient of all sums."""
+    if product.geometry is None:
+        return mask.sum(-2).flatten()
     with torch.inference_mode(False), torch.enable_grad():
         x = torch.zeros(1, *features, dtype=torch.float64, requires_grad=True)
         total = operator_of(product)(x, mask.clone()).sum()

@@ -53,7 +53,7 @@ class Trains:
     @cached_property
     def windows(self) -> npt.NDArray[np.int64]:
         """Elements in awake windows of 1, 2, ... T timesteps, shape (T, samples)."""
-        return covered(self.words)
+        return trains.windows(self.words) if backend() == "c" else covered(self.words)
 
     @cached_property
     def gaps(self) -> Gaps:

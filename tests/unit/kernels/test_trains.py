@@ -12,6 +12,7 @@ from spareto.kernels.library import backend
 from spareto.observing.products import Geometry, Product
 from spareto.profiling.storage import Trains
 from spareto.profiling.touching import Touching, touched
+from spareto.profiling.windows import covered
 
 needs_c = pytest.mark.skipif(backend() != "c", reason="the C kernels are not the backend")
 SHAPES = st.tuples(st.integers(1, 6), st.integers(1, 4), st.integers(1, 200))
@@ -33,6 +34,8 @@ def test_packed_trains_count_as_masks_do(shape, seed, density):
     assert (trains.places(words, elements) == masks.sum(1)).all()
     each = np.random.default_rng(seed).integers(0, 1 << 40, (elements, 2)).astype(float)
     assert (trains.effects(words, each) == masks @ each).all()
+    if backend() == "c":
+        assert (trains.windows(words) == covered(words)).all()
     found, by_sample = Trains(words, elements), masks.transpose(1, 0, 2)
     exact = Gaps.of(by_sample)
     for name in ("live", "padding", "blocks"):

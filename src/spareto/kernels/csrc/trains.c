@@ -140,3 +140,40 @@ EXPORT int spareto_train_reached(const uint64_t *bits, const uint64_t *masks, co
     free(tables), free(scratch);
     return DONE;
 }
+/* For windows of 1, 2, ... T timesteps, cut from the first on: elements of all timesteps in whose window their neuron
+ * has a set bit; counts [T][B].  A window is the union of two whose length is a power of two. */
+EXPORT int spareto_train_windows(const uint64_t *bits, int64_t *counts, int64_t T, int64_t B, int64_t words,
+                                 int threads) {
+    int levels = 1;
+    while (T >> levels) levels++;
+    size_t own = 0;
+    size_t at = part(&own, times(times(levels, T), words), 8);
+    char *scratch = own == SIZE_MAX ? NULL : memory(own, threads);
+    if (!scratch) return NO_MEMORY;
+#pragma omp parallel for schedule(static) num_threads(threads)
+    for (int64_t b = 0; b < B; b++) {
+        uint64_t *unions = (uint64_t *)(scratch + own * (size_t)omp_get_thread_num() + at);
+        for (int64_t t = 0; t < T; t++) memcpy(unions + t * words, bits + (t * B + b) * words, 8 * (size_t)words);
+        for (int level = 1; level < levels; level++) {
+            const uint64_t *half = unions + (level - 1) * T * words;
+            uint64_t *whole = unions + level * T * words;
+            int64_t apart = (1ll << (level - 1)) * words, end = (T - (1ll << level) + 1) * words;
+            for (int64_t i = 0; i < end; i++) whole[i] = half[i] | half[i + apart];
+        }
+        for (int64_t window = 1; window <= T; window++) {
+            int64_t total = 0;
+            for (int64_t first = 0; first < T; first += window) {
+                int64_t length = T - first < window ? T - first : window;
+                int level = 63 - __builtin_clzll((uint64_t)length);
+                const uint64_t *one = unions + (level * T + first) * words;
+                const uint64_t *other = one + (length - (1ll << level)) * words;
+                int64_t awake = 0;
+                for (int64_t i = 0; i < words; i++) awake += __builtin_popcountll(one[i] | other[i]);
+                total += length * awake;
+            }
+            counts[(window - 1) * B + b] = total;
+        }
+    }
+    free(scratch);
+    return DONE;
+}
