@@ -128,10 +128,13 @@ class LayerCounter:
 
     @property
     def touched(self) -> npt.NDArray[np.float64]:
-        """Outputs that receive anything, a constant too, summed over the timesteps; shape `(samples,)`."""
+        """Outputs that receive anything, a constant too, summed over the timesteps; shape `(samples,)`.
+
+        What a layer computes once is received in all timesteps.
+        """
         use = self.planned.use
         always = int(self.driven.sum()) * self.plane[0] * self.plane[1] * (self.input.steps - use.before)
-        measured = np.concatenate(self.touched_batches) if self.touched_batches else 0.0
+        measured = np.concatenate(self.touched_batches) * (1 + use.behind) if self.touched_batches else 0.0
         return measured + np.full(self.input.samples, float(always))
 
 

@@ -150,7 +150,8 @@ class Layer(Record):
         reached_synops_mean: Weights, zeros included, met by a non-zero input; None if it was not measured.
         reached_synops_max: The same, for the sample that has most of them.
         touched_updates_mean: Outputs that receive anything, summed over the timesteps: a live weight met a
-            non-zero input, or a bias or batch norm gives them a constant. None if it was not measured.
+            non-zero input, or a bias or batch norm gives them a constant; what is computed once and taken in
+            all timesteps counts in each. None if it was not measured.
         touched_updates_max: The same, for the sample that has most of them.
         reaching: Non-zero inputs that each place of the kernel meets per inference, mean over the samples,
             shape (C, R, S): times the live weights there, it gives the effectual operations.

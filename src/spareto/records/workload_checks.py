@@ -186,12 +186,14 @@ def _operations(layer: Layer) -> Iterator[Problem]:
 
 def _touched(layer: Layer) -> Iterator[Problem]:
     outputs = layer.out_channels * prod(layer.plane) * layer.timesteps
+    once = not any(layer.input.nonzero_per_timestep[1:])  # its result may be taken in all timesteps
     for statistic in ("mean", "max"):
         touched, where = layer.touched_updates(statistic), f".touched_updates_{statistic}"
         yield from _at_most(where, touched, outputs, "outputs, all timesteps")
         if layer.bias_bits is None:  # a bias touches outputs without any operation
-            effectual = layer.effectual_synops(statistic)
-            yield from _at_most(where, touched, effectual, "effectual operations")
+            effectual = layer.effectual_synops(statistic) * (layer.timesteps if once else 1)
+            what = f"effectual operations x {layer.timesteps} timesteps" if once else "effectual operations"
+            yield from _at_most(where, touched, effectual, what)
 
 
 def _reaching(layer: Layer) -> Iterator[Problem]:
