@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from spareto.core.bounds import Amount, Natural, Seed
 from spareto.core.config import Record
 from spareto.records.cost import Cost
 from spareto.records.recipe import Recipe
@@ -15,12 +16,12 @@ class LayerSummary(Record):
     """What a report says about one compressed layer."""
 
     name: str
-    weights: int
-    weight_bits: int
+    weights: Natural
+    weight_bits: Natural
     weight_sparsity: Annotated[float, Field(ge=0, le=1)]
-    firing_rate_in: Annotated[float, Field(ge=0)]
-    firing_rate_out: Annotated[float, Field(ge=0)]
-    effectual_synops: Annotated[float, Field(ge=0)]
+    firing_rate_in: Amount
+    firing_rate_out: Amount
+    effectual_synops: Amount
 
 
 class Manifest(Record):
@@ -35,7 +36,7 @@ class Manifest(Record):
         versions: Package to version.
     """
 
-    seed: int
+    seed: Seed
     recipe_hash: str
     data_hash: str
     base_hash: str
@@ -63,7 +64,7 @@ class Trial(Record):
     weight_sparsity: Annotated[float, Field(ge=0, le=1)]
     layers: tuple[LayerSummary, ...]
     costs: tuple[Cost, ...]
-    seconds: Annotated[float, Field(ge=0)]
+    seconds: Amount
     manifest: Manifest
 
     @property

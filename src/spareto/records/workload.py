@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Literal, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field, model_validator
 
+from spareto.core.bounds import Amount, Natural, Positive
 from spareto.core.config import Record, contradiction, load_sealed, save_sealed
 from spareto.core.errors import Problem
 from spareto.records import workload_checks as checks
@@ -18,9 +19,6 @@ from spareto.records.packed import Mask as Mask
 from spareto.records.packed import Numbers as Numbers
 
 RecordT = TypeVar("RecordT", bound=Record)
-Natural = Annotated[int, Field(ge=0, le=1 << 48)]
-Positive = Annotated[int, Field(ge=1, le=1 << 48)]
-Amount = Annotated[float, Field(ge=0)]
 Statistic = Literal["mean", "max"]
 LayerKind = Literal[
     "conv1d",
