@@ -33,7 +33,9 @@ class KernelsHook(BuildHookInterface):
                 for library in build.build_all(Path(self.root) / "build" / room, kit):
                     libraries.append(library)
                     for name in (library.name, library.name + build.DIGEST):
-                        build_data["force_include"][str(library.with_name(name))] = f"spareto/{room}/lib/{name}"
+                        build_data["force_include"][str(library.with_name(name))] = (
+                            f"spareto/{room}/lib/{name}"
+                        )
         except build.CompileError as error:
             self.app.display_warning(f"spareto: the C kernels are left out ({error}); slower ones will run.")
             return

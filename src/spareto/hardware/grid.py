@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spareto import formats
 from spareto.core.errors import ConfigError
 from spareto.core.errors import Problem as Trouble
-from spareto.hardware import formats
 from spareto.hardware.charging import neurons
 from spareto.hardware.charging.design_points import Points, layer_points
 from spareto.hardware.charging.layer import Charged, charge

@@ -1,7 +1,7 @@
 """What this processor can run, and where the library for it lies.
 
-`SPARETO_ISA` chooses the instruction set (`avx512`, `avx2` or `portable`); left alone, the fastest that works is
-taken.
+`SPARETO_ISA` chooses the instruction set (`avx512`, `avx2` or `portable`); left alone, the fastest that works
+is taken.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ import torch
 
 from backend_cases import KINDS, check_same, results
 from spareto.kernels import c_neurons, library, numba_neurons
-from spareto.native import build, machine
 from spareto.kernels.dynamics import Dynamics
+from spareto.native import build, machine
 
 needs_c = pytest.mark.skipif(library.backend() != "c", reason="the C kernels do not run here")
 needs_numba = pytest.mark.skipif(not importlib.util.find_spec("numba"), reason="numba is not installed")
