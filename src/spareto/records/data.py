@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 from spareto.core.bounds import MOST_STORED
 from spareto.core.config import Record, Rule
 from spareto.core.errors import ConfigError, Problem
+from spareto.core.text import shown
 
 Timesteps = Annotated[
     int, Field(ge=1, le=1000, strict=True), Rule("a number of timesteps, an integer from 1 to 1000")
@@ -139,6 +140,6 @@ def parse_data(data: Any, where: str) -> DataPlan | ImportedData | FolderData:
     try:
         plain = _spelled(data)
     except ValueError as error:
-        raise ConfigError(Problem(where, repr(data), str(error))) from None
+        raise ConfigError(Problem(where, shown(data), str(error))) from None
     kinds = {"(named)": DataPlan, "(imported)": ImportedData, "(folder)": FolderData}
     return kinds[_kind(plain)].parse(plain, where)

@@ -25,7 +25,7 @@ RECORDS = sorted(
     {each for each in below(Record) if each.__module__.startswith("spareto.")},
     key=lambda each: (each.__module__, each.__name__),
 )
-ABSURD = (10**300, -(10**300), 10**5000, 10**18, 2**63, 1e308, -1e308, math.nan, math.inf, -math.inf)
+ABSURD = (10**300, -(10**300), 10**5000, 1e308, -1e308, math.nan, math.inf, -math.inf)
 
 
 def leaves(schema, place=""):
@@ -53,14 +53,13 @@ def test_every_number_has_a_largest_value(record):
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda each: each.__name__)
 def test_absurd_numbers_are_refused_by_their_place(record):
-    for name, field in record.model_fields.items():
-        key = field.alias or name
-        if not any(True for _ in leaves(record.model_json_schema()["properties"][key])):
+    places = record.model_json_schema().get("properties", {})
+    for key, schema in places.items():
+        if key == "options" or not any(True for _ in leaves(schema)):
             continue
         for value in ABSURD:
-            if key == "options":
-                continue
             with pytest.raises(ConfigError) as refused:
                 record.parse({key: value}, "it")
-            assert f"it.{key}" in str(refused.value)
+            found = [each for each in refused.value.problems if each.where.startswith(f"it.{key}")]
+            assert found, key
             assert len(str(refused.value)) < 20_000

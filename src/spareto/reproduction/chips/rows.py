@@ -132,7 +132,7 @@ class Slope(Record):
 
     id: str
     rows: Annotated[tuple[str, ...], Field(min_length=2)]
-    along: Annotated[tuple[float, ...], Field(min_length=2)]
+    along: Annotated[tuple[Amount, ...], Field(min_length=2)]
     quantity: Quantity
     unit: str
     fitted: bool = False
