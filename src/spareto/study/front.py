@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spareto.core.errors import InputError, Problem
-from spareto.records.rows import MeanRow, TrialRow
+from spareto.records.rows import MeanRow, TrialRow, row_chosen_by
 from spareto.records.trial import Trial
 
 Sense = Literal["max", "min"]
@@ -64,7 +64,7 @@ def hypervolume(
 
 def front_rows(trials: Sequence[Trial]) -> list[TrialRow]:
     """One row a trial, in the order given, with its place on or off the front."""
-    flags = front([(trial.accuracy, trial.energy_pj) for trial in trials])
+    flags = front([(trial.chosen_by, trial.energy_pj) for trial in trials])
     return [_trial_row(trial, flag) for trial, flag in zip(trials, flags, strict=True)]
 
 
@@ -74,7 +74,7 @@ def mean_rows(trials: Sequence[Trial]) -> list[MeanRow]:
     for row in front_rows(trials):
         groups.setdefault(row["recipe_hash"], []).append(row)
     rows = [_mean_row(group) for group in groups.values()]
-    flags = front([(row["accuracy"], row["energy_pj"]) for row in rows])
+    flags = front([(row_chosen_by(row), row["energy_pj"]) for row in rows])
     for row, flag in zip(rows, flags, strict=True):
         row["on_front"] = flag
     return rows
@@ -120,6 +120,7 @@ def _trial_row(trial: Trial, on_front: bool) -> TrialRow:
         weight_sparsity=trial.weight_sparsity,
         weight_sparsity_target=recipe.sparsity,
         accuracy=trial.accuracy,
+        validation_accuracy=trial.validation_accuracy,
         energy_pj=cost.energy_pj,
         latency_cycles=cost.latency_cycles,
         stored_bytes=cost.footprint_bits / 8,
@@ -130,7 +131,8 @@ def _trial_row(trial: Trial, on_front: bool) -> TrialRow:
 
 def _mean_row(group: Sequence[TrialRow]) -> MeanRow:
     first = group[0]
-    accuracies = [row["accuracy"] for row in group]
+    tested = _known([row["accuracy"] for row in group])
+    validated = _known([row["validation_accuracy"] for row in group])
     energies = [row["energy_pj"] for row in group]
     return MeanRow(
         trial=first["trial"],
@@ -140,8 +142,10 @@ def _mean_row(group: Sequence[TrialRow]) -> MeanRow:
         weight_bits=first["weight_bits"],
         weight_sparsity=mean(row["weight_sparsity"] for row in group),
         weight_sparsity_target=first["weight_sparsity_target"],
-        accuracy=mean(accuracies),
-        accuracy_std=_spread(accuracies),
+        accuracy=_mean(tested),
+        accuracy_std=_spread_of(tested),
+        validation_accuracy=_mean(validated),
+        validation_accuracy_std=_spread_of(validated),
         energy_pj=mean(energies),
         energy_pj_std=_spread(energies),
         latency_cycles=mean(row["latency_cycles"] for row in group),
@@ -149,6 +153,20 @@ def _mean_row(group: Sequence[TrialRow]) -> MeanRow:
         weight_format=" or ".join(sorted({row["weight_format"] for row in group})),
         on_front=False,
     )
+
+
+def _known(values: Sequence[float | None]) -> list[float]:
+    """The values, or none of them if one is missing: a mean over some seeds is another number."""
+    known = [value for value in values if value is not None]
+    return known if len(known) == len(values) else []
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return mean(values) if values else None
+
+
+def _spread_of(values: Sequence[float]) -> float | None:
+    return _spread(values) if values else None
 
 
 def _spread(values: Sequence[float]) -> float:
