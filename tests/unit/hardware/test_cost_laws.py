@@ -6,10 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import workloads
-from spareto import hardware
-from spareto.hardware import formats
+from spareto import formats, hardware
+from spareto.hardware.describing.problem import Problem
 from spareto.hardware.mapping.fixed import fixed_nest
-from spareto.hardware.problem import Problem
 from spareto.records import Mask
 
 CHIP = hardware.load_accelerator("eyeriss_like")
