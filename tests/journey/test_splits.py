@@ -26,7 +26,7 @@ STUDY = {
 
 
 def data(test_seed: int = 1):
-    """Train and test of different samples; `test_seed`, 1 or 2, decides the labels of the test split alone."""
+    """Train and test of different samples; `test_seed`, 1 or 2, is the label of every test sample, plus 1."""
     some, other = tiny.frame_data(40), tiny.frame_data(24, seed=5)
     labels = np.full(24, test_seed - 1)
     return replace(some, test_frames=other.test_frames, test_labels=labels, hash=f"{test_seed:016x}")

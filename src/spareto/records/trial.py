@@ -30,6 +30,7 @@ class LayerSummary(Record):
     firing_rate_in: Annotated[float, Field(ge=0)]
     firing_rate_out: Annotated[float, Field(ge=0)]
     effectual_synops: Annotated[float, Field(ge=0)]
+    bit_operations: Annotated[float, Field(ge=0)] | None = None
 
 
 class Manifest(Record):

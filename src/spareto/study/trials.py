@@ -158,4 +158,5 @@ def summary(layer: Layer) -> LayerSummary:
         firing_rate_in=layer.input.nonzero_mean / (layer.input.size * layer.timesteps),
         firing_rate_out=layer.output.nonzero_mean / (layer.output.size * layer.timesteps),
         effectual_synops=layer.effectual_synops_mean,
+        bit_operations=layer.effectual_synops_mean * layer.weight_bits * layer.input.bits,
     )
