@@ -12,12 +12,12 @@ import time
 import numpy as np
 
 from benchmarks.grid import network
+from spareto.formats.rle import RunLength
 from spareto.hardware import load_accelerator
 from spareto.hardware.charging.design_points import layer_points
 from spareto.hardware.charging.layer import charge
 from spareto.hardware.describing.nest import Loop, Nest
 from spareto.hardware.describing.problem import LoopProblem
-from spareto.hardware.formats.rle import RunLength
 from spareto.reproduction.timeloop.accounting import Saving, Sparsity, Store, evaluate
 
 CONV2 = LoopProblem({"T": 20, "N": 1, "M": 128, "C": 128, "P": 64, "Q": 64, "R": 3, "S": 3})

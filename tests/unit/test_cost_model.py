@@ -3,9 +3,8 @@
 import pytest
 
 import workloads
-from spareto import hardware
+from spareto import formats, hardware
 from spareto.core.errors import UnknownName
-from spareto.hardware import formats
 from spareto.study.config import StudyConfig
 from spareto.study.cost_model import CostModel
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 import importlib
 import inspect
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from spareto.core.errors import ConfigError, Problem, UnknownName, did_you_mean, one_of
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 Base = TypeVar("Base")
 
@@ -80,6 +82,8 @@ class Registry(Generic[Base]):
         return cls(**options)
 
     def _entry_points(self) -> dict[str, EntryPoint]:
+        from importlib.metadata import entry_points  # slow to import, and built-in names need none
+
         return {point.name: point for point in entry_points(group=self.package)}
 
     def _only_class(self, module_name: str) -> type[Base]:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from spareto import formats
 from spareto.core.errors import ConfigError, Problem
-from spareto.hardware import formats
 from spareto.hardware.charging import neurons
 from spareto.hardware.charging.design_points import DesignPoints, layer_points
 from spareto.hardware.charging.layer import Charged, charge

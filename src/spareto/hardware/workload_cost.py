@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from spareto import formats
 from spareto.core.errors import Problem, UnknownName, did_you_mean, one_of
-from spareto.hardware import engines, formats
+from spareto.hardware import engines
 from spareto.hardware.batch import batched, per_inference
 from spareto.hardware.charging import neurons
 from spareto.hardware.describing.accelerator import Accelerator

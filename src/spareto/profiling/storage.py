@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from spareto.hardware.formats import Bools, Sizes, measured_formats
+from spareto.formats import Bools, Sizes, measured_formats
 from spareto.profiling.windows import covered
 
 AT_ONCE: Final = 1 << 22  # elements that are sized together; more would leave the caches

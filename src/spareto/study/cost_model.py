@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from spareto import formats
 from spareto.core.artifacts import fingerprint
 from spareto.core.errors import Problem, UnknownName, did_you_mean, one_of
-from spareto.hardware import Chip, best_by_layer, cost_all_formats, formats, load_accelerator
+from spareto.hardware import Chip, best_by_layer, cost_all_formats, load_accelerator
 from spareto.records import Cost, Workload
 from spareto.records.workload import Statistic
 from spareto.study.config import StudyConfig

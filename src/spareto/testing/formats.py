@@ -12,7 +12,7 @@ from math import isclose
 import numpy as np
 import numpy.typing as npt
 
-from spareto.hardware.formats import Bools, Format, Train, Values
+from spareto.formats import Bools, Format, Train, Values
 
 
 def check_round_trip(fmt: Format, tensor: Values, bits: int) -> None:

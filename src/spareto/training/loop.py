@@ -62,11 +62,9 @@ def train(
         StoreError: The checkpoint is damaged or belongs to another run.
     """
     changes, frames = milestones or {}, data_of(data)
-    stated = interface_of(**how)
-    path = None if checkpoint is None else Path(checkpoint)
-    run = TrainingRun(
-        network, frames, plan, seed, path, key, on_epoch, on_silence, before_step, join(), stated
-    )
+    stated, path = interface_of(**how), None if checkpoint is None else Path(checkpoint)
+    told = (on_epoch, on_silence, before_step)
+    run = TrainingRun(network, frames, plan, seed, path, key, *told, join(), stated)
     done = run.epochs
     for phase in phases(plan.epochs, changes):
         if 0 < phase.first == done:

@@ -5,11 +5,11 @@ Reference: wu2022, its tutorial examples.
 
 import pytest
 
+from spareto.formats.bitmask import Bitmask
+from spareto.formats.cp import CoordinatePayload
+from spareto.formats.uop import OffsetPairs
 from spareto.hardware.describing.nest import Loop, Nest
 from spareto.hardware.describing.problem import LoopProblem
-from spareto.hardware.formats.bitmask import Bitmask
-from spareto.hardware.formats.cp import CoordinatePayload
-from spareto.hardware.formats.uop import OffsetPairs
 from spareto.reproduction.timeloop.accounting import Saving, Sparsity, Store, evaluate
 
 BUFFER = Store("buffer", ("weights", "inputs", "outputs"))

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import workloads
-from spareto import hardware
-from spareto.hardware import formats
+from spareto import formats, hardware
 from spareto.hardware.describing.problem import LoopProblem
 from spareto.hardware.mapping.fixed import fixed_nest
 from spareto.records import Mask

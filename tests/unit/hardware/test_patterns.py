@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from spareto.formats import probability_empty
+from spareto.formats.bitmask import Bitmask
 from spareto.hardware.counting.patterns import Pattern
 from spareto.hardware.describing.nest import Loop, Nest
 from spareto.hardware.describing.problem import LoopProblem
-from spareto.hardware.formats import probability_empty
-from spareto.hardware.formats.bitmask import Bitmask
 from spareto.reproduction.timeloop.accounting import Saving, Sparsity, Store, evaluate
 
 STORES = (

@@ -5,9 +5,8 @@ import pytest
 import yaml
 
 import workloads
-from spareto import hardware
+from spareto import formats, hardware
 from spareto.core.errors import ConfigError
-from spareto.hardware import formats
 from spareto.hardware.accelerators import _FOLDER
 from spareto.hardware.charging.design_points import layer_points
 from spareto.hardware.counting.accesses import compute_units

@@ -12,13 +12,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from spareto.formats import Format, Size, spike_bits
 from spareto.hardware.charging.energy import accumulator_bits, operation
 from spareto.hardware.counting.activity import input_train, output_train, touched_updates
 from spareto.hardware.counting.lanes import imbalance, weight_loads
 from spareto.hardware.counting.operations import Operations, count_operations
 from spareto.hardware.describing.accelerator import Accelerator, Compute
 from spareto.hardware.describing.nest import Nest
-from spareto.hardware.formats import Format, Size, spike_bits
 from spareto.records.workload import Layer, Statistic
 
 Column = npt.NDArray[np.float64]  # one entry a point

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from spareto.formats import Format
 from spareto.hardware.charging.design_points import DesignPoints, layer_points
 from spareto.hardware.charging.layer import Charged, charge
 from spareto.hardware.charging.traffic import Table
 from spareto.hardware.describing.accelerator import Accelerator
 from spareto.hardware.describing.nest import Nest
 from spareto.hardware.describing.problem import LoopProblem
-from spareto.hardware.formats import Format
 from spareto.hardware.mapping.bound import energy_bound_pj
 from spareto.hardware.mapping.capacity import Widths
 from spareto.hardware.mapping.descent import Descent

@@ -14,7 +14,7 @@ from typing import Final
 from spareto.core.artifacts import replacing, written
 from spareto.core.locks import Held as Held
 from spareto.core.locks import holding
-from spareto.kernels import build
+from spareto.native import build
 
 WAIT: Final = 600.0
 """Seconds to wait for another process that compiles the same library."""
@@ -51,13 +51,16 @@ def sound(path: Path) -> bool:
         return False
 
 
-def compiled(path: Path, isa: str, runtimes: Callable[[], tuple[str, ...]]) -> Path:
+def compiled(
+    path: Path, isa: str, runtimes: Callable[[], tuple[str, ...]], kit: build.Kit | None = None
+) -> Path:
     """The library at `path`, compiled first if it is missing or damaged.
 
     Args:
         path: A file in the user's cache.
         isa: Its instruction set.
         runtimes: Names OpenMP runtimes it may need, for its first, trial loading.
+        kit: Its sources; the training kernels' if left out.
 
     Raises:
         CompileError: It cannot be compiled, or what was compiled does not work.
@@ -73,7 +76,7 @@ def compiled(path: Path, isa: str, runtimes: Callable[[], tuple[str, ...]]) -> P
         with written(path), holding(path.with_name(f".{path.name}.lock"), seconds=WAIT):
             if not sound(path):  # else another process was faster
                 _clear(path.parent)
-                _compile(path, isa, runtimes())
+                _compile(path, isa, runtimes(), kit)
         refuse_foreign(path)
     return path
 
@@ -111,9 +114,9 @@ def _clear(folder: Path) -> None:
         shutil.rmtree(left, ignore_errors=True)
 
 
-def _compile(path: Path, isa: str, runtimes: tuple[str, ...]) -> None:
+def _compile(path: Path, isa: str, runtimes: tuple[str, ...], kit: build.Kit | None) -> None:
     with replacing(path) as temporary:
-        build.compile_library(isa, temporary)
+        build.compile_library(isa, temporary, kit)
         _prove(temporary, runtimes)
         temporary.chmod(0o755)
         found = build.digest(temporary.read_bytes())

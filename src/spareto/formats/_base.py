@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from spareto.hardware.formats._density import probability_empty
+from spareto.formats._density import probability_empty
 
 Bools = npt.NDArray[np.bool_]
 Values = npt.NDArray[Any]
@@ -83,7 +83,7 @@ class Train:
 
 
 class Format(ABC):
-    """One way to store a sparse tensor, weights or spikes; one file a format in `hardware/formats/`.
+    """One way to store a sparse tensor, weights or spikes; one file a format in `formats/`.
 
     Class attributes:
         locates_zeros: Whether the metadata tell where the zeros are before a value is read, so that

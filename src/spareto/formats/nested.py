@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
-from spareto.hardware.formats._base import (
+from spareto.formats._base import (
     Bools,
     Encoded,
     Format,

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from spareto.hardware.formats._base import (
+from spareto.formats._base import (
     Bools,
     Encoded,
     Format,
@@ -17,7 +17,7 @@ from spareto.hardware.formats._base import (
     rounded_up,
     width_of,
 )
-from spareto.hardware.formats.uop import OffsetPairs
+from spareto.formats.uop import OffsetPairs
 
 _ROWS: Final = OffsetPairs()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from spareto.hardware.formats._base import (
+from spareto.formats._base import (
     Bools,
     Encoded,
     Format,

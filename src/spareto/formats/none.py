@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spareto.hardware.formats._base import Bools, Encoded, Format, Size, Train, Values
+from spareto.formats._base import Bools, Encoded, Format, Size, Train, Values
 
 
 class Uncompressed(Format):

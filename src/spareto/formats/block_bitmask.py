@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from spareto.hardware.formats._base import (
+from spareto.formats._base import (
     Bools,
     Encoded,
     Format,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spareto.hardware.formats._base import Bools, Encoded, Format, Size, Train, Values, expected_live_groups
+from spareto.formats._base import Bools, Encoded, Format, Size, Train, Values, expected_live_groups
 
 
 class TimePacked(Format):

@@ -1,4 +1,4 @@
-"""Compile the C kernels into one shared library an instruction set: seconds, a C compiler, nothing else.
+"""Compile C sources into one shared library an instruction set: seconds, a C compiler, nothing else.
 
 Imports the standard library only: the install hook loads this file by its path before spareto is installed.
 """
@@ -14,11 +14,31 @@ import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-SOURCES: Final = Path(__file__).parent / "csrc"
-SHIPPED: Final = Path(__file__).parent / "lib"
+
+@dataclass(frozen=True)
+class Kit:
+    """The sources of one library.
+
+    Args:
+        name: How the library's file name begins.
+        sources: Folder of the `.c` and `.h` files.
+        shipped: Folder of the compiled libraries that an installed wheel carries.
+        openmp: Whether its loops are threaded by OpenMP.
+    """
+
+    name: str
+    sources: Path
+    shipped: Path
+    openmp: bool
+
+
+_ROOMS: Final = Path(__file__).parents[1]
+KERNELS: Kit = Kit("spareto", _ROOMS / "kernels" / "csrc", _ROOMS / "kernels" / "lib", openmp=True)
+RUNTIME: Kit = Kit("spareto-runtime", _ROOMS / "runtime" / "csrc", _ROOMS / "runtime" / "lib", openmp=False)
 
 LEVELS: Final[dict[str, tuple[str, ...]]] = {
     "avx512": ("-march=x86-64-v4",),
@@ -75,22 +95,23 @@ def _wanted() -> tuple[str, ...]:
     return words
 
 
-def source_hash(level: str) -> str:
+def source_hash(level: str, kit: Kit | None = None) -> str:
     """What a library's name carries, so that one of other sources or flags is never loaded."""
     content = hashlib.sha256(repr((FLAGS, OPENMP, LINK, LEVELS[level])).encode())
-    for path in sorted(SOURCES.glob("*.[ch]")):
+    for path in sorted((kit or KERNELS).sources.glob("*.[ch]")):
         content.update(path.name.encode())
         content.update(path.read_bytes())
     return content.hexdigest()[:16]
 
 
-def file_name(level: str) -> str:
+def file_name(level: str, kit: Kit | None = None) -> str:
     """Name of the library of these sources for this platform."""
-    return f"spareto-{sys.platform}-{platform.machine().lower()}-{level}-{source_hash(level)}.so"
+    kit = kit or KERNELS
+    return f"{kit.name}-{sys.platform}-{platform.machine().lower()}-{level}-{source_hash(level, kit)}.so"
 
 
-def compile_library(level: str, target: Path) -> None:
-    """Compile all sources into `target`, with OpenMP where the compiler has it.
+def compile_library(level: str, target: Path, kit: Kit | None = None) -> None:
+    """Compile all sources into `target`, with OpenMP where the kit wants it and the compiler has it.
 
     Raises:
         CompileError: There is no compiler, it refused the sources, or this is Windows.
@@ -100,19 +121,19 @@ def compile_library(level: str, target: Path) -> None:
     command = compiler()
     if command is None:
         raise CompileError("no C compiler (cc, gcc or clang) was found")
-    complaint = None
-    for threads in ((OPENMP,), ()):
+    kit, complaint = kit or KERNELS, None
+    for threads in ((OPENMP,), ()) if kit.openmp else ((),):
         try:
-            return _compile((*command, *FLAGS, *LEVELS[level], *threads), target)
+            return _compile((*command, *FLAGS, *LEVELS[level], *threads), kit.sources, target)
         except CompileError as error:
             complaint = complaint or error
     assert complaint is not None
     raise complaint
 
 
-def _compile(command: tuple[str, ...], target: Path) -> None:
+def _compile(command: tuple[str, ...], folder_of_sources: Path, target: Path) -> None:
     """One object a source, as many at once as there are processors, then the library of them all."""
-    sources = sorted(SOURCES.glob("*.c"))
+    sources = sorted(folder_of_sources.glob("*.c"))
     scratch = tempfile.TemporaryDirectory(dir=target.parent, prefix=OBJECTS, ignore_cleanup_errors=True)
     with scratch as folder, ThreadPoolExecutor(os.cpu_count()) as pool:
         objects = [str(Path(folder) / f"{source.stem}.o") for source in sources]
@@ -160,7 +181,7 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def build_all(folder: Path) -> list[Path]:
+def build_all(folder: Path, kit: Kit | None = None) -> list[Path]:
     """Compile every level for this machine into `folder`; what an installed wheel carries.
 
     Raises:
@@ -169,9 +190,9 @@ def build_all(folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     built: list[Path] = []
     for level in levels():
-        target = folder / file_name(level)
+        target = folder / file_name(level, kit)
         if not target.exists():
-            compile_library(level, target)
+            compile_library(level, target, kit)
         target.with_name(target.name + DIGEST).write_text(digest(target.read_bytes()), encoding="ascii")
         built.append(target)
     return built
