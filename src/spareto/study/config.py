@@ -106,7 +106,7 @@ AnyNetwork: TypeAlias = Annotated[
 ]
 
 
-class Grid(Record):
+class RecipeGrid(Record):
     """All recipes of one regime over lists of widths and sparsities.
 
     Args:
@@ -179,7 +179,7 @@ class StudyConfig(Record):
     validation_share: HeldOut = 0.2
     training: TrainingPlan = TrainingPlan()
     compression_training: TrainingPlan = TrainingPlan()
-    grid: tuple[Grid, ...] = ()
+    grid: tuple[RecipeGrid, ...] = ()
     recipes: tuple[str, ...] = ()
 
     @classmethod

@@ -11,7 +11,7 @@ from spareto.records import Trial
 from spareto.study.networks import load_network
 from spareto.study.splits import SealedTest
 from spareto.study.store import TrialStore
-from spareto.study.trials import Laboratory
+from spareto.study.trials import TrialRunner
 from spareto.training import evaluate
 
 OPENED_FOR: Final = "test_opened_for"
@@ -19,14 +19,14 @@ OPENED_FOR: Final = "test_opened_for"
 
 
 def measure_test(
-    laboratory: Laboratory, store: TrialStore, trials: Sequence[Trial], sealed: SealedTest
+    runner: TrialRunner, store: TrialStore, trials: Sequence[Trial], sealed: SealedTest
 ) -> tuple[Trial, ...]:
     """Measure the accuracy of finished trials on the test split, each once, and keep it.
 
     Who adds trials after the split was opened may have been led by it, so that is said.
 
     Args:
-        laboratory: Knows where the trials' networks lie.
+        runner: Knows where the trials' networks lie.
         store: Where the trials are.
         trials: What was chosen before the split is opened; nothing is chosen afterwards.
         sealed: The test split; left sealed if every trial was measured before.
@@ -42,23 +42,23 @@ def measure_test(
     opened_for = int(store.meta.get(OPENED_FOR, "0"))
     if 0 < opened_for != len(trials):
         note = f"The test split was opened before, for {opened_for} trials; now there are {len(trials)}."
-        laboratory.listener.noted((note,))
+        runner.listener.noted((note,))
     store.set_meta(**{OPENED_FOR: str(len(trials))})
-    samples, way = sealed.open(), laboratory.way()
+    samples, way = sealed.open(), runner.way()
     measured: list[Trial] = []
     for trial in trials:
         if trial.accuracy is None:
-            network = _network(laboratory, trial)
+            network = _network(runner, trial)
             accuracy = evaluate(network, samples.frames, samples.labels, **way)
             trial = trial.replace(accuracy=accuracy)
-            store.put(laboratory.key(trial.recipe, trial.manifest.seed), trial)
-            laboratory.listener.trial_tested(trial)
+            store.put(runner.key(trial.recipe, trial.manifest.seed), trial)
+            runner.listener.trial_tested(trial)
         measured.append(trial)
     return tuple(measured)
 
 
-def _network(laboratory: Laboratory, trial: Trial) -> nn.Module:
+def _network(runner: TrialRunner, trial: Trial) -> nn.Module:
     recipe, seed = trial.recipe, trial.manifest.seed
-    path = laboratory.folder.network(recipe, seed, laboratory.key(recipe, seed))
-    built: Any = laboratory.builder.build(laboratory.data.train.info)[0]
+    path = runner.folder.network(recipe, seed, runner.key(recipe, seed))
+    built: Any = runner.builder.build(runner.data.train.info)[0]
     return load_network(path, built)

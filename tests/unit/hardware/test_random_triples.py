@@ -9,7 +9,7 @@ from spareto.core.errors import InputError
 from spareto.hardware.accelerators import parse_accelerator
 from spareto.hardware.describing.accelerator import Accelerator
 from spareto.hardware.describing.nest import Loop, Nest
-from spareto.hardware.describing.problem import DIMS, Problem
+from spareto.hardware.describing.problem import DIMS, LoopProblem
 from spareto.hardware.mapping.checks import array_limits, overspread, uncovered
 from spareto.hardware.mapping.fixed import fixed_nest
 
@@ -57,7 +57,7 @@ def workload(rng):
 
 def mapping(rng, layer, chip):
     """Every dimension cut at random over the loops of the dataflow; some bounds are wrong now and then."""
-    dims, slots = Problem.of(layer).dims, []
+    dims, slots = LoopProblem.of(layer).dims, []
     for level in chip.levels:
         order = next((each.dims for each in chip.dataflow.order if each.level == level.name), ())
         slots += [(level.name, "temporal", dim) for dim in order]
@@ -114,7 +114,7 @@ def check(seed):
     chip, network = accelerator(rng), workload(rng)
     layer = network.layers[0]
     nest = mapping(rng, layer, chip)
-    wrong = [*uncovered(nest, Problem.of(layer).dims, ""), *overspread(nest, array_limits(chip), "")]
+    wrong = [*uncovered(nest, LoopProblem.of(layer).dims, ""), *overspread(nest, array_limits(chip), "")]
     try:
         cost = hardware.cost(network, chip, mappings={layer.name: nest}, weight_format="none")
     except InputError:
