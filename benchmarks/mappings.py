@@ -13,12 +13,12 @@ import numpy as np
 
 from benchmarks.grid import network
 from spareto.hardware import load_accelerator
-from spareto.hardware.charging import charge
+from spareto.hardware.charging.design_points import layer_points
+from spareto.hardware.charging.layer import charge
+from spareto.hardware.describing.nest import Loop, Nest
+from spareto.hardware.describing.problem import Problem
 from spareto.hardware.formats.rle import RunLength
-from spareto.hardware.mapping.nest import Loop, Nest
-from spareto.hardware.points import layer_points
-from spareto.hardware.problem import Problem
-from spareto.hardware.timeloop import Saving, Sparsity, Store, evaluate
+from spareto.reproduction.timeloop.accounting import Saving, Sparsity, Store, evaluate
 
 CONV2 = Problem({"T": 20, "N": 1, "M": 128, "C": 128, "P": 64, "Q": 64, "R": 3, "S": 3})
 LEVELS = ("dram", "shared_glb", "pe_column", "ifmap_spad", "weights_spad", "psum_spad")

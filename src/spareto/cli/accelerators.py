@@ -15,7 +15,7 @@ from spareto import hardware
 from spareto.cli.console import Console
 from spareto.cli.evidence import errors_by_chip, print_evidence
 from spareto.core.units import Quantity
-from spareto.hardware.area import area_um2
+from spareto.hardware.charging.area import area_um2
 
 
 def accelerators(name: str | None = None, /, *, json: bool = False) -> None:

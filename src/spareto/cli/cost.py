@@ -15,12 +15,12 @@ from spareto.cli.console import Console
 from spareto.cli.cost_tables import print_comparison, print_cost, print_mapper
 from spareto.cli.cost_timeloop import TimeloopRun, cost_on_timeloop
 from spareto.core.errors import ConfigError, InputError, Problem, UnknownName
+from spareto.hardware.describing.nest import Nest
+from spareto.hardware.describing.problem import Problem as LayerProblem
 from spareto.hardware.mapping.explain import Explained, lines
 from spareto.hardware.mapping.explain import explain as explain_mapping
-from spareto.hardware.mapping.nest import Nest
 from spareto.hardware.mapping.search import Found, Objective
 from spareto.hardware.mapping.written import load_mappings
-from spareto.hardware.problem import Problem as LayerProblem
 from spareto.records.cost import Cost, LayerCost
 from spareto.records.workload import Statistic, Workload
 

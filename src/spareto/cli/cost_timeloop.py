@@ -13,14 +13,14 @@ from rich.table import Table
 from spareto.cli.console import Console
 from spareto.cli.cost_tables import readable_energy
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
-from spareto.hardware.conventions import Tool
+from spareto.hardware.describing.problem import Problem as LayerProblem
 from spareto.hardware.mapping.explain import Explained, explain, lines
-from spareto.hardware.problem import Problem as LayerProblem
-from spareto.hardware.published.cost_cases import CostCases, nest_of, run_case
-from spareto.hardware.timeloop import Outcome
-from spareto.hardware.timeloop_files import TimeloopFiles, read_files, write_files
-from spareto.hardware.timeloop_files.workload import read_problem
 from spareto.records.workload import Workload
+from spareto.reproduction.timeloop.accounting import Outcome
+from spareto.reproduction.timeloop.cases import CostCases, nest_of, run_case
+from spareto.reproduction.timeloop.conventions import Tool
+from spareto.reproduction.timeloop.files import TimeloopFiles, read_files, write_files
+from spareto.reproduction.timeloop.files.workload import read_problem
 
 
 @dataclass(frozen=True)

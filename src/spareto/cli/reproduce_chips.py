@@ -14,7 +14,7 @@ from rich.table import Table
 from spareto import hardware
 from spareto.cli.console import Console
 from spareto.core.errors import Problem, UnknownName, did_you_mean, one_of
-from spareto.hardware.published.chips import (
+from spareto.reproduction.chips import (
     Comparison,
     Outcome,
     SlopeComparison,

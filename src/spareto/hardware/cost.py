@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from spareto.core.errors import Problem, UnknownName, did_you_mean, one_of
-from spareto.hardware import engines, formats, neurons
-from spareto.hardware.accelerator import Accelerator
+from spareto.hardware import engines, formats
 from spareto.hardware.batch import batched, per_inference
-from spareto.hardware.chip import Chip
+from spareto.hardware.charging import neurons
+from spareto.hardware.describing.accelerator import Accelerator
+from spareto.hardware.describing.chip import Chip
 from spareto.hardware.engines import Lanes, Nests, Plan
 from spareto.hardware.mapping.search import Found, Objective, search
 from spareto.records.cost import Cost

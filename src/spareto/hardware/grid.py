@@ -11,16 +11,17 @@ import numpy.typing as npt
 
 from spareto.core.errors import ConfigError
 from spareto.core.errors import Problem as Trouble
-from spareto.hardware import formats, neurons
-from spareto.hardware.accelerator import Accelerator
-from spareto.hardware.charging import Charged, charge
-from spareto.hardware.chip import Chip
+from spareto.hardware import formats
+from spareto.hardware.charging import neurons
+from spareto.hardware.charging.design_points import Points, layer_points
+from spareto.hardware.charging.layer import Charged, charge
 from spareto.hardware.cost import cost_all_formats
+from spareto.hardware.describing.accelerator import Accelerator
+from spareto.hardware.describing.chip import Chip
+from spareto.hardware.describing.nest import Nest
 from spareto.hardware.engines.array import nest_of
 from spareto.hardware.mapping.capacity import Widths
-from spareto.hardware.mapping.nest import Nest
 from spareto.hardware.mapping.search import Objective, search_points
-from spareto.hardware.points import Points, layer_points
 from spareto.records.cost import Cost, LayerCost, Mode
 from spareto.records.workload import Layer, Statistic, Workload
 

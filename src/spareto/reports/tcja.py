@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from spareto.hardware.published.tcja import Setting, Study, cost_network
-from spareto.hardware.published.tcja.reproduce import BITS, Row
 from spareto.records.workload import Statistic
 from spareto.reports.figures.style import write_figure
 from spareto.reports.figures.tcja import (
@@ -19,6 +17,8 @@ from spareto.reports.figures.tcja import (
     energy_by_sparsity_figure,
     layer_sparsity_figure,
 )
+from spareto.reproduction.tcja import Setting, Study, cost_network
+from spareto.reproduction.tcja.reproduce import BITS, Row
 
 _FIGURES: Final = {
     "tcja-energy-by-sparsity": energy_by_sparsity_figure,

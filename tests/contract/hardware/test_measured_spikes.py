@@ -7,7 +7,7 @@ from torch import nn
 
 from spareto import hardware
 from spareto.hardware import formats
-from spareto.hardware.activity import input_train, output_train
+from spareto.hardware.counting.activity import input_train, output_train
 from spareto.layers.over_time import OverTime
 from spareto.networks import build
 from spareto.neurons import SpikingNeuron

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loop_simulation import Simulation
-from spareto.hardware.accesses import count_accesses, register_loads, temporal_steps
-from spareto.hardware.mapping.nest import Loop, Nest, padded
-from spareto.hardware.problem import DIMS, Problem
+from spareto.hardware.counting.accesses import count_accesses, register_loads, temporal_steps
+from spareto.hardware.describing.nest import Loop, Nest, padded
+from spareto.hardware.describing.problem import DIMS, Problem
 
 LEVELS = ("far", "near", "fan", "unit")
 KEPT = st.fixed_dictionaries(

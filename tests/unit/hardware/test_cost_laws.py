@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 import workloads
 from spareto import hardware
 from spareto.hardware import formats
+from spareto.hardware.describing.problem import Problem
 from spareto.hardware.mapping.fixed import fixed_nest
-from spareto.hardware.problem import Problem
 from spareto.records import Mask
 
 CHIP = hardware.load_accelerator("eyeriss_like")

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spareto.hardware import load_accelerator
-from spareto.hardware.accesses import compute_units
+from spareto.hardware.counting.accesses import compute_units
+from spareto.hardware.describing.nest import padded
+from spareto.hardware.describing.problem import Problem
 from spareto.hardware.mapping.capacity import CapacityError, Widths, overflows
 from spareto.hardware.mapping.fixed import even_shares, fixed_mapping
-from spareto.hardware.mapping.nest import padded
-from spareto.hardware.problem import Problem
 
 CHIP = load_accelerator("eyeriss_like")
 SIZES = st.fixed_dictionaries(

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from spareto.hardware.density import probability_empty
+from spareto.hardware.counting.patterns import Pattern
+from spareto.hardware.describing.nest import Loop, Nest
+from spareto.hardware.describing.problem import Problem
+from spareto.hardware.formats import probability_empty
 from spareto.hardware.formats.bitmask import Bitmask
-from spareto.hardware.mapping.nest import Loop, Nest
-from spareto.hardware.patterns import Pattern
-from spareto.hardware.problem import Problem
-from spareto.hardware.timeloop import Saving, Sparsity, Store, evaluate
+from spareto.reproduction.timeloop.accounting import Saving, Sparsity, Store, evaluate
 
 STORES = (
     Store("far", ("weights", "inputs", "outputs"), 10.0, 10.0),

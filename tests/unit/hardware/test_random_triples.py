@@ -6,12 +6,12 @@ import pytest
 import workloads
 from spareto import hardware
 from spareto.core.errors import InputError
-from spareto.hardware.accelerator import Accelerator
 from spareto.hardware.accelerators import parse_accelerator
+from spareto.hardware.describing.accelerator import Accelerator
+from spareto.hardware.describing.nest import Loop, Nest
+from spareto.hardware.describing.problem import DIMS, Problem
 from spareto.hardware.mapping.checks import array_limits, overspread, uncovered
 from spareto.hardware.mapping.fixed import fixed_nest
-from spareto.hardware.mapping.nest import Loop, Nest
-from spareto.hardware.problem import DIMS, Problem
 
 ARRAYS = {name: chip.to_dict() for name in hardware.accelerator_names()
           if isinstance(chip := hardware.load_accelerator(name), Accelerator)}  # fmt: skip

@@ -9,13 +9,13 @@ from spareto import hardware
 from spareto.core.errors import ConfigError
 from spareto.hardware import formats
 from spareto.hardware.accelerators import _FOLDER
-from spareto.hardware.accesses import compute_units
+from spareto.hardware.charging.design_points import layer_points
+from spareto.hardware.counting.accesses import compute_units
+from spareto.hardware.describing.problem import Problem
 from spareto.hardware.mapping.capacity import Widths, overflows
 from spareto.hardware.mapping.fixed import fixed_nest
 from spareto.hardware.mapping.search import search, search_points
 from spareto.hardware.mapping.tilings import Skeleton
-from spareto.hardware.points import layer_points
-from spareto.hardware.problem import Problem
 
 CHIP = hardware.load_accelerator("eyeriss_like")
 RLE = formats.registry.make("rle")

@@ -6,7 +6,7 @@ import yaml
 import workloads
 from spareto import hardware
 from spareto.hardware.accelerators import _FOLDER, parse_accelerator
-from spareto.hardware.activity import touched_updates, window_share
+from spareto.hardware.counting.activity import touched_updates, window_share
 from spareto.hardware.formats import Train, spike_bits
 
 EYERISS, LOAS, PTB, SPINAL = (

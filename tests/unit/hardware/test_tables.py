@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from spareto.core.errors import ConfigError, UnknownName
 from spareto.hardware import load_accelerator
 from spareto.hardware.accelerators import _FOLDER
-from spareto.hardware.area import area_um2
+from spareto.hardware.charging.area import area_um2
 from spareto.hardware.tables import estimate, load_table, names
 from spareto.hardware.tables.laws import Grid
 

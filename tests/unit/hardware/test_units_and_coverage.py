@@ -11,11 +11,11 @@ import workloads
 from spareto import hardware
 from spareto.core.errors import ConfigError
 from spareto.hardware.accelerators import parse_accelerator
+from spareto.hardware.describing.nest import Loop, Nest
+from spareto.hardware.describing.problem import Problem
 from spareto.hardware.mapping.capacity import CapacityError
 from spareto.hardware.mapping.checks import array_limits, overspread
 from spareto.hardware.mapping.fixed import fixed_nest
-from spareto.hardware.mapping.nest import Loop, Nest
-from spareto.hardware.problem import Problem
 
 CHIP = hardware.load_accelerator("eyeriss_like")
 LAYER = workloads.layer(channels=(16, 32), size=16, rate=0.5, neuron=None)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from spareto.core.errors import Problem as Trouble
-from spareto.hardware import neurons
-from spareto.hardware.accelerator import Accelerator
-from spareto.hardware.charging import Charged, charge
-from spareto.hardware.contradictions import contradictions
+from spareto.hardware.charging import neurons
+from spareto.hardware.charging.design_points import layer_points
+from spareto.hardware.charging.layer import Charged, charge
+from spareto.hardware.describing.accelerator import Accelerator
+from spareto.hardware.describing.contradictions import contradictions
+from spareto.hardware.describing.nest import Nest, padded
+from spareto.hardware.describing.problem import Problem
 from spareto.hardware.engines._base import Engine, Nests, Plan
 from spareto.hardware.mapping.capacity import Widths
 from spareto.hardware.mapping.checks import require_nest
 from spareto.hardware.mapping.fixed import fixed_nest
-from spareto.hardware.mapping.nest import Nest, padded
-from spareto.hardware.points import layer_points
-from spareto.hardware.problem import Problem
 from spareto.records.cost import LayerCost
 from spareto.records.workload import Layer, Workload
 

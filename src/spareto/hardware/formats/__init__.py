@@ -11,6 +11,8 @@ from spareto.hardware.formats._base import Sizes as Sizes
 from spareto.hardware.formats._base import Train as Train
 from spareto.hardware.formats._base import Values as Values
 from spareto.hardware.formats._base import expected_live_groups as expected_live_groups
+from spareto.hardware.formats._density import DensityModel as DensityModel
+from spareto.hardware.formats._density import probability_empty as probability_empty
 
 registry: Registry[Format] = Registry("spareto.hardware.formats", Format, "weight format")
 BEST: Final = "best"  # in place of a name: whichever is best

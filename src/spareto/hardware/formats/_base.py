@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from spareto.hardware.density import probability_empty
+from spareto.hardware.formats._density import probability_empty
 
 Mask = npt.NDArray[np.bool_]
 Values = npt.NDArray[Any]

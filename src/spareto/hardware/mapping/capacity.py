@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from spareto.core.errors import InputError
 from spareto.core.errors import Problem as Trouble
-from spareto.hardware.accelerator import Accelerator, Memory
-from spareto.hardware.energy import accumulator_bits
-from spareto.hardware.mapping.nest import Nest
-from spareto.hardware.problem import Count, Problem, TensorName
+from spareto.hardware.charging.energy import accumulator_bits
+from spareto.hardware.describing.accelerator import Accelerator, Memory
+from spareto.hardware.describing.nest import Nest
+from spareto.hardware.describing.problem import Count, Problem, TensorName
 from spareto.records.workload import Layer
 
 

@@ -7,10 +7,10 @@ from math import prod
 
 from spareto.core.errors import ConfigError, one_of
 from spareto.core.errors import Problem as Trouble
-from spareto.hardware.accelerator import Accelerator
+from spareto.hardware.describing.accelerator import Accelerator
+from spareto.hardware.describing.nest import Nest
+from spareto.hardware.describing.problem import Dim, Problem
 from spareto.hardware.mapping.capacity import Widths, overflows
-from spareto.hardware.mapping.nest import Nest
-from spareto.hardware.problem import Dim, Problem
 
 Limit = tuple[str, tuple[str, ...], int]  # a part, the levels outside it, how many of it there are
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-from spareto.hardware.accelerator import Accelerator, Memory
+from spareto.hardware.describing.accelerator import Accelerator, Memory
+from spareto.hardware.describing.nest import Loop, LoopKind, Nest
+from spareto.hardware.describing.problem import DIMS, Dim, Problem
 from spareto.hardware.mapping.capacity import Widths, overflows
-from spareto.hardware.mapping.nest import Loop, LoopKind, Nest
-from spareto.hardware.problem import DIMS, Dim, Problem
 from spareto.records.workload import Layer
 
 Key = tuple[str, LoopKind, Dim]

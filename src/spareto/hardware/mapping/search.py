@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from spareto.hardware.accelerator import Accelerator
-from spareto.hardware.charging import Charged, charge
+from spareto.hardware.charging.design_points import Points, layer_points
+from spareto.hardware.charging.layer import Charged, charge
+from spareto.hardware.charging.traffic import Table
+from spareto.hardware.describing.accelerator import Accelerator
+from spareto.hardware.describing.nest import Nest
+from spareto.hardware.describing.problem import Problem
 from spareto.hardware.formats import Format
 from spareto.hardware.mapping.bound import energy_bound_pj
 from spareto.hardware.mapping.capacity import Widths
 from spareto.hardware.mapping.descent import Descent
 from spareto.hardware.mapping.neighbours import Neighbours, Tiling
-from spareto.hardware.mapping.nest import Nest
-from spareto.hardware.points import Points, layer_points
-from spareto.hardware.problem import Problem
-from spareto.hardware.traffic import Table
 from spareto.records.workload import Layer, Statistic
 
 Objective = Literal["energy", "latency", "edp"]

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from spareto.hardware.accelerator import Accelerator, Order
+from spareto.hardware.describing.accelerator import Accelerator, Order
+from spareto.hardware.describing.nest import Loop, Nest
+from spareto.hardware.describing.problem import DIMS, Count, Dim, Problem
 from spareto.hardware.mapping.fixed import Key, even_shares
-from spareto.hardware.mapping.nest import Loop, Nest
-from spareto.hardware.problem import DIMS, Count, Dim, Problem
 
 Bounds = Mapping[Key, Count]
 _THINNING = 0.75  # neighbouring shares closer than this are one candidate

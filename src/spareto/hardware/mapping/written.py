@@ -15,10 +15,10 @@ from pydantic import Field
 from spareto.core.config import Record
 from spareto.core.errors import ConfigError, did_you_mean, one_of
 from spareto.core.errors import Problem as Trouble
-from spareto.hardware.accelerator import Accelerator
+from spareto.hardware.describing.accelerator import Accelerator
+from spareto.hardware.describing.nest import Loop, LoopKind, Nest
+from spareto.hardware.describing.problem import DIMS, Dim, Problem
 from spareto.hardware.mapping.checks import uncovered, unknown_levels
-from spareto.hardware.mapping.nest import Loop, LoopKind, Nest
-from spareto.hardware.problem import DIMS, Dim, Problem
 from spareto.records.workload import Workload
 
 _KINDS: tuple[LoopKind, LoopKind] = ("temporal", "spatial")
