@@ -149,11 +149,11 @@ def test_higher_energies_and_powers_take_no_less(name):
     """Every energy and power of a chip doubled in turn."""
     data, shape = CHIPS[name], {"channels": (4, 16), "size": 8, "rate": 0.3}
     before = hardware.cost(network([shape]), parse_accelerator(data))
-    for place, part in enumerate(data["components"]):
+    for number, part in enumerate(data["components"]):
         for key, given in part.items():
             if isinstance(given, dict) and given.get("unit") in ("pJ", "pJ/bit", "mW", "uW"):
                 other = deepcopy(data)
-                other["components"][place][key]["value"] *= 2
+                other["components"][number][key]["value"] *= 2
                 after = hardware.cost(network([shape]), parse_accelerator(other))
                 assert after.energy_pj >= before.energy_pj, key
                 assert after.latency_cycles == before.latency_cycles, key

@@ -95,16 +95,19 @@ class _Remaining:
     def _met(self, *, live_inputs: bool, live_weights: bool) -> float:
         """The same with inputs dropped timestep by timestep.
 
-        Where the workload does not say how many non-zero inputs meet any weight, live or not, it follows
-        from those that meet a live weight as if the live ones were a fair sample.
+        Where the workload does not say how many weights, live or not, meet a non-zero input, the non-zero
+        inputs are taken to lie anywhere in the plane: which weights are live does not change it.
         """
         layer = self.layer
         if live_inputs and live_weights:
             return layer.effectual_synops(self.statistic)
         if live_inputs:
             reached = layer.reached_synops(self.statistic)
-            if reached is not None:
-                return reached
-            effectual = layer.effectual_synops(self.statistic)
-            return min(effectual * layer.weight_count / self.live, layer.dense_synops) if self.live else 0.0
+            return _reached(layer, self.statistic) if reached is None else reached
         return layer.dense_synops * (self.live / layer.weight_count if live_weights else 1.0)
+
+
+def _reached(layer: Layer, statistic: Statistic) -> float:
+    """Weights met by a non-zero input, at least those known to be live; exact but for the zero border."""
+    share = min(1.0, layer.input.nonzero(statistic) / (layer.input.size * layer.timesteps))
+    return max(share * layer.dense_synops_inside, layer.effectual_synops(statistic))
