@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from spareto.hardware.counting.activity import window_share
@@ -90,7 +90,11 @@ class _Remaining:
         if not live_inputs or self.window == 1:
             return met
         together = met * window_share(self.layer, self.statistic, self.window)
-        return min(together, self._met(live_inputs=False, live_weights=live_weights))
+        most = min(together, _inside(self.layer, live_weights=live_weights))
+        if self.statistic == "mean":
+            return max(met, most)
+        usual = replace(self, statistic="mean").count(live_inputs=True, live_weights=live_weights)
+        return max(met, most, usual)  # the samples with most inputs and most operations may be two
 
     def _met(self, *, live_inputs: bool, live_weights: bool) -> float:
         """The same with inputs dropped timestep by timestep.
@@ -111,3 +115,11 @@ def _reached(layer: Layer, statistic: Statistic) -> float:
     """Weights met by a non-zero input, at least those known to be live; exact but for the zero border."""
     share = min(1.0, layer.input.nonzero(statistic) / (layer.input.size * layer.timesteps))
     return max(share * layer.dense_synops_inside, layer.effectual_synops(statistic))
+
+
+def _inside(layer: Layer, *, live_weights: bool) -> float:
+    """Operations if every input were there, the zero border left out."""
+    if not live_weights:
+        return layer.dense_synops_inside
+    vertical, horizontal = layer.taps_met()
+    return layer.timesteps * float(vertical @ layer.weight_mask.array().sum(axis=(0, 1)) @ horizontal)

@@ -274,9 +274,21 @@ def _missing_in_cores(chip: EventDriven) -> Iterator[Problem]:
             yield Problem(
                 "accelerator.analog_inputs", repr(mode), f"cores with '{key}'", f"Give the cores '{key}'."
             )
+    yield from _busy_idling(chip)
     if chip.learning and chip.cores.learning_energy is None:
         cure = "Give the cores 'learning_energy'."
         yield Problem("accelerator.learning", "true", "cores that say what it costs", cure)
+
+
+def _busy_idling(chip: EventDriven) -> Iterator[Problem]:
+    """Neurons that received nothing do no more than those that did."""
+    cores, where = chip.cores, "accelerator.components.cores"
+    if cores.idle_update_energy and cores.idle_update_energy.amount > cores.update_energy.amount:
+        rule = f"at most the 'update_energy' of {cores.update_energy.amount:g} pJ"
+        yield Problem(f"{where}.idle_update_energy", f"{cores.idle_update_energy.amount:g} pJ", rule)
+    if cores.idle_update_rate and cores.idle_update_rate.amount < cores.update_rate.amount:
+        rule = f"at least the 'update_rate' of {cores.update_rate.amount:g} ops/cycle"
+        yield Problem(f"{where}.idle_update_rate", f"{cores.idle_update_rate.amount:g} ops/cycle", rule)
 
 
 def _on_one_core(workload: Workload, chip: EventDriven) -> bool:
