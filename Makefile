@@ -59,7 +59,7 @@ kills: setup
 check: setup
 	$(BIN)/ruff format --check src tests
 	$(BIN)/ruff check src tests
-	$(BIN)/clang-format --dry-run -Werror src/spareto/kernels/csrc/*.[ch]
+	$(BIN)/clang-format --dry-run -Werror src/spareto/kernels/csrc/*.[ch] src/spareto/runtime/csrc/*.[ch]
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -m "not slow" tests/architecture tests/unit tests/contract tests/golden

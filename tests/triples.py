@@ -15,13 +15,12 @@ from pathlib import Path
 import numpy as np
 
 import workloads
-from spareto import hardware
+from spareto import formats, hardware
 from spareto.core.errors import ConfigError, InputError
-from spareto.hardware import formats
 from spareto.hardware.accelerators import parse_accelerator
 from spareto.hardware.describing.accelerator import Accelerator
 from spareto.hardware.describing.nest import Loop, Nest
-from spareto.hardware.describing.problem import DIMS, Problem
+from spareto.hardware.describing.problem import DIMS, LoopProblem
 from spareto.hardware.mapping.checks import array_limits, overspread, uncovered
 
 CHIPS = {name: hardware.load_accelerator(name).to_dict() for name in hardware.accelerator_names()}
@@ -67,7 +66,7 @@ def shape(rng):
 
 def mapping(rng, layer, chip):
     """Every dimension cut at random over the loops of the dataflow; some bounds are wrong now and then."""
-    dims, slots = Problem.of(layer).dims, []
+    dims, slots = LoopProblem.of(layer).dims, []
     for level in chip.levels:
         order = next((each.dims for each in chip.dataflow.order if each.level == level.name), ())
         slots += [(level.name, "temporal", dim) for dim in order]
@@ -191,7 +190,7 @@ def check(seed, names=None):
     layer, fmt = workloads.layer(**facts), str(rng.choice(FORMATS))
     nest = mapping(rng, layer, chip) if isinstance(chip, Accelerator) else None
     wrong = [] if nest is None else [
-        *uncovered(nest, Problem.of(layer).dims, ""), *overspread(nest, array_limits(chip), "")
+        *uncovered(nest, LoopProblem.of(layer).dims, ""), *overspread(nest, array_limits(chip), "")
     ]  # fmt: skip
     costed = False
     for what, small, large in variants(rng, chip, facts, nest):

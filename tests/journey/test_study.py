@@ -312,5 +312,5 @@ def test_a_stored_workload_costs_the_trials_energy_without_torch(finished, rows,
     assert done.returncode == 0
     assert json.loads(done.stdout)["energy_pj"] == row["energy_pj"]
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-    assert "spareto.hardware.cost" in imported
+    assert "spareto.hardware.workload_cost" in imported
     assert "torch" not in imported

@@ -10,11 +10,13 @@ from __future__ import annotations
 import importlib
 import inspect
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from spareto.core.errors import ConfigError, Problem, UnknownName, did_you_mean, one_of
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 Base = TypeVar("Base")
 
@@ -133,4 +135,6 @@ def _files(package: str) -> tuple[str, ...]:
 @cache
 def _entry_points(package: str) -> dict[str, EntryPoint]:
     """Looked up once: it reads a file of every distribution that is installed."""
+    from importlib.metadata import entry_points  # slow to import, and built-in names need none
+
     return {point.name: point for point in entry_points(group=package)}

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from spareto.hardware.formats import Sizes
+from spareto.formats import Sizes
 from spareto.profiling.storage import Trains
 
 DIGIT: Final = 1 << 8

@@ -11,7 +11,7 @@ from torch import nn
 
 from spareto import networks, quantizers
 from spareto.compression.checks import refuse_merged_starts
-from spareto.compression.compress import compress
+from spareto.compression.compressing import compress
 from spareto.compression.layers import touched_layers
 from spareto.compression.masking import pruner_of, schedule_of
 from spareto.core.errors import ConfigError, InputError, Problem

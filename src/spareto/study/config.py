@@ -102,7 +102,7 @@ AnyNetwork: TypeAlias = Annotated[
 ]
 
 
-class Grid(Record):
+class RecipeGrid(Record):
     """All recipes of one regime over lists of widths and sparsities.
 
     Args:
@@ -172,7 +172,7 @@ class StudyConfig(Record):
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(_once_each)] = (0,)
     training: TrainingPlan = TrainingPlan()
     compression_training: TrainingPlan = TrainingPlan()
-    grid: tuple[Grid, ...] = ()
+    grid: tuple[RecipeGrid, ...] = ()
     recipes: tuple[str, ...] = ()
 
     @classmethod

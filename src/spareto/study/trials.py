@@ -21,7 +21,7 @@ from spareto.profiling import profile
 from spareto.records import Layer, LayerSummary, Manifest, Recipe, Trial, Workload
 from spareto.study.builders import Builder
 from spareto.study.config import StudyConfig
-from spareto.study.costing import Costing
+from spareto.study.cost_model import CostModel
 from spareto.study.folder import RunFolder
 from spareto.study.listener import StudyListener
 from spareto.study.networks import save_network
@@ -29,13 +29,13 @@ from spareto.training import best_path, train
 
 
 @dataclass(frozen=True)
-class Laboratory:
+class TrialRunner:
     """Everything the trials of one study share."""
 
     config: StudyConfig
     data: FrameData
     builder: Builder
-    costing: Costing
+    costing: CostModel
     folder: RunFolder
     listener: StudyListener
     device: torch.device

@@ -5,9 +5,9 @@ import yaml
 
 import workloads
 from spareto import hardware
+from spareto.formats import Train, spike_bits
 from spareto.hardware.accelerators import _FOLDER, parse_accelerator
 from spareto.hardware.counting.activity import touched_updates, window_share
-from spareto.hardware.formats import Train, spike_bits
 
 EYERISS, LOAS, PTB, SPINAL = (
     hardware.load_accelerator(f"{name}_like") for name in ("eyeriss", "loas", "ptb", "spinalflow")

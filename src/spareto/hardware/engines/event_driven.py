@@ -12,15 +12,15 @@ from math import ceil
 from typing import Final
 
 from spareto.core.errors import ConfigError, Problem
+from spareto.formats import Format
 from spareto.hardware.charging import neurons
 from spareto.hardware.counting.activity import touched_updates
 from spareto.hardware.counting.operations import count_operations
 from spareto.hardware.describing.event_chip import EventDriven
 from spareto.hardware.describing.supply import idle_actions
 from spareto.hardware.engines._base import Engine, Plan
-from spareto.hardware.formats import Format
 from spareto.hardware.placement.boxes import neuron_count
-from spareto.hardware.placement.place import Placed, Placement, place, refuse_wide
+from spareto.hardware.placement.placed import Placed, Placement, place, refuse_wide
 from spareto.hardware.placement.routes import Route, route
 from spareto.records.cost import ActionCost, LayerCost
 from spareto.records.pipeline import Pipeline
