@@ -97,18 +97,11 @@ def _run_seed(runner: TrialRunner, store: TrialStore, recipes: tuple, seed: int)
     return trials
 
 
-<<<<<<< HEAD
-def _claim(store: TrialStore, laboratory: Laboratory, sealed: SealedTest) -> None:
-    """Refuse a folder whose trials started from another network, data set or dense training."""
-    base, meta = laboratory.base_hash, store.meta
-    config, data, parts = laboratory.config, laboratory.data, laboratory.builder.parts
-    share = f"{config.validation_share:g}"
-=======
-def _claim(store: TrialStore, runner: TrialRunner) -> None:
+def _claim(store: TrialStore, runner: TrialRunner, sealed: SealedTest) -> None:
     """Refuse a folder whose trials started from another network, data set or dense training."""
     base, meta = runner.base_hash, store.meta
     config, data, parts = runner.config, runner.data, runner.builder.parts
->>>>>>> main
+    share = f"{config.validation_share:g}"
     if meta.get("base_hash", base) != base:
         facts = {
             "the data": ("data_hash", data.hash),
@@ -125,13 +118,8 @@ def _claim(store: TrialStore, runner: TrialRunner) -> None:
     store.set_meta(
         study=config.name,
         network=config.network.name,
-<<<<<<< HEAD
         dataset=data.train.name,
-        accelerator=laboratory.costing.accelerator.name,
-=======
-        dataset=data.name,
         accelerator=runner.costing.accelerator.name,
->>>>>>> main
         data_hash=data.hash,
         base_hash=base,
         test_samples=str(sealed.size),
