@@ -3,9 +3,9 @@
 from typing import Final
 
 from spareto.core.registry import Registry
+from spareto.formats._base import Bools as Bools
 from spareto.formats._base import Encoded as Encoded
 from spareto.formats._base import Format as Format
-from spareto.formats._base import Mask as Mask
 from spareto.formats._base import Size as Size
 from spareto.formats._base import Sizes as Sizes
 from spareto.formats._base import Train as Train

@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from spareto.formats._base import (
+    Bools,
     Encoded,
     Format,
-    Mask,
     Size,
     Train,
     Values,
@@ -56,7 +56,7 @@ class CoordinatePayload(Format):
         flat[np.repeat(np.arange(fibres) << width, counts) + places] = encoded.values
         return flat.reshape(encoded.shape)
 
-    def size(self, mask: Mask, bits: int) -> Size:
+    def size(self, mask: Bools, bits: int) -> Size:
         """A count a fibre, a coordinate and a value a non-zero element."""
         live = int(np.count_nonzero(mask))
         return Size(live * bits, int(_metadata(live, mask.size, self._width(live, mask.size))))

@@ -8,9 +8,9 @@ from typing import Final
 import numpy as np
 
 from spareto.formats._base import (
+    Bools,
     Encoded,
     Format,
-    Mask,
     Size,
     Train,
     Values,
@@ -45,7 +45,7 @@ class CompressedColumns(Format):
         columns = replace(encoded, shape=(int(np.prod(encoded.shape)) // height, height))
         return _ROWS.decode(columns).T.reshape(encoded.shape)
 
-    def size(self, mask: Mask, bits: int) -> Size:
+    def size(self, mask: Bools, bits: int) -> Size:
         """An offset a column and one more, a row and a value a non-zero element."""
         live, rows = int(np.count_nonzero(mask)), mask.shape[0]
         offsets = (mask.size // rows + 1) * width_of(live)

@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
 from spareto.formats._base import (
+    Bools,
     Encoded,
     Format,
-    Mask,
     Size,
     Train,
     Values,
@@ -79,7 +79,7 @@ class NestedRanks(Format):
         cube.reshape(-1)[places] = encoded.values
         return cube.reshape(encoded.shape)
 
-    def size(self, mask: Mask, bits: int) -> Size:
+    def size(self, mask: Bools, bits: int) -> Size:
         """The bits of every rank, `bits` a non-zero element."""
         cube = self._cube(mask)
         values = int(np.count_nonzero(cube))
@@ -126,7 +126,7 @@ class NestedRanks(Format):
         padded = (1,) * (len(self.ranks) - 1 - len(outer)) + outer
         return tensor.reshape(*padded, tensor.size // prod(outer))
 
-    def _walk(self, cube: Mask, offset: int) -> Iterator[Mask]:
+    def _walk(self, cube: Bools, offset: int) -> Iterator[Bools]:
         """The metadata of each rank."""
         opened = np.ones((), np.bool_)
         for depth, rank in enumerate(self.ranks):
@@ -154,7 +154,7 @@ def _bits(rank: Rank, fibres: float, live: float, length: int, offset: int) -> f
             return fibres * (length + 1) * offset
 
 
-def _write(rank: Rank, counts: npt.NDArray[np.int64], offset: int) -> Mask:
+def _write(rank: Rank, counts: npt.NDArray[np.int64], offset: int) -> Bools:
     """Metadata of one rank from the non-zeros in each child of each of its fibres."""
     children, length = counts > 0, counts.shape[1]
     match rank:
@@ -172,7 +172,7 @@ def _write(rank: Rank, counts: npt.NDArray[np.int64], offset: int) -> Mask:
             return to_bits(np.concatenate([starts, ends], axis=1).reshape(-1), offset)
 
 
-def _read(rank: Rank, stream: Mask, fibres: int, length: int, offset: int) -> tuple[int, Mask]:
+def _read(rank: Rank, stream: Bools, fibres: int, length: int, offset: int) -> tuple[int, Bools]:
     """Bits taken from the stream, and the children that are opened."""
     match rank:
         case "plain":

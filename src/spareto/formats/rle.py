@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from spareto.formats._base import (
+    Bools,
     Encoded,
     Format,
-    Mask,
     Size,
     Sizes,
     Train,
@@ -61,14 +61,14 @@ class RunLength(Format):
         flat[np.cumsum(runs + 1) - 1] = encoded.values
         return flat.reshape(encoded.shape)
 
-    def size(self, mask: Mask, bits: int) -> Size:
+    def size(self, mask: Bools, bits: int) -> Size:
         """Entries times `bits` and k."""
         runs = _histogram(_runs(np.flatnonzero(mask)))
         width = self._width(runs, mask.size, bits)
         entries = _entries(runs, width)
         return Size(entries * bits, entries * width)
 
-    def sizes(self, masks: Mask, bits: int) -> Sizes:
+    def sizes(self, masks: Bools, bits: int) -> Sizes:
         """Bits of every tensor; runs are carried on only for as long as they need padding."""
         elements = masks[0].size
         live = np.flatnonzero(masks)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from spareto.formats._base import (
+    Bools,
     Encoded,
     Format,
-    Mask,
     Size,
     Train,
     Values,
@@ -50,7 +50,7 @@ class OffsetPairs(Format):
         rows[np.repeat(np.arange(len(rows)), np.diff(offsets)), columns] = encoded.values
         return rows.reshape(encoded.shape)
 
-    def size(self, mask: Mask, bits: int) -> Size:
+    def size(self, mask: Bools, bits: int) -> Size:
         """An offset a row and one more, a column and a value a non-zero element."""
         rows, live = _rows(mask), int(np.count_nonzero(mask))
         offsets = (len(rows) + 1) * width_of(live)

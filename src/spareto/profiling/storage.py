@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from spareto.formats import Mask, Sizes, measured_formats
+from spareto.formats import Bools, Sizes, measured_formats
 from spareto.profiling.windows import covered
 
 AT_ONCE: Final = 1 << 22  # elements that are sized together; more would leave the caches
@@ -69,7 +69,7 @@ class Trains:
             for name, fmt in measured_formats().items()
         }
 
-    def _unpacked(self, packed: Bytes) -> Mask:
+    def _unpacked(self, packed: Bytes) -> Bools:
         """Spike trains, shape `(samples, time, elements)`."""
         samples_first = np.ascontiguousarray(packed.transpose(1, 0, 2))
         return np.unpackbits(samples_first, axis=2, count=self.elements).view(np.bool_)

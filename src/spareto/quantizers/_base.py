@@ -33,7 +33,7 @@ class Quantizer(nn.Module, ABC):
         keeps_zero: Zero has a code of its own.
         nearest: A weight gets the code whose value is nearest to it, now and after any training of the
             scales: inside the range, the error is at most half the gap between codes there.
-        follows: In training its range follows the weights; in evaluation it stays where it was.
+        tracks_weights: In training its range follows the weights; in evaluation it stays where it was.
 
     Raises:
         ConfigError: The quantizer has no codes of that width.
@@ -44,7 +44,7 @@ class Quantizer(nn.Module, ABC):
     monotone: ClassVar[bool] = True
     keeps_zero: ClassVar[bool] = True
     nearest: ClassVar[bool] = True
-    follows: ClassVar[bool] = False
+    tracks_weights: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -30,7 +30,7 @@ class PercentileRange(RangeQuantizer):
         mckinstry2018: ranges from percentiles of the magnitude.
     """
 
-    follows: ClassVar[bool] = False
+    tracks_weights: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -18,6 +18,10 @@ from spareto.records.data import AnyData, DataPlan, FolderData, Import, Imported
 from spareto.records.recipe import Bits, Sparsity, StorageBits
 from spareto.records.workload import Statistic
 
+HeldOut = Annotated[
+    float, Field(gt=0, lt=1, strict=True), Rule("a share above 0 and below 1", "Write a fifth as 0.2.")
+]
+
 
 def _one_folder(name: str) -> str:
     if not name.strip(". ") or set(name) & set("/\\\0"):
@@ -101,7 +105,7 @@ AnyNetwork: TypeAlias = Annotated[
 ]
 
 
-class Grid(Record):
+class RecipeGrid(Record):
     """All recipes of one regime over lists of widths and sparsities.
 
     Args:
@@ -154,6 +158,8 @@ class StudyConfig(Record):
         spike_format: Format of spikes where the accelerator compresses them; None takes its own.
         statistic: Mean or maximum spiking activity over the test samples.
         seeds: The whole study runs once for each.
+        validation_share: Share of each class of the training split that is held out: trials are compared on
+            it, and the test split is opened once, when all of them are done.
         training: How the dense network is trained; left out for a network with weights, it is not.
         compression_training: How a grid's recipes are trained.
         grid: Recipes by regime.
@@ -169,9 +175,10 @@ class StudyConfig(Record):
     spike_format: str | None = None
     statistic: Statistic = "mean"
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(_once_each)] = (0,)
+    validation_share: HeldOut = 0.2
     training: TrainingPlan = TrainingPlan()
     compression_training: TrainingPlan = TrainingPlan()
-    grid: tuple[Grid, ...] = ()
+    grid: tuple[RecipeGrid, ...] = ()
     recipes: tuple[str, ...] = ()
 
     @classmethod
@@ -212,13 +219,19 @@ class StudyConfig(Record):
         return tuple({recipe.hash: recipe for recipe in made}.values())
 
     def base_hash(self, data_hash: str, network_hash: str = "") -> str:
-        """Fingerprint of what every recipe starts from: data, network and dense training.
+        """Fingerprint of what every recipe starts from: data, their splits, network and dense training.
 
         Args:
             data_hash: That of the data.
             network_hash: That of the network, which its `Builder` knows; left out, that of the plan.
         """
-        return fingerprint([data_hash, network_hash or self.network.hash, self.dense_training.hash])
+        parts = [
+            data_hash,
+            network_hash or self.network.hash,
+            self.dense_training.hash,
+            self.validation_share,
+        ]
+        return fingerprint(parts)
 
 
 def _network_beside(plan: NetworkPlan | OwnNetworkPlan, folder: Path) -> NetworkPlan | OwnNetworkPlan:

@@ -9,7 +9,7 @@ from spareto.core.units import Instances
 from spareto.records.workload import Layer
 
 
-class Pattern(Record):
+class WeightPattern(Record):
     """Structured sparsity of weights, along the input channels.
 
     Args:

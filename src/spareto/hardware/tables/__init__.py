@@ -12,11 +12,11 @@ from spareto.core.config import Record
 from spareto.core.errors import ConfigError, Problem, UnknownName, did_you_mean, one_of
 from spareto.core.text import shown
 from spareto.core.units import Node
-from spareto.hardware.tables.laws import Grid, Law, Length, Power, RegisterFile
+from spareto.hardware.tables.laws import Law, Length, MeasuredPoints, Power, RegisterFile
 
 _FOLDER = Path(__file__).parent
 
-AnyLaw = Annotated[Grid | Length | Power | RegisterFile, Field(discriminator="law")]
+AnyLaw = Annotated[MeasuredPoints | Length | Power | RegisterFile, Field(discriminator="law")]
 
 
 class Table(Record):

@@ -106,7 +106,7 @@ class RegisterFile(Law):
         return self.register_bit * width + depth * self.comparator * address / self.comparator_bits
 
 
-class Grid(Law):
+class MeasuredPoints(Law):
     """Interpolated between measured points, straight in the logarithms of size and value.
 
     Below the smallest size and the narrowest access the rules of Accelergy's CACTI plug-in take over: size

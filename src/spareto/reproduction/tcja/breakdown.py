@@ -10,16 +10,16 @@ from typing import Any, Final
 from spareto.core.artifacts import there
 from spareto.core.errors import DataError, Problem, one_of
 from spareto.reproduction.tcja.chip import FORMATS, OPERATIONS
-from spareto.reproduction.tcja.network import Setting
+from spareto.reproduction.tcja.network import StudyPoint
 from spareto.reproduction.tcja.network_cost import Study, cost_network
 from spareto.reproduction.tcja.table import reference_file
 
 NAME: Final = "tcja_breakdown.csv"
 # The figure's bars, each in the format that takes the least energy there. It does not say which it shows.
 BARS: Final = {
-    "ternary_unpruned": Setting("joint", 0.0, 2),
-    "dense_8_bit": Setting("joint", 0.0, 8),
-    "sparse_8_bit": Setting("joint", 0.8, 8),
+    "ternary_unpruned": StudyPoint("joint", 0.0, 2),
+    "dense_8_bit": StudyPoint("joint", 0.0, 8),
+    "sparse_8_bit": StudyPoint("joint", 0.8, 8),
 }
 _SUFFIX = "_pj_per_operation"
 _THEIRS: Final = {OPERATIONS: "mac"}

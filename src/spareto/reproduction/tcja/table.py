@@ -13,7 +13,7 @@ from spareto.core.artifacts import there
 from spareto.core.errors import DataError, Problem, one_of
 from spareto.records.workload import Statistic
 from spareto.reproduction.tcja.chip import FORMATS
-from spareto.reproduction.tcja.network import Setting
+from spareto.reproduction.tcja.network import StudyPoint
 
 _COLUMNS: Final = ("mode", "weight_sparsity_target", "bits", "weight_format", "energy_uJ", "cycles")
 _MODES: Final = ("cumulative", "joint")
@@ -29,7 +29,7 @@ class Published:
     accuracy: float | None
 
 
-Key = tuple[Setting, str, str]  # setting, weight format, activity statistic
+Key = tuple[StudyPoint, str, str]  # setting, weight format, activity statistic
 Table = Mapping[Key, Published]
 
 
@@ -86,7 +86,7 @@ def _row(line: Mapping[str, Any]) -> tuple[Key, Published]:
     published = Published(
         float(line["energy_uJ"]), float(line["cycles"]), float(accuracy) if accuracy else None
     )
-    return (Setting(mode, target, bits), fmt, statistic), published
+    return (StudyPoint(mode, target, bits), fmt, statistic), published
 
 
 def _rule() -> str:
