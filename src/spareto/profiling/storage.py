@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from spareto.hardware.formats import Format, Gaps, Sizes, levels
+from spareto.formats import Format, Gaps, Sizes, levels
 from spareto.kernels import trains
 from spareto.kernels.library import backend
 from spareto.profiling.windows import covered

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from spareto.hardware.formats import Sizes, measured_formats
+from spareto.formats import Sizes, measured_formats
 from spareto.kernels.trains import effects, pack
 from spareto.profiling.storage import Trains, Words
 

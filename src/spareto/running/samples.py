@@ -183,7 +183,7 @@ def _layout(
 
 def _refuse_stated(shape: tuple[int, ...], labels: Labels | None, layout: object, where: str) -> None:
     if layout not in get_args(Layout):
-        cure = did_you_mean(str(layout), get_args(Layout))
+        cure = did_you_mean(layout, get_args(Layout))
         raise ConfigError(Problem("layout", repr(layout), one_of(get_args(Layout)), cure))
     axis = 1 if layout == "time-first" else 0
     if labels is not None and shape[axis] != len(labels):

@@ -10,11 +10,12 @@ import pytest
 from cyclopts import App
 
 import workloads
+from spareto import formats
 from spareto.cli.accelerators import accelerators
 from spareto.cli.cost import cost
 from spareto.cli.cost_tables import readable_energy
 from spareto.core.errors import ConfigError, InputError, UnknownName
-from spareto.hardware import accelerator_names, formats, load_accelerator
+from spareto.hardware import accelerator_names, load_accelerator
 
 QUIET = {"result_action": "return_value", "exit_on_error": False}
 

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spareto.hardware.formats import Gaps, levels, registry
+from spareto.formats import Gaps, levels, registry
 from spareto.kernels import trains
 from spareto.kernels.library import backend
 from spareto.observing.products import Geometry, Product

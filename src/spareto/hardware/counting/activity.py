@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import expm1
 
-from spareto.hardware.formats import Train, expected_live_groups
+from spareto.formats import Train, expected_live_groups
 from spareto.records.workload import Layer, Statistic, Tensor
 
 

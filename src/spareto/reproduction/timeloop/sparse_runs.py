@@ -10,16 +10,16 @@ from pydantic import Field
 
 from spareto.core.config import Record
 from spareto.core.errors import ConfigError, Problem, one_of
+from spareto.formats.bitmask import Bitmask
+from spareto.formats.cp import CoordinatePayload
+from spareto.formats.rle import RunLength
+from spareto.formats.uop import OffsetPairs
 from spareto.hardware.describing.problem import TensorName
-from spareto.hardware.formats.bitmask import Bitmask
-from spareto.hardware.formats.cp import CoordinatePayload
-from spareto.hardware.formats.rle import RunLength
-from spareto.hardware.formats.uop import OffsetPairs
 from spareto.reproduction.timeloop.accounting import MetadataRule, Saving, Sparsity
 
 Rank = Literal["UOP", "RLE", "CP", "B", "UB"]
 Kind = Literal["gate", "skip"]
-Positive = Annotated[int, Field(ge=1)]
+Positive = Annotated[int, Field(ge=1, le=4096)]
 _LEAVES: Final[dict[Rank, MetadataRule]] = {
     "RLE": RunLength(),
     "CP": CoordinatePayload(),

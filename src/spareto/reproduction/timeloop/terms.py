@@ -9,9 +9,9 @@ from typing import Any, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from spareto.formats import DensityModel
 from spareto.hardware.counting.patterns import Pattern
 from spareto.hardware.describing.problem import TensorName
-from spareto.hardware.formats import DensityModel
 
 Amount = npt.NDArray[np.float64]
 Level = float | Amount  # one number, or one a point

@@ -1,0 +1,1 @@
+"""The event-driven engine of integer networks: numpy and C, no torch."""
