@@ -16,7 +16,7 @@ from spareto.core.errors import ConfigError, Problem
 from spareto.frameworks import time_of
 from spareto.kernels import reference
 from spareto.observing.products import UnknownProductError
-from spareto.observing.restoring import undisturbed
+from spareto.observing.restoring import uncollected, undisturbed
 from spareto.observing.watching import watching
 from spareto.profiling.charging import Plan
 from spareto.profiling.counters import LayerCounter
@@ -102,7 +102,8 @@ def profile(
         runner = Runner(network, samples, declared)
         if samples.labels is not None:
             runner.check_answer()
-        plan, trace = _planned(network, runner, samples, declared, named)
+        with uncollected():
+            plan, trace = _planned(network, runner, samples, declared, named)
         correct, counts = _count(network, runner, samples, plan, named, batch_size)
         found = _records(network, counts, plan, named, weight_bits, widths)
         found |= {"free": free_layers(network, plan, trace), "notes": (*runner.notes, *named.notes(plan))}
