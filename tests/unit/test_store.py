@@ -105,11 +105,11 @@ def test_reading_a_missing_study_creates_nothing(tmp_path: Path) -> None:
 def test_a_newer_format_is_refused(tmp_path: Path, read_only: bool) -> None:
     path = stored(tmp_path / STORE_NAME)
     with sqlite3.connect(path) as database:
-        database.execute("PRAGMA user_version = 2")
+        database.execute("PRAGMA user_version = 3")
     database.close()
     before = path.read_bytes()
-    expected = "expected format 1 or older. Update spareto, or start a new study folder."
-    assert refusal(path, read_only=read_only) == f"{path}: got study format 2; {expected}"
+    expected = "expected format 2 or older. Update spareto, or start a new study folder."
+    assert refusal(path, read_only=read_only) == f"{path}: got study format 3; {expected}"
     assert path.read_bytes() == before
 
 

@@ -16,6 +16,7 @@ from spareto.study.cost_model import CostModel
 from spareto.study.folder import RunFolder
 from spareto.study.listener import StudyListener
 from spareto.study.machine import device_named, refuse_several
+from spareto.study.migration import migrate
 from spareto.study.store import TrialStore
 from spareto.study.trials import TrialRunner
 from spareto.study.writer import only_writer
@@ -68,6 +69,7 @@ def run_study(
     told.noted((*data.notes, *notes))
     told.study_begins(len(recipes) * len(config.seeds))
     with only_writer(run_folder.root, wait=wait, on_wait=told.waits), TrialStore(run_folder.store) as store:
+        migrate(store, run_folder, config, builder, data.hash)
         _claim(store, runner)
         return tuple(trial for seed in config.seeds for trial in _run_seed(runner, store, recipes, seed))
 

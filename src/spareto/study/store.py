@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import sqlite3
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +17,7 @@ from spareto.core.errors import Problem, StoreError
 from spareto.records.trial import Trial
 
 STORE_NAME = "study.sqlite"
-FORMAT = 1
+FORMAT = 2
 _APPLICATION = (
     0x53504152  # "SPAR" in the file's header, so that `file` and we can tell it from other databases
 )
@@ -32,6 +32,11 @@ PRAGMA application_id = {_APPLICATION};
 PRAGMA user_version = {FORMAT};
 COMMIT;
 """
+
+_SET_META = (
+    "INSERT INTO meta (key, value, checksum) VALUES (?, ?, ?)"
+    " ON CONFLICT (key) DO UPDATE SET value = excluded.value, checksum = excluded.checksum"
+)
 
 
 def _checksum(key: str, text: str) -> str:
@@ -114,10 +119,7 @@ class TrialStore:
 
     def trials(self) -> tuple[Trial, ...]:
         """All trials in the order in which they were first put."""
-        return tuple(
-            self._trial(*row)
-            for row in self._rows(f"SELECT key, trial, {self._checksum} FROM trials ORDER BY position")
-        )
+        return tuple(trial for _, trial in self.items())
 
     @property
     def meta(self) -> dict[str, str]:
@@ -125,14 +127,34 @@ class TrialStore:
         rows = self._rows(f"SELECT key, value, {self._checksum} FROM meta ORDER BY rowid")
         return {self._sound("fact", key, value, checksum): value for key, value, checksum in rows}
 
+    @property
+    def format(self) -> int:
+        """Version of the format it was written in; `study/migration.py` brings older ones to the present."""
+        return self._pragma("user_version")
+
+    def items(self) -> tuple[tuple[str, Trial], ...]:
+        """Keys and trials in the order in which they were first put."""
+        rows = self._rows(f"SELECT key, trial, {self._checksum} FROM trials ORDER BY position")
+        return tuple((row[0], self._trial(*row)) for row in rows)
+
+    def rename(self, trials: Mapping[str, tuple[str, Trial]], **meta: str) -> None:
+        """Give known trials other keys and contents, and the file the present format, all or nothing.
+
+        Args:
+            trials: Present key to the new key and trial.
+            meta: Facts that change with them.
+        """
+        rows = [(new, text := canonical_json(trial.to_dict()), _checksum(new, text), old)
+                for old, (new, trial) in trials.items()]  # fmt: skip
+        with self._reported(), self._db:
+            self._db.executemany("UPDATE trials SET key = ?, trial = ?, checksum = ? WHERE key = ?", rows)
+            self._db.executemany(_SET_META, [(k, v, _checksum(k, v)) for k, v in meta.items()])
+            self._db.execute(f"PRAGMA user_version = {FORMAT}")
+
     def set_meta(self, **entries: str) -> None:
         """Keep facts of the study as a whole; a known key gets the new value."""
-        statement = (
-            "INSERT INTO meta (key, value, checksum) VALUES (?, ?, ?)"
-            " ON CONFLICT (key) DO UPDATE SET value = excluded.value, checksum = excluded.checksum"
-        )
         with self._reported(), self._db:
-            self._db.executemany(statement, [(k, v, _checksum(k, v)) for k, v in entries.items()])
+            self._db.executemany(_SET_META, [(k, v, _checksum(k, v)) for k, v in entries.items()])
 
     def _open(self, read_only: bool) -> None:
         self._rows("PRAGMA synchronous = FULL")
