@@ -118,8 +118,8 @@ class StudyProgress(StudyListener):
         """See `StudyListener`."""
         how = "stored" if reused else f"{trial.seconds:.0f} s"
         label = f"{trial.recipe.label}, seed {trial.manifest.seed}"
-        accuracy, used = f"{trial.accuracy:7.2%}", f"{energy(trial.energy_pj, MICROJOULES):>12}"
-        self._say(f"{label:<34.34} accuracy {accuracy}  energy {used}  ({how})")
+        accuracy, used = f"{trial.chosen_by:7.2%}", f"{energy(trial.energy_pj, MICROJOULES):>12}"
+        self._say(f"{label:<34.34} validated {accuracy}  energy {used}  ({how})")
         self._bars.advance(self._trials)
 
     def waits(self, holder: Holder) -> None:

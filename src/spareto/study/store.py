@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import sqlite3
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +18,8 @@ from spareto.records.trial import Trial
 
 STORE_NAME = "study.sqlite"
 FORMAT = 2
+"""Format 1 named trials by what differed from the defaults, and trained on all samples but those of the test.
+Such trials are read, but no study goes on with them. A later format that does says how, here."""
 _APPLICATION = (
     0x53504152  # "SPAR" in the file's header, so that `file` and we can tell it from other databases
 )
@@ -119,37 +121,14 @@ class TrialStore:
 
     def trials(self) -> tuple[Trial, ...]:
         """All trials in the order in which they were first put."""
-        return tuple(trial for _, trial in self.items())
+        rows = self._rows(f"SELECT key, trial, {self._checksum} FROM trials ORDER BY position")
+        return tuple(self._trial(*row) for row in rows)
 
     @property
     def meta(self) -> dict[str, str]:
         """What is known of the study as a whole: `study`, `network`, `dataset`, `accelerator`, ..."""
         rows = self._rows(f"SELECT key, value, {self._checksum} FROM meta ORDER BY rowid")
         return {self._sound("fact", key, value, checksum): value for key, value, checksum in rows}
-
-    @property
-    def format(self) -> int:
-        """Version of the format it was written in; `study/migration.py` brings older ones to the present."""
-        return self._pragma("user_version")
-
-    def items(self) -> tuple[tuple[str, Trial], ...]:
-        """Keys and trials in the order in which they were first put."""
-        rows = self._rows(f"SELECT key, trial, {self._checksum} FROM trials ORDER BY position")
-        return tuple((row[0], self._trial(*row)) for row in rows)
-
-    def rename(self, trials: Mapping[str, tuple[str, Trial]], **meta: str) -> None:
-        """Give known trials other keys and contents, and the file the present format, all or nothing.
-
-        Args:
-            trials: Present key to the new key and trial.
-            meta: Facts that change with them.
-        """
-        rows = [(new, text := canonical_json(trial.to_dict()), _checksum(new, text), old)
-                for old, (new, trial) in trials.items()]  # fmt: skip
-        with self._reported(), self._db:
-            self._db.executemany("UPDATE trials SET key = ?, trial = ?, checksum = ? WHERE key = ?", rows)
-            self._db.executemany(_SET_META, [(k, v, _checksum(k, v)) for k, v in meta.items()])
-            self._db.execute(f"PRAGMA user_version = {FORMAT}")
 
     def set_meta(self, **entries: str) -> None:
         """Keep facts of the study as a whole; a known key gets the new value."""
@@ -163,13 +142,16 @@ class TrialStore:
         if version > FORMAT and (ours or tables <= {"trials", "meta"}):
             rule = f"format {FORMAT} or older"
             raise self._error(f"study format {version}", rule, "Update spareto, or start a new study folder.")
+        if ours and not read_only and version < FORMAT and self._rows("SELECT 1 FROM trials LIMIT 1"):
+            rule = f"format {FORMAT} to go on with; older ones can be read"
+            raise self._error(f"study format {version}", rule, "Start a new study folder with --out.")
         if not ours and (read_only or tables):
             got = "another program's database" if tables else "an empty database"
             raise self._error(
                 got, "a study written by spareto", "Check the path, or start a new study folder."
             )
         with self._reported():
-            if not ours:
+            if not ours or (version < FORMAT and not read_only):
                 self._db.executescript(_SCHEMA)
             self._refuse_damage()
             self._know_checksums(read_only)

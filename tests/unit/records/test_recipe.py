@@ -97,11 +97,11 @@ def test_every_problem_at_once():
 @pytest.mark.parametrize(
     ("field", "value", "rule"),
     [
-        ("epochs", -1, "an integer of at least 0"),
-        ("batch_size", 0, "an integer of at least 1"),
-        ("learning_rate", 0, "a number above 0"),
-        ("weight_decay", -1.0, "a number of at least 0"),
-        ("max_shift", 1.5, "a whole number of pixels, 0 or more"),
+        ("epochs", -1, "an integer of at least 0, at most 1e6"),
+        ("batch_size", 0, "an integer of at least 1, at most 1e9"),
+        ("learning_rate", 0, "a number above 0, at most 1e9"),
+        ("weight_decay", -1.0, "a number of at least 0, at most 1e9"),
+        ("max_shift", 1.5, "a whole number of pixels, 0 or more, at most 10,000"),
     ],
 )
 def test_training_plan(field, value, rule):
@@ -168,8 +168,7 @@ def test_a_name_changes_the_label_but_not_the_hash():
 
 
 def test_fingerprints_pin_every_field_and_default():
-    """Stored trials are found by them. A change of a field or default that keeps old trials valid needs a
-    migration in `spareto.study.migration` beside the new fingerprints."""
+    """Stored trials are found by them: what has other defaults must have another fingerprint."""
     kept = LayerFilter(exclude=("a",))
     late = PruneStep(sparsity=0.3, pruner="random", scope="per_layer", start=0.5)
     made = {
@@ -261,3 +260,16 @@ def test_a_ready_recipe_is_changed_with_a_word_about_wrong_values():
         recipes.joint(4, 0.5).training.replace(batch_size=-5)
     changed = recipes.joint(4, 0.5).replace(training={"epochs": 3})
     assert changed.training == TrainingPlan(epochs=3)
+
+
+def test_a_default_that_changes_changes_the_fingerprint(monkeypatch):
+    """Trials made with the old default are not taken for trials with the new one."""
+    before = Recipe()
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingPlan.model_fields["batch_size"], "default", 64)
+        TrainingPlan.model_rebuild(force=True)
+        changed = TrainingPlan()
+        assert changed.batch_size == 64
+        assert Recipe(training=changed).hash != before.hash
+    TrainingPlan.model_rebuild(force=True)
+    assert Recipe(training=TrainingPlan()).hash == before.hash
