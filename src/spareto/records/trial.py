@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from spareto.core.bounds import Amount, Natural, Seed
 from spareto.core.config import Record
 from spareto.records.cost import Cost
 from spareto.records.recipe import Recipe
@@ -24,13 +25,13 @@ class LayerSummary(Record):
     """What a report says about one compressed layer."""
 
     name: str
-    weights: int
-    weight_bits: int
+    weights: Natural
+    weight_bits: Natural
     weight_sparsity: Annotated[float, Field(ge=0, le=1)]
-    firing_rate_in: Annotated[float, Field(ge=0)]
-    firing_rate_out: Annotated[float, Field(ge=0)]
-    effectual_synops: Annotated[float, Field(ge=0)]
-    bit_operations: Annotated[float, Field(ge=0)] | None = None
+    firing_rate_in: Amount
+    firing_rate_out: Amount
+    effectual_synops: Amount
+    bit_operations: Amount | None = None
 
 
 class Manifest(Record):
@@ -45,7 +46,7 @@ class Manifest(Record):
         versions: Package to version.
     """
 
-    seed: int
+    seed: Seed
     recipe_hash: str
     data_hash: str
     base_hash: str
@@ -76,7 +77,7 @@ class Trial(Record):
     weight_sparsity: Annotated[float, Field(ge=0, le=1)]
     layers: tuple[LayerSummary, ...]
     costs: tuple[Cost, ...]
-    seconds: Annotated[float, Field(ge=0)]
+    seconds: Amount
     manifest: Manifest
 
     @property

@@ -10,14 +10,13 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 
 from spareto import recipes
 from spareto.core.artifacts import fingerprint, there
+from spareto.core.bounds import Seed
 from spareto.core.config import Record, Rule, load_keys
 from spareto.core.usercode import beside
 from spareto.records import Recipe, TrainingPlan
 from spareto.records.data import AnyData, DataPlan, FolderData, Import, ImportedData
 from spareto.records.recipe import Bits, Sparsity, StorageBits
 from spareto.records.workload import Statistic
-
-Seed = Annotated[int, Field(ge=0, strict=True), Rule("an integer of at least 0")]
 
 HeldOut = Annotated[
     float, Field(gt=0, lt=1, strict=True), Rule("a share above 0 and below 1", "Write a fifth as 0.2.")
@@ -73,7 +72,7 @@ class OwnNetworkPlan(Record):
     import_: Import = Field(alias="import")
     options: dict[str, Any] = Field(default_factory=dict[str, Any])
     weights: str | None = None
-    output: int | str | None = None
+    output: Annotated[int, Field(ge=-1000, le=1000)] | str | None = None
     vote: Literal["mean", "sum", "last", "max"] | None = None
     time: Literal["calls", "time-batch", "batch-time"] | None = None
     reset: str | None = None

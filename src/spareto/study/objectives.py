@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import AfterValidator, BeforeValidator
 
+from spareto.core.bounds import Signed
 from spareto.core.config import Record, Rule
 from spareto.core.errors import did_you_mean
 from spareto.records.trial import Trial
@@ -43,7 +44,7 @@ class Objective(Record):
 
     metric: MetricName
     direction: Sense | None = None
-    reference: float | None = None
+    reference: Signed | None = None
 
     @property
     def sense(self) -> Sense:
@@ -63,8 +64,8 @@ class Constraint(Record):
 
     metric: MetricName
     relation: Literal["<=", ">="]
-    factor: float = 0.0
-    number: float = 0.0
+    factor: Signed = 0.0
+    number: Signed = 0.0
 
     def bound(self, dense: Trial) -> float:
         """The bound itself, in the metric's unit."""
