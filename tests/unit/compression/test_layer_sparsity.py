@@ -110,7 +110,7 @@ def test_a_pattern_without_a_layer_an_unknown_pruner_and_an_empty_layer_are_refu
     lost = step(LayerSparsity(layers="conv*", sparsity=0.5))
     with pytest.raises(ConfigError, match=r"recipe\.steps\[0\]\.layer_sparsity\[0\]\.layers: got 'conv\*'"):
         pruned(network(), lost)
-    with pytest.raises(UnknownName, match="Did you mean .magnitude"):
+    with pytest.raises(UnknownName, match="Did you mean 'magnitude"):
         pruned(network(), step(LayerSparsity(layers="one", sparsity=0.5, pruner="magnitud")))
     with pytest.raises(ConfigError, match="not none in one"):
         pruned(network(), step(LayerSparsity(layers="one", sparsity=0.99, pruner="channels")))
