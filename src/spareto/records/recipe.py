@@ -330,8 +330,7 @@ class Recipe(Record):
     @property
     def hash(self) -> str:
         """Fingerprint of everything that can change the compressed network, so not of the name."""
-        plans = {step.kind: step.hash for step in self.steps}
-        return fingerprint([super(Recipe, self.model_copy(update={"name": "", "steps": ()})).hash, plans])
+        return fingerprint({key: value for key, value in self.to_dict().items() if key != "name"})
 
 
 def _range(values: list[int] | list[float]) -> str:

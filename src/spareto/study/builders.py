@@ -94,9 +94,7 @@ class OwnBuilder(Builder):
 
     @cached_property
     def _hash(self) -> str:
-        plan = self.plan.model_dump(
-            mode="json", exclude={"import_", "weights", "reset"}, exclude_defaults=True
-        )
+        plan = self.plan.model_dump(mode="json", exclude={"import_", "weights", "reset"})
         return fingerprint([plan, self.parts])
 
     @cached_property
