@@ -167,7 +167,9 @@ def test_changed_options_are_noticed(finished, folder, here, change, why):
     changed.write_text(yaml.safe_dump({**study, "network": {**study["network"], **change}}))
     status, _, told = here("study", "run", changed, "--out", folder / "whole")
     assert status == 2
-    assert f"trials of another study{why}; expected trials of the same data, network and dense training" in told
+    assert (
+        f"trials of another study{why}; expected trials of the same data, network and dense training" in told
+    )
 
 
 def test_stored_networks_are_built_again_and_reproduce_their_accuracy(
