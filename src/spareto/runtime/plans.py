@@ -230,7 +230,8 @@ def _whole_rows(rows: Ints) -> Rows:
     elif kind == INT4:
         half = kernels.vector_bytes() // 2
         pairs = rows.astype(np.int8).reshape(len(rows), -1, 2, half)
-        content = ((pairs[:, :, 0] & 15) | (pairs[:, :, 1] << 4)).astype(np.int8).reshape(len(rows), -1)
+        both = ((pairs[:, :, 0] & 15) | (pairs[:, :, 1] << 4)).astype(np.int8)
+        content = np.ascontiguousarray(both.reshape(len(rows), -1))
     else:
         content = np.ascontiguousarray(rows, {INT8: np.int8, INT16: np.int16, INT32: np.int32}[kind])
     return Rows(content, kind, content.strides[0])
