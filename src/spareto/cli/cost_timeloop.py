@@ -13,7 +13,7 @@ from rich.table import Table
 from spareto.cli.console import Console
 from spareto.cli.cost_tables import readable_energy
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
-from spareto.hardware.describing.problem import Problem as LayerProblem
+from spareto.hardware.describing.problem import LoopProblem
 from spareto.hardware.mapping.explain import Explained, explain, lines
 from spareto.records.workload import Workload
 from spareto.reproduction.timeloop.accounting import Outcome
@@ -70,7 +70,7 @@ def cost_on_timeloop(workload: Path, asked: TimeloopRun, *, told: bool, json: bo
         _print(name, asked.tool, outcome, notes, told_as)
 
 
-def _layer(path: Path, name: str | None) -> tuple[LayerProblem, str]:
+def _layer(path: Path, name: str | None) -> tuple[LoopProblem, str]:
     """A problem file, or one layer of a workload (one group of it)."""
     if path.suffix != ".json":
         return read_problem(path), name or path.stem.split(".")[0]
@@ -81,10 +81,10 @@ def _layer(path: Path, name: str | None) -> tuple[LayerProblem, str]:
     if name is None or name not in names:
         got = "no layer" if name is None else repr(name)
         raise ConfigError(Problem("--layer", got, one_of(names), did_you_mean(name or "", names)))
-    return LayerProblem.of(workload.layers[names.index(name)]), name
+    return LoopProblem.of(workload.layers[names.index(name)]), name
 
 
-def _explained(cases: CostCases, problem: LayerProblem, name: str) -> Explained:
+def _explained(cases: CostCases, problem: LoopProblem, name: str) -> Explained:
     kept = {level.name: level.keeps for level in cases.architecture.stores}
     return explain(name, problem, nest_of(cases.architecture, cases.cases[0]), kept, cases.conventions.halo)
 

@@ -117,8 +117,8 @@ class StudyProgress(StudyListener):
         """See `StudyListener`."""
         how = "stored" if reused else f"{trial.seconds:.0f} s"
         label = f"{trial.recipe.label}, seed {trial.manifest.seed}"
-        accuracy, energy = f"{trial.accuracy:7.2%}", f"{trial.energy_pj / 1e6:9.3f} µJ"
-        self._say(f"{label:<34.34} accuracy {accuracy}  energy {energy}  ({how})")
+        accuracy, energy = f"{trial.chosen_by:7.2%}", f"{trial.energy_pj / 1e6:9.3f} µJ"
+        self._say(f"{label:<34.34} validated {accuracy}  energy {energy}  ({how})")
         self._bars.advance(self._trials)
 
     def waits(self, holder: Holder) -> None:

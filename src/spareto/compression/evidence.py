@@ -12,14 +12,14 @@ from spareto.compression.copies import passing_copy
 from spareto.compression.layers import synaptic_layers
 from spareto.compression.measuring import looking_at
 from spareto.compression.parametrization import bake
-from spareto.compression.steps._base import Setting
+from spareto.compression.steps._base import StepContext
 from spareto.compression.ties import shared_with
 from spareto.core.errors import ConfigError, Problem
 from spareto.pruners import Evidence, Need
 
 
 def evidence(
-    layers: Collection[str], needs: Collection[Need], setting: Setting, asks: str, seed: int | None = None
+    layers: Collection[str], needs: Collection[Need], context: StepContext, asks: str, seed: int | None = None
 ) -> Evidence:
     """What `needs` names, measured on the network as it computes now.
 
@@ -29,22 +29,22 @@ def evidence(
     Args:
         layers: Dotted names of the layers it is wanted for.
         needs: Gradients, activity, both or neither.
-        setting: Network, seed and calibration.
+        context: Network, seed and calibration.
         asks: Who needs it, for the error: `pruner 'snip'`.
-        seed: Decides what is random; left out, the setting's.
+        seed: Decides what is random; left out, the context's.
 
     Raises:
         ConfigError: There is something to measure, but no calibration.
     """
-    seed = setting.seed if seed is None else seed
+    seed = context.seed if seed is None else seed
     if not needs:
         return Evidence(seed)
-    run = setting.calibration
+    run = context.calibration
     if run is None:
         cure = "Pass 'calibration' to spareto.compress, or --data to the command."
         rule = f"a way to measure {' and '.join(sorted(needs))}, which {asks} needs"
-        raise ConfigError(Problem(setting.where, "no data", rule, cure))
-    with passing_copy(setting.network) as copy:
+        raise ConfigError(Problem(context.where, "no data", rule, cure))
+    with passing_copy(context.network) as copy:
         bake(copy)
         chosen = {name: copy.get_submodule(name) for name in layers}
         for layer in chosen.values():

@@ -15,7 +15,7 @@ from spareto.compression.parametrization import (
     widened,
 )
 from spareto.compression.silencing import silence, silence_with
-from spareto.compression.steps._base import Setting
+from spareto.compression.steps._base import StepContext
 from spareto.compression.tensors import is_frozen, original_weight
 from spareto.core.errors import ConfigError, Problem
 from spareto.pruners import Pruner, draw, registry
@@ -54,49 +54,49 @@ def schedule_of(plan: PruneStep, where: str) -> Schedule:
     return schedule
 
 
-def place(layers: Layers, pruner: Pruner, setting: Setting) -> None:
+def place(layers: Layers, pruner: Pruner, context: StepContext) -> None:
     """Give every layer a mask that keeps everything; where channels go, also its bias and batch norm.
 
     A mask that came with the network stays.
     """
     for layer in layers.values():
-        compression = attach(layer, setting.order, network=setting.network)
+        compression = attach(layer, context.order, network=context.network)
         if compression.mask is None:
             compression.mask = torch.ones_like(incoming(layer))
         compression.given = False
     if pruner.unit == "channel":
-        silence_with(layers, setting)
+        silence_with(layers, context)
 
 
-def prune_to(layers: Layers, plan: PruneStep, sparsity: float, setting: Setting) -> None:
+def prune_to(layers: Layers, plan: PruneStep, sparsity: float, context: StepContext) -> None:
     """Remove weights until `sparsity` is reached; what is removed stays removed.
 
     Args:
         layers: Layers with masks, by dotted name.
         plan: Pruner, scope, floor.
         sparsity: Share of weights, or of channels, removed from now on, 0..1.
-        setting: Network, seed and calibration.
+        context: Network, seed and calibration.
 
     Raises:
         ConfigError: A layer would be left without weights, or the pruner needs data and there are none.
     """
     if sparsity == 0:
         return
-    pruner = pruner_of(plan, setting.where)
+    pruner = pruner_of(plan, context.where)
     drawn = draw(
         pruner,
         _weights(layers),
         sparsity,
         plan.scope,
         floor=plan.floor,
-        evidence=evidence(layers, pruner.needs, setting, f"pruner '{plan.pruner}'"),
+        evidence=evidence(layers, pruner.needs, context, f"pruner '{plan.pruner}'"),
         removed={name: mask == 0 for name, mask in _masks(layers).items()},
     )
-    _refuse_empty(drawn, plan, sparsity, setting.where)
-    _set(layers, drawn, pruner, setting.network)
+    _refuse_empty(drawn, plan, sparsity, context.where)
+    _set(layers, drawn, pruner, context.network)
 
 
-def regrow(layers: Layers, plan: PruneStep, share: float, step: int, setting: Setting) -> None:
+def regrow(layers: Layers, plan: PruneStep, share: float, step: int, context: StepContext) -> None:
     """Exchange a share of each layer's live weights for removed ones, which start from 0.
 
     Args:
@@ -104,11 +104,11 @@ def regrow(layers: Layers, plan: PruneStep, share: float, step: int, setting: Se
         plan: Pruner and schedule.
         share: Share of live weights, 0..1.
         step: Training step; with the seed it decides what grows at random.
-        setting: Network, seed and calibration.
+        context: Network, seed and calibration.
     """
-    schedule, weights = schedule_of(plan, setting.where), _weights(layers)
-    asks, seed = f"schedule '{plan.schedule.name}'", setting.seed * 1_000_003 + step
-    scores = schedule.growth(weights, evidence(layers, schedule.needs, setting, asks, seed))
+    schedule, weights = schedule_of(plan, context.where), _weights(layers)
+    asks, seed = f"schedule '{plan.schedule.name}'", context.seed * 1_000_003 + step
+    scores = schedule.growth(weights, evidence(layers, schedule.needs, context, asks, seed))
     for name, layer in layers.items():
         if is_frozen(layer):
             continue

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from spareto.compression.checks import epoch_of, refuse_merged_starts, refuse_unfit
-from spareto.compression.compress import begin_steps, compress, store
+from spareto.compression.compressing import begin_steps, compress, store
 from spareto.compression.copies import Module, copy_of
 from spareto.compression.scheduling import MaskSchedule
 from spareto.compression.steps import Calibration

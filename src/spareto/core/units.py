@@ -58,7 +58,7 @@ class Quantity(Record):
         source: Publication, data sheet or stated assumption; never empty.
     """
 
-    value: Annotated[float, Field(ge=0, strict=True)]
+    value: Annotated[float, Field(ge=0, le=1e30, strict=True)]
     unit: str
     source: Annotated[str, Field(min_length=1)]
 

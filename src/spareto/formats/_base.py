@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from spareto.formats._density import probability_empty
+from spareto.formats._gaps import Gaps
 
-Mask = npt.NDArray[np.bool_]
+Bools = npt.NDArray[np.bool_]
 Values = npt.NDArray[Any]
 Sizes = npt.NDArray[np.int64]
 
@@ -45,7 +46,7 @@ class Encoded:
 
     shape: tuple[int, ...]
     values: Values
-    metadata: Mask
+    metadata: Bools
     width: int = 0
 
     def size(self, bits: int) -> Size:
@@ -109,12 +110,17 @@ class Format(ABC):
         """The tensor again, element for element."""
 
     @abstractmethod
-    def size(self, mask: Mask, bits: int) -> Size:
+    def size(self, mask: Bools, bits: int) -> Size:
         """Bits that a tensor with these non-zero elements takes; equals the size of its encoding."""
 
-    def sizes(self, masks: Mask, bits: int) -> Sizes:
+    def sizes(self, masks: Bools, bits: int) -> Sizes:
         """Bits of every one of many tensors, shape (samples, ...): `size` of each."""
-        return np.array([self.size(mask, bits).bits for mask in masks], np.int64)
+        found = self.sizes_of(Gaps.of(masks), bits)
+        return np.array([self.size(mask, bits).bits for mask in masks], np.int64) if found is None else found
+
+    def sizes_of(self, gaps: Gaps, bits: int) -> Sizes | None:
+        """The same from what is counted of the tensors; None where that does not settle the sizes."""
+        return None
 
     @abstractmethod
     def expected_bits(self, train: Train, bits: int) -> float:
@@ -153,13 +159,13 @@ class Format(ABC):
         return True
 
 
-def to_bits(numbers: npt.NDArray[np.int64], width: int) -> Mask:
+def to_bits(numbers: npt.NDArray[np.int64], width: int) -> Bools:
     """Write each number in `width` bits, most significant first, one after the other."""
     places = np.arange(width - 1, -1, -1, dtype=np.int64)
     return ((numbers[:, None] >> places) & 1).astype(np.bool_).reshape(-1)
 
 
-def from_bits(bits: Mask, width: int, count: int) -> npt.NDArray[np.int64]:
+def from_bits(bits: Bools, width: int, count: int) -> npt.NDArray[np.int64]:
     """Read `count` numbers of `width` bits each."""
     places = np.int64(1) << np.arange(width - 1, -1, -1, dtype=np.int64)
     return bits.reshape(count, width).astype(np.int64) @ places
@@ -172,6 +178,11 @@ def width_of(largest: int) -> int:
     [0, 1, 2, 8, 9]
     """
     return int(largest).bit_length()
+
+
+def widths_of(largest: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """`width_of` of each, below 2^53."""
+    return np.frexp(largest.astype(np.float64))[1].astype(np.int64)
 
 
 def expected_live_groups(elements: int, live: float, group: int) -> float:

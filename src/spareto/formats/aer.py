@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from spareto.formats._base import (
+    Bools,
     Encoded,
     Format,
-    Mask,
     Size,
     Train,
     Values,
@@ -44,7 +44,7 @@ class AddressEvents(Format):
         flat[from_bits(encoded.metadata, encoded.width, len(encoded.values))] = encoded.values
         return flat.reshape(encoded.shape)
 
-    def size(self, mask: Mask, bits: int) -> Size:
+    def size(self, mask: Bools, bits: int) -> Size:
         """An address and a value a non-zero element."""
         live = int(np.count_nonzero(mask))
         return Size(live * bits, live * width_of(mask.size - 1))

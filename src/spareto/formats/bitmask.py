@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spareto.formats._base import Encoded, Format, Mask, Size, Train, Values
+from spareto.formats._base import Bools, Encoded, Format, Size, Train, Values
 
 
 class Bitmask(Format):
@@ -30,7 +30,7 @@ class Bitmask(Format):
         flat[encoded.metadata] = encoded.values
         return flat.reshape(encoded.shape)
 
-    def size(self, mask: Mask, bits: int) -> Size:
+    def size(self, mask: Bools, bits: int) -> Size:
         """One bit an element, `bits` a non-zero one."""
         return Size(int(np.count_nonzero(mask)) * bits, mask.size)
 

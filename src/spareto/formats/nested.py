@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import prod
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
 from spareto.formats._base import (
+    Bools,
     Encoded,
     Format,
-    Mask,
     Size,
+    Sizes,
     Train,
     Values,
     expected_live_groups,
@@ -22,7 +23,9 @@ from spareto.formats._base import (
     rounded_up,
     to_bits,
     width_of,
+    widths_of,
 )
+from spareto.formats._gaps import Gaps
 
 Rank = Literal["plain", "bitmask", "coordinates", "offsets"]
 RANKS: Final[tuple[str, ...]] = ("plain", "bitmask", "coordinates", "offsets")
@@ -79,7 +82,7 @@ class NestedRanks(Format):
         cube.reshape(-1)[places] = encoded.values
         return cube.reshape(encoded.shape)
 
-    def size(self, mask: Mask, bits: int) -> Size:
+    def size(self, mask: Bools, bits: int) -> Size:
         """The bits of every rank, `bits` a non-zero element."""
         cube = self._cube(mask)
         values = int(np.count_nonzero(cube))
@@ -90,6 +93,17 @@ class NestedRanks(Format):
             total += _bits(rank, fibres, live, cube.shape[depth - 1], offset)
             fibres = live if _drops(rank) else fibres * cube.shape[depth - 1]
         return Size(values * bits, int(total))
+
+    def sizes_of(self, gaps: Gaps, bits: int) -> Sizes | None:
+        """Settled by the non-zero elements where no rank but the leaf drops empty children."""
+        if any(_drops(rank) for rank in self.ranks[:-1]):
+            return None
+        shape = _cut(gaps.shape, len(self.ranks))
+        offset, fibres, total = widths_of(gaps.live), 1, np.zeros_like(gaps.live)
+        for rank, length in zip(self.ranks, shape, strict=True):
+            total = total + _bits(rank, fibres, gaps.live, length, offset)
+            fibres *= length
+        return (total + gaps.live * bits).astype(np.int64)
 
     def expected_bits(self, train: Train, bits: int) -> float:
         """Timesteps first, then neurons; fibres that are not empty in expectation."""
@@ -122,11 +136,9 @@ class NestedRanks(Format):
 
     def _cube(self, tensor: Values) -> Values:
         """The tensor with one axis a rank."""
-        outer = tensor.shape[:-1][: len(self.ranks) - 1]
-        padded = (1,) * (len(self.ranks) - 1 - len(outer)) + outer
-        return tensor.reshape(*padded, tensor.size // prod(outer))
+        return tensor.reshape(_cut(tensor.shape, len(self.ranks)))
 
-    def _walk(self, cube: Mask, offset: int) -> Iterator[Mask]:
+    def _walk(self, cube: Bools, offset: int) -> Iterator[Bools]:
         """The metadata of each rank."""
         opened = np.ones((), np.bool_)
         for depth, rank in enumerate(self.ranks):
@@ -137,11 +149,17 @@ class NestedRanks(Format):
             opened = children & (counts > 0) if _drops(rank) else children
 
 
+def _cut(shape: tuple[int, ...], ranks: int) -> tuple[int, ...]:
+    """A shape with one axis a rank."""
+    outer = shape[:-1][: ranks - 1]
+    return (1,) * (ranks - 1 - len(outer)) + outer + (prod(shape) // prod(outer),)
+
+
 def _drops(rank: Rank) -> bool:
     return rank in ("bitmask", "coordinates")
 
 
-def _bits(rank: Rank, fibres: float, live: float, length: int, offset: int) -> float:
+def _bits(rank: Rank, fibres: float, live: Any, length: int, offset: Any) -> Any:
     """Metadata of one rank: `fibres` of `length` children each, `live` of which are not empty."""
     match rank:
         case "plain":
@@ -154,7 +172,7 @@ def _bits(rank: Rank, fibres: float, live: float, length: int, offset: int) -> f
             return fibres * (length + 1) * offset
 
 
-def _write(rank: Rank, counts: npt.NDArray[np.int64], offset: int) -> Mask:
+def _write(rank: Rank, counts: npt.NDArray[np.int64], offset: int) -> Bools:
     """Metadata of one rank from the non-zeros in each child of each of its fibres."""
     children, length = counts > 0, counts.shape[1]
     match rank:
@@ -172,7 +190,7 @@ def _write(rank: Rank, counts: npt.NDArray[np.int64], offset: int) -> Mask:
             return to_bits(np.concatenate([starts, ends], axis=1).reshape(-1), offset)
 
 
-def _read(rank: Rank, stream: Mask, fibres: int, length: int, offset: int) -> tuple[int, Mask]:
+def _read(rank: Rank, stream: Bools, fibres: int, length: int, offset: int) -> tuple[int, Bools]:
     """Bits taken from the stream, and the children that are opened."""
     match rank:
         case "plain":

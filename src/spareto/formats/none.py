@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spareto.formats._base import Encoded, Format, Mask, Size, Train, Values
+from spareto.formats._base import Bools, Encoded, Format, Size, Train, Values
 
 
 class Uncompressed(Format):
@@ -22,7 +22,7 @@ class Uncompressed(Format):
         """The values in the tensor's shape."""
         return encoded.values.reshape(encoded.shape)
 
-    def size(self, mask: Mask, bits: int) -> Size:
+    def size(self, mask: Bools, bits: int) -> Size:
         """`bits` an element."""
         return Size(mask.size * bits, 0)
 

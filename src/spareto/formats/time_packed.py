@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spareto.formats._base import Encoded, Format, Mask, Size, Train, Values, expected_live_groups
+from spareto.formats._base import Bools, Encoded, Format, Size, Train, Values, expected_live_groups
 
 
 class TimePacked(Format):
@@ -21,7 +21,7 @@ class TimePacked(Format):
     follows_from_counts = True
 
     def encode(self, tensor: Values, bits: int) -> Encoded:
-        """Mask of places, their words, non-zero values place by place."""
+        """Masks of places, their words, non-zero values place by place."""
         places = _places(tensor)
         awake = (places != 0).any(axis=1)
         words = places[awake] != 0
@@ -36,7 +36,7 @@ class TimePacked(Format):
         places[live] = encoded.values
         return places.T.reshape(encoded.shape)
 
-    def size(self, mask: Mask, bits: int) -> Size:
+    def size(self, mask: Bools, bits: int) -> Size:
         """One bit a place, T bits a place that is not silent, `bits` a non-zero element."""
         places = _places(mask)
         return Size(

@@ -5,17 +5,20 @@ from __future__ import annotations
 import numpy as np
 
 from spareto.formats._base import (
+    Bools,
     Encoded,
     Format,
-    Mask,
     Size,
+    Sizes,
     Train,
     Values,
     from_bits,
     rounded_up,
     to_bits,
     width_of,
+    widths_of,
 )
+from spareto.formats._gaps import Gaps
 
 
 class OffsetPairs(Format):
@@ -50,11 +53,17 @@ class OffsetPairs(Format):
         rows[np.repeat(np.arange(len(rows)), np.diff(offsets)), columns] = encoded.values
         return rows.reshape(encoded.shape)
 
-    def size(self, mask: Mask, bits: int) -> Size:
+    def size(self, mask: Bools, bits: int) -> Size:
         """An offset a row and one more, a column and a value a non-zero element."""
         rows, live = _rows(mask), int(np.count_nonzero(mask))
         offsets = (len(rows) + 1) * width_of(live)
         return Size(live * bits, offsets + live * width_of(rows.shape[1] - 1))
+
+    def sizes_of(self, gaps: Gaps, bits: int) -> Sizes | None:
+        """Settled by the non-zero elements of each tensor."""
+        rows = gaps.shape[0]
+        offsets = (rows + 1) * widths_of(gaps.live)
+        return offsets + gaps.live * (bits + width_of(gaps.elements // rows - 1))
 
     def expected_bits(self, train: Train, bits: int) -> float:
         """A row a timestep: settled by the counts."""

@@ -14,7 +14,7 @@ from spareto.compression.parametrization import CompressedWeight, compressed_wei
 from spareto.core.errors import ConfigError, Problem
 from spareto.integer import network as integer
 from spareto.widths import stored_bits, value_in_use
-from spareto.widths.grid import step_of
+from spareto.widths.levels import step_of
 
 Floats = npt.NDArray[np.float64]
 FINEST: Final = 2047

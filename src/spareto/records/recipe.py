@@ -56,7 +56,10 @@ def _power_of_two(value: float) -> float:
 
 
 PowerOfTwo = Annotated[
-    float, Field(gt=0), AfterValidator(_power_of_two), Rule("a power of two", "Use 1, 2 or 4, say.")
+    float,
+    Field(ge=2.0**-64, le=2.0**64),
+    AfterValidator(_power_of_two),
+    Rule("a power of two", "Use 1, 2 or 4, say."),
 ]
 Options = Annotated[
     dict[str, Any],

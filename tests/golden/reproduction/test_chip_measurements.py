@@ -4,7 +4,7 @@ import pytest
 
 from spareto import hardware
 from spareto.reproduction.chips import compare, load_measurements
-from spareto.reproduction.chips.compare import FULL_BOUND, SLOPE_BOUND
+from spareto.reproduction.chips.comparison import FULL_BOUND, SLOPE_BOUND
 
 MEASUREMENTS = load_measurements()
 FOUND = compare(MEASUREMENTS)

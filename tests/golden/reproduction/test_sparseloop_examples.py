@@ -9,7 +9,7 @@ from spareto.formats.bitmask import Bitmask
 from spareto.formats.cp import CoordinatePayload
 from spareto.formats.uop import OffsetPairs
 from spareto.hardware.describing.nest import Loop, Nest
-from spareto.hardware.describing.problem import Problem
+from spareto.hardware.describing.problem import LoopProblem
 from spareto.reproduction.timeloop.accounting import Saving, Sparsity, Store, evaluate
 
 BUFFER = Store("buffer", ("weights", "inputs", "outputs"))
@@ -17,7 +17,7 @@ BUFFER = Store("buffer", ("weights", "inputs", "outputs"))
 
 def run(loops, dims, sparsity=None):
     nest = Nest(("buffer",), tuple(Loop.of("buffer", "temporal", dim, bound) for dim, bound in loops))
-    return evaluate(Problem(dims), nest, (BUFFER,), ("mac", 1.0), sparsity)
+    return evaluate(LoopProblem(dims), nest, (BUFFER,), ("mac", 1.0), sparsity)
 
 
 def counts(outcome, tensor):
@@ -99,9 +99,9 @@ def test_one_dimensional_convolution():
     nest = Nest(
         ("far", "buffer"), (Loop.of("buffer", "temporal", "Q", 9), Loop.of("buffer", "temporal", "S", 3))
     )
-    outcome = evaluate(Problem({"Q": 9, "S": 3}), nest, stores, ("mac", 1.0), sparsity)
+    outcome = evaluate(LoopProblem({"Q": 9, "S": 3}), nest, stores, ("mac", 1.0), sparsity)
     assert outcome.computes[0] == 12
-    dense = evaluate(Problem({"Q": 9, "S": 3}), nest, stores, ("mac", 1.0))
+    dense = evaluate(LoopProblem({"Q": 9, "S": 3}), nest, stores, ("mac", 1.0))
     assert dense.tallies["buffer", "inputs"].writes[0][0] == 11
     outputs = counts(outcome, "outputs")
     assert (outputs["reads"], outputs["updates"]) == (7, 12)
@@ -154,7 +154,7 @@ def matrix_product(density, *, coordinates):
         ("backing", "buffer", "register"),
         tuple(Loop.of(level, "temporal", dim, bound) for level, dim, bound in loops),
     )
-    outcome = evaluate(Problem({"M": 128, "P": 128, "C": 128}), nest, stores, ("mac", 0.5608), sparsity)
+    outcome = evaluate(LoopProblem({"M": 128, "P": 128, "C": 128}), nest, stores, ("mac", 0.5608), sparsity)
     return sum(energy[0] for energy in outcome.component_energy_pj().values()) / 1e6, outcome.cycles[0]
 
 

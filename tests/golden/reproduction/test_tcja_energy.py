@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from spareto.core.errors import ConfigError, DataError
-from spareto.reproduction.tcja import Setting, Study, cost_network
+from spareto.reproduction.tcja import Study, StudyPoint, cost_network
 from spareto.reproduction.tcja.breakdown import BARS, reproduce_breakdown
 from spareto.reproduction.tcja.fit import FIT_SETTINGS, errors, fit, rms, with_fitted
 from spareto.reproduction.tcja.mappings import line_of, parse_loops
@@ -46,32 +46,34 @@ def nowhere(tmp_path, monkeypatch):
 
 def test_the_law_of_sparsity_meets_the_published_means(study):
     for bits, published in study.network.mean_weight_sparsity.items():
-        assert study.network.mean_sparsity(Setting("joint", 0.0, bits)) == pytest.approx(published, abs=0.004)
+        assert study.network.mean_sparsity(StudyPoint("joint", 0.0, bits)) == pytest.approx(
+            published, abs=0.004
+        )
 
 
 @pytest.mark.parametrize("target", TARGETS[1:])
 def test_pruning_meets_its_target_and_orders_layers_the_same(study, target):
-    assert study.network.mean_sparsity(Setting("joint", target, 4)) == pytest.approx(target, abs=1e-9)
+    assert study.network.mean_sparsity(StudyPoint("joint", target, 4)) == pytest.approx(target, abs=1e-9)
     anchors = [layer.pruned for layer in study.network.layers]
-    ours = study.network.sparsity(Setting("joint", target, 4))
+    ours = study.network.sparsity(StudyPoint("joint", target, 4))
     assert list(np.argsort(anchors, kind="stable")) == list(np.argsort(ours.round(12), kind="stable"))
 
 
 def test_the_anchors_come_out_as_they_went_in(study):
     network = study.network
-    ternary = network.sparsity(Setting("joint", 0.0, 2))
+    ternary = network.sparsity(StudyPoint("joint", 0.0, 2))
     assert list(ternary) == pytest.approx([layer.ternary for layer in network.layers])
     own_mean = float(
         np.average(
             [layer.pruned for layer in network.layers], weights=[x.weight_count for x in network.layers]
         )
     )
-    pruned = network.sparsity(Setting("joint", own_mean, 8))
+    pruned = network.sparsity(StudyPoint("joint", own_mean, 8))
     assert list(pruned) == pytest.approx([layer.pruned for layer in network.layers], abs=1e-6)
 
 
 def test_many_points_at_once_cost_what_each_costs_alone(study):
-    points = [(Setting("joint", target, bits), name) for target, bits, name in
+    points = [(StudyPoint("joint", target, bits), name) for target, bits, name in
               ((0.0, 8, "uop"), (0.8, 2, "rle"), (0.9, 3, "cp"), (0.5, 4, "bitmask"))]  # fmt: skip
     together = cost_network(study, points)
     for place, point in enumerate(points):
@@ -164,7 +166,7 @@ def test_rows_of_the_largest_activity_are_predicted(path):
 
 def test_more_spikes_take_time_in_proportion_where_weights_are_pruned(study):
     """Every spike looks up all weights, zeros too, so that pruned networks wait for their spikes."""
-    points = [(Setting("joint", 0.9, 8), "rle")]
+    points = [(StudyPoint("joint", 0.9, 8), "rle")]
     mean, most = (cost_network(study, points, statistic=way).cycles[0] for way in ("mean", "max"))
     assert 1.7 < most / mean < study.network.max_over_mean.amount
 

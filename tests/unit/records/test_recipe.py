@@ -97,11 +97,11 @@ def test_every_problem_at_once():
 @pytest.mark.parametrize(
     ("field", "value", "rule"),
     [
-        ("epochs", -1, "an integer of at least 0"),
-        ("batch_size", 0, "an integer of at least 1"),
-        ("learning_rate", 0, "a number above 0"),
-        ("weight_decay", -1.0, "a number of at least 0"),
-        ("max_shift", 1.5, "a whole number of pixels, 0 or more"),
+        ("epochs", -1, "an integer of at least 0, at most 1e6"),
+        ("batch_size", 0, "an integer of at least 1, at most 1e9"),
+        ("learning_rate", 0, "a number above 0, at most 1e9"),
+        ("weight_decay", -1.0, "a number of at least 0, at most 1e9"),
+        ("max_shift", 1.5, "a whole number of pixels, 0 or more, at most 10,000"),
     ],
 )
 def test_training_plan(field, value, rule):

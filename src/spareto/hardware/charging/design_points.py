@@ -90,8 +90,8 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Points:
-    """Points of one layer, side by side.
+class DesignPoints:
+    """Design points of one layer, side by side.
 
     Args:
         layer: Its shape, timesteps and neurons, which all points share.
@@ -105,17 +105,17 @@ class Points:
         """One number a point."""
         return np.array([value(point) for point in self.points], np.float64)
 
-    def chosen(self, rows: Iterable[int]) -> Points:
+    def chosen(self, rows: Iterable[int]) -> DesignPoints:
         """Some of the points."""
-        return Points(self.layer, tuple(self.points[row] for row in rows))
+        return DesignPoints(self.layer, tuple(self.points[row] for row in rows))
 
-    def waiting(self, nest: Nest, compute: Compute) -> Points:
+    def waiting(self, nest: Nest, compute: Compute) -> DesignPoints:
         """The same points, whose units wait for the busiest of them; the mask of all is that of `layer`."""
         shares = {
             live_only: imbalance(weight_loads(self.layer, compute, live_only=live_only), nest)
             for live_only in {point.operations.live_only for point in self.points}
         }
-        return Points(
+        return DesignPoints(
             self.layer,
             tuple(replace(point, imbalance=shares[point.operations.live_only]) for point in self.points),
         )
@@ -128,7 +128,7 @@ def layer_points(
     statistics: Sequence[Statistic],
     *,
     spike_format: str | None = None,
-) -> Points:
+) -> DesignPoints:
     """Versions of one layer in every weight format and activity: layer by layer, format by format.
 
     Each mask is looked at once, each size counted once, however many activities they serve. Spikes are
@@ -146,7 +146,7 @@ def layer_points(
             found += [Point.of(layer, stored, live, accelerator, fmt, each, spikes) for each in statistics]
     if first is None:
         raise ValueError("at least one version of the layer")
-    return Points(first, tuple(found))
+    return DesignPoints(first, tuple(found))
 
 
 def _updates(layer: Layer, accelerator: Accelerator, statistic: Statistic) -> float:

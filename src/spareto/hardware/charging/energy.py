@@ -14,8 +14,9 @@ def is_float(layer: Layer) -> bool:
 
 
 def accumulator_bits(layer: Layer, compute: Compute) -> int:
-    """Bits of a partial sum."""
-    return FLOAT_BITS if is_float(layer) else int(compute.accumulator_width.amount)
+    """Bits of a partial sum; a floating-point one fills an accumulator that is wider."""
+    width = int(compute.accumulator_width.amount)
+    return max(FLOAT_BITS, width) if is_float(layer) else width
 
 
 def operation(layer: Layer, compute: Compute) -> tuple[str, float]:

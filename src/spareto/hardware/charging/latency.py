@@ -10,14 +10,16 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from spareto.hardware.charging.design_points import Points
+from spareto.hardware.charging.design_points import DesignPoints
 from spareto.hardware.charging.neurons import update_cycles
 from spareto.hardware.charging.traffic import Counts, Flow, Table, total_bits
 from spareto.hardware.describing.accelerator import Accelerator, Memory
 from spareto.records.workload import Layer
 
 
-def layer_cycles(points: Points, accelerator: Accelerator, counts: Counts, flows: Sequence[Flow]) -> Table:
+def layer_cycles(
+    points: DesignPoints, accelerator: Accelerator, counts: Counts, flows: Sequence[Flow]
+) -> Table:
     """Cycles of one layer, shape (points, mappings)."""
     issued = points.column(lambda p: p.operations.issued * p.imbalance)
     cycles = np.maximum(np.outer(issued, 1.0 / counts.units), update_cycles(points, accelerator)[:, None])

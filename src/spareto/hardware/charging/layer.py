@@ -9,13 +9,13 @@ from functools import cached_property
 import numpy as np
 
 from spareto.hardware.charging import neurons
-from spareto.hardware.charging.design_points import Column, Points
+from spareto.hardware.charging.design_points import Column, DesignPoints
 from spareto.hardware.charging.latency import layer_cycles
 from spareto.hardware.charging.traffic import Counts, Flow, Table, layer_flows, total_bits
 from spareto.hardware.charging.wires import wire_flows
 from spareto.hardware.describing.accelerator import Accelerator
 from spareto.hardware.describing.nest import Nest
-from spareto.hardware.describing.problem import Problem
+from spareto.hardware.describing.problem import LoopProblem
 from spareto.records.cost import ActionCost
 
 
@@ -51,7 +51,7 @@ class Charged:
         nest: The mapping, or many.
     """
 
-    points: Points
+    points: DesignPoints
     accelerator: Accelerator
     flows: tuple[Flow, ...]
     work: tuple[Work, ...]
@@ -115,7 +115,7 @@ class Charged:
         return 1.0 if flow.action == "hop" else self.accelerator.memory(flow.memory).width.amount
 
 
-def charge(points: Points, nest: Nest, accelerator: Accelerator) -> Charged:
+def charge(points: DesignPoints, nest: Nest, accelerator: Accelerator) -> Charged:
     """Count the accesses of a layer once, and charge every point for them.
 
     Args:
@@ -123,7 +123,7 @@ def charge(points: Points, nest: Nest, accelerator: Accelerator) -> Charged:
         nest: Its mapping, or many with the same loop order.
         accelerator: The chip.
     """
-    counts = Counts.of(points.layer, Problem.of(points.layer), nest, accelerator)
+    counts = Counts.of(points.layer, LoopProblem.of(points.layer), nest, accelerator)
     tensors = layer_flows(points, counts, accelerator)
     wires = wire_flows(tensors, nest, accelerator)
     states = neurons.state_flows(points, nest, accelerator)
@@ -132,7 +132,7 @@ def charge(points: Points, nest: Nest, accelerator: Accelerator) -> Charged:
     return Charged(points, accelerator, flows, work, counts, nest)
 
 
-def _bias_flows(points: Points, accelerator: Accelerator) -> Iterator[Flow]:
+def _bias_flows(points: DesignPoints, accelerator: Accelerator) -> Iterator[Flow]:
     """Biases are read from the outermost memory once an inference; adding them is part of the update."""
     layer = points.layer
     if layer.bias_bits is not None:
@@ -140,7 +140,7 @@ def _bias_flows(points: Points, accelerator: Accelerator) -> Iterator[Flow]:
         yield Flow(accelerator.memories[0].name, "biases", "read", np.ones(1), bits)
 
 
-def _synaptic(points: Points, accelerator: Accelerator) -> Iterator[Work]:
+def _synaptic(points: DesignPoints, accelerator: Accelerator) -> Iterator[Work]:
     name, gated = accelerator.compute.name, accelerator.compute.gated_energy.amount
     for action in sorted({point.action for point in points.points}):
         done = points.column(lambda p, action=action: p.operations.executed if p.action == action else 0.0)
@@ -149,7 +149,7 @@ def _synaptic(points: Points, accelerator: Accelerator) -> Iterator[Work]:
     yield Work(name, "products", "gated", idle, np.full_like(idle, gated))
 
 
-def _updates(points: Points, accelerator: Accelerator) -> Iterator[Work]:
+def _updates(points: DesignPoints, accelerator: Accelerator) -> Iterator[Work]:
     for update in neurons.arithmetic(points, accelerator):
         each = np.full_like(update.count, update.each_pj)
         yield Work(accelerator.neuron.name, "state", update.action, update.count, each)

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
-from spareto.hardware.charging.design_points import Column, Points
+from spareto.hardware.charging.design_points import Column, DesignPoints
 from spareto.hardware.charging.energy import neuron_actions
 from spareto.hardware.charging.traffic import Amount, Flow
 from spareto.hardware.describing.accelerator import Accelerator
@@ -65,7 +65,7 @@ def refuse_unknown(workload: Workload) -> None:
         raise ConfigError(problems)
 
 
-def state_flows(points: Points, nest: Nest, accelerator: Accelerator) -> Iterator[Flow]:
+def state_flows(points: DesignPoints, nest: Nest, accelerator: Accelerator) -> Iterator[Flow]:
     """Bits of membrane state moved: one read and one write an update at the state level.
 
     Where other neurons take the state level between two timesteps, the state also leaves for the outermost
@@ -109,7 +109,7 @@ class Arithmetic:
     each_pj: float
 
 
-def arithmetic(points: Points, accelerator: Accelerator) -> Iterator[Arithmetic]:
+def arithmetic(points: DesignPoints, accelerator: Accelerator) -> Iterator[Arithmetic]:
     """Leak, integration and comparison of every update, reset of every neuron that fired."""
     neuron = points.layer.neuron
     if neuron is None:
@@ -124,6 +124,6 @@ def arithmetic(points: Points, accelerator: Accelerator) -> Iterator[Arithmetic]
         yield Arithmetic("reset", points.column(lambda p: p.spikes), energies["reset"])
 
 
-def update_cycles(points: Points, accelerator: Accelerator) -> Column:
+def update_cycles(points: DesignPoints, accelerator: Accelerator) -> Column:
     """Cycles the neuron units are busy, one entry a point."""
     return points.column(lambda p: p.updates / accelerator.neuron.lanes.amount)

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from spareto.hardware.charging.design_points import Column, Points
+from spareto.hardware.charging.design_points import Column, DesignPoints
 from spareto.hardware.counting.accesses import (
     Access,
     Accesses,
@@ -24,7 +24,7 @@ from spareto.hardware.counting.accesses import (
 )
 from spareto.hardware.describing.accelerator import Accelerator, Memory
 from spareto.hardware.describing.nest import Nest
-from spareto.hardware.describing.problem import TENSORS, Count, Problem, TensorName
+from spareto.hardware.describing.problem import TENSORS, Count, LoopProblem, TensorName
 from spareto.records.workload import Layer
 
 Amount = npt.NDArray[np.float64]  # one entry a mapping
@@ -83,7 +83,7 @@ class Counts:
     border: Amount
 
     @classmethod
-    def of(cls, layer: Layer, problem: Problem, nest: Nest, accelerator: Accelerator) -> Counts:
+    def of(cls, layer: Layer, problem: LoopProblem, nest: Nest, accelerator: Accelerator) -> Counts:
         """Count once, charge often."""
         hull = problem.tile("inputs", nest.totals()) * layer.groups
         return cls(
@@ -95,7 +95,7 @@ class Counts:
         )
 
 
-def layer_flows(points: Points, counts: Counts, accelerator: Accelerator) -> list[Flow]:
+def layer_flows(points: DesignPoints, counts: Counts, accelerator: Accelerator) -> list[Flow]:
     """Every bit a layer's tensors move, memory by memory."""
     charge = _Charge(points, counts, accelerator)
     flows: list[Flow] = []
@@ -149,7 +149,7 @@ def _tile_inside(counts: Counts, level: str, tensor: TensorName) -> Count | None
 
 @dataclass(frozen=True)
 class _Charge:
-    points: Points
+    points: DesignPoints
     counts: Counts
     accelerator: Accelerator
 

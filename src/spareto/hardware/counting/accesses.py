@@ -17,7 +17,15 @@ from typing import Literal
 import numpy as np
 
 from spareto.hardware.describing.nest import LoopKind, Nest
-from spareto.hardware.describing.problem import DIMS, RELEVANT, TENSORS, Count, Extents, Problem, TensorName
+from spareto.hardware.describing.problem import (
+    DIMS,
+    RELEVANT,
+    TENSORS,
+    Count,
+    Extents,
+    LoopProblem,
+    TensorName,
+)
 
 Kept = Mapping[str, Sequence[TensorName]]
 Halo = Literal["kept", "dropped"]
@@ -47,7 +55,7 @@ class Access:
 Accesses = dict[tuple[str, TensorName], Access]
 
 
-def count_accesses(problem: Problem, nest: Nest, kept: Kept, *, halo: Halo = "kept") -> Accesses:
+def count_accesses(problem: LoopProblem, nest: Nest, kept: Kept, *, halo: Halo = "kept") -> Accesses:
     """Count the accesses of every level and tensor.
 
     Args:
@@ -76,7 +84,7 @@ def temporal_steps(nest: Nest) -> Count:
     return _product(nest, "temporal")
 
 
-def register_loads(problem: Problem, nest: Nest, tensor: TensorName) -> Count:
+def register_loads(problem: LoopProblem, nest: Nest, tensor: TensorName) -> Count:
     """How often a unit takes in a new element if it holds one while the innermost loops do not concern it."""
     one: Extents = {dim: np.ones(1, np.int64) for dim in DIMS}
     temporal = [index for index in reversed(range(len(nest.loops))) if nest.loops[index].kind == "temporal"]
@@ -97,7 +105,7 @@ def _product(nest: Nest, kind: LoopKind) -> Count:
 
 
 def _count(
-    problem: Problem,
+    problem: LoopProblem,
     nest: Nest,
     tensor: TensorName,
     level: str,
@@ -120,7 +128,7 @@ def _count(
 
 
 def _served(
-    problem: Problem, nest: Nest, tensor: TensorName, level: str, child: str | None, halo: Halo
+    problem: LoopProblem, nest: Nest, tensor: TensorName, level: str, child: str | None, halo: Halo
 ) -> Count:
     """Accesses that the level inside asks of one instance of `level`."""
     served = temporal_steps(nest) if child is None else _fills(problem, nest, tensor, child, halo)
@@ -130,13 +138,13 @@ def _served(
     return served
 
 
-def _fills(problem: Problem, nest: Nest, tensor: TensorName, level: str, halo: Halo) -> Count:
+def _fills(problem: LoopProblem, nest: Nest, tensor: TensorName, level: str, halo: Halo) -> Count:
     """Elements brought into one instance of a level over the whole layer."""
     return _stream(problem, nest, tensor, nest.extents(level), nest.outside(level, "temporal"), halo)
 
 
 def _stream(
-    problem: Problem,
+    problem: LoopProblem,
     nest: Nest,
     tensor: TensorName,
     extents: Extents,

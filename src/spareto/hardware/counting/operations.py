@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from spareto.hardware.counting.activity import window_share
@@ -90,21 +90,36 @@ class _Remaining:
         if not live_inputs or self.window == 1:
             return met
         together = met * window_share(self.layer, self.statistic, self.window)
-        return min(together, self._met(live_inputs=False, live_weights=live_weights))
+        most = min(together, _inside(self.layer, live_weights=live_weights))
+        if self.statistic == "mean":
+            return max(met, most)
+        usual = replace(self, statistic="mean").count(live_inputs=True, live_weights=live_weights)
+        return max(met, most, usual)  # the samples with most inputs and most operations may be two
 
     def _met(self, *, live_inputs: bool, live_weights: bool) -> float:
         """The same with inputs dropped timestep by timestep.
 
-        Where the workload does not say how many non-zero inputs meet any weight, live or not, it follows
-        from those that meet a live weight as if the live ones were a fair sample.
+        Where the workload does not say how many weights, live or not, meet a non-zero input, the non-zero
+        inputs are taken to lie anywhere in the plane: which weights are live does not change it.
         """
         layer = self.layer
         if live_inputs and live_weights:
             return layer.effectual_synops(self.statistic)
         if live_inputs:
             reached = layer.reached_synops(self.statistic)
-            if reached is not None:
-                return reached
-            effectual = layer.effectual_synops(self.statistic)
-            return min(effectual * layer.weight_count / self.live, layer.dense_synops) if self.live else 0.0
+            return _reached(layer, self.statistic) if reached is None else reached
         return layer.dense_synops * (self.live / layer.weight_count if live_weights else 1.0)
+
+
+def _reached(layer: Layer, statistic: Statistic) -> float:
+    """Weights met by a non-zero input, at least those known to be live; exact but for the zero border."""
+    share = min(1.0, layer.input.nonzero(statistic) / (layer.input.size * layer.timesteps))
+    return max(share * layer.dense_synops_inside, layer.effectual_synops(statistic))
+
+
+def _inside(layer: Layer, *, live_weights: bool) -> float:
+    """Operations if every input were there, the zero border left out."""
+    if not live_weights:
+        return layer.dense_synops_inside
+    vertical, horizontal = layer.taps_met()
+    return layer.timesteps * float(vertical @ layer.weight_mask.array().sum(axis=(0, 1)) @ horizontal)

@@ -32,7 +32,7 @@ _WINDOWS: Final[dict[Dim, tuple[Dim, Dim, int]]] = {
 
 
 @dataclass(frozen=True)
-class Problem:
+class LoopProblem:
     """The loops of one synaptic layer (of one group of it).
 
     Args:
@@ -45,7 +45,7 @@ class Problem:
     stride: tuple[int, int] = (1, 1)
 
     @classmethod
-    def of(cls, layer: Layer) -> Problem:
+    def of(cls, layer: Layer) -> LoopProblem:
         """The problem of one channel group of a layer, one sample."""
         height, width = layer.plane
         return cls(

@@ -23,7 +23,7 @@ from spareto.hardware.counting.operations import count_operations
 from spareto.hardware.describing.accelerator import OnZero
 from spareto.hardware.describing.chip import Chip
 from spareto.hardware.describing.supply import pj_per_cycle
-from spareto.hardware.describing.weight_pattern import Pattern
+from spareto.hardware.describing.weight_pattern import WeightPattern
 from spareto.hardware.engines._base import Engine, Plan
 from spareto.hardware.mapping.capacity import CapacityError
 from spareto.records.cost import ActionCost, LayerCost
@@ -66,7 +66,7 @@ class Processor(Record):
     active_power: Watts
     zero_inputs: OnZero
     zero_weights: OnZero
-    pattern: Pattern | None = None
+    pattern: WeightPattern | None = None
     pattern_width: Bits | None = None
 
     def saved(self, layer: Layer) -> float:

@@ -14,7 +14,7 @@ from spareto.hardware.counting.accesses import (
     temporal_steps,
 )
 from spareto.hardware.describing.nest import Nest
-from spareto.hardware.describing.problem import Problem, TensorName
+from spareto.hardware.describing.problem import LoopProblem, TensorName
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Explained:
 
 def explain(
     layer: str,
-    problem: Problem,
+    problem: LoopProblem,
     nest: Nest,
     kept: Mapping[str, Sequence[TensorName]],
     halo: Halo = "kept",

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from spareto.hardware.accelerators import described, parse_accelerator
 from spareto.hardware.accelerators.scaling import scaled
-from spareto.hardware.cost import cost
 from spareto.hardware.describing.chip import Chip
 from spareto.hardware.describing.estimates import overridden
 from spareto.hardware.describing.event_chip import EventDriven
+from spareto.hardware.workload_cost import cost
 from spareto.records.cost import Cost
 from spareto.reproduction.chips.network import workload_of
 from spareto.reproduction.chips.rows import Quantity, Row

@@ -7,18 +7,19 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from spareto.core.artifacts import there
 from spareto.core.errors import DataError, Problem, one_of
 from spareto.reproduction.tcja.chip import FORMATS, OPERATIONS
-from spareto.reproduction.tcja.network import Setting
+from spareto.reproduction.tcja.network import StudyPoint
 from spareto.reproduction.tcja.network_cost import Study, cost_network
 from spareto.reproduction.tcja.table import reference_file
 
 NAME: Final = "tcja_breakdown.csv"
 # The figure's bars, each in the format that takes the least energy there. It does not say which it shows.
 BARS: Final = {
-    "ternary_unpruned": Setting("joint", 0.0, 2),
-    "dense_8_bit": Setting("joint", 0.0, 8),
-    "sparse_8_bit": Setting("joint", 0.8, 8),
+    "ternary_unpruned": StudyPoint("joint", 0.0, 2),
+    "dense_8_bit": StudyPoint("joint", 0.0, 8),
+    "sparse_8_bit": StudyPoint("joint", 0.8, 8),
 }
 _SUFFIX = "_pj_per_operation"
 _THEIRS: Final = {OPERATIONS: "mac"}
@@ -51,7 +52,7 @@ def read_breakdown(path: str | Path) -> dict[str, Shares]:
         DataError: The file is missing, has no column of a known bar, or a row breaks a rule.
     """
     path = Path(path)
-    if not path.is_file():
+    if not there(path):
         raise DataError(Problem(str(path), "no such file", "a CSV of the breakdown", "Check the path."))
     with path.open(newline="", encoding="utf-8") as stream:
         reader = csv.DictReader(stream)

@@ -14,12 +14,12 @@ from scipy.optimize import least_squares, nnls
 
 from spareto.core.errors import DataError, Problem
 from spareto.reproduction.tcja.chip import FORMATS
-from spareto.reproduction.tcja.network import Setting
+from spareto.reproduction.tcja.network import StudyPoint
 from spareto.reproduction.tcja.network_cost import MappingChoice, Study, cost_network
 from spareto.reproduction.tcja.table import Table
 from spareto.reproduction.timeloop.accounting import Amount
 
-FIT_SETTINGS: Final = tuple(Setting("joint", target, bits) for target in (0.0, 0.8) for bits in (2, 8))
+FIT_SETTINGS: Final = tuple(StudyPoint("joint", target, bits) for target in (0.0, 0.8) for bits in (2, 8))
 
 # Where the search starts and what is possible at all: half to twice what comparable chips have, or wider.
 _SHAPES: Final = {"spike_density": (0.1, 0.01, 0.6), "buffer_bandwidth": (32.0, 4.0, 64.0)}
@@ -70,7 +70,7 @@ def _left_out(study: Study, table: Table) -> float:
 
 
 def errors(
-    study: Study, table: Table, settings: Sequence[Setting], mapping: MappingChoice = "frozen"
+    study: Study, table: Table, settings: Sequence[StudyPoint], mapping: MappingChoice = "frozen"
 ) -> Amount:
     """Relative errors of the energies, ours to the published, then of the cycles."""
     points = [(setting, name) for setting in settings for name in FORMATS]
@@ -93,7 +93,7 @@ def with_fitted(study: Study, numbers: Mapping[str, float]) -> Study:
     return replace(study, chip=study.chip.model_copy(update={"fitted": fitted}))
 
 
-def _fitted(study: Study, table: Table, settings: Sequence[Setting]) -> Study:
+def _fitted(study: Study, table: Table, settings: Sequence[StudyPoint]) -> Study:
     """Least squares under one mapping a layer, which makes no jumps."""
     start, low, high = (np.array(column) for column in zip(*_SHAPES.values(), strict=True))
 
@@ -104,7 +104,7 @@ def _fitted(study: Study, table: Table, settings: Sequence[Setting]) -> Study:
     return _scaled(study, table, settings, found.x)
 
 
-def _scaled(study: Study, table: Table, settings: Sequence[Setting], shape: Amount) -> Study:
+def _scaled(study: Study, table: Table, settings: Sequence[StudyPoint], shape: Amount) -> Study:
     """The study of a shape with the scales, none below 0, that bring its energies closest."""
     numbers = dict(zip(_SHAPES, shape.tolist(), strict=True)) | dict.fromkeys(_SCALES, 0.0)
     without = 1.0 + errors(with_fitted(study, numbers), table, settings)[0]

@@ -10,18 +10,19 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from spareto.core.bounds import MOST_COUNTED
 from spareto.core.config import Record
 from spareto.core.units import Quantity, Unit
-from spareto.hardware.describing.problem import Problem
+from spareto.hardware.describing.problem import LoopProblem
 
 Mode = Literal["cumulative", "joint"]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Ratio = Annotated[Quantity, Unit("share")]
-Positive = Annotated[int, Field(ge=1)]
+Positive = Annotated[int, Field(ge=1, le=MOST_COUNTED)]
 
 
 @dataclass(frozen=True, order=True)
-class Setting:
+class StudyPoint:
     """One compression of the network.
 
     Args:
@@ -59,10 +60,10 @@ class StudyLayer(Record):
     pruned: Share
 
     @cached_property
-    def problem(self) -> Problem:
+    def problem(self) -> LoopProblem:
         """Its loops."""
         (c, m), (p, q), (r, s) = self.channels, self.output, self.kernel
-        return Problem({"T": self.timesteps, "N": 1, "M": m, "C": c, "P": p, "Q": q, "R": r, "S": s})
+        return LoopProblem({"T": self.timesteps, "N": 1, "M": m, "C": c, "P": p, "Q": q, "R": r, "S": s})
 
     @property
     def weight_count(self) -> int:
@@ -87,7 +88,7 @@ class StudyNetwork(Record):
     mean_weight_sparsity: dict[int, Share]
     layers: tuple[StudyLayer, ...]
 
-    def sparsity(self, setting: Setting) -> npt.NDArray[np.float64]:
+    def sparsity(self, setting: StudyPoint) -> npt.NDArray[np.float64]:
         """Share of zero weights of each layer.
 
         Weights of a layer are taken to fall off exponentially around zero. A magnitude threshold x times
@@ -100,7 +101,7 @@ class StudyNetwork(Record):
             return 1.0 - self._pruned_density ** self._threshold(setting.target)
         return 1.0 - self._ternary_density ** (1.0 / (2 ** (setting.bits - 1) - 1))
 
-    def mean_sparsity(self, setting: Setting) -> float:
+    def mean_sparsity(self, setting: StudyPoint) -> float:
         """Share of zeros among all weights."""
         return self._mean(self.sparsity(setting))
 

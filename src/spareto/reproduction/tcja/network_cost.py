@@ -14,7 +14,7 @@ from spareto.hardware.describing.problem import Count
 from spareto.records.workload import Statistic
 from spareto.reproduction.tcja.chip import OPERATIONS, SAVINGS, StudyChip
 from spareto.reproduction.tcja.mappings import Portfolio, load_portfolio
-from spareto.reproduction.tcja.network import Setting, StudyLayer, StudyNetwork
+from spareto.reproduction.tcja.network import StudyLayer, StudyNetwork, StudyPoint
 from spareto.reproduction.timeloop.accounting import Amount, Outcome, Sparsity, evaluate
 
 MappingChoice = Literal["best", "frozen"]
@@ -58,7 +58,7 @@ class Columns:
     formats: tuple[str, ...]
 
 
-Point = tuple[Setting, str]  # and the weight format
+Point = tuple[StudyPoint, str]  # and the weight format
 
 
 def cost_network(

@@ -12,16 +12,16 @@ import numpy as np
 from spareto.records.workload import Statistic
 from spareto.reproduction.tcja.chip import FORMATS
 from spareto.reproduction.tcja.fit import FIT_SETTINGS, rms
-from spareto.reproduction.tcja.network import Setting
+from spareto.reproduction.tcja.network import StudyPoint
 from spareto.reproduction.tcja.network_cost import MappingChoice, Point, Study, cost_network
 from spareto.reproduction.tcja.table import Table, find_table, read_table
 
 TARGETS: Final = (0.0, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975)
 BITS: Final = (2, 3, 4, 6, 8)
 GRID: Final = tuple(
-    Setting(mode, target, bits) for mode in ("cumulative", "joint") for target in TARGETS for bits in BITS
+    StudyPoint(mode, target, bits) for mode in ("cumulative", "joint") for target in TARGETS for bits in BITS
 )
-_UNPRUNED, _PRUNED = Setting("joint", 0.0, 8), Setting("joint", 0.8, 8)
+_UNPRUNED, _PRUNED = StudyPoint("joint", 0.0, 8), StudyPoint("joint", 0.8, 8)
 
 Row = Mapping[str, Any]
 
@@ -128,8 +128,8 @@ def summarize(rows: Sequence[Row]) -> Summary:
     )
 
 
-def _setting(row: Row) -> Setting:
-    return Setting(row["mode"], row["weight_sparsity_target"], row["bits"])
+def _setting(row: Row) -> StudyPoint:
+    return StudyPoint(row["mode"], row["weight_sparsity_target"], row["bits"])
 
 
 def _rms(rows: Sequence[Row], key: str, *, fitted: bool) -> float | None:
@@ -145,5 +145,5 @@ def _ratio(energies: Mapping[Point, float]) -> float:
     return min(pruned) / min(quantized)
 
 
-def _order(energies: Mapping[Point, float], setting: Setting) -> tuple[str, ...]:
+def _order(energies: Mapping[Point, float], setting: StudyPoint) -> tuple[str, ...]:
     return tuple(sorted(FORMATS, key=lambda name: energies[setting, name]))

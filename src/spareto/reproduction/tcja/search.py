@@ -16,13 +16,13 @@ from spareto.hardware.mapping.descent import Descent
 from spareto.hardware.mapping.neighbours import Neighbours
 from spareto.reproduction.tcja.chip import FORMATS
 from spareto.reproduction.tcja.mappings import MappingFile, line_of
-from spareto.reproduction.tcja.network import Setting, StudyLayer
+from spareto.reproduction.tcja.network import StudyLayer, StudyPoint
 from spareto.reproduction.tcja.network_cost import Columns, Study, run_layer
 from spareto.reproduction.timeloop.accounting import Amount
 
 # Corners and middle of the grid; what is best there is close to best everywhere.
 _SAMPLES: Final = tuple(
-    (Setting("joint", target, bits), name)
+    (StudyPoint("joint", target, bits), name)
     for target in (0.0, 0.8, 0.95)
     for bits in (2, 4, 8)
     for name in FORMATS

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from spareto.core.artifacts import there
 from spareto.core.errors import DataError, Problem, one_of
 from spareto.records.workload import Statistic
 from spareto.reproduction.tcja.chip import FORMATS
-from spareto.reproduction.tcja.network import Setting
+from spareto.reproduction.tcja.network import StudyPoint
 
 _COLUMNS: Final = ("mode", "weight_sparsity_target", "bits", "weight_format", "energy_uJ", "cycles")
 _MODES: Final = ("cumulative", "joint")
@@ -28,7 +29,7 @@ class Published:
     accuracy: float | None
 
 
-Key = tuple[Setting, str, str]  # setting, weight format, activity statistic
+Key = tuple[StudyPoint, str, str]  # setting, weight format, activity statistic
 Table = Mapping[Key, Published]
 
 
@@ -40,7 +41,7 @@ def find_table(statistic: Statistic = "mean") -> Path | None:
 def reference_file(name: str) -> Path | None:
     """A file in the folder `SPARETO_REFERENCE` names, else in `../shared/reference`; None without it."""
     path = Path(os.environ.get("SPARETO_REFERENCE", "../shared/reference")) / name
-    return path if path.is_file() else None
+    return path if there(path) else None
 
 
 def read_table(path: str | Path) -> Table:
@@ -50,7 +51,7 @@ def read_table(path: str | Path) -> Table:
         DataError: The file is missing or lacks a column, or a row breaks a rule; every problem is listed.
     """
     path = Path(path)
-    if not path.is_file():
+    if not there(path):
         raise DataError(Problem(str(path), "no such file", "a CSV of the study's rows", "Check the path."))
     with path.open(newline="", encoding="utf-8") as stream:
         reader = csv.DictReader(stream)
@@ -85,7 +86,7 @@ def _row(line: Mapping[str, Any]) -> tuple[Key, Published]:
     published = Published(
         float(line["energy_uJ"]), float(line["cycles"]), float(accuracy) if accuracy else None
     )
-    return (Setting(mode, target, bits), fmt, statistic), published
+    return (StudyPoint(mode, target, bits), fmt, statistic), published
 
 
 def _rule() -> str:

@@ -24,7 +24,7 @@ import numpy.typing as npt
 from spareto.formats import probability_empty
 from spareto.hardware.counting.accesses import Access, compute_units, count_accesses, temporal_steps
 from spareto.hardware.describing.nest import Nest
-from spareto.hardware.describing.problem import DIMS, RELEVANT, TENSORS, Count, Dim, Problem, TensorName
+from spareto.hardware.describing.problem import DIMS, RELEVANT, TENSORS, Count, Dim, LoopProblem, TensorName
 from spareto.records.cost import Mode
 from spareto.reproduction.timeloop.conventions import SPARSELOOP, Conventions
 from spareto.reproduction.timeloop.terms import Amount as Amount
@@ -74,7 +74,7 @@ class Outcome:
 
 
 def evaluate(
-    problem: Problem,
+    problem: LoopProblem,
     nest: Nest,
     stores: tuple[Store, ...],
     compute: tuple[str, Level],
@@ -113,7 +113,7 @@ class _Rules:
 
     def __init__(
         self,
-        problem: Problem,
+        problem: LoopProblem,
         nest: Nest,
         stores: tuple[Store, ...],
         sparsity: Sparsity,

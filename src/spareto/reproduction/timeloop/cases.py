@@ -10,10 +10,9 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field
 
 from spareto.core.config import Record, load_data
-from spareto.core.errors import ConfigError, one_of
-from spareto.core.errors import Problem as Trouble
+from spareto.core.errors import ConfigError, Problem, one_of
 from spareto.hardware.describing.nest import Loop, LoopKind, Nest
-from spareto.hardware.describing.problem import TENSORS, Dim, Problem, TensorName
+from spareto.hardware.describing.problem import TENSORS, Dim, LoopProblem, TensorName
 from spareto.hardware.mapping.checks import Limit, overspread, repeated, uncovered, unknown_levels
 from spareto.reproduction.timeloop.accounting import Outcome, Sparsity, Store, evaluate
 from spareto.reproduction.timeloop.conventions import TOOLS, Conventions, FirstSums, Halo, Tool
@@ -229,9 +228,9 @@ def run_case(cases: CostCases, case: Case, *, sparse: bool) -> Outcome:
     """
     compute = cases.architecture.compute
     if compute is None:
-        raise ConfigError(Trouble("cost_cases.architecture", "no compute level", "a level with 'mac_pJ'"))
+        raise ConfigError(Problem("cost_cases.architecture", "no compute level", "a level with 'mac_pJ'"))
     return evaluate(
-        Problem(case.dims, case.stride),
+        LoopProblem(case.dims, case.stride),
         nest_of(cases.architecture, case),
         tuple(level.store() for level in cases.architecture.stores),
         (compute.name, compute.mac_pJ or 0.0),
@@ -253,41 +252,41 @@ def _sparsity(cases: CostCases, case: Case) -> Sparsity:
     return sparsity(cases.sparse_run, case.density, levels, "cost_cases.sparse_run")
 
 
-def contradictions(cases: CostCases, root: str = "cost_cases") -> Iterator[Trouble]:
+def contradictions(cases: CostCases, root: str = "cost_cases") -> Iterator[Problem]:
     """Levels, mappings and results that do not fit together; `root` opens the places in the messages."""
     yield from _odd_levels(cases.architecture, f"{root}.architecture")
     names = [case.layer for case in cases.cases]
     for place, case in enumerate(cases.cases):
         where = f"{root}.cases[{place}]"
         if names.index(case.layer) != place:
-            yield Trouble(f"{where}.layer", f"'{case.layer}' a second time", "different names")
+            yield Problem(f"{where}.layer", f"'{case.layer}' a second time", "different names")
         yield from _odd_mapping(cases.architecture, case, where)
         yield from _odd_results(cases.architecture, case, where)
 
 
-def _odd_levels(architecture: Architecture, where: str) -> Iterator[Trouble]:
+def _odd_levels(architecture: Architecture, where: str) -> Iterator[Problem]:
     levels = architecture.levels_outermost_first
     names = [level.name for level in levels]
     for name in dict.fromkeys(names):
         if names.count(name) > 1:
-            yield Trouble(where, f"two levels called '{name}'", "different names")
+            yield Problem(where, f"two levels called '{name}'", "different names")
     computing = [level.name for level in levels if level.mac_pJ is not None]
     if not computing:
-        yield Trouble(where, "no compute level", "a level with 'mac_pJ'")
+        yield Problem(where, "no compute level", "a level with 'mac_pJ'")
     elif computing != [names[-1]]:
-        yield Trouble(
+        yield Problem(
             where, f"'mac_pJ' at {', '.join(computing)}", f"it at the last level, '{names[-1]}', alone"
         )
     for tensor in TENSORS:
         if not any(tensor in level.keeps for level in levels):
-            yield Trouble(where, f"no level that keeps {tensor}", "one for each of weights, inputs, outputs")
+            yield Problem(where, f"no level that keeps {tensor}", "one for each of weights, inputs, outputs")
 
 
-def _odd_mapping(architecture: Architecture, case: Case, where: str) -> Iterator[Trouble]:
+def _odd_mapping(architecture: Architecture, case: Case, where: str) -> Iterator[Problem]:
     known = [level.name for level in architecture.levels_outermost_first]
     where = f"{where}.loops_outermost_first"
     if prod(loop.bound for loop in case.loops_outermost_first) > _MOST:
-        yield Trouble(where, "too many iterations", f"at most {_MOST:.3g}")
+        yield Problem(where, "too many iterations", f"at most {_MOST:.3g}")
         return
     wrong = list(unknown_levels([loop.level for loop in case.loops_outermost_first], known, where))
     yield from wrong
@@ -298,9 +297,9 @@ def _odd_mapping(architecture: Architecture, case: Case, where: str) -> Iterator
         yield from overspread(nest, architecture.limits, where)
 
 
-def _odd_results(architecture: Architecture, case: Case, where: str) -> Iterator[Trouble]:
+def _odd_results(architecture: Architecture, case: Case, where: str) -> Iterator[Problem]:
     known = [level.name for level in architecture.levels_outermost_first]
     for run, expected in case.expected.items():
         for name in expected.energy_uJ:
             if name not in known:
-                yield Trouble(f"{where}.expected.{run}.energy_uJ", f"the component '{name}'", one_of(known))
+                yield Problem(f"{where}.expected.{run}.energy_uJ", f"the component '{name}'", one_of(known))

@@ -19,7 +19,7 @@ from spareto.reproduction.timeloop.accounting import MetadataRule, Saving, Spars
 
 Rank = Literal["UOP", "RLE", "CP", "B", "UB"]
 Kind = Literal["gate", "skip"]
-Positive = Annotated[int, Field(ge=1)]
+Positive = Annotated[int, Field(ge=1, le=4096)]
 _LEAVES: Final[dict[Rank, MetadataRule]] = {
     "RLE": RunLength(),
     "CP": CoordinatePayload(),

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spareto.core.errors import ConfigError, one_of
-from spareto.core.errors import Problem as Trouble
+from spareto.core.errors import ConfigError, Problem, one_of
 from spareto.hardware.describing.nest import LoopKind
-from spareto.hardware.describing.problem import TENSORS, Problem, TensorName
+from spareto.hardware.describing.problem import TENSORS, LoopProblem, TensorName
 from spareto.reproduction.timeloop.cases import CostCases, contradictions
 from spareto.reproduction.timeloop.conventions import Tool
 from spareto.reproduction.timeloop.files.architecture import Architecture, Part, read_architecture
@@ -41,7 +40,7 @@ class TimeloopFiles:
 
 
 def read_files(
-    files: TimeloopFiles, problem: Problem, name: str, *, tool: Tool = "timeloop-0.4"
+    files: TimeloopFiles, problem: LoopProblem, name: str, *, tool: Tool = "timeloop-0.4"
 ) -> tuple[CostCases, tuple[str, ...]]:
     """One layer on one architecture under one mapping, and notes on what was read over.
 
@@ -58,7 +57,7 @@ def read_files(
     known = [part.name for part in architecture.parts]
     mapping = _renamed(read_mapping(files.mapping), known)
     constraints = _renamed(read_constraints(files.constraints), known) if files.constraints else Directives()
-    problems: list[Trouble] = list(_unknown(mapping, known, str(files.mapping)))
+    problems: list[Problem] = list(_unknown(mapping, known, str(files.mapping)))
     problems += _unknown(constraints, known, str(files.constraints))
     levels: list[dict[str, Any]] = list(
         _levels(architecture, energies, (mapping, constraints), str(files.ert), problems)
@@ -102,11 +101,11 @@ def _renamed(said: Directives, known: list[str]) -> Directives:
     )
 
 
-def _unknown(directives: Directives, known: list[str], where: str) -> Iterator[Trouble]:
+def _unknown(directives: Directives, known: list[str], where: str) -> Iterator[Problem]:
     named = dict.fromkeys([*(level for level, _ in directives.loops), *directives.keeps])
     for level in named:
         if level not in known:
-            yield Trouble(where, f"the target '{level}'", one_of(known))
+            yield Problem(where, f"the target '{level}'", one_of(known))
 
 
 def _levels(
@@ -114,12 +113,12 @@ def _levels(
     energies: Mapping[str, Actions],
     said: tuple[Directives, ...],
     ert: str,
-    problems: list[Trouble],
+    problems: list[Problem],
 ) -> Iterator[dict[str, Any]]:
     for part in architecture.parts:
         where = f"{ert} '{part.name}'"
         if (part.stores or part.computes) and part.name not in energies:
-            problems.append(Trouble(where, "no table", f"one of {part.name}"))
+            problems.append(Problem(where, "no table", f"one of {part.name}"))
             continue
         actions: Actions = energies.get(part.name, {})
         if part.computes:

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from spareto.core.errors import ConfigError, one_of
-from spareto.core.errors import Problem as Trouble
+from spareto.core.errors import ConfigError, Problem, one_of
 from spareto.hardware.describing.nest import LoopKind
 from spareto.hardware.describing.problem import TENSORS, Dim, TensorName
 from spareto.reproduction.timeloop.files.plain import TAG, as_list, as_mapping, load, ranged, section, tensors
@@ -54,7 +53,7 @@ def read_constraints(path: str | Path) -> Directives:
     keys = ("architecture_constraints", "arch_constraints", "mapspace_constraints", "mapspace")
     key = next((key for key in keys if key in data), None)
     if key is None:
-        raise ConfigError(Trouble(str(path), f"the keys {', '.join(data)}", one_of(keys)))
+        raise ConfigError(Problem(str(path), f"the keys {', '.join(data)}", one_of(keys)))
     given: Any = data[key]
     where = f"{path}: {key}"
     entries: Any = given
@@ -69,14 +68,14 @@ def _kind(entry: Mapping[str, Any]) -> str:
 
 
 def _directives(entries: Any, where: str) -> Directives:
-    found, problems = Directives(), list[Trouble]()
+    found, problems = Directives(), list[Problem]()
     for place, item in enumerate(as_list(entries, where)):
         entry, here = as_mapping(item, f"{where}[{place}]"), f"{where}[{place}]"
         kind = _kind(entry)
         unknown = [key for key in entry if key not in _KNOWN]
         if entry.get(TAG) or "target" not in entry or unknown:
             got = f"!{entry[TAG]}" if entry.get(TAG) else (f"'{unknown[0]}'" if unknown else "no target")
-            problems.append(Trouble(here, got, f"an entry with {', '.join(_KNOWN[:-1])}"))
+            problems.append(Problem(here, got, f"an entry with {', '.join(_KNOWN[:-1])}"))
             continue
         level, _ = ranged(str(entry["target"]), here)
         if kind in _SPACES:
@@ -84,11 +83,11 @@ def _directives(entries: Any, where: str) -> Directives:
         elif kind in ("temporal", "spatial"):
             walk: LoopKind = "temporal" if kind == "temporal" else "spatial"
             if (level, walk) in found.loops:
-                problems.append(Trouble(here, f"a second {kind} entry of '{level}'", "one each"))
+                problems.append(Problem(here, f"a second {kind} entry of '{level}'", "one each"))
             found.loops[level, walk] = _loops(entry, here, problems)
         else:
             rule = one_of(("temporal", "spatial", *_SPACES))
-            problems.append(Trouble(f"{here}.type", repr(entry.get("type")), rule))
+            problems.append(Problem(f"{here}.type", repr(entry.get("type")), rule))
     if problems:
         raise ConfigError(problems)
     return found
@@ -101,22 +100,22 @@ def _kept(entry: Mapping[str, Any], where: str) -> tuple[TensorName, ...]:
     return tuple(tensor for tensor in TENSORS if tensor not in passed)
 
 
-def _loops(entry: Mapping[str, Any], where: str, problems: list[Trouble]) -> Loops:
+def _loops(entry: Mapping[str, Any], where: str, problems: list[Problem]) -> Loops:
     """Factors in the order of the permutation, which names the innermost loop first."""
     bounds: dict[Dim, int] = {}
     for text in _words(entry.get("factors")):
         match = _FACTOR.fullmatch(text.strip())
         if not match or match["dim"] not in NAMES or match["bound"] == "0":
             rule = f"DIM=BOUND with a bound above 0, dimensions {', '.join(NAMES)}"
-            problems.append(Trouble(f"{where}.factors", repr(text), rule))
+            problems.append(Problem(f"{where}.factors", repr(text), rule))
             continue
         dim = NAMES[match["dim"]]
         if dim in bounds:
-            problems.append(Trouble(f"{where}.factors", f"{match['dim']} twice", "each dimension once"))
+            problems.append(Problem(f"{where}.factors", f"{match['dim']} twice", "each dimension once"))
         bounds[dim] = int(match["bound"])
     order: list[Dim] = [NAMES[name] for name in _letters(entry.get("permutation")) if name in NAMES]
     if len(set(order)) != len(order):
-        problems.append(Trouble(f"{where}.permutation", "a dimension twice", "each dimension once"))
+        problems.append(Problem(f"{where}.permutation", "a dimension twice", "each dimension once"))
     inside_out: list[Dim] = order + [dim for dim in bounds if dim not in order]
     return [(dim, bounds[dim]) for dim in reversed(inside_out) if bounds.get(dim, 1) > 1]
 

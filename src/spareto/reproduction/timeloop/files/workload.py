@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from spareto.core.errors import ConfigError
-from spareto.core.errors import Problem as Trouble
-from spareto.hardware.describing.problem import DIMS, RELEVANT, Dim, Problem, TensorName
+from spareto.core.errors import ConfigError, Problem
+from spareto.hardware.describing.problem import DIMS, RELEVANT, Dim, LoopProblem, TensorName
 from spareto.reproduction.timeloop.files.plain import as_list, as_mapping, load, number, section, tensors
 
 NAMES: Final[dict[str, Dim]] = {"K": "M", **{dim: dim for dim in DIMS}}
@@ -16,7 +15,7 @@ _SIZES_ONLY: Final = ("H", "W", "Hpad", "Wpad")  # of the input: they follow fro
 _STRIDES: Final = {"P": ("Wstride", "P_stride", "strideP"), "Q": ("Hstride", "Q_stride", "strideQ")}
 
 
-def read_problem(path: str | Path) -> Problem:
+def read_problem(path: str | Path) -> LoopProblem:
     """Read a problem.
 
     Raises:
@@ -27,7 +26,7 @@ def read_problem(path: str | Path) -> Problem:
     data = as_mapping(section(load(path), "problem", str(path)), where)
     sizes = {key: value for key, value in data.items() if key not in ("shape", "version", "instance")}
     sizes |= as_mapping(data.get("instance"), f"{where}.instance")
-    problems: list[Trouble] = []
+    problems: list[Problem] = []
     shape = data.get("shape")
     if isinstance(shape, Mapping):
         problems += _odd_shape(as_mapping(shape, where), f"{where}.shape")  # pyright: ignore[reportUnknownArgumentType]
@@ -37,11 +36,11 @@ def read_problem(path: str | Path) -> Problem:
     stride = tuple(
         next((factors[name] for name in _STRIDES[dim] if name in factors), 1) for dim in ("P", "Q")
     )
-    return Problem(dims, (stride[0], stride[1]))
+    return LoopProblem(dims, (stride[0], stride[1]))
 
 
 def _split(
-    sizes: Mapping[str, Any], where: str, problems: list[Trouble]
+    sizes: Mapping[str, Any], where: str, problems: list[Problem]
 ) -> tuple[dict[Dim, int], dict[str, int]]:
     """Loop sizes, and strides; everything else that changes the counts is refused."""
     dims: dict[Dim, int] = {}
@@ -55,22 +54,22 @@ def _split(
             continue
         elif "dilation" in key.lower():
             if number(value, f"{where}.{key}", whole=True, least=1) != 1:
-                problems.append(Trouble(f"{where}.{key}", str(value), "1: dilated kernels are not covered"))
+                problems.append(Problem(f"{where}.{key}", str(value), "1: dilated kernels are not covered"))
         elif key == "G":
             if number(value, f"{where}.{key}", whole=True, least=1) != 1:
-                problems.append(Trouble(f"{where}.{key}", str(value), "1: cost one group"))
+                problems.append(Problem(f"{where}.{key}", str(value), "1: cost one group"))
         else:
             rule = "dimensions, strides and nothing that changes what is counted"
-            problems.append(Trouble(f"{where}.{key}", repr(value)[:60], rule))
+            problems.append(Problem(f"{where}.{key}", repr(value)[:60], rule))
     return dims, factors
 
 
-def _odd_shape(shape: Mapping[str, Any], where: str) -> Iterator[Trouble]:
+def _odd_shape(shape: Mapping[str, Any], where: str) -> Iterator[Problem]:
     """Data spaces whose dimensions are not those of a convolution."""
     known = [str(dim) for dim in as_list(shape.get("dimensions"), f"{where}.dimensions")]
     for dim in known:
         if dim not in NAMES and dim != "G":
-            yield Trouble(f"{where}.dimensions", f"'{dim}'", f"dimensions {', '.join(NAMES)}")
+            yield Problem(f"{where}.dimensions", f"'{dim}'", f"dimensions {', '.join(NAMES)}")
     spaces = as_list(shape.get("data_spaces", shape.get("data-spaces")), f"{where}.data_spaces")
     there = {NAMES[dim] for dim in known if dim in NAMES}
     for space in spaces:
@@ -80,7 +79,7 @@ def _odd_shape(shape: Mapping[str, Any], where: str) -> Iterator[Trouble]:
         used = set(_dims_of(given.get("projection"), f"{where}.data_spaces '{name}'"))
         if used != there & RELEVANT[tensor]:
             rule = f"the dimensions {', '.join(sorted(there & RELEVANT[tensor]))}, as in a convolution"
-            yield Trouble(f"{where}.data_spaces '{name}'", f"{', '.join(sorted(used)) or 'none'}", rule)
+            yield Problem(f"{where}.data_spaces '{name}'", f"{', '.join(sorted(used)) or 'none'}", rule)
 
 
 def _dims_of(projection: Any, where: str) -> Iterator[Dim]:

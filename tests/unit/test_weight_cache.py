@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 import tiny
 from spareto import recipes
 from spareto.compression import bake, compress, compressed_weight
-from spareto.compression.once import Once
+from spareto.compression.weight_cache import WeightCache
 from spareto.records import QuantizeStep, Recipe
 
 JOINT = recipes.joint(3, 0.5)
@@ -70,7 +70,7 @@ def uncached(network):
     copy = deepcopy(network)
     for layer in copy.modules():
         if (part := compressed_weight(layer)) is not None:
-            part.once = lambda weight, training, compute: compute(weight)
+            part.weight_cache = lambda weight, training, compute: compute(weight)
     return copy
 
 
@@ -153,11 +153,13 @@ def test_nothing_is_kept_after_a_forward_even_a_failed_one():
         network(frames())
     for _ in range(2):
         network.step(frames()[0]).sum().backward()
-    assert all(part.once._kept is None for layer in network.modules() if (part := compressed_weight(layer)))
+    assert all(
+        part.weight_cache._kept is None for layer in network.modules() if (part := compressed_weight(layer))
+    )
 
 
 def test_copies_start_empty():
-    once = Once()
+    once = WeightCache()
     once.begin()
     weight = torch.ones(2, requires_grad=True)
     kept = once(weight, True, torch.exp)

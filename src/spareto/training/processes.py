@@ -14,7 +14,7 @@ from spareto.training.norms import batch_norms
 
 
 @dataclass(frozen=True)
-class World:
+class Processes:
     """This process among those that `torchrun` started; alone without it.
 
     Gradients are those of the joint batch, whatever the number of processes. Batch norms see their own
@@ -82,23 +82,23 @@ class World:
             tensor.copy_(part.view_as(tensor))
 
 
-def processes() -> int:
+def process_count() -> int:
     """Number of processes `torchrun` started, this one among them; joins nothing."""
     if dist.is_available() and dist.is_initialized():
         return dist.get_world_size()
     return int(os.environ.get("WORLD_SIZE", "1")) if dist.is_available() else 1
 
 
-def join() -> World:
+def join() -> Processes:
     """The processes `torchrun` started this one among; joins them on the first call."""
     if not dist.is_available():
-        return World()
+        return Processes()
     if not dist.is_initialized():
-        if processes() < 2:
-            return World()
+        if process_count() < 2:
+            return Processes()
         # networks may be on the CPU of a machine that has GPUs; numbers always are
         dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
-    return World(dist.get_rank(), dist.get_world_size())
+    return Processes(dist.get_rank(), dist.get_world_size())
 
 
 def _device() -> str:

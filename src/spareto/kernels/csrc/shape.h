@@ -1,5 +1,5 @@
-#ifndef SPARETO_CONV_H
-#define SPARETO_CONV_H
+#ifndef SPARETO_SHAPE_H
+#define SPARETO_SHAPE_H
 #include "memory.h"
 /* A convolution of N images, channels-last; OC is padded to a multiple of 16.  S, P, D: stride, padding before the
  * first pixel (what lies behind the last one follows from OH and OW), dilation. */

@@ -14,7 +14,7 @@ from spareto.study.config import StudyConfig
 
 
 @dataclass(frozen=True)
-class Costing:
+class CostModel:
     """One accelerator and the formats and statistic every trial of a study is costed with."""
 
     accelerator: Chip
@@ -23,7 +23,7 @@ class Costing:
     statistic: Statistic
 
     @classmethod
-    def of(cls, config: StudyConfig) -> Costing:
+    def of(cls, config: StudyConfig) -> CostModel:
         """The costing a study asks for.
 
         Raises:

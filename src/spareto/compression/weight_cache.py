@@ -16,7 +16,7 @@ class _Kept(NamedTuple):
     value: Tensor
 
 
-class Once:
+class WeightCache:
     """Keeps a tensor computed from another between `begin` and `end`; outside, it computes every time.
 
     What is kept holds an autograd graph, which a backward pass frees; so nothing outlives the forward pass it
@@ -46,11 +46,11 @@ class Once:
         self._kept = _Kept(source, source._version, mode, value)
         return value
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Once:
-        return Once()
+    def __deepcopy__(self, memo: dict[int, Any]) -> WeightCache:
+        return WeightCache()
 
-    def __reduce__(self) -> tuple[type[Once], tuple[()]]:
-        return Once, ()
+    def __reduce__(self) -> tuple[type[WeightCache], tuple[()]]:
+        return WeightCache, ()
 
 
 def _recorded() -> bool:
@@ -63,32 +63,36 @@ def _recorded() -> bool:
     return tracing or checkpoint is not None
 
 
-def once_a_forward(network: nn.Module) -> None:
+def cache_each_forward(network: nn.Module) -> None:
     """Let every call of a network open a scope in which its weights are computed once; twice is the same."""
-    forget_once(network)
+    stop_caching(network)
     network.register_forward_pre_hook(_begin)
     network.register_forward_hook(_end, always_call=True)
 
 
-def forget_once(network: nn.Module) -> None:
-    """Undo `once_a_forward`."""
+def stop_caching(network: nn.Module) -> None:
+    """Undo `cache_each_forward`."""
     for hooks in (network._forward_pre_hooks, network._forward_hooks):
         for handle in [handle for handle, hook in hooks.items() if hook in (_begin, _end)]:
             del hooks[handle]
             network._forward_hooks_always_called.pop(handle, None)
 
 
-def _scopes(network: nn.Module) -> Iterator[Once]:
-    return (once for module in network.modules() if isinstance(once := getattr(module, "once", None), Once))
+def _scopes(network: nn.Module) -> Iterator[WeightCache]:
+    return (
+        cache
+        for module in network.modules()
+        if isinstance(cache := getattr(module, "weight_cache", None), WeightCache)
+    )
 
 
 def _begin(network: nn.Module, inputs: Any) -> None:
     if not torch.compiler.is_compiling():
-        for once in _scopes(network):
-            once.begin()
+        for cache in _scopes(network):
+            cache.begin()
 
 
 def _end(network: nn.Module, inputs: Any, outputs: Any) -> None:
     if not torch.compiler.is_compiling():
-        for once in _scopes(network):
-            once.end()
+        for cache in _scopes(network):
+            cache.end()

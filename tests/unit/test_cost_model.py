@@ -6,13 +6,13 @@ import workloads
 from spareto import formats, hardware
 from spareto.core.errors import UnknownName
 from spareto.study.config import StudyConfig
-from spareto.study.costing import Costing
+from spareto.study.cost_model import CostModel
 
 NETWORK = workloads.network()
 
 
 def costing(**options):
-    return Costing.of(StudyConfig(name="test", **options))
+    return CostModel.of(StudyConfig(name="test", **options))
 
 
 def test_costs_come_in_the_order_the_study_names_them():

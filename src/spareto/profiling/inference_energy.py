@@ -13,7 +13,7 @@ from torch import nn
 from spareto.core.errors import ConfigError, InputError, Problem, did_you_mean, one_of
 from spareto.hardware import BEST, Chip, cost, load_accelerator
 from spareto.profiling.energy_text import text_of
-from spareto.profiling.profile import Profile, profile
+from spareto.profiling.profiler import Profile, profile
 from spareto.records import Cost, Workload
 from spareto.records.workload import Statistic
 

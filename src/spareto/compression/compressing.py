@@ -11,8 +11,8 @@ from spareto.compression.copies import Module, copy_of
 from spareto.compression.foreign import renew
 from spareto.compression.layers import touched_layers
 from spareto.compression.loading import check_loads
-from spareto.compression.once import once_a_forward
-from spareto.compression.steps import Calibration, Setting, registry
+from spareto.compression.steps import Calibration, StepContext, registry
+from spareto.compression.weight_cache import cache_each_forward
 from spareto.core.errors import ConfigError, InputError
 from spareto.records import QuantizeStep, Recipe
 
@@ -88,9 +88,9 @@ def _begin(
     for index, step in enumerate(recipe.steps):
         if step.start == share:
             names = None if stored is None else frozenset(stored)
-            setting = Setting(network, f"recipe.steps[{index}]", recipe.order, seed, calibration, names)
+            context = StepContext(network, f"recipe.steps[{index}]", recipe.order, seed, calibration, names)
             try:
-                registry.make(step.kind).apply(layers, step, setting)
+                registry.make(step.kind).apply(layers, step, context)
             except InputError as error:
                 refused.append(error)
     return refused
@@ -102,7 +102,7 @@ def _prepared(network: nn.Module, recipe: Recipe) -> dict[str, nn.Module]:
     refuse_ties_below(network, layers)
     for layer in layers.values():
         renew(layer, recipe.order)
-    once_a_forward(network)
+    cache_each_forward(network)
     check_loads(network)
     return layers
 
@@ -119,5 +119,5 @@ def store(network: nn.Module, recipe: Recipe) -> None:
     """Round weights that no step quantizes to the recipe's storage width, in place, after training."""
     if recipe.quantize_step is None and recipe.storage_bits < 32:
         plan = QuantizeStep(quantizer="max_range", bits=recipe.storage_bits)
-        setting = Setting(network, "recipe.storage_bits", recipe.order)
-        registry.make("quantize").apply(_prepared(network, recipe), plan, setting)
+        context = StepContext(network, "recipe.storage_bits", recipe.order)
+        registry.make("quantize").apply(_prepared(network, recipe), plan, context)

@@ -25,7 +25,7 @@ Values = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Grid:
+class Levels:
     """Levels that a tensor's values were found to lie on.
 
     Args:
@@ -41,7 +41,7 @@ class Grid:
     evidence: float
 
 
-def grid_of(values: Values, precision: float) -> Grid | None:
+def levels_of(values: Values, precision: float) -> Levels | None:
     """The grid that values lie on, or None if none is to be seen.
 
     Args:
@@ -50,8 +50,8 @@ def grid_of(values: Values, precision: float) -> Grid | None:
 
     Example:
         >>> import numpy as np
-        >>> grid_of(0.3 * np.arange(-3, 4).repeat(9), 2.0**-24)
-        Grid(bits=3, levels=7, equidistant=True, evidence=1150.0)
+        >>> levels_of(0.3 * np.arange(-3, 4).repeat(9), 2.0**-24)
+        Levels(bits=3, levels=7, equidistant=True, evidence=1150.0)
     """
     live = values[values != 0]
     if live.size == 0:
@@ -63,26 +63,31 @@ def grid_of(values: Values, precision: float) -> Grid | None:
     return few if table else steps
 
 
-def _equidistant(values: Values, live: Values, precision: float) -> Grid | None:
+def _equidistant(values: Values, live: Values, precision: float) -> Levels | None:
     levels = np.unique(np.abs(live[:: max(1, live.size // SAMPLE)]))
     steps = (_step(levels, roundings * precision) for roundings in ROUNDINGS)
     grids = (_on(step, values, live, precision) for step in steps if step is not None)
     return next((grid for grid in grids if grid is not None), None)
 
 
-def _on(step: float, values: Values, live: Values, precision: float) -> Grid | None:
+def _on(step: float, values: Values, live: Values, precision: float) -> Levels | None:
     """The grid of a step, if the values lie on it."""
-    codes = np.round(values / step)
-    most = float(np.abs(codes).max())
+    most = float(np.round(np.abs(values).max() / step))
     slack = 4 * precision * most  # a product of step and code is rounded; so is the step itself
-    if slack >= 0.25 or float(np.abs(values / step - codes).max()) > slack:
+    if slack >= 0.25 or _off(values[:SAMPLE] / step) > slack or _off(values / step) > slack:
         return None
+    codes = np.round(values / step)
     evidence = (live.size - 2) * math.log2(0.5 / slack)
     low, high = float(codes.min()), float(codes.max())
     gap = float(np.gcd.reduce((codes - low).astype(np.int64))) or 1.0
     levels = int((high - low) / gap) + 1
     bits = max(1, math.ceil(math.log2(levels)))
-    return Grid(bits, levels, equidistant=True, evidence=round(evidence, 0)) if bits <= MOST_BITS else None
+    return Levels(bits, levels, equidistant=True, evidence=round(evidence, 0)) if bits <= MOST_BITS else None
+
+
+def _off(codes: Values) -> float:
+    """How far the codes are from whole numbers, at most."""
+    return float(np.abs(codes - np.round(codes)).max())
 
 
 def _step(levels: Values, tolerance: float) -> float | None:
@@ -112,7 +117,7 @@ def _refined(levels: Values, step: float) -> float:
         reach *= 2
 
 
-def _codebook(values: Values, live: Values) -> Grid | None:
+def _codebook(values: Values, live: Values) -> Levels | None:
     """Few values that occur again and again, as powers of two do."""
     if live.size < 2 * REPEATS or np.unique(live[:SAMPLE]).size * REPEATS > min(live.size, SAMPLE):
         return None
@@ -121,7 +126,7 @@ def _codebook(values: Values, live: Values) -> Grid | None:
         return None
     bits = max(1, math.ceil(math.log2(levels)))
     evidence = 20.0 * (live.size - levels)  # two real numbers share their first 20 bits by a chance of 2^-20
-    return Grid(bits, levels, equidistant=False, evidence=evidence) if bits <= MOST_BITS else None
+    return Levels(bits, levels, equidistant=False, evidence=evidence) if bits <= MOST_BITS else None
 
 
 def step_of(values: Values, precision: float) -> float | None:

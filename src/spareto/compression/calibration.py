@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from spareto.compression.compress import compress
+from spareto.compression.compressing import compress
 from spareto.compression.copies import Module
 from spareto.compression.fold import NORMS, Run
 from spareto.compression.foreign import own_parametrization
