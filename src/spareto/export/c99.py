@@ -13,7 +13,7 @@ import numpy as np
 from spareto.core.artifacts import write_text
 from spareto.export._base import Exported, Target
 from spareto.integer import IntegerNetwork, Layer, bounds
-from spareto.integer.network import INPUT, Attention, Ints, Join, Node, Pool, Synapses
+from spareto.integer.network import INPUT, Attention, Ints, Node, Pool, Synapses
 
 _JOINS: Final = {"add": 0, "and": 1, "iand": 2}
 _LINE: Final = 24
@@ -22,8 +22,9 @@ _LINE: Final = 24
 class C99(Target):
     """Four files: `spareto.h` and `spareto.c`, the same for every network, `network.h` and `network.c`.
 
-    `network_reset` and `network_step` are all there is to call; the votes stand in the struct. The header asserts
-    the size of the struct at compile time. A network that sees all timesteps at once takes them all in a step.
+    `network_reset` and `network_step` are all there is to call; the votes stand in the struct. The header
+    asserts the size of the struct at compile time. A network that sees all timesteps at once takes them all
+    in a step.
     """
 
     def write(self, network: IntegerNetwork, folder: Path) -> Exported:
@@ -146,7 +147,8 @@ int network_step(network_state *state, const uint8_t *frames);
                           for line in self._calls(number, node))  # fmt: skip
         network, last = self.network, len(self.network.nodes) - 1
         outputs = self.shapes[-1][0]
-        channels, height, width = network.sensor
+        voters, channels = outputs // network.classes, network.sensor[0]
+        pixels = network.sensor[1] * network.sensor[2]
         return f"""#include "network.h"
 
 {tables}
@@ -161,10 +163,10 @@ int network_step(network_state *s, const uint8_t *frames) {{
     const int32_t steps = NETWORK_STEPS;
     int32_t t, n, best = 0;
     for (t = 0; t < steps; t++)
-        spareto_arrange(frames + t * NETWORK_FRAME, s->input + t * NETWORK_FRAME, {channels}, {height * width});
+        spareto_arrange(frames + t * NETWORK_FRAME, s->input + t * NETWORK_FRAME, {channels}, {pixels});
 {calls}
     for (t = 0; t < steps; t++)
-        for (n = 0; n < {outputs}; n++) s->votes[n / {outputs // network.classes}] += s->wire{last}[t * {outputs} + n];
+        for (n = 0; n < {outputs}; n++) s->votes[n / {voters}] += s->wire{last}[t * {outputs} + n];
     s->timesteps[0] += steps;
     for (n = 1; n < NETWORK_CLASSES; n++)
         if (s->votes[n] > s->votes[best]) best = n;
@@ -173,12 +175,12 @@ int network_step(network_state *s, const uint8_t *frames) {{
 """
 
     def driver(self) -> str:
-        """`verify.c`: frames from the standard input, every wire to the standard output, for hosted machines."""
+        """`verify.c`, for machines with files: frames in, every wire out."""
         wires = "\n".join(
             f"        fwrite(state.wire{number}, sizeof state.wire{number}, 1, stdout);"
             for number in range(len(self.network.nodes))
         )
-        return f"""/* For machines with files: reads frames, writes every wire of every call, then the votes. */
+        return f"""/* For machines with files: reads frames, writes every wire of a call, then the votes. */
 #include <stdio.h>
 
 #include "network.h"
@@ -278,8 +280,10 @@ int main(void) {{
             *((0, 0) if current is None else (current.decay, current.gain)),
             *((0, 0, 0) if adaptation is None else (adaptation.decay, adaptation.scale, adaptation.one)),
         )
-        fields = [*sides, *window, bits, stride, arrays, _state_bytes(node), neuron.shift, *wide, *flags, *there,
-                  *map(_long, shares), neuron.counts or 0, *back]  # fmt: skip
+        fields = [
+            *(*sides, *window, bits, stride, arrays, _state_bytes(node), neuron.shift),
+            *(*wide, *flags, *there, *map(_long, shares), neuron.counts or 0, *back),
+        ]
         yield f"static const spareto_layer node{number} = {{{', '.join(map(str, fields))}}};\n"
 
     def _array(self, name: str, values: Ints, kind: str) -> str:
@@ -300,7 +304,7 @@ def _state_bytes(node: Layer) -> int:
 
 
 def _rows(synapses: Synapses, shape: Any) -> tuple[int, int, Ints]:
-    """Bits of a weight, bytes of a row, and rows (kernel rows, kernel columns, inputs; outputs of a group)."""
+    """Bits of a weight, bytes of a row, and rows (kernel rows, columns, inputs; outputs of a group)."""
     weights, groups = synapses.weights, synapses.groups
     if synapses.flat:
         weights = weights.reshape(len(weights), *shape)

@@ -1,8 +1,8 @@
 """The integer network: what is computed, to the bit, wherever it runs. Numpy only.
 
-A lowered network is a list of nodes over integers (`network.py`). `arithmetic.py` and `neuron.py` decide every
-rounding; `reference.py` runs the nodes in plain numpy; `intervals.py` proves which widths suffice. Everything
-else that runs such a network is held to the reference: torch, the C engine, exported C.
+A lowered network is a list of nodes over integers (`network.py`). `arithmetic.py` and `neuron.py` decide
+every rounding; `reference.py` runs the nodes in plain numpy; `intervals.py` proves which widths suffice.
+Everything else that runs such a network is held to the reference: torch, the C engine, exported C.
 """
 
 from spareto.integer.arithmetic import rounded as rounded

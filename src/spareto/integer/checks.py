@@ -9,7 +9,17 @@ import numpy as np
 
 from spareto.core.errors import ConfigError, Problem
 from spareto.integer.intervals import Bounds, bounds
-from spareto.integer.network import INPUT, Attention, IntegerNetwork, Join, Layer, Neuron, Pool, Shape, Synapses
+from spareto.integer.network import (
+    INPUT,
+    Attention,
+    IntegerNetwork,
+    Join,
+    Layer,
+    Neuron,
+    Pool,
+    Shape,
+    Synapses,
+)
 
 MOST_NODES: Final = 4096
 LARGEST_SIDE: Final = 1 << 16
@@ -75,7 +85,9 @@ def _node(network: IntegerNetwork, node: object, before: Shape, shapes: list[Sha
             yield from _coefficients(node.name, node.feedback.multiplier, node.feedback.multiplier, count)
             fed = node.feedback.synapses
             if not (fed.flat and node.synapses.flat and len(fed.weights) == count):
-                yield Problem(_place(node), "recurrent connections", "as many as neurons, behind a dense layer")
+                yield Problem(
+                    _place(node), "recurrent connections", "as many as neurons, behind a dense layer"
+                )
     elif isinstance(node, Pool):
         sides = (*node.kernel, *node.stride, *node.size)
         if not all(1 <= side <= LARGEST_SIDE for side in sides):
@@ -97,7 +109,9 @@ def _synapses(name: str, synapses: Synapses, before: Shape) -> Iterator[Problem]
     place, weights = f"layer '{name}'", synapses.weights
     outputs, inputs, *kernel = weights.shape
     numbers = (*synapses.stride, *synapses.dilation, *kernel, outputs, inputs)
-    if not all(1 <= n <= 1 << 26 for n in numbers) or not all(0 <= p <= LARGEST_SIDE for p in synapses.padding):
+    if not all(1 <= n <= 1 << 26 for n in numbers) or not all(
+        0 <= p <= LARGEST_SIDE for p in synapses.padding
+    ):
         yield Problem(place, "a window without size", "sides, strides and dilations of at least 1")
         return
     if not all(n <= LARGEST_SIDE for n in (*synapses.stride, *synapses.dilation, *kernel)):

@@ -8,7 +8,17 @@ from typing import Final
 import numpy as np
 
 from spareto.core.errors import ConfigError, Problem
-from spareto.integer.network import INPUT, Attention, IntegerNetwork, Ints, Join, Layer, Neuron, Pool, Synapses
+from spareto.integer.network import (
+    INPUT,
+    Attention,
+    IntegerNetwork,
+    Ints,
+    Join,
+    Layer,
+    Neuron,
+    Pool,
+    Synapses,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +31,8 @@ class Bounds:
         high: Largest sum of each output channel.
         back: Largest magnitude of a recurrent sum; 0 without.
         wide: Largest magnitude of any number inside the neurons, or inside the attention.
-        potential: Largest magnitude of a stored potential without saturation; None if it may grow without end.
+        potential: Largest magnitude of a stored potential without saturation; None if it may grow without
+            end.
     """
 
     output: int

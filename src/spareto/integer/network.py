@@ -1,7 +1,7 @@
 """What an integer network is, as data: nodes, each of which reads the outputs of nodes before it.
 
-Every wire carries integers of at least 0: spikes (0 or 1), counts, or what pooling, sums and gates make of them.
-Its shape is `(channels, height, width)`; dense layers have height and width 1.
+Every wire carries integers of at least 0: spikes (0 or 1), counts, or what pooling, sums and gates make of
+them. Its shape is `(channels, height, width)`; dense layers have height and width 1.
 """
 
 from __future__ import annotations
@@ -48,9 +48,7 @@ class Synapses:
         """Shape of the sums for an input of that shape."""
         if self.flat:
             return (len(self.weights), 1, 1)
-        sides = zip(
-            shape[1:], self.weights.shape[2:], self.stride, self.padding, self.dilation, strict=True
-        )
+        sides = zip(shape[1:], self.weights.shape[2:], self.stride, self.padding, self.dilation, strict=True)
         height, width = ((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in sides)
         return (len(self.weights), height, width)
 
@@ -89,12 +87,13 @@ class Adaptation:
 class Neuron:
     """The recurrence of a layer's neurons in integers; `neuron.py` is its definition.
 
-    Stored states have units of `2^-fraction` of the float network's; sums, thresholds and resets are wide, with
-    `shift` more binary digits. One rounding a timestep and state, when it is stored.
+    Stored states have units of `2^-fraction` of the float network's; sums, thresholds and resets are wide,
+    with `shift` more binary digits. One rounding a timestep and state, when it is stored.
 
     Args:
         bits: Width of a stored state, its sign included.
-        fraction: Binary digits of a stored state behind the point; may be negative. Nothing is computed from it.
+        fraction: Binary digits of a stored state behind the point; may be negative. Nothing is computed from
+            it.
         shift: Further binary digits of wide numbers.
         most: A stored state lies within `-most` to `most`.
         decay: Share of the potential kept over a timestep, in units of `2^-shift`.
@@ -104,7 +103,8 @@ class Neuron:
         keep: Whether the reset starts from the potential, or forgets it.
         drop: What a spike takes off, wide.
         drop_threshold: Whether a spike also takes the threshold off.
-        delayed: What the reset does one timestep later: None for nothing, else whether it keeps the potential.
+        delayed: What the reset does one timestep later: None for nothing, else whether it keeps the
+            potential.
         delayed_drop: What is taken off then, wide.
         start: Stored potential before the first timestep.
         current: The synaptic current, if there is one.
@@ -154,8 +154,8 @@ class Feedback:
 class Layer:
     """Synapses and the neurons behind them.
 
-    The wide current of a neuron is `sums · multiplier + bias`: batch norm, gain and the scale of the codes are in
-    the two.
+    The wide current of a neuron is `sums · multiplier + bias`: batch norm, gain and the scale of the codes
+    are in the two.
 
     Args:
         name: Dotted name in the float network.

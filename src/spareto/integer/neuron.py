@@ -8,9 +8,9 @@
     a[t]  = round(a_decay · a[t-1] + one · s[t])
     v[t]  = round(u[t]), or of what the reset makes of it after a spike
 
-`x` are the wide currents. Wide numbers have `shift` more binary digits than stored ones; `round` takes them off,
-to the nearest integer, halves to the even one, and saturates. Nothing else is rounded, but `gain(i)`, where there
-is one.
+`x` are the wide currents. Wide numbers have `shift` more binary digits than stored ones; `round` takes them
+off, to the nearest integer, halves to the even one, and saturates. Nothing else is rounded, but `gain(i)`,
+where there is one.
 
 The code takes arrays of numpy and tensors of torch alike.
 """

@@ -122,7 +122,9 @@ def pooled(pool: Pool, x: Ints) -> Ints:
     sides = [(p, b) for p, b in zip(pool.padding, behind, strict=True)]
     padded = np.pad(x, ((0, 0), (0, 0), (0, 0), *sides))
     windows: Any = np.lib.stride_tricks.sliding_window_view(padded, pool.kernel, (3, 4))
-    windows = windows[..., :: pool.stride[0], :: pool.stride[1], :, :][..., : pool.size[0], : pool.size[1], :, :]
+    windows = windows[..., :: pool.stride[0], :: pool.stride[1], :, :][
+        ..., : pool.size[0], : pool.size[1], :, :
+    ]
     return windows.max((-2, -1)) if pool.kind == "max" else windows.sum((-2, -1))
 
 

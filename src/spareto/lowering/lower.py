@@ -13,9 +13,9 @@ from spareto.core.errors import ConfigError, Problem
 from spareto.integer import Bounds, IntegerNetwork
 from spareto.integer.checks import check
 from spareto.integer.network import INPUT
-from spareto.lowering.walking import Walk, Wire
-from spareto.lowering.weights import Integers
+from spareto.lowering.walking import Scale, Walk, Wire
 from spareto.networks import Network
+
 
 @dataclass(frozen=True, eq=False)
 class Lowered:
@@ -24,12 +24,12 @@ class Lowered:
     Args:
         network: The integers.
         bounds: Of each node, proven.
-        weights: Of each layer, by the node's number: its integers and their scale.
+        scales: Of each layer, by the node's number: what was rounded.
     """
 
     network: IntegerNetwork
     bounds: list[Bounds]
-    weights: dict[int, Integers]
+    scales: dict[int, Scale]
 
 
 @torch.no_grad()
@@ -71,7 +71,8 @@ def lower(
     """
     _check_options(state_bits, input_most, input_step)
     if isinstance(network, Network):
-        sensor, classes = (*network.sensor,), network.classes
+        channels, height, width = network.sensor
+        sensor, classes = (channels, height, width), network.classes
     if sensor is None or classes is None:
         rule = "sensor and classes, for the network does not know them"
         raise ConfigError(Problem("lower", "none", rule, "Pass sensor=(channels, height, width), classes=."))
@@ -82,7 +83,7 @@ def lower(
     lowered = IntegerNetwork(
         sensor, classes, tuple(walk.nodes), input_most, input_step, timesteps, dict(facts or {})
     )
-    return Lowered(lowered, check(lowered), walk.steps)
+    return Lowered(lowered, check(lowered), walk.scales)
 
 
 def _timesteps(network: nn.Module) -> int | None:

@@ -16,8 +16,9 @@ from spareto.integer.neuron import fresh, step
 class IntegerModule(nn.Module):
     """Runs an integer network in torch: equal to the numpy reference to the bit.
 
-    Sums are made in double precision, which is exact below 2^53; everything else in 64-bit integers. Weights are
-    buffers named `w0`, `w1`, ..., so that the module moves between devices and exports through `torch.export`.
+    Sums are made in double precision, which is exact below 2^53; everything else in 64-bit integers. Weights
+    are buffers named `w0`, `w1`, ..., so that the module moves between devices and exports through
+    `torch.export`.
 
     Args:
         network: The network, from `spareto.lower(...).network` or a package.
@@ -46,7 +47,8 @@ class IntegerModule(nn.Module):
         """Voted firing rates, as the float network gives them.
 
         Args:
-            frames: Shape `(time, batch, channels, height, width)`, integers from 0 to `input_most`, of any type.
+            frames: Shape `(time, batch, channels, height, width)`, integers from 0 to `input_most`, of any
+                type.
 
         Returns:
             Shape `(batch, classes)`, single precision.

@@ -31,7 +31,7 @@ from spareto.layers.residual import Residual
 from spareto.layers.spiking_block import SpikingBlock
 from spareto.layers.spiking_dense import SpikingDense
 from spareto.layers.tcja import TCJA
-from spareto.lowering.neurons import Found, found_in, integer_neuron, multiplier, place
+from spareto.lowering.neurons import Found, folded_gain, found_in, integer_neuron, multiplier, place
 from spareto.lowering.weights import Integers, integers_of
 from spareto.networks import Network
 from spareto.neurons import SpikingNeuron
@@ -61,6 +61,23 @@ class Wire:
     unit: float
 
 
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """What a layer's integers were before they were rounded.
+
+    Args:
+        weights: Its weights, as integers.
+        multiplier: Of each channel's sums, wide units, not rounded.
+        bias: Of each channel, wide units, not rounded.
+        wide: Wide units of 1.
+    """
+
+    weights: Integers
+    multiplier: Any
+    bias: Any
+    wide: float
+
+
 @dataclass
 class Walk:
     """Nodes made so far.
@@ -68,12 +85,12 @@ class Walk:
     Args:
         state_bits: Width of a stored state; None takes what is proven to be enough.
         nodes: In order.
-        steps: Scale of the weights of each layer, by the node's number, for reports.
+        scales: What layers were before they were rounded, by the node's number.
     """
 
     state_bits: int | None = None
     nodes: list[Node] = field(default_factory=list[Node])
-    steps: dict[int, Integers] = field(default_factory=dict[int, Integers])
+    scales: dict[int, Scale] = field(default_factory=dict[int, Scale])
 
     def module(self, module: nn.Module, name: str, wire: Wire) -> Wire:
         """Append the nodes of a module.
@@ -174,7 +191,9 @@ def _layer(
         None if feedback is None else _feedback(feedback, found, point),
     )
     number = walk.add(lowered)
-    walk.steps[number] = integers
+    gained = folded_gain(found) * point.wide
+    real = integers.step * factor * wire.unit * gained
+    walk.scales[number] = Scale(integers, real, shift * gained, point.wide)
     return Wire(number, synapses.output_shape(wire.shape), counts or 1, 1.0)
 
 
@@ -265,7 +284,8 @@ def _residual(walk: Walk, module: Residual, name: str, wire: Wire) -> Wire:
         if max(body.most, other.most) > 1:
             got, cure = f"connect '{module.connect}' of counts", "Use connect='add'."
             raise ConfigError(Problem(f"layer '{name}'", got, "a gate of spikes", cure))
-        number = walk.add(Join(name, body.source, other.source, module.connect))
+        gate = "and" if module.connect == "and" else "iand"
+        number = walk.add(Join(name, body.source, other.source, gate))
         return Wire(number, body.shape, 1, 1.0)
     factors, unit = _common(body.unit, other.unit, name)
     number = walk.add(Join(name, body.source, other.source, "add", factors))

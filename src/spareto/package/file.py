@@ -18,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -119,7 +120,15 @@ def parse(content: bytes, name: str = "package") -> Package:
     except InputError as error:
         told = "; ".join(str(problem) for problem in error.problems[:3])
         raise _damaged(name, f"a network that cannot be run ({told[:400]})") from None
-    except (ValueError, KeyError, IndexError, TypeError, OverflowError, UnicodeError, RecursionError) as error:
+    except (
+        ValueError,
+        KeyError,
+        IndexError,
+        TypeError,
+        OverflowError,
+        UnicodeError,
+        RecursionError,
+    ) as error:
         raise _damaged(name, " ".join(str(error).split())[:200] or type(error).__name__) from None
     except MemoryError:
         raise _damaged(name, "more than there is memory for") from None
@@ -139,7 +148,7 @@ def _parsed(content: bytes, name: str) -> Package:
     ends = [_HEAD.size]
     for size in sizes:
         ends.append(ends[-1] + size)
-    parts = [content[a:b] for a, b in zip(ends, ends[1:], strict=False)]
+    parts = [content[a:b] for a, b in pairwise(ends)]
     head = (magic, version, zero, text_size, constants_size, bits, vectors_size)
     if _digest(head, *parts) != digest:
         raise _damaged(name, "a file that is not as it was written (its checksum differs)")

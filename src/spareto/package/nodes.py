@@ -14,7 +14,6 @@ from spareto.integer.network import (
     Current,
     Feedback,
     IntegerNetwork,
-    Ints,
     Join,
     Layer,
     Neuron,
@@ -137,8 +136,8 @@ class _Taker:
         if said.get("kind") == "attention":
             return self._attention(said)
         if said.get("of") == "pool" and said.get("kind") in ("max", "sum"):
-            pairs = (_numbers(said[key], 2) for key in ("kernel", "stride", "padding", "size"))
-            return Pool(_name(said), _number(said["source"]), said["kind"], *pairs)
+            sides = {key: _numbers(said[key], 2) for key in ("kernel", "stride", "padding", "size")}
+            return Pool(_name(said), _number(said["source"]), said["kind"], **sides)
         if said.get("of") == "join" and said.get("kind") in ("add", "and", "iand"):
             ends = _number(said["source"]), _number(said["other"])
             return Join(_name(said), *ends, said["kind"], _numbers(said["factors"], 2))
@@ -158,9 +157,11 @@ class _Taker:
 
     def _attention(self, said: dict[str, Any]) -> Attention:
         temporal, channel = self._synapses(said["temporal"]), self._synapses(said["channel"])
-        numbers = (_number(said[key]) for key in ("multiplier", "shift"))
+        numbers = {key: _number(said[key]) for key in ("source", "multiplier", "shift")}
         padding, table = _numbers(said["padding"], 2), self._constants.take(said["table"])
-        return Attention(_name(said), _number(said["source"]), temporal, channel, padding, *numbers, table)
+        return Attention(
+            _name(said), temporal=temporal, channel=channel, padding=padding, table=table, **numbers
+        )
 
     def _synapses(self, said: Any) -> Synapses:
         said = _mapping(said, "synapses")
@@ -179,8 +180,8 @@ class _Taker:
         kept = None if levels is None else levels.astype(np.int32)
         if said.get("flat", False) is True:
             return Synapses(weights, bits, kept, flat=True)
-        sides = (_numbers(said[key], 2) for key in ("stride", "padding", "dilation"))
-        return Synapses(weights, bits, kept, False, *sides, _number(said["groups"]))
+        sides = {key: _numbers(said[key], 2) for key in ("stride", "padding", "dilation")}
+        return Synapses(weights, bits, kept, groups=_number(said["groups"]), **sides)
 
 
 def _neuron_of(said: dict[str, Any]) -> Neuron:
@@ -229,5 +230,3 @@ def _numbers(value: Any, count: int) -> Any:
     if not isinstance(value, list) or len(value) != count:
         raise ValueError(f"{str(value)[:40]!r} where {count} integers are")
     return tuple(map(_number, value))
-
-

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -68,13 +69,17 @@ def unpacked(said: Any, content: bytes, network: IntegerNetwork) -> Vectors:
         raise ValueError(f"vectors of another size than {total:,} bytes")
     inflated = zlib.decompress(content)
     ends = np.cumsum([0, *sizes]).tolist()
-    pieces = [inflated[a:b] for a, b in zip(ends, ends[1:], strict=False)]
+    pieces = [inflated[a:b] for a, b in pairwise(ends)]
     frames = np.frombuffer(pieces[0], np.uint8).reshape(shapes[0])
     if frames.max(initial=0) > network.input_most:
         raise ValueError("vectors with frames beyond the network's")
     outputs: list[Ints] = []
     for piece, bits, shape, number in zip(pieces[1:-1], spikes, shapes[1:], elements[1:], strict=True):
-        flat = np.unpackbits(np.frombuffer(piece, np.uint8), count=number) if bits else np.frombuffer(piece, "<i4")
+        flat = (
+            np.unpackbits(np.frombuffer(piece, np.uint8), count=number)
+            if bits
+            else np.frombuffer(piece, "<i4")
+        )
         outputs.append(flat.astype(np.int32).reshape(shape))
     counted = np.frombuffer(pieces[-1], "<i8").reshape(count, network.classes)
     return Vectors(frames, tuple(outputs), counted.astype(np.int64))

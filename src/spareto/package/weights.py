@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from spareto import formats
-from spareto.formats import BEST, Encoded, Mask
+from spareto.formats import BEST, Bools, Encoded
 from spareto.integer.network import Ints, Synapses
 
 PER_BYTE: Final = 512
@@ -53,7 +53,7 @@ class Stored:
 def encode(synapses: list[tuple[str, Synapses]], weight_format: str) -> Stored:
     """Encode weights; see `write_package`."""
     parts: list[Part] = []
-    stream: list[Mask] = []
+    stream: list[Bools] = []
     for _, each in synapses:
         part, bits = _encoded(each, weight_format)
         parts.append(part)
@@ -66,14 +66,16 @@ def stored_bits(synapses: Synapses, name: str) -> int | None:
     """Bits that weights take in a format, by the hardware model's own rule; None if it cannot hold them."""
     fmt, levels = formats.registry.make(name), synapses.levels
     if levels is not None:
-        zeros = bool((levels == 0).any(1).all())  # else zeros can only be left out: a sign has no code for them
+        zeros = bool(
+            (levels == 0).any(1).all()
+        )  # else zeros can only be left out: a sign has no code for them
         whole = not fmt.locates_zeros and not zeros and bool((synapses.weights == 0).any())
         if whole or (not fmt.implies_ones and fmt.locates_zeros and not (zeros and len(levels) == 1)):
             return None
     return fmt.size(synapses.weights != 0, synapses.bits).bits
 
 
-def _encoded(synapses: Synapses, weight_format: str) -> tuple[Part, list[Mask]]:
+def _encoded(synapses: Synapses, weight_format: str) -> tuple[Part, list[Bools]]:
     names = formats.registry.names() if weight_format == BEST else (weight_format,)
     sizes = {name: stored_bits(synapses, name) for name in names}
     fitting = {name: size for name, size in sizes.items() if size is not None}
@@ -143,18 +145,18 @@ class Stream:
             found = _by_channel(carried, levels)
         return self._checked(found, shape, bits, said)
 
-    def _next(self, count: int) -> Mask:
+    def _next(self, count: int) -> Bools:
         if count > self._bits - self._at:
             raise ValueError("weights beyond the end of their stream")
         first, last = self._at // 8, -(-(self._at + count) // 8)
-        packed = np.frombuffer(self._content, np.uint8, last - first, first) if count else np.zeros(0, np.uint8)
+        packed = (
+            np.frombuffer(self._content, np.uint8, last - first, first) if count else np.zeros(0, np.uint8)
+        )
         found = np.unpackbits(packed, bitorder="little")[self._at - 8 * first :][:count].astype(np.bool_)
         self._at += count
         return found
 
-    def _checked(
-        self, found: Ints, shape: tuple[int, ...], bits: int, said: dict[str, Any]
-    ) -> Ints:
+    def _checked(self, found: Ints, shape: tuple[int, ...], bits: int, said: dict[str, Any]) -> Ints:
         """Weights that the format would store as they lie there, to the bit."""
         weights = found.reshape(shape).astype(np.int32)
         again = formats.registry.make(said["format"]).size(weights != 0, bits)

@@ -24,8 +24,8 @@ EMPTY: Final = np.zeros((0, 0, 0, 0), np.int32)
 class Engine:
     """An integer network, ready to run.
 
-    It never changes: threads may share it, each with sessions of its own. Its weights lie packed as narrow as they
-    are; the network's own arrays are let go.
+    It never changes: threads may share it, each with sessions of its own. Its weights lie packed as narrow
+    as they are; the network's own arrays are let go.
 
     Args:
         network: The network; `Engine.load` reads it from a package.

@@ -1,6 +1,7 @@
 """The C functions of the engine, chosen at load as the training kernels are; without them numpy runs.
 
-`SPARETO_RUNTIME` chooses (`c` or `numpy`), `SPARETO_ISA` the instruction set; left alone, C runs where it can.
+`SPARETO_RUNTIME` chooses (`c` or `numpy`), `SPARETO_ISA` the instruction set; left alone, C runs where it
+can.
 """
 
 from __future__ import annotations

@@ -16,21 +16,22 @@ INT8, INT4, TERNARY, INT16, INT32 = range(5)
 """How a weight lies in memory; the order of `csrc/spikes.h`."""
 
 LIVE_SHARE: Final = 0.02
-"""Share of live weights below which their places are kept instead of whole rows: measured, see docs/engine.md."""
+"""Share of live weights below which their places are kept instead of whole rows: measured, see
+docs/engine.md."""
 
-_WORDS: Final = tuple(
-    "in_h in_w in_c in_words in_values out_h out_w out_c out_words out_values kh kw sh sw ph pw dh dw groups "
-    "kind lanes stride narrow small state clamps weights starts places multiplier bias multiplier32 bias32 "
-    "shift most decay leak threshold strict keep drop drop_threshold delayed delayed_drop current i_decay gain "
-    "gain_shift adaptation a_decay a_scale a_one counts back_weights back_multiplier back_kind "
-    "back_stride".split()
-)
+_WORDS: Final = """
+in_h in_w in_c in_words in_values out_h out_w out_c out_words out_values kh kw sh sw ph pw dh dw groups
+kind lanes stride narrow small state clamps weights starts places multiplier bias multiplier32 bias32
+shift most decay leak threshold strict keep drop drop_threshold delayed delayed_drop
+current i_decay gain gain_shift adaptation a_decay a_scale a_one counts
+back_weights back_multiplier back_kind back_stride
+"""
 
 
 class Plan(ctypes.Structure):
     """`plan` of `csrc/spikes.h`: 64-bit integers and addresses."""
 
-    _fields_ = tuple((name, ctypes.c_int64) for name in _WORDS)
+    _fields_ = tuple((name, ctypes.c_int64) for name in _WORDS.split())
 
 
 class States(ctypes.Structure):
@@ -107,7 +108,9 @@ def words_of(channels: int) -> int:
     return -(-channels // 64)
 
 
-def plan_layer(layer: Layer, shape: Shape, most: int, bound: Bounds, *, live: bool | None = None) -> LayerPlan:
+def plan_layer(
+    layer: Layer, shape: Shape, most: int, bound: Bounds, *, live: bool | None = None
+) -> LayerPlan:
     """Pack a layer.
 
     Args:
@@ -168,12 +171,27 @@ def _neuron(neuron: Neuron) -> dict[str, int]:
     current, adaptation = neuron.current, neuron.adaptation
     found = {
         name: int(getattr(neuron, name))
-        for name in ("shift", "most", "decay", "leak", "threshold", "strict", "keep", "drop", "drop_threshold")
+        for name in (
+            "shift",
+            "most",
+            "decay",
+            "leak",
+            "threshold",
+            "strict",
+            "keep",
+            "drop",
+            "drop_threshold",
+        )
     }
     found |= {"delayed": 0 if neuron.delayed is None else 1 + neuron.delayed, "counts": neuron.counts or 0}
     found["delayed_drop"] = neuron.delayed_drop
     if current is not None:
-        found |= {"current": 1, "i_decay": current.decay, "gain": current.gain, "gain_shift": current.gain_shift}
+        found |= {
+            "current": 1,
+            "i_decay": current.decay,
+            "gain": current.gain,
+            "gain_shift": current.gain_shift,
+        }
     if adaptation is not None:
         found |= {"adaptation": 1, "a_decay": adaptation.decay, "a_scale": adaptation.scale}
         found["a_one"] = adaptation.one
@@ -207,13 +225,13 @@ def pack_rows(weights: Ints, groups: int, live: bool | None = None) -> Rows:
 
 def _kind(rows: Ints, *, whole: bool = False) -> int:
     low, high = int(rows.min(initial=0)), int(rows.max(initial=0))
-    if not whole and -1 <= low and high <= 1:
+    if not whole and low >= -1 and high <= 1:
         return TERNARY
-    if not whole and -8 <= low and high <= 7 and rows.shape[1] * 2 % (2 * kernels.vector_bytes()) == 0:
+    if not whole and low >= -8 and high <= 7 and rows.shape[1] * 2 % (2 * kernels.vector_bytes()) == 0:
         return INT4
-    if -128 <= low and high <= 127:
+    if low >= -128 and high <= 127:
         return INT8
-    return INT16 if -32768 <= low and high <= 32767 else INT32
+    return INT16 if low >= -32768 and high <= 32767 else INT32
 
 
 def _live_rows(rows: Ints) -> Rows:

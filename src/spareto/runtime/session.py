@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -206,7 +207,7 @@ class Session:
             run(*call, 0, height)
             return after
         ends = [height * part // self.threads for part in range(self.threads + 1)]
-        jobs = [self._pool.submit(run, *call, a, b) for a, b in zip(ends, ends[1:], strict=False)]
+        jobs = [self._pool.submit(run, *call, a, b) for a, b in pairwise(ends)]
         for job in jobs:
             job.result()
         return after
@@ -215,7 +216,7 @@ class Session:
 def _fresh(plan: LayerPlan) -> dict[str, Ints]:
     """States before the first timestep, (rows, columns, lanes) each."""
     shape = (*plan.shape[1:], plan.lanes)
-    found = {name: np.zeros(shape, plan.state_type) for name in plan.states}
+    found: dict[str, Ints] = {name: np.zeros(shape, plan.state_type) for name in plan.states}
     found["v"][...] = plan.start
     if plan.feeds_back:
         found["f"] = np.zeros(shape, np.int32)

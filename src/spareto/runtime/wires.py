@@ -39,7 +39,9 @@ class Wire:
 
 
 class _Pooling(ctypes.Structure):
-    _fields_ = tuple((name, ctypes.c_int64) for name in ("h", "w", "kh", "kw", "sh", "sw", "ph", "pw", "oh", "ow"))
+    _fields_ = tuple(
+        (name, ctypes.c_int64) for name in ("h", "w", "kh", "kw", "sh", "sw", "ph", "pw", "oh", "ow")
+    )
 
 
 def empty(steps: int, channels: int, height: int, width: int, *, values: bool) -> Wire:
