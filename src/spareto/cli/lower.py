@@ -89,6 +89,7 @@ def _row(lowering: Lowering, package: Package, out: Path) -> dict[str, Any]:
         "package": str(out),
         "weight_bits": package.weight_bits,
         "weight_bytes": package.weight_bytes,
+        "bias_bytes": package.bias_bytes,
         "header_bytes": package.header_bytes,
         "formats": list(package.formats),
         "layers": [asdict(row) for row in explained(lowering.lowered)],
@@ -129,8 +130,6 @@ def _tell(console: Any, lowering: Lowering, package: Package, out: Path) -> None
             f" from the float network's, at most {worst:.2%} of a layer's spikes."
         )
     formats = ", ".join(dict.fromkeys(package.formats))
-    console.print(
-        f"Weights {package.weight_bytes:,} bytes ({formats}), header {package.header_bytes:,} bytes.",
-        markup=False,
-    )
+    sizes = f"biases {package.bias_bytes:,}, header {package.header_bytes:,}"
+    console.print(f"Bytes: weights {package.weight_bytes:,} ({formats}), {sizes}", markup=False)
     console.print(f"Written to {out}; run it with: spareto run {out} RECORDING", markup=False)

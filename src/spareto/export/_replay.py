@@ -5,8 +5,10 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,11 +60,8 @@ def replay(package: Path, more: Mapping[str, MakeRun] | None = None) -> list[Rep
     if found.vectors is None:
         cure = "Lower it again with --data."
         raise StoreError(Problem(str(package), "no test vectors", "a package that carries some", cure))
-    engines = [
-        *_engines(found.network),
-        *((name, make(found.network)) for name, make in (more or {}).items()),
-    ]
-    return [_replayed(name, run, found) for name, run in engines]
+    further = ((name, make(found.network)) for name, make in (more or {}).items())
+    return [_replayed(name, run, found) for name, run in chain(_engines(found.network), further)]
 
 
 def _engines(network: IntegerNetwork) -> Iterator[tuple[str, Run | str]]:
@@ -77,7 +76,8 @@ def _engines(network: IntegerNetwork) -> Iterator[tuple[str, Run | str]]:
         if shutil.which(compiler) is None:
             yield f"C99 by {compiler}", "no such compiler here"
         else:
-            yield f"C99 by {compiler}", lambda frames, by=compiler: run_c99(network, frames, by)
+            with compiled_c99(network, compiler) as run:
+                yield f"C99 by {compiler}", run
 
 
 def _replayed(name: str, run: Run | str, package: Package) -> Replay:
@@ -99,16 +99,16 @@ def _replayed(name: str, run: Run | str, package: Package) -> Replay:
     return Replay(name, True, f"agrees on {count} recordings, every layer")
 
 
-def run_c99(network: IntegerNetwork, frames: Ints, compiler: str) -> list[Ints]:
-    """Outputs of every node by the exported C99, compiled and run here.
+@contextmanager
+def compiled_c99(network: IntegerNetwork, compiler: str) -> Generator[Run]:
+    """The exported C99, compiled here: a way to run frames of one recording after the other.
 
     Args:
         network: The network.
-        frames: Shape (time, channels, height, width).
         compiler: `gcc` or `clang`, found on the path.
 
     Raises:
-        SparetoError: It does not compile, or ends with an error.
+        SparetoError: It does not compile; or, when it runs, ends with an error.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -116,8 +116,12 @@ def run_c99(network: IntegerNetwork, frames: Ints, compiler: str) -> list[Ints]:
         sources = [str(folder / source) for source in ("network.c", "spareto.c", "verify.c")]
         program = folder / "verify"
         _called([compiler, *STRICT, "-o", str(program), *sources], b"")
-        written = _called([str(program)], frames.astype(np.uint8).tobytes())
-    return _parted(network, written, len(frames))
+
+        def run(frames: Ints) -> list[Ints]:
+            written = _called([str(program)], frames.astype(np.uint8).tobytes())
+            return _parted(network, written, len(frames))
+
+        yield run
 
 
 def _called(command: list[str], content: bytes) -> bytes:

@@ -89,13 +89,11 @@ def _of_levels(codes: Any, used: Any, levels: Floats, live: Any, bits: int) -> I
         offset, step = uniform
         values = (codes - offset.reshape(-1, *[1] * (codes.ndim - 1))) * live
         return _stored(values, step, bits, exact=True)
-    step = np.abs(levels).max(1) / FINEST
-    step = np.where(step > 0, step, 1.0)
-    smallest = np.where(levels == 0, np.inf, np.abs(levels)).min(1)
-    ratios = levels / smallest[:, None]
-    exact = bool(np.all(np.abs(ratios - np.rint(ratios)) < 1e-4) and ratios.max(initial=0) <= FINEST)
-    if exact:  # powers of two, say
-        step = smallest
+    steps = [step_of(row, 2.0**-24) for row in levels]
+    exact = all(step and np.abs(row).max() <= FINEST * step for step, row in zip(steps, levels, strict=True))
+    largest = np.abs(levels).max(1)
+    rough = np.where(largest > 0, largest, 1.0) / FINEST
+    step = np.array([float(step or 1.0) for step in steps]) if exact else rough
     table = np.rint(levels / step[:, None]).astype(np.int64)
     rows = np.arange(len(codes)).reshape(-1, *[1] * (codes.ndim - 1))
     values = table[rows, np.searchsorted(used, codes)] * live
@@ -156,8 +154,9 @@ def _stored(values: Any, step: Floats, bits: int, *, exact: bool) -> Integers:
 
 def _check(found: Integers, value: Floats, name: str) -> None:
     """Integers times steps are the weights that the network computes with."""
-    again = found.values * found.step.reshape(-1, *[1] * (value.ndim - 1))
-    slack = (1e-5 if found.exact else 0.51 / FINEST) * max(float(np.abs(value).max()), 1e-30)
+    step = found.step.reshape(-1, *[1] * (value.ndim - 1))
+    again = found.values * step
+    slack = 1e-5 * max(float(np.abs(value).max()), 1e-30) + (0.0 if found.exact else 0.5) * np.abs(step)
     if bool(np.any(np.abs(again - value) > slack)):
         got, rule = "weights that are not the codes of their quantizer", "whole steps"
         raise ConfigError(Problem(f"layer '{name}'", got, rule, "Bake the network first: spareto.bake."))

@@ -9,6 +9,7 @@ import numpy as np
 from spareto.integer.network import Ints
 
 _TYPES: Final = ("<i1", "<i2", "<i4", "<i8")
+_BIAS: Final = 4  # bytes
 
 
 class Writer:
@@ -16,11 +17,21 @@ class Writer:
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
+        self.bias_bytes = 0
 
-    def put(self, values: Ints) -> list[int]:
+    def put_bias(self, values: Ints) -> list[int] | None:
+        """Append biases of 32 bits, as the hardware model counts them; None if there are none."""
+        if not values.any():
+            return None
+        said = self.put(values, _BIAS)
+        self.bias_bytes += len(self._parts[-1])
+        return said
+
+    def put(self, values: Ints, least: int = 1) -> list[int]:
         """Append an array; what the manifest says of it: bytes of a number, then the shape."""
         low, high = int(values.min(initial=0)), int(values.max(initial=0))
-        kind = next(t for t in _TYPES if np.iinfo(t).min <= low and high <= np.iinfo(t).max)
+        wide = (t for t in _TYPES if np.dtype(t).itemsize >= least)
+        kind = next(t for t in wide if np.iinfo(t).min <= low and high <= np.iinfo(t).max)
         self._parts.append(np.ascontiguousarray(values).astype(kind).tobytes())
         return [np.dtype(kind).itemsize, *values.shape]
 
@@ -34,6 +45,16 @@ class Reader:
 
     def __init__(self, content: bytes) -> None:
         self._content, self._at = content, 0
+        self.bias_bytes = 0
+
+    def take_bias(self, said: Any, outputs: int) -> Ints:
+        """The next biases, int64; zeros if there are none."""
+        if said is None:
+            return np.zeros(outputs, np.int64)
+        before = self._at
+        found = self.take(said)
+        self.bias_bytes += self._at - before
+        return found
 
     def take(self, said: Any) -> Ints:
         """The next array, int64.

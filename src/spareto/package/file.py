@@ -10,7 +10,8 @@
     48  SHA-256 of all but itself 32 bytes
     80  manifest, constants, weights (rounded up to a byte), vectors
 
-Everything before the weights is the header that `Package.header_bytes` counts.
+Weights and biases are what the hardware model counts as stored; everything else before the vectors is the
+header.
 """
 
 from __future__ import annotations
@@ -46,8 +47,9 @@ class Package:
     Args:
         network: The network.
         formats: Storage format of each of its weights, in their order.
-        header_bytes: Bytes of everything before the weights.
-        weight_bits: Bits of the weights: what the hardware model counts.
+        header_bytes: Bytes of everything before the vectors but weights and biases.
+        weight_bits: Bits of the weights, as the hardware model counts them.
+        bias_bytes: Bytes of the biases, batch norms' included.
         vectors: Test vectors, if it carries some.
     """
 
@@ -55,12 +57,18 @@ class Package:
     formats: tuple[str, ...]
     header_bytes: int
     weight_bits: int
+    bias_bytes: int
     vectors: Vectors | None = None
 
     @property
     def weight_bytes(self) -> int:
         """Bytes of the weights in the file."""
         return -(-self.weight_bits // 8)
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes of weights and biases: what the hardware model reports, rounded up to a byte."""
+        return self.weight_bytes + self.bias_bytes
 
 
 def write_package(
@@ -92,7 +100,8 @@ def write_package(
     with replacing(path) as temporary:
         temporary.write_bytes(content)
     names = tuple(part.format for part in stored.parts)
-    return Package(network, names, _HEAD.size + len(text) + len(parts[1]), stored.bits, test)
+    header = _HEAD.size + len(text) + len(parts[1]) - constants.bias_bytes
+    return Package(network, names, header, stored.bits, constants.bias_bytes, test)
 
 
 def read_package(path: str | Path) -> Package:
@@ -162,7 +171,7 @@ def _parsed(content: bytes, name: str) -> Package:
     test = None if carried is None else vectors.unpacked(carried, parts[3], network)
     if carried is None and parts[3]:
         raise ValueError("vectors that the manifest does not know")
-    return Package(network, formats, ends[2], bits, test)
+    return Package(network, formats, ends[2] - constants.bias_bytes, bits, constants.bias_bytes, test)
 
 
 def _digest(head: tuple[Any, ...], *parts: bytes) -> bytes:

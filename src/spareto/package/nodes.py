@@ -46,7 +46,8 @@ def _described(node: Node, parts: Any, constants: Writer) -> dict[str, Any]:
     if isinstance(node, Layer):
         found = {"kind": "layer", "name": node.name, "source": node.source}
         found["synapses"] = _synapses(node.synapses, next(parts), constants)
-        found["multiplier"], found["bias"] = constants.put(node.multiplier), constants.put(node.bias)
+        found["multiplier"] = constants.put(node.multiplier)
+        found["bias"] = constants.put_bias(node.bias)
         found["neuron"] = _neuron(node.neuron)
         if node.feedback is not None:
             back = _synapses(node.feedback.synapses, next(parts), constants)
@@ -145,7 +146,8 @@ class _Taker:
 
     def _layer(self, said: dict[str, Any]) -> Layer:
         synapses = self._synapses(said["synapses"])
-        multiplier, bias = (self._constants.take(said[key]) for key in ("multiplier", "bias"))
+        multiplier = self._constants.take(said["multiplier"])
+        bias = self._constants.take_bias(said["bias"], len(synapses.weights))
         neuron = _neuron_of(_mapping(said["neuron"], "neuron"))
         feedback = None
         if "feedback" in said:
