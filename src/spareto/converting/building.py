@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from spareto.converting.functions import Delay
+from spareto.converting.functions import Delay, LateBias
 from spareto.converting.graph import Graph, Node
 from spareto.converting.layers import ours
 from spareto.converting.network import ConvertedNetwork, Step
@@ -66,6 +66,7 @@ class Builder:
                 if layer is not None and self.plans[calls.name].feedback is None:
                     bias = None if layer.bias is None else layer.bias.detach()
                     self.plans[calls.name].feedback = connections(layer.weight.detach(), bias)
+                    self.plans[calls.name].late = calls.inputs.get(0) is there
                     self.graph.currents[calls.node] = there
                     break
 
@@ -187,7 +188,8 @@ class Builder:
                     self._numbers[reader] = potential
             self.places[place] = f"parts.{name}"
             return
-        if plan.before is None and self._block(node, neuron, current, path):
+        plain = plan.before is None and not self._late(plan)
+        if plain and self._block(node, neuron, current, path):
             return
         read = self._fed(plan, place, self._sequence(current, path))
         name = self._named(place, neuron)
@@ -195,13 +197,20 @@ class Builder:
         self.places[place] = f"parts.{name}"
 
     def _fed(self, plan: NeuronPlan, place: str, read: int) -> int:
-        """Currents behind the connections that the module itself has."""
-        if plan.before is None:
-            return read
-        name = self._named(f"{place}_input", plan.before)
-        self._next += 1
-        self.steps.append(Step("layer", (read,), (self._next,), part=name))
-        return self._next
+        """Currents behind the connections and the late bias that the module itself has."""
+        added = [] if plan.before is None else [("input", plan.before)]
+        if self._late(plan):
+            assert plan.feedback is not None
+            added.append(("bias", LateBias(plan.feedback.bias)))
+        for what, layer in added:
+            name = self._named(f"{place}_{what}", layer)
+            self._next += 1
+            self.steps.append(Step("layer", (read,), (self._next,), part=name))
+            read = self._next
+        return read
+
+    def _late(self, plan: NeuronPlan) -> bool:
+        return plan.late and plan.feedback is not None and bool(plan.feedback.bias is not None)
 
     def _potential(self, node: Node, plan: NeuronPlan) -> Any:
         if plan.emits == "potential":

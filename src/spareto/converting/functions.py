@@ -84,6 +84,24 @@ class Delay(nn.Module):
         return torch.cat([torch.zeros_like(signal[:1]), signal[:-1]])
 
 
+class LateBias(nn.Module):
+    """A bias of what comes back: it is there from the second timestep on.
+
+    Args:
+        bias: One value a neuron.
+    """
+
+    over_time = True
+
+    def __init__(self, bias: Tensor) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(bias.detach().clone())
+
+    def forward(self, signal: Tensor) -> Tensor:
+        """`(time, batch, neurons)` in and out."""
+        return torch.cat([signal[:1], signal[1:] + self.bias])
+
+
 def vote(signal: Tensor, how: str) -> Tensor:
     """`(time, batch, ...)` to `(batch, ...)`: the `mean`, `sum`, `max` or `last` of the timesteps."""
     if how == "last":

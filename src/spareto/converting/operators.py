@@ -328,7 +328,7 @@ def _rules(rule: Rule, names: str) -> dict[str, Rule]:
 OPERATORS: Final[dict[str, Rule]] = {
     **_rules(_sum, "add"),
     **_rules(_each, "sub rsub mul div neg relu sigmoid tanh abs clamp clamp_min clamp_max exp pow square where gt ge lt le"),
-    **_rules(_each, "hardtanh leaky_relu gelu silu elu softplus threshold reciprocal sqrt floor round sign"),
+    **_rules(_each, "matmul hardtanh leaky_relu gelu silu elu softplus threshold reciprocal sqrt floor round sign"),
     **_rules(_pooled, "max_pool1d max_pool2d avg_pool1d avg_pool2d adaptive_avg_pool1d adaptive_avg_pool2d"),
     **_rules(_pooled, "max_pool2d_with_indices adaptive_max_pool2d upsample_nearest2d pad constant_pad_nd"),
     **_rules(_shaped, "view reshape _unsafe_view flatten unflatten unsqueeze squeeze expand view_as reshape_as"),

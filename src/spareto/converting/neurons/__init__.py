@@ -11,6 +11,7 @@ from torch import nn
 
 from spareto.converting.neurons._reading import NeuronPlan as NeuronPlan
 from spareto.converting.neurons._reading import Reading as Reading
+from spareto.converting.neurons._reading import connections
 from spareto.neurons import SpikingNeuron, registry
 from spareto.neurons.multi_spike import MultiSpike
 from spareto.neurons.recurrent import Recurrent
@@ -71,6 +72,9 @@ def made(plan: NeuronPlan, like: torch.Tensor | None = None) -> SpikingNeuron:
         neuron = neuron.to(like)
     if plan.feedback is None:
         return neuron
-    recurrent = Recurrent(plan.feedback.out_features, neuron, plan.feedback.bias is not None)
-    recurrent.linear = plan.feedback
+    feedback = plan.feedback
+    if plan.late and feedback.bias is not None:
+        feedback = connections(feedback.weight.detach())
+    recurrent = Recurrent(feedback.out_features, neuron, feedback.bias is not None)
+    recurrent.linear = feedback
     return recurrent

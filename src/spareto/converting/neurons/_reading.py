@@ -25,6 +25,7 @@ class NeuronPlan:
         most: Largest count of a neuron that counts, 0 for no limit; None for one that spikes.
         before: Connections that the module itself has before its neurons.
         feedback: Connections from the neurons' last spikes back to them.
+        late: Whether their bias is there from the second timestep on, not before.
         tensors: Values of learned parameters, by name.
         potentials: Which potential a further output is, by its number among all outputs.
         emits: What its first output is: spikes, or the potential of a neuron that never fires.
@@ -36,6 +37,7 @@ class NeuronPlan:
     most: int | None = None
     before: nn.Linear | None = None
     feedback: nn.Linear | None = None
+    late: bool = False
     tensors: dict[str, Tensor] = field(default_factory=dict[str, Tensor])
     potentials: dict[int, Potential] = field(default_factory=dict[int, Potential])
     emits: Literal["spikes", "potential"] = "spikes"

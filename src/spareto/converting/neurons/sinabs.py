@@ -37,6 +37,7 @@ def leaky(read: Reading) -> NeuronPlan:
 def recurrent(read: Reading) -> NeuronPlan:
     """`LIFRecurrent` and `IAFRecurrent`."""
     plan = leaky(read)
+    plan.late = True
     plan.feedback = read.linear("rec_connect", read.module.rec_connect)
     return plan
 
