@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from spareto.converting.neurons._reading import Potential
+from spareto.converting.neurons._undelayed import Undelayed
 from spareto.neurons._family import FamilyNeuron, as_tuple
 from spareto.neurons._step import charge, parts_of
 from spareto.neurons.multi_spike import MultiSpike
@@ -42,6 +43,8 @@ class Potentials(nn.Module):
         if isinstance(neuron, Recurrent):
             fed, state = state
             now, neuron = now + neuron.linear(fed), neuron.neuron
+        if isinstance(neuron, Undelayed):
+            return neuron.charged(now, state)
         family = neuron.neuron if isinstance(neuron, MultiSpike) else neuron
         assert isinstance(family, FamilyNeuron)
         dynamics = family.dynamics()

@@ -12,6 +12,7 @@ from torch import nn
 from spareto.converting.neurons._reading import NeuronPlan as NeuronPlan
 from spareto.converting.neurons._reading import Reading as Reading
 from spareto.converting.neurons._reading import connections
+from spareto.converting.neurons._undelayed import Undelayed
 from spareto.neurons import SpikingNeuron, registry
 from spareto.neurons.multi_spike import MultiSpike
 from spareto.neurons.recurrent import Recurrent
@@ -65,6 +66,7 @@ def made(plan: NeuronPlan, like: torch.Tensor | None = None) -> SpikingNeuron:
         neuron = MultiSpike(plan.name, plan.most or None, **plan.options)
     else:
         neuron = registry.make(plan.name, **plan.options)
+        neuron = Undelayed(neuron) if plan.undelayed else neuron
     with torch.no_grad():
         for name, value in plan.tensors.items():
             getattr(neuron, name).copy_(value)

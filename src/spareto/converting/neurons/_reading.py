@@ -23,6 +23,7 @@ class NeuronPlan:
         name: Our neuron's name.
         options: What its constructor takes.
         most: Largest count of a neuron that counts, 0 for no limit; None for one that spikes.
+        undelayed: Whether it is `Undelayed` around such a neuron.
         before: Connections that the module itself has before its neurons.
         feedback: Connections from the neurons' last spikes back to them.
         late: Whether their bias is there from the second timestep on, not before.
@@ -35,6 +36,7 @@ class NeuronPlan:
     name: str
     options: dict[str, Any]
     most: int | None = None
+    undelayed: bool = False
     before: nn.Linear | None = None
     feedback: nn.Linear | None = None
     late: bool = False

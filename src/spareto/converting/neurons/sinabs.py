@@ -29,7 +29,8 @@ def leaky(read: Reading) -> NeuronPlan:
     plan = NeuronPlan(name, options)
     _count(read, plan)
     _reset(read, plan)
-    if "tau_mem" in module._parameters and module.tau_mem.requires_grad and beta < 1:
+    trained = (module._parameters.get(name) for name in ("tau_mem", "tau_syn", "alpha_mem", "alpha_syn"))
+    if any(each is not None and each.requires_grad for each in trained) and beta < 1:
         plan.notes.append(f"{read.place}: sinabs trains its time constants; ours keeps them.")
     return plan
 

@@ -64,10 +64,7 @@ def _plan(read: Reading, name: str, options: dict[str, Any]) -> NeuronPlan:
     potential: Potential = "before" if kind == "zero" and options["reset"] == "zero" and delayed else "after"
     plan = NeuronPlan(name, options, potentials={behind: potential})
     if kind == "subtract" and not delayed:
-        plan.notes.append(
-            f"{read.place}: reset_delay=False lowers the potential again before the next spike is decided, where"
-            " it is above the threshold after a reset; ours does not. Inputs below the threshold never do that."
-        )
+        plan.undelayed, options["reset"] = True, "none"
     return plan
 
 
@@ -113,5 +110,4 @@ def _with_feedback(read: Reading, plan: NeuronPlan) -> NeuronPlan:
         read.refuse("all_to_all", "False", "True", cure)
         return plan
     plan.feedback = read.linear("recurrent", read.module.recurrent)
-    plan.potentials = {number: which for number, which in plan.potentials.items()}
     return plan
