@@ -13,6 +13,7 @@ from spareto._version import __version__
 if TYPE_CHECKING:
     from spareto import networks, recipes
     from spareto.compression import bake, calibrate, compress, compression_report, fold_batch_norm, shrink
+    from spareto.converting import convert
     from spareto.core.errors import SparetoError
     from spareto.data.load import load_frames
     from spareto.hardware import cost, load_accelerator
@@ -43,6 +44,7 @@ __all__ = [
     "calibrate",
     "compress",
     "compression_report",
+    "convert",
     "cost",
     "energy",
     "evaluate",
@@ -77,6 +79,7 @@ _HOME = {
     "calibrate": "compression",
     "compress": "compression",
     "compression_report": "compression",
+    "convert": "converting",
     "cost": "hardware",
     "energy": "profiling",
     "evaluate": "training",

@@ -21,7 +21,9 @@ def table() -> str:
     head = ["framework", "neuron", *ARCHITECTURES]
     lines = [head, ["---"] * len(head)]
     for framework in neurons.FRAMEWORKS:
-        lines += [[framework, f"`{code}`", *("exact",) * len(ARCHITECTURES)] for code in neurons.rows(framework)]
+        lines += [
+            [framework, f"`{code}`", *("exact",) * len(ARCHITECTURES)] for code in neurons.rows(framework)
+        ]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from spareto.converting.functions import Delay, LateBias
-from spareto.converting.graph import Graph, Node
+from spareto.converting.graph import Graph, Node, leaves
 from spareto.converting.layers import ours
 from spareto.converting.network import ConvertedNetwork, Step
 from spareto.converting.neurons import NeuronPlan, made
@@ -51,6 +51,7 @@ class Builder:
         repeats = None if self.graph.takes_time else self.graph.timesteps
         network = ConvertedNetwork(self.parts, self.steps, output, repeats)
         network.neurons = self.places
+        network.layouts = tuple(form for _, form in leaves(self.graph.output))
         return network
 
     # --- loops
@@ -119,7 +120,12 @@ class Builder:
             return self._numbers[node]
         if node.kind == "layer":
             return self._layer(node, path)
-        reads = tuple(self._sequence(given, path) if not node.timeless or node.kind == "vote" else self._number(given, path) for given in node.inputs)
+        reads = tuple(
+            self._sequence(given, path)
+            if not node.timeless or node.kind == "vote"
+            else self._number(given, path)
+            for given in node.inputs
+        )
         if node.kind == "delay":
             name = self._named(f"{node.place}_before", Delay())
             return self._step("layer", node, reads, part=name)
@@ -142,7 +148,9 @@ class Builder:
             return number
         if node.kind == "vote" or self._after_vote(node):
             cure = "Vote once, at the end."
-            raise ConfigError(Problem(f"'{node.place}'", "a vote that neurons read", "a vote at the end", cure))
+            raise ConfigError(
+                Problem(f"'{node.place}'", "a vote that neurons read", "a vote at the end", cure)
+            )
         if node not in self._repeated:
             self._next += 1
             self.steps.append(Step("repeat", (number,), (self._next,)))
@@ -198,7 +206,7 @@ class Builder:
 
     def _fed(self, plan: NeuronPlan, place: str, read: int) -> int:
         """Currents behind the connections and the late bias that the module itself has."""
-        added = [] if plan.before is None else [("input", plan.before)]
+        added: list[tuple[str, nn.Module]] = [] if plan.before is None else [("input", plan.before)]
         if self._late(plan):
             assert plan.feedback is not None
             added.append(("bias", LateBias(plan.feedback.bias)))
@@ -223,7 +231,7 @@ class Builder:
         norm, at = self._behind(current, _NORMS)
         if not self._lone(at) or at.kind != "layer" or at.timeless:
             return False
-        if isinstance(at.payload, nn.Linear) and norm is None or isinstance(norm, nn.BatchNorm1d):
+        if (isinstance(at.payload, nn.Linear) and norm is None) or isinstance(norm, nn.BatchNorm1d):
             return isinstance(at.payload, nn.Linear) and self._dense(node, neuron, norm, at, path)
         if not isinstance(at.payload, nn.Conv2d) or isinstance(norm, nn.BatchNorm1d):
             return False
@@ -237,7 +245,9 @@ class Builder:
         block = SpikingBlock(self._copy(at.payload), self._copy(norm) if norm else None, neuron, pool)  # type: ignore[arg-type]
         return self._placed(block, at.place, node, last, read)
 
-    def _dense(self, node: Node, neuron: Any, norm: nn.Module | None, at: Node, path: tuple[Node, ...]) -> bool:
+    def _dense(
+        self, node: Node, neuron: Any, norm: nn.Module | None, at: Node, path: tuple[Node, ...]
+    ) -> bool:
         below = at.inputs[0]
         if len(below.shape) != 1:
             return False

@@ -15,6 +15,7 @@ from spareto.converting.network import ConvertedNetwork
 from spareto.converting.potentials import Potentials
 from spareto.core.errors import ConfigError, Problem
 from spareto.frameworks import neuron_facts
+from spareto.frameworks.spareto import NEVER
 from spareto.kernels import reference
 from spareto.neurons.multi_spike import MultiSpike
 from spareto.neurons.recurrent import Recurrent
@@ -24,7 +25,9 @@ from spareto.observing.watching import tensors
 ROUNDING: Final = 1e-5
 """How near to the threshold, relative to it or to 1, a potential decides by rounding."""
 
-CURE: Final = "Please report the network; until then keep it as it is, spareto compresses and costs it all the same."
+CURE: Final = (
+    "Please report the network; until then keep it as it is, spareto compresses and costs it all the same."
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,9 @@ class Difference:
 
     def problem(self) -> Problem:
         """As a problem."""
-        where = f"'{self.layer}', timestep {self.timestep}, sample {self.element[0]}, neuron {self.element[1:]}"
+        where = (
+            f"'{self.layer}', timestep {self.timestep}, sample {self.element[0]}, neuron {self.element[1:]}"
+        )
         got = f"{self.ours:g} from the converted network, {self.distance:.2g} from the threshold"
         return Problem(where, got, f"{self.theirs:g}, as the original gives", CURE)
 
@@ -119,13 +124,13 @@ def compared(
         return (f"Every one of {total:,} spikes and silences of the sample is the original's.",)
     names = ", ".join(dict.fromkeys(f"'{each.layer}'" for each in first))
     return (
-        f"In {len(rounded)} samples rounding decides a spike otherwise than in the original, first in {names}:"
-        f" a potential lies within {ROUNDING:g} of the threshold. All else before it is equal.",
+        f"In {len(rounded)} samples rounding decides a spike otherwise than in the original, first in"
+        f" {names}: a potential lies within {ROUNDING:g} of the threshold. All else before it is equal.",
     )
 
 
 def _integrates(module: Potentials) -> bool:
-    return getattr(module.neuron, "v_threshold", 0.0) >= 1e30
+    return getattr(module.neuron, "v_threshold", 0.0) >= NEVER
 
 
 def _first_differences(
@@ -160,7 +165,7 @@ def _distance(module: nn.Module, currents: Tensor, at: tuple[int, ...], shape: t
     _, before = Potentials(neuron, "before")(currents)
     inner = neuron.neuron if isinstance(neuron, Recurrent) else neuron
     family = inner.neuron if isinstance(inner, MultiSpike) else inner
-    threshold = family.v_threshold
+    threshold = float(family.v_threshold)  # type: ignore[arg-type]
     potential = float(before.reshape(shape)[at])
     times = max(1.0, round(potential / threshold)) if isinstance(inner, MultiSpike) and threshold else 1.0
     return abs(potential - times * threshold) / max(1.0, abs(times * threshold))
@@ -169,22 +174,24 @@ def _distance(module: nn.Module, currents: Tensor, at: tuple[int, ...], shape: t
 def _check_output(
     network: ConvertedNetwork, frames: Tensor, mine: Any, output: Any, rounded: set[int]
 ) -> None:
-    """What is returned, child by child and fused, is what the original returns."""
+    """What is returned, child by child and fused, is what the original returns, but for rounded spikes."""
+    if rounded:
+        return
     for fused, made in ((False, mine), (True, network(frames))):
-        pairs = zip(tensors(made), _wanted(network, output), strict=False)
-        for number, (got, expected) in enumerate(pairs):
-            if expected is None or rounded:
-                continue
-            expected = _time_first_like(got, expected)
+        pairs = zip(tensors(made), _wanted(network, output), network.layouts, strict=True)
+        for number, (got, theirs, layout) in enumerate(pairs):
+            expected = _turned(layout, got, theirs)
             error = float((got.to(expected.dtype) - expected).abs().max()) if got.numel() else 0.0
             if not error <= 1e-4 * max(1.0, float(expected.abs().max())):
                 where = f"output {number} of the {'fused ' if fused else ''}network"
-                raise ConfigError(Problem(where, f"a difference of {error:.2g}", "that of the original", CURE))
+                raise ConfigError(
+                    Problem(where, f"a difference of {error:.2g}", "that of the original", CURE)
+                )
 
 
-def _wanted(network: ConvertedNetwork, output: Any) -> list[Tensor | None]:
+def _wanted(network: ConvertedNetwork, output: Any) -> list[Tensor]:
     """Tensors of the original's output that the converted network returns too, in order."""
-    found = list[Tensor | None]()
+    found = list[Tensor]()
 
     def walk(ours: Any, theirs: Any) -> None:
         if isinstance(ours, dict):
@@ -200,14 +207,13 @@ def _wanted(network: ConvertedNetwork, output: Any) -> list[Tensor | None]:
     return found
 
 
-def _time_first_like(got: Tensor, expected: Tensor) -> Tensor:
-    """The original's output with time first; which of its layouts it has shows in its shape."""
-    if got.shape == expected.shape:
-        swapped = expected.dim() > 1 and expected.shape[0] == expected.shape[1]
-        return expected if not swapped else expected
-    if expected.dim() == got.dim():
+def _turned(layout: str, got: Tensor, expected: Tensor) -> Tensor:
+    """The original's output with time first."""
+    if layout == "BT":
         return expected.transpose(0, 1)
-    return expected.unflatten(0, (got.shape[1], got.shape[0])).transpose(0, 1)
+    return (
+        expected.unflatten(0, (got.shape[1], got.shape[0])).transpose(0, 1) if layout == "B*T" else expected
+    )
 
 
 def neuron_names(network: nn.Module) -> list[str]:

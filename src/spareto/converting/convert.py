@@ -67,7 +67,9 @@ def convert(
         network = network if reference is None else network.to(reference.device, reference.dtype)
         network.notes = _checked(model, network, runner, graph, samples.frames, frames)
     network.notes += tuple(note for calls in graph.neurons for note in plans[calls.name].notes)
-    network.notes += _batch_norms(graph)
+    if graph.by_step:
+        names = ", ".join(f"'{name}'" for name in graph.by_step)
+        network.notes += (f"In training, {names} normalize over all timesteps together, not one by one.",)
     return network.train(model.training)
 
 
@@ -97,7 +99,11 @@ def _plans(
 
 
 def _followed(
-    model: nn.Module, runner: Runner, frames: Tensor, plans: dict[str, NeuronPlan], readings: dict[str, Reading]
+    model: nn.Module,
+    runner: Runner,
+    frames: Tensor,
+    plans: dict[str, NeuronPlan],
+    readings: dict[str, Reading],
 ) -> Graph:
     """The graph; refuses what cannot be followed and the neurons that ran and have no counterpart."""
     static = runner.feed.name == "sample"
@@ -143,24 +149,3 @@ def time_first(runner: Runner, frames: Tensor) -> Tensor:
     if runner.feed.name == "sample" or runner.samples.layout == "time-first":
         return ready
     return ready.transpose(0, 1)
-
-
-def _batch_norms(graph: Graph) -> tuple[str, ...]:
-    names = dict[str, None]()
-
-    def walk(node: Any, seen: set[Any]) -> None:
-        if node in seen:
-            return
-        seen.add(node)
-        if node.kind == "layer" and isinstance(node.payload, nn.modules.batchnorm._BatchNorm):
-            names[f"'{node.place}'"] = None
-        for given in graph.inputs_of(node):
-            walk(given, seen)
-
-    seen = set[Any]()
-    for node in graph.wanted():
-        walk(node, seen)
-    if not names:
-        return ()
-    listed = ", ".join(names)
-    return (f"In training, {listed} normalize over time and batch together, not timestep by timestep.",)

@@ -7,13 +7,14 @@ from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from spareto.converting.graph import Form, Graph, NeuronCalls, Node, Ref, comes_back
 from spareto.converting.layers import is_layer, takes
 from spareto.converting.neurons import NeuronPlan
 from spareto.converting.operators import OPERATORS
 from spareto.converting.tape import Tape, is_zero, sample_shape
-from spareto.core.errors import ConfigError, Problem
+from spareto.core.errors import ConfigError
 from spareto.frameworks import hands_state, neuron_facts
 from spareto.observing.watching import tensors, watching
 from spareto.running.feeding import Feed
@@ -49,11 +50,16 @@ class Follower:
     ) -> None:
         self.network, self.plans, self.feed = network, plans, feed
         self.neurons: dict[nn.Module, NeuronCalls] = {}
+        self._by_step: dict[str, None] = {}
         opaque = lambda module: is_neuron(module) or is_layer(module)  # noqa: E731
         parameters = list(network.parameters())
         self.tape = Tape(timesteps, samples, opaque, self._called, OPERATORS, parameters)
         self._inner: frozenset[nn.Module] = frozenset(
-            inner for module in network.modules() if is_neuron(module) for inner in module.modules() if inner is not module
+            inner
+            for module in network.modules()
+            if is_neuron(module)
+            for inner in module.modules()
+            if inner is not module
         )
 
     def run(self, arguments: tuple[Tensor, ...], call: Callable[[tuple[Tensor, ...]], Any]) -> Graph:
@@ -93,19 +99,25 @@ class Follower:
         node: Node
         if len(refs) > 1 or not takes(module, ref.form):
             got = f"{type(module).__name__} of a tensor {ref.form}"
-            node = tape.refuse(got, "one with time and samples merged, or a timestep", "Merge them.", f"'{name}'")
+            node = tape.refuse(
+                got, "one with time and samples merged, or a timestep", "Merge them.", f"'{name}'"
+            )
         elif ref.node.kind == "unknown":
             node = ref.node
         else:
             made = next(tensors(output))
             shape = sample_shape(made, ref.form)
+            if ref.form == "step" and isinstance(module, _BatchNorm):
+                self._by_step[name] = None
             node = tape.signals.node("layer", id(module), module, (ref.node,), shape, name)
         for tensor in tensors(output):
             tape.hold(tensor, node, ref.form, ref.t)
 
     def _fired(self, tape: Tape, name: str, module: nn.Module, given: list[Any], output: Any) -> None:
         facts = neuron_facts(module)
-        form: Form = _AXES[facts.axes] if facts else ("TB" if getattr(module, "step_mode", "s") == "m" else "step")
+        form: Form = (
+            _AXES[facts.axes] if facts else ("TB" if getattr(module, "step_mode", "s") == "m" else "step")
+        )
         form = "B*T" if facts is not None and facts.squeezed else form
         made = list(tensors(output))
         first = made[0]
@@ -118,7 +130,9 @@ class Follower:
         ref = tape.ref(next(tensors(given[0]), None))
         self._check_input(tape, calls, ref, form, t)
         self._check_state(tape, calls, given[1:], t)
-        calls.inputs[t] = tape.refuse("a constant", "a signal", "Feed it.", f"'{name}'") if ref is None else ref.node
+        calls.inputs[t] = (
+            tape.refuse("a constant", "a signal", "Feed it.", f"'{name}'") if ref is None else ref.node
+        )
         out: Form = form
         seen = set[int]()
         for number, tensor in enumerate(made):
@@ -130,7 +144,11 @@ class Follower:
                 which = self.plans[name].potentials.get(number)
                 kind = "state" if which is None else "potential"
                 node = tape.signals.node(kind, (number, which), which, (calls.node,), node.shape, name)
-            whole = out if tuple(tensor.shape[: len(tape.lead(out))]) == tape.lead(out) or form == "step" else "sample"
+            whole = (
+                out
+                if tuple(tensor.shape[: len(tape.lead(out))]) == tape.lead(out) or form == "step"
+                else "sample"
+            )
             tape.hold(tensor, node, whole, max(t, 0))
 
     def _check_input(self, tape: Tape, calls: NeuronCalls, ref: Ref | None, form: Form, t: int) -> None:
@@ -157,7 +175,9 @@ class Follower:
             if ref is None:
                 if t > 0 or not is_zero(tensor):
                     rule = "zeros before the first timestep, then the state it returned"
-                    tape.refuse(f"a state at timestep {max(t, 0)}", rule, "Start from zeros, and keep it.", place)
+                    tape.refuse(
+                        f"a state at timestep {max(t, 0)}", rule, "Start from zeros, and keep it.", place
+                    )
             elif ref.node.kind != "unknown" and calls.node not in (ref.node, *ref.node.inputs):
                 tape.refuse("a state of other neurons", "its own state", "Hand it its own.", place)
 
@@ -178,7 +198,7 @@ class Follower:
         tree = self._tree(output[0] if hands_state(self.network) and isinstance(output, tuple) else output)
         if tape.problems:
             raise ConfigError(tape.problems)
-        return Graph(timesteps, list(self.neurons.values()), currents, tree, takes_time)
+        return Graph(timesteps, list(self.neurons.values()), currents, tree, takes_time, tuple(self._by_step))
 
     def _current(self, calls: NeuronCalls) -> Node:
         """What a layer of neurons is given at every timestep."""
@@ -192,7 +212,9 @@ class Follower:
                 at = t if node is not last else 0
                 cure = "Let the network do the same in every timestep."
                 rule = "the same layers in every timestep"
-                return self.tape.refuse(f"other layers in front at timestep {at}", rule, cure, f"'{calls.name}'")
+                return self.tape.refuse(
+                    f"other layers in front at timestep {at}", rule, cure, f"'{calls.name}'"
+                )
         return last
 
     def _tree(self, output: Any) -> Any:
@@ -223,18 +245,10 @@ class Follower:
         signals, node = self.tape.signals, ref.node
         if ref.t != (self.tape.timesteps or 0) - 1:
             cure = "Return all timesteps, or the last one."
-            return self.tape.refuse(f"timestep {ref.t} as the output", "all timesteps or the last", cure), "sample"
+            return self.tape.refuse(
+                f"timestep {ref.t} as the output", "all timesteps or the last", cure
+            ), "sample"
         how = "last"
         if node.kind == "running":
             node, how = node.inputs[0], "sum"
         return signals.node("vote", how, how, (node,), node.shape, ref.node.place), "sample"
-
-
-def refused(problems: list[Problem]) -> None:
-    """Raise all problems, if there are any.
-
-    Raises:
-        ConfigError: There are.
-    """
-    if problems:
-        raise ConfigError(problems)

@@ -80,6 +80,7 @@ class Graph:
         currents: What each layer of neurons is given, by its node.
         output: Nested tuples and dicts of `(signal, form)`; None for what is no tensor.
         takes_time: Whether the input has a time axis.
+        by_step: Names of batch norms that see one timestep a call.
     """
 
     timesteps: int
@@ -87,6 +88,7 @@ class Graph:
     currents: dict[Node, Node]
     output: Any
     takes_time: bool
+    by_step: tuple[str, ...] = ()
 
     def inputs_of(self, node: Node) -> tuple[Node, ...]:
         """Signals that a signal is computed from, a neuron's currents too."""

@@ -77,7 +77,7 @@ def takes(module: nn.Module, form: Form) -> bool:
 def ours(module: nn.Module) -> nn.Module:
     """A copy of a layer as torch's own class, its weights and their parametrizations too."""
     if _steady(module):
-        return SteadyDropout(float(getattr(module, "p")), type(module).__name__ != "Dropout")
+        return SteadyDropout(float(vars(module)["p"]), type(module).__name__ != "Dropout")
     base = torch_class(module)
     assert base is not None
     if base is nn.LPPool2d and type(module).__module__.startswith("sinabs"):
@@ -89,7 +89,11 @@ def ours(module: nn.Module) -> nn.Module:
     if type(module) is base or parametrize.is_parametrized(module):
         return made
     plain = base.__new__(base)
-    kept = {name: value for name, value in vars(made).items() if name not in ("_memories", "_memories_rv", "_step_mode", "_backend", "step_mode")}
+    kept = {
+        name: value
+        for name, value in vars(made).items()
+        if name not in ("_memories", "_memories_rv", "_step_mode", "_backend", "step_mode")
+    }
     plain.__dict__.update(kept)
     return plain
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from spareto.converting.functions import vote
+from spareto.core.errors import ConfigError, Problem
 from spareto.kernels import Spikes, dense
 from spareto.layers._fusion import over_time
 
@@ -51,6 +52,7 @@ class ConvertedNetwork(nn.Module):
 
     Attributes:
         neurons: Dotted names of its layers of neurons, by the names they had.
+        layouts: How the other network's outputs held time: `TB`, `BT`, `B*T`, or `sample` without.
         notes: What a reader should know, one sentence each.
     """
 
@@ -61,6 +63,7 @@ class ConvertedNetwork(nn.Module):
         self.parts = nn.ModuleDict(parts)
         self.steps, self.output, self.repeats = tuple(steps), output, timesteps
         self.neurons: dict[str, str] = {}
+        self.layouts: tuple[str, ...] = ()
         self.notes: tuple[str, ...] = ()
         self._last = _last_reads(self.steps, output)
 
@@ -106,8 +109,6 @@ class ConvertedNetwork(nn.Module):
         Raises:
             ConfigError: They are no chain.
         """
-        from spareto.core.errors import ConfigError, Problem
-
         names, value = list[str](), 0
         for step in self.steps:
             if step.how == "vote":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, Final
 
 import torch
@@ -13,7 +12,7 @@ from spareto.converting.functions import Function, Permute, Reshape, Slot
 from spareto.converting.graph import LEADING, Form, Node, Ref
 from spareto.converting.tape import Tape, is_zero, sample_shape
 
-Rule = Callable[[Tape, Any, tuple[Any, ...], dict[str, Any], Any], None]
+Rule = Callable[[Tape, Any, Any, dict[str, Any], Any], None]
 CURE: Final = "Move it into a layer of torch, or keep the network as it is."
 
 
@@ -33,17 +32,18 @@ def joined(tape: Tape, refs: list[Ref]) -> tuple[tuple[Node, ...], Form, int] | 
             nodes.append(tape.signals.delay(ref.node) if late else ref.node)
         return tuple(nodes), "step", t
     if len(forms - {"sample"}) == 1 and (len(forms) == 1 or "TB" in forms):
-        return tuple(ref.node for ref in refs), next(iter(forms - {"sample"})), 0
+        held: Form = next(ref.form for ref in refs if ref.form != "sample")
+        return tuple(ref.node for ref in refs), held, 0
     tape.refuse("tensors with time on different axes", "one layout", CURE)
     return None
 
 
-def _each(tape: Tape, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+def _each(tape: Tape, func: Any, args: Any, kwargs: dict[str, Any], output: Any) -> None:
     """An operator on single elements."""
     _apply(tape, func, args, kwargs, output, merged=False)
 
 
-def _sum(tape: Tape, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+def _sum(tape: Tape, func: Any, args: Any, kwargs: dict[str, Any], output: Any) -> None:
     """A sum: of signals, with nothing, or over the timesteps so far."""
     left, right = tape.ref(args[0]), tape.ref(args[1])
     if right is None and is_zero(args[1]) and left is not None:
@@ -63,14 +63,12 @@ def _sum(tape: Tape, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], o
     _apply(tape, func, args, kwargs, output, merged=False)
 
 
-def _pooled(tape: Tape, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+def _pooled(tape: Tape, func: Any, args: Any, kwargs: dict[str, Any], output: Any) -> None:
     """An operator on the axes of one image."""
     _apply(tape, func, args, kwargs, output, merged=True)
 
 
-def _apply(
-    tape: Tape, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any, *, merged: bool
-) -> None:
+def _apply(tape: Tape, func: Any, args: Any, kwargs: dict[str, Any], output: Any, *, merged: bool) -> None:
     found = list[tuple[Ref, Tensor]]()
     template, named = _template(tape, args, found), _template(tape, kwargs, found)
     name = f"{func._schema.name.removeprefix('aten::').removesuffix('_' if func._schema.is_mutable else '-')}"
@@ -86,7 +84,7 @@ def _place(tape: Tape, found: list[tuple[Ref, Tensor]], function: Function, outp
         return
     nodes, form, t = meeting
     lead = tape.lead(form)
-    if tuple(made.shape[: len(lead)]) != lead and form not in ("sample", "step"):
+    if tuple(made.shape[: len(lead)]) != lead:
         tape.hold(made, tape.refuse("an operator over samples", "one on each sample", CURE), "step")
         return
     key = tape.key((function.name, function.args, function.kwargs, function.merged))
@@ -114,20 +112,26 @@ def _template(tape: Tape, value: Any, found: list[tuple[Ref, Tensor]]) -> Any:
     return value
 
 
-def _shaped(tape: Tape, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+_GOES: Final[dict[Form, tuple[Form, ...]]] = {
+    "step": ("step", "first"),
+    "sample": ("sample", "first"),
+    "first": ("first", "step"),
+    "TB": ("TB", "T*B"),
+    "T*B": ("T*B", "TB"),
+    "BT": ("BT", "B*T"),
+    "B*T": ("B*T", "BT"),
+}
+"""Forms that a tensor may have after a reshape."""
+
+
+def _shaped(tape: Tape, func: Any, args: Any, kwargs: dict[str, Any], output: Any) -> None:
     """Another shape of the same elements in the same order."""
     made = output[0] if isinstance(output, tuple | list) else output
     ref = tape.ref(args[0])
     if ref is None:
         return
     size = tuple(made.shape)
-    if ref.form in ("step", "sample"):
-        goes: tuple[Form, ...] = (ref.form, "first") if ref.form == "step" else (ref.form,)
-    else:
-        goes = {"TB": ("TB", "T*B"), "T*B": ("T*B", "TB"), "BT": ("BT", "B*T"), "B*T": ("B*T", "BT")}.get(
-            ref.form, ("first", "step")
-        )
-    for form in goes:
+    for form in _GOES[ref.form]:
         lead = tape.lead(form)
         if size[: len(lead)] != lead:
             continue
@@ -141,7 +145,24 @@ def _shaped(tape: Tape, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     tape.hold(made, tape.refuse(got, "one that keeps time and samples apart from the rest", CURE), "step")
 
 
-def _turned(tape: Tape, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+def _repeated(tape: Tape, func: Any, args: Any, kwargs: dict[str, Any], output: Any) -> None:
+    """The same for every timestep."""
+    ref = tape.ref(args[0])
+    if ref is None:
+        return
+    grown = tuple(output.shape) != tuple(args[0].shape)
+    once = ref.form == "first" and ref.node.timeless and output.shape[1:] == args[0].shape[1:]
+    if not grown:
+        tape.hold(output, ref.node, ref.form, ref.t)
+    elif once and tape.timesteps in (None, output.shape[0]):
+        tape.timesteps = int(output.shape[0])
+        tape.hold(output, ref.node, "TB")
+    else:
+        got = f"an {func._schema.name} from {tuple(args[0].shape)} to {tuple(output.shape)}"
+        tape.hold(output, tape.refuse(got, "one along a new axis of time", CURE), "step")
+
+
+def _turned(tape: Tape, func: Any, args: Any, kwargs: dict[str, Any], output: Any) -> None:
     """Another order of axes."""
     ref, rank = tape.ref(args[0]), args[0].dim()
     if ref is None:
@@ -168,7 +189,7 @@ def _turned(tape: Tape, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     tape.hold(output, node, form, ref.t)
 
 
-def _selected(tape: Tape, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+def _selected(tape: Tape, func: Any, args: Any, kwargs: dict[str, Any], output: Any) -> None:
     """One timestep of all, or a part of each sample."""
     ref, axis = tape.ref(args[0]), args[1] % args[0].dim()
     if ref is None:
@@ -179,7 +200,7 @@ def _selected(tape: Tape, func: Any, args: tuple[Any, ...], kwargs: dict[str, An
     _along(tape, func, args, kwargs, output)
 
 
-def _unbound(tape: Tape, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+def _unbound(tape: Tape, func: Any, args: Any, kwargs: dict[str, Any], output: Any) -> None:
     """All timesteps one by one."""
     ref, axis = tape.ref(args[0]), (args[1] if len(args) > 1 else 0) % args[0].dim()
     for t, step in enumerate(output):
@@ -189,7 +210,7 @@ def _unbound(tape: Tape, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any
             tape.hold(step, tape.refuse("a tensor taken apart", "one taken apart along time", CURE), "step")
 
 
-def _along(tape: Tape, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+def _along(tape: Tape, func: Any, args: Any, kwargs: dict[str, Any], output: Any) -> None:
     """An operator along axes of each sample; they are counted from the end."""
     ref = tape.ref(args[0])
     if ref is None:
@@ -198,16 +219,27 @@ def _along(tape: Tape, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any],
     axes = args[1] if len(args) > 1 else kwargs.get("dim")
     listed = [axes] if isinstance(axes, int) else list(axes or range(rank))
     if any(axis % rank < lead for axis in listed):
-        tape.hold(output, tape.refuse(f"{func._schema.name} over time or samples", "one on each sample", CURE), "step")
+        tape.hold(
+            output,
+            tape.refuse(f"{func._schema.name} over time or samples", "one on each sample", CURE),
+            "step",
+        )
         return
     turned = [axis % rank - rank for axis in listed]
-    _apply(tape, func, (args[0], turned[0] if isinstance(axes, int) else turned, *args[2:]), kwargs, output, merged=False)
+    _apply(
+        tape,
+        func,
+        (args[0], turned[0] if isinstance(axes, int) else turned, *args[2:]),
+        kwargs,
+        output,
+        merged=False,
+    )
 
 
 def _reduced(how: str) -> Rule:
     """A mean, sum or maximum over time, or along axes of each sample."""
 
-    def rule(tape: Tape, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+    def rule(tape: Tape, func: Any, args: Any, kwargs: dict[str, Any], output: Any) -> None:
         ref, rank = tape.ref(args[0]), args[0].dim()
         axes = args[1] if len(args) > 1 else kwargs.get("dim")
         listed = [axes] if isinstance(axes, int) else list(axes or [])
@@ -223,14 +255,19 @@ def _reduced(how: str) -> Rule:
     return rule
 
 
-def _stacked(tape: Tape, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+def _stacked(tape: Tape, func: Any, args: Any, kwargs: dict[str, Any], output: Any) -> None:
     """Timesteps put together, or signals of one timestep."""
     refs = [tape.ref(tensor) for tensor in args[0]]
     axis = (args[1] if len(args) > 1 else kwargs.get("dim", 0)) % output.dim()
     over_time = all(ref is not None and ref.form in ("step", "first") for ref in refs)
     over_time = over_time and [ref.t for ref in refs if ref] == list(range(len(refs)))
     joining = func._schema.name.endswith("cat")
-    if over_time and len(refs) > 1 and axis < 2 and (not joining or all(ref and ref.form == "first" for ref in refs)):
+    if (
+        over_time
+        and len(refs) > 1
+        and axis < 2
+        and (not joining or all(ref and ref.form == "first" for ref in refs))
+    ):
         if tape.timesteps is None:
             tape.timesteps = len(refs)
         if len(refs) == tape.timesteps:
@@ -249,14 +286,14 @@ def _stacked(tape: Tape, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any
     _apply(tape, func, (args[0], axis - output.dim()), {}, output, merged=False)
 
 
-def _same(tape: Tape, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+def _same(tape: Tape, func: Any, args: Any, kwargs: dict[str, Any], output: Any) -> None:
     """Nothing changes, or the type does."""
     ref = tape.ref(args[0]) if tape.ref(args[0]) is not None else tape.ref(args[1])
     if ref is not None:
         tape.hold(output, ref.node, ref.form, ref.t)
 
 
-def _sliced(tape: Tape, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+def _sliced(tape: Tape, func: Any, args: Any, kwargs: dict[str, Any], output: Any) -> None:
     """A part of an axis; the whole axis is nothing."""
     if output.shape == args[0].shape and (len(args) < 5 or args[4] == 1):
         _same(tape, func, args, kwargs, output)
@@ -266,11 +303,11 @@ def _sliced(tape: Tape, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
         tape.hold(output, tape.refuse("some of the timesteps", "all of them", CURE), "step")
 
 
-def _new(tape: Tape, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+def _new(tape: Tape, func: Any, args: Any, kwargs: dict[str, Any], output: Any) -> None:
     """A constant of a signal's shape."""
 
 
-def _weighted(tape: Tape, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+def _weighted(tape: Tape, func: Any, args: Any, kwargs: dict[str, Any], output: Any) -> None:
     """Dense connections or a convolution whose weights are no layer's."""
     weight, bias = args[1], args[2] if len(args) > 2 else None
     ref = tape.ref(args[0])
@@ -297,9 +334,15 @@ def _conv(weight: Tensor, bias: Tensor | None, rest: tuple[Any, ...], kwargs: di
     names = ("stride", "padding", "dilation")
     options: dict[str, Any] = {**dict(zip(names, rest, strict=False)), **kwargs}
     groups = rest[-1] if len(rest) in (4, 6) else options.pop("groups", 1)
-    options = {name: value if isinstance(value, str) else tuple(value) for name, value in options.items() if name in names}
-    outputs, inputs, *kernel = weight.shape
-    conv = nn.Conv2d(inputs * groups, outputs, tuple(kernel), groups=groups, bias=bias is not None, **options)
+    options = {
+        name: value if isinstance(value, str) else tuple(value)
+        for name, value in options.items()
+        if name in names
+    }
+    outputs, inputs, height, width = weight.shape
+    conv = nn.Conv2d(
+        inputs * groups, outputs, (height, width), groups=groups, bias=bias is not None, **options
+    )
     return _loaded(conv.to(weight), weight, bias)
 
 
@@ -311,7 +354,7 @@ def _loaded(layer: Any, weight: Tensor, bias: Tensor | None) -> nn.Module:
     return layer
 
 
-def _dropped(tape: Tape, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
+def _dropped(tape: Tape, func: Any, args: Any, kwargs: dict[str, Any], output: Any) -> None:
     """A dropout that is no layer: nothing at inference."""
     ref = tape.ref(args[0])
     if ref is not None:
@@ -327,11 +370,18 @@ def _rules(rule: Rule, names: str) -> dict[str, Rule]:
 
 OPERATORS: Final[dict[str, Rule]] = {
     **_rules(_sum, "add"),
-    **_rules(_each, "sub rsub mul div neg relu sigmoid tanh abs clamp clamp_min clamp_max exp pow square where gt ge lt le"),
-    **_rules(_each, "matmul hardtanh leaky_relu gelu silu elu softplus threshold reciprocal sqrt floor round sign"),
+    **_rules(
+        _each,
+        "sub rsub mul div neg relu sigmoid tanh abs clamp clamp_min clamp_max exp pow square where",
+    ),
+    **_rules(
+        _each,
+        "matmul gt ge lt le hardtanh leaky_relu gelu silu elu softplus threshold sqrt floor round sign",
+    ),
     **_rules(_pooled, "max_pool1d max_pool2d avg_pool1d avg_pool2d adaptive_avg_pool1d adaptive_avg_pool2d"),
     **_rules(_pooled, "max_pool2d_with_indices adaptive_max_pool2d upsample_nearest2d pad constant_pad_nd"),
-    **_rules(_shaped, "view reshape _unsafe_view flatten unflatten unsqueeze squeeze expand view_as reshape_as"),
+    **_rules(_shaped, "view reshape _unsafe_view flatten unflatten unsqueeze squeeze view_as reshape_as"),
+    **_rules(_repeated, "repeat expand expand_as"),
     **_rules(_turned, "permute transpose t"),
     **_rules(_selected, "select"),
     **_rules(_sliced, "slice"),
@@ -346,8 +396,3 @@ OPERATORS: Final[dict[str, Rule]] = {
     **_rules(_weighted, "linear conv2d convolution"),
     **_rules(_dropped, "dropout"),
 }
-
-
-def moved(ref: Ref, t: int) -> Ref:
-    """The same signal at another timestep."""
-    return replace(ref, t=t)

@@ -48,11 +48,10 @@ def _table(package: str) -> dict[str, Callable[[Reading], NeuronPlan]]:
 
 
 def _container(read: Reading) -> tuple[NeuronPlan | None, Reading]:
-    from spareto.converting.neurons import spikingjelly
-
     plan, inner = plan_of(f"{read.place}.sub_module", read.module.sub_module, read.surrogate)
     read.problems += inner.problems
-    return (None if plan is None else spikingjelly.container(read, plan)), read
+    around = importlib.import_module("spareto.converting.neurons.spikingjelly").container
+    return (None if plan is None else around(read, plan)), read
 
 
 def made(plan: NeuronPlan, like: torch.Tensor | None = None) -> SpikingNeuron:

@@ -91,7 +91,9 @@ class Reading:
         given = torch.as_tensor(value).detach() if isinstance(value, Tensor) else value
         same = bool((given == neutral).all()) if isinstance(given, Tensor) else given == neutral
         if not same:
-            self.refuse(what, shown(given.tolist() if isinstance(given, Tensor) else given), shown(neutral), cure)
+            self.refuse(
+                what, shown(given.tolist() if isinstance(given, Tensor) else given), shown(neutral), cure
+            )
 
     def of_surrogate(self, what: str, found: dict[str, Any] | None, got: str) -> dict[str, Any]:
         """Our surrogate: the one asked for, else the counterpart of the module's own.
@@ -116,7 +118,9 @@ class Reading:
             self.refuse(what, type(module).__name__, "an nn.Linear", cure)
             return None
         bias = module.bias is not None
-        copy = nn.Linear(module.in_features, module.out_features, bias, module.weight.device, module.weight.dtype)
+        copy = nn.Linear(
+            module.in_features, module.out_features, bias, module.weight.device, module.weight.dtype
+        )
         copy.load_state_dict(module.state_dict())
         return copy
 

@@ -5,28 +5,32 @@ from __future__ import annotations
 from typing import Any, Final
 
 from spareto.converting.neurons._reading import NeuronPlan, Reading, connections
-
-NEVER: Final = 1e30
-"""A threshold that no potential reaches: the neuron integrates and never fires."""
+from spareto.frameworks.spareto import NEVER
 
 
 def box(read: Reading) -> NeuronPlan:
     """`LIFBoxCell`."""
-    return NeuronPlan("lif", {**_membrane(read), **_firing(read)})
+    return NeuronPlan("lif", {**_membrane(read), **_firing(read)}, potentials={1: "after"})
 
 
 def current_based(read: Reading) -> NeuronPlan:
     """`LIF` and `LIFCell`."""
-    return NeuronPlan("synaptic", {**_membrane(read), **_current(read), **_firing(read)})
+    options = {**_membrane(read), **_current(read), **_firing(read)}
+    return NeuronPlan("synaptic", options, potentials={1: "after"})
 
 
 def recurrent(read: Reading) -> NeuronPlan:
     """`LIFRecurrent` and `LIFRecurrentCell`: both its weights are its own; nothing comes back by gradient."""
-    plan = NeuronPlan("synaptic", {**_membrane(read), **_current(read), **_firing(read), "detach_reset": True})
+    plan = NeuronPlan(
+        "synaptic", {**_membrane(read), **_current(read), **_firing(read), "detach_reset": True}
+    )
+    plan.potentials = {2: "after"}  # behind the spikes, which its state holds too
     plan.before = connections(read.module.input_weights.detach())
     plan.feedback = connections(read.module.recurrent_weights.detach())
     if not read.module.autapses:
-        plan.notes.append(f"{read.place}: autapses=False keeps its diagonal at 0 in training; ours trains it.")
+        plan.notes.append(
+            f"{read.place}: autapses=False keeps its diagonal at 0 in training; ours trains it."
+        )
     return plan
 
 
@@ -80,7 +84,9 @@ def _current(read: Reading) -> dict[str, Any]:
     share = 1.0 - float(read.module.dt) * read.number("p.tau_syn_inv", read.module.p.tau_syn_inv)
     if not 0 <= share <= 1:
         rule = "from 0 to 1, so that the current does not overshoot"
-        read.refuse("p.tau_syn_inv * dt", f"{1 - share:g}", rule, "Use a shorter dt or a longer time constant.")
+        read.refuse(
+            "p.tau_syn_inv * dt", f"{1 - share:g}", rule, "Use a shorter dt or a longer time constant."
+        )
         share = 0.0
     return {"alpha": share}
 
@@ -101,6 +107,8 @@ def _firing(read: Reading) -> dict[str, Any]:
     elif level != 0:
         options |= {"reset": "value", "v_reset": level}
     if p.method == "logistic":
-        read.refuse("p.method", "'logistic'", "a method that fires above the threshold, not by chance", "Use 'super'.")
+        read.refuse(
+            "p.method", "'logistic'", "a method that fires above the threshold, not by chance", "Use 'super'."
+        )
     found = {"surrogate": "fast_sigmoid", "slope": 1.0} if p.method == "super" else None
     return {**options, **read.of_surrogate("p.method", found, repr(p.method))}

@@ -25,7 +25,9 @@ def leaky(read: Reading) -> NeuronPlan:
     options |= _surrogate(read, options["v_threshold"])
     if module.min_v_mem is not None:
         cure = "Convert a network built with min_v_mem=None."
-        read.refuse("min_v_mem", f"{float(module.min_v_mem):g}", "None, a potential without lower bound", cure)
+        read.refuse(
+            "min_v_mem", f"{float(module.min_v_mem):g}", "None, a potential without lower bound", cure
+        )
     plan = NeuronPlan(name, options)
     _count(read, plan)
     _reset(read, plan)

@@ -41,7 +41,9 @@ def container(read: Reading, plan: NeuronPlan) -> NeuronPlan:
         rule = f"{features}, as many as neurons"
         read.refuse("out_features", str(back), rule, "Give it a single layer of neurons.")
     weight = module.rc.weight.detach()
-    plan.before = connections(weight[:, :features], None if module.rc.bias is None else module.rc.bias.detach())
+    plan.before = connections(
+        weight[:, :features], None if module.rc.bias is None else module.rc.bias.detach()
+    )
     plan.feedback = connections(weight[:, features:])
     return plan
 
