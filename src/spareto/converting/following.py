@@ -206,15 +206,13 @@ class Follower:
             return calls.inputs[-1]
         steps = [calls.inputs[t] for t in range(len(calls.inputs))]
         last = steps[-1]
-        first_differs = steps[0] is not last and not (comes_back(last) and len(steps) > 1)
-        for t, node in enumerate(steps[1:], start=1):
-            if node is not last or (t == 1 and first_differs):
-                at = t if node is not last else 0
-                cure = "Let the network do the same in every timestep."
-                rule = "the same layers in every timestep"
-                return self.tape.refuse(
-                    f"other layers in front at timestep {at}", rule, cure, f"'{calls.name}'"
-                )
+        changed = [t for t in range(2, len(steps)) if steps[t] is not steps[t - 1]]
+        if not changed and steps[0] is not last and not (comes_back(last) and len(steps) > 1):
+            changed = [1]  # the first timestep may differ only in what comes back
+        if changed:
+            cure = "Let the network do the same in every timestep."
+            got, rule = f"other layers in front from timestep {changed[0]} on", "the same in every timestep"
+            return self.tape.refuse(got, rule, cure, f"'{calls.name}'")
         return last
 
     def _tree(self, output: Any) -> Any:

@@ -21,6 +21,8 @@ def leaky(read: Reading) -> NeuronPlan:
     if current is not None:
         kept = read.number("tau_syn", current.detach())
         name, options["alpha"], options["gain"] = "synaptic", kept, gain * kept
+    elif beta == 1:
+        name, options = "iaf", {"gain": gain}
     options["v_threshold"] = read.number("spike_threshold", module.spike_threshold)
     options |= _surrogate(read, options["v_threshold"])
     if module.min_v_mem is not None:
