@@ -143,6 +143,8 @@ class Tape(Watch):
         if name == "select" and len(made) == 1:
             base, axis, index = args[:3]
             self._views[id(made[0])] = made[0], base, axis % base.dim(), index % base.shape[axis]
+        elif name in ("slice", "alias") and id(args[0]) in self._views and made[0].shape == args[0].shape:
+            self._views[id(made[0])] = made[0], *self._views[id(args[0])][1:]
 
     def _written(self, args: tuple[Any, ...]) -> bool:
         """Whether a timestep is written into a buffer made for all of them."""
