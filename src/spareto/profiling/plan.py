@@ -41,7 +41,7 @@ def make_plan(runs: Runs, steps: int | None) -> Plan:
     ]
     places = {event.operation: place for place, use in enumerate(products) for event in use.events}
     groups = {event.operation: place for place, use in enumerate(neurons) for event in use.events}
-    alone = charge(planned, neurons, groups, behind, two)
+    alone = charge(planned, neurons, groups, behind, runs)
     return Plan(
         steps=steps,
         products=planned,

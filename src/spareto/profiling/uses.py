@@ -54,6 +54,11 @@ class Use(Generic[EventT]):
         """Where time and samples lie, once that is settled."""
         return self.choices[0]
 
+    @property
+    def steps(self) -> int:
+        """Timesteps of all its calls together."""
+        return len(self.events) if self.looped else self.layout.steps
+
 
 class Runs:
     """The runs that tell what every call is.
@@ -205,7 +210,10 @@ class _Calls(Generic[EventT]):
 
     def _is_short(self, site: Hashable) -> bool:
         """Whether a site is called once in every timestep but some: one timestep more is one call more."""
-        if len(self._of_longer[site]) != self.counts[site] + 1 or self.counts[site] >= self.steps:
+        more = self._of_longer[site]
+        if len(more) != self.counts[site] + 1 or self.counts[site] >= self.steps:
+            return False
+        if len({_mark(event, right=False).shape for event in more}) > 1:  # several timesteps a call
             return False
         self.short.add(site)
         return True
