@@ -10,16 +10,19 @@ from pydantic import Field
 
 from spareto.core.config import Record
 from spareto.core.errors import ConfigError, Problem, one_of
+from spareto.formats import DensityModel
 from spareto.formats.bitmask import Bitmask
 from spareto.formats.cp import CoordinatePayload
 from spareto.formats.rle import RunLength
 from spareto.formats.uop import OffsetPairs
 from spareto.hardware.describing.problem import TensorName
 from spareto.reproduction.timeloop.accounting import MetadataRule, Saving, Sparsity
+from spareto.reproduction.timeloop.terms import Misaligned as Misaligned
 
 Rank = Literal["UOP", "RLE", "CP", "B", "UB"]
 Kind = Literal["gate", "skip"]
 Positive = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
 _LEAVES: Final[dict[Rank, MetadataRule]] = {
     "RLE": RunLength(),
     "CP": CoordinatePayload(),
@@ -45,7 +48,7 @@ class FormatEntry(Record):
     level: str
     tensors: tuple[TensorName, ...]
     ranks: Annotated[tuple[Rank, ...], Field(min_length=1, max_length=2)]
-    bits: Positive | None = None
+    bits: Natural | None = None
     offset_bits: Positive | None = None
 
 
@@ -76,6 +79,9 @@ class SparseRun(Record):
         savings: The same as `weights_spad`, for any level and tensor.
         worth_up_to: Tensors that are denser are neither compressed nor looked at.
         gate_compute: Whether a computation without its operands still takes its cycle.
+        positions: Compressed tensors whose zeros take no place in time: only their non-zeros are walked.
+        misaligned: What happens to a computation of which one operand is stored and the other is not.
+        model: How zeros lie.
     """
 
     dram: str = ""
@@ -85,6 +91,9 @@ class SparseRun(Record):
     savings: tuple[SavingEntry, ...] = ()
     worth_up_to: Annotated[float, Field(ge=0, le=1)] = 0.9
     gate_compute: bool = False
+    positions: tuple[TensorName, ...] = ()
+    misaligned: Misaligned = "skip"
+    model: DensityModel = "hypergeometric"
 
 
 def sparsity(
@@ -115,10 +124,13 @@ def sparsity(
     return Sparsity(
         density=density,
         formats={key: _LEAVES[each.ranks[-1]] for each, key in stored},
-        widths={key: each.bits for each, key in stored if each.bits},
+        widths={key: each.bits for each, key in stored if each.bits is not None},
         rows={key: each.offset_bits or levels[each.level] for each, key in stored if len(each.ranks) > 1},
         savings=tuple(Saving(each.level, each.tensor, each.kind, on) for each, on in ruled if on),
         gate_compute=run.gate_compute,
+        positions=run.positions,
+        misaligned=run.misaligned,
+        model=run.model,
     )
 
 
