@@ -37,6 +37,7 @@ class TimeloopWords:
             problem file of Timeloop, too.
         ert: Energies of Accelergy, with `arch`.
         constraints: Constraints of Timeloop that say what each level keeps, with `arch`.
+        sparse: Sparse optimizations of Sparseloop, where the architecture does not hold them, with `arch`.
         layer: The layer to cost, with `arch`, where the workload has several.
         tool: Whose accounting to follow, with `arch`.
         write_timeloop: Write architecture, mapping, problem and energies for Timeloop into this folder, with
@@ -46,6 +47,7 @@ class TimeloopWords:
     arch: Path | None = None
     ert: Path | None = None
     constraints: Path | None = None
+    sparse: Path | None = None
     layer: str | None = None
     tool: Literal["timeloop-0.4", "timeloop-0.3", "sparseloop-micro2022"] = "timeloop-0.4"
     write_timeloop: Path | None = None
@@ -53,7 +55,7 @@ class TimeloopWords:
     def run(self, arch: Path, mapping: Path | None) -> TimeloopRun:
         """What is to be costed."""
         return TimeloopRun(
-            arch, mapping, self.ert, self.constraints, self.layer, self.tool, self.write_timeloop
+            arch, mapping, self.ert, self.constraints, self.sparse, self.layer, self.tool, self.write_timeloop
         )
 
 
@@ -235,7 +237,12 @@ def _goal(mapper: str, objective: Objective | None) -> Objective | None:
 
 def _need_arch(words: TimeloopWords) -> None:
     """Files of Timeloop say nothing without its architecture."""
-    given = {"--ert": words.ert, "--constraints": words.constraints, "--layer": words.layer}
+    given = {
+        "--ert": words.ert,
+        "--constraints": words.constraints,
+        "--sparse": words.sparse,
+        "--layer": words.layer,
+    }
     given |= {"--write-timeloop": words.write_timeloop}
     if wrong := [name for name, value in given.items() if value is not None]:
         raise ConfigError(Problem(wrong[0], "no --arch", "an architecture of Timeloop beside it"))

@@ -209,11 +209,13 @@ class _Rules:
 
     def computing(self) -> tuple[Amount, Amount]:
         """Shares of the computations that are done, and that are gated for want of one operand."""
-        leaders = {leader for saving in self.sparsity.savings for leader in saving.leaders}
+        leaders: set[TensorName] = {leader for saving in self.sparsity.savings for leader in saving.leaders}
         walked = leaders | set(self.sparsity.positions)
-        bare = [t for t in TENSORS if t not in walked and self._innermost_compressed(t)]
+        bare: list[TensorName] = [t for t in TENSORS if t not in walked and self._innermost_compressed(t)]
         left = np.ones(1)
-        for tensor in (t for t in TENSORS if t in walked):
+        for tensor in TENSORS:
+            if tensor not in walked:
+                continue
             savings = [saving for saving in self.sparsity.savings if tensor in saving.leaders]
             empty = [self._empty(saving, tensor) for saving in savings]
             if tensor in self.sparsity.positions:

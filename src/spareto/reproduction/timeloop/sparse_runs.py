@@ -110,6 +110,29 @@ def sparsity(
     Raises:
         ConfigError: A sentence nobody understands, a level that is not there, ranks that are not covered.
     """
+    entries, savings = worthwhile(run, density, levels, where)
+    stored = [(each, _key(each.level, t)) for each in entries for t in each.tensors]
+    return Sparsity(
+        density=density,
+        formats={key: _LEAVES[each.ranks[-1]] for each, key in stored},
+        widths={key: each.bits for each, key in stored if each.bits is not None},
+        rows={key: each.offset_bits or levels[each.level] for each, key in stored if len(each.ranks) > 1},
+        savings=tuple(Saving(each.level, each.tensor, each.kind, each.on) for each in savings),
+        gate_compute=run.gate_compute,
+        positions=run.positions,
+        misaligned=run.misaligned,
+        model=run.model,
+    )
+
+
+def worthwhile(
+    run: SparseRun, density: Mapping[TensorName, float], levels: Mapping[str, int], where: str
+) -> tuple[list[FormatEntry], list[SavingEntry]]:
+    """Formats and savings entry by entry, without the tensors that are too dense for them.
+
+    Raises:
+        ConfigError: A sentence nobody understands, a level that is not there, ranks that are not covered.
+    """
     worth = {tensor for tensor, share in density.items() if share <= run.worth_up_to}
     entries = [*_formats_in_words(run.dram, next(iter(levels)), f"{where}.dram"), *run.formats]
     savings = [*_savings_in_words(run.weights_spad, f"{where}.weights_spad"), *run.savings]
@@ -117,20 +140,11 @@ def sparsity(
     problems += _uncovered(entries, where)
     if problems:
         raise ConfigError(problems)
-    stored = [(each, _key(each.level, t)) for each in entries for t in each.tensors if t in worth]
-    ruled: list[tuple[SavingEntry, tuple[TensorName, ...]]] = [
-        (each, tuple(t for t in each.on if t in worth)) for each in savings
-    ]
-    return Sparsity(
-        density=density,
-        formats={key: _LEAVES[each.ranks[-1]] for each, key in stored},
-        widths={key: each.bits for each, key in stored if each.bits is not None},
-        rows={key: each.offset_bits or levels[each.level] for each, key in stored if len(each.ranks) > 1},
-        savings=tuple(Saving(each.level, each.tensor, each.kind, on) for each, on in ruled if on),
-        gate_compute=run.gate_compute,
-        positions=run.positions,
-        misaligned=run.misaligned,
-        model=run.model,
+    kept = [(each, tuple(t for t in each.tensors if t in worth)) for each in entries]
+    ruled = [(each, tuple(t for t in each.on if t in worth)) for each in savings]
+    return (
+        [each.model_copy(update={"tensors": tensors}) for each, tensors in kept if tensors],
+        [each.model_copy(update={"on": on}) for each, on in ruled if on],
     )
 
 

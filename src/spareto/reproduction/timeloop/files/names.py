@@ -78,7 +78,7 @@ def names_of(shape: Mapping[str, Any], where: str) -> Names:
     listed = as_list(shape.get("data_spaces", shape.get("data-spaces")), f"{where}.data_spaces")
     entries = [as_mapping(each, f"{where}.data_spaces") for each in listed]
     spaces = _spaces(entries, f"{where}.data_spaces")
-    projections = {
+    projections: dict[TensorName, list[Rank]] = {
         tensor: list(_ranks(entry.get("projection"), f"{where}.data_spaces '{entry.get('name')}'"))
         for entry, tensor in zip(entries, spaces.values(), strict=True)
     }
@@ -155,7 +155,12 @@ class _Letters:
             return
         moving = [term for term in rank if "outputs" in self._holders(term[0])]
         kernel = [term for term in rank if "weights" in self._holders(term[0]) and term not in moving]
-        if tensor != "inputs" or len(moving) != 1 or len(moving) + len(kernel) != len(rank) or len(kernel) > 1:
+        if (
+            tensor != "inputs"
+            or len(moving) != 1
+            or len(moving) + len(kernel) != len(rank)
+            or len(kernel) > 1
+        ):
             got = " + ".join(" x ".join(term) for term in rank)
             rule = "a pixel of the outputs, or with a place of the kernel, in the inputs alone"
             raise ConfigError(Problem(self.where, got, rule))
@@ -181,9 +186,9 @@ class _Letters:
         if kind not in _LETTERS:
             got = f"'{dim}' in {' and '.join(sorted(kind)) or 'no data space'}"
             raise ConfigError(Problem(self.where, got, "a dimension of at least two data spaces"))
-        free = [x for x in _LETTERS[kind] if x not in taken and pairs.get(x) not in taken]
+        free: list[Dim] = [x for x in _LETTERS[kind] if x not in taken and pairs.get(x) not in taken]
         own = STANDARD.dims.get(dim)
-        if own in free:
+        if own is not None and own in free:
             return own
         if not free:
             others = ", ".join(each for each, x in self.found.items() if x in _LETTERS[kind])

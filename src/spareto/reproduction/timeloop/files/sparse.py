@@ -1,4 +1,4 @@
-"""Sparse optimizations of Sparseloop: storage formats, accesses that are gated or skipped, skipping by position."""
+"""Sparse optimizations of Sparseloop: formats, accesses that are gated or skipped, skipping by position."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from spareto.core.errors import ConfigError, Problem, one_of
 from spareto.hardware.describing.problem import TensorName
 from spareto.reproduction.timeloop.files.names import Names
 from spareto.reproduction.timeloop.files.plain import TAG, as_list, as_mapping, load, number, section
-from spareto.reproduction.timeloop.sparse_runs import FormatEntry, Kind, Misaligned, Rank, SavingEntry, SparseRun
+from spareto.reproduction.timeloop.sparse_runs import (
+    FormatEntry,
+    Kind,
+    Misaligned,
+    Rank,
+    SavingEntry,
+    SparseRun,
+)
 
 _KINDS: Final[dict[str, Kind]] = {"gating": "gate", "skipping": "skip"}
 _COMPUTING: Final[dict[str, Misaligned]] = {"gating": "gate", "skipping": "skip"}
@@ -73,9 +80,7 @@ def _snake(value: Any) -> Any:
     """The same data with underscores in its keys, whichever version wrote it."""
     if isinstance(value, Mapping):
         given = cast("Mapping[Any, Any]", value)
-        return {
-            str(key).replace("-", "_").lower(): _snake(each) for key, each in given.items() if key != TAG
-        }
+        return {str(key).replace("-", "_").lower(): _snake(each) for key, each in given.items() if key != TAG}
     if isinstance(value, list):
         return [_snake(each) for each in cast("list[Any]", value)]
     return value
@@ -142,7 +147,11 @@ def _format(
         bits = 1
     offset = _bits(upper[0], "payload_word_bits", where) if upper else None
     return FormatEntry(
-        level=level, tensors=tensors, ranks=(*(("UOP",) if upper else ()), leaf), bits=bits, offset_bits=offset
+        level=level,
+        tensors=tensors,
+        ranks=(*(("UOP",) if upper else ()), leaf),
+        bits=bits,
+        offset_bits=offset,
     )
 
 
@@ -176,9 +185,7 @@ def _options(action: Mapping[str, Any], found: _Found, where: str) -> Iterator[M
     yield {"kind": kind, "target": option.get("target"), "condition_on": option.get("condition_on")}
 
 
-def _action(
-    level: str, option: Mapping[str, Any], names: Names, found: _Found, where: str
-) -> None:
+def _action(level: str, option: Mapping[str, Any], names: Names, found: _Found, where: str) -> None:
     where = f"{where}.action_optimization"
     target = names.tensors([option["target"]], f"{where}.target")[0]
     on = names.tensors(option["condition_on"], f"{where}.condition_on")
@@ -186,7 +193,9 @@ def _action(
         stored = any(each.level == level and target in each.tensors for each in found.formats)
         if on or not stored:
             got = f"'{option['target']}' by position" + (" and on a condition" if on else ", stored plainly")
-            found.problems.append(Problem(where, got, "a tensor that the level compresses, by position alone"))
+            found.problems.append(
+                Problem(where, got, "a tensor that the level compresses, by position alone")
+            )
         found.positions.append(target)
     elif not on or target in on:
         got = f"'{option['target']}' on {'itself' if on else 'nothing'}"

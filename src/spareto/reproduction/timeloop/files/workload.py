@@ -88,7 +88,7 @@ class _Sizes:
         problems = [found for key, value in self.given.items() if (found := self._odd(key, value))]
         if problems:
             raise ConfigError(problems)
-        dims = {
+        dims: dict[Dim, int] = {
             dim: self._count(self.given[name], name)
             for name, dim in self.names.dims.items()
             if name in self.given
@@ -133,7 +133,9 @@ def _densities(
             entry = as_mapping(value, place)  # pyright: ignore[reportUnknownArgumentType]
             kind, share = str(entry.get("distribution", kind)), section(entry, "density", place)
         if kind not in _MODELS:
-            raise ConfigError(Problem(f"{place}.distribution", repr(kind), "fixed-structured, hypergeometric"))
+            raise ConfigError(
+                Problem(f"{place}.distribution", repr(kind), "fixed-structured, hypergeometric")
+            )
         found[tensor] = number(share, f"{place}.density")
         if found[tensor] > 1:
             raise ConfigError(Problem(f"{place}.density", f"{found[tensor]:g}", "a share from 0 to 1"))
@@ -141,4 +143,7 @@ def _densities(
             models[kind] = _MODELS[kind]
     if len(set(models.values())) > 1:
         raise ConfigError(Problem(where, " and ".join(models), "one distribution for all data spaces"))
-    return found, next(iter(models.values()), "fixed")
+    usual: DensityModel = "fixed"
+    for model in models.values():
+        usual = model
+    return found, usual
