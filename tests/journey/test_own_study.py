@@ -187,7 +187,9 @@ def test_a_stored_network_is_profiled_at_its_own_widths(finished, folder, here):
     status, out, told = here("profile", path, "--data", data, *words)
     assert status == 0, told
     found = json.loads(out)
-    assert (found["accuracy"], found["costs"][0]["energy_pj"]) == (row["accuracy"], row["energy_pj"])
+    assert found["accuracy"] == row["accuracy"]
+    # spikes of the test split here, of the validation split there; another width would be far off
+    assert found["costs"][0]["energy_pj"] == pytest.approx(row["energy_pj"], rel=0.01)
 
 
 def test_a_stored_network_whose_code_is_gone_or_changed(finished, folder, tmp_path):

@@ -11,7 +11,7 @@ from typing import Any
 from rich.table import Table
 
 from spareto.cli.console import Console
-from spareto.cli.cost_tables import readable_energy
+from spareto.core import amounts
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
 from spareto.hardware.describing.problem import LoopProblem
 from spareto.hardware.mapping.explain import Explained, explain, lines
@@ -121,9 +121,9 @@ def _print(row: dict[str, Any], told: Explained | None) -> None:
     console.print(title, soft_wrap=True)
     table = Table("component", "energy", "share")
     for component, energy in row["energy_by_component_pj"].items():
-        table.add_row(component, readable_energy(energy), f"{100 * energy / (row['energy_pj'] or 1):.1f} %")
+        table.add_row(component, amounts.energy(energy), f"{100 * energy / (row['energy_pj'] or 1):.1f} %")
     table.add_section()
-    table.add_row("all", readable_energy(row["energy_pj"]), f"{row['latency_cycles']:,.0f} cycles")
+    table.add_row("all", amounts.energy(row["energy_pj"]), f"{row['latency_cycles']:,.0f} cycles")
     console.print(table)
     for line in _after(row["notes"], told):
         console.print(line, soft_wrap=True)

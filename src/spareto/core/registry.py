@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from spareto.core.errors import ConfigError, Problem, UnknownName, did_you_mean, one_of
+from spareto.core.text import shown
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -43,12 +44,12 @@ class Registry(Generic[Base]):
         Raises:
             UnknownName: No file and no entry point has that name.
         """
-        if name in _files(self.package):
+        if isinstance(name, str) and name in _files(self.package):
             return self._only_class(f"{self.package}.{name}")
-        point = _entry_points(self.package).get(name)
+        point = _entry_points(self.package).get(name) if isinstance(name, str) else None
         if point is None:
             raise UnknownName(
-                Problem(self.kind, repr(name), one_of(self.names()), did_you_mean(str(name), self.names()))
+                Problem(self.kind, shown(name), one_of(self.names()), did_you_mean(name, self.names()))
             )
         return point.load()
 

@@ -13,6 +13,8 @@ from spareto.formats._base import Values as Values
 from spareto.formats._base import expected_live_groups as expected_live_groups
 from spareto.formats._density import DensityModel as DensityModel
 from spareto.formats._density import probability_empty as probability_empty
+from spareto.formats._gaps import Gaps as Gaps
+from spareto.formats._gaps import levels as levels
 
 registry: Registry[Format] = Registry("spareto.formats", Format, "weight format")
 BEST: Final = "best"  # in place of a name: whichever is best

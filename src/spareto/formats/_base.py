@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spareto.formats._density import probability_empty
+from spareto.formats._gaps import Gaps
 
 Bools = npt.NDArray[np.bool_]
 Values = npt.NDArray[Any]
@@ -114,7 +115,12 @@ class Format(ABC):
 
     def sizes(self, masks: Bools, bits: int) -> Sizes:
         """Bits of every one of many tensors, shape (samples, ...): `size` of each."""
-        return np.array([self.size(mask, bits).bits for mask in masks], np.int64)
+        found = self.sizes_of(Gaps.of(masks), bits)
+        return np.array([self.size(mask, bits).bits for mask in masks], np.int64) if found is None else found
+
+    def sizes_of(self, gaps: Gaps, bits: int) -> Sizes | None:
+        """The same from what is counted of the tensors; None where that does not settle the sizes."""
+        return None
 
     @abstractmethod
     def expected_bits(self, train: Train, bits: int) -> float:
@@ -172,6 +178,11 @@ def width_of(largest: int) -> int:
     [0, 1, 2, 8, 9]
     """
     return int(largest).bit_length()
+
+
+def widths_of(largest: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """`width_of` of each, below 2^53."""
+    return np.frexp(largest.astype(np.float64))[1].astype(np.int64)
 
 
 def expected_live_groups(elements: int, live: float, group: int) -> float:

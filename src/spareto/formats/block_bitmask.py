@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
-import numpy.typing as npt
 
 from spareto.formats._base import (
     Bools,
@@ -16,8 +13,8 @@ from spareto.formats._base import (
     Train,
     Values,
     expected_live_groups,
-    width_of,
 )
+from spareto.formats._gaps import Gaps, levels
 
 
 class BlockBitmask(Format):
@@ -60,12 +57,11 @@ class BlockBitmask(Format):
         flat = mask.reshape(-1)
         return Size(int(flat.sum()) * bits, _metadata(flat, self._width(flat)))
 
-    def sizes(self, masks: Bools, bits: int) -> Sizes:
-        """Bits of every tensor, all tensors one level of blocks after the other."""
-        if self.block_bits is not None:
-            return super().sizes(masks, bits)
-        flat = masks.reshape(len(masks), -1)
-        return np.min(list(_all_metadata(flat)), axis=0) + _live(flat) * bits
+    def sizes_of(self, gaps: Gaps, bits: int) -> Sizes | None:
+        """One bit a block, 2^k bits a block that is not empty, `bits` a non-zero element."""
+        widths = _widths(gaps.elements) if self.block_bits is None else [self.block_bits]
+        masks = [-(-gaps.elements // (1 << k)) + (gaps.kept(k) << k) for k in widths]
+        return np.min(masks, axis=0) + gaps.live * bits
 
     def expected_bits(self, train: Train, bits: int) -> float:
         """Blocks kept in expectation."""
@@ -85,34 +81,16 @@ class BlockBitmask(Format):
     def _width(self, flat: Bools) -> int:
         if self.block_bits is not None:
             return self.block_bits
-        return 1 + int(np.argmin([metadata[0] for metadata in _all_metadata(flat[None])]))
+        return min(_widths(flat.size), key=lambda width: _metadata(flat, width))
 
 
 def _widths(elements: int) -> range:
-    return range(1, max(1, width_of(elements - 1)) + 1)
+    return range(1, levels(elements) + 1)
 
 
 def _metadata(flat: Bools, width: int) -> int:
     kept = int(_blocks(flat, width).any(axis=1).sum())
     return -(-flat.size // (1 << width)) + (kept << width)
-
-
-def _all_metadata(flat: Bools) -> Iterator[npt.NDArray[np.int64]]:
-    """Metadata of tensors, shape (samples, elements), for every block size.
-
-    Each level of blocks is made of pairs of the one before, two bytes compared at once.
-    """
-    blocks = np.ascontiguousarray(flat)
-    for width in _widths(flat.shape[1]):
-        if blocks.shape[1] % 2:
-            blocks = np.pad(blocks, ((0, 0), (0, 1)))
-        blocks = blocks.view(np.uint16) != 0
-        yield blocks.shape[1] + (_live(blocks) << width)
-
-
-def _live(rows: Bools) -> npt.NDArray[np.int64]:
-    """Non-zero elements of each row."""
-    return np.array([np.count_nonzero(row) for row in rows], np.int64)
 
 
 def _blocks(flat: Bools, width: int) -> Bools:

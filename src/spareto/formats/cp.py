@@ -10,12 +10,14 @@ from spareto.formats._base import (
     Encoded,
     Format,
     Size,
+    Sizes,
     Train,
     Values,
     from_bits,
     to_bits,
     width_of,
 )
+from spareto.formats._gaps import Gaps
 
 
 class CoordinatePayload(Format):
@@ -60,6 +62,12 @@ class CoordinatePayload(Format):
         """A count a fibre, a coordinate and a value a non-zero element."""
         live = int(np.count_nonzero(mask))
         return Size(live * bits, int(_metadata(live, mask.size, self._width(live, mask.size))))
+
+    def sizes_of(self, gaps: Gaps, bits: int) -> Sizes | None:
+        """Settled by the non-zero elements of each tensor."""
+        widths = _widths(gaps.elements) if self.coordinate_bits is None else [self.coordinate_bits]
+        metadata = [gaps.live * k + _fibres(gaps.elements, k) * (k + 1) for k in widths]
+        return np.min(metadata, axis=0) + gaps.live * bits
 
     def expected_bits(self, train: Train, bits: int) -> float:
         """A count a fibre, a coordinate and a value a non-zero element: settled by the counts."""

@@ -12,11 +12,14 @@ from spareto.formats._base import (
     Encoded,
     Format,
     Size,
+    Sizes,
     Train,
     Values,
     rounded_up,
     width_of,
+    widths_of,
 )
+from spareto.formats._gaps import Gaps
 from spareto.formats.uop import OffsetPairs
 
 _ROWS: Final = OffsetPairs()
@@ -50,6 +53,12 @@ class CompressedColumns(Format):
         live, rows = int(np.count_nonzero(mask)), mask.shape[0]
         offsets = (mask.size // rows + 1) * width_of(live)
         return Size(live * bits, offsets + live * width_of(rows - 1))
+
+    def sizes_of(self, gaps: Gaps, bits: int) -> Sizes | None:
+        """Settled by the non-zero elements of each tensor."""
+        rows = gaps.shape[0]
+        offsets = (gaps.elements // rows + 1) * widths_of(gaps.live)
+        return offsets + gaps.live * (bits + width_of(rows - 1))
 
     def expected_bits(self, train: Train, bits: int) -> float:
         """A column a neuron: settled by the counts."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import prod
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from spareto.formats._base import (
     Encoded,
     Format,
     Size,
+    Sizes,
     Train,
     Values,
     expected_live_groups,
@@ -22,7 +23,9 @@ from spareto.formats._base import (
     rounded_up,
     to_bits,
     width_of,
+    widths_of,
 )
+from spareto.formats._gaps import Gaps
 
 Rank = Literal["plain", "bitmask", "coordinates", "offsets"]
 RANKS: Final[tuple[str, ...]] = ("plain", "bitmask", "coordinates", "offsets")
@@ -91,6 +94,17 @@ class NestedRanks(Format):
             fibres = live if _drops(rank) else fibres * cube.shape[depth - 1]
         return Size(values * bits, int(total))
 
+    def sizes_of(self, gaps: Gaps, bits: int) -> Sizes | None:
+        """Settled by the non-zero elements where no rank but the leaf drops empty children."""
+        if any(_drops(rank) for rank in self.ranks[:-1]):
+            return None
+        shape = _cut(gaps.shape, len(self.ranks))
+        offset, fibres, total = widths_of(gaps.live), 1, np.zeros_like(gaps.live)
+        for rank, length in zip(self.ranks, shape, strict=True):
+            total = total + _bits(rank, fibres, gaps.live, length, offset)
+            fibres *= length
+        return (total + gaps.live * bits).astype(np.int64)
+
     def expected_bits(self, train: Train, bits: int) -> float:
         """Timesteps first, then neurons; fibres that are not empty in expectation."""
         lengths = [1] * max(0, len(self.ranks) - 2) + [train.steps, train.neurons][-len(self.ranks) :]
@@ -122,9 +136,7 @@ class NestedRanks(Format):
 
     def _cube(self, tensor: Values) -> Values:
         """The tensor with one axis a rank."""
-        outer = tensor.shape[:-1][: len(self.ranks) - 1]
-        padded = (1,) * (len(self.ranks) - 1 - len(outer)) + outer
-        return tensor.reshape(*padded, tensor.size // prod(outer))
+        return tensor.reshape(_cut(tensor.shape, len(self.ranks)))
 
     def _walk(self, cube: Bools, offset: int) -> Iterator[Bools]:
         """The metadata of each rank."""
@@ -137,11 +149,17 @@ class NestedRanks(Format):
             opened = children & (counts > 0) if _drops(rank) else children
 
 
+def _cut(shape: tuple[int, ...], ranks: int) -> tuple[int, ...]:
+    """A shape with one axis a rank."""
+    outer = shape[:-1][: ranks - 1]
+    return (1,) * (ranks - 1 - len(outer)) + outer + (prod(shape) // prod(outer),)
+
+
 def _drops(rank: Rank) -> bool:
     return rank in ("bitmask", "coordinates")
 
 
-def _bits(rank: Rank, fibres: float, live: float, length: int, offset: int) -> float:
+def _bits(rank: Rank, fibres: float, live: Any, length: int, offset: Any) -> Any:
     """Metadata of one rank: `fibres` of `length` children each, `live` of which are not empty."""
     match rank:
         case "plain":

@@ -15,8 +15,8 @@ from spareto.formats._base import (
     Values,
     from_bits,
     to_bits,
-    width_of,
 )
+from spareto.formats._gaps import Gaps, levels
 
 Histogram = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]  # lengths, how many of each
 
@@ -68,21 +68,12 @@ class RunLength(Format):
         entries = _entries(runs, width)
         return Size(entries * bits, entries * width)
 
-    def sizes(self, masks: Bools, bits: int) -> Sizes:
-        """Bits of every tensor; runs are carried on only for as long as they need padding."""
-        elements = masks[0].size
-        live = np.flatnonzero(masks)
-        sample = live // elements
-        runs = _runs_in_each(live, sample, elements)
-        values = np.bincount(sample, minlength=len(masks))
-        widths = [self.run_bits] if self.run_bits is not None else _widths(elements)
-        smallest = np.full(len(masks), np.iinfo(np.int64).max)
-        for width in widths:
-            long = runs >= 1 << width
-            runs, sample = runs[long], sample[long]
-            padding = np.bincount(sample, runs >> width, minlength=len(masks)).astype(np.int64)
-            smallest = np.minimum(smallest, (values + padding) * (bits + width))
-        return smallest
+    def sizes_of(self, gaps: Gaps, bits: int) -> Sizes | None:
+        """Non-zero elements and padding entries, times `bits` and k."""
+        if self.run_bits == 0:
+            return None
+        widths = [self.run_bits] if self.run_bits is not None else _widths(gaps.elements)
+        return np.min([(gaps.live + gaps.left_out(k)) * (bits + k) for k in widths], axis=0)
 
     def expected_bits(self, train: Train, bits: int) -> float:
         """Entries times `bits` and k, runs taken to be geometric."""
@@ -100,7 +91,7 @@ class RunLength(Format):
 
 
 def _widths(elements: int) -> range:
-    return range(1, max(1, width_of(elements - 1)) + 1)
+    return range(1, levels(elements) + 1)
 
 
 def _expected_entries(train: Train, width: int) -> float:
@@ -116,14 +107,6 @@ def _runs(live: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     runs = live.copy()
     runs[1:] -= live[:-1] + 1
     return runs
-
-
-def _runs_in_each(
-    live: npt.NDArray[np.int64], sample: npt.NDArray[np.int64], elements: int
-) -> npt.NDArray[np.int64]:
-    """Zeros before each non-zero element in its own tensor; `live` counts through all of them."""
-    before = np.concatenate([[-1], live[:-1]])
-    return live - np.maximum(before, sample * elements - 1) - 1
 
 
 def _histogram(runs: npt.NDArray[np.int64]) -> Histogram:

@@ -9,13 +9,16 @@ from spareto.formats._base import (
     Encoded,
     Format,
     Size,
+    Sizes,
     Train,
     Values,
     from_bits,
     rounded_up,
     to_bits,
     width_of,
+    widths_of,
 )
+from spareto.formats._gaps import Gaps
 
 
 class OffsetPairs(Format):
@@ -55,6 +58,12 @@ class OffsetPairs(Format):
         rows, live = _rows(mask), int(np.count_nonzero(mask))
         offsets = (len(rows) + 1) * width_of(live)
         return Size(live * bits, offsets + live * width_of(rows.shape[1] - 1))
+
+    def sizes_of(self, gaps: Gaps, bits: int) -> Sizes | None:
+        """Settled by the non-zero elements of each tensor."""
+        rows = gaps.shape[0]
+        offsets = (rows + 1) * widths_of(gaps.live)
+        return offsets + gaps.live * (bits + width_of(gaps.elements // rows - 1))
 
     def expected_bits(self, train: Train, bits: int) -> float:
         """A row a timestep: settled by the counts."""

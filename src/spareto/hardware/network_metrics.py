@@ -5,6 +5,7 @@ NeuroBench's names in brackets, where it measures the same.
 
 from __future__ import annotations
 
+from spareto.core.bounds import Amount
 from spareto.core.config import Record
 from spareto.records.cost import Cost
 from spareto.records.workload import Layer, Statistic, Workload
@@ -33,18 +34,18 @@ class Metrics(Record):
         yik2025: NeuroBench's metrics.
     """
 
-    footprint_bytes: float
-    connection_sparsity: float
-    activation_sparsity: float
-    dense_synops: float
-    effective_macs: float
-    effective_acs: float
-    bit_operations: float
-    spikes: float
-    memory_traffic_bytes: dict[str, float]
-    energy_delay_pj_cycles: float
-    energy_delay_pj_us: float | None
-    energy_per_effective_synop_pj: float
+    footprint_bytes: Amount
+    connection_sparsity: Amount
+    activation_sparsity: Amount
+    dense_synops: Amount
+    effective_macs: Amount
+    effective_acs: Amount
+    bit_operations: Amount
+    spikes: Amount
+    memory_traffic_bytes: dict[str, Amount]
+    energy_delay_pj_cycles: Amount
+    energy_delay_pj_us: Amount | None
+    energy_per_effective_synop_pj: Amount
 
 
 def metrics(workload: Workload, cost: Cost) -> Metrics:

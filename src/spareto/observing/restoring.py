@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 from collections import deque
 from collections.abc import Iterator
@@ -39,6 +40,18 @@ def undisturbed(network: nn.Module, training: bool | None = None) -> Iterator[No
         for state in states:
             state.restore()
         _restore_random(*numbers)
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """No garbage is collected inside: looking through all of torch takes longer than a short trace."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 class _Kept:

@@ -101,11 +101,15 @@ def _before(
     watch: Watch, name: str, closed: bool, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> None:
     looks = dispatch._get_current_dispatch_mode() is watch
-    with watch.aside():
-        watch.enter(name, module, args, kwargs)
-    if closed and looks:
+    if looks:
         dispatch._pop_mode()
-        watch.closed.append(module)
+    try:
+        watch.enter(name, module, args, kwargs)
+    finally:
+        if looks and closed:
+            watch.closed.append(module)
+        elif looks:
+            dispatch._push_mode(watch)
 
 
 def _after(
@@ -117,11 +121,17 @@ def _after(
     kwargs: dict[str, Any],
     output: Any,
 ) -> None:
-    if closed and watch.closed and watch.closed[-1] is module:
+    looks = dispatch._get_current_dispatch_mode() is watch
+    if looks:
+        dispatch._pop_mode()
+    elif closed and watch.closed and watch.closed[-1] is module:
         watch.closed.pop()
-        dispatch._push_mode(watch)
-    with watch.aside():
+        looks = True
+    try:
         watch.leave(name, module, args, kwargs, output)
+    finally:
+        if looks:
+            dispatch._push_mode(watch)
 
 
 @lru_cache(maxsize=4096)

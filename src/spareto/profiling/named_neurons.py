@@ -32,7 +32,7 @@ class NamedNeurons:
     def __init__(self, network: nn.Module, kinds: Mapping[str, str]) -> None:
         self._kinds = dict(kinds)
         problems = [
-            Problem(f"neurons['{name}']", repr(kind), one_of(KINDS), did_you_mean(str(kind), KINDS))
+            Problem(f"neurons['{name}']", repr(kind), one_of(KINDS), did_you_mean(kind, KINDS))
             for name, kind in kinds.items()
             if kind not in KINDS
         ]

@@ -16,7 +16,7 @@ from spareto.core.errors import ConfigError, Problem
 from spareto.frameworks import time_of
 from spareto.kernels import reference
 from spareto.observing.products import UnknownProductError
-from spareto.observing.restoring import undisturbed
+from spareto.observing.restoring import uncollected, undisturbed
 from spareto.observing.watching import watching
 from spareto.profiling.charging import Plan
 from spareto.profiling.counters import LayerCounter
@@ -112,6 +112,7 @@ def profile(
     return Profile(None if samples.labels is None else correct / samples.count, workload)
 
 
+@uncollected()
 def _planned(
     network: nn.Module, runner: Runner, samples: Samples, interface: Interface, named: NamedNeurons
 ) -> tuple[Plan, Trace]:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from spareto.core.errors import ConfigError, Problem
+from spareto.core.text import shown
 from spareto.quantizers.rounding import Rounding
 from spareto.quantizers.rounding import registry as roundings
 
@@ -58,7 +59,7 @@ class Quantizer(nn.Module, ABC):
             rule = f"{low} {unit}" if low == high else f"{low} to {high} {unit}"
             name = type(self).__module__.rpartition(".")[2]
             cure = "Use quantizer 'sign' for binary weights." if bits == 1 else ""
-            raise ConfigError(Problem(f"quantizer '{name}'.bits", str(bits), rule, cure))
+            raise ConfigError(Problem(f"quantizer '{name}'.bits", shown(bits), rule, cure))
         self.bits = bits
         self.granularity: Granularity = granularity
         self.rounding = rounding if isinstance(rounding, Rounding) else roundings.make(rounding)

@@ -6,17 +6,12 @@ Counts are means over samples, so they agree up to the rounding of floating-poin
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Final, Literal, TypeVar
-
-from pydantic import Field
+from typing import Final, Literal, TypeVar
 
 from spareto.core.config import Record, contradiction
 from spareto.core.errors import Problem
 
 RecordT = TypeVar("RecordT", bound=Record)
-Natural = Annotated[int, Field(ge=0, le=1 << 48)]
-Positive = Annotated[int, Field(ge=1, le=1 << 48)]
-Amount = Annotated[float, Field(ge=0)]
 Statistic = Literal["mean", "max"]
 
 _ROUNDING: Final = 1e-6

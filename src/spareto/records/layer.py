@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import model_validator
 
+from spareto.core.bounds import Amount, Natural, Positive
 from spareto.core.config import Record
 from spareto.core.errors import Problem
-from spareto.records.agreement import Amount, Natural, Positive, Statistic, at_most, ordered, require, same
+from spareto.records.agreement import Statistic, at_most, ordered, require, same
 from spareto.records.packed import Mask, Numbers
 from spareto.records.tensor import Tensor, run_problems
 
@@ -77,7 +78,8 @@ class Layer(Record):
         reached_synops_mean: Weights, zeros included, met by a non-zero input; None if it was not measured.
         reached_synops_max: The same, for the sample that has most of them.
         touched_updates_mean: Outputs that receive anything, summed over the timesteps: a live weight met a
-            non-zero input, or a bias or batch norm gives them a constant. None if it was not measured.
+            non-zero input, or a bias or batch norm gives them a constant; what is computed once and taken in
+            all timesteps counts in each. None if it was not measured.
         touched_updates_max: The same, for the sample that has most of them.
         reaching: Non-zero inputs that each place of the kernel meets per inference, mean over the samples,
             shape (C, R, S): times the live weights there, it gives the effectual operations.
@@ -271,12 +273,14 @@ def _operations(layer: Layer) -> Iterator[Problem]:
 
 def _touched(layer: Layer) -> Iterator[Problem]:
     outputs = layer.out_channels * prod(layer.plane) * layer.timesteps
+    once = not any(layer.input.nonzero_per_timestep[1:])  # its result may be taken in all timesteps
     for statistic in ("mean", "max"):
         touched, where = layer.touched_updates(statistic), f".touched_updates_{statistic}"
         yield from at_most(where, touched, outputs, "outputs, all timesteps")
         if layer.bias_bits is None:  # a bias touches outputs without any operation
-            effectual = layer.effectual_synops(statistic)
-            yield from at_most(where, touched, effectual, "effectual operations")
+            effectual = layer.effectual_synops(statistic) * (layer.timesteps if once else 1)
+            what = f"effectual operations x {layer.timesteps} timesteps" if once else "effectual operations"
+            yield from at_most(where, touched, effectual, what)
 
 
 def _reaching(layer: Layer) -> Iterator[Problem]:

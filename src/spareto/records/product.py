@@ -7,9 +7,10 @@ from typing import Literal
 
 from pydantic import model_validator
 
+from spareto.core.bounds import Amount, Positive
 from spareto.core.config import Record
 from spareto.core.errors import Problem
-from spareto.records.agreement import Amount, Positive, Statistic, at_most, ordered, require
+from spareto.records.agreement import Statistic, at_most, ordered, require
 from spareto.records.layer import Neuron
 from spareto.records.tensor import Tensor, run_problems
 

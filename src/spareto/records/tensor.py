@@ -8,18 +8,10 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from spareto.core.bounds import Amount, Positive
 from spareto.core.config import Record
 from spareto.core.errors import Problem
-from spareto.records.agreement import (
-    Amount,
-    Positive,
-    Statistic,
-    at_most,
-    each_at_most,
-    ordered,
-    require,
-    same,
-)
+from spareto.records.agreement import Statistic, at_most, each_at_most, ordered, require, same
 from spareto.records.packed import Numbers
 
 

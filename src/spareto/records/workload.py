@@ -8,10 +8,11 @@ from typing import Literal, Self
 
 from pydantic import model_validator
 
+from spareto.core.bounds import Natural, Positive
 from spareto.core.config import Record, load_sealed, save_sealed
 from spareto.core.errors import Problem
-from spareto.records.agreement import Natural, Positive, require
 from spareto.records.agreement import Statistic as Statistic
+from spareto.records.agreement import require
 from spareto.records.layer import Layer as Layer
 from spareto.records.layer import LayerKind as LayerKind
 from spareto.records.layer import Neuron as Neuron

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from spareto.records.recipe import Regime
-from spareto.records.rows import MeanRow, TrialRow
+from spareto.records.rows import MeanRow, TrialRow, row_chosen_by, std_chosen_by
 from spareto.reports.axes import FrontAxes, front_axes
 from spareto.reports.chart_labels import CHART_HEIGHT, Label, Obstacle, place_labels
 from spareto.reports.figures.style import bar_label
@@ -104,12 +104,12 @@ def front_chart(results: StudyResults, chosen: MeanRow | None) -> Chart:
 
 def _mark(index: int, row: MeanRow, results: StudyResults, axes: FrontAxes, chosen: bool) -> Mark:
     x, y = _place(row, results, axes)
-    energy, accuracy = row["energy_pj"], row["accuracy"]
+    energy, accuracy = row["energy_pj"], row_chosen_by(row)
     x_ends = (
         _x(energy - row["energy_pj_std"], results, axes),
         _x(energy + row["energy_pj_std"], results, axes),
     )
-    y_ends = (_y(accuracy - row["accuracy_std"], axes), _y(accuracy + row["accuracy_std"], axes))
+    y_ends = (_y(accuracy - std_chosen_by(row), axes), _y(accuracy + std_chosen_by(row), axes))
     return Mark(index, row, x, y, x_ends, y_ends, chosen)
 
 
@@ -163,7 +163,7 @@ def _obstacles(dots: list[Dot], steps: list[Segment]) -> list[Obstacle]:
 
 
 def _place(row: MeanRow | TrialRow, results: StudyResults, axes: FrontAxes) -> tuple[float, float]:
-    return _x(row["energy_pj"], results, axes), _y(row["accuracy"], axes)
+    return _x(row["energy_pj"], results, axes), _y(row_chosen_by(row), axes)
 
 
 def _x(energy_pj: float, results: StudyResults, axes: FrontAxes) -> float:
@@ -175,4 +175,4 @@ def _y(accuracy: float, axes: FrontAxes) -> float:
 
 
 def _visible(row: MeanRow | TrialRow, axes: FrontAxes) -> bool:
-    return 100 * row["accuracy"] >= axes.accuracy.low
+    return 100 * row_chosen_by(row) >= axes.accuracy.low

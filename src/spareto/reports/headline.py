@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spareto.records.rows import MeanRow
+from spareto.core.amounts import percent, points, times
+from spareto.records.rows import MeanRow, row_chosen_by, shown_accuracy, split_shown
 from spareto.reports.results import StudyResults
-from spareto.reports.units import percent, points, times
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,17 @@ def _saving(chosen: MeanRow, dense: MeanRow) -> str:
 
 
 def _against(row: MeanRow, dense: MeanRow) -> str:
-    return f"{percent(row['accuracy'])} against {percent(dense['accuracy'])}"
+    return f"{percent(shown_accuracy(row))} against {percent(shown_accuracy(dense))}"
 
 
 def _all_lose(results: StudyResults, compressed: list[MeanRow], dense: MeanRow) -> str:
-    best = max(compressed, key=lambda row: (row["accuracy"], -row["energy_pj"]))
-    loss, energy = points(dense["accuracy"] - best["accuracy"]), results.unit.text(best["energy_pj"])
+    best = max(compressed, key=lambda row: (row_chosen_by(row), -row["energy_pj"]))
+    loss, energy = points(shown_accuracy(dense) - shown_accuracy(best)), results.unit.text(best["energy_pj"])
     name, reference = best["trial"], results.unit.text(dense["energy_pj"])
     lost = f"every compressed network loses more than one point; the nearest, {name}, loses {loss}"
-    return f"Against dense {percent(dense['accuracy'])}, {lost} and takes {energy} instead of {reference}."
+    return (
+        f"Against dense {percent(shown_accuracy(dense))}, {lost} and takes {energy} instead of {reference}."
+    )
 
 
 def _range(results: StudyResults) -> str:
@@ -63,9 +65,9 @@ def _range(results: StudyResults) -> str:
     count = f"{len(results.front)} of {len(results.means)} networks"
     if first is last:
         energy = results.unit.text(first["energy_pj"])
-        return f"The front is {first['trial']}: {energy} at {percent(first['accuracy'])} accuracy."
+        return f"The front is {first['trial']}: {energy} at {percent(shown_accuracy(first))} accuracy."
     start, end = (
-        f"{results.unit.text(row['energy_pj'])} at {percent(row['accuracy'])}" for row in (first, last)
+        f"{results.unit.text(row['energy_pj'])} at {percent(shown_accuracy(row))}" for row in (first, last)
     )
     return f"The front holds {count}, from {start} to {end} accuracy."
 
@@ -94,8 +96,13 @@ def _caveats(results: StudyResults) -> tuple[str, ...]:
         counts = sorted({row["seeds"] for row in results.means})
         seeds = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
         notes.append(f"Every number is a mean over {seeds} seeds.")
-    samples = results.meta.get("test_samples", "")
+    split = split_shown(results.means)
+    samples, chosen = results.meta.get(f"{split}_samples", ""), results.meta.get("validation_samples", "")
     if samples.isdecimal() and int(samples) > 0:
         grain = f"{100 / int(samples):.2f}"
-        notes.append(f"One of the {int(samples):,} test samples is worth {grain} points of accuracy.")
+        notes.append(f"One of the {int(samples):,} {split} samples is worth {grain} points of accuracy.")
+    if split == "test" and chosen.isdecimal():
+        notes.append(
+            f"Networks were chosen on {int(chosen):,} validation samples, which no network saw in training."
+        )
     return tuple(notes)

@@ -7,14 +7,14 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from spareto.core.amounts import file_size, percent, times
 from spareto.core.text import visible
-from spareto.records.rows import MeanRow
+from spareto.records.rows import MeanRow, row_chosen_by, shown_accuracy, shown_std, split_chosen_by
 from spareto.reports.chart import SHAPES, front_chart
 from spareto.reports.figures.style import LOOKS
 from spareto.reports.headline import Headline, headline
 from spareto.reports.provenance import counted, meta_line, not_counted, provenance
 from spareto.reports.results import REGIMES, StudyResults
-from spareto.reports.units import file_size, percent, times
 
 
 def render(results: StudyResults) -> str:
@@ -56,6 +56,21 @@ def _context(results: StudyResults) -> dict[str, Any]:
         "provenance": provenance(results),
         "counted": counted(results),
         "not_counted": not_counted(results),
+        **_splits(results),
+    }
+
+
+def _splits(results: StudyResults) -> dict[str, Any]:
+    """Whether the accuracies of two splits are known, and what cells show of them."""
+    both = all(
+        row["accuracy"] is not None and row["validation_accuracy"] is not None for row in results.means
+    )
+    return {
+        "tested": both,
+        "split": split_chosen_by(results.means),
+        "chosen_by": row_chosen_by,
+        "shown": shown_accuracy,
+        "shown_std": shown_std,
     }
 
 
@@ -64,7 +79,7 @@ def _tiles(results: StudyResults, finding: Headline) -> list[tuple[str, str]]:
     dense, chosen = results.dense, finding.chosen
     if dense is None or chosen is None:
         return []
-    change = 100 * (chosen["accuracy"] - dense["accuracy"])
+    change = 100 * (shown_accuracy(chosen) - shown_accuracy(dense))
     energies = (
         f"{results.unit.of(chosen['energy_pj'])} of {results.unit.text(dense['energy_pj'])} per inference"
     )
@@ -79,11 +94,13 @@ def _tiles(results: StudyResults, finding: Headline) -> list[tuple[str, str]]:
 
 def _tip(row: MeanRow, results: StudyResults) -> dict[str, Any]:
     """What hovering over a recipe shows: its name and lines of (name, value)."""
-    accuracy, energy = percent(row["accuracy"]), results.unit.text(row["energy_pj"])
+    accuracy, energy = percent(shown_accuracy(row)), results.unit.text(row["energy_pj"])
     if row["seeds"] > 1:
-        accuracy = f"{100 * row['accuracy']:.1f} ± {100 * row['accuracy_std']:.1f} %"
+        accuracy = f"{100 * shown_accuracy(row):.1f} ± {100 * shown_std(row):.1f} %"
         energy = f"{results.unit.of(row['energy_pj'])} ± {results.unit.text(row['energy_pj_std'])}"
     lines = [("accuracy", accuracy), ("energy", energy)]
+    if row["accuracy"] is not None and row["validation_accuracy"] is not None:
+        lines.insert(1, ("validation", percent(row["validation_accuracy"])))
     if results.dense:
         lines.append(("dense takes", f"{times(results.dense['energy_pj'], row['energy_pj'])} ×"))
     lines += [

@@ -9,6 +9,7 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 
+from spareto.core.artifacts import there
 from spareto.core.errors import DataError, Problem
 
 _PARTS = ("inputs", "inputs_shape_EFC", "weights", "weights_shape_MC", "measured_cycles")
@@ -64,7 +65,7 @@ def _unpack(packed: npt.NDArray[np.uint8], shape: npt.NDArray[np.int64]) -> npt.
 
 
 def _read(path: Path) -> dict[str, npt.NDArray[Any]]:
-    if not path.is_file():
+    if not there(path):
         raise DataError(Problem(str(path), "no such file", "an .npz file with masks", "Check the path."))
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:

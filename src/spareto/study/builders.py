@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from spareto import networks
-from spareto.core.artifacts import fingerprint
+from spareto.core.artifacts import fingerprint, there
 from spareto.core.errors import ConfigError, Problem
 from spareto.core.usercode import Code, find_code
 from spareto.core.userfiles import digest
@@ -94,9 +94,7 @@ class OwnBuilder(Builder):
 
     @cached_property
     def _hash(self) -> str:
-        plan = self.plan.model_dump(
-            mode="json", exclude={"import_", "weights", "reset"}, exclude_defaults=True
-        )
+        plan = self.plan.model_dump(mode="json", exclude={"import_", "weights", "reset"})
         return fingerprint([plan, self.parts])
 
     @cached_property
@@ -104,7 +102,7 @@ class OwnBuilder(Builder):
         found = {"code": f"{self.plan.name} {self.code.hash}"}
         if self.plan.weights is not None:
             path = Path(self.plan.weights)
-            found["weights"] = f"{path.name} {digest(path)}" if path.is_file() else path.name
+            found["weights"] = f"{path.name} {digest(path)}" if there(path) else path.name
         if self.plan.reset is not None and ":" in self.plan.reset:
             found["reset"] = find_code(self.plan.reset, Path(), "network.reset").hash
         elif self.plan.reset is not None:

@@ -81,7 +81,7 @@ def try_out(network: nn.Module, data: FrameData, interface: Interface | None) ->
     Raises:
         ConfigError: It does not run on the data, it is not clear how, or it has fewer classes than they.
     """
-    samples = samples_of_split(data, "test")
+    samples = samples_of_split(data)
     runner = Runner(network, samples, interface or Interface())
     was_training = network.training
     network.eval()

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from spareto.compression import compress
+from spareto.core.artifacts import there
 from spareto.core.errors import ConfigError, Problem, StoreError
 from spareto.data import DatasetInfo
 from spareto.records import PruneStep, Recipe
@@ -137,7 +138,7 @@ def _anywhere(plan: NetworkPlan | OwnNetworkPlan) -> NetworkPlan | OwnNetworkPla
 
 def _absolute(spelling: str) -> str:
     file, _, name = spelling.rpartition(":")
-    return f"{Path(file).resolve()}:{name}" if Path(file).is_file() else spelling
+    return f"{Path(file).resolve()}:{name}" if there(Path(file)) else spelling
 
 
 def _without_masks(recipe: Recipe) -> Recipe:

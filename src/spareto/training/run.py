@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from spareto.core.artifacts import fingerprint
+from spareto.core.artifacts import anything_there, fingerprint
 from spareto.core.errors import ConfigError, Problem, StoreError, TrainingError
 from spareto.core.versions import versions
 from spareto.data.load import FrameData
@@ -214,7 +214,7 @@ class TrainingRun:
 
     def _resumable(self) -> tuple[int, bool]:
         """Epochs that a checkpoint has behind it, and whether nothing is left to do; 0 without one."""
-        if self.checkpoint is None or not self.checkpoint.exists():
+        if self.checkpoint is None or not anything_there(self.checkpoint):
             return 0, False
         self._found = read(self.checkpoint)  # epoch and weights are those of one file, whoever replaces it
         manifest, epoch = self._found.manifest, self._found.fact("epoch")

@@ -72,17 +72,22 @@ def _equidistant(values: Values, live: Values, precision: float) -> Levels | Non
 
 def _on(step: float, values: Values, live: Values, precision: float) -> Levels | None:
     """The grid of a step, if the values lie on it."""
-    codes = np.round(values / step)
-    most = float(np.abs(codes).max())
+    most = float(np.round(np.abs(values).max() / step))
     slack = 4 * precision * most  # a product of step and code is rounded; so is the step itself
-    if slack >= 0.25 or float(np.abs(values / step - codes).max()) > slack:
+    if slack >= 0.25 or _off(values[:SAMPLE] / step) > slack or _off(values / step) > slack:
         return None
+    codes = np.round(values / step)
     evidence = (live.size - 2) * math.log2(0.5 / slack)
     low, high = float(codes.min()), float(codes.max())
     gap = float(np.gcd.reduce((codes - low).astype(np.int64))) or 1.0
     levels = int((high - low) / gap) + 1
     bits = max(1, math.ceil(math.log2(levels)))
     return Levels(bits, levels, equidistant=True, evidence=round(evidence, 0)) if bits <= MOST_BITS else None
+
+
+def _off(codes: Values) -> float:
+    """How far the codes are from whole numbers, at most."""
+    return float(np.abs(codes - np.round(codes)).max())
 
 
 def _step(levels: Values, tolerance: float) -> float | None:

@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from typing import Any, Final, TypeVar, cast
 
 from spareto.core.errors import ConfigError, Problem
+from spareto.core.text import shown
 from spareto.hardware.accelerators import parse_accelerator
 from spareto.hardware.describing.chip import Chip
 
 ChipT = TypeVar("ChipT", bound=Chip)
 
-_DYNAMIC: Final[tuple[str, ...]] = ("fJ", "pJ", "nJ", "uJ", "pJ/bit")
+_DYNAMIC: Final[tuple[str, ...]] = ("fJ", "pJ", "nJ", "uJ", "µJ", "pJ/bit")
 _STATIC: Final[tuple[str, ...]] = ("pJ/cycle", "uW", "mW", "W")
 _AREA: Final[tuple[str, ...]] = ("um2", "mm2")
 
@@ -75,14 +76,14 @@ def scaled(chip: ChipT, *, node_nm: float | None = None, volts: float | None = N
 
 def _check(chip: Chip, node_nm: float | None, volts: float | None) -> None:
     problems = [
-        Problem(name, repr(value), "a number above 0")
+        Problem(name, shown(value), "a number above 0")
         for name, value in (("node", node_nm), ("volts", volts))
         if value is not None and not 0 < value < float("inf")
     ]
     if volts is not None and chip.voltage is None:
         cure = "Add 'voltage' to its description."
         problems.append(
-            Problem("volts", repr(volts), f"a chip that says its own; '{chip.name}' does not", cure)
+            Problem("volts", shown(volts), f"a chip that says its own; '{chip.name}' does not", cure)
         )
     if problems:
         raise ConfigError(problems)

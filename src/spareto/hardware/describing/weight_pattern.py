@@ -27,7 +27,8 @@ class WeightPattern(Record):
         """
         block, most = int(self.block.amount), int(self.live.amount)
         mask = np.moveaxis(layer.weight_mask.array(), 1, -1)
+        block = min(block, mask.shape[-1])  # a larger one holds the same
         short = -mask.shape[-1] % block
         padded = np.pad(mask, (*[(0, 0)] * (mask.ndim - 1), (0, short)))
         counts = padded.reshape(-1, block).sum(axis=1)
-        return most / block if int(counts.max()) <= most else 1.0
+        return most / int(self.block.amount) if int(counts.max()) <= most else 1.0

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, cast
 
 from pydantic import Field
 
+from spareto.core.bounds import MOST_COUNTED
 from spareto.core.config import Record
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
 from spareto.hardware.describing.accelerator import Accelerator
@@ -22,7 +23,7 @@ from spareto.records.workload import Workload
 
 _KINDS: tuple[LoopKind, LoopKind] = ("temporal", "spatial")
 _RULE = "levels apart by '|', each 'NAME: temporal loops / spatial loops', a loop is a dimension and a bound"
-Positive = Annotated[int, Field(ge=1)]
+Positive = Annotated[int, Field(ge=1, le=MOST_COUNTED)]
 
 
 class WrittenMappings(Record):

@@ -13,7 +13,7 @@ from pydantic import Field
 from spareto.core.config import Record
 from spareto.core.errors import ConfigError, Problem
 
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, le=1e15)]
 
 
 class Law(Record):

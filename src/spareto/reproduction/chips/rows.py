@@ -7,12 +7,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from spareto.core.bounds import MOST_COUNTED, Natural
 from spareto.core.config import Record
 
-Positive = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0, le=1e15)]
+Count = Annotated[int, Field(ge=1, le=MOST_COUNTED)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Amount = Annotated[float, Field(ge=0)]
+Amount = Annotated[float, Field(ge=0, le=1e15)]
 Quantity = Literal["dynamic_mw", "total_mw", "dynamic_uj", "total_uj", "time_us"]
 
 
@@ -42,7 +43,7 @@ class LayerRow(Record):
     outputs: Count
     kernel: tuple[Count, Count] = (1, 1)
     stride: tuple[Count, Count] = (1, 1)
-    padding: tuple[Annotated[int, Field(ge=0)], Annotated[int, Field(ge=0)]] = (0, 0)
+    padding: tuple[Natural, Natural] = (0, 0)
     groups: Count = 1
     copies: Count = 1
     bits: Count = 8
@@ -131,7 +132,7 @@ class Slope(Record):
 
     id: str
     rows: Annotated[tuple[str, ...], Field(min_length=2)]
-    along: Annotated[tuple[float, ...], Field(min_length=2)]
+    along: Annotated[tuple[Amount, ...], Field(min_length=2)]
     quantity: Quantity
     unit: str
     fitted: bool = False

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from spareto.core.artifacts import there
 from spareto.core.errors import DataError, Problem, one_of
 from spareto.reproduction.tcja.chip import FORMATS, OPERATIONS
 from spareto.reproduction.tcja.network import StudyPoint
@@ -51,7 +52,7 @@ def read_breakdown(path: str | Path) -> dict[str, Shares]:
         DataError: The file is missing, has no column of a known bar, or a row breaks a rule.
     """
     path = Path(path)
-    if not path.is_file():
+    if not there(path):
         raise DataError(Problem(str(path), "no such file", "a CSV of the breakdown", "Check the path."))
     with path.open(newline="", encoding="utf-8") as stream:
         reader = csv.DictReader(stream)

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from spareto.core.bounds import MOST_COUNTED
 from spareto.core.config import Record
 from spareto.core.units import Quantity, Unit
 from spareto.hardware.describing.problem import LoopProblem
@@ -17,7 +18,7 @@ from spareto.hardware.describing.problem import LoopProblem
 Mode = Literal["cumulative", "joint"]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Ratio = Annotated[Quantity, Unit("share")]
-Positive = Annotated[int, Field(ge=1)]
+Positive = Annotated[int, Field(ge=1, le=MOST_COUNTED)]
 
 
 @dataclass(frozen=True, order=True)

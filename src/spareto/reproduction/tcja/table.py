@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from spareto.core.artifacts import there
 from spareto.core.errors import DataError, Problem, one_of
 from spareto.records.workload import Statistic
 from spareto.reproduction.tcja.chip import FORMATS
@@ -40,7 +41,7 @@ def find_table(statistic: Statistic = "mean") -> Path | None:
 def reference_file(name: str) -> Path | None:
     """A file in the folder `SPARETO_REFERENCE` names, else in `../shared/reference`; None without it."""
     path = Path(os.environ.get("SPARETO_REFERENCE", "../shared/reference")) / name
-    return path if path.is_file() else None
+    return path if there(path) else None
 
 
 def read_table(path: str | Path) -> Table:
@@ -50,7 +51,7 @@ def read_table(path: str | Path) -> Table:
         DataError: The file is missing or lacks a column, or a row breaks a rule; every problem is listed.
     """
     path = Path(path)
-    if not path.is_file():
+    if not there(path):
         raise DataError(Problem(str(path), "no such file", "a CSV of the study's rows", "Check the path."))
     with path.open(newline="", encoding="utf-8") as stream:
         reader = csv.DictReader(stream)

@@ -21,8 +21,8 @@ from spareto.reproduction.timeloop.terms import Misaligned as Misaligned
 
 Rank = Literal["UOP", "RLE", "CP", "B", "UB"]
 Kind = Literal["gate", "skip"]
-Positive = Annotated[int, Field(ge=1)]
-Natural = Annotated[int, Field(ge=0)]
+Positive = Annotated[int, Field(ge=1, le=4096)]
+Natural = Annotated[int, Field(ge=0, le=4096)]
 _LEAVES: Final[dict[Rank, MetadataRule]] = {
     "RLE": RunLength(),
     "CP": CoordinatePayload(),

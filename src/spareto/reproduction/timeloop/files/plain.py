@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 
 import yaml
 
+from spareto.core.artifacts import there
 from spareto.core.errors import ConfigError, Problem
 
 TAG: Final = "!tag"  # under this key a tagged mapping keeps its tag
@@ -37,7 +38,7 @@ def load(path: str | Path) -> dict[str, Any]:
         ConfigError: It is missing, is no YAML, or holds no mapping at its top.
     """
     path = Path(path)
-    if not path.is_file():
+    if not there(path):
         raise ConfigError(Problem(str(path), "no such file", "a YAML file of Timeloop", "Check the path."))
     try:
         data: Any = yaml.load(path.read_text(encoding="utf-8"), _Loader)
