@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from spareto import hardware
 from spareto.cli.console import Console
 from spareto.cli.cost_tables import print_comparison, print_cost, print_mapper
-from spareto.cli.cost_timeloop import TimeloopRun, cost_on_timeloop
+from spareto.cli.cost_timeloop import TimeloopRun, cost_on_timeloop, write_ours
 from spareto.core.errors import ConfigError, InputError, Problem, UnknownName
 from spareto.hardware.describing.nest import Nest
 from spareto.hardware.describing.problem import LoopProblem
@@ -38,10 +38,10 @@ class TimeloopWords:
         ert: Energies of Accelergy, with `arch`.
         constraints: Constraints of Timeloop that say what each level keeps, with `arch`.
         sparse: Sparse optimizations of Sparseloop, where the architecture does not hold them, with `arch`.
-        layer: The layer to cost, with `arch`, where the workload has several.
+        layer: The layer to cost with `arch`, where the workload has several, or to write.
         tool: Whose accounting to follow, with `arch`.
         write_timeloop: Write architecture, mapping, problem and energies for Timeloop into this folder, with
-            `arch`.
+            `arch` or from an array of ours.
     """
 
     arch: Path | None = None
@@ -122,22 +122,29 @@ def cost(
     if timeloop.arch is not None:
         cost_on_timeloop(workload, timeloop.run(timeloop.arch, mapping), told=explain, json=json)
         return
-    _need_arch(timeloop)
+    many = compare is not None or accelerator == EVERY
+    _need_arch(timeloop, many)
     searched = _goal(mapper, objective)
     network = Workload.load(workload)
     asked = _Asked(weight_format, spike_format, statistic, lanes, searched, mapping, explain, chip)
-    many = compare is not None or accelerator == EVERY
     chips = [hardware.load_accelerator(name, chip.overrides) for name in _names(accelerator, compare)]
     runs = [_run(network, chip, asked, many) for chip in chips]
     if not any(run.costs for run in runs):
         raise InputError(problem for run in runs for problem in run.refused)
     if figure:
         _draw(runs, figure)
+    written: list[str] = []
+    if timeloop.write_timeloop is not None:
+        folder, only = timeloop.write_timeloop, timeloop.layer
+        scaled = asked.scaled(chips[0])
+        written = list(write_ours(network, scaled, runs[0].nests, folder, only, timeloop.tool))
     if json:
-        rows = [row for run in runs for row in _rows(network, run)]
+        rows = [row | {"written": written} for run in runs for row in _rows(network, run)]
         print(json_module.dumps(rows if many or weight_format == EVERY else rows[0], indent=1))
     else:
         _print(network, runs)
+        for line in written:
+            Console(highlight=False).print(line, soft_wrap=True)
 
 
 @dataclass(frozen=True)
@@ -168,6 +175,7 @@ class _Run:
     told: tuple[Explained, ...] = ()
     refused: tuple[Problem, ...] = ()
     kind: str = ""
+    nests: Mapping[str, Nest] = field(default_factory=dict[str, Nest])
 
 
 def _names(accelerator: str, compare: Sequence[str] | None) -> tuple[str, ...]:
@@ -203,9 +211,10 @@ def _costs(network: Workload, chip: hardware.Chip, asked: _Asked) -> _Run:
     }
     told = tuple(_told(network, chip, options["mappings"])) if asked.explain else ()
     if asked.weight_format == EVERY:
-        return _Run(chip.name, hardware.cost_all_formats(network, chip, **options), found, told)
+        costs = hardware.cost_all_formats(network, chip, **options)
+        return _Run(chip.name, costs, found, told, nests=options["mappings"])
     one = hardware.cost(network, chip, weight_format=asked.weight_format, **options)
-    return _Run(chip.name, (one,), found, told)
+    return _Run(chip.name, (one,), found, told, nests=options["mappings"])
 
 
 def _written(network: Workload, chip: hardware.Chip, asked: _Asked) -> dict[str, Nest]:
@@ -235,15 +244,13 @@ def _goal(mapper: str, objective: Objective | None) -> Objective | None:
     raise ConfigError(Problem("--objective", "no search", "one, which it is the goal of", cure))
 
 
-def _need_arch(words: TimeloopWords) -> None:
-    """Files of Timeloop say nothing without its architecture."""
-    given = {
-        "--ert": words.ert,
-        "--constraints": words.constraints,
-        "--sparse": words.sparse,
-        "--layer": words.layer,
-    }
-    given |= {"--write-timeloop": words.write_timeloop}
+def _need_arch(words: TimeloopWords, many: bool) -> None:
+    """Files of Timeloop say nothing without its architecture; ours can be written as such files."""
+    given: dict[str, Any] = {"--ert": words.ert, "--constraints": words.constraints, "--sparse": words.sparse}
+    if words.write_timeloop is None:
+        given["--layer"] = words.layer
+    elif many:
+        raise ConfigError(Problem("--write-timeloop", "several accelerators", "one"))
     if wrong := [name for name, value in given.items() if value is not None]:
         raise ConfigError(Problem(wrong[0], "no --arch", "an architecture of Timeloop beside it"))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,19 @@ from rich.table import Table
 from spareto.cli.console import Console
 from spareto.core import amounts
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
+from spareto.hardware.describing.accelerator import Accelerator
+from spareto.hardware.describing.chip import Chip
+from spareto.hardware.describing.nest import Nest
 from spareto.hardware.describing.problem import LoopProblem
 from spareto.hardware.mapping.explain import Explained, explain, lines
+from spareto.hardware.mapping.fixed import fixed_nest
 from spareto.records.workload import Workload
 from spareto.reproduction.timeloop.accounting import Outcome
 from spareto.reproduction.timeloop.cases import CostCases, nest_of, run_case
 from spareto.reproduction.timeloop.conventions import Tool
 from spareto.reproduction.timeloop.files import TimeloopFiles, read_files, write_files
 from spareto.reproduction.timeloop.files.workload import ProblemFile, read_problem
+from spareto.reproduction.timeloop.ours import case_of
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,42 @@ def cost_on_timeloop(workload: Path, asked: TimeloopRun, *, told: bool, json: bo
         print(json_module.dumps(row, indent=1))
     else:
         _print(row, told_as)
+
+
+def write_ours(
+    network: Workload, chip: Chip, mappings: Mapping[str, Nest], folder: Path, layer: str | None, tool: Tool
+) -> Iterator[str]:
+    """Write layers on an accelerator of ours as files of Timeloop, and say what was written.
+
+    Args:
+        network: The workload.
+        chip: The accelerator; an array.
+        mappings: Mappings to use, by layer name; the others get the fixed one.
+        folder: Where to; several layers in a folder each.
+        layer: The only layer to write.
+        tool: Whose accounting the energies told here follow.
+
+    Raises:
+        ConfigError: The accelerator has no mappings, or the layer is not there.
+    """
+    if not isinstance(chip, Accelerator):
+        raise ConfigError(Problem("--write-timeloop", f"'{chip.name}', which has no mappings", "an array"))
+    names = tuple(each.name for each in network.layers)
+    if layer is not None and layer not in names:
+        raise ConfigError(Problem("--layer", repr(layer), one_of(names), did_you_mean(layer, names)))
+    chosen = [each for each in network.layers if layer in (None, each.name)]
+    for each in chosen:
+        nest = mappings.get(each.name) or fixed_nest(each, chip)
+        cases, notes = case_of(chip, each, nest, tool=tool)
+        place = folder if len(chosen) == 1 else folder / each.name.replace("/", "_")
+        write_files(cases, cases.cases[0], place)
+        found = run_case(cases, cases.cases[0], sparse=False)
+        energy = sum(float(pj[0]) for pj in found.component_energy_pj().values())
+        yield (
+            f"wrote {place}: {each.name}, dense, {amounts.energy(energy)}, "
+            f"{float(found.cycles[0]):,.0f} cycles as {tool}"
+        )
+        yield from (f"note: {note}" for note in notes)
 
 
 def _layer(path: Path, name: str | None) -> tuple[ProblemFile, str]:
