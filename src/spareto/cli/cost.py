@@ -139,7 +139,8 @@ def cost(
         scaled = asked.scaled(chips[0])
         written = list(write_ours(network, scaled, runs[0].nests, folder, only, timeloop.tool))
     if json:
-        rows = [row | {"written": written} for run in runs for row in _rows(network, run)]
+        told = {"written": written} if written else {}
+        rows = [row | told for run in runs for row in _rows(network, run)]
         print(json_module.dumps(rows if many or weight_format == EVERY else rows[0], indent=1))
     else:
         _print(network, runs)
