@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from torch import nn
 
-from spareto.compression.checks import refuse_ties_below, refuse_unfit
+from spareto.compression.checks import refuse_claimed, refuse_ties_below, refuse_unfit
 from spareto.compression.copies import Module, copy_of
 from spareto.compression.foreign import renew
 from spareto.compression.layers import touched_layers
@@ -93,6 +93,8 @@ def _begin(
                 registry.make(step.kind).apply(layers, step, context)
             except InputError as error:
                 refused.append(error)
+    if not refused:
+        refuse_claimed(network)
     return refused
 
 
