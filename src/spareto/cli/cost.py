@@ -133,14 +133,9 @@ def cost(
         raise InputError(problem for run in runs for problem in run.refused)
     if figure:
         _draw(runs, figure)
-    written: list[str] = []
-    if timeloop.write_timeloop is not None:
-        folder, only = timeloop.write_timeloop, timeloop.layer
-        scaled = asked.scaled(chips[0])
-        written = list(write_ours(network, scaled, runs[0].nests, folder, only, timeloop.tool))
+    written = _written_out(network, asked.scaled(chips[0]), runs[0], timeloop)
     if json:
-        told = {"written": written} if written else {}
-        rows = [row | told for run in runs for row in _rows(network, run)]
+        rows = [row for run in runs for row in _rows(network, run, written)]
         print(json_module.dumps(rows if many or weight_format == EVERY else rows[0], indent=1))
     else:
         _print(network, runs)
@@ -256,10 +251,18 @@ def _need_arch(words: TimeloopWords, many: bool) -> None:
         raise ConfigError(Problem(wrong[0], "no --arch", "an architecture of Timeloop beside it"))
 
 
-def _rows(network: Workload, run: _Run) -> list[dict[str, Any]]:
+def _written_out(network: Workload, chip: hardware.Chip, run: _Run, words: TimeloopWords) -> tuple[str, ...]:
+    """What was written for Timeloop, if that was asked for."""
+    if words.write_timeloop is None:
+        return ()
+    return tuple(write_ours(network, chip, run.nests, words.write_timeloop, words.layer, words.tool))
+
+
+def _rows(network: Workload, run: _Run, written: Sequence[str] = ()) -> list[dict[str, Any]]:
     if run.refused:
         return [{"accelerator": run.accelerator, "problems": [str(problem) for problem in run.refused]}]
-    told = {"explained": [asdict(each) for each in run.told]} if run.told else {}
+    told: dict[str, Any] = {"explained": [asdict(each) for each in run.told]} if run.told else {}
+    told |= {"written": list(written)} if written else {}
     return [{**as_row(network, one), "mapper": _mapper_row(run.found), **told} for one in run.costs]
 
 
