@@ -138,9 +138,7 @@ def cost(
         rows = [row for run in runs for row in _rows(network, run, written)]
         print(json_module.dumps(rows if many or weight_format == EVERY else rows[0], indent=1))
     else:
-        _print(network, runs)
-        for line in written:
-            Console(highlight=False).print(line, soft_wrap=True)
+        _print(network, runs, written)
 
 
 @dataclass(frozen=True)
@@ -316,7 +314,7 @@ def _mapper_row(found: dict[str, Found]) -> dict[str, Any] | None:
     } or None
 
 
-def _print(network: Workload, runs: Sequence[_Run]) -> None:
+def _print(network: Workload, runs: Sequence[_Run], written: Sequence[str]) -> None:
     costs = [one for run in runs for one in run.costs]
     where = runs[0].accelerator if len(runs) == 1 else f"{len(runs)} accelerators"
     if costs:
@@ -332,6 +330,8 @@ def _print(network: Workload, runs: Sequence[_Run]) -> None:
         print_comparison(costs, {run.accelerator: run.refused for run in runs if run.refused}, kinds)
     else:
         print_cost(network, costs[0])
+    for line in written:
+        Console(highlight=False).print(line, soft_wrap=True)
 
 
 def _draw(runs: Sequence[_Run], path: Path) -> None:
