@@ -122,11 +122,10 @@ def cost(
     if timeloop.arch is not None:
         cost_on_timeloop(workload, timeloop.run(timeloop.arch, mapping), told=explain, json=json)
         return
-    many = compare is not None or accelerator == EVERY
-    _need_arch(timeloop, many)
-    searched = _goal(mapper, objective)
+    _need_arch(timeloop, many := compare is not None or accelerator == EVERY)
+    goal = _goal(mapper, objective)
     network = Workload.load(workload)
-    asked = _Asked(weight_format, spike_format, statistic, lanes, searched, mapping, explain, chip)
+    asked = _Asked(weight_format, spike_format, statistic, lanes, goal, mapping, explain, chip)
     chips = [hardware.load_accelerator(name, chip.overrides) for name in _names(accelerator, compare)]
     runs = [_run(network, chip, asked, many) for chip in chips]
     if not any(run.costs for run in runs):
