@@ -12,7 +12,18 @@ from spareto.records.recipe import Recipe
 
 
 class LayerSummary(Record):
-    """What a report says about one compressed layer."""
+    """What a report says about one compressed layer.
+
+    Args:
+        name: Dotted name in the network.
+        weights: Weights, zeros included.
+        weight_bits: Width of one stored weight.
+        weight_sparsity: Share of zero weights, 0..1.
+        firing_rate_in: Non-zero inputs by element and timestep.
+        firing_rate_out: Non-zero outputs by element and timestep.
+        effectual_synops: Live weights met by a non-zero input, per inference.
+        input_bits: Width of one input, 1 for spikes; None in trials of older versions.
+    """
 
     name: str
     weights: int
@@ -21,6 +32,7 @@ class LayerSummary(Record):
     firing_rate_in: Annotated[float, Field(ge=0)]
     firing_rate_out: Annotated[float, Field(ge=0)]
     effectual_synops: Annotated[float, Field(ge=0)]
+    input_bits: int | None = None
 
 
 class Manifest(Record):

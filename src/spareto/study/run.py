@@ -6,6 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
+from spareto.core.artifacts import canonical_json
 from spareto.core.errors import Problem, StoreError
 from spareto.data.own import load_data
 from spareto.records import Trial
@@ -116,6 +117,8 @@ def _claim(store: TrialStore, laboratory: Laboratory) -> None:
         base_hash=base,
         test_samples=str(len(data.test_labels)),
         timesteps=str(data.timesteps or "the network's own"),
+        plan=canonical_json(config.to_dict()),
+        accelerator_data=canonical_json(laboratory.costing.accelerator.to_dict()),
         **parts,
         **({"data_notes": " ".join(data.notes)} if data.notes else {}),
     )

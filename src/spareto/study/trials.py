@@ -154,4 +154,5 @@ def summary(layer: Layer) -> LayerSummary:
         firing_rate_in=layer.input.nonzero_mean / (layer.input.size * layer.timesteps),
         firing_rate_out=layer.output.nonzero_mean / (layer.output.size * layer.timesteps),
         effectual_synops=layer.effectual_synops_mean,
+        input_bits=layer.input.bits,
     )

@@ -1,0 +1,98 @@
+"""What a paper needs from a study: commands, a methods paragraph, references."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import yaml
+
+from spareto._version import __version__
+from spareto.records.rows import MeanRow
+from spareto.reports.results import StudyResults
+
+BIBTEX: Final = f"""@software{{spareto,
+  title = {{Spareto: smaller spiking networks, and the energy they take}},
+  version = {{{__version__}}},
+  license = {{Apache-2.0}}
+}}
+
+@article{{schaefer2023,
+  author = {{Schaefer, Clemens J. S. and Taheri, Pooria and Horeni, Mark and Joshi, Siddharth}},
+  title = {{The Hardware Impact of Quantization and Pruning for Weights in Spiking Neural Networks}},
+  journal = {{IEEE Transactions on Circuits and Systems II}},
+  year = {{2023}},
+  eprint = {{2302.04174}},
+  archivePrefix = {{arXiv}}
+}}
+"""
+
+
+def plan_of(results: StudyResults) -> dict[str, Any]:
+    """The study file as data; empty for studies of older versions, which did not keep it."""
+    text = results.meta.get("plan", "")
+    found = json.loads(text) if text else {}
+    return found if isinstance(found, dict) else {}
+
+
+def plan_yaml(results: StudyResults) -> str:
+    """The study file, as one would write it."""
+    plan = plan_of(results)
+    return yaml.safe_dump(plan, sort_keys=False, allow_unicode=True) if plan else ""
+
+
+def recipe_yaml(results: StudyResults, row: MeanRow) -> str:
+    """The whole recipe of a point, ready for a recipe file."""
+    recipe = results.of(row)[0].recipe
+    return yaml.safe_dump(recipe.to_dict(), sort_keys=False, allow_unicode=True)
+
+
+def commands(results: StudyResults) -> str:
+    """What makes this page again, line by line."""
+    where = results.files.where() if results.files else f"runs/{results.title}"
+    return "\n".join(
+        [
+            f"pip install spareto=={__version__}",
+            f"spareto study run study.yaml --out {where}    # study.yaml is below",
+            f"spareto report {where}",
+        ]
+    )
+
+
+def methods(results: StudyResults) -> str:
+    """A paragraph for a paper, every number of it from the study."""
+    if not results.trials:
+        return ""
+    first = results.trials[0]
+    cost, meta, plan = first.best_cost, results.meta, plan_of(results)
+    seeds = sorted({trial.manifest.seed for trial in results.trials})
+    versions = first.manifest.versions
+    trained = _training(plan.get("training")) + _training(plan.get("compression_training"), " by a recipe")
+    packages = ", ".join(f"{name} {versions[name]}" for name in ("torch", "numpy") if name in versions)
+    seeded = f"seeds {', '.join(map(str, seeds))}" if len(seeds) > 1 else f"seed {seeds[0]}"
+    formats = ", ".join(results.weight_formats)
+    return (
+        f"The network {meta.get('network', 'under study')} was trained on {meta.get('dataset', 'its data')}"
+        f"{_frames(meta)} and compressed by {len(results.means)} recipes with {seeded}.{trained}"
+        f" Accuracy is that of {meta.get('test_samples', 'the')} test samples with the weights as they are"
+        f" stored. Energy and cycles of one inference were modelled with Spareto {__version__} on the"
+        f" accelerator {cost.accelerator} ({cost.mode} accounting, {cost.statistic} spiking activity over the"
+        f" test split); each network counts with the weight format, of {formats}, that takes the least energy."
+        f" Computed with {packages}."
+    )
+
+
+def _frames(meta: Any) -> str:
+    steps = meta.get("timesteps", "")
+    return f" in {steps} timesteps" if steps.isdecimal() else ""
+
+
+def _training(plan: Any, how: str = "") -> str:
+    """A sentence on a training plan."""
+    if not isinstance(plan, dict) or not plan.get("epochs"):
+        return ""
+    name = "Trainings" + how if how else "Dense networks"
+    return (
+        f" {name} took {plan['epochs']} epochs with batches of {plan['batch_size']}, a peak learning rate of"
+        f" {plan['learning_rate']:g}, {plan['warmup_epochs']} warm-up epochs and cosine decay."
+    )
