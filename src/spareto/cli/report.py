@@ -32,6 +32,7 @@ def write_run_report(run: Path) -> ReportPaths:
 
 def results_of(store: TrialStore) -> StudyResults:
     """What the reports of a study are drawn from."""
-    trials, meta, files = store.trials(), store.meta, StudyFiles(store)
+    items, meta = store.items(), store.meta
+    trials, files = [trial for _, trial in items], StudyFiles(store.path.parent, items)
     rows, means = front.front_rows(trials), front.mean_rows(trials)
     return StudyResults(trials, rows, means, meta, files, Judge(front.front, front.hypervolume))

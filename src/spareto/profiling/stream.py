@@ -44,6 +44,10 @@ class Stream:
         """Note one call, shape `(timesteps, samples, channels, height, width)`; it may change afterwards."""
         self._calls.append(tensor.detach().to(torch.float32, copy=True))
 
+    def pending(self) -> Tensor | None:
+        """What was noted since the last batch ended, calls joined along time."""
+        return torch.cat(self._calls) if self._calls else None
+
     def end_batch(self, known: list[Trains] | None = None, *, before: int = 0, behind: int = 0) -> None:
         """Count one batch.
 

@@ -17,11 +17,13 @@ class EpochPoint(Record):
     """One epoch of a training.
 
     Args:
+        epoch: Its number, from 1; a training that was killed and carried on knows only its later ones.
         loss: Mean training loss.
         learning_rate: Of the last step.
         accuracy: Share of the held-out samples classified correctly; None if none are held out.
     """
 
+    epoch: Annotated[int, Field(ge=1)]
     loss: float
     learning_rate: Amount
     accuracy: float | None = None

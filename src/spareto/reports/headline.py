@@ -49,14 +49,13 @@ def difference(results: StudyResults, row: MeanRow, dense: MeanRow) -> tuple[flo
     The two spreads add up as those of independent numbers do. Both networks saw the same test samples, so
     this is rather too large than too small.
     """
-    samples = results.meta.get("test_samples", "")
-    count = int(samples) if samples.isdecimal() else 0
+    count = results.test_samples
     spread = math.hypot(spread_of(row, count), spread_of(dense, count))
     return row["accuracy"] - dense["accuracy"], spread
 
 
 def _rule(results: StudyResults, chosen: MeanRow, dense: MeanRow) -> str:
-    rule = "Chosen by this rule: of the networks at most one point less accurate than dense, least energy."
+    rule = "The rule: least energy among the networks at most one point less accurate than dense."
     change, spread = difference(results, chosen, dense)
     if not spread:
         return rule
@@ -125,8 +124,7 @@ def _caveats(results: StudyResults) -> tuple[str, ...]:
         counts = sorted({row["seeds"] for row in results.means})
         seeds = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
         notes.append(f"Every number is a mean over {seeds} seeds.")
-    samples = results.meta.get("test_samples", "")
-    if samples.isdecimal() and int(samples) > 0:
-        grain = f"{100 / int(samples):.2f}"
-        notes.append(f"One of the {int(samples):,} test samples is worth {grain} points of accuracy.")
+    if results.test_samples:
+        grain = f"{100 / results.test_samples:.2f}"
+        notes.append(f"One of the {results.test_samples:,} test samples is worth {grain} points of accuracy.")
     return tuple(notes)

@@ -35,9 +35,7 @@ def _bit_operations(trial: Trial) -> float | None:
     widths = [layer.input_bits for layer in trial.layers]
     if not widths or any(width is None for width in widths):
         return None
-    return sum(
-        layer.effectual_synops * layer.weight_bits * (layer.input_bits or 0) for layer in trial.layers
-    )
+    return sum(layer.effectual_synops * layer.weight_bits * (layer.input_bits or 0) for layer in trial.layers)
 
 
 METRICS: Final = (

@@ -53,7 +53,7 @@ def counted(results: StudyResults) -> list[tuple[str, str]]:
 
 def not_counted(results: StudyResults) -> str:
     """One sentence on what is left out; leakage is named unless some component was charged for it."""
-    leaks = any("leak" in actions for _, actions in counted(results))
+    leaks = any("idle" in actions for _, actions in counted(results))
     return f"{_ABSENT}." if leaks else f"{_ABSENT}, the clock and leakage."
 
 

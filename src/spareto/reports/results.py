@@ -51,6 +51,12 @@ class StudyResults:
         return energy_unit(row["energy_pj"] for row in self.means)
 
     @property
+    def test_samples(self) -> int:
+        """How many samples accuracy is measured on; 0 where that is not known."""
+        text = self.meta.get("test_samples", "")
+        return int(text) if text.isdecimal() else 0
+
+    @property
     def many_seeds(self) -> bool:
         """Whether some recipe was carried out with more than one seed."""
         return any(row["seeds"] > 1 for row in self.means)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import TypeVar
@@ -13,7 +13,6 @@ from spareto.records.details import TrialDetails
 from spareto.records.trial import Trial
 from spareto.records.workload import Workload
 from spareto.study.folder import RunFolder
-from spareto.study.store import TrialStore
 
 RecordT = TypeVar("RecordT", Workload, TrialDetails)
 
@@ -22,12 +21,13 @@ class StudyFiles:
     """What a run folder holds beside its database.
 
     Args:
-        store: The study's store; it is asked for the trials' keys at once.
+        root: The run folder.
+        trials: The key and the trial of each, as the store gives them.
     """
 
-    def __init__(self, store: TrialStore) -> None:
-        self._folder = RunFolder(store.path.parent)
-        self._keys = {_who(trial): key for key, trial in store.items()}
+    def __init__(self, root: Path, trials: Iterable[tuple[str, Trial]]) -> None:
+        self._folder = RunFolder(root)
+        self._keys = {_who(trial): key for key, trial in trials}
         self._workload = cache(lambda path: _read(Workload, path))
         self._details = cache(lambda path: _read(TrialDetails, path))
 

@@ -15,7 +15,8 @@ class RunFolder:
     """The paths inside a run folder.
 
     `study.sqlite` holds the trials, `workloads/` what the hardware side needs to cost them again,
-    `networks/` the compressed networks, `details/` what the report shows of them, `checkpoints/` the dense networks and the trainings under way.
+    `networks/` the compressed networks, `details/` what the report shows of each, `checkpoints/` the dense
+    networks and the trainings under way.
     """
 
     root: Path

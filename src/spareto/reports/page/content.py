@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, TypeAlias, cast
 
 from spareto.core.errors import InputError
 from spareto.core.text import visible
@@ -19,7 +19,7 @@ from spareto.reports.headline import headline
 from spareto.reports.page.costs import PURPOSES, costs, format_costs
 from spareto.reports.page.curves import format_curves
 from spareto.reports.page.machine import chip_of, drawn, mapped, side_by_side
-from spareto.reports.page.methods import BIBTEX, commands, methods, plan_yaml, recipe_yaml
+from spareto.reports.page.methods import BIBTEX, commands, methods, plan_of, plan_yaml, recipe_yaml
 from spareto.reports.page.points import number, points
 from spareto.reports.page.terms import terms
 from spareto.reports.results import StudyResults
@@ -27,22 +27,35 @@ from spareto.reports.results import StudyResults
 BUDGET: Final = 950_000
 """Bytes of the page that its data may take; the plotting library takes most of the 6 MB that a page may."""
 
-_WIDE, _ALL = 40, 400
-"""Points of which everything is shown, and up to which formats and costs of every point are."""
+_WIDE = 40
+"""Points of which everything is shown, if there is room."""
 
 
 def content(results: StudyResults) -> dict[str, Any]:
     """The data of a page, within its budget: of many points only the most important are shown in full."""
     chip = study_chip(results)
+    data = _base(results, chip)
+    left = BUDGET - len(packed(data))
+    data |= {name: {} for name in (*_FULL, *_EVERY)}
     ranked = _ranked(results)
-    base = _base(results, chip)
-    keep = len(ranked)
-    full = min(_WIDE, keep)
-    while True:
-        data = {**base, **_of_points(results, ranked[:keep], ranked[:full], chip)}
-        if keep <= 1 or len(packed(data)) <= BUDGET:
-            return data
-        full, keep = (full // 2, keep) if full > 1 else (full, keep // 2)
+    for makers, places in ((_EVERY, ranked[:1]), (_FULL, ranked[:_WIDE]), (_EVERY, ranked)):
+        for some in _bundles(places):
+            made = {
+                name: {place: _clean(make(results, results.means[place], chip)) for place in some}
+                for name, make in makers.items()
+            }
+            left -= len(packed(made))
+            if left < 0:
+                break
+            for name, table in made.items():
+                data[name].update(table)
+    return data
+
+
+def _bundles(places: list[int]) -> list[list[int]]:
+    """Places in bundles that are packed together, the first ones alone: they are sure to be kept."""
+    size = max(1, min(64, len(places) // 16))
+    return [places[first : first + size] for first in range(0, len(places), size)]
 
 
 def packed(data: dict[str, Any]) -> str:
@@ -94,25 +107,6 @@ def _base(results: StudyResults, chip: Chip | None) -> dict[str, Any]:
     )
 
 
-def _of_points(
-    results: StudyResults, kept: list[int], full: list[int], chip: Chip | None
-) -> dict[str, Any]:
-    rows = results.means
-    return _clean(
-        {
-            "costs": {place: costs(results, rows[place], chip) for place in kept},
-            "formatCosts": {place: format_costs(results, rows[place]) for place in kept},
-            "layerFacts": {place: _layers(results, rows[place]) for place in kept},
-            "recipes": {place: recipe_yaml(results, rows[place]) for place in kept},
-            "findings": {place: findings(results, rows[place]) for place in kept},
-            "networks": {place: _network(results, rows[place]) for place in kept},
-            "activity": {place: _activity(results, rows[place]) for place in full},
-            "details": {place: _details(results, rows[place]) for place in full},
-            "mappings": {place: _mapping(results, rows[place], chip) for place in full},
-        }
-    )
-
-
 def _ranked(results: StudyResults) -> list[int]:
     """Places of the points, the most telling first: the marked ones, the front, then by energy."""
     rows = results.means
@@ -123,7 +117,7 @@ def _ranked(results: StudyResults) -> list[int]:
     return list(dict.fromkeys(order))
 
 
-def _layers(results: StudyResults, row: MeanRow) -> list[dict[str, Any] | None]:
+def _layers(results: StudyResults, row: MeanRow, _: Chip | None) -> list[dict[str, Any] | None]:
     """What the store says of each layer, mean over seeds."""
     tables = [{layer.name: layer for layer in trial.layers} for trial in results.of(row)]
     found: list[dict[str, Any] | None] = []
@@ -140,7 +134,7 @@ def _layers(results: StudyResults, row: MeanRow) -> list[dict[str, Any] | None]:
     return found
 
 
-def _network(results: StudyResults, row: MeanRow) -> str | None:
+def _network(results: StudyResults, row: MeanRow, _: Chip | None) -> str | None:
     return results.files.network(results.of(row)[0]) if results.files else None
 
 
@@ -148,7 +142,7 @@ def _workload(results: StudyResults, row: MeanRow) -> Workload | None:
     return results.files.workload(results.of(row)[0]) if results.files else None
 
 
-def _activity(results: StudyResults, row: MeanRow) -> list[dict[str, Any]] | None:
+def _activity(results: StudyResults, row: MeanRow, _: Chip | None) -> list[dict[str, Any]] | None:
     """Spikes over the timesteps of each layer, of the first seed."""
     workload = _workload(results, row)
     if workload is None:
@@ -157,11 +151,13 @@ def _activity(results: StudyResults, row: MeanRow) -> list[dict[str, Any]] | Non
     for layer in workload.layers:
         size = layer.output.size
         rates = [number(count / size) for count in layer.output.nonzero_per_timestep]
-        found.append({"name": layer.name, "neurons": layer.neuron.count if layer.neuron else 0, "rates": rates})
+        found.append(
+            {"name": layer.name, "neurons": layer.neuron.count if layer.neuron else 0, "rates": rates}
+        )
     return found
 
 
-def _details(results: StudyResults, row: MeanRow) -> dict[str, Any] | None:
+def _details(results: StudyResults, row: MeanRow, _: Chip | None) -> dict[str, Any] | None:
     found = results.files.details(results.of(row)[0]) if results.files else None
     return found.to_dict() if found else None
 
@@ -186,8 +182,6 @@ def _others(results: StudyResults) -> dict[str, Any] | None:
 
 def _planned_seeds(results: StudyResults) -> int:
     """How many seeds the study asks for; as many as there are where its plan is not known."""
-    from spareto.reports.page.methods import plan_of
-
     seeds: Iterable[Any] = plan_of(results).get("seeds", ())
     return len(list(seeds)) or len({trial.manifest.seed for trial in results.trials})
 
@@ -198,8 +192,37 @@ def _clean(value: Any) -> Any:
         return visible(value)
     if isinstance(value, float):
         return number(value)
-    if isinstance(value, dict):
-        return {_clean(key) if isinstance(key, str) else key: _clean(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_clean(each) for each in value]
+    if isinstance(value, Mapping):
+        found = cast("Mapping[Any, Any]", value)
+        return {_clean(key): _clean(each) for key, each in found.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(each) for each in cast("Iterable[Any]", value)]
     return value
+
+
+def _formats(results: StudyResults, row: MeanRow, _: Chip | None) -> Any:
+    return format_costs(results, row)
+
+
+def _recipe(results: StudyResults, row: MeanRow, _: Chip | None) -> str:
+    return recipe_yaml(results, row)
+
+
+def _findings(results: StudyResults, row: MeanRow, _: Chip | None) -> list[str]:
+    return findings(results, row)
+
+
+_Maker: TypeAlias = Callable[[StudyResults, MeanRow, Chip | None], Any]
+
+_EVERY: Final[dict[str, _Maker]] = {
+    "costs": costs,
+    "formatCosts": _formats,
+    "layerFacts": _layers,
+    "recipes": _recipe,
+    "findings": _findings,
+    "networks": _network,
+}
+"""What is shown of every point, as far as there is room."""
+
+_FULL: Final[dict[str, _Maker]] = {"activity": _activity, "details": _details, "mappings": _mapping}
+"""What is shown of the most important points only."""

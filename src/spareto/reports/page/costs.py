@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from statistics import mean
+from statistics import fmean
 from typing import Any
 
 from spareto.hardware.accelerator import Accelerator
@@ -56,7 +56,7 @@ def format_costs(results: StudyResults, row: MeanRow) -> dict[str, list[float | 
 
 def purposes(layer: LayerCost) -> dict[str, float]:
     """Energy of a layer in picojoules: what computes, what moves data, what leaks."""
-    totals = dict.fromkeys(PURPOSES, 0.0)
+    totals: dict[str, float] = {purpose: 0.0 for purpose in PURPOSES}  # noqa: C420 - keeps the type
     for action in layer.actions:
         purpose = IDLE if action.tensor == "idle" else MOVED if action.bits else COMPUTED
         totals[purpose] += action.energy_pj
@@ -110,4 +110,4 @@ def _table(
 
 
 def _mean(values: Sequence[float]) -> float | None:
-    return number(mean(values)) if values else None
+    return number(fmean(values)) if values else None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -11,6 +12,7 @@ from spareto.core.config import Record
 from spareto.core.errors import InputError
 from spareto.core.units import Quantity
 from spareto.hardware.accelerator import Accelerator
+from spareto.hardware.accelerators import parse_accelerator
 from spareto.hardware.chip import Chip
 from spareto.hardware.mapping.explain import explain, lines
 from spareto.hardware.problem import Problem
@@ -99,17 +101,7 @@ def _told(name: str, value: Any) -> dict[str, Any] | None:
     }
 
 
-def mapping_lines(told: Sequence[dict[str, Any]]) -> Iterator[str]:
-    """All mappings as one text."""
-    for each in told:
-        yield from each["lines"]
-
-
 @lru_cache(maxsize=4)
 def chip_of(text: str) -> Chip:
     """The accelerator that a study stored as JSON."""
-    import json
-
-    from spareto.hardware.accelerators import parse_accelerator
-
     return parse_accelerator(json.loads(text))

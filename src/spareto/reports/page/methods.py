@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import yaml
 
@@ -31,20 +31,26 @@ BIBTEX: Final = f"""@software{{spareto,
 def plan_of(results: StudyResults) -> dict[str, Any]:
     """The study file as data; empty for studies of older versions, which did not keep it."""
     text = results.meta.get("plan", "")
-    found = json.loads(text) if text else {}
-    return found if isinstance(found, dict) else {}
+    found: Any = json.loads(text) if text else None
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
 def plan_yaml(results: StudyResults) -> str:
     """The study file, as one would write it."""
     plan = plan_of(results)
-    return yaml.safe_dump(plan, sort_keys=False, allow_unicode=True) if plan else ""
+    return _yaml(plan) if plan else ""
 
 
 def recipe_yaml(results: StudyResults, row: MeanRow) -> str:
     """The whole recipe of a point, ready for a recipe file."""
     recipe = results.of(row)[0].recipe
-    return yaml.safe_dump(recipe.to_dict(), sort_keys=False, allow_unicode=True)
+    return _yaml(recipe.to_dict())
+
+
+def _yaml(data: Any) -> str:
+    """As people write it; libyaml, where it is there, is ten times as fast."""
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return yaml.dump(data, Dumper=dumper, sort_keys=False, allow_unicode=True)
 
 
 def commands(results: StudyResults) -> str:
@@ -77,7 +83,7 @@ def methods(results: StudyResults) -> str:
         f" Accuracy is that of {meta.get('test_samples', 'the')} test samples with the weights as they are"
         f" stored. Energy and cycles of one inference were modelled with Spareto {__version__} on the"
         f" accelerator {cost.accelerator} ({cost.mode} accounting, {cost.statistic} spiking activity over the"
-        f" test split); each network counts with the weight format, of {formats}, that takes the least energy."
+        f" test split); of the weight formats {formats}, each network counts with the one that takes least."
         f" Computed with {packages}."
     )
 
@@ -89,7 +95,7 @@ def _frames(meta: Any) -> str:
 
 def _training(plan: Any, how: str = "") -> str:
     """A sentence on a training plan."""
-    if not isinstance(plan, dict) or not plan.get("epochs"):
+    if not plan or not plan.get("epochs"):
         return ""
     name = "Trainings" + how if how else "Dense networks"
     return (

@@ -8,6 +8,7 @@ from typing import Any
 
 from spareto.records.rows import MeanRow
 from spareto.reports.figures.style import LOOKS
+from spareto.reports.findings import spread_of
 from spareto.reports.headline import headline
 from spareto.reports.metrics import METRICS, Metric, known, mean_and_spread
 from spareto.reports.results import REGIMES, StudyResults
@@ -43,6 +44,7 @@ def points(results: StudyResults) -> dict[str, Any]:
         "zeros": [number(row["weight_sparsity"]) for row in means],
         "target": [number(row["weight_sparsity_target"]) for row in means],
         "format": [row["weight_format"] for row in means],
+        "accuracy_spread": [number(spread_of(row, results.test_samples)) for row in means],
     }
     spreads: dict[str, list[float | None]] = {}
     for metric in metrics:

@@ -1,4 +1,4 @@
-"""Put the page together: the finding as text, the data, the scripts, and a policy that lets nothing else run."""
+"""Put the page together: the finding as text, the data, two scripts, and a policy that lets no other run."""
 
 from __future__ import annotations
 

@@ -13,5 +13,21 @@ const metricOf = (key) => D.metrics.find((metric) => metric.key === key) || D.me
 const regimeOf = (place) => D.regimes[D.points.regime[place]];
 const value = (key, place) => (D.points[key] ? D.points[key][place] : null);
 const spread = (key, place) => (D.spreads[key] ? D.spreads[key][place] || 0 : 0);
+
+// The least and the largest known value of a column; found once.
+const ends = new Map();
+function extent(key) {
+  if (!ends.has(key)) {
+    let low = Infinity, high = -Infinity, positive = true;
+    for (const each of D.points[key]) {
+      if (!known(each)) continue;
+      low = Math.min(low, each);
+      high = Math.max(high, each);
+      positive = positive && each > 0;
+    }
+    ends.set(key, { low, high, some: low <= high, positive });
+  }
+  return ends.get(key);
+}
 const sum = (values) => values.reduce((total, each) => total + (each || 0), 0);
 const known = (number) => number !== null && number !== undefined && Number.isFinite(number);

@@ -10,14 +10,14 @@ function stackedLayers(target, place) {
   const cost = costOf(place), { names, rows } = SPLITS[split], table = cost[rows], labels = names();
   const [sign, size] = scaleOf("pJ", Math.max(...table.map(sum), 0));
   const totals = table.map(sum), whole = sum(totals) || 1;
-  const order = D.layers.map((_, index) => index).reverse();
+  const order = D.layers.map((_, index) => index);
   const traces = labels.map((name, column) => ({
     type: "bar", orientation: "h", name: plain(name), x: order.map((row) => (table[row][column] || 0) / size), y: order.map((row) => row), customdata: order,
     text: order.map((row) => `${plain(name)}: ${told("pJ", table[row][column])}, ${percent((table[row][column] || 0) / whole)} of all`), hovertemplate: "%{text}<extra></extra>", textposition: "none",
     marker: { color: color(column), line: { width: 0.5, color: css("--sheet") } },
   }));
   const ends = order.map((row) => ({ x: totals[row] / size, y: row, text: told("pJ", totals[row]), showarrow: false, xanchor: "left", xshift: 4, font: { size: 12, color: css("--soft") } }));
-  const ticks = { tickvals: order, ticktext: order.map((row) => plain(short(D.layers[row], 22))), gridcolor: "rgba(0,0,0,0)" };
+  const ticks = { tickvals: order, ticktext: order.map((row) => plain(short(D.layers[row], 22))), gridcolor: "rgba(0,0,0,0)", autorange: "reversed" };
   target.style.height = `${90 + 34 * D.layers.length}px`;
   draw(target, traces, layout(axis(`energy per inference (${sign})`, { range: [0, (Math.max(...totals) / size) * 1.16 || 1] }), axis("", ticks), { barmode: "stack", annotations: ends, margin: { l: 90, r: 30, t: 6, b: 44 } }));
   pickLayer(target);
@@ -42,11 +42,11 @@ function energyPanel(place) {
 
 function bars(target, place, values, unit, title, extra) {
   const largest = Math.max(...values.filter(known), 0), [sign, size] = scaleOf(unit, largest);
-  const order = D.layers.map((_, index) => index).reverse();
+  const order = D.layers.map((_, index) => index);
   const paint = order.map((row) => (row === state.layer ? css("--accent") : css("--c1")));
   target.style.height = `${80 + 30 * D.layers.length}px`;
   draw(target, [{ type: "bar", orientation: "h", x: order.map((row) => over(values[row], size)), y: order, customdata: order, marker: { color: paint }, hoverinfo: "skip" }, ...(extra ? extra(order, size) : [])],
-    layout(axis(`${title}${sign ? ` (${sign})` : ""}`, { range: [0, (largest / size) * 1.2 || 1] }), axis("", { tickvals: order, ticktext: order.map((row) => plain(short(D.layers[row], 22))), gridcolor: "rgba(0,0,0,0)" }), {
+    layout(axis(`${title}${sign ? ` (${sign})` : ""}`, { range: [0, (largest / size) * 1.2 || 1] }), axis("", { tickvals: order, ticktext: order.map((row) => plain(short(D.layers[row], 22))), gridcolor: "rgba(0,0,0,0)", autorange: "reversed" }), {
       barmode: "overlay", margin: { l: 90, r: 20, t: 6, b: 44 },
       annotations: order.map((row) => ({ x: over(values[row], size) || 0, y: row, text: told(unit, values[row]), showarrow: false, xanchor: "left", xshift: 4, font: { size: 12, color: css("--soft") } })),
     }));

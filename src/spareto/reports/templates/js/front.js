@@ -1,16 +1,20 @@
 // The front: accuracy against any quantity.
-const RINGS = 2; // the last traces: the compared points, and the selected one
-
 function shown(place) {
   if (state.off.has(D.points.regime[place])) return false;
   return !(state.only && !onFront(place) && place !== state.p && place !== D.marks.dense);
 }
 
 const frontOf = () => D.fronts[state.y === "accuracy" ? state.x : state.x === "accuracy" ? state.y : ""] || { front: [] };
-const onFront = (place) => frontOf().front.includes(place);
+const members = new WeakMap();
+function onFront(place) {
+  const front = frontOf().front;
+  if (!members.has(front)) members.set(front, new Set(front));
+  return members.get(front).has(place);
+}
 const scaled = (axis) => {
-  const metric = metricOf(state[axis]), largest = Math.max(...D.points[metric.key].filter(known), 0);
-  return { metric, size: scaleOf(metric.unit, metric.unit === "pJ" ? undefined : largest)[1], sign: scaleOf(metric.unit, metric.unit === "pJ" ? undefined : largest)[0] };
+  const metric = metricOf(state[axis]);
+  const [sign, size] = scaleOf(metric.unit, metric.unit === "pJ" ? undefined : Math.max(extent(metric.key).high, 0));
+  return { metric, size, sign };
 };
 
 function controls() {
@@ -60,12 +64,20 @@ function frontTraces(places) {
       marker: { symbol: regime.symbol, size: regime.name === "dense" ? 14 : count() > 800 ? 7 : 10, color: colorOf(regime.name), line: { width: count() > 800 ? 0 : 1, color: css("--sheet") }, opacity: count() > 800 ? 0.7 : own.map((place) => (onFront(place) || regime.name === "dense" ? 1 : 0.5)) },
     });
   });
-  return [...traces, ring(state.pins, css("--soft"), 18), ring([state.p], css("--ink"), 20)];
+  return traces;
 }
 
-function ring(places, paint, size) {
-  const [x, y] = coordinates(places.filter(shown));
-  return { x, y, mode: "markers", type: "scatter", hoverinfo: "skip", marker: { symbol: "circle-open", size, color: paint, line: { width: 2, color: paint } } };
+// Rings around the selected and the compared points lie over the figure: moving one draws nothing else anew.
+function reRing(node) {
+  const full = node._fullLayout, { l, t, w, h: tall } = full._size;
+  for (const ring of node.parentElement.querySelectorAll(".ring")) ring.remove();
+  for (const place of new Set([...state.pins, state.p])) {
+    const [[x], [y]] = coordinates([place]);
+    if (!shown(place) || !known(x) || !known(y)) continue;
+    const left = full.xaxis.d2p(x), top = full.yaxis.d2p(y);
+    if (left < -4 || top < -4 || left > w + 4 || top > tall + 4) continue;
+    node.parentElement.append(h(`div.ring${place === state.p ? ".now" : ""}`, { "aria-hidden": "true", style: { left: `${l + left}px`, top: `${t + top}px` } }));
+  }
 }
 
 function frontRange(axis, places) {
@@ -104,20 +116,17 @@ async function drawFront(names = []) {
   const node = at("front-plot");
   if (names.every((name) => name === "p" || name === "pins") && node.data && !(state.only && names.includes("p"))) {
     reRing(node);
+    tellFront();
     return;
   }
   controls();
   const places = [...Array(count()).keys()].filter(shown);
   await draw(node, frontTraces(places), frontLayout(places));
   label(node, places);
+  reRing(node);
   if (!node.dataset.heard) listen(node);
   note(places);
   frontNumbers();
-}
-
-function reRing(node) {
-  const rings = [ring(state.pins, css("--soft"), 18), ring([state.p], css("--ink"), 20)], last = node.data.length;
-  Plotly.restyle(node, { x: rings.map((each) => each.x), y: rings.map((each) => each.y) }, [last - RINGS, last - 1]);
 }
 
 function label(node, places) {
@@ -134,7 +143,7 @@ function label(node, places) {
     return { place, x, y, bold, text: short(D.points.name[place]) + (bold ? " · chosen" : roles.includes("knee") ? " · knee" : "") };
   }).filter((each) => Number.isFinite(each.x) && Number.isFinite(each.y));
   const marks = places.length > 800 ? [] : places.map(spot);
-  const annotations = placeLabels(wanted, marks, [], sizes.w, sizes.h).map((each) => ({
+  const annotations = placeLabels(wanted, marks, lineBoxes(full, sizes), sizes.w, sizes.h).map((each) => ({
     x: each.x / sizes.w, y: 1 - each.y / sizes.h, xref: "x domain", yref: "y domain", text: each.bold ? `<b>${plain(each.text)}</b>` : plain(each.text), showarrow: false,
     xanchor: each.side, yanchor: "middle", xshift: each.dx, yshift: -each.dy, font: { size: 12, color: colorOf(regimeOf(each.place).name) }, bgcolor: places.length > 60 ? css("--sheet") : "rgba(0,0,0,0)", captureevents: false,
   }));
@@ -144,6 +153,17 @@ function label(node, places) {
     shapes.push({ type: "line", x0: x, x1: x, y0: 0, y1: 1, yref: "paper", line: { color: css("--soft"), width: 1, dash: "dot" }, opacity: 0.6, layer: "below" }, { type: "line", y0: y, y1: y, x0: 0, x1: 1, xref: "paper", line: { color: css("--soft"), width: 1, dash: "dot" }, opacity: 0.6, layer: "below" });
   }
   return Plotly.relayout(node, { annotations, shapes });
+}
+
+// The pieces of the front line, as boxes that a label must not meet.
+function lineBoxes(full, sizes) {
+  const line = frontOf().front.filter(shown).sort((a, b) => value(state.x, a) - value(state.x, b)), [xs, ys] = coordinates(line), boxes = [];
+  for (let index = 0; index + 1 < line.length; index += 1) {
+    const [x1, y1, x2, y2] = [full.xaxis.d2p(xs[index]), full.yaxis.d2p(ys[index]), full.xaxis.d2p(xs[index + 1]), full.yaxis.d2p(ys[index + 1])];
+    const [cx, cy] = state.y === "accuracy" ? [x2, y1] : [x1, y2]; // the corner between them
+    for (const [ax, ay, bx, by] of [[x1, y1, cx, cy], [cx, cy, x2, y2]]) boxes.push([Math.min(ax, bx) - 2, Math.min(ay, by) - 2, Math.max(ax, bx) + 2, Math.max(ay, by) + 2]);
+  }
+  return boxes.filter((box) => box.every(Number.isFinite) && sizes.w > 0);
 }
 
 function listen(node) {
@@ -157,6 +177,7 @@ function listen(node) {
     const point = event.points.find((each) => each.customdata !== undefined);
     if (point) choose(point.customdata);
   });
+  node.on("plotly_afterplot", () => reRing(node));
   let width = 0;
   const again = () => label(node, [...Array(count()).keys()].filter(shown));
   node.on("plotly_relayout", (event) => {
@@ -196,10 +217,11 @@ function readout(place) {
 
 function note(places) {
   const front = frontOf(), x = metricOf(state.x), hidden = count() - places.length, range = frontRange("y", places);
-  const below = places.filter((place) => known(value(state.y, place)) && !logarithmic("y") && value(state.y, place) / scaled("y").size < range[0]).length;
+  const least = logarithmic("y") ? -Infinity : range[0] * scaled("y").size;
+  const below = places.filter((place) => known(value(state.y, place)) && value(state.y, place) < least).length;
   const lost = places.filter((place) => !known(value(state.x, place)) || !known(value(state.y, place))).length;
   const words = [h("span", null, "The line is the "), term("front"), `: up and to the left of it there is no network of this study. Pale marks are off the front.`];
-  if (front.reference) words.push(" The dotted lines meet at the ", term("reference point"), "; the ", term("hypervolume"), ` is ${amount(front.hypervolume / scaleOf(x.unit, x.unit === "pJ" ? undefined : Math.max(...D.points[x.key].filter(known), 0))[1] * 100)} points × ${scaled("x").sign || x.name}.`);
+  if (front.reference) words.push(" The dotted lines meet at the ", term("reference point"), "; the ", term("hypervolume"), ` is ${amount((front.hypervolume / scaled("x").size) * 100)} points × ${scaled("x").sign || x.name}.`);
   if (D.study.seeds > 1) words.push(" A mark is the mean over its seeds, its bars one standard deviation, a dot one seed.");
   if (below) words.push(` ${below} of ${places.length} networks lie below this range; the table has them.`);
   if (lost) words.push(` ${lost} networks have no number for one of these axes and are in the table only.`);
@@ -210,9 +232,14 @@ function note(places) {
 
 function frontNumbers() {
   const line = [...frontOf().front].filter(shown), x = metricOf(state.x), y = metricOf(state.y);
+  tellFront();
+  at("front-numbers").replaceChildren(numbers("the front", ["network", y.name, x.name], line.map((place) => [D.points.name[place], toldOf(y.key, place), toldOf(x.key, place)])));
+}
+
+function tellFront() {
+  const x = metricOf(state.x), y = metricOf(state.y), line = frontOf().front;
   tell(at("front-plot"), `${y.name} against ${x.name}: ${count()} networks, ${line.length} on the front. Selected: ${D.points.name[state.p]}, ${toldOf(y.key, state.p)}, ${toldOf(x.key, state.p)}.`);
   at("front-plot").setAttribute("role", "group");
-  at("front-numbers").replaceChildren(numbers("the front", ["network", y.name, x.name], line.map((place) => [D.points.name[place], toldOf(y.key, place), toldOf(x.key, place)])));
 }
 
 const FRONT = { get node() { return at("front-plot"); }, needs: ["p", "x", "y", "lx", "ly", "off", "only", "pins", "theme"], draw: (names) => drawFront(names) };

@@ -51,7 +51,8 @@ function mapping() {
 }
 
 function othersPanel() {
-  const made = panel("Energy against time", "Log axes; up and to the right is worse. Filled: the chosen network, open: dense. Colours are kinds of accelerator.", { wide: true, size: "tall" });
+  const made = panel("Energy against time", "Log axes; up and to the right is worse. Filled: the chosen network, open: dense. Colour and shape are the kind of accelerator.", { wide: true, size: "tall" });
+  made.plot.before(h("ul.swatches", { id: "kinds" }));
   made.fill = () => {
     const rows = D.others.rows.filter((row) => row.costs.length && row.costs.every((cost) => known(cost.latency_us)));
     const kinds = [...new Set(rows.map((row) => row.kind))], last = D.others.networks.length - 1;
@@ -59,6 +60,8 @@ function othersPanel() {
       const own = rows.filter((row) => row.kind === kind), paint = [css("--quantize"), css("--prune"), css("--cumulative"), css("--joint")][index % 4];
       return { x: own.map((row) => row.costs[network].latency_us), y: own.map((row) => row.costs[network].energy_pj / 1e6), mode: "markers", marker: { size: 10, symbol: ["circle", "square", "diamond", "triangle-up"][index % 4] + (network === last ? "" : "-open"), color: paint }, text: own.map((row) => `${plain(row.name)}, ${plain(name)}: ${told("pJ", row.costs[network].energy_pj)}, ${told("us", row.costs[network].latency_us)}`), hovertemplate: "%{text}<extra></extra>" };
     }));
+    const signs = ["●", "■", "◆", "▲"], paints = ["--quantize", "--prune", "--cumulative", "--joint"];
+    made.node.querySelector("#kinds").replaceChildren(...kinds.map((kind, index) => h("li", null, h("span", { style: { color: `var(${paints[index % 4]})` } }, signs[index % 4]), ` ${kind}`)));
     const limits = (values) => [Math.log10(Math.min(...values) / 2.2), Math.log10(Math.max(...values) * 2.2)];
     const xs = limits(traces.flatMap((trace) => trace.x)), ys = limits(traces.flatMap((trace) => trace.y));
     draw(made.plot, traces, layout(axisOf("time of one inference (µs, log scale)", { type: "log", range: xs }, true, xs), axisOf("energy (µJ, log scale)", { type: "log", range: ys }, true, ys), { margin: { l: 60, r: 20, t: 10, b: 46 } }));
@@ -77,7 +80,7 @@ function othersTable() {
     cells: [row.name, row.kind, ...(row.costs.length ? row.costs.flatMap((cost) => [told("pJ", cost.energy_pj), known(cost.latency_us) ? told("us", cost.latency_us) : told("cycles", cost.latency_cycles)]) : [row.problem, ...Array(2 * names.length - 1).fill("")])],
     classes: [null, "text"],
   }));
-  return table(["accelerator", h("span.text", null, "kind"), ...names.flatMap((name) => [`energy, ${short(name, 24)}`, "time"])], rows, { name: "Other accelerators" });
+  return table(["accelerator", "kind", ...names.flatMap((name) => [`energy, ${short(name, 24)}`, "time"])], rows, { name: "Other accelerators" });
 }
 
 const HARDWARE = { get node() { return at("hardware"); }, needs: ["p", "layer", "theme"], draw: drawHardware };

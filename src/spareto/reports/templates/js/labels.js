@@ -1,5 +1,5 @@
 // Labels beside points: the most important first, where they cover neither a mark nor each other.
-const PLACES = [[-9, -10, "right"], [-12, 0, "right"], [9, -10, "left"], [0, -15, "center"], [12, 0, "left"], [9, 11, "left"], [0, 16, "center"], [-9, 11, "right"]];
+const PLACES = [[-9, -10, "right"], [-12, 0, "right"], [9, -10, "left"], [0, -15, "center"], [12, 0, "left"], [9, 11, "left"], [0, 16, "center"], [-9, 11, "right"], [16, 24, "left"], [16, 40, "left"], [-16, -26, "right"], [16, -26, "left"], [-16, 26, "right"]];
 
 function placeLabels(wanted, marks, lines, width, height) {
   const taken = [...marks.map(([x, y]) => [x - 6, y - 6, x + 6, y + 6]), ...lines];

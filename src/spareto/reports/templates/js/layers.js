@@ -27,14 +27,14 @@ function activityPanel() {
   const activity = D.activity[state.p], made = panel("Firing rate over the timesteps", "Share of a layer's outputs that spike, mean over the test samples; the chosen layer is strong.");
   const lines = (activity || []).filter((layer) => layer.rates.length);
   if (!lines.length) {
-    made.plot.replaceWith(absent(activity === undefined ? LEFT_OUT : "The run folder holds no workload of this point."));
+    without(made, absent(activity === undefined ? LEFT_OUT : "The run folder holds no workload of this point."));
     return made;
   }
   made.fill = () => {
     const chosen = D.layers[state.layer];
     const traces = lines.map((layer) => ({ x: layer.rates.map((_, step) => step + 1), y: layer.rates.map((rate) => 100 * rate), mode: "lines+markers", name: plain(layer.name), line: { width: layer.name === chosen ? 3 : 1.5, color: layer.name === chosen ? css("--accent") : css("--soft") }, opacity: layer.name === chosen ? 1 : 0.6, hovertemplate: `${plain(layer.name)}, timestep %{x}: %{y:.1f} %<extra></extra>` }));
     const ends = lines.map((layer) => ({ x: layer.rates.length, y: 100 * layer.rates[layer.rates.length - 1], text: plain(short(layer.name, 18)), showarrow: false, xanchor: "left", xshift: 8, font: { size: 11, color: layer.name === chosen ? css("--accent") : css("--soft") } }));
-    draw(made.plot, traces, layout(axis("timestep", { dtick: Math.max(1, Math.ceil(lines[0].rates.length / 10)) }), axis("firing rate (%)", { rangemode: "tozero" }), { annotations: ends, margin: { l: 52, r: 120, t: 10, b: 44 } }));
+    draw(made.plot, traces, layout(axis("timestep", { dtick: Math.max(1, Math.ceil(lines[0].rates.length / 10)), range: [0.7, lines[0].rates.length + 0.2] }), axis("firing rate (%)", { rangemode: "tozero" }), { annotations: ends, margin: { l: 52, r: 120, t: 10, b: 44 } }));
     tell(made.plot, `Firing rate over the timesteps: ${lines.map((layer) => `${layer.name} from ${percent(layer.rates[0])} to ${percent(layer.rates[layer.rates.length - 1])}`).join("; ")}.`);
     made.extra.replaceChildren(numbers("firing rate", ["layer", ...lines[0].rates.map((_, step) => String(step + 1))], lines.map((layer) => [layer.name, ...layer.rates.map(percent)])));
   };
@@ -46,7 +46,7 @@ function histogramPanel() {
   const found = details && details.weights.find((each) => each.name === name);
   const made = panel("Weights before and after", `${name || "layer"}: grey, the dense network; blue, this point without its zeros; lines, its levels.`);
   if (!found) {
-    made.plot.replaceWith(absent(details === undefined ? LEFT_OUT : "This point was stored without its weights' distribution. Points of newer runs have it."));
+    without(made, absent(details === undefined ? LEFT_OUT : "This point was stored without its weights' distribution. Points of newer runs have it."));
     return made;
   }
   made.fill = () => {
@@ -76,7 +76,6 @@ function drawZeros() {
     const cell = body.rows[index].cells[layer + 1];
     if (!fact) return;
     cell.style.setProperty("--share", `${100 * fact.weight_sparsity}%`);
-    cell.classList.toggle("deep", fact.weight_sparsity > 0.55);
     cell.classList.toggle("picked", row.place === state.p && layer === state.layer);
     cell.replaceChildren(h("button", { type: "button", "aria-label": `${D.points.name[row.place]}, ${D.layers[layer]}: ${percent(fact.weight_sparsity)} zeros`, onclick: () => change({ p: row.place, layer }) }, cell.textContent));
   }));

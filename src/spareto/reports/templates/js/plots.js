@@ -38,7 +38,7 @@ function logTicks(low, high) {
   };
   const fine = made([1, 2, 5]);
   const ticks = fine.length <= 9 ? fine : made([1]);
-  return { tickvals: ticks, ticktext: ticks.map((tick) => (tick >= 1e5 || tick < 1e-3 ? tick.toExponential(0) : String(+tick.toPrecision(3)))) };
+  return { tickvals: ticks, ticktext: ticks.map((tick) => (tick >= 1e7 || tick < 1e-4 ? tick.toExponential(0) : (+tick.toPrecision(3)).toLocaleString("en-US", { maximumFractionDigits: 6 }))) };
 }
 
 // A panel: heading, explanation, figure, its tools and its numbers.
@@ -49,6 +49,12 @@ function panel(title, about, options = {}) {
     h("div.panel-head", null, h("div", null, h("h3", { style: { margin: "0" } }, title), about ? h("p", null, about) : null), plot ? tools(plot, title) : null),
     plot, extra);
   return { node: body, plot, extra };
+}
+
+// A panel that has nothing to draw says why, and offers no files.
+function without(made, words) {
+  made.node.querySelector(".tools").remove();
+  made.plot.replaceWith(words);
 }
 
 // A figure tells in words what it shows; its numbers stand in the table below it.

@@ -16,12 +16,12 @@ function trainingPanel(epochs) {
   const validated = epochs.some((epoch) => known(epoch.accuracy));
   const made = panel("Training", `Loss of each epoch of the training by this recipe${validated ? "; dotted, the accuracy on held-out samples" : ""}.`);
   made.fill = () => {
-    const x = epochs.map((_, index) => index + 1);
+    const x = epochs.map((epoch) => epoch.epoch);
     const traces = [{ x, y: epochs.map((epoch) => epoch.loss), mode: "lines+markers", line: { color: css("--accent"), width: 2 }, hovertemplate: "epoch %{x}: loss %{y:.4g}<extra></extra>" }];
     if (validated) traces.push({ x, y: epochs.map((epoch) => over(epoch.accuracy, 0.01)), yaxis: "y2", mode: "lines+markers", line: { color: css("--c2"), dash: "dot" }, hovertemplate: "epoch %{x}: %{y:.1f} %<extra></extra>" });
     draw(made.plot, traces, layout(axis("epoch", { dtick: Math.max(1, Math.ceil(epochs.length / 8)) }), axis("loss", { rangemode: "tozero" }), { yaxis2: axis("accuracy (%)", { overlaying: "y", side: "right", gridcolor: "rgba(0,0,0,0)" }), margin: { l: 56, r: validated ? 56 : 18, t: 10, b: 44 } }));
     tell(made.plot, `Training loss from ${amount(epochs[0].loss)} to ${amount(epochs[epochs.length - 1].loss)} in ${epochs.length} epochs.`);
-    made.extra.replaceChildren(numbers("training", ["epoch", "loss", "learning rate", "held-out accuracy"], epochs.map((epoch, index) => [String(index + 1), amount(epoch.loss), epoch.learning_rate.toPrecision(3), percent(epoch.accuracy)])));
+    made.extra.replaceChildren(numbers("training", ["epoch", "loss", "learning rate", "held-out accuracy"], epochs.map((epoch) => [String(epoch.epoch), amount(epoch.loss), epoch.learning_rate.toPrecision(3), percent(epoch.accuracy)])));
   };
   return made;
 }

@@ -10,12 +10,12 @@ async function start() {
   at("bar").hidden = false;
   views.push({ get node() { return at("bar"); }, needs: ["p", "layer"], draw: selectors });
   drawTexts();
-  for (const view of views) refresh(view, []);
+  redraw(views, []);
   window.addEventListener("scroll", () => waiting.size && work(), { passive: true });
   window.addEventListener("hashchange", () => {
     const before = location.hash;
     readAddress();
-    for (const view of views) refresh(view, []);
+    redraw(views, []);
     selectors();
     if (before === location.hash && state.view) go(state.view);
   });
@@ -51,7 +51,7 @@ function selectors() {
 function themes() {
   const root = document.documentElement, dark = matchMedia("(prefers-color-scheme: dark)");
   const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : dark.matches);
-  const again = () => { for (const view of views) refresh(view, ["theme"]); };
+  const again = () => redraw(views, ["theme"]);
   at("theme").addEventListener("click", () => { root.dataset.theme = isDark() ? "light" : "dark"; again(); });
   dark.addEventListener("change", again);
   let before = null;

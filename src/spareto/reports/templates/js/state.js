@@ -33,16 +33,15 @@ function writeAddress() {
 // Values that differ by more than a factor of three crowd in a corner of a linear axis.
 function logarithmic(axis) {
   const chosen = axis === "x" ? state.lx : state.ly, key = state[axis];
-  const values = D.points[key].filter(known);
-  if (values.some((each) => each <= 0) || !values.length) return false;
-  return chosen === null ? Math.max(...values) / Math.min(...values) > 3 : chosen;
+  const { low, high, some, positive } = extent(key);
+  if (!some || !positive) return false;
+  return chosen === null ? high / low > 3 : chosen;
 }
 
 function change(what) {
   Object.assign(state, what);
   writeAddress();
-  const names = Object.keys(what);
-  for (const view of views) if (view.needs.some((name) => names.includes(name))) refresh(view, names);
+  redraw(views.filter((view) => view.needs.some((name) => name in what)), Object.keys(what));
 }
 
 // What is in sight is drawn now, the rest when there is time or it comes into sight.
@@ -53,14 +52,16 @@ const inSight = (node) => {
   return box.bottom > -50 && box.top < window.innerHeight + 50;
 };
 
-function refresh(view, names) {
-  if (inSight(view.node)) {
-    waiting.delete(view);
-    view.draw(names);
-    return;
+// All are asked where they are before any is drawn: else each would have the page laid out again.
+function redraw(some, names) {
+  const now = some.filter((view) => inSight(view.node));
+  for (const view of some) {
+    if (now.includes(view)) {
+      waiting.delete(view);
+      view.draw(names);
+    } else waiting.set(view, [...(waiting.get(view) || []), ...names]);
   }
-  waiting.set(view, [...(waiting.get(view) || []), ...names]);
-  if (!idle) idle = later(work);
+  if (waiting.size && !idle) idle = later(work);
 }
 
 const later = (task) => (window.requestIdleCallback ? requestIdleCallback(task, { timeout: 400 }) : setTimeout(task, 30));

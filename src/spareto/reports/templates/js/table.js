@@ -60,7 +60,11 @@ function drawTable(names = []) {
     ...(rest ? [h("p.note", null, h("button.pill", { type: "button", onclick: () => { ordering.shown = Infinity; drawTable(); } }, `show the other ${rest.toLocaleString("en-US")}`))] : []));
 }
 
-const onFrontNow = (place) => D.fronts.energy_pj.front.includes(place);
+let onEnergyFront = null;
+function onFrontNow(place) {
+  onEnergyFront = onEnergyFront || new Set(D.fronts.energy_pj.front);
+  return onEnergyFront.has(place);
+}
 
 function sortBy(key) {
   ordering.up = ordering.key === key ? !ordering.up : true;
