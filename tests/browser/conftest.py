@@ -124,15 +124,16 @@ def opened(browser, tmp_path_factory):
                 path.write_text(render(source), encoding="utf-8")
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
         contexts.append(context)
+        context.set_default_timeout(120_000)  # where many tests run at once
         page = context.new_page()
         made = Opened(page)
         page.on("console", lambda m: m.type in ("error", "warning") and made.complaints.append(m.text))
         page.on("pageerror", lambda error: made.complaints.append(str(error)))
         page.on("dialog", lambda dialog: made.complaints.append(dialog.message))
         page.on("request", lambda r: r.url.startswith(("http", "ws")) and made.requests.append(r.url))
-        page.goto(path.as_uri() + fragment)
+        page.goto(path.as_uri() + fragment, timeout=120_000)
         if page.query_selector("#data"):
-            page.wait_for_function("document.documentElement.dataset.ready === 'yes'", timeout=30_000)
+            page.wait_for_function("document.documentElement.dataset.ready === 'yes'", timeout=120_000)
         return made
 
     yield go
@@ -153,6 +154,12 @@ def make():
 def seeds(make) -> StudyResults:
     """A study with three seeds, of which one failed for one recipe."""
     return make(factories.study(seeds=3)[:-1])
+
+
+@pytest.fixture(scope="session")
+def shown(opened, seeds):
+    """One page for the tests that leave it as good as they found it."""
+    return opened(seeds)
 
 
 @pytest.fixture(scope="session")
