@@ -5,7 +5,7 @@ READY := .venv/.ready
 # named in every request: what the peers ask for would bring another torch, with gigabytes of CUDA
 TORCH := torch==2.13.0
 
-.PHONY: help setup demo test test-slow test-arm sanitize fuzz kills check bench clean
+.PHONY: help setup demo test test-slow test-arm sanitize fuzz triples kills check bench clean
 
 help:
 	@echo "make demo       run the main job on the embedded data; ends with runs/demo/report.html"
@@ -14,6 +14,7 @@ help:
 	@echo "make test-arm   the kernels on an emulated 64-bit Arm; needs gcc-aarch64-linux-gnu and qemu-user-static"
 	@echo "make sanitize   the kernels under AddressSanitizer and UBSan, with 2,000 random shapes and failing memory"
 	@echo "make fuzz       COUNT=200000 mutations of a file for every reader (READERS=\"workload npz\" for some)"
+	@echo "make triples    COUNT=10000 random accelerators, workloads and mappings from seed FIRST=0, held to laws"
 	@echo "make kills      a study killed at 50 moments and at every change of a file"
 	@echo "make check      format, lint, types, import contract, quick tests"
 	@echo "make bench      measure speed"
@@ -48,13 +49,17 @@ SEED ?= 0
 fuzz: setup
 	cd tests && ../$(BIN)/python -W ignore -m fuzz.run $(COUNT) $(SEED) $(READERS)
 
+triples: COUNT = 10000
+triples: setup
+	cd tests && ../$(BIN)/python -W ignore -m triples $(COUNT) $(FIRST)
+
 kills: setup
 	$(BIN)/python -m pytest -m slow tests/journey/test_kills.py
 
 check: setup
 	$(BIN)/ruff format --check src tests
 	$(BIN)/ruff check src tests
-	$(BIN)/clang-format --dry-run -Werror src/spareto/kernels/csrc/*.[ch]
+	$(BIN)/clang-format --dry-run -Werror src/spareto/kernels/csrc/*.[ch] src/spareto/runtime/csrc/*.[ch]
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -m "not slow" tests/architecture tests/unit tests/contract tests/golden

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface  # pyright: ignore
 from packaging.tags import platform_tags
 
-KERNELS = Path("src") / "spareto" / "kernels"
+BUILD = Path("src") / "spareto" / "native" / "build.py"
 
 
 class KernelsHook(BuildHookInterface):
@@ -25,15 +26,19 @@ class KernelsHook(BuildHookInterface):
         """Called before the wheel is packed; `version` is `standard` or `editable`."""
         if self.target_name != "wheel" or version != "standard":
             return
-        build = _load(Path(self.root) / KERNELS / "build.py")
+        build = _load(Path(self.root) / BUILD)
+        libraries: list[Path] = []
         try:
-            libraries = build.build_all(Path(self.root) / "build" / "kernels")
+            for kit, room in ((build.KERNELS, "kernels"), (build.RUNTIME, "runtime")):
+                for library in build.build_all(Path(self.root) / "build" / room, kit):
+                    libraries.append(library)
+                    for name in (library.name, library.name + build.DIGEST):
+                        build_data["force_include"][str(library.with_name(name))] = (
+                            f"spareto/{room}/lib/{name}"
+                        )
         except build.CompileError as error:
             self.app.display_warning(f"spareto: the C kernels are left out ({error}); slower ones will run.")
             return
-        for library in libraries:
-            for name in (library.name, library.name + build.DIGEST):
-                build_data["force_include"][str(library.with_name(name))] = f"spareto/kernels/lib/{name}"
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{platform_tag(libraries)}"
 
@@ -62,5 +67,6 @@ def _load(path: Path) -> ModuleType:
     if spec is None or spec.loader is None:
         raise ImportError(f"{path}: got no module; expected the build script of the kernels.")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # its data classes look themselves up there
     spec.loader.exec_module(module)
     return module

@@ -20,7 +20,7 @@ from torch import nn
 
 from spareto import networks, recipes
 from spareto.compression import compress
-from spareto.compression.once import forget_once
+from spareto.compression.weight_cache import stop_caching
 from spareto.records import PruneStep, QuantizeStep, Recipe
 
 STUDY = QuantizeStep(bits=4, quantizer="duq", rounding="ewgs")
@@ -95,7 +95,7 @@ def cases(full):
 def uncached(network):
     """The same network, its weights computed at every use."""
     network = deepcopy(network)
-    forget_once(network)
+    stop_caching(network)
     return network
 
 

@@ -3,7 +3,7 @@
 python -m benchmarks.density [--rounds 5] [--layers groups] [--json]
 
 Both are whole layers, forward and backward, batch norm, neurons and pooling fused; only the sums differ.
-The crossovers in `spareto.kernels.decisions` are chosen from this table. The whole step over density,
+The crossovers in `spareto.kernels.decision_log` are chosen from this table. The whole step over density,
 against peers: `python -m benchmarks.training --densities`.
 """
 

@@ -12,15 +12,15 @@ import time
 import numpy as np
 
 from benchmarks.grid import network
+from spareto.formats.rle import RunLength
 from spareto.hardware import load_accelerator
-from spareto.hardware.charging import charge
-from spareto.hardware.formats.rle import RunLength
-from spareto.hardware.mapping.nest import Loop, Nest
-from spareto.hardware.points import layer_points
-from spareto.hardware.problem import Problem
-from spareto.hardware.timeloop import Saving, Sparsity, Store, evaluate
+from spareto.hardware.charging.design_points import layer_points
+from spareto.hardware.charging.layer import charge
+from spareto.hardware.describing.nest import Loop, Nest
+from spareto.hardware.describing.problem import LoopProblem
+from spareto.reproduction.timeloop.accounting import Saving, Sparsity, Store, evaluate
 
-CONV2 = Problem({"T": 20, "N": 1, "M": 128, "C": 128, "P": 64, "Q": 64, "R": 3, "S": 3})
+CONV2 = LoopProblem({"T": 20, "N": 1, "M": 128, "C": 128, "P": 64, "Q": 64, "R": 3, "S": 3})
 LEVELS = ("dram", "shared_glb", "pe_column", "ifmap_spad", "weights_spad", "psum_spad")
 STORES = (
     Store("dram", ("weights", "inputs", "outputs"), 512, 512, metadata_read_pj=40, block=4, metadata_bits=5),

@@ -48,6 +48,7 @@ def trial(plan: Recipe, seed: int = 0) -> Trial:
     return Trial(
         recipe=plan,
         accuracy=accuracy(plan, seed),
+        validation_accuracy=accuracy(plan, seed),
         weight_sparsity=sparsity,
         layers=tuple(layer(name, plan, sparsity) for name in WEIGHTS),
         costs=tuple(cost(plan, sparsity, seed, weight_format) for weight_format in FORMATS),
@@ -70,8 +71,8 @@ def study(seeds: int = 1) -> list[Trial]:
 def odd_studies() -> dict[str, list[Trial]]:
     """Studies that are hard to draw."""
     dense, joint = trial(recipe()), trial(recipe(4, 0.8))
-    hopeless = trial(recipe(2, 0.9)).model_copy(update={"accuracy": 0.1})
-    perfect = dense.model_copy(update={"accuracy": 1.0})
+    hopeless = trial(recipe(2, 0.9)).model_copy(update={"accuracy": 0.1, "validation_accuracy": 0.1})
+    perfect = dense.model_copy(update={"accuracy": 1.0, "validation_accuracy": 1.0})
     free = joint.model_copy(update={"costs": (joint.costs[0].model_copy(update={"layers": ()}),)})
     hostile = joint.recipe.model_copy(update={"name": "</script><b>&\"'{{ 7 * 7 }}"})
     long = joint.recipe.model_copy(

@@ -7,7 +7,7 @@ the one before stays; when a loop further out advances, the tile is fetched whol
 
 from itertools import product
 
-from spareto.hardware.problem import DIMS, RELEVANT
+from spareto.hardware.describing.problem import DIMS, RELEVANT
 
 
 class Simulation:

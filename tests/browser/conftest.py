@@ -1,7 +1,6 @@
 """A real browser, the machine's own Chromium; skipped, with the reason, where there is none."""
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
@@ -20,7 +19,7 @@ from spareto.records.details import (
 from spareto.reports.page import render
 from spareto.reports.results import StudyResults
 from spareto.reports.sources import Judge
-from spareto.study.front import front, front_rows, hypervolume, mean_rows
+from spareto.study.front import front, front_rows, hypervolume, knee, mean_rows
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 META = {
@@ -142,7 +141,9 @@ def opened(browser, tmp_path_factory):
 
 
 def results_of(trials, meta=META) -> StudyResults:
-    return StudyResults(trials, front_rows(trials), mean_rows(trials), meta, judge=Judge(front, hypervolume))
+    return StudyResults(
+        trials, front_rows(trials), mean_rows(trials), meta, judge=Judge(front, knee, hypervolume)
+    )
 
 
 @pytest.fixture(scope="session")
@@ -163,7 +164,7 @@ def shown(opened, seeds):
 
 
 @pytest.fixture(scope="session")
-def many(make) -> Iterator[StudyResults]:
+def many(make) -> StudyResults:
     """Five thousand points of one seed."""
     base = factories.study()[1:]
     trials = [factories.trial(factories.recipe())]
@@ -175,4 +176,4 @@ def many(make) -> Iterator[StudyResults]:
         )
         accuracy = max(0.0, model.accuracy - (place % 97) / 898)
         trials.append(model.model_copy(update={"recipe": recipe, "accuracy": accuracy}))
-    yield make(trials)
+    return make(trials)

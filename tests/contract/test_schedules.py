@@ -87,7 +87,7 @@ def test_every_wrong_option_at_once():
         registry.get("gradual").parse({"end": 2, "rounds": 0, "each": 1}, "schedule.options")
     assert str(error.value).splitlines() == [
         "schedule.options.end: got 2; expected a share of the training above 0 and at most 1.",
-        "schedule.options.rounds: got 0; expected an integer of at least 1.",
+        "schedule.options.rounds: got 0; expected an integer of at least 1, at most 1e6.",
         "schedule.options.each: got an unknown key; expected one of end, rounds.",
     ]
 

@@ -177,7 +177,7 @@ def test_the_norm_that_reads_a_layer_is_silenced(theirs):
         weight = compressed.get_submodule(layer).weight
         gone = (weight == 0).flatten(1).all(1)
         module = compressed.get_submodule(norm)
-        assert {part.follows for part in KeptChannels.of(module)} == {layer}
+        assert {part.decided_by for part in KeptChannels.of(module)} == {layer}
         assert torch.equal((module.weight == 0) & (module.bias == 0), gone)
         assert gone.sum() == C // 2
 

@@ -15,7 +15,7 @@ from spareto.records import TrainingPlan
 from spareto.testing.steps import state_bytes
 from spareto.training import best_path, evaluate, load_checkpoint, read_manifest, train
 from spareto.training.batches import Batches
-from spareto.training.world import World
+from spareto.training.processes import Processes
 
 TESTS = Path(__file__).parents[1]
 SOURCE = TESTS.parent / "src"
@@ -121,7 +121,7 @@ def test_two_processes_with_batch_norms_end_with_the_same_best_weights(tmp_path)
         assert all(map(torch.equal, end.values(), best.state_dict().values()))
         assert all(map(torch.equal, end.values(), last.state_dict().values()))
     data, manifest = tiny.frame_data(), read_manifest(best_path(shared))
-    drawn = Batches(data, TrainingPlan.parse(plan, "plan"), 3, World(), torch.device("cpu"))
+    drawn = Batches(data, TrainingPlan.parse(plan, "plan"), 3, Processes(), torch.device("cpu"))
     right = evaluate(best, data.train_frames[:, drawn.held_out], data.train_labels[drawn.held_out])
     assert (manifest["best_accuracy"], manifest["epoch"]) == (right, manifest["best_epoch"])
     assert ends[0]["features.0.norm.num_batches_tracked"] == manifest["epoch"]

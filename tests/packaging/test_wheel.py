@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from spareto.kernels import build
+from spareto.native import build
 
 ROOT = Path(__file__).parents[2]
 pytestmark = [
@@ -69,7 +69,8 @@ def test_its_tag_is_one_that_package_indexes_take(wheel):
 def test_it_carries_a_small_library_an_instruction_set(wheel):
     with zipfile.ZipFile(wheel) as archive:
         found = {Path(i.filename).name: i.file_size for i in archive.infolist() if "/lib/" in i.filename}
-    libraries = {build.file_name(level) for level in build.levels()}
+    kits = (build.KERNELS, build.RUNTIME)
+    libraries = {build.file_name(level, kit) for level in build.levels() for kit in kits}
     assert set(found) == libraries | {name + build.DIGEST for name in libraries}
     assert max(found.values()) <= 10**6
 

@@ -22,6 +22,7 @@ class Site:
         out_places: The same of the output.
         pooled: Whether pooling stands between the layer and its neurons.
         driven: Output channels that a constant reaches in every timestep; None: those with a bias.
+        held: Timesteps in which its result is taken, if it is computed once; such a layer has no bias here.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Site:
     out_places: int = 0
     pooled: bool = False
     driven: object = None
+    held: int = 1
 
 
 class Book:

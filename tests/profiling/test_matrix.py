@@ -13,7 +13,7 @@ from spareto import hardware, recipes
 from spareto.compression import compress
 from spareto.compression.copies import copy_of
 from spareto.frameworks import reset_state
-from spareto.hardware.metrics import metrics
+from spareto.hardware.network_metrics import metrics
 from spareto.profiling import profile
 from spareto.records import LayerFilter
 

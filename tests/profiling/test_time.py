@@ -396,34 +396,6 @@ def test_a_layer_that_runs_once_an_inference_counts_once():
     assert (workload.layers[0].timesteps, workload.layers[1].timesteps) == (1, 4)
 
 
-def test_static_images_run_as_long_as_the_network_says():
-    class Static(Noting):
-        def __init__(self):
-            super().__init__()
-            self.fc, self.out = linear(6, 5), linear(5, 3)
-
-        def forward(self, x):
-            membrane, total = torch.zeros(len(x), 5), 0
-            current = self.fc(self.note("in", x))
-            for _ in range(7):
-                membrane = 0.9 * membrane + current
-                hidden = self.note("out", Spike.apply(membrane - 1))
-                membrane = membrane - hidden
-                total = total + self.out(self.note("out.in", hidden))
-            return total
-
-    torch.manual_seed(7)
-    net, frames = Static(), np.random.default_rng(7).random((5, 6)).astype(np.float32)
-    book = written(net, frames)
-    workload = profile(net, frames, np.zeros(5, int), layout="static").workload
-    assert workload.timesteps == 7
-    layers = {layer.name: layer for layer in workload.layers}
-    comparing.assert_layer(layers["out"], Site("out", net.out, book["out.in"]))
-    once = np.concatenate([book["in"], np.zeros((6, *book["in"].shape[1:]))])
-    comparing.assert_layer(layers["fc"], Site("fc", net.fc, once, book["out"]))
-    assert layers["fc"].note.startswith("It runs once, and its neurons take the result in 7 timesteps.")
-
-
 def test_weights_that_are_slices_of_one_parameter_are_layers_of_their_own():
     class Sliced(Noting):
         def __init__(self):

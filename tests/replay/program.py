@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from replay.recording import Call, Pointer
-from spareto.kernels import build
+from spareto.native import build
 
 DRIVER = Path(__file__).parent / "driver.c"
 TYPES = {"p": ("void *", "(void *)"), "q": ("int64_t", ""), "i": ("int", "(int)")}
@@ -24,7 +24,7 @@ def compiled(calls: list[Call], compiler: tuple[str, ...], folder: Path) -> Path
     before the call is made for good.
     """
     (folder / "functions.h").write_text(_functions(calls))
-    sources = [*sorted(build.SOURCES.glob("*.c")), DRIVER]
+    sources = [*sorted(build.KERNELS.sources.glob("*.c")), DRIVER]
     objects = [folder / f"{source.stem}.o" for source in sources]
     jobs = [
         (*compiler, *build.FLAGS, f"-I{folder}", "-c", str(source), "-o", str(made))

@@ -7,7 +7,7 @@ from torch import nn
 import tiny
 from spareto import recipes
 from spareto.compression import calibrate, compress
-from spareto.compression.calibrate import correct_bias, measure_batch_norm
+from spareto.compression.calibration import correct_bias, measure_batch_norm
 from spareto.core.errors import ConfigError
 from spareto.testing.steps import state_bytes
 

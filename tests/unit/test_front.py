@@ -123,11 +123,11 @@ def test_rows_say_what_the_trials_say() -> None:
 
 
 def test_row_keys_are_the_public_ones() -> None:
-    keys = (
-        "trial recipe_hash regime seed weight_bits weight_sparsity weight_sparsity_target accuracy energy_pj"
-    )
+    keys = "trial recipe_hash regime seed weight_bits weight_sparsity weight_sparsity_target accuracy"
     assert list(front_rows(factories.study())[0]) == [
         *keys.split(),
+        "validation_accuracy",
+        "energy_pj",
         "latency_cycles",
         "stored_bytes",
         "weight_format",
@@ -138,7 +138,10 @@ def test_row_keys_are_the_public_ones() -> None:
 def test_means_over_seeds() -> None:
     """Three seeds of accuracy a - d, a, a + d have mean a and sample standard deviation d."""
     base = factories.trial(factories.recipe(bits=4))
-    trials = [base.model_copy(update={"accuracy": value}) for value in (0.90, 0.92, 0.94)]
+    trials = [
+        base.model_copy(update={"accuracy": value, "validation_accuracy": value})
+        for value in (0.90, 0.92, 0.94)
+    ]
     (row,) = mean_rows(trials)
     assert row["seeds"] == 3
     assert row["accuracy"] == pytest.approx(0.92)

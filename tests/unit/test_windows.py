@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from spareto.kernels.trains import pack
 from spareto.neurons.lif import LIF
 from spareto.profiling import profile
 from spareto.profiling.windows import covered
@@ -22,7 +23,7 @@ def slow_covered(trains, window):
 @pytest.mark.parametrize(("time", "neurons"), [(1, 3), (5, 8), (7, 19)])
 def test_covered_equals_its_slow_twin(time, neurons):
     trains = np.random.default_rng(time).random((time, 4, neurons)) < 0.2
-    counts = covered(np.packbits(trains, axis=2))
+    counts = covered(pack(torch.from_numpy(trains.reshape(-1, neurons)).float())[0].reshape(time, 4, -1))
     assert counts.tolist() == [
         [slow_covered(trains[:, sample], window) for sample in range(4)] for window in range(1, time + 1)
     ]

@@ -15,12 +15,12 @@ from spareto.cli.console import Console
 from spareto.cli.cost_tables import print_comparison, print_cost, print_mapper
 from spareto.cli.cost_timeloop import TimeloopRun, cost_on_timeloop
 from spareto.core.errors import ConfigError, InputError, Problem, UnknownName
+from spareto.hardware.describing.nest import Nest
+from spareto.hardware.describing.problem import LoopProblem
 from spareto.hardware.mapping.explain import Explained, lines
 from spareto.hardware.mapping.explain import explain as explain_mapping
-from spareto.hardware.mapping.nest import Nest
 from spareto.hardware.mapping.search import Found, Objective
 from spareto.hardware.mapping.written import load_mappings
-from spareto.hardware.problem import Problem as LayerProblem
 from spareto.records.cost import Cost, LayerCost
 from spareto.records.workload import Statistic, Workload
 
@@ -220,7 +220,7 @@ def _told(network: Workload, chip: hardware.Chip, mappings: Mapping[str, Nest]) 
     if isinstance(chip, hardware.Accelerator):
         for layer in network.layers:
             nest = mappings.get(layer.name) or hardware.fixed_nest(layer, chip)
-            yield explain_mapping(layer.name, LayerProblem.of(layer), nest, chip.kept)
+            yield explain_mapping(layer.name, LoopProblem.of(layer), nest, chip.kept)
 
 
 def _goal(mapper: str, objective: Objective | None) -> Objective | None:

@@ -11,16 +11,16 @@ from typing import Any
 from rich.table import Table
 
 from spareto.cli.console import Console
-from spareto.cli.cost_tables import readable_energy
+from spareto.core import amounts
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
-from spareto.hardware.conventions import Tool
+from spareto.hardware.describing.problem import LoopProblem
 from spareto.hardware.mapping.explain import Explained, explain, lines
-from spareto.hardware.problem import Problem as LayerProblem
-from spareto.hardware.published.cost_cases import CostCases, nest_of, run_case
-from spareto.hardware.timeloop import Outcome
-from spareto.hardware.timeloop_files import TimeloopFiles, read_files, write_files
-from spareto.hardware.timeloop_files.workload import read_problem
 from spareto.records.workload import Workload
+from spareto.reproduction.timeloop.accounting import Outcome
+from spareto.reproduction.timeloop.cases import CostCases, nest_of, run_case
+from spareto.reproduction.timeloop.conventions import Tool
+from spareto.reproduction.timeloop.files import TimeloopFiles, read_files, write_files
+from spareto.reproduction.timeloop.files.workload import read_problem
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def cost_on_timeloop(workload: Path, asked: TimeloopRun, *, told: bool, json: bo
         _print(name, asked.tool, outcome, notes, told_as)
 
 
-def _layer(path: Path, name: str | None) -> tuple[LayerProblem, str]:
+def _layer(path: Path, name: str | None) -> tuple[LoopProblem, str]:
     """A problem file, or one layer of a workload (one group of it)."""
     if path.suffix != ".json":
         return read_problem(path), name or path.stem.split(".")[0]
@@ -81,10 +81,10 @@ def _layer(path: Path, name: str | None) -> tuple[LayerProblem, str]:
     if name is None or name not in names:
         got = "no layer" if name is None else repr(name)
         raise ConfigError(Problem("--layer", got, one_of(names), did_you_mean(name or "", names)))
-    return LayerProblem.of(workload.layers[names.index(name)]), name
+    return LoopProblem.of(workload.layers[names.index(name)]), name
 
 
-def _explained(cases: CostCases, problem: LayerProblem, name: str) -> Explained:
+def _explained(cases: CostCases, problem: LoopProblem, name: str) -> Explained:
     kept = {level.name: level.keeps for level in cases.architecture.stores}
     return explain(name, problem, nest_of(cases.architecture, cases.cases[0]), kept, cases.conventions.halo)
 
@@ -116,9 +116,9 @@ def _print(name: str, tool: Tool, outcome: Outcome, notes: tuple[str, ...], told
     console.print(f"{name}, dense, mode {row['mode']} as {tool}", soft_wrap=True)
     table = Table("component", "energy", "share")
     for component, energy in row["energy_by_component_pj"].items():
-        table.add_row(component, readable_energy(energy), f"{100 * energy / (row['energy_pj'] or 1):.1f} %")
+        table.add_row(component, amounts.energy(energy), f"{100 * energy / (row['energy_pj'] or 1):.1f} %")
     table.add_section()
-    table.add_row("all", readable_energy(row["energy_pj"]), f"{row['latency_cycles']:,.0f} cycles")
+    table.add_row("all", amounts.energy(row["energy_pj"]), f"{row['latency_cycles']:,.0f} cycles")
     console.print(table)
     for line in _after(notes, told):
         console.print(line, soft_wrap=True)

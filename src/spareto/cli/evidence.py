@@ -9,7 +9,7 @@ from rich.table import Table
 
 from spareto import hardware
 from spareto.cli.console import Console
-from spareto.hardware.published.chips import compare, load_measurements
+from spareto.reproduction.chips import compare, load_measurements
 
 
 def errors_by_chip(chip: str | None = None) -> dict[str, dict[str, float]]:

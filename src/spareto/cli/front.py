@@ -12,8 +12,8 @@ from rich import box
 from rich.table import Table
 
 from spareto.cli.console import Console
-from spareto.records.rows import MeanRow, TrialRow
-from spareto.reports.units import Unit, amount, energy_unit
+from spareto.core.amounts import EnergyUnit, digits, energy_unit
+from spareto.records.rows import MeanRow, TrialRow, row_chosen_by, shown_accuracy, shown_std, split_shown
 from spareto.study.front import front_rows, mean_rows
 from spareto.study.store import TrialStore
 
@@ -45,21 +45,27 @@ def print_front(run: Path, *, mean: bool = False) -> None:
     if not rows:
         console.print("No trial has finished yet.")
         return
-    rows = sorted(rows, key=lambda row: (row["energy_pj"], -row["accuracy"]))
+    rows = sorted(rows, key=lambda row: (row["energy_pj"], -row_chosen_by(row)))
     seeds = {_seed(row) for row in rows}
     console.print(_table(rows, energy_unit(row["energy_pj"] for row in rows), with_seeds=len(seeds) > 1))
     chosen = sum(row["on_front"] for row in rows)
     what = "recipes" if mean else "trials"
     averaged = f", each the mean over {min(seeds)} seeds" if mean and seeds != {1} and len(seeds) == 1 else ""
     study = f" of study {name}" if name else ""
+    if split_shown(rows) == "validation":
+        console.print("Accuracies are on the validation split; the test split is opened at the end.")
+    elif all(row["validation_accuracy"] is None for row in rows):
+        console.print("Chosen on the test split: an older version ran this study.")
     console.print(f"● on the front: {chosen} of {len(rows)} {what}{study}{averaged}")
 
 
-def _table(rows: Sequence[TrialRow | MeanRow], unit: Unit, with_seeds: bool) -> Table:
+def _table(rows: Sequence[TrialRow | MeanRow], unit: EnergyUnit, with_seeds: bool) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
     table.add_column("")
     table.add_column("network", overflow="fold")
-    numbers = ("accuracy\n%", f"energy\n{unit.sign}", "bits", "zeros\n%", "stored\nKiB")
+    both = all(row["accuracy"] is not None and row["validation_accuracy"] is not None for row in rows)
+    accuracies = ("test\n%", "valid.\n%") if both else ("accuracy\n%",)
+    numbers = (*accuracies, f"energy\n{unit.sign}", "bits", "zeros\n%", "stored\nKiB")
     for header in numbers:
         table.add_column(header, justify="right", no_wrap=True)
     table.add_column("format")
@@ -67,25 +73,27 @@ def _table(rows: Sequence[TrialRow | MeanRow], unit: Unit, with_seeds: bool) -> 
     if with_seeds:
         table.add_column("seeds" if "seeds" in rows[0] else "seed", justify="right", no_wrap=True)
     for row in rows:
-        cells = _cells(row, unit)
+        cells = _cells(row, unit, both=both)
         table.add_row(*(cells if with_seeds else cells[:-1]), style="bold" if row["on_front"] else "")
     return table
 
 
-def _cells(row: TrialRow | MeanRow, unit: Unit) -> list[str]:
-    accuracy = f"{100 * row['accuracy']:.1f}"
+def _cells(row: TrialRow | MeanRow, unit: EnergyUnit, *, both: bool) -> list[str]:
+    accuracies = [f"{100 * shown_accuracy(row):.1f}"]
     if "seeds" in row and row["seeds"] > 1:
-        accuracy += f" ±{100 * row['accuracy_std']:.1f}"
+        accuracies[0] += f" ±{100 * shown_std(row):.1f}"
+    if both:
+        accuracies.append(f"{100 * row_chosen_by(row):.1f}")
     return [
         "●" if row["on_front"] else " ",
         row["trial"],
-        accuracy,
+        *accuracies,
         unit.of(row["energy_pj"]),
         str(row["weight_bits"]),
         f"{100 * row['weight_sparsity']:.1f}",
-        amount(row["stored_bytes"] / 1024),
+        digits(row["stored_bytes"] / 1024),
         row["weight_format"],
-        amount(row["latency_cycles"] / 1000),
+        digits(row["latency_cycles"] / 1000),
         str(_seed(row)),
     ]
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import yaml
 from cyclopts import Parameter
 
+from spareto.core.artifacts import anything_there
 from spareto.core.config import load_data
 from spareto.core.errors import ConfigError, Problem
 from spareto.records.data import DataPlan, FolderData, ImportedData, parse_data
@@ -98,7 +99,7 @@ def data_named(text: str, words: DataWords) -> DataPlan | ImportedData | FolderD
         found, folder = load_data(text), Path(text).parent
     elif text.lstrip().startswith("{"):
         found = mapping(text, "data")
-    elif Path(text).exists() and not text.endswith(".py"):
+    elif anything_there(Path(text)) and not text.endswith(".py"):
         found = {"folder": text}
     elif ":" in text or text.endswith(".py"):
         found = {"import": text}

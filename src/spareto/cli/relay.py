@@ -50,6 +50,10 @@ class StudyRelay(StudyListener):
         """See `StudyListener`."""
         self._other.trial_ends(trial, reused=reused)
 
+    def trial_tested(self, trial: Trial) -> None:
+        """See `StudyListener`."""
+        self._other.trial_tested(trial)
+
     def waits(self, holder: Holder) -> None:
         """See `StudyListener`."""
         self._other.waits(holder)

@@ -35,4 +35,4 @@ def results_of(store: TrialStore) -> StudyResults:
     items, meta = store.items(), store.meta
     trials, files = [trial for _, trial in items], StudyFiles(store.path.parent, items)
     rows, means = front.front_rows(trials), front.mean_rows(trials)
-    return StudyResults(trials, rows, means, meta, files, Judge(front.front, front.hypervolume))
+    return StudyResults(trials, rows, means, meta, files, Judge(front.front, front.knee, front.hypervolume))

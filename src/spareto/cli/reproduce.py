@@ -21,7 +21,7 @@ def cost_cases(
         first_sums: Whether the first fill of partial sums is charged; without it as the file says.
         json: Print JSON, one row a number.
     """
-    from spareto.hardware.published.cost_cases import reproduce_cost_cases
+    from spareto.reproduction.timeloop.cases import reproduce_cost_cases
 
     _show(reproduce_cost_cases(file, first_sums), json=json)
 
@@ -33,7 +33,7 @@ def pe_masks(file: Path, /, *, json: bool = False) -> None:
         file: A pe-masks .npz file: masks of inputs and weights, and measured cycles.
         json: Print JSON, one row a layer.
     """
-    from spareto.hardware.published.pe_masks import reproduce_pe_masks
+    from spareto.reproduction.pe_masks import reproduce_pe_masks
 
     _show(reproduce_pe_masks(file), json=json)
 

@@ -14,7 +14,7 @@ from rich.table import Table
 from spareto import hardware
 from spareto.cli.console import Console
 from spareto.core.errors import Problem, UnknownName, did_you_mean, one_of
-from spareto.hardware.published.chips import (
+from spareto.reproduction.chips import (
     Comparison,
     Outcome,
     SlopeComparison,
@@ -22,7 +22,7 @@ from spareto.hardware.published.chips import (
     load_measurements,
 )
 
-_UNITS: Final = {"mw": "mW", "uj": "uJ", "us": "us"}
+_UNITS: Final = {"mw": "mW", "uj": "µJ", "us": "µs"}
 
 
 def chips(file: Path | None = None, /, *, chip: str | None = None, json: bool = False) -> None:

@@ -12,7 +12,7 @@ from rich.table import Table
 from spareto.cli.console import Console
 
 if TYPE_CHECKING:
-    from spareto.hardware.published.tcja.reproduce import Row, Summary
+    from spareto.reproduction.tcja.reproduce import Row, Summary
 
 
 def tcja_energy(
@@ -47,7 +47,7 @@ def tcja_energy(
     if parts or breakdown is not None:
         _breakdown(breakdown, json=json)
         return
-    from spareto.hardware.published.tcja.reproduce import reproduce_tcja_energy, summarize
+    from spareto.reproduction.tcja.reproduce import reproduce_tcja_energy, summarize
 
     rows = reproduce_tcja_energy(file, statistic=statistic, mapping=mapping)
     if json:
@@ -63,9 +63,9 @@ def tcja_energy(
 
 
 def _fit(path: Path, *, json: bool) -> None:
-    from spareto.hardware.published.tcja import Study
-    from spareto.hardware.published.tcja.fit import fit
-    from spareto.hardware.published.tcja.table import read_table
+    from spareto.reproduction.tcja import Study
+    from spareto.reproduction.tcja.fit import fit
+    from spareto.reproduction.tcja.table import read_table
 
     found = fit(Study.load(), read_table(path))
     numbers = {name: number.value for name, number in found.study.chip.fitted}
@@ -81,7 +81,7 @@ def _fit(path: Path, *, json: bool) -> None:
 
 
 def _breakdown(path: Path | None, *, json: bool) -> None:
-    from spareto.hardware.published.tcja.breakdown import reproduce_breakdown
+    from spareto.reproduction.tcja.breakdown import reproduce_breakdown
 
     rows = reproduce_breakdown(path)
     if json:
@@ -140,7 +140,7 @@ def _table(mode: str, rows: list[Row]) -> Table:
         "sparsity",
         "bits",
         "format",
-        title=f"{mode}: energy in uJ, cycles in millions (*: fitted on)",
+        title=f"{mode}: energy in µJ, cycles in millions (*: fitted on)",
         title_justify="left",
     )
     for name in ("ours", "study", "error", "cycles", "error"):

@@ -2,10 +2,10 @@
 
 from spareto.compression.beside import Stored as Stored
 from spareto.compression.beside import stored_beside as stored_beside
-from spareto.compression.calibrate import calibrate as calibrate
-from spareto.compression.compress import begin_steps as begin_steps
-from spareto.compression.compress import compress as compress
-from spareto.compression.compress import store as store
+from spareto.compression.calibration import calibrate as calibrate
+from spareto.compression.compressing import begin_steps as begin_steps
+from spareto.compression.compressing import compress as compress
+from spareto.compression.compressing import store as store
 from spareto.compression.fold import NotFoldedWarning as NotFoldedWarning
 from spareto.compression.fold import fold_batch_norm as fold_batch_norm
 from spareto.compression.folding import Folding as Folding

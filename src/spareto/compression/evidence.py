@@ -12,14 +12,14 @@ from spareto.compression.copies import passing_copy
 from spareto.compression.layers import synaptic_layers
 from spareto.compression.measuring import looking_at
 from spareto.compression.parametrization import bake
-from spareto.compression.steps._base import Setting
+from spareto.compression.steps._base import StepContext
 from spareto.compression.ties import shared_with
 from spareto.core.errors import ConfigError, Problem
 from spareto.pruners import Evidence, Need
 
 
 def evidence(
-    layers: Collection[str], needs: Collection[Need], setting: Setting, asks: str, seed: int | None = None
+    layers: Collection[str], needs: Collection[Need], context: StepContext, asks: str, seed: int | None = None
 ) -> Evidence:
     """What `needs` names, measured on the network as it computes now.
 
@@ -28,33 +28,35 @@ def evidence(
 
     Args:
         layers: Dotted names of the layers it is wanted for.
-        needs: Gradients, activity, both or neither.
-        setting: Network, seed and calibration.
+        needs: Gradients, activity, responses; any of them.
+        context: Network, seed and calibration.
         asks: Who needs it, for the error: `pruner 'snip'`.
-        seed: Decides what is random; left out, the setting's.
+        seed: Decides what is random; left out, the context's.
 
     Raises:
         ConfigError: There is something to measure, but no calibration.
     """
-    seed = setting.seed if seed is None else seed
+    seed = context.seed if seed is None else seed
     if not needs:
         return Evidence(seed)
-    run = setting.calibration
+    run = context.calibration
     if run is None:
         cure = "Pass 'calibration' to spareto.compress, or --data to the command."
         rule = f"a way to measure {' and '.join(sorted(needs))}, which {asks} needs"
-        raise ConfigError(Problem(setting.where, "no data", rule, cure))
-    with passing_copy(setting.network) as copy:
+        raise ConfigError(Problem(context.where, "no data", rule, cure))
+    with passing_copy(context.network) as copy:
         bake(copy)
         chosen = {name: copy.get_submodule(name) for name in layers}
         for layer in chosen.values():
             _weight(layer).requires_grad_(True)
         inputs = _Inputs(copy, chosen)
-        with torch.random.fork_rng(devices=[]), inputs.counted() if "activity" in needs else nullcontext():
+        looks = bool({"activity", "responses"} & set(needs))
+        with torch.random.fork_rng(devices=[]), inputs.counted() if looks else nullcontext():
             torch.manual_seed(seed)
             loss = run(copy.train())
         gradients = _gradients(loss, chosen) if "gradients" in needs else {}
-        return Evidence(seed, gradients, inputs.activity() if "activity" in needs else {})
+        activity = inputs.activity() if "activity" in needs else {}
+        return Evidence(seed, gradients, activity, inputs.responses() if "responses" in needs else {})
 
 
 def _gradients(loss: Tensor, layers: Mapping[str, nn.Module]) -> dict[str, Tensor]:
@@ -67,12 +69,17 @@ def _gradients(loss: Tensor, layers: Mapping[str, nn.Module]) -> dict[str, Tenso
 
 
 class _Inputs:
-    """How often each input channel of a layer is not zero; layers that share a weight count together."""
+    """How often each input channel of a layer is not zero, and how large each output channel is.
+
+    Layers that share a weight count together.
+    """
 
     def __init__(self, network: nn.Module, layers: Mapping[str, nn.Module]) -> None:
         self._network, self._layers = network, dict(layers)
         self._nonzero: dict[str, Tensor] = {}
         self._seen: dict[str, int] = {}
+        self._squares: dict[str, Tensor] = {}
+        self._made: dict[str, int] = {}
         known = synaptic_layers(network)
         self._owners = {layer: name for name, layer in layers.items()}
         for name, layer in layers.items():
@@ -90,6 +97,18 @@ class _Inputs:
         channels = (given.detach() != 0).movedim(axis, 0).flatten(1)
         self._nonzero[name] = self._nonzero.get(name, 0) + channels.double().sum(1)
         self._seen[name] = self._seen.get(name, 0) + channels.shape[1]
+        answers = made.detach().movedim(axis, 0).flatten(1).double().square()
+        self._squares[name] = self._squares.get(name, 0) + answers.sum(1)
+        self._made[name] = self._made.get(name, 0) + answers.shape[1]
+
+    def responses(self) -> dict[str, Tensor]:
+        """Mean square of each output channel; 0 for layers that the network never calls."""
+        return {
+            name: self._squares[name] / self._made[name]
+            if name in self._squares
+            else _weight(layer).detach().new_zeros(len(_weight(layer)), dtype=torch.float64)
+            for name, layer in self._layers.items()
+        }
 
     def activity(self) -> dict[str, Tensor]:
         """Share of inputs that are not zero, in a shape that broadcasts to the layer's weight."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from spareto.compression.assigning import assigned, plans_of
 from spareto.compression.evidence import evidence
 from spareto.compression.parametrization import (
     attach,
@@ -15,7 +16,7 @@ from spareto.compression.parametrization import (
     widened,
 )
 from spareto.compression.silencing import silence, silence_with
-from spareto.compression.steps._base import Setting
+from spareto.compression.steps._base import StepContext
 from spareto.compression.tensors import is_frozen, original_weight
 from spareto.core.errors import ConfigError, Problem
 from spareto.pruners import Pruner, draw, registry
@@ -45,58 +46,71 @@ def schedule_of(plan: PruneStep, where: str) -> Schedule:
         ConfigError: It has no such option, an option has a wrong value, or it does not fit the pruner.
     """
     schedule = schedules.get(plan.schedule.name).parse(plan.schedule.options, f"{where}.schedule.options")
-    pruner = pruner_of(plan, where)
+    pruners = {own.pruner: pruner_of(own, place) for own, place in plans_of(plan, where)}
     exchanges = any(update.exchange for update in schedule.updates(1000, plan.sparsity))
-    if exchanges and pruner.keeps_pattern:
-        rule = f"a schedule that regrows nothing, for pruner '{plan.pruner}' keeps a pattern"
+    patterned = [name for name, pruner in pruners.items() if pruner.keeps_pattern]
+    if exchanges and patterned:
+        rule = f"a schedule that regrows nothing, for pruner '{patterned[0]}' keeps a pattern"
         cure = "Use pruner 'magnitude', or schedule 'gradual'."
         raise ConfigError(Problem(f"{where}.schedule.name", repr(plan.schedule.name), rule, cure))
     return schedule
 
 
-def place(layers: Layers, pruner: Pruner, setting: Setting) -> None:
+def place(layers: Layers, plan: PruneStep, context: StepContext) -> None:
     """Give every layer a mask that keeps everything; where channels go, also its bias and batch norm.
 
     A mask that came with the network stays.
+
+    Raises:
+        ConfigError: A layer's own sparsity names no layer, or there is no such pruner.
     """
     for layer in layers.values():
-        compression = attach(layer, setting.order, network=setting.network)
+        compression = attach(layer, context.order, network=context.network)
         if compression.mask is None:
             compression.mask = torch.ones_like(incoming(layer))
         compression.given = False
-    if pruner.unit == "channel":
-        silence_with(layers, setting)
+    for own, group in assigned(layers, plan, context.network, context.where):
+        if pruner_of(own, context.where).unit == "channel":
+            silence_with(group, context)
 
 
-def prune_to(layers: Layers, plan: PruneStep, sparsity: float, setting: Setting) -> None:
+def prune_to(layers: Layers, plan: PruneStep, sparsity: float, context: StepContext) -> None:
     """Remove weights until `sparsity` is reached; what is removed stays removed.
 
     Args:
         layers: Layers with masks, by dotted name.
         plan: Pruner, scope, floor.
-        sparsity: Share of weights, or of channels, removed from now on, 0..1.
-        setting: Network, seed and calibration.
+        sparsity: Share of weights, or of channels, removed from now on, 0..1; layers with a sparsity of their
+            own are as far on the way to it.
+        context: Network, seed and calibration.
 
     Raises:
         ConfigError: A layer would be left without weights, or the pruner needs data and there are none.
     """
+    progress = sparsity / plan.sparsity if plan.sparsity else 1.0
+    for own, group in assigned(layers, plan, context.network, context.where):
+        _prune_to(group, own, sparsity if own.sparsity == plan.sparsity else progress * own.sparsity, context)
+
+
+def _prune_to(layers: Layers, plan: PruneStep, sparsity: float, context: StepContext) -> None:
+    """The same of layers that one pruner ranks."""
     if sparsity == 0:
         return
-    pruner = pruner_of(plan, setting.where)
+    pruner = pruner_of(plan, context.where)
     drawn = draw(
         pruner,
         _weights(layers),
         sparsity,
         plan.scope,
         floor=plan.floor,
-        evidence=evidence(layers, pruner.needs, setting, f"pruner '{plan.pruner}'"),
+        evidence=evidence(layers, pruner.needs, context, f"pruner '{plan.pruner}'"),
         removed={name: mask == 0 for name, mask in _masks(layers).items()},
     )
-    _refuse_empty(drawn, plan, sparsity, setting.where)
-    _set(layers, drawn, pruner, setting.network)
+    _refuse_empty(drawn, plan, sparsity, context.where)
+    _set(layers, drawn, pruner, context.network)
 
 
-def regrow(layers: Layers, plan: PruneStep, share: float, step: int, setting: Setting) -> None:
+def regrow(layers: Layers, plan: PruneStep, share: float, step: int, context: StepContext) -> None:
     """Exchange a share of each layer's live weights for removed ones, which start from 0.
 
     Args:
@@ -104,11 +118,11 @@ def regrow(layers: Layers, plan: PruneStep, share: float, step: int, setting: Se
         plan: Pruner and schedule.
         share: Share of live weights, 0..1.
         step: Training step; with the seed it decides what grows at random.
-        setting: Network, seed and calibration.
+        context: Network, seed and calibration.
     """
-    schedule, weights = schedule_of(plan, setting.where), _weights(layers)
-    asks, seed = f"schedule '{plan.schedule.name}'", setting.seed * 1_000_003 + step
-    scores = schedule.growth(weights, evidence(layers, schedule.needs, setting, asks, seed))
+    schedule, weights = schedule_of(plan, context.where), _weights(layers)
+    asks, seed = f"schedule '{plan.schedule.name}'", context.seed * 1_000_003 + step
+    scores = schedule.growth(weights, evidence(layers, schedule.needs, context, asks, seed))
     for name, layer in layers.items():
         if is_frozen(layer):
             continue

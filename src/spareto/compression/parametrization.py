@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from spareto.compression.once import Once, forget_once
 from spareto.compression.pickling import make_picklable
 from spareto.compression.plans import as_tensor, plan_of
 from spareto.compression.tensors import applied, original, originals
 from spareto.compression.ties import holders
+from spareto.compression.weight_cache import WeightCache, stop_caching
 from spareto.quantizers import Quantizer
 from spareto.records.recipe import FLOAT_BITS
 from spareto.widths import declared_bits, float_bits, remember_bits, value_in_use
@@ -23,7 +23,7 @@ Order = Literal["quantize_then_mask", "mask_then_quantize"]
 class CompressedWeight(nn.Module):
     """Parametrization of a layer's own `weight`: a mask, a quantizer, or both in a stated order.
 
-    The weight is computed once in a forward pass of the compressed network, see `Once`. A time loop around
+    The weight is computed once in a forward pass of the compressed network (`WeightCache`). A loop around
     the network computes it anew every timestep; `torch.nn.utils.parametrize.cached()` around the loop
     saves that.
 
@@ -44,11 +44,11 @@ class CompressedWeight(nn.Module):
         self.order: Order = order
         self.register_buffer("mask", mask)
         self.quantizer = quantizer
-        self.once = Once()
+        self.weight_cache = WeightCache()
 
     def forward(self, weight: Tensor) -> Tensor:
         """The weight the layer computes with, same shape."""
-        return self.once(weight, self.training, self._compressed)
+        return self.weight_cache(weight, self.training, self._compressed)
 
     def _compressed(self, weight: Tensor) -> Tensor:
         if self.order == "quantize_then_mask":
@@ -88,7 +88,7 @@ class CompressedWeight(nn.Module):
         if self.quantizer is None:
             return weight
         wide = widened(weight)
-        if self.mask is not None and self.training and self.quantizer.follows:
+        if self.mask is not None and self.training and self.quantizer.tracks_weights:
             return self.quantizer(wide, self.mask != 0).to(weight.dtype)
         return self.quantizer(wide).to(weight.dtype)
 
@@ -98,17 +98,17 @@ class KeptChannels(nn.Module):
 
     Args:
         mask: 1 where a channel stays, shape of the parametrized tensor.
-        follows: Name of the layer whose pruning decides.
+        decided_by: Name of the layer whose pruning decides.
         places: For each element, the channel of that layer it belongs to; −1 for none. None where they are
             the same, one after the other.
     """
 
     mask: Tensor
 
-    def __init__(self, mask: Tensor, follows: str = "", places: tuple[int, ...] | None = None) -> None:
+    def __init__(self, mask: Tensor, decided_by: str = "", places: tuple[int, ...] | None = None) -> None:
         super().__init__()
         self.register_buffer("mask", mask)
-        self.follows, self.places = follows, places
+        self.decided_by, self.places = decided_by, places
 
     def keep(self, kept: Tensor) -> None:
         """Let channels go.
@@ -189,7 +189,7 @@ def incoming(layer: nn.Module, tensor: str = "weight") -> Tensor:
 
 
 def keep_channels(
-    layer: nn.Module, tensor: str, follows: str = "", places: tuple[int, ...] | None = None
+    layer: nn.Module, tensor: str, decided_by: str = "", places: tuple[int, ...] | None = None
 ) -> None:
     """Make the channels of a layer's tensor prunable; see `KeptChannels`.
 
@@ -198,7 +198,7 @@ def keep_channels(
     value = getattr(layer, tensor)
     if value is not None:
         own_class(layer)
-        kept = KeptChannels(torch.ones_like(value), follows, places)
+        kept = KeptChannels(torch.ones_like(value), decided_by, places)
         parametrize.register_parametrization(layer, tensor, kept)
         make_picklable(layer)
 
@@ -224,7 +224,7 @@ def bake(network: nn.Module) -> None:
         parameter.data = computed[id(parameter)]
         if bits < FLOAT_BITS:
             remember_bits(layer, bits, tensor)
-    forget_once(network)
+    stop_caching(network)
 
 
 def _compressed_tensors(layer: nn.Module) -> list[str]:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from spareto.compression.checks import epoch_of, refuse_merged_starts, refuse_unfit
-from spareto.compression.compress import begin_steps, compress, store
+from spareto.compression.compressing import begin_steps, compress, store
 from spareto.compression.copies import Module, copy_of
 from spareto.compression.scheduling import MaskSchedule
 from spareto.compression.steps import Calibration
@@ -129,11 +129,17 @@ def _all(network: nn.Module, changes: Iterable[Callable[[nn.Module], None]]) -> 
 
 
 def _with_sparsity(recipe: Recipe, sparsity: float) -> Recipe:
-    steps = tuple(
-        step.model_copy(update={"sparsity": sparsity}) if isinstance(step, PruneStep) else step
-        for step in recipe.steps
-    )
+    """The recipe whose pruning is only so far on its way; layers with a sparsity of their own go along."""
+    steps = tuple(_so_far(step, sparsity) if isinstance(step, PruneStep) else step for step in recipe.steps)
     return recipe.model_copy(update={"steps": steps})
+
+
+def _so_far(step: PruneStep, sparsity: float) -> PruneStep:
+    progress = sparsity / step.sparsity if step.sparsity else 1.0
+    layers = tuple(
+        own.model_copy(update={"sparsity": progress * own.sparsity}) for own in step.layer_sparsity
+    )
+    return step.model_copy(update={"sparsity": sparsity, "layer_sparsity": layers})
 
 
 def _calibration(runner: Runner, plan: TrainingPlan, seed: int, moment: int) -> Calibration:

@@ -14,7 +14,7 @@ from spareto.compression.foreign import renew
 from spareto.compression.layers import synaptic_layers, touched_layers
 from spareto.compression.masking import ONE_WEIGHT, prune_to, regrow, schedule_of
 from spareto.compression.parametrization import CompressedWeight
-from spareto.compression.steps import Calibration, Setting
+from spareto.compression.steps import Calibration, StepContext
 from spareto.pruners.schedules import Schedule, Update
 from spareto.records import PruneStep, Recipe
 
@@ -85,12 +85,12 @@ class MaskSchedule:
 
     def _carry_out(self, network: nn.Module, update: Update, moment: int) -> None:
         layers = touched_layers(network, self.recipe.layers)
-        setting = Setting(network, self._where, self.recipe.order, self.seed, self.calibration(moment))
+        context = StepContext(network, self._where, self.recipe.order, self.seed, self.calibration(moment))
         # a layer that training has made small must not end a training halfway: it keeps one weight
         plan = self.plan.model_copy(update={"floor": max(self.plan.floor, ONE_WEIGHT)})
-        prune_to(layers, plan, update.sparsity, setting)
+        prune_to(layers, plan, update.sparsity, context)
         if update.exchange:
-            regrow(layers, plan, update.exchange, moment, setting)
+            regrow(layers, plan, update.exchange, moment, context)
 
 
 def rewind(network: nn.Module, start: nn.Module) -> None:

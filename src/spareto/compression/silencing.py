@@ -13,14 +13,14 @@ from spareto.compression.folding import norms_by_order
 from spareto.compression.following import follow
 from spareto.compression.layers import synaptic_layers
 from spareto.compression.parametrization import KeptChannels, keep_channels
-from spareto.compression.steps._base import Setting
+from spareto.compression.steps._base import StepContext
 from spareto.compression.ties import shared_with
 from spareto.core.errors import ConfigError, Problem
 
 Layers = Mapping[str, nn.Module]
 
 
-def silence_with(layers: Layers, setting: Setting) -> None:
+def silence_with(layers: Layers, context: StepContext) -> None:
     """Make everything prunable that goes with the channels of layers.
 
     These are the biases of the layers, and of layers that share their weight, and every batch norm that reads
@@ -29,16 +29,16 @@ def silence_with(layers: Layers, setting: Setting) -> None:
     Raises:
         ConfigError: There are batch norms, and nothing shows what they read.
     """
-    network = setting.network
+    network = context.network
     groups = {name: [name, *_partners(network, layer)] for name, layer in layers.items()}
     for name, group in groups.items():
         for member in group:
             keep_channels(network.get_submodule(member), "bias", name)
-    if setting.stored is not None:
-        _as_stored(network, setting.stored)
+    if context.stored is not None:
+        _as_stored(network, context.stored)
         return
     owners = {member: name for name, group in groups.items() for member in group}
-    for norm, layer, places in _norms(network, owners, setting):
+    for norm, layer, places in _norms(network, owners, context):
         for tensor in ("weight", "bias"):
             keep_channels(network.get_submodule(norm), tensor, owners[layer], places)
 
@@ -53,7 +53,7 @@ def silence(network: nn.Module, layer: str, kept: Tensor) -> None:
     """
     for module in network.modules():
         for part in KeptChannels.of(module):
-            if part.follows == layer:
+            if part.decided_by == layer:
                 part.keep(kept)
 
 
@@ -75,7 +75,7 @@ def _partners(network: nn.Module, layer: nn.Module) -> list[str]:
 
 
 def _norms(
-    network: nn.Module, layers: Mapping[str, str], setting: Setting
+    network: nn.Module, layers: Mapping[str, str], context: StepContext
 ) -> Iterator[tuple[str, str, tuple[int, ...] | None]]:
     """Batch norms, the layer whose channels each reads, and which channel of it each of its own is."""
     norms = [name for name, module in network.named_modules() if isinstance(module, _BatchNorm)]
@@ -83,11 +83,11 @@ def _norms(
     if all(name in by_order for name in norms):
         yield from ((name, by_order[name], None) for name in norms if by_order[name] in layers)
         return
-    if setting.calibration is None:
+    if context.calibration is None:
         rule = "a way to see which batch norm reads the channels that are pruned"
         cure = "Pass 'calibration' to spareto.compress, or --data to the command."
-        raise ConfigError(Problem(setting.where, "no data", rule, cure))
-    run = setting.calibration
+        raise ConfigError(Problem(context.where, "no data", rule, cure))
+    run = context.calibration
     seen = follow(network, lambda: run(network))
     for name in norms:
         arrival = seen.arrivals.get(name)

@@ -8,7 +8,7 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -68,9 +68,23 @@ def replacing(path: Path) -> Generator[Path]:
 
 
 def there(path: Path) -> bool:
-    """Whether a path is a file; one that no file system could hold is none."""
+    """Whether a path is a file; one that no file system could hold, or that nobody may look at, is none."""
+    return _without_fail(path.is_file)
+
+
+def folder_there(path: Path) -> bool:
+    """Whether a path is a folder; see `there`."""
+    return _without_fail(path.is_dir)
+
+
+def anything_there(path: Path) -> bool:
+    """Whether a path is a file, a folder or anything else; see `there`."""
+    return _without_fail(path.exists)
+
+
+def _without_fail(look: Callable[[], bool]) -> bool:
     try:
-        return path.is_file()
+        return look()
     except (OSError, ValueError):
         return False
 

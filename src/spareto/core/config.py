@@ -16,6 +16,7 @@ from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_sc
 from spareto.core.artifacts import fingerprint, there, write_text
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of, suggestion
 from spareto.core.plain import from_json, from_yaml
+from spareto.core.text import shown
 
 SEAL: Final = "checksum"
 """Key of the checksum in a JSON file that has one."""
@@ -142,8 +143,8 @@ class Record(BaseModel):
 
     @property
     def hash(self) -> str:
-        """Fingerprint of what differs from the defaults, so that a field added later leaves it as it was."""
-        return fingerprint(self.model_dump(mode="json", by_alias=True, exclude_defaults=True))
+        """Fingerprint of every field, defaults included: a default that changes gives another one."""
+        return fingerprint(self.to_dict())
 
     def save(self, path: str | Path) -> None:
         """Write the record as JSON, atomically."""
@@ -179,7 +180,7 @@ def load_keys(path: str | Path) -> Any:
     data = load_data(path)
     if isinstance(data, Mapping):
         return cast(Any, data)
-    got = "an empty file" if data is None else "a list" if isinstance(data, list) else _show(data)
+    got = "an empty file" if data is None else "a list" if isinstance(data, list) else shown(data)
     raise ConfigError(Problem(str(path), got, "keys and values", "Write them as 'key: value'."))
 
 
@@ -229,7 +230,7 @@ def _problem(line: ErrorDetails, data: Any, where: str) -> Problem:
     value = line["input"]
     match line["type"]:
         case "rule":
-            return Problem(place, _show(value), context["rule"], context["cure"])
+            return Problem(place, shown(value), context["rule"], context["cure"])
         case "extra_forbidden" if isinstance(value, _UnknownKey):
             key = str(line["loc"][-1])
             return Problem(place, "an unknown key", one_of(value.known), suggestion(key, value.known))
@@ -245,20 +246,21 @@ def _problem(line: ErrorDetails, data: Any, where: str) -> Problem:
             key = context["discriminator"].strip("'")
             return Problem(f"{place}.{key}", "nothing", "a value", f"Add the key '{key}'.")
         case "value_error":
-            return Problem(place, _show(value), str(context["error"]))
+            return Problem(place, shown(value), str(context["error"]))
         case "tuple_type" | "list_type":
-            one = isinstance(value, str | int | float)
-            return Problem(place, _show(value), "a list", f"Write [{str(value)[:40]}]." if one else "")
+            one = value[:40] if isinstance(value, str) else shown(value, 40)
+            cure = f"Write [{one}]." if isinstance(value, str | int | float) else ""
+            return Problem(place, shown(value), "a list", cure)
         case "model_type" | "dict_type":
-            return Problem(place, _show(value), "keys and values", "Write {key: value}.")
+            return Problem(place, shown(value), "keys and values", "Write {key: value}.")
         case "bool_type" | "bool_parsing":
-            return Problem(place, _show(value), "true or false")
+            return Problem(place, shown(value), "true or false")
         case "literal_error":
             rule = "one of " + context["expected"].replace(" or ", ", ").replace("'", "")
-            return Problem(place, _show(value), rule, did_you_mean(str(value), rule[7:].split(", ")))
+            return Problem(place, shown(value), rule, did_you_mean(value, rule[7:].split(", ")))
         case _:
             rule = line["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-            return Problem(place, _show(value), rule)
+            return Problem(place, shown(value), rule)
 
 
 def _path(location: tuple[int | str, ...], data: Any) -> str:
@@ -279,10 +281,3 @@ def _path(location: tuple[int | str, ...], data: Any) -> str:
         elif index == len(location) - 1 and not part.startswith("("):
             path += f".{part[:80]}"
     return path
-
-
-def _show(value: Any) -> str:
-    if isinstance(value, (str, bytes)):
-        value = value[:100]
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."

@@ -79,13 +79,13 @@ class OutOfMemory(SparetoError, MemoryError):  # noqa: N818 - as MemoryError, wh
     """There is not the memory that something takes; what it would have changed is as it was."""
 
 
-def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """Return `Did you mean 'x'?` for a near miss, else an empty string.
+def did_you_mean(word: object, known: Sequence[str]) -> str:
+    """Return `Did you mean 'x'?` for a near miss, else an empty string; only a text can be near one.
 
     >>> did_you_mean("magnitud", ["magnitude", "random"])
     "Did you mean 'magnitude'?"
     """
-    near = get_close_matches(word[:200], list(known), n=1, cutoff=0.6)
+    near = get_close_matches(word[:200], list(known), n=1, cutoff=0.6) if isinstance(word, str) else ()
     return f"Did you mean '{near[0]}'?" if near else ""
 
 

@@ -10,11 +10,14 @@ from __future__ import annotations
 import importlib
 import inspect
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from spareto.core.errors import ConfigError, Problem, UnknownName, did_you_mean, one_of
+from spareto.core.text import shown
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 Base = TypeVar("Base")
 
@@ -33,7 +36,7 @@ class Registry(Generic[Base]):
 
     def names(self) -> tuple[str, ...]:
         """Names of all variants, sorted, found without importing any of them."""
-        return tuple(sorted({*_files(self.package), *self._entry_points()}))
+        return tuple(sorted({*_files(self.package), *_entry_points(self.package)}))
 
     def get(self, name: str) -> type[Base]:
         """Return the class called `name`.
@@ -41,12 +44,12 @@ class Registry(Generic[Base]):
         Raises:
             UnknownName: No file and no entry point has that name.
         """
-        if name in _files(self.package):
+        if isinstance(name, str) and name in _files(self.package):
             return self._only_class(f"{self.package}.{name}")
-        point = self._entry_points().get(name)
+        point = _entry_points(self.package).get(name) if isinstance(name, str) else None
         if point is None:
             raise UnknownName(
-                Problem(self.kind, repr(name), one_of(self.names()), did_you_mean(str(name), self.names()))
+                Problem(self.kind, shown(name), one_of(self.names()), did_you_mean(name, self.names()))
             )
         return point.load()
 
@@ -78,9 +81,6 @@ class Registry(Generic[Base]):
                 for option in missing
             )
         return cls(**options)
-
-    def _entry_points(self) -> dict[str, EntryPoint]:
-        return {point.name: point for point in entry_points(group=self.package)}
 
     def _only_class(self, module_name: str) -> type[Base]:
         module = importlib.import_module(module_name)
@@ -131,3 +131,11 @@ def _files(package: str) -> tuple[str, ...]:
             if not path.stem.startswith("_")
         )
     )
+
+
+@cache
+def _entry_points(package: str) -> dict[str, EntryPoint]:
+    """Looked up once: it reads a file of every distribution that is installed."""
+    from importlib.metadata import entry_points  # slow to import, and built-in names need none
+
+    return {point.name: point for point in entry_points(group=package)}

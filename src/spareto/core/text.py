@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
 INSTEAD: Final = "\ufffd"
 """What stands for a character that is not shown."""
@@ -42,3 +42,19 @@ def one_line(text: str, most: int = 80) -> str:
     """
     shown = _BREAKS.sub(" ", visible(text))
     return shown if len(shown) <= most else shown[: most - 1] + "…"
+
+
+def shown(value: Any, most: int = 80) -> str:
+    """What `repr` says of a value, shortened; also of a whole number of thousands of digits.
+
+    >>> shown(10**5000)
+    'an integer of 16,610 bits'
+    """
+    if isinstance(value, (str, bytes)):
+        value = value[: most + 20]
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no integer of more than 4,300 digits
+        whole = isinstance(value, int)
+        return f"an integer of {value.bit_length():,} bits" if whole else f"a {type(value).__name__}"
+    return text if len(text) <= most else text[: most - 3] + "..."

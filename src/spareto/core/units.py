@@ -19,6 +19,7 @@ _UNITS: dict[str, tuple[str, float]] = {
     "pJ": ("pJ", 1.0),
     "nJ": ("pJ", 1e3),
     "uJ": ("pJ", 1e6),
+    "µJ": ("pJ", 1e6),
     "pJ/bit": ("pJ/bit", 1.0),
     "pJ/cycle": ("pJ/cycle", 1.0),
     "bits": ("bits", 1.0),
@@ -58,7 +59,7 @@ class Quantity(Record):
         source: Publication, data sheet or stated assumption; never empty.
     """
 
-    value: Annotated[float, Field(ge=0, strict=True)]
+    value: Annotated[float, Field(ge=0, le=1e30, strict=True)]
     unit: str
     source: Annotated[str, Field(min_length=1)]
 

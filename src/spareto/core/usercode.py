@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from spareto.core.artifacts import fingerprint
+from spareto.core.artifacts import fingerprint, folder_there, there
 from spareto.core.errors import ConfigError, Problem, SparetoError, did_you_mean, one_of
 from spareto.core.usererrors import cure_of, told
 from spareto.core.userfiles import digest, imported_files, public_names
@@ -167,7 +167,7 @@ def _file(left: str, folder: Path) -> Path | None:
     dotted = folder / left.replace(".", "/")
     for place in (given, dotted):
         for path in (place, Path(f"{place}.py"), place / "__init__.py"):
-            if path.is_file():
+            if there(path):
                 return path.resolve()
     if not all(part.isidentifier() for part in left.split(".")):
         return None
@@ -175,14 +175,14 @@ def _file(left: str, folder: Path) -> Path | None:
         spec = importlib.util.find_spec(left)
     except (ImportError, ValueError):
         return None
-    return Path(spec.origin) if spec and spec.origin and Path(spec.origin).is_file() else None
+    return Path(spec.origin) if spec and spec.origin and there(Path(spec.origin)) else None
 
 
 def _not_found(place: str, left: str, folder: Path) -> Problem:
     if not left:
         return Problem(place, "no file", RULE, "Name the file, a colon, and the function in it.")
     parent = (folder / left).parent
-    near = [path.stem for path in sorted(parent.glob("*.py"))] if parent.is_dir() else []
+    near = [path.stem for path in sorted(parent.glob("*.py"))] if folder_there(parent) else []
     wanted = Path(left).name.removesuffix(".py")
     is_path = "/" in left or "\\" in left or left.endswith(".py")
     got = f"no file {left}" if is_path else f"no file {left}.py and no module '{left}'"

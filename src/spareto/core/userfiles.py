@@ -8,6 +8,8 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
+from spareto.core.artifacts import there
+
 
 def digest(path: Path) -> str:
     """SHA-256 of a file, shortened; of a text with Windows line ends that of the same text without."""
@@ -51,7 +53,7 @@ def _packages(path: Path, root: Path) -> Iterator[Path]:
     for folder in path.parents:
         if folder == root or not folder.is_relative_to(root):
             return
-        if (folder / "__init__.py").is_file():
+        if there(folder / "__init__.py"):
             yield folder / "__init__.py"
 
 
@@ -75,9 +77,9 @@ def _files(start: Path, dotted: str) -> Iterator[Path]:
     for part in dotted.split(".") if dotted else ():
         place = place / part
         for file in (place.with_name(f"{place.name}.py"), place / "__init__.py"):
-            if file.is_file():
+            if there(file):
                 yield file.resolve()
-    if not dotted and (start / "__init__.py").is_file():
+    if not dotted and there(start / "__init__.py"):
         yield (start / "__init__.py").resolve()
 
 

@@ -11,7 +11,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 
-from spareto.core.artifacts import fingerprint
+from spareto.core.artifacts import fingerprint, there
 from spareto.core.userfiles import digest, imported_files
 
 _LOADED: dict[str, str] = {}
@@ -23,7 +23,7 @@ _ROOTS: set[Path] = set()
 def root_of(path: Path) -> Path:
     """The folder imports start from: above the outermost package the file is in."""
     folder = path.parent
-    while (folder / "__init__.py").is_file() and folder.parent != folder:
+    while there(folder / "__init__.py") and folder.parent != folder:
         folder = folder.parent
     return folder
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from spareto.core.artifacts import anything_there
 from spareto.core.errors import DataError, InputError, Problem
+from spareto.core.text import shown
 
 ENVIRONMENT = "SPARETO_DATA"
 DEFAULT = "../shared/data"
@@ -18,7 +20,7 @@ def data_folder(root: str | Path | None) -> Path:
         InputError: `root` is not a path.
     """
     if not isinstance(root, str | os.PathLike | None):
-        raise InputError(Problem("data.options.root", repr(root), "the path of a folder"))
+        raise InputError(Problem("data.options.root", shown(root), "the path of a folder"))
     return Path(root or os.environ.get(ENVIRONMENT) or DEFAULT)
 
 
@@ -34,6 +36,6 @@ def require(path: Path, what: str, cure: str) -> Path:
     Raises:
         DataError: It does not; the message ends with `cure`.
     """
-    if not path.exists():
+    if not anything_there(path):
         raise DataError(Problem(str(path), "no such file or folder", what, cure))
     return path

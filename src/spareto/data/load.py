@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import platformdirs
 
-from spareto.core.artifacts import fingerprint
+from spareto.core.artifacts import anything_there, fingerprint
 from spareto.core.errors import StoreError
 from spareto.data import registry
 from spareto.data._base import Dataset, DatasetInfo, Frames
@@ -116,7 +116,7 @@ def _make(dataset: Dataset, timesteps: int, binary: bool) -> Arrays:
 
 def _key(dataset: Dataset, timesteps: int, binary: bool, options: dict[str, Any]) -> str:
     """Fingerprint of everything the frames depend on."""
-    stamps = [(path.resolve(), path.stat()) for path in dataset.sources() if path.exists()]
+    stamps = [(path.resolve(), path.stat()) for path in dataset.sources() if anything_there(path)]
     return fingerprint(
         {
             "format": FORMAT_VERSION,

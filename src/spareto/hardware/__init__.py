@@ -1,27 +1,27 @@
 """The torch-free island: a Workload in, a Cost out."""
 
-from spareto.hardware.accelerator import Accelerator as Accelerator
 from spareto.hardware.accelerators import load_accelerator as load_accelerator
 from spareto.hardware.accelerators import names as accelerator_names
-from spareto.hardware.chip import Chip as Chip
-from spareto.hardware.cost import BEST as BEST
-from spareto.hardware.cost import best_by_layer as best_by_layer
-from spareto.hardware.cost import cost as cost
-from spareto.hardware.cost import cost_all_formats as cost_all_formats
-from spareto.hardware.cost import find_mappings as find_mappings
+from spareto.hardware.accelerators.scaling import scaled as scaled
+from spareto.hardware.describing.accelerator import Accelerator as Accelerator
+from spareto.hardware.describing.chip import Chip as Chip
 from spareto.hardware.engines import Lanes as Lanes
-from spareto.hardware.grid import Grid as Grid
+from spareto.hardware.grid import CostGrid as CostGrid
 from spareto.hardware.grid import cost_grid as cost_grid
 from spareto.hardware.mapping.fixed import fixed_nest as fixed_nest
-from spareto.hardware.metrics import Metrics as Metrics
-from spareto.hardware.metrics import metrics as metrics
-from spareto.hardware.scaling import scaled as scaled
+from spareto.hardware.network_metrics import Metrics as Metrics
+from spareto.hardware.network_metrics import metrics as metrics
+from spareto.hardware.workload_cost import BEST as BEST
+from spareto.hardware.workload_cost import best_by_layer as best_by_layer
+from spareto.hardware.workload_cost import cost as cost
+from spareto.hardware.workload_cost import cost_all_formats as cost_all_formats
+from spareto.hardware.workload_cost import find_mappings as find_mappings
 
 __all__ = [
     "BEST",
     "Accelerator",
     "Chip",
-    "Grid",
+    "CostGrid",
     "Lanes",
     "Metrics",
     "accelerator_names",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from spareto.core.errors import ConfigError, Problem
+from spareto.core.text import shown
 from spareto.records.cost import ActionCost, Cost, LayerCost
 from spareto.records.workload import Layer, Numbers, Product, Tensor, Workload
 
@@ -20,7 +21,7 @@ def batched(workload: Workload, inferences: int) -> Workload:
         ConfigError: There are fewer than one.
     """
     if isinstance(inferences, bool) or inferences < 1 or int(inferences) != inferences:
-        raise ConfigError(Problem("batch", repr(inferences), "a whole number of at least 1"))
+        raise ConfigError(Problem("batch", shown(inferences), "a whole number of at least 1"))
     if inferences == 1:
         return workload
     return workload.model_copy(

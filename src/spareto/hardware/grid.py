@@ -9,26 +9,26 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from spareto.core.errors import ConfigError
-from spareto.core.errors import Problem as Trouble
-from spareto.hardware import formats, neurons
-from spareto.hardware.accelerator import Accelerator
-from spareto.hardware.charging import Charged, charge
-from spareto.hardware.chip import Chip
-from spareto.hardware.cost import cost_all_formats
+from spareto import formats
+from spareto.core.errors import ConfigError, Problem
+from spareto.hardware.charging import neurons
+from spareto.hardware.charging.design_points import DesignPoints, layer_points
+from spareto.hardware.charging.layer import Charged, charge
+from spareto.hardware.describing.accelerator import Accelerator
+from spareto.hardware.describing.chip import Chip
+from spareto.hardware.describing.nest import Nest
 from spareto.hardware.engines.array import nest_of
 from spareto.hardware.mapping.capacity import Widths
-from spareto.hardware.mapping.nest import Nest
 from spareto.hardware.mapping.search import Objective, search_points
-from spareto.hardware.points import Points, layer_points
+from spareto.hardware.workload_cost import cost_all_formats
 from spareto.records.cost import Cost, LayerCost, Mode
 from spareto.records.workload import Layer, Statistic, Workload
 
-Numbers = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Grid:
+class CostGrid:
     """What every version costs; arrays of shape (workloads, formats, statistics, layers).
 
     Args:
@@ -46,10 +46,10 @@ class Grid:
     formats: tuple[str, ...]
     statistics: tuple[Statistic, ...]
     layers: tuple[str, ...]
-    energy_pj: Numbers
-    latency_cycles: Numbers
-    stored_bits: Numbers
-    energy_by_component_pj: Mapping[str, Numbers]
+    energy_pj: Floats
+    latency_cycles: Floats
+    stored_bits: Floats
+    energy_by_component_pj: Mapping[str, Floats]
 
 
 def cost_grid(
@@ -61,7 +61,7 @@ def cost_grid(
     statistics: Sequence[Statistic] = ("mean", "max"),
     mappings: Mapping[str, Nest] | None = None,
     objective: Objective | None = None,
-) -> Grid:
+) -> CostGrid:
     """Cost versions of one network in every format and at every activity.
 
     With one mapping a layer its accesses are counted once, and curves over bits and sparsities show these
@@ -99,7 +99,7 @@ def cost_grid(
     else:
         columns = _one_by_one(workloads, accelerator, names, spike_format, statistics)
     shape = (len(workloads), len(names), len(statistics))
-    return Grid(
+    return CostGrid(
         mode="physical",
         formats=names,
         statistics=tuple(statistics),
@@ -115,10 +115,10 @@ def cost_grid(
 class _Columns:
     """What one layer costs, one entry a point."""
 
-    energy_pj: Numbers
-    cycles: Numbers
-    stored_bits: Numbers
-    by_component: Mapping[str, Numbers]
+    energy_pj: Floats
+    cycles: Floats
+    stored_bits: Floats
+    by_component: Mapping[str, Floats]
 
     @classmethod
     def of(cls, charged: Charged) -> _Columns:
@@ -185,13 +185,13 @@ def _versions(workloads: Sequence[Workload]) -> list[tuple[Layer, ...]]:
         ConfigError: There is none, or they are no versions of one network.
     """
     if not workloads:
-        raise ConfigError(Trouble("workloads", "none", "at least one"))
+        raise ConfigError(Problem("workloads", "none", "at least one"))
     for workload in workloads:
         neurons.refuse_unknown(workload)
     _refuse_products(workloads)
     expected = [_shape(layer) for layer in workloads[0].layers]
     problems = [
-        Trouble(
+        Problem(
             f"workloads[{place}]",
             "other layers than workloads[0]",
             "the same network, which differs in weight widths, masks and activity only",
@@ -208,7 +208,7 @@ def _versions(workloads: Sequence[Workload]) -> list[tuple[Layer, ...]]:
 def _refuse_products(workloads: Sequence[Workload]) -> None:
     """A grid is over weights; products of activations have none."""
     problems = [
-        Trouble(
+        Problem(
             f"workloads[{place}].products",
             ", ".join(product.name for product in workload.products),
             "layers with weights only",
@@ -242,7 +242,9 @@ def _widest(layers: Sequence[Layer]) -> Layer:
     return max(layers, key=lambda layer: (layer.weight_bits, layer.input.bits))
 
 
-def _searched(points: Points, accelerator: Accelerator, widest: Layer, objective: Objective) -> _Columns:
+def _searched(
+    points: DesignPoints, accelerator: Accelerator, widest: Layer, objective: Objective
+) -> _Columns:
     """Each point under a mapping searched for it."""
     rows_of: dict[int, list[int]] = {}
     found = search_points(points, accelerator, Widths.of(widest, accelerator), objective=objective)
@@ -255,11 +257,11 @@ def _searched(points: Points, accelerator: Accelerator, widest: Layer, objective
     return _Columns.joined(pieces, [row for rows in rows_of.values() for row in rows])
 
 
-def _components(layers: Sequence[_Columns], shape: tuple[int, ...]) -> dict[str, Numbers]:
+def _components(layers: Sequence[_Columns], shape: tuple[int, ...]) -> dict[str, Floats]:
     names = dict.fromkeys(name for layer in layers for name in layer.by_component)
     none = np.zeros(int(np.prod(shape)))
     return {name: _stack([layer.by_component.get(name, none) for layer in layers], shape) for name in names}
 
 
-def _stack(columns: Sequence[Numbers], shape: tuple[int, ...]) -> Numbers:
+def _stack(columns: Sequence[Floats], shape: tuple[int, ...]) -> Floats:
     return np.stack([column.reshape(shape) for column in columns], axis=-1)

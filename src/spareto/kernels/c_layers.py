@@ -26,7 +26,7 @@ def words(channels: int) -> int:
 
 @dataclass(frozen=True)
 class ConvShape:
-    """Geometry of a convolution over `N` images; mirrors `conv_shape` in `csrc/conv.h`.
+    """Geometry of a convolution over `N` images; mirrors `conv_shape` in `csrc/shape.h`.
 
     `S` is the stride, `P` the padding before the first pixel (what lies behind the last one follows from the
     output's size), `D` the dilation. `OC` is padded to a multiple of 16; no group is padded on its own.

@@ -14,7 +14,7 @@ from torch.autograd.function import once_differentiable
 
 from spareto.kernels import c_layers
 from spareto.kernels.c_layers import BlockShape, Gradient, padded
-from spareto.kernels.normalizing import Layer, Norm, Saved, affine, from_totals
+from spareto.kernels.normalizing import LayerConstants, Norm, Saved, affine, from_totals
 from spareto.kernels.spikes import passed_on
 from spareto.kernels.sums import ConvSums
 
@@ -22,7 +22,7 @@ LARGE: Final = 96 << 20
 """Bytes of sums that samples together may have; a single sample may have more."""
 
 
-def samples_together(layer: Layer) -> int:
+def samples_together(layer: LayerConstants) -> int:
     """How many samples make a chunk."""
     shape = layer.firing.shape
     return max(1, LARGE // (4 * shape.T * shape.H * shape.W * shape.C))
@@ -38,7 +38,7 @@ class Chunked(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        layer: Layer,
+        layer: LayerConstants,
         carrier: Tensor,
         bits: Tensor,
         weight: Tensor,
@@ -112,7 +112,7 @@ class Chunked(torch.autograd.Function):
 Chunk = tuple[ConvSums, BlockShape, Tensor]
 
 
-def _chunks(layer: Layer, bits: Tensor) -> list[Chunk]:
+def _chunks(layer: LayerConstants, bits: Tensor) -> list[Chunk]:
     """Sums, geometry and bits of each chunk, all its timesteps."""
     sums, shape = layer.sums, layer.firing.shape
     assert isinstance(sums, ConvSums)

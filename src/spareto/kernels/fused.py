@@ -15,7 +15,7 @@ from torch.autograd.function import once_differentiable
 
 from spareto.kernels import c_layers
 from spareto.kernels.chunked import Chunked, samples_together
-from spareto.kernels.normalizing import Firing, Layer, Norm, Saved, affine, back
+from spareto.kernels.normalizing import Firing, LayerConstants, Norm, Saved, affine, back
 from spareto.kernels.spikes import passed_on
 from spareto.kernels.sums import ConvSums
 
@@ -36,7 +36,7 @@ class Fired(NamedTuple):
 
 
 def spiking(
-    layer: Layer,
+    layer: LayerConstants,
     carrier: Tensor,
     bits: Tensor,
     weight: Tensor,
@@ -75,7 +75,7 @@ class _Spiking(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        layer: Layer,
+        layer: LayerConstants,
         carrier: Tensor,
         bits: Tensor,
         weight: Tensor,
@@ -100,7 +100,7 @@ class _Spiking(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore
         y, bits, weight, *saved = ctx.saved_tensors
-        layer: Layer = ctx.layer
+        layer: LayerConstants = ctx.layer
         recomputed = y is None
         if y is None:
             y = layer.sums.forward(bits, weight)[0]

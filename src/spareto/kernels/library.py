@@ -16,17 +16,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from platformdirs import user_cache_path
-
-from spareto.core.errors import ConfigError, OutOfMemory, Problem, StoreError, did_you_mean, one_of
-from spareto.kernels import build, cached
+from spareto.core.errors import ConfigError, OutOfMemory, Problem, StoreError
+from spareto.native import build, cached, machine
+from spareto.native.machine import choice, level
 
 BACKENDS: Final = ("c", "numba", "torch")
-CPU_FLAGS: Final[dict[str, frozenset[str]]] = {
-    "avx512": frozenset({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}),
-    "avx2": frozenset({"avx2", "bmi1", "bmi2", "f16c", "fma"}),
-    "portable": frozenset(),
-}
 _TYPES: Final = {
     "p": ctypes.c_void_p,
     "q": ctypes.c_int64,
@@ -47,7 +41,7 @@ def backend() -> str:
     Raises:
         ConfigError: `SPARETO_KERNELS` or `SPARETO_ISA` names nothing there is.
     """
-    wanted = _choice("SPARETO_KERNELS", BACKENDS)
+    wanted = choice("SPARETO_KERNELS", BACKENDS)
     if wanted in ("numba", "torch"):
         return wanted
     library, why = _load()
@@ -101,19 +95,6 @@ def too_large(where: str) -> ConfigError:
     rule = "at most 2,147,483,647 values an image, and 8,388,607 inputs an image row or an output"
     cure = "Use a smaller layer, or set SPARETO_KERNELS=torch."
     return ConfigError(Problem(where, "a layer too large for its kernel", rule, cure))
-
-
-@cache
-def level() -> str:
-    """Instruction set the C kernels use on this machine."""
-    chosen, has = _choice("SPARETO_ISA", build.levels()), cpu_flags()
-    if missing := sorted(CPU_FLAGS[chosen] - has) if chosen else ():
-        got = f"'{chosen}', and this processor has no {', '.join(missing)}"
-        able = [name for name in build.levels() if has >= CPU_FLAGS[name]]
-        raise ConfigError(Problem("SPARETO_ISA", got, one_of(able), "Leave it unset for the fastest."))
-    if chosen:
-        return chosen
-    return next(name for name in build.levels() if has >= CPU_FLAGS[name])
 
 
 @cache
@@ -175,24 +156,4 @@ def library_file(isa: str) -> Path:
         StoreError: It cannot be kept.
         Untrusted: Another user could have written it.
     """
-    name = build.file_name(isa)
-    shipped = build.SHIPPED / name
-    if cached.sound(shipped):
-        return shipped
-    return cached.compiled(user_cache_path("spareto") / "kernels" / name, isa, _openmp)
-
-
-def _choice(variable: str, allowed: tuple[str, ...]) -> str:
-    value = os.environ.get(variable, "")
-    if value and value not in allowed:
-        raise ConfigError(Problem(variable, repr(value), one_of(allowed), did_you_mean(value, allowed)))
-    return value
-
-
-@cache
-def cpu_flags() -> frozenset[str]:
-    """Names of the processor's features, as Linux writes them; none on other systems, which is safe."""
-    if sys.platform != "linux":
-        return frozenset()
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    return frozenset(next((line for line in lines if line.startswith(("flags", "Features"))), "").split())
+    return machine.library_file(isa, build.KERNELS, _openmp)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from spareto.kernels import c_layers
 from spareto.kernels.c_layers import ConvShape, Gradient
-from spareto.kernels.decisions import Way, by_density, crossover
+from spareto.kernels.decision_log import Way, by_density, crossover
 from spareto.kernels.fused import widened
 from spareto.kernels.sums import ConvSums, DenseSums, Sums
 

@@ -56,7 +56,7 @@ class Firing:
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerConstants:
     """Constants of a layer whose input is spikes.
 
     Args:

@@ -16,7 +16,7 @@ from torch.autograd.function import once_differentiable
 from spareto.kernels import c_layers, fused, workspace
 from spareto.kernels.c_layers import Gradient
 from spareto.kernels.fused import Fired
-from spareto.kernels.normalizing import Firing, Layer, Norm, Saved, affine, from_totals
+from spareto.kernels.normalizing import Firing, LayerConstants, Norm, Saved, affine, from_totals
 from spareto.kernels.sums import Sums
 
 Again = Callable[[], Tensor]
@@ -24,7 +24,7 @@ Again = Callable[[], Tensor]
 
 
 def spiking(
-    layer: Layer,
+    layer: LayerConstants,
     carrier: Tensor,
     bits: Tensor,
     weight: Tensor,

@@ -15,7 +15,7 @@ from torch import Tensor
 from spareto.core.errors import ConfigError, Problem
 from spareto.kernels import c_layers, workspace
 from spareto.kernels.c_layers import ConvShape, Gradient, NotFinite, padded, words
-from spareto.kernels.library import cpu_flags
+from spareto.native.machine import cpu_flags
 
 FEW: Final = 64
 """Outputs of a dense layer up to which our gradient of its input beats a general matrix product."""

@@ -11,14 +11,14 @@ from torch import Tensor, nn
 
 from spareto.kernels import fused, shortcuts, spikes
 from spareto.kernels.c_layers import BlockShape, padded
-from spareto.kernels.decisions import Slot
+from spareto.kernels.decision_log import Slot
 from spareto.kernels.dynamics import Dynamics
 from spareto.kernels.fused import Fired
+from spareto.kernels.kernel_options import current
 from spareto.kernels.neurons import place_of
-from spareto.kernels.normalizing import Firing, Layer, Norm
+from spareto.kernels.normalizing import Firing, LayerConstants, Norm
 from spareto.kernels.operators.fire import fire as fire_operator
 from spareto.kernels.operators.sums import sums as sums_operator
-from spareto.kernels.options import current
 from spareto.kernels.spikes import Spikes
 from spareto.layers._pooling import ONE_PIXEL, Window
 from spareto.neurons import SpikingNeuron
@@ -175,7 +175,7 @@ def fire(
     return shortcuts.fire(currents, *parts, pixels(shortcut))
 
 
-def spiking(layer: Layer, *arguments: Any, shortcut: Tensor | Spikes | None) -> Fired:
+def spiking(layer: LayerConstants, *arguments: Any, shortcut: Tensor | Spikes | None) -> Fired:
     """`fused.spiking`, with a shortcut or without."""
     if shortcut is None:
         return fused.spiking(layer, *arguments)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]
 from torch.utils.checkpoint import checkpoint
 
-from spareto.kernels.options import current
+from spareto.kernels.kernel_options import current
 
 
 def run(layer: nn.Module, reference: Callable[[Tensor], Tensor], sequence: Tensor) -> Tensor:

@@ -38,7 +38,7 @@ class Residual(nn.Module):
     def __init__(self, body: nn.Module, shortcut: nn.Module | None = None, connect: Connect = "add") -> None:
         super().__init__()
         if connect not in CONNECTIONS:
-            cure = did_you_mean(str(connect), tuple(CONNECTIONS))
+            cure = did_you_mean(connect, tuple(CONNECTIONS))
             raise ConfigError(Problem("layer 'residual'.connect", repr(connect), one_of(CONNECTIONS), cure))
         self.body, self.shortcut, self.connect = body, shortcut, connect
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from spareto.core.errors import ConfigError, Problem
-from spareto.kernels.decisions import Decision, Slot, by_density, crossover, decide
+from spareto.kernels.decision_log import Decision, Slot, by_density, crossover, decide
 from spareto.kernels.dynamics import Dynamics
-from spareto.kernels.normalizing import Firing, Layer
-from spareto.kernels.options import current
+from spareto.kernels.kernel_options import current
+from spareto.kernels.normalizing import Firing, LayerConstants
 from spareto.kernels.spikes import Spikes, dense, traced
 from spareto.kernels.sums import ConvSums
 from spareto.layers import _fusion as fusion
@@ -127,7 +127,7 @@ class SpikingBlock(nn.Module):
         chosen = current()
         sums = ConvSums(conv_shape(self.conv, time * batch, *size), events.events, chosen.bfloat16)
         fired = fusion.spiking(
-            Layer(sums, constants, chosen.recompute),
+            LayerConstants(sums, constants, chosen.recompute),
             *(events.carrier, events.bits, weight.contiguous(), self.conv.bias),
             *(fusion.norm_parts(self.norm), dynamics.coefficients()),
             shortcut=shortcut,

@@ -6,10 +6,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spareto.kernels import fused
-from spareto.kernels.decisions import Decision, Slot, by_density, decide
+from spareto.kernels.decision_log import Decision, Slot, by_density, decide
 from spareto.kernels.dynamics import Dynamics
-from spareto.kernels.normalizing import Firing, Layer
-from spareto.kernels.options import current
+from spareto.kernels.kernel_options import current
+from spareto.kernels.normalizing import Firing, LayerConstants
 from spareto.kernels.spikes import Spikes, dense, traced
 from spareto.kernels.sums import DenseSums
 from spareto.layers import _fusion as fusion
@@ -86,7 +86,7 @@ class SpikingDense(nn.Module):
             fired = fusion.fire(currents, self.norm, dynamics, constants)
             return fusion.finish(fired, self.norm, None, constants, spatial=False)
         fired = fused.spiking(
-            Layer(DenseSums(events.channels, events.spatial), constants, current().recompute),
+            LayerConstants(DenseSums(events.channels, events.spatial), constants, current().recompute),
             *(events.carrier, events.bits, weight, self.linear.bias),
             *(fusion.norm_parts(self.norm), dynamics.coefficients()),
         )

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeGuard
+from typing import Final, TypeGuard
 
 from spareto.core.errors import ConfigError, Problem
+from spareto.core.text import shown
 
 Problems = list[Problem]
+MOST: Final = 1 << 16
+"""Channels, neurons, votes or classes: the largest number in a network's options."""
+
+LARGEST_FRAME: Final = 1 << 30
+"""Values of a frame."""
 
 
 def refuse(network: str, *checks: Problems) -> None:
@@ -27,12 +34,15 @@ def refuse(network: str, *checks: Problems) -> None:
 def frame(sensor: object, classes: object) -> Problems:
     """What every network is built for: frames of a sensor, and classes."""
     rule = "polarities, height and width, integers of at least 1"
-    return _unless(_is_sensor(sensor), "sensor", sensor, rule) + count("classes", classes)
+    wrong = _unless(_is_sensor(sensor), "sensor", sensor, rule)
+    if not wrong and math.prod(sides(sensor, 0)) > LARGEST_FRAME:
+        wrong = [Problem("sensor", shown(sensor), f"frames of at most {LARGEST_FRAME:,} values")]
+    return wrong + count("classes", classes)
 
 
-def sides(sensor: object) -> Sequence[int]:
-    """Height and width of a sensor's frame; nothing of what is no sensor."""
-    return sensor[1:] if _is_sensor(sensor) else ()
+def sides(sensor: object, first: int = 1) -> Sequence[int]:
+    """Height and width of a sensor's frame, from its axis `first` on; nothing of what is no sensor."""
+    return sensor[first:] if _is_sensor(sensor) else ()
 
 
 def flag(option: str, value: object) -> Problems:
@@ -41,14 +51,17 @@ def flag(option: str, value: object) -> Problems:
 
 
 def count(option: str, value: object) -> Problems:
-    """It must be an integer of at least 1."""
+    """It must be an integer of at least 1, and not beyond any network."""
+    if _is_count(value) and value > MOST:
+        return [Problem(option, shown(value), f"an integer of at most {MOST:,}")]
     return _unless(_is_count(value), option, value, "an integer of at least 1")
 
 
 def counts(option: str, values: object) -> Problems:
-    """It must be a list of integers of at least 1; it may be empty."""
-    right = isinstance(values, list | tuple) and all(map(_is_count, values))
-    return _unless(right, option, values, "a list of integers of at least 1")
+    """It must be a list of integers of at least 1, not beyond any network; it may be empty."""
+    if not isinstance(values, list | tuple) or not all(map(_is_count, values)):
+        return [Problem(option, shown(values), "a list of integers of at least 1")]
+    return [problem for value in values if value > MOST for problem in count(option, value)][:1]
 
 
 def share(option: str, value: object) -> Problems:
@@ -67,12 +80,12 @@ def poolings(option: str, sensor: Sequence[int], number: int) -> Problems:
 
 
 def _unless(right: bool, option: str, value: object, rule: str) -> Problems:
-    return [] if right else [Problem(option, repr(value), rule)]
+    return [] if right else [Problem(option, shown(value), rule)]
 
 
 def _is_sensor(value: object) -> TypeGuard[Sequence[int]]:
     return isinstance(value, list | tuple) and len(value) == 3 and all(map(_is_count, value))
 
 
-def _is_count(value: object) -> bool:
+def _is_count(value: object) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1

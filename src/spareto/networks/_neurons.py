@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from spareto.core.errors import ConfigError, Problem
+from spareto.core.text import shown
 from spareto.networks._blocks import MakeNeuron
 from spareto.neurons import registry
 
@@ -34,14 +35,14 @@ def neuron_maker(
     if given is None:
         rule = "a neuron's name, or its name and options"
         cure = "Write {name: alif, tau_adapt: 30}."
-        raise ConfigError(Problem(f"{where}.neuron", repr(neuron), rule, cure))
+        raise ConfigError(Problem(f"{where}.neuron", shown(neuron), rule, cure))
     shared = {
         option: value for option, value in (("tau", tau), ("surrogate", surrogate)) if value is not None
     }
     if twice := [option for option in shared if option in given]:
         raise ConfigError(
             Problem(
-                f"{where}.{option}", repr(shared[option]), f"none beside neuron.{option}", "Give it once."
+                f"{where}.{option}", shown(shared[option]), f"none beside neuron.{option}", "Give it once."
             )
             for option in twice
         )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from spareto.core.errors import Problem
+from spareto.core.text import shown
 from spareto.layers.spiking_block import SpikingBlock
 from spareto.networks import _checks as checks
 from spareto.networks._base import Network
@@ -80,13 +81,13 @@ def _check(
     votes: int,
     dropout: float,
 ) -> None:
-    odd = isinstance(kernel, int) and not isinstance(kernel, bool) and kernel >= 1 and kernel % 2 == 1
+    odd = isinstance(kernel, int) and not isinstance(kernel, bool) and 1 <= kernel < 256 and kernel % 2 == 1
     wrong = checks.counts("channels", channels)
     steps = checks.count("stride", stride)
     checks.refuse(
         "conv",
         built_for,
-        [] if odd else [Problem("kernel", repr(kernel), "an odd number")],
+        [] if odd else [Problem("kernel", shown(kernel), "an odd number below 256")],
         wrong,
         steps,
         checks.counts("hidden", hidden),

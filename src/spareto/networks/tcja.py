@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from spareto.core.errors import Problem
+from spareto.core.text import shown
 from spareto.layers.tcja import TCJA
 from spareto.networks import _checks as checks
 from spareto.networks._base import Network
@@ -86,4 +87,4 @@ def _attention(attention: Sequence[int], blocks: int) -> list[Problem]:
     known = range(1, blocks + 1)
     if isinstance(attention, list | tuple) and all(block in known for block in attention):
         return []
-    return [Problem("attention", repr(attention), f"a list of blocks, counted from 1 to {blocks}")]
+    return [Problem("attention", shown(attention), f"a list of blocks, counted from 1 to {blocks}")]

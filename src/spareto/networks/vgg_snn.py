@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from spareto.core.errors import Problem
+from spareto.core.text import shown
 from spareto.networks import _checks as checks
 from spareto.networks._base import Network
 from spareto.networks._blocks import conv_block, dense_blocks
@@ -78,4 +79,4 @@ def _stages(stages: object) -> list[Problem]:
         stage and not checks.counts("", stage) for stage in stages
     )
     rule = "a list of stages, each a list of integers of at least 1"
-    return [] if right else [Problem("stages", repr(stages), rule)]
+    return [] if right else [Problem("stages", shown(stages), rule)]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 import torch
 from torch import Tensor
 
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
+from spareto.core.text import shown
 from spareto.kernels import neurons as kernels
 from spareto.kernels.dynamics import Dynamics
 from spareto.neurons._base import SpikingNeuron, by_steps
@@ -19,6 +20,7 @@ from spareto.neurons.surrogates import Surrogate
 from spareto.neurons.surrogates import registry as surrogates
 
 Reset = Literal["zero", "value", "subtract", "none", "subtract_delayed", "zero_delayed"]
+LARGEST: Final = 1e30
 LOW_PRECISION = (torch.float16, torch.bfloat16)
 
 
@@ -143,11 +145,11 @@ _RESETS: dict[str, Any] = {
 def _problems(kind: str, v_threshold: float, reset: str, v_reset: float) -> tuple[Problem, ...]:
     problems = list(must_be_numbers(kind, v_threshold=v_threshold, v_reset=v_reset))
     if reset not in get_args(Reset):
-        rule, cure = one_of(get_args(Reset)), did_you_mean(str(reset), get_args(Reset))
-        problems.append(Problem(f"neuron '{kind}'.reset", repr(reset), rule, cure))
+        rule, cure = one_of(get_args(Reset)), did_you_mean(reset, get_args(Reset))
+        problems.append(Problem(f"neuron '{kind}'.reset", shown(reset), rule, cure))
     elif v_reset != 0 and reset != "value":
         rule, cure = f"0 with reset '{reset}'", "Use reset 'value'."
-        problems.append(Problem(f"neuron '{kind}'.v_reset", repr(v_reset), rule, cure))
+        problems.append(Problem(f"neuron '{kind}'.v_reset", shown(v_reset), rule, cure))
     return tuple(problems)
 
 
@@ -155,10 +157,10 @@ def _surrogate_problems(kind: str, surrogate: object, slope: object) -> tuple[Pr
     where = f"neuron '{kind}'"
     if not isinstance(surrogate, str | Surrogate):
         rule = "the name of a surrogate, or a surrogate itself"
-        return (Problem(f"{where}.surrogate", repr(surrogate), rule),)
+        return (Problem(f"{where}.surrogate", shown(surrogate), rule),)
     if slope is not None and not isinstance(surrogate, str):
         rule = "none beside a surrogate that has its own"
-        return (Problem(f"{where}.slope", repr(slope), rule, "Give it to the surrogate as alpha."),)
+        return (Problem(f"{where}.slope", shown(slope), rule, "Give it to the surrogate as alpha."),)
     return ()
 
 
@@ -166,7 +168,7 @@ def must_be_a_neuron(kind: str, neuron: object, options: dict[str, object]) -> t
     """What is wrong with the neuron that another wraps, given by name with its options, or itself."""
     where = f"neuron '{kind}'"
     if not isinstance(neuron, str | SpikingNeuron):
-        return (Problem(f"{where}.neuron", repr(neuron), "the name of a neuron, or a neuron itself"),)
+        return (Problem(f"{where}.neuron", shown(neuron), "the name of a neuron, or a neuron itself"),)
     if options and not isinstance(neuron, str):
         got, rule = f"options {', '.join(options)}", "none beside a neuron that has its own"
         return (Problem(where, got, rule, "Give them to that neuron."),)
@@ -176,7 +178,7 @@ def must_be_a_neuron(kind: str, neuron: object, options: dict[str, object]) -> t
 def must_be_flags(kind: str, **parameters: object) -> tuple[Problem, ...]:
     """What is wrong with parameters that are either on or off."""
     return tuple(
-        Problem(f"neuron '{kind}'.{name}", repr(value), "True or False")
+        Problem(f"neuron '{kind}'.{name}", shown(value), "True or False")
         for name, value in parameters.items()
         if not isinstance(value, bool)
     )
@@ -185,15 +187,15 @@ def must_be_flags(kind: str, **parameters: object) -> tuple[Problem, ...]:
 def must_be_numbers(kind: str, **parameters: object) -> tuple[Problem, ...]:
     """What is wrong with parameters that may be any finite number."""
     return tuple(
-        Problem(f"neuron '{kind}'.{name}", repr(value), "a finite number")
+        Problem(f"neuron '{kind}'.{name}", shown(value), "a finite number")
         for name, value in parameters.items()
         if not is_number(value)
     )
 
 
 def is_number(value: object) -> bool:
-    """Whether a parameter is a finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+    """Whether a parameter is a finite number, also in single precision."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST
 
 
 def as_tuple(state: Any) -> tuple[Tensor, ...]:

@@ -6,6 +6,7 @@ import math
 from typing import Literal, get_args
 
 from spareto.core.errors import Problem, did_you_mean, one_of
+from spareto.core.text import shown
 from spareto.neurons._family import is_number
 
 Decay = Literal["euler", "exponential"]
@@ -44,12 +45,12 @@ def share(
     least = "of at least 1" if decay == "euler" else "above 0"
     if time is not None and not (is_number(time) and (time >= 1 or (decay != "euler" and time > 0))):
         rule = f"a number of timesteps {least}"
-        problems.append(Problem(f"{where}.{tau_name}", repr(time), rule))
+        problems.append(Problem(f"{where}.{tau_name}", shown(time), rule))
     if kept is not None and not (is_number(kept) and 0 <= kept <= 1):
-        problems.append(Problem(f"{where}.{beta_name}", repr(kept), "a share from 0 to 1"))
+        problems.append(Problem(f"{where}.{beta_name}", shown(kept), "a share from 0 to 1"))
     if decay not in get_args(Decay):
-        cure = did_you_mean(str(decay), get_args(Decay))
-        problems.append(Problem(f"{where}.decay", repr(decay), one_of(get_args(Decay)), cure))
+        cure = did_you_mean(decay, get_args(Decay))
+        problems.append(Problem(f"{where}.decay", shown(decay), one_of(get_args(Decay)), cure))
     if problems:
         return 0.0, tuple(problems)
     return float(kept) if kept is not None else beta_of(time or default_tau, decay), ()

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from torch import Tensor
 
 from spareto.core.errors import ConfigError, Problem
+from spareto.core.text import shown
 from spareto.neurons import registry
 from spareto.neurons._base import SpikingNeuron
 from spareto.neurons._family import FamilyNeuron, as_tuple, bare, must_be_a_neuron
 from spareto.neurons._spike import count
 from spareto.neurons._step import charge, following, parts_of, threshold
 from spareto.neurons.alif import ALIF
+
+MOST: Final = 1 << 24
+"""Largest count; single precision holds no larger whole numbers one by one."""
 
 
 class MultiSpike(SpikingNeuron):
@@ -76,8 +80,8 @@ def _checked(neuron: str | SpikingNeuron, most: int | None, ignored: dict[str, A
     """
     where = "neuron 'multi_spike'"
     problems: list[Problem] = []
-    if most is not None and not (isinstance(most, int) and not isinstance(most, bool) and most >= 1):
-        problems.append(Problem(f"{where}.most", repr(most), "an integer of at least 1, or None"))
+    if most is not None and not (isinstance(most, int) and not isinstance(most, bool) and 1 <= most <= MOST):
+        problems.append(Problem(f"{where}.most", shown(most), f"an integer from 1 to {MOST:,}, or None"))
     if not isinstance(neuron, FamilyNeuron):
         got = repr(neuron) if isinstance(neuron, str) else type(neuron).__name__
         problems.append(
@@ -87,12 +91,12 @@ def _checked(neuron: str | SpikingNeuron, most: int | None, ignored: dict[str, A
     problems += must_be_a_neuron("multi_spike", neuron, ignored)
     if neuron.reset != "subtract":
         cure = "What is above the thresholds would be lost."
-        problems.append(Problem(f"{where}.reset", repr(neuron.reset), "'subtract'", cure))
+        problems.append(Problem(f"{where}.reset", shown(neuron.reset), "'subtract'", cure))
     if neuron.v_threshold <= 0:
-        problems.append(Problem(f"{where}.v_threshold", repr(neuron.v_threshold), "a level above 0"))
+        problems.append(Problem(f"{where}.v_threshold", shown(neuron.v_threshold), "a level above 0"))
     if isinstance(neuron, ALIF) and neuron.adapt_scale < 0:
         rule = "at least 0, so that the threshold stays above 0"
-        problems.append(Problem(f"{where}.adapt_scale", repr(neuron.adapt_scale), rule))
+        problems.append(Problem(f"{where}.adapt_scale", shown(neuron.adapt_scale), rule))
     if problems:
         raise ConfigError(problems)
     return neuron

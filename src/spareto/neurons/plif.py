@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from spareto.core.errors import Problem
+from spareto.core.text import shown
 from spareto.kernels.dynamics import Dynamics
 from spareto.neurons._family import FamilyNeuron, Reset, is_number, must_be_numbers
 from spareto.neurons.surrogates import Surrogate
@@ -58,7 +59,7 @@ class PLIF(FamilyNeuron):
         problems = must_be_numbers(self.kind, v_leak=v_leak, gain=1.0 if gain is None else gain)
         if not (is_number(tau) and tau > 1):
             rule = "a number of timesteps above 1"
-            problems = (Problem(f"neuron '{self.kind}'.tau", repr(tau), rule), *problems)
+            problems = (Problem(f"neuron '{self.kind}'.tau", shown(tau), rule), *problems)
         super().__init__(v_threshold, reset, v_reset, strict, detach_reset, surrogate, slope, problems)
         self.gain = gain
         self.v_leak = v_leak

@@ -8,8 +8,9 @@ from typing import Any
 from torch import Tensor
 
 from spareto.core.errors import ConfigError, Problem
+from spareto.core.text import shown
 from spareto.neurons import SpikingNeuron, registry
-from spareto.neurons._family import must_be_a_neuron
+from spareto.neurons._family import is_number, must_be_a_neuron
 from spareto.neurons._fixed_point import stored
 
 
@@ -75,9 +76,9 @@ def _check(bits: int, v_max: float, found: tuple[Problem, ...]) -> None:
     problems = list(found)
     if not (isinstance(bits, int) and not isinstance(bits, bool) and 2 <= bits <= 16):
         place = "neuron 'quantized_state'.bits"
-        problems.append(Problem(place, repr(bits), "an integer from 2 to 16"))
-    if not (isinstance(v_max, int | float) and v_max > 0 and math.frexp(v_max)[0] == 0.5):
+        problems.append(Problem(place, shown(bits), "an integer from 2 to 16"))
+    if not (is_number(v_max) and v_max > 0 and math.frexp(v_max)[0] == 0.5):
         place = "neuron 'quantized_state'.v_max"
-        problems.append(Problem(place, repr(v_max), "a power of two, such as 2"))
+        problems.append(Problem(place, shown(v_max), "a power of two, such as 2"))
     if problems:
         raise ConfigError(problems)

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from spareto.core.errors import ConfigError, Problem
+from spareto.core.memory import require
+from spareto.core.text import shown
 from spareto.kernels import neurons as kernels
 from spareto.kernels import recurrent as kernel
 from spareto.neurons import registry
@@ -42,12 +44,18 @@ class Recurrent(SpikingNeuron):
         problems = [*must_be_flags("recurrent", bias=bias), *must_be_a_neuron("recurrent", neuron, options)]
         if not isinstance(features, int) or isinstance(features, bool) or features < 1:
             rule = "an integer of at least 1"
-            problems.append(Problem("neuron 'recurrent'.features", repr(features), rule))
+            problems.append(Problem("neuron 'recurrent'.features", shown(features), rule))
         if neuron == "recurrent" or isinstance(neuron, Recurrent):
             cure = "Wrap another neuron."
             problems.append(Problem("neuron 'recurrent'.neuron", "'recurrent'", "a plain neuron", cure))
         if problems:
             raise ConfigError(problems)
+        require(
+            4 * features * features,
+            "neuron 'recurrent'.features",
+            f"a layer of {shown(features)} neurons that feed each other",
+            "Use fewer.",
+        )
         self.neuron = registry.make(neuron, **options) if isinstance(neuron, str) else neuron
         self.linear = nn.Linear(features, features, bias=bias)
         self.kind = self.neuron.kind

@@ -5,4 +5,4 @@ from spareto.observing.observation import Observation as Observation
 from spareto.observing.observation import Operation as Operation
 from spareto.observing.observation import Value as Value
 from spareto.observing.recorder import observe as observe
-from spareto.observing.undisturbed import undisturbed as undisturbed
+from spareto.observing.restoring import undisturbed as undisturbed

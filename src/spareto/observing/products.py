@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final, Literal
 
 import torch
@@ -110,13 +111,16 @@ def product_of(
         if name in REFUSED:
             raise UnknownProductError(name)
         return None
-    named = {argument.name: value for argument, value in zip(func._schema.arguments, args, strict=False)}
-    defaults = {
-        argument.name: argument.default_value
-        for argument in func._schema.arguments
-        if argument.has_default_value()
-    }
-    return read({**defaults, **named, **kwargs}, constant)
+    names, defaults = _arguments(func)
+    return read({**defaults, **dict(zip(names, args, strict=False)), **kwargs}, constant)
+
+
+@lru_cache(maxsize=256)
+def _arguments(func: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Names of all arguments in order, and the values of those that may be left out."""
+    arguments = func._schema.arguments
+    defaults = {each.name: each.default_value for each in arguments if each.has_default_value()}
+    return tuple(each.name for each in arguments), defaults
 
 
 def _linear(given: Mapping[str, Any], constant: Constant) -> Product | None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from spareto.kernels.trains import Words, pack
 
 LEADING: Final = 4  # axes of which the marks keep every entry
 EQUAL_ROWS: Final = 0.98  # share of rows that must agree: sums may round differently in another batch
@@ -15,6 +19,9 @@ EQUAL_ROWS: Final = 0.98  # share of rows that must agree: sums may round differ
 Kind = Literal["time", "batch", "place"]
 Part = tuple[int, Kind]
 """Entries of an axis, and what they stand for; as many samples as there are is written 0."""
+
+_SAMPLES: Final[tuple[tuple[Part, ...], ...]] = (((0, "batch"),),)
+"""The commonest axes: samples alone."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +41,12 @@ class Mark:
         """The mark of a tensor."""
         shape = tuple(tensor.shape)
         flat = tensor.detach().double().reshape(*shape[:LEADING], -1)
-        weights = torch.sin(torch.arange(1, flat.shape[-1] + 1, dtype=torch.float64))
-        return cls(shape, flat @ weights)
+        return cls(shape, flat @ _weights(flat.shape[-1]))
+
+
+@lru_cache(maxsize=64)
+def _weights(count: int) -> Tensor:
+    return torch.sin(torch.arange(1, count + 1, dtype=torch.float64))
 
 
 @dataclass(frozen=True)
@@ -72,6 +83,8 @@ class Layout:
         Args:
             tensor: Leading axes as they were; the number of samples may be any.
         """
+        if self.axes == _SAMPLES and self.steps == 1:
+            return tensor.unsqueeze(0).unsqueeze(2)
         parts: list[Part] = []
         for own, size in zip(self.axes, tensor.shape, strict=False):
             others = _entries(own)
@@ -84,6 +97,20 @@ class Layout:
         samples = next(size for size, kind in parts if kind == "batch")
         places = split.shape[2 if self.steps > 1 else 1 : len(parts)].numel()
         return split.reshape(self.steps, samples, places, *features)
+
+    def words(self, tensor: Tensor) -> tuple[Words, bool]:
+        """`tensor` as bits: packed as it lies in memory, and only then split.
+
+        Returns:
+            Which elements are not zero, shape `(timesteps, samples, places, words)`, and whether all of them
+            are 1; see `kernels.trains.pack`.
+        """
+        lead = tensor.shape[: len(self.axes)]
+        packed, ones = pack(tensor.reshape(lead.numel(), -1))
+        if self.axes == _SAMPLES and self.steps == 1:
+            return packed[None, :, None], ones
+        split = self.split(torch.from_numpy(packed.view(np.int64)).reshape(*lead, -1))
+        return split.contiguous().numpy().view(np.uint64), ones
 
 
 def _entries(parts: tuple[Part, ...]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -11,7 +11,7 @@ from torch import Tensor
 from spareto.core.errors import ConfigError, Problem
 from spareto.profiling.behind import Behind
 from spareto.profiling.tracer import NeuronEvent, ProductEvent, Trace
-from spareto.profiling.uses import Use
+from spareto.profiling.uses import Use, untold
 
 
 @dataclass
@@ -84,6 +84,7 @@ def charge(
         else:
             feeders[groups[found.operation]].append(place)
     for group, places in feeders.items():
+        _refuse_taken_in_turn([planned[place].use for place in places], behind)
         inside = {event.call for event in neurons[group].events if event.call >= 0}
         outside = [place for place in places if not _runs_in(planned[place].use.first, inside, two)]
         owner = max(_forward(outside or places, planned, neurons[group], behind))
@@ -95,6 +96,29 @@ def charge(
     alone = tuple(place for place in range(len(neurons)) if place not in feeders)
     _refuse_by_hand(neurons[place] for place in alone)
     return alone
+
+
+def _refuse_taken_in_turn(uses: list[Use[ProductEvent]], behind: Behind) -> None:
+    """Refuse calls of one layer that are no timesteps, though neurons take one after the other.
+
+    Raises:
+        ConfigError: There are some.
+    """
+    taken: defaultdict[Hashable, set[int]] = defaultdict(set)
+    for use in uses:
+        if not use.looped and use.layout.steps == 1:
+            taken[use.first.layer].add(behind.first[use.first.operation].operation)
+    problems = [
+        untold(
+            use.first,
+            sum(other.first.layer == use.first.layer for other in uses),
+            len(taken[use.first.layer]),
+        )
+        for use in uses
+        if len(taken.get(use.first.layer, ())) > 1
+    ]
+    if problems:
+        raise ConfigError(dict.fromkeys(problems))
 
 
 def _hold(planned: Planned, neurons: Use[NeuronEvent]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -9,11 +11,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from spareto.core.errors import ConfigError, Problem
+from spareto.kernels.trains import Words, pack
 from spareto.observing.products import Product
 from spareto.profiling.charging import Planned
-from spareto.profiling.effects import effects_of, is_plain, touched, unfolded
+from spareto.profiling.effects import effects_of, is_plain, unfolded
 from spareto.profiling.storage import Trains
 from spareto.profiling.stream import Stream
+from spareto.profiling.touching import Touching
 from spareto.profiling.tracer import NeuronEvent
 from spareto.profiling.uses import Use
 
@@ -44,7 +48,9 @@ class LayerCounter:
         self.source = None if self.plain else Stream(effects)
         self.output = Stream(stored=False) if planned.neurons is None else None
         self.driven = _driven(planned, outputs_of(self.product))
-        self._touched_calls: list[Tensor] = []
+        undriven = ~self.driven
+        self._touching = Touching(self.product, self.features, undriven) if bool(undriven.any()) else None
+        self._touched_calls: list[npt.NDArray[np.float64]] = []
         self.touched_batches: list[npt.NDArray[np.float64]] = []
         self.plane: tuple[int, int] = (1, 1)
         self._plane_known = False
@@ -64,28 +70,44 @@ class LayerCounter:
 
     def see(self, product: Product) -> None:
         """Note one call."""
-        split = self.planned.use.layout.split(product.x)  # (timesteps, samples, places, features...)
+        layout, x = self.planned.use.layout, product.x
+        if product.kind == "embedding" or (self._by_place and self._places > 1):
+            return self._see_split(product)
+        words, ones = layout.words(x)
+        self._touch(words)
+        shape = plane_shape(tuple(x.shape[len(layout.axes) :]))
+        self.effective.see_words(words.squeeze(2), ones, shape)
+        if self.source is not None:
+            self._see_unfolded(layout.split(x).squeeze(2), ones)
+        return None
+
+    def _see_split(self, product: Product) -> None:
+        """A look-up, or a product at many places: its elements are ordered feature by feature."""
+        split = self.planned.use.layout.split(product.x)
         if product.kind == "embedding":
             split = F.one_hot(split.long(), len(product.other)).to(torch.float32)
-        if self._by_place:
-            rows = split.flatten(0, 2)
-            whole = split.movedim(-1, 2).unsqueeze(3)  # (timesteps, samples, features, 1, places)
-        else:
-            rows = split.flatten(0, 2)
-            whole = as_plane(split.squeeze(2), self.product.geometry.axes)  # pyright: ignore[reportOptionalMemberAccess]
-        self.effective.see(whole)
-        if self.source is not None:
-            live = unfolded(self.product, (rows != 0).to(torch.float32)).unflatten(0, split.shape[:2])
-            values = live if _zeros_and_ones(rows) else live * 2.0
-            self.input.see(as_plane(values, self.product.geometry.axes))  # pyright: ignore[reportOptionalMemberAccess]
-        if not bool(self.driven.all()):
-            counted = touched(product, rows, ~self.driven).reshape(*split.shape[:2], -1).sum(2)
-            self._touched_calls.append(counted)
+        self.effective.see(split.movedim(-1, 2).unsqueeze(3))
+        if self._touching is not None:
+            words, _ = pack(split.flatten(0, 2))
+            self._touch(words.reshape(*split.shape[:3], -1))
 
-    def see_output(self, output: Tensor) -> None:
+    def _see_unfolded(self, split: Tensor, ones: bool) -> None:
+        live = (split != 0).flatten(0, 1).to(torch.float32)
+        values = unfolded(self.product, live).unflatten(0, split.shape[:2])
+        assert self.product.geometry is not None, "only convolutions are unfolded"
+        self.input.see(as_plane(values if ones else values * 2.0, self.product.geometry.axes))
+
+    def _touch(self, words: Words) -> None:
+        """Note which outputs are touched, of inputs `(timesteps, samples, places, words)`."""
+        if self._touching is not None:
+            counts = self._touching.counts(words.reshape(-1, words.shape[3]))
+            self._touched_calls.append(counts.reshape(words.shape[:3]).sum(2))
+
+    def see_output(self, product: Product, given: Tensor) -> None:
         """Note what one call put out, laid out as what entered."""
         if self.output is None and self._plane_known:
             return
+        output = product.result(given)
         split = self.planned.use.layout.split(output)
         if self._by_place:
             whole = split.movedim(-1, 2).unsqueeze(3)
@@ -102,15 +124,18 @@ class LayerCounter:
             if stream is not None:
                 stream.end_batch(sized, before=use.before, behind=use.behind)
         if self._touched_calls:
-            self.touched_batches.append(torch.cat(self._touched_calls).sum(0).double().numpy())
+            self.touched_batches.append(np.concatenate(self._touched_calls).sum(0))
             self._touched_calls.clear()
 
     @property
     def touched(self) -> npt.NDArray[np.float64]:
-        """Outputs that receive anything, a constant too, summed over the timesteps; shape `(samples,)`."""
+        """Outputs that receive anything, a constant too, summed over the timesteps; shape `(samples,)`.
+
+        What a layer computes once is received in all timesteps.
+        """
         use = self.planned.use
         always = int(self.driven.sum()) * self.plane[0] * self.plane[1] * (self.input.steps - use.before)
-        measured = np.concatenate(self.touched_batches) if self.touched_batches else 0.0
+        measured = np.concatenate(self.touched_batches) * (1 + use.behind) if self.touched_batches else 0.0
         return measured + np.full(self.input.samples, float(always))
 
 
@@ -138,9 +163,9 @@ class PairCounter:
         self.left.see(left)
         self.right.see(right)
 
-    def see_output(self, output: Tensor) -> None:
+    def see_output(self, product: Product, given: Tensor) -> None:
         """Note what one call put out."""
-        self.output.see(self.planned.use.layout.split(output))
+        self.output.see(self.planned.use.layout.split(product.result(given)))
 
     def end_batch(self, sized: list[Trains] | None = None) -> None:
         """Close one batch; `sized` is what others sized of it."""
@@ -169,6 +194,12 @@ class NeuronCounter:
 
     def see(self, spikes: Tensor) -> None:
         """Note one call."""
+        layout = self.use.layout
+        if layout.places == 1:
+            words, ones = layout.words(spikes)
+            self.shape = tuple(spikes.shape[len(layout.axes) :])
+            self.spikes.see_words(words.squeeze(2), ones, (prod(self.shape), 1, 1))
+            return
         split = self._split(spikes)
         self.shape = tuple(split.shape[2:])
         self.spikes.see(split.reshape(*split.shape[:2], -1, 1, 1))
@@ -213,6 +244,12 @@ def outputs_of(product: Product) -> int:
     return shape[0] * shape[1] if len(shape) == 3 and geometry is None else shape[0]
 
 
+def plane_shape(features: tuple[int, ...]) -> tuple[int, int, int]:
+    """Channels and two axes of places: the last, and all others in one."""
+    channels, *places = features
+    return channels, prod(places[:-1]), prod(places[-1:])
+
+
 def as_plane(tensor: Tensor, axes: int) -> Tensor:
     """`(timesteps, samples, channels, ...)` with two axes of places: the last, and all others in one."""
     if axes == 1:
@@ -231,7 +268,3 @@ def _driven(planned: Planned, outputs: int) -> Tensor:
     if constant is None:
         return torch.zeros(outputs, dtype=torch.bool)
     return (constant != 0).expand(outputs) if len(constant) == 1 else constant != 0
-
-
-def _zeros_and_ones(tensor: Tensor) -> bool:
-    return bool(((tensor == 0) | (tensor == 1)).all())

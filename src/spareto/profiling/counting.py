@@ -65,7 +65,7 @@ class Counts(Watch):
             group = counter.planned.neurons
             spikes = None if group is None else self.neurons[group].spikes.pending()
             if spikes is not None:
-                witness.see_spikes(counter.planned.use.name, spikes.flatten(2), first)
+                witness.see_spikes(counter.planned.use.name, spikes, first)
 
     def operator(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Run it, and count what it multiplies or which spikes it gives."""
@@ -87,7 +87,7 @@ class Counts(Watch):
             raise ConfigError(unproven(counter.planned.use))
         counter.see(product)
         output = func(*args, **kwargs)
-        counter.see_output(product.result(output))
+        counter.see_output(product, output)
         return output
 
     def leave(

@@ -64,6 +64,8 @@ def effects_of(product: Product, features: tuple[int, ...]) -> Tensor:
 
 def _met(product: Product, mask: Tensor, features: tuple[int, ...]) -> Tensor:
     """How many weights of a mask each element meets: the gradient of all sums."""
+    if product.geometry is None:
+        return mask.sum(-2).flatten()
     with torch.inference_mode(False), torch.enable_grad():
         x = torch.zeros(1, *features, dtype=torch.float64, requires_grad=True)
         total = operator_of(product)(x, mask.clone()).sum()
@@ -113,32 +115,3 @@ def unfolded_weight(product: Product) -> Tensor:
         return weight.flatten(1)
     grouped = weight.unflatten(0, (geometry.groups, -1)).flatten(3)  # (groups, inputs, outputs, taps)
     return grouped.transpose(1, 2).flatten(0, 1).flatten(1)
-
-
-def touched(product: Product, x: Tensor, channels: Tensor) -> Tensor:
-    """Outputs that a live weight and a non-zero input meet.
-
-    Args:
-        product: The product with its weight.
-        x: What enters, shape `(rows, features...)`.
-        channels: Which output channels to look at.
-
-    Returns:
-        How many, shape `(rows,)`.
-    """
-    live = (x != 0).to(torch.float32)
-    mask = (product.other != 0).to(torch.float32)
-    if bool((mask == 1).all()) and product.geometry is not None and not product.geometry.transposed:
-        return _touched_by_full(product.geometry, mask, live, channels)
-    met = operator_of(product)(live, mask) > 0
-    return met[:, channels].flatten(1).sum(1)
-
-
-def _touched_by_full(geometry: Geometry, mask: Tensor, live: Tensor, channels: Tensor) -> Tensor:
-    """Where no weight is zero, every output of a window with a non-zero input is touched."""
-    groups = geometry.groups
-    grouped = live.unflatten(1, (groups, -1)).amax(2)
-    window = torch.ones(groups, 1, *mask.shape[2:])
-    reached = convolve(grouped, window, geometry) > 0
-    outputs = channels.reshape(groups, -1).sum(1)
-    return (reached.flatten(2).sum(2) * outputs).sum(1)

@@ -9,7 +9,7 @@ from torch import nn
 
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
 from spareto.frameworks import NeuronFacts, is_layer, neuron_facts
-from spareto.hardware.neurons import KINDS
+from spareto.hardware.charging.neurons import KINDS
 from spareto.profiling.charging import Plan
 from spareto.profiling.counters import NeuronCounter
 from spareto.profiling.layers import Kinds
@@ -32,7 +32,7 @@ class NamedNeurons:
     def __init__(self, network: nn.Module, kinds: Mapping[str, str]) -> None:
         self._kinds = dict(kinds)
         problems = [
-            Problem(f"neurons['{name}']", repr(kind), one_of(KINDS), did_you_mean(str(kind), KINDS))
+            Problem(f"neurons['{name}']", repr(kind), one_of(KINDS), did_you_mean(kind, KINDS))
             for name, kind in kinds.items()
             if kind not in KINDS
         ]

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor
 
-from spareto.hardware.formats import Mask, Sizes, measured_formats
+from spareto.formats import Format, Gaps, Sizes, levels
+from spareto.kernels import trains
+from spareto.kernels.library import backend
 from spareto.profiling.windows import covered
 
-AT_ONCE: Final = 1 << 22  # elements that are sized together; more would leave the caches
+AT_ONCE: Final = 1 << 22  # elements that are unpacked together; more would leave the caches
 
-Bytes = npt.NDArray[np.uint8]
+Words = npt.NDArray[np.uint64]
 Amounts = npt.NDArray[np.float64]
 
 
@@ -22,54 +23,69 @@ class Trains:
     """Where the elements of one tensor are not zero, in one batch.
 
     Args:
-        packed: Elements packed eight a byte, shape (time, samples, bytes).
+        words: 64 elements a word, shape (time, samples, words).
         elements: How many there are.
-        ones: 1 where an element is not zero, shape (time, samples, elements).
     """
 
-    def __init__(self, packed: Bytes, elements: int, ones: Tensor) -> None:
-        self.packed, self.elements = packed, elements
-        self.by_step: Amounts = ones.sum(1).double().numpy()
-        """Non-zero elements, summed over samples, shape (time, elements)."""
+    def __init__(self, words: Words, elements: int) -> None:
+        self.words, self.elements = words, elements
 
-    @staticmethod
-    def pack(live: Tensor) -> Bytes:
-        """Elements of shape (time, samples, elements), packed eight a byte."""
-        array: Any = live.numpy()
-        return np.packbits(array, axis=2)
-
-    def are(self, packed: Bytes, elements: int) -> bool:
+    def are(self, words: Words, elements: int) -> bool:
         """Whether these are the same trains."""
-        return self.elements == elements and np.array_equal(self.packed, packed)
+        return self.elements == elements and np.array_equal(self.words, words)
+
+    @cached_property
+    def by_step(self) -> Amounts:
+        """Non-zero elements, summed over samples, shape (time, elements)."""
+        return trains.places(self.words, self.elements).astype(np.float64)
 
     @cached_property
     def counts(self) -> Amounts:
         """Non-zero elements, shape (time, samples)."""
-        return np.bitwise_count(self.packed).sum(2, dtype=np.int64).astype(np.float64)
+        return np.bitwise_count(self.words).sum(2, dtype=np.int64).astype(np.float64)
 
     @cached_property
     def awake(self) -> Amounts:
         """Elements that are not zero at some timestep, shape (samples,)."""
-        awake = np.bitwise_or.reduce(self.packed, axis=0)
+        awake = np.bitwise_or.reduce(self.words, axis=0)
         return np.bitwise_count(awake).sum(1, dtype=np.int64).astype(np.float64)
 
     @cached_property
     def windows(self) -> npt.NDArray[np.int64]:
         """Elements in awake windows of 1, 2, ... T timesteps, shape (T, samples)."""
-        return covered(self.packed)
+        return trains.windows(self.words) if backend() == "c" else covered(self.words)
 
     @cached_property
-    def sizes(self) -> dict[str, Sizes]:
-        """Bits of each sample in the formats whose size the counts do not settle, by the format's name."""
-        each = max(1, AT_ONCE // (len(self.packed) * self.elements))
-        firsts = range(0, self.packed.shape[1], each)
-        parts = [self._unpacked(self.packed[:, first : first + each]) for first in firsts]
-        return {
-            name: np.concatenate([fmt.sizes(trains, fmt.spike_width) for trains in parts])
-            for name, fmt in measured_formats().items()
-        }
+    def gaps(self) -> Gaps:
+        """Where they lie, as far as most storage formats ask."""
+        shape = len(self.words), self.elements
+        if backend() != "c":
+            return _joined([Gaps.of(part) for part in self._parts()])
+        live, padding, blocks = trains.gaps(self.words, self.elements, levels(shape[0] * shape[1]))
+        return Gaps(shape, live.sum(0), padding, blocks)
 
-    def _unpacked(self, packed: Bytes) -> Mask:
-        """Spike trains, shape `(samples, time, elements)`."""
-        samples_first = np.ascontiguousarray(packed.transpose(1, 0, 2))
-        return np.unpackbits(samples_first, axis=2, count=self.elements).view(np.bool_)
+    def sizes(self, fmt: Format) -> Sizes:
+        """Bits of each sample in a storage format."""
+        found = fmt.sizes_of(self.gaps, fmt.spike_width)
+        if found is None:
+            found = np.concatenate([fmt.sizes(part, fmt.spike_width) for part in self._parts()])
+        return found
+
+    def _parts(self) -> list[npt.NDArray[np.bool_]]:
+        """The trains unpacked, shape `(samples, time, elements)`, some samples at a time."""
+        each = max(1, AT_ONCE // max(1, len(self.words) * self.elements))
+        firsts = range(0, self.words.shape[1], each)
+        return [
+            trains.unpack(
+                np.ascontiguousarray(self.words[:, first : first + each].transpose(1, 0, 2)), self.elements
+            )
+            for first in firsts
+        ]
+
+
+def _joined(parts: list[Gaps]) -> Gaps:
+    fields = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in ("live", "padding", "blocks")
+    }
+    return Gaps(parts[0].shape, **fields)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
 
-from spareto.hardware.formats import Sizes
-from spareto.profiling.storage import Trains
-
-DIGIT: Final = 1 << 8
-CHUNK: Final = 1 << 16  # digits below 256 of so many elements add up exactly in single precision
+from spareto.formats import Sizes, measured_formats
+from spareto.kernels.trains import effects, pack
+from spareto.profiling.storage import Trains, Words
 
 Amounts = npt.NDArray[np.float64]
 
@@ -22,7 +19,7 @@ class Stream:
     """Gathers a tensor call by call and batch by batch, as `(time, samples, channels, height, width)`.
 
     Args:
-        effects: Whole numbers of 0 or more an element, shape `(elements, k)`; their sums over the non-zero
+        effects: Whole numbers of 0 or more an element, shape `(elements, 2)`; their sums over the non-zero
             elements are wanted.
         stored: Whether the sizes of its spikes in storage formats are wanted.
     """
@@ -30,9 +27,9 @@ class Stream:
     def __init__(self, effects: Tensor | None = None, *, stored: bool = True) -> None:
         self.shape: tuple[int, ...] = ()
         self.spikes_only = True
-        self._effects = None if effects is None else _Effects(effects)
-        self._stored = stored
-        self._calls: list[Tensor] = []
+        self._effects = None if effects is None else effects.double().numpy()
+        self._formats = measured_formats() if stored else {}
+        self._calls: list[Words] = []
         self._counts: list[Amounts] = []
         self._met: list[Amounts] = []
         self._by_step: Amounts | None = None
@@ -42,11 +39,28 @@ class Stream:
 
     def see(self, tensor: Tensor) -> None:
         """Note one call, shape `(timesteps, samples, channels, height, width)`; it may change afterwards."""
-        self._calls.append(tensor.detach().to(torch.float32, copy=True))
+        words, ones = pack(tensor.reshape(tensor.shape[0] * tensor.shape[1], -1))
+        self.see_words(words.reshape(*tensor.shape[:2], -1), ones, tuple(tensor.shape[2:]))
 
-    def pending(self) -> Tensor | None:
-        """What was noted since the last batch ended, calls joined along time."""
-        return torch.cat(self._calls) if self._calls else None
+    def see_words(self, words: Words, ones: bool, shape: tuple[int, ...]) -> None:
+        """Note one call that is packed already.
+
+        Args:
+            words: Which elements are not zero, shape `(timesteps, samples, words)`.
+            ones: Whether they are all 1.
+            shape: Channels, height and width.
+        """
+        self.shape = shape
+        self.spikes_only = self.spikes_only and ones
+        self._calls.append(words)
+
+    def pending(self) -> npt.NDArray[np.bool_] | None:
+        """What was not zero since the last batch ended, shape `(time, samples, elements)`; None: nothing."""
+        if not self._calls:
+            return None
+        words = np.ascontiguousarray(np.concatenate(self._calls))
+        bits = np.unpackbits(words.view(np.uint8), axis=-1, bitorder="little", count=prod(self.shape))
+        return bits.astype(np.bool_)
 
     def end_batch(self, known: list[Trains] | None = None, *, before: int = 0, behind: int = 0) -> None:
         """Count one batch.
@@ -59,27 +73,23 @@ class Stream:
         """
         if not self._calls:
             return
-        values = self._together(before, behind)
-        self.shape = tuple(values.shape[2:])
-        flat = values.flatten(2)
-        live = flat != 0
-        self.spikes_only = self.spikes_only and torch.equal(flat == 1, live)
-        ones = flat if self.spikes_only else live.to(torch.float32)
-        trains = _same_or_new(Trains.pack(live), ones, [] if known is None else known)
+        trains = _same_or_new(
+            self._together(before, behind), prod(self.shape), [] if known is None else known
+        )
         self._counts.append(trains.counts)
         self._by_step = trains.by_step if self._by_step is None else self._by_step + trains.by_step
         self._awake.append(trains.awake)
         if self._effects is not None:
-            self._met.append(self._effects.sums(ones))
-        if self.spikes_only and self._stored:
+            self._met.append(effects(trains.words, self._effects))
+        if self.spikes_only and self._formats:
             self._windows.append(trains.windows)
-            self._sizes.append(trains.sizes)
+            self._sizes.append({name: trains.sizes(fmt) for name, fmt in self._formats.items()})
 
-    def _together(self, before: int, behind: int) -> Tensor:
-        empty = torch.zeros_like(self._calls[0][:1])
+    def _together(self, before: int, behind: int) -> Words:
+        empty = np.zeros_like(self._calls[0][:1])
         calls = [*[empty] * before, *self._calls, *[empty] * behind]
         self._calls.clear()
-        return torch.cat(calls) if len(calls) > 1 else calls[0]
+        return np.concatenate(calls) if len(calls) > 1 else calls[0]
 
     @property
     def samples(self) -> int:
@@ -139,45 +149,10 @@ class Stream:
         return tuple(zip(counts.mean(1).tolist(), counts.max(1).astype(float).tolist(), strict=True))
 
 
-def _same_or_new(packed: npt.NDArray[np.uint8], ones: Tensor, known: list[Trains]) -> Trains:
+def _same_or_new(words: Words, elements: int, known: list[Trains]) -> Trains:
     """The trains if somebody counted them already; else new ones, which are then known."""
-    found = next((each for each in known if each.are(packed, ones.shape[2])), None)
+    found = next((each for each in known if each.are(words, elements)), None)
     if found is None:
-        found = Trains(packed, ones.shape[2], ones)
+        found = Trains(words, elements)
         known.append(found)
     return found
-
-
-class _Effects:
-    """Sums of whole numbers over non-zero elements, exact in single precision: digit by digit.
-
-    Args:
-        effects: Whole numbers of 0 or more, shape `(elements, k)`.
-    """
-
-    def __init__(self, effects: Tensor) -> None:
-        whole, columns = effects.to(torch.int64), list[tuple[Tensor, Amounts]]()
-        for place in range(4):
-            for column in range(whole.shape[1]):
-                digits = (whole[:, column] >> (8 * place)) % DIGIT
-                if bool(digits.any()):
-                    weights = np.zeros(whole.shape[1])
-                    weights[column] = float(DIGIT**place)
-                    columns.append((digits, weights))
-        self._width = whole.shape[1]
-        self._digits = torch.stack([digits for digits, _ in columns], 1).float() if columns else None
-        self._weights = np.array([weights for _, weights in columns])
-
-    def sums(self, ones: Tensor) -> Amounts:
-        """Shape `(time, samples, k)`; every sum of digits stays below 2 ** 24.
-
-        Args:
-            ones: 1 where an element is not zero, shape `(time, samples, elements)`.
-        """
-        total = np.zeros((*ones.shape[:2], self._width))
-        if self._digits is None:
-            return total
-        for first in range(0, ones.shape[2], CHUNK):
-            part = ones[..., first : first + CHUNK] @ self._digits[first : first + CHUNK]
-            total += part.double().numpy() @ self._weights
-        return total

@@ -85,7 +85,7 @@ def uses_of(events: Sequence[EventT], runs: Runs, steps: int) -> list[Use[EventT
     looped = calls.looped()
     turns = arrange(calls.sites, steps, looped, calls.short, calls.shown)
     if not isinstance(turns, list):
-        raise ConfigError(_untold(calls.first[turns], calls.counts[turns], steps))
+        raise ConfigError(untold(calls.first[turns], calls.counts[turns], steps))
     uses: dict[tuple[Hashable, int], Use[EventT]] = {}
     for event, site, turn in zip(events, calls.sites, turns, strict=True):
         uses.setdefault((site, turn.use), Use([], site in looped)).events.append(event)
@@ -185,7 +185,7 @@ class _Calls(Generic[EventT]):
         if self._is_short(site):
             return True
         if self.runs.longer is not None and len(self._of_longer[site]) != self.counts[site]:
-            raise ConfigError(_untold(self.first[site], self.counts[site], self.steps))
+            raise ConfigError(untold(self.first[site], self.counts[site], self.steps))
         return False
 
     def shown(self, site: Hashable) -> Literal["steps", "uses"] | None:
@@ -386,7 +386,8 @@ def _told(event: Event) -> str:
     return f"layer '{event.name}'" if isinstance(event, ProductEvent) else f"neurons '{event.module}'"
 
 
-def _untold(event: Event, calls: int, steps: int) -> Problem:
+def untold(event: Event, calls: int, steps: int) -> Problem:
+    """What is said of a layer whose calls do not follow the timesteps."""
     got, rule = f"{calls} calls in {steps} timesteps", "calls that follow the timesteps in one order"
     cure = "Give each use a module of its own, or call it in one loop over the timesteps."
     return Problem(f"{_told(event)} ({event.place})", got, rule, cure)

@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
+from spareto.core.text import shown
 from spareto.profiling.charging import Plan, Planned
 from spareto.profiling.layers import Stored
 from spareto.records.recipe import FLOAT_BITS
@@ -79,20 +80,20 @@ def _refuse(asked: WeightBits, layers: list[str]) -> None:
     rule = "a whole number of bits from 1 to 64"
     if not (asked is None or isinstance(asked, int | Mapping)):
         cure = "Give one number for all layers, or a dict by the layer's name."
-        raise ConfigError(Problem("weight_bits", repr(asked), rule, cure))
+        raise ConfigError(Problem("weight_bits", shown(asked), rule, cure))
     given = (
         {"weight_bits": asked}
         if isinstance(asked, int)
         else {f"weight_bits['{name}']": bits for name, bits in (asked or {}).items()}
     )
     problems = [
-        Problem(where, repr(bits), rule)
+        Problem(where, shown(bits), rule)
         for where, bits in given.items()
         if isinstance(bits, bool) or not isinstance(bits, int) or not 1 <= bits <= 64
     ]
     names = [] if isinstance(asked, int) else list(asked or {})
     problems += [
-        Problem(f"weight_bits['{name}']", repr(name), one_of(layers), did_you_mean(name, layers))
+        Problem(f"weight_bits['{name}']", shown(name), one_of(layers), did_you_mean(name, layers))
         for name in names
         if name not in layers
     ]

@@ -10,25 +10,22 @@ import numpy.typing as npt
 AT_ONCE: Final = 1 << 17  # bytes of all timesteps that are looked at together; more would leave the caches
 
 
-def covered(packed: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+def covered(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
     """Elements of all timesteps in whose window of timesteps their neuron is not silent.
 
     Windows are cut from the first timestep on; the last one may be shorter.
 
     Args:
-        packed: Whether an element is not zero, neurons packed eight a byte, shape (time, samples, bytes).
+        words: Whether an element is not zero, 64 neurons a word, shape (time, samples, words).
 
     Returns:
         Counts for windows of 1, 2, ... T timesteps, shape (T, samples).
     """
-    time, samples, size = packed.shape
-    words = np.zeros((time, samples, -(-size // 8) * 8), np.uint8)
-    words[:, :, :size] = packed
-    whole = words.view(np.uint64)
+    time, samples, size = words.shape
     result = np.empty((time, samples), np.int64)
-    each = max(1, AT_ONCE // max(1, time * words.shape[2]))
+    each = max(1, AT_ONCE // max(1, 8 * time * size))
     for first in range(0, samples, each):
-        part = np.ascontiguousarray(whole[:, first : first + each])
+        part = np.ascontiguousarray(words[:, first : first + each])
         result[:, first : first + each] = _covered(part)
     return result
 

@@ -38,7 +38,7 @@ class Witness:
         """Note the answers of a batch, shape `(samples, classes)`."""
         self.answers += answer.argmax(1).tolist()
 
-    def see_spikes(self, layer: str, spikes: Tensor, first: int) -> None:
+    def see_spikes(self, layer: str, spikes: Spikes, first: int) -> None:
         """Note what the neurons of a layer gave in a batch.
 
         Args:
@@ -46,13 +46,12 @@ class Witness:
             spikes: Shape `(timesteps, samples, neurons)`.
             first: Place of the batch's first sample.
         """
-        live = spikes != 0
-        fired = live.flatten(0, 1).any(0).cpu().numpy()
+        fired = spikes.any((0, 1))
         known = self.fired.get(layer)
         self.fired[layer] = fired if known is None else known | fired
         for sample in self.samples:
-            if first <= sample < first + live.shape[1]:
-                self.spikes.setdefault(layer, {})[sample] = live[:, sample - first].cpu().numpy()
+            if first <= sample < first + spikes.shape[1]:
+                self.spikes.setdefault(layer, {})[sample] = spikes[:, sample - first].copy()
 
     def see_decisions(self, runner: Runner) -> None:
         """Run the kept samples on their first timesteps, one more each time.

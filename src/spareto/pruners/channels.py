@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
+from spareto.core.text import shown
 from spareto.pruners._base import Evidence, Pruner, Unit
 
 Norm = Literal["l1", "l2"]
@@ -34,8 +35,8 @@ class ChannelPruner(Pruner):
 
     def __init__(self, norm: Norm = "l1") -> None:
         if norm not in get_args(Norm):
-            rule, cure = one_of(get_args(Norm)), did_you_mean(str(norm), get_args(Norm))
-            raise ConfigError(Problem("pruner 'channels'.norm", repr(norm), rule, cure))
+            rule, cure = one_of(get_args(Norm)), did_you_mean(norm, get_args(Norm))
+            raise ConfigError(Problem("pruner 'channels'.norm", shown(norm), rule, cure))
         self.norm: Norm = norm
 
     def scores(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:

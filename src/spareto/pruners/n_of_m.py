@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from spareto.core.errors import ConfigError, Problem
+from spareto.core.text import shown
 from spareto.pruners._base import Evidence, Pruner
 
 
@@ -28,7 +29,7 @@ class NOfMPruner(Pruner):
 
     def __init__(self, block: int = 4) -> None:
         if isinstance(block, bool) or not isinstance(block, int) or block < 2:
-            raise ConfigError(Problem("pruner 'n_of_m'.block", repr(block), "an integer of at least 2"))
+            raise ConfigError(Problem("pruner 'n_of_m'.block", shown(block), "an integer of at least 2"))
         self.block = block
 
     def scores(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:

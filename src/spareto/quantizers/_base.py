@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from spareto.core.errors import ConfigError, Problem
+from spareto.core.text import shown
 from spareto.quantizers.rounding import Rounding
 from spareto.quantizers.rounding import registry as roundings
 
@@ -32,7 +33,7 @@ class Quantizer(nn.Module, ABC):
         keeps_zero: Zero has a code of its own.
         nearest: A weight gets the code whose value is nearest to it, now and after any training of the
             scales: inside the range, the error is at most half the gap between codes there.
-        follows: In training its range follows the weights; in evaluation it stays where it was.
+        tracks_weights: In training its range follows the weights; in evaluation it stays where it was.
 
     Raises:
         ConfigError: The quantizer has no codes of that width.
@@ -43,7 +44,7 @@ class Quantizer(nn.Module, ABC):
     monotone: ClassVar[bool] = True
     keeps_zero: ClassVar[bool] = True
     nearest: ClassVar[bool] = True
-    follows: ClassVar[bool] = False
+    tracks_weights: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -58,7 +59,7 @@ class Quantizer(nn.Module, ABC):
             rule = f"{low} {unit}" if low == high else f"{low} to {high} {unit}"
             name = type(self).__module__.rpartition(".")[2]
             cure = "Use quantizer 'sign' for binary weights." if bits == 1 else ""
-            raise ConfigError(Problem(f"quantizer '{name}'.bits", str(bits), rule, cure))
+            raise ConfigError(Problem(f"quantizer '{name}'.bits", shown(bits), rule, cure))
         self.bits = bits
         self.granularity: Granularity = granularity
         self.rounding = rounding if isinstance(rounding, Rounding) else roundings.make(rounding)

@@ -20,7 +20,7 @@ class RangeQuantizer(Quantizer):
     Where it does not follow the weights, reading the range off at every step would cost too much.
     """
 
-    follows: ClassVar[bool] = True
+    tracks_weights: ClassVar[bool] = True
     scale: Tensor
 
     def __init__(
@@ -56,7 +56,7 @@ class RangeQuantizer(Quantizer):
 
     def forward(self, weight: Tensor, live: Tensor | None = None) -> Tensor:
         """See `Quantizer.forward`."""
-        if self.training and self.follows:
+        if self.training and self.tracks_weights:
             self.start(weight, live)
         position = weight.detach() / self.scale
         return snap(weight, position, self.code_range, self.scale, self.scale, self.rounding)

@@ -25,7 +25,7 @@ class Asymmetric(Quantizer):
         jacob2018, section 2.1.
     """
 
-    follows: ClassVar[bool] = True
+    tracks_weights: ClassVar[bool] = True
     scale: Tensor
     zero_point: Tensor
 

@@ -17,7 +17,7 @@ class LeastErrorRange(RangeQuantizer):
         banner2019: clipping for the least squared error, after training.
     """
 
-    follows: ClassVar[bool] = False
+    tracks_weights: ClassVar[bool] = False
 
     def clip(self, weight: Tensor, live: Tensor | None) -> Tensor:
         """See `RangeQuantizer.clip`."""

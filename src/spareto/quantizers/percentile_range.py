@@ -7,6 +7,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from spareto.core.errors import ConfigError, Problem
+from spareto.core.text import shown
 from spareto.quantizers._base import STRAIGHT_THROUGH, Granularity
 from spareto.quantizers._range import RangeQuantizer
 from spareto.quantizers._symmetric import bounded, over_group
@@ -29,7 +30,7 @@ class PercentileRange(RangeQuantizer):
         mckinstry2018: ranges from percentiles of the magnitude.
     """
 
-    follows: ClassVar[bool] = False
+    tracks_weights: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -41,7 +42,7 @@ class PercentileRange(RangeQuantizer):
         super().__init__(bits, granularity, rounding)
         if not (isinstance(percentile, int | float) and 0 < percentile <= 100):
             place, rule = "quantizer 'percentile_range'.percentile", "a number above 0 up to 100"
-            raise ConfigError(Problem(place, repr(percentile), rule))
+            raise ConfigError(Problem(place, shown(percentile), rule))
         self.percentile = percentile
 
     def clip(self, weight: Tensor, live: Tensor | None) -> Tensor:

@@ -28,7 +28,7 @@ class Ternary(Quantizer):
 
     bits_supported: ClassVar[range] = range(2, 3)
     nearest: ClassVar[bool] = False
-    follows: ClassVar[bool] = True
+    tracks_weights: ClassVar[bool] = True
     threshold: Tensor
 
     def __init__(

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field
-
+from spareto.core.bounds import Amount, Natural, Positive
 from spareto.core.config import Record
 from spareto.records.pipeline import Pipeline
 from spareto.records.workload import Statistic
 
-Amount = Annotated[float, Field(ge=0)]
 Mode = Literal["timeloop-compatible", "physical"]
 
 
@@ -53,8 +51,8 @@ class LayerCost(Record):
     stored_bits: Amount
     actions: tuple[ActionCost, ...]
     weight_format: str = ""
-    steps: Annotated[int, Field(ge=1)] = 1
-    cores: Annotated[int, Field(ge=0)] = 0
+    steps: Positive = 1
+    cores: Natural = 0
     notes: tuple[str, ...] = ()
 
     @property
@@ -118,11 +116,11 @@ class Cost(Record):
     weight_format: str
     spike_format: str = "none"
     statistic: Statistic = "mean"
-    clock_mhz: float | None = None
-    area_um2: float | None = None
+    clock_mhz: Amount | None = None
+    area_um2: Amount | None = None
     layers: tuple[LayerCost, ...]
     pipeline: Pipeline | None = None
-    batch: Annotated[int, Field(ge=1)] = 1
+    batch: Positive = 1
     notes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:

@@ -7,14 +7,21 @@ from typing import Annotated, Any, Literal, TypeAlias, cast
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
 
+from spareto.core.bounds import MOST_STORED
 from spareto.core.config import Record, Rule
 from spareto.core.errors import ConfigError, Problem
+from spareto.core.text import shown
 
 Timesteps = Annotated[
     int, Field(ge=1, le=1000, strict=True), Rule("a number of timesteps, an integer from 1 to 1000")
 ]
 Flag = Annotated[bool, Field(strict=True), Rule("true or false")]
-Side = Annotated[int, Field(ge=1, strict=True), Rule("an integer of at least 1")]
+Side = Annotated[int, Field(ge=1, le=1_000_000, strict=True), Rule("an integer of at least 1, at most 1e6")]
+Microseconds = Annotated[
+    int,
+    Field(ge=1, le=MOST_STORED, strict=True),
+    Rule("a whole number of microseconds, at least 1, below 2^48"),
+]
 Option = Annotated[str | int | float | bool | None, Rule("a text, a number, true, false or null")]
 
 
@@ -68,7 +75,7 @@ class OwnData(Record):
     ) = None
     sensor: Annotated[tuple[Side, Side, Side], Rule("[polarities, height, width]")] | None = None
     time_unit: Literal["ns", "us", "ms", "s"] | None = None
-    duration_us: Side | None = None
+    duration_us: Microseconds | None = None
     outside: Literal["refuse", "drop"] = "refuse"
     binary: Flag = True
 
@@ -133,6 +140,6 @@ def parse_data(data: Any, where: str) -> DataPlan | ImportedData | FolderData:
     try:
         plain = _spelled(data)
     except ValueError as error:
-        raise ConfigError(Problem(where, repr(data), str(error))) from None
+        raise ConfigError(Problem(where, shown(data), str(error))) from None
     kinds = {"(named)": DataPlan, "(imported)": ImportedData, "(folder)": FolderData}
     return kinds[_kind(plain)].parse(plain, where)

@@ -5,17 +5,15 @@ from __future__ import annotations
 import base64
 import math
 import zlib
-from typing import Annotated, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from spareto.core.archives import inflated_size
+from spareto.core.bounds import Positive
 from spareto.core.config import Record
-
-Positive = Annotated[int, Field(ge=1)]
-
 
 MOST: Final = 1 << 30
 """Elements of an array."""

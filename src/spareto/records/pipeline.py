@@ -8,10 +8,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from spareto.core.bounds import MOST_AMOUNT, Amount, Positive
 from spareto.core.config import Record
-
-Amount = Annotated[float, Field(ge=0)]
-Positive = Annotated[int, Field(ge=1)]
 
 
 class Pipeline(Record):
@@ -32,7 +30,7 @@ class Pipeline(Record):
 
     timesteps: Positive
     stages: Positive
-    crowding: Annotated[float, Field(ge=1)] = 1.0
+    crowding: Annotated[float, Field(ge=1, le=MOST_AMOUNT)] = 1.0
     barrier_cycles: Amount = 0.0
     tick_cycles: Amount = 0.0
     inferences: Positive = 1

@@ -6,15 +6,20 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from spareto.core.bounds import MOST_COUNTED
 from spareto.core.config import Record, Rule
 
-Count = Annotated[int, Field(ge=1, strict=True), Rule("an integer of at least 1")]
-Epochs = Annotated[int, Field(ge=0, strict=True), Rule("an integer of at least 0")]
-Positive = Annotated[float, Field(gt=0, strict=True), Rule("a number above 0")]
+Count = Annotated[
+    int, Field(ge=1, le=MOST_COUNTED, strict=True), Rule("an integer of at least 1, at most 1e9")
+]
+Epochs = Annotated[int, Field(ge=0, le=1_000_000, strict=True), Rule("an integer of at least 0, at most 1e6")]
+Positive = Annotated[float, Field(gt=0, le=1e9, strict=True), Rule("a number above 0, at most 1e9")]
 Share = Annotated[float, Field(ge=0, lt=1, strict=True), Rule("a share from 0 to below 1")]
 Rate = Annotated[float, Field(ge=0, le=1, strict=True), Rule("a firing rate from 0 to 1")]
 Flag = Annotated[bool, Field(strict=True), Rule("true or false")]
-Pixels = Annotated[int, Field(ge=0, strict=True), Rule("a whole number of pixels, 0 or more")]
+Pixels = Annotated[
+    int, Field(ge=0, le=10_000, strict=True), Rule("a whole number of pixels, 0 or more, at most 10,000")
+]
 Degrees = Annotated[float, Field(ge=0, le=180, strict=True), Rule("an angle from 0 to 180 degrees")]
 
 
@@ -60,7 +65,9 @@ class TrainingPlan(Record):
     batch_size: Count = 32
     learning_rate: Positive = 1e-3
     warmup_epochs: Epochs = 1
-    weight_decay: Annotated[float, Field(ge=0, strict=True), Rule("a number of at least 0")] = 0.0
+    weight_decay: Annotated[
+        float, Field(ge=0, le=1e9, strict=True), Rule("a number of at least 0, at most 1e9")
+    ] = 0.0
     loss: Literal["mse_vote", "cross_entropy_rate", "spike_count"] = "mse_vote"
     label_smoothing: Share = 0.0
     target_rates: Annotated[tuple[Rate, Rate], AfterValidator(_right_above_others)] = (0.8, 0.05)

@@ -6,9 +6,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from spareto.core.bounds import Amount, Natural, Seed
 from spareto.core.config import Record
 from spareto.records.cost import Cost
 from spareto.records.recipe import Recipe
+
+Accuracy = Annotated[float, Field(ge=0, le=1)]
+
+
+def chosen_by(accuracy: float | None, validation_accuracy: float | None) -> float:
+    """The accuracy on the validation split; of studies that had none, that on the test split."""
+    found = accuracy if validation_accuracy is None else validation_accuracy
+    assert found is not None, "a trial was measured on one of them"
+    return found
 
 
 class LayerSummary(Record):
@@ -22,17 +32,18 @@ class LayerSummary(Record):
         firing_rate_in: Non-zero inputs by element and timestep.
         firing_rate_out: Non-zero outputs by element and timestep.
         effectual_synops: Live weights met by a non-zero input, per inference.
-        input_bits: Width of one input, 1 for spikes; None in trials of older versions.
+        bit_operations: Synaptic operations times the widths of weight and input; None in trials of older
+            versions.
     """
 
     name: str
-    weights: int
-    weight_bits: int
+    weights: Natural
+    weight_bits: Natural
     weight_sparsity: Annotated[float, Field(ge=0, le=1)]
-    firing_rate_in: Annotated[float, Field(ge=0)]
-    firing_rate_out: Annotated[float, Field(ge=0)]
-    effectual_synops: Annotated[float, Field(ge=0)]
-    input_bits: int | None = None
+    firing_rate_in: Amount
+    firing_rate_out: Amount
+    effectual_synops: Amount
+    bit_operations: Amount | None = None
 
 
 class Manifest(Record):
@@ -47,7 +58,7 @@ class Manifest(Record):
         versions: Package to version.
     """
 
-    seed: int
+    seed: Seed
     recipe_hash: str
     data_hash: str
     base_hash: str
@@ -61,22 +72,30 @@ class Trial(Record):
     Args:
         version: Version of this format.
         recipe: The plan that was carried out.
-        accuracy: Share of test samples classified correctly, 0..1.
+        accuracy: Share of test samples classified correctly, 0..1; None while the test split is sealed.
+        validation_accuracy: The same of the validation samples, by which trials are chosen; None in studies
+            of before, which chose by `accuracy`.
         weight_sparsity: Measured share of zero weights over all layers, 0..1.
         layers: One summary a layer.
         costs: One cost a weight format, on the study's accelerator.
-        seconds: Wall time of the trial.
+        seconds: Wall time of training, measuring and costing, not of the test at the end.
         manifest: Seed, hashes and versions.
     """
 
     version: Literal[1] = 1
     recipe: Recipe
-    accuracy: Annotated[float, Field(ge=0, le=1)]
+    accuracy: Accuracy | None
+    validation_accuracy: Accuracy | None = None
     weight_sparsity: Annotated[float, Field(ge=0, le=1)]
     layers: tuple[LayerSummary, ...]
     costs: tuple[Cost, ...]
-    seconds: Annotated[float, Field(ge=0)]
+    seconds: Amount
     manifest: Manifest
+
+    @property
+    def chosen_by(self) -> float:
+        """The accuracy that trials are compared by: on the validation split, where there is one."""
+        return chosen_by(self.accuracy, self.validation_accuracy)
 
     @property
     def best_cost(self) -> Cost:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from matplotlib.ticker import MaxNLocator
 
+from spareto.records.rows import row_chosen_by
 from spareto.reports.results import StudyResults
 
 _LOG_FROM = 3.0  # on a linear axis, a wider range leaves most networks in one corner
@@ -47,11 +48,11 @@ def front_axes(results: StudyResults) -> FrontAxes:
     """Axes that hold every recipe; those far below the best would squeeze all others and are left out."""
     lines = [*results.means, *results.rows]
     energies = [row["energy_pj"] / results.unit.pj for row in lines]
-    shares = [row["accuracy"] for row in lines]
+    shares = [row_chosen_by(row) for row in lines]
     best, worst = max(shares), min(shares)
     floor = best - _CROP_TO if best - worst > _CROP_FROM else worst
     accuracy = linear_axis([100 * max(share, floor) for share in shares], ceiling=100.0)
-    below = sum(100 * row["accuracy"] < accuracy.low for row in results.means)
+    below = sum(100 * row_chosen_by(row) < accuracy.low for row in results.means)
     return FrontAxes(energy_axis(energies), accuracy, below)
 
 

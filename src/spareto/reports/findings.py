@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from statistics import mean
 
+from spareto.core.amounts import percent
 from spareto.records.cost import Cost, energy_by_part
 from spareto.records.rows import MeanRow
 from spareto.reports.results import StudyResults
-from spareto.reports.units import percent
 
 FEW, MOST = 0.25, 0.5
 """Shares of the energy: below the first a part hardly matters, from the second on it decides."""
@@ -24,20 +24,21 @@ def findings(results: StudyResults, row: MeanRow) -> list[str]:
     return [*_largest(costs, total), *_weights(costs, total), *_layer(costs, total)]
 
 
-def spread_of(row: MeanRow, samples: int) -> float:
-    """How far an accuracy may be off: the seeds' standard deviation, or that of counting test samples.
+def spread_of(share: float, std: float, seeds: int, samples: int) -> float:
+    """How far an accuracy may be off: the seeds' standard deviation, or that of counting samples.
 
     Args:
-        row: A recipe.
-        samples: Test samples; 0 where that is not known.
+        share: The accuracy, 0..1.
+        std: Its standard deviation over seeds.
+        seeds: How many there are.
+        samples: Samples it is measured on; 0 where that is not known.
 
     Returns:
         A share, 0..1. A single seed on n samples counts right answers, so its spread is that of a binomial
         count, sqrt(p (1 - p) / n); it is known to be too small, for another seed is another network.
     """
-    if row["seeds"] > 1:
-        return row["accuracy_std"]
-    share = row["accuracy"]
+    if seeds > 1:
+        return std
     return math.sqrt(max(0.0, share * (1 - share)) / samples) if samples else 0.0
 
 

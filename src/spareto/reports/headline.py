@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from spareto.records.rows import MeanRow
+from spareto.core.amounts import percent, points, times
+from spareto.records.rows import MeanRow, row_chosen_by, shown_accuracy, shown_std, split_shown
 from spareto.reports.findings import spread_of
 from spareto.reports.results import StudyResults
-from spareto.reports.units import percent, points, times
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,15 @@ def headline(results: StudyResults) -> Headline:
 def difference(results: StudyResults, row: MeanRow, dense: MeanRow) -> tuple[float, float]:
     """By how much a recipe is more accurate than dense, and the spread of that difference; shares of 1.
 
-    The two spreads add up as those of independent numbers do. Both networks saw the same test samples, so
+    The two spreads add up as those of independent numbers do. Both networks saw the same samples, so
     this is rather too large than too small.
     """
-    count = results.test_samples
-    spread = math.hypot(spread_of(row, count), spread_of(dense, count))
-    return row["accuracy"] - dense["accuracy"], spread
+    spreads = [
+        spread_of(shown_accuracy(each), shown_std(each), each["seeds"], results.shown_samples)
+        for each in (row, dense)
+    ]
+    spread = math.hypot(*spreads)
+    return shown_accuracy(row) - shown_accuracy(dense), spread
 
 
 def _rule(results: StudyResults, chosen: MeanRow, dense: MeanRow) -> str:
@@ -75,15 +78,17 @@ def _saving(chosen: MeanRow, dense: MeanRow) -> str:
 
 
 def _against(row: MeanRow, dense: MeanRow) -> str:
-    return f"{percent(row['accuracy'])} against {percent(dense['accuracy'])}"
+    return f"{percent(shown_accuracy(row))} against {percent(shown_accuracy(dense))}"
 
 
 def _all_lose(results: StudyResults, compressed: list[MeanRow], dense: MeanRow) -> str:
-    best = max(compressed, key=lambda row: (row["accuracy"], -row["energy_pj"]))
-    loss, energy = points(dense["accuracy"] - best["accuracy"]), results.unit.text(best["energy_pj"])
+    best = max(compressed, key=lambda row: (row_chosen_by(row), -row["energy_pj"]))
+    loss, energy = points(shown_accuracy(dense) - shown_accuracy(best)), results.unit.text(best["energy_pj"])
     name, reference = best["trial"], results.unit.text(dense["energy_pj"])
     lost = f"every compressed network loses more than one point; the nearest, {name}, loses {loss}"
-    return f"Against dense {percent(dense['accuracy'])}, {lost} and takes {energy} instead of {reference}."
+    return (
+        f"Against dense {percent(shown_accuracy(dense))}, {lost} and takes {energy} instead of {reference}."
+    )
 
 
 def _range(results: StudyResults) -> str:
@@ -91,9 +96,9 @@ def _range(results: StudyResults) -> str:
     count = f"{len(results.front)} of {len(results.means)} networks"
     if first is last:
         energy = results.unit.text(first["energy_pj"])
-        return f"The front is {first['trial']}: {energy} at {percent(first['accuracy'])} accuracy."
+        return f"The front is {first['trial']}: {energy} at {percent(shown_accuracy(first))} accuracy."
     start, end = (
-        f"{results.unit.text(row['energy_pj'])} at {percent(row['accuracy'])}" for row in (first, last)
+        f"{results.unit.text(row['energy_pj'])} at {percent(shown_accuracy(row))}" for row in (first, last)
     )
     return f"The front holds {count}, from {start} to {end} accuracy."
 
@@ -124,7 +129,13 @@ def _caveats(results: StudyResults) -> tuple[str, ...]:
         counts = sorted({row["seeds"] for row in results.means})
         seeds = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
         notes.append(f"Every number is a mean over {seeds} seeds.")
-    if results.test_samples:
-        grain = f"{100 / results.test_samples:.2f}"
-        notes.append(f"One of the {results.test_samples:,} test samples is worth {grain} points of accuracy.")
+    split = split_shown(results.means)
+    samples, chosen = results.meta.get(f"{split}_samples", ""), results.meta.get("validation_samples", "")
+    if samples.isdecimal() and int(samples) > 0:
+        grain = f"{100 / int(samples):.2f}"
+        notes.append(f"One of the {int(samples):,} {split} samples is worth {grain} points of accuracy.")
+    if split == "test" and chosen.isdecimal():
+        notes.append(
+            f"Networks were chosen on {int(chosen):,} validation samples, which no network saw in training."
+        )
     return tuple(notes)

@@ -8,11 +8,11 @@ from functools import cached_property
 from statistics import mean
 from typing import get_args
 
+from spareto.core.amounts import EnergyUnit, energy_unit
 from spareto.records.recipe import Regime
-from spareto.records.rows import MeanRow, TrialRow
+from spareto.records.rows import MeanRow, TrialRow, row_chosen_by, split_chosen_by, split_shown
 from spareto.records.trial import Trial
 from spareto.reports.sources import Judge, TrialFiles
-from spareto.reports.units import Unit, energy_unit
 
 REGIMES: tuple[Regime, ...] = get_args(Regime)
 ALLOWED_LOSS = 0.01
@@ -46,14 +46,22 @@ class StudyResults:
         return self.meta.get("study", "study")
 
     @cached_property
-    def unit(self) -> Unit:
+    def unit(self) -> EnergyUnit:
         """The energy unit of all figures and tables of this study."""
         return energy_unit(row["energy_pj"] for row in self.means)
 
     @property
-    def test_samples(self) -> int:
-        """How many samples accuracy is measured on; 0 where that is not known."""
-        text = self.meta.get("test_samples", "")
+    def shown_samples(self) -> int:
+        """How many samples the accuracies are of that readers are told; 0 where that is not known."""
+        return self._samples(split_shown(self.means))
+
+    @property
+    def choosing_samples(self) -> int:
+        """How many samples the accuracies are of that networks are chosen by."""
+        return self._samples(split_chosen_by(self.means))
+
+    def _samples(self, split: str) -> int:
+        text = self.meta.get(f"{split}_samples", "")
         return int(text) if text.isdecimal() else 0
 
     @property
@@ -65,7 +73,7 @@ class StudyResults:
     def dense(self) -> MeanRow | None:
         """The reference every other recipe is compared with: the most accurate dense one."""
         candidates = [row for row in self.means if row["regime"] == "dense"]
-        return max(candidates, key=lambda row: row["accuracy"], default=None)
+        return max(candidates, key=lambda row: row_chosen_by(row), default=None)
 
     @property
     def front(self) -> list[MeanRow]:
@@ -77,9 +85,9 @@ class StudyResults:
         """The compressed recipes within one point of the dense accuracy, least energy first."""
         if self.dense is None:
             return []
-        floor = self.dense["accuracy"] - ALLOWED_LOSS - _ROUNDING
-        rows = [row for row in self.means if row["regime"] != "dense" and row["accuracy"] >= floor]
-        return sorted(rows, key=lambda row: (row["energy_pj"], -row["accuracy"]))
+        floor = row_chosen_by(self.dense) - ALLOWED_LOSS - _ROUNDING
+        rows = [row for row in self.means if row["regime"] != "dense" and row_chosen_by(row) >= floor]
+        return sorted(rows, key=lambda row: (row["energy_pj"], -row_chosen_by(row)))
 
     def cheapest(self, regime: Regime) -> MeanRow | None:
         """The recipe of a regime that takes least energy within one point of the dense accuracy."""

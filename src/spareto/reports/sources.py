@@ -39,8 +39,10 @@ class Judge:
 
     Args:
         front: Points and senses in, a flag a point out: whether no other point dominates it.
+        knee: Points of accuracy and energy in, the place of the front's knee out.
         hypervolume: Points, a reference point and senses in, the area between them out.
     """
 
     front: Callable[[Points, Sequence[Any]], list[bool]]
+    knee: Callable[[Points], int | None]
     hypervolume: Callable[[Points, Sequence[float], Sequence[Any]], float]

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from spareto.hardware.published.tcja import Setting, Study, cost_network
-from spareto.hardware.published.tcja.reproduce import BITS, Row
 from spareto.records.workload import Statistic
 from spareto.reports.figures.style import write_figure
 from spareto.reports.figures.tcja import (
@@ -19,6 +17,8 @@ from spareto.reports.figures.tcja import (
     energy_by_sparsity_figure,
     layer_sparsity_figure,
 )
+from spareto.reproduction.tcja import Study, StudyPoint, cost_network
+from spareto.reproduction.tcja.reproduce import BITS, Row
 
 _FIGURES: Final = {
     "tcja-energy-by-sparsity": energy_by_sparsity_figure,
@@ -61,13 +61,13 @@ def _figures(rows: Sequence[Row], study: Study) -> StudyFigures:
             "mean activity, 80 % pruned": _by_bits(study, _PRUNED),
         },
         components={
-            f"{bits} bit,\n{text}": _components(study, Setting("joint", target, bits))
+            f"{bits} bit,\n{text}": _components(study, StudyPoint("joint", target, bits))
             for target, text in ((_UNPRUNED, "unpruned"), (_PRUNED, "80 % pruned"))
             for bits in (8, 4, 2)
         },
         layers=[layer.name.replace("_", "-") for layer in study.network.layers],
         sparsity={
-            label: list(study.network.sparsity(Setting("joint", target, bits)))
+            label: list(study.network.sparsity(StudyPoint("joint", target, bits)))
             for label, target, bits in (
                 ("4 bit", 0.0, 4),
                 ("2 bit", 0.0, 2),
@@ -81,11 +81,11 @@ def _figures(rows: Sequence[Row], study: Study) -> StudyFigures:
 def _by_bits(
     study: Study, target: float, *, statistic: Statistic = "mean", weight_zeros: bool = True
 ) -> list[float]:
-    points = [(Setting("joint", target, bits), _FORMAT) for bits in BITS]
+    points = [(StudyPoint("joint", target, bits), _FORMAT) for bits in BITS]
     cost = cost_network(study, points, statistic=statistic, weight_zeros=weight_zeros)
     return [float(energy) * 1e-6 for energy in cost.total_pj]
 
 
-def _components(study: Study, setting: Setting) -> dict[str, float]:
+def _components(study: Study, setting: StudyPoint) -> dict[str, float]:
     cost = cost_network(study, [(setting, _FORMAT)])
     return {name: float(energy[0]) * 1e-6 for name, energy in cost.energy_pj.items()}

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypedDict, get_args
 from torch import nn
 
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
+from spareto.core.text import shown
 
 Time = Literal["calls", "time-batch", "batch-time"]
 Vote = Literal["mean", "sum", "last", "max"]
@@ -43,10 +44,10 @@ class Interface:
         ]
         if isinstance(self.output, bool) or not isinstance(self.output, int | str | None):
             rule = "the item of a tuple, a number, or the key of a dict, a name"
-            problems.append(Problem("output", repr(self.output), rule))
+            problems.append(Problem("output", shown(self.output), rule))
         if not (self.reset is None or isinstance(self.reset, str) or callable(self.reset)):
             rule = f"a function of the network, the name of a method, or '{NEVER}'"
-            problems.append(Problem("reset", repr(self.reset), rule))
+            problems.append(Problem("reset", shown(self.reset), rule))
         if problems:
             raise ConfigError(problems)
 
@@ -72,7 +73,7 @@ def interface_of(interface: Interface | None = None, **options: Any) -> Interfac
         return Interface(**stated)
     if not isinstance(interface, Interface):
         raise ConfigError(
-            Problem("interface", repr(interface), "an Interface", "Use spareto.Interface(...).")
+            Problem("interface", shown(interface), "an Interface", "Use spareto.Interface(...).")
         )
     if stated:
         cure = "Put them into the interface."
@@ -89,4 +90,4 @@ def options_of(interface: Interface) -> dict[str, Any]:
 def _not_one_of(name: str, value: object, allowed: tuple[str, ...]) -> list[Problem]:
     if value is None or value in allowed:
         return []
-    return [Problem(name, repr(value), one_of(allowed), did_you_mean(str(value), allowed))]
+    return [Problem(name, shown(value), one_of(allowed), did_you_mean(value, allowed))]

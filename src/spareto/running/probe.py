@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from spareto.core.errors import ConfigError, Problem, SparetoError
 from spareto.frameworks import time_of
-from spareto.observing.undisturbed import undisturbed
+from spareto.observing.restoring import undisturbed
 from spareto.running.feeding import Feed, call, squeezed_layers, unmerged
 from spareto.running.interface import NEVER, Interface
 from spareto.running.outputs import Order, leaves, order_of, over_samples

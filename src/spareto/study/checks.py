@@ -11,7 +11,7 @@ from torch import nn
 
 from spareto import networks, quantizers
 from spareto.compression.checks import refuse_merged_starts
-from spareto.compression.compress import compress
+from spareto.compression.compressing import compress
 from spareto.compression.layers import touched_layers
 from spareto.compression.masking import pruner_of, schedule_of
 from spareto.core.errors import ConfigError, InputError, Problem
@@ -81,7 +81,7 @@ def try_out(network: nn.Module, data: FrameData, interface: Interface | None) ->
     Raises:
         ConfigError: It does not run on the data, it is not clear how, or it has fewer classes than they.
     """
-    samples = samples_of_split(data, "test")
+    samples = samples_of_split(data)
     runner = Runner(network, samples, interface or Interface())
     was_training = network.training
     network.eval()

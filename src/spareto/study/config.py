@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag,
 
 from spareto import recipes
 from spareto.core.artifacts import fingerprint, there
+from spareto.core.bounds import Seed
 from spareto.core.config import Record, Rule, load_keys
 from spareto.core.usercode import beside
 from spareto.records import Recipe, TrainingPlan
@@ -17,7 +18,9 @@ from spareto.records.data import AnyData, DataPlan, FolderData, Import, Imported
 from spareto.records.recipe import Bits, Sparsity, StorageBits
 from spareto.records.workload import Statistic
 
-Seed = Annotated[int, Field(ge=0, strict=True), Rule("an integer of at least 0")]
+HeldOut = Annotated[
+    float, Field(gt=0, lt=1, strict=True), Rule("a share above 0 and below 1", "Write a fifth as 0.2.")
+]
 
 
 def _one_folder(name: str) -> str:
@@ -69,7 +72,7 @@ class OwnNetworkPlan(Record):
     import_: Import = Field(alias="import")
     options: dict[str, Any] = Field(default_factory=dict[str, Any])
     weights: str | None = None
-    output: int | str | None = None
+    output: Annotated[int, Field(ge=-1000, le=1000)] | str | None = None
     vote: Literal["mean", "sum", "last", "max"] | None = None
     time: Literal["calls", "time-batch", "batch-time"] | None = None
     reset: str | None = None
@@ -102,7 +105,7 @@ AnyNetwork: TypeAlias = Annotated[
 ]
 
 
-class Grid(Record):
+class RecipeGrid(Record):
     """All recipes of one regime over lists of widths and sparsities.
 
     Args:
@@ -155,6 +158,8 @@ class StudyConfig(Record):
         spike_format: Format of spikes where the accelerator compresses them; None takes its own.
         statistic: Mean or maximum spiking activity over the test samples.
         seeds: The whole study runs once for each.
+        validation_share: Share of each class of the training split that is held out: trials are compared on
+            it, and the test split is opened once, when all of them are done.
         training: How the dense network is trained; left out for a network with weights, it is not.
         compression_training: How a grid's recipes are trained.
         grid: Recipes by regime.
@@ -170,9 +175,10 @@ class StudyConfig(Record):
     spike_format: str | None = None
     statistic: Statistic = "mean"
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(_once_each)] = (0,)
+    validation_share: HeldOut = 0.2
     training: TrainingPlan = TrainingPlan()
     compression_training: TrainingPlan = TrainingPlan()
-    grid: tuple[Grid, ...] = ()
+    grid: tuple[RecipeGrid, ...] = ()
     recipes: tuple[str, ...] = ()
 
     @classmethod
@@ -213,13 +219,19 @@ class StudyConfig(Record):
         return tuple({recipe.hash: recipe for recipe in made}.values())
 
     def base_hash(self, data_hash: str, network_hash: str = "") -> str:
-        """Fingerprint of what every recipe starts from: data, network and dense training.
+        """Fingerprint of what every recipe starts from: data, their splits, network and dense training.
 
         Args:
             data_hash: That of the data.
             network_hash: That of the network, which its `Builder` knows; left out, that of the plan.
         """
-        return fingerprint([data_hash, network_hash or self.network.hash, self.dense_training.hash])
+        parts = [
+            data_hash,
+            network_hash or self.network.hash,
+            self.dense_training.hash,
+            self.validation_share,
+        ]
+        return fingerprint(parts)
 
 
 def _network_beside(plan: NetworkPlan | OwnNetworkPlan, folder: Path) -> NetworkPlan | OwnNetworkPlan:

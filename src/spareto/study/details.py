@@ -1,4 +1,4 @@
-"""What a report shows of a trial beside its numbers, from the network and one look at the test split."""
+"""What a report shows of a trial beside its numbers, from the network and the validation split."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from spareto.data.load import FrameData
 from spareto.profiling.witness import Spikes, Witness
 from spareto.records import Workload
 from spareto.records.details import (
@@ -21,6 +20,7 @@ from spareto.records.details import (
     TrialDetails,
     WeightHistogram,
 )
+from spareto.study.splits import StudyData
 from spareto.training import EpochReport
 
 SAMPLES: Final = 4
@@ -31,10 +31,10 @@ SIDE: Final = 40
 CLASSES: Final = 100
 
 
-def witness_of(data: FrameData) -> Witness:
-    """A witness that keeps the first test sample of each of the first few classes."""
+def witness_of(labels: npt.NDArray[np.int64]) -> Witness:
+    """A witness that keeps the first sample of each of the first few classes."""
     first: dict[int, int] = {}
-    for place, label in enumerate(np.asarray(data.test_labels).tolist()):
+    for place, label in enumerate(labels.tolist()):
         first.setdefault(int(label), place)
     return Witness(samples=tuple(first[label] for label in sorted(first)[:SAMPLES]))
 
@@ -42,7 +42,7 @@ def witness_of(data: FrameData) -> Witness:
 def details_of(
     dense: nn.Module,
     network: nn.Module,
-    data: FrameData,
+    data: StudyData,
     workload: Workload,
     witness: Witness,
     epochs: Sequence[EpochReport],
@@ -52,12 +52,11 @@ def details_of(
     Args:
         dense: The network before compression.
         network: The compressed network.
-        data: The study's data.
+        data: The study's data; the test split is none of them.
         workload: The measured network.
         witness: What the profile showed.
         epochs: The epochs of the training by the recipe.
     """
-    labels = np.asarray(data.test_labels)
     points = [
         EpochPoint(epoch=each.epoch, loss=each.loss, learning_rate=each.learning_rate, accuracy=each.accuracy)
         for each in epochs
@@ -65,7 +64,7 @@ def details_of(
     ]
     return TrialDetails(
         epochs=tuple(points),
-        confusion=_confusion(labels, witness.answers, data.info.classes),
+        confusion=_confusion(data.validation.labels, witness.answers, data.train.info.classes),
         weights=tuple(_histograms(dense, network, workload)),
         silence=tuple(
             NeuronSilence(name=name, neurons=len(fired), silent=int((~fired).sum()))
@@ -124,12 +123,12 @@ def _histogram(name: str, before: npt.NDArray[np.float64], after: npt.NDArray[np
     )
 
 
-def _sample(place: int, data: FrameData, witness: Witness) -> SampleView:
+def _sample(place: int, data: StudyData, witness: Witness) -> SampleView:
     frames, (height, width) = _pictures(data, place)
     rasters = [_raster(name, kept[place]) for name, kept in witness.spikes.items() if place in kept]
     return SampleView(
         index=place,
-        label=int(data.test_labels[place]),
+        label=int(data.validation.labels[place]),
         frames=frames,
         height=height,
         width=width,
@@ -146,11 +145,11 @@ def _raster(name: str, spikes: Spikes) -> SpikeRaster:
     return SpikeRaster(name=name, neurons=spikes.shape[1], shown=tuple(shown.tolist()), spikes=rows)
 
 
-def _pictures(data: FrameData, place: int) -> tuple[tuple[str, ...], tuple[int, int]]:
+def _pictures(data: StudyData, place: int) -> tuple[tuple[str, ...], tuple[int, int]]:
     """Frames of a sample as digits; nothing for data that are no pictures over time."""
-    if data.layout != "time-first":
+    if data.train.layout != "time-first":
         return (), (0, 0)
-    frames = np.asarray(data.test_frames[:, place])
+    frames = np.asarray(data.validation.frames[:, place])
     if frames.ndim != 4:
         return (), (0, 0)
     events = np.abs(frames.astype(np.float64)).sum(1)  # (timesteps, height, width)

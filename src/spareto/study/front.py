@@ -7,17 +7,17 @@ worse in one objective and equal in the others is off the front, and exact dupli
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from statistics import mean, stdev
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from spareto.core.errors import InputError, Problem
-from spareto.records.rows import MeanRow, TrialRow
+from spareto.records.rows import MeanRow, TrialRow, row_chosen_by
 from spareto.records.trial import Trial
+from spareto.study.metrics import Sense
 
-Sense = Literal["max", "min"]
 ACCURACY_ENERGY: tuple[Sense, Sense] = ("max", "min")
 
 
@@ -44,27 +44,52 @@ def front(points: Sequence[Sequence[float]], senses: Sequence[Sense] = ACCURACY_
 def hypervolume(
     points: Sequence[Sequence[float]], reference: Sequence[float], senses: Sequence[Sense] = ACCURACY_ENERGY
 ) -> float:
-    """Area between the front of `points` and a reference point, for two objectives.
+    """Area, volume, ... between the front of `points` and a reference point.
 
     Args:
-        points: n points of two objectives.
+        points: n points of k objectives.
         reference: A point that counts as worthless; points no better than it in an objective add nothing.
         senses: For each objective, whether more (`max`) or less (`min`) is better.
 
     Returns:
-        The area, in the product of the objectives' units.
+        The volume, in the product of the objectives' units.
+
+    Raises:
+        InputError: A point has another number of objectives, or one that is not finite.
+
+    Reference:
+        while2012: WFG; what each point adds to those after it, by the hypervolume of what they share.
     """
     limit = _costs([reference], senses)[0]
     costs = _costs(points, senses)
-    costs = costs[np.all(costs < limit, axis=1)]
-    costs = np.unique(costs[_front_of_two(costs)], axis=0)
-    widths = np.diff(np.append(costs[:, 0], limit[0]))
-    return float(np.sum(widths * (limit[1] - costs[:, 1])))
+    return _volume(costs[np.all(costs < limit, axis=1)], limit)
+
+
+def knee(points: Sequence[Sequence[float]], senses: Sequence[Sense] = ACCURACY_ENERGY) -> int | None:
+    """The point of the front nearest to the best of every objective at once.
+
+    Each objective is scaled to 0..1 between the best and the worst of the front, so units do not matter; an
+    objective in which the whole front is alike says nothing.
+
+    Args:
+        points: n points of k objectives.
+        senses: For each objective, whether more (`max`) or less (`min`) is better.
+
+    Returns:
+        Its index, the first among equals; None without points.
+    """
+    costs = _costs(points, senses)
+    if not len(costs):
+        return None
+    members = np.flatnonzero(front(points, senses))
+    best, worst = costs[members].min(0), costs[members].max(0)
+    scaled = (costs[members] - best) / np.where(worst > best, worst - best, 1.0)
+    return int(members[np.argmin(np.linalg.norm(scaled, axis=1))])
 
 
 def front_rows(trials: Sequence[Trial]) -> list[TrialRow]:
     """One row a trial, in the order given, with its place on or off the front."""
-    flags = front([(trial.accuracy, trial.energy_pj) for trial in trials])
+    flags = front([(trial.chosen_by, trial.energy_pj) for trial in trials])
     return [_trial_row(trial, flag) for trial, flag in zip(trials, flags, strict=True)]
 
 
@@ -74,7 +99,7 @@ def mean_rows(trials: Sequence[Trial]) -> list[MeanRow]:
     for row in front_rows(trials):
         groups.setdefault(row["recipe_hash"], []).append(row)
     rows = [_mean_row(group) for group in groups.values()]
-    flags = front([(row["accuracy"], row["energy_pj"]) for row in rows])
+    flags = front([(row_chosen_by(row), row["energy_pj"]) for row in rows])
     for row, flag in zip(rows, flags, strict=True):
         row["on_front"] = flag
     return rows
@@ -89,6 +114,24 @@ def _costs(points: Sequence[Sequence[float]], senses: Sequence[Sense]) -> npt.ND
         raise InputError(problems)
     signs = np.array([-1.0 if sense == "max" else 1.0 for sense in senses])
     return np.array(points, dtype=np.float64).reshape(-1, len(senses)) * signs
+
+
+def _volume(costs: npt.NDArray[np.float64], limit: npt.NDArray[np.float64]) -> float:
+    """Hypervolume of points that are better than `limit` in every objective; less is better."""
+    if not len(costs):
+        return 0.0
+    if costs.shape[1] == 1:
+        return float(limit[0] - costs.min())
+    if costs.shape[1] == 2:
+        costs = np.unique(costs[_front_of_two(costs)], axis=0)
+        return float(np.sum(np.diff(np.append(costs[:, 0], limit[0])) * (limit[1] - costs[:, 1])))
+    costs = np.unique(costs, axis=0)
+    costs = costs[_front_of_many(costs)][::-1]  # the worst of the first objective first: less is shared
+    total = 0.0
+    for index, point in enumerate(costs):
+        shared = np.maximum(costs[index + 1 :], point)
+        total += prod((limit - point).tolist()) - _volume(shared, limit)
+    return total
 
 
 def _front_of_two(costs: npt.NDArray[np.float64]) -> list[bool]:
@@ -120,6 +163,7 @@ def _trial_row(trial: Trial, on_front: bool) -> TrialRow:
         weight_sparsity=trial.weight_sparsity,
         weight_sparsity_target=recipe.sparsity,
         accuracy=trial.accuracy,
+        validation_accuracy=trial.validation_accuracy,
         energy_pj=cost.energy_pj,
         latency_cycles=cost.latency_cycles,
         stored_bytes=cost.footprint_bits / 8,
@@ -130,7 +174,8 @@ def _trial_row(trial: Trial, on_front: bool) -> TrialRow:
 
 def _mean_row(group: Sequence[TrialRow]) -> MeanRow:
     first = group[0]
-    accuracies = [row["accuracy"] for row in group]
+    tested = _known([row["accuracy"] for row in group])
+    validated = _known([row["validation_accuracy"] for row in group])
     energies = [row["energy_pj"] for row in group]
     return MeanRow(
         trial=first["trial"],
@@ -140,8 +185,10 @@ def _mean_row(group: Sequence[TrialRow]) -> MeanRow:
         weight_bits=first["weight_bits"],
         weight_sparsity=mean(row["weight_sparsity"] for row in group),
         weight_sparsity_target=first["weight_sparsity_target"],
-        accuracy=mean(accuracies),
-        accuracy_std=_spread(accuracies),
+        accuracy=_mean(tested),
+        accuracy_std=_spread_of(tested),
+        validation_accuracy=_mean(validated),
+        validation_accuracy_std=_spread_of(validated),
         energy_pj=mean(energies),
         energy_pj_std=_spread(energies),
         latency_cycles=mean(row["latency_cycles"] for row in group),
@@ -149,6 +196,20 @@ def _mean_row(group: Sequence[TrialRow]) -> MeanRow:
         weight_format=" or ".join(sorted({row["weight_format"] for row in group})),
         on_front=False,
     )
+
+
+def _known(values: Sequence[float | None]) -> list[float]:
+    """The values, or none of them if one is missing: a mean over some seeds is another number."""
+    known = [value for value in values if value is not None]
+    return known if len(known) == len(values) else []
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return mean(values) if values else None
+
+
+def _spread_of(values: Sequence[float]) -> float | None:
+    return _spread(values) if values else None
 
 
 def _spread(values: Sequence[float]) -> float:

@@ -34,6 +34,9 @@ class StudyListener:
     def layers_ran(self, kernels: str, decisions: Mapping[str, Decision]) -> None:
         """How the layers of the study's first training ran, by name, and by which kernels."""
 
+    def trial_tested(self, trial: Trial) -> None:
+        """All trials are done, the test split is open, and one of them was measured on it."""
+
     def waits(self, holder: Holder) -> None:
         """Another process writes to the folder, and its end is waited for."""
         logging.getLogger("spareto").warning("spareto: waiting for %s.", holder)

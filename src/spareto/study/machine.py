@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
-from spareto.training.world import processes
+from spareto.training.processes import process_count
 
 DEVICES = ("cpu", "cuda", "auto")
 
@@ -31,6 +31,6 @@ def refuse_several(command: str) -> None:
     Raises:
         ConfigError: There are several.
     """
-    if processes() > 1:
+    if process_count() > 1:
         cure = "Run it without torchrun; a script of your own that calls spareto.train can share its batches."
-        raise ConfigError(Problem(command, f"{processes()} processes", "one", cure))
+        raise ConfigError(Problem(command, f"{process_count()} processes", "one", cure))

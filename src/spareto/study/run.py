@@ -13,12 +13,14 @@ from spareto.records import Trial
 from spareto.study.builders import builder_of
 from spareto.study.checks import refuse_misfits, refuse_other_frames, try_out
 from spareto.study.config import StudyConfig
-from spareto.study.costing import Costing
+from spareto.study.cost_model import CostModel
 from spareto.study.folder import RunFolder
 from spareto.study.listener import StudyListener
 from spareto.study.machine import device_named, refuse_several
+from spareto.study.splits import SealedTest, split_data
 from spareto.study.store import TrialStore
-from spareto.study.trials import Laboratory
+from spareto.study.testing import measure_test
+from spareto.study.trials import TrialRunner
 from spareto.study.writer import only_writer
 
 
@@ -55,52 +57,58 @@ def run_study(
     """
     refuse_several("study")
     trained_on = device_named(device)
-    recipes, costing = config.all_recipes(), Costing.of(config)
+    recipes, costing = config.all_recipes(), CostModel.of(config)
     builder = builder_of(config.network)
-    data = load_data(config.data)
-    refuse_other_frames(config.network, data)
-    untrained, notes = builder.build(data.info)
+    data, sealed = split_data(load_data(config.data), config.validation_share)
+    refuse_other_frames(config.network, data.train)
+    untrained, notes = builder.build(data.train.info)
     refuse_misfits(untrained, recipes)
     if builder.interface is not None:
-        notes += try_out(untrained, data, builder.interface)
+        notes += try_out(untrained, data.train, builder.interface)
     run_folder = RunFolder(Path(folder or Path("runs") / config.name))
     told = listener or StudyListener()
-    laboratory = Laboratory(config, data, builder, costing, run_folder, told, trained_on)
-    told.noted((*data.notes, *notes))
+    runner = TrialRunner(config, data, builder, costing, run_folder, told, trained_on)
+    told.noted((*data.train.notes, *notes))
     told.study_begins(len(recipes) * len(config.seeds))
     with only_writer(run_folder.root, wait=wait, on_wait=told.waits), TrialStore(run_folder.store) as store:
-        _claim(store, laboratory)
-        return tuple(trial for seed in config.seeds for trial in _run_seed(laboratory, store, recipes, seed))
+        _claim(store, runner, sealed)
+        trials = [trial for seed in config.seeds for trial in _run_seed(runner, store, recipes, seed)]
+        return measure_test(runner, store, trials, sealed)
 
 
-def _run_seed(laboratory: Laboratory, store: TrialStore, recipes: tuple, seed: int) -> list[Trial]:
+def _run_seed(runner: TrialRunner, store: TrialStore, recipes: tuple, seed: int) -> list[Trial]:
     dense: nn.Module | None = None
     trials: list[Trial] = []
     for recipe in recipes:
-        key = laboratory.key(recipe, seed)
+        key = runner.key(recipe, seed)
         known = store.get(key)
         reused = known is not None
         if known is None:
-            dense = dense or laboratory.dense_network(seed)
-            trial = laboratory.run(dense, recipe, seed)
-        elif known.manifest.accelerator_hash != laboratory.costing.hash:
-            trial = laboratory.recost(known)
+            dense = dense or runner.dense_network(seed)
+            trial = runner.run(dense, recipe, seed)
+        elif known.manifest.accelerator_hash != runner.costing.hash:
+            trial = runner.recost(known)
         else:
             trial = known
         if trial is not known:
             store.put(key, trial)
-        laboratory.discard_checkpoint(recipe, seed)  # also one that a killed run had no time to
-        laboratory.listener.trial_ends(trial, reused=reused)
+        runner.discard_checkpoint(recipe, seed)  # also one that a killed run had no time to
+        runner.listener.trial_ends(trial, reused=reused)
         trials.append(trial)
     return trials
 
 
-def _claim(store: TrialStore, laboratory: Laboratory) -> None:
+def _claim(store: TrialStore, runner: TrialRunner, sealed: SealedTest) -> None:
     """Refuse a folder whose trials started from another network, data set or dense training."""
-    base, meta = laboratory.base_hash, store.meta
-    config, data, parts = laboratory.config, laboratory.data, laboratory.builder.parts
+    base, meta = runner.base_hash, store.meta
+    config, data, parts = runner.config, runner.data, runner.builder.parts
+    share = f"{config.validation_share:g}"
     if meta.get("base_hash", base) != base:
-        facts = {"the data": ("data_hash", data.hash), **{f"its {key}": (key, parts[key]) for key in parts}}
+        facts = {
+            "the data": ("data_hash", data.hash),
+            "its validation_share": ("validation_share", share),
+            **{f"its {key}": (key, parts[key]) for key in parts},
+        }
         changed = [name for name, (key, now) in facts.items() if meta.get(key, now) != now]
         got = "trials of another study" + (
             f", for {' and '.join(changed)} changed" if parts and changed else ""
@@ -111,14 +119,16 @@ def _claim(store: TrialStore, laboratory: Laboratory) -> None:
     store.set_meta(
         study=config.name,
         network=config.network.name,
-        dataset=data.name,
-        accelerator=laboratory.costing.accelerator.name,
+        dataset=data.train.name,
+        accelerator=runner.costing.accelerator.name,
         data_hash=data.hash,
         base_hash=base,
-        test_samples=str(len(data.test_labels)),
-        timesteps=str(data.timesteps or "the network's own"),
+        test_samples=str(sealed.size),
+        validation_samples=str(len(data.validation)),
+        validation_share=share,
+        timesteps=str(data.train.timesteps or "the network's own"),
         plan=canonical_json(config.to_dict()),
-        accelerator_data=canonical_json(laboratory.costing.accelerator.to_dict()),
+        accelerator_data=canonical_json(runner.costing.accelerator.to_dict()),
         **parts,
-        **({"data_notes": " ".join(data.notes)} if data.notes else {}),
+        **({"data_notes": " ".join(notes)} if (notes := data.train.notes) else {}),
     )

@@ -8,35 +8,36 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from spareto.compression import compress_and_train
 from spareto.core.artifacts import fingerprint
 from spareto.core.versions import versions
-from spareto.data.load import FrameData
 from spareto.kernels import kernels_on
 from spareto.layers.decisions import decisions_of
 from spareto.profiling import profile
 from spareto.records import Layer, LayerSummary, Manifest, Recipe, Trial, Workload
 from spareto.study.builders import Builder
 from spareto.study.config import StudyConfig
-from spareto.study.costing import Costing
+from spareto.study.cost_model import CostModel
 from spareto.study.details import details_of, witness_of
 from spareto.study.folder import RunFolder
 from spareto.study.listener import StudyListener
 from spareto.study.networks import save_network
+from spareto.study.splits import StudyData
 from spareto.training import EpochReport, best_path, train
 
 
 @dataclass(frozen=True)
-class Laboratory:
+class TrialRunner:
     """Everything the trials of one study share."""
 
     config: StudyConfig
-    data: FrameData
+    data: StudyData
     builder: Builder
-    costing: Costing
+    costing: CostModel
     folder: RunFolder
     listener: StudyListener
     device: torch.device
@@ -55,11 +56,11 @@ class Laboratory:
         """The trained full-precision network of a seed: trained once, reloaded ever after."""
         torch.manual_seed(seed)
         self.dense_epochs.clear()
-        network, _ = self.builder.build(self.data.info)
+        network, _ = self.builder.build(self.data.train.info)
         network.to(self.device)  # the weights were drawn where every device draws the same
         train(
             network,
-            self.data,
+            self.data.train,
             self.config.dense_training,
             seed=seed,
             interface=self.builder.interface,
@@ -87,11 +88,11 @@ class Laboratory:
         started = time.perf_counter()
         key = self.key(recipe, seed)
         checkpoint = self.folder.training(key) if recipe.training.epochs else None
-        epochs, witness = list[EpochReport](), witness_of(self.data)
+        epochs, witness = list[EpochReport](), witness_of(self.data.validation.labels)
         network = compress_and_train(
             dense,
             recipe,
-            self.data,
+            self.data.train,
             seed=seed,
             checkpoint=checkpoint,
             key=key,
@@ -100,42 +101,56 @@ class Laboratory:
         )
         measured = profile(
             network.cpu(),
-            self.data.test_frames,
-            self.data.test_labels,
+            self.data.validation.frames,
+            self.data.validation.labels,
             network_name=self.config.network.name,
-            dataset=f"{self.data.name}, test split",
+            dataset=f"{self.data.train.name}, {self.data.validation.name}",
             witness=witness,
-            **self._way(),
+            **self.way(),
         )
         self._keep(network, measured.workload, recipe, seed)
         shown = self.dense_epochs if recipe.regime == "dense" and not epochs else epochs
         details = details_of(dense, network, self.data, measured.workload, witness, shown)
         details.save(self.folder.details(recipe, seed, key))
         seconds = time.perf_counter() - started
-        assert measured.accuracy is not None  # both splits of a study have labels
+        assert measured.accuracy is not None  # every split of a study has labels
         return self._trial(recipe, seed, measured.accuracy, measured.workload, seconds)
 
-    def _way(self) -> dict[str, Any]:
+    def way(self) -> dict[str, Any]:
         """How a network is run that does not say so itself."""
         interface = self.builder.interface
-        return {} if interface is None else {"interface": interface, "layout": self.data.layout}
+        return {} if interface is None else {"interface": interface, "layout": self.data.train.layout}
 
     def recost(self, trial: Trial) -> Trial:
         """The trial costed afresh from its stored workload; trains nothing."""
         recipe, seed = trial.recipe, trial.manifest.seed
         workload = Workload.load(self.folder.workload(recipe, seed, self.key(recipe, seed)))
-        return self._trial(recipe, seed, trial.accuracy, workload, trial.seconds)
+        fresh = self._trial(recipe, seed, trial.chosen_by, workload, trial.seconds)
+        return fresh.replace(accuracy=trial.accuracy)
 
     def _keep(self, network: nn.Module, workload: Workload, recipe: Recipe, seed: int) -> None:
         key = self.key(recipe, seed)
-        path, info = self.folder.network(recipe, seed, key), self.data.info
-        save_network(path, network, self.config.network, recipe, info.sensor, info.classes)
+        path, info = self.folder.network(recipe, seed, key), self.data.train.info
+        plan = self.config.network
+        save_network(path, network, plan, recipe, info.sensor, info.classes, self._frames())
         workload.save(self.folder.workload(recipe, seed, key))
 
-    def _trial(self, recipe: Recipe, seed: int, accuracy: float, workload: Workload, seconds: float) -> Trial:
+    def _frames(self) -> dict[str, int | bool]:
+        """How recordings became frames, for what runs the network elsewhere."""
+        train = self.data.train
+        if train.timesteps is None or train.train_frames.dtype != np.uint8:
+            return {}
+        most = max(1, int(train.train_frames.max(initial=0)))
+        facts = {"timesteps": train.timesteps, "duration_us": train.info.duration_us}
+        return {**facts, "binary": most == 1, "most": most}
+
+    def _trial(
+        self, recipe: Recipe, seed: int, validation_accuracy: float, workload: Workload, seconds: float
+    ) -> Trial:
         return Trial(
             recipe=recipe,
-            accuracy=accuracy,
+            accuracy=None,
+            validation_accuracy=validation_accuracy,
             weight_sparsity=workload.weight_sparsity,
             layers=tuple(summary(layer) for layer in workload.layers),
             costs=self.costing(workload),
@@ -167,5 +182,5 @@ def summary(layer: Layer) -> LayerSummary:
         firing_rate_in=layer.input.nonzero_mean / (layer.input.size * layer.timesteps),
         firing_rate_out=layer.output.nonzero_mean / (layer.output.size * layer.timesteps),
         effectual_synops=layer.effectual_synops_mean,
-        input_bits=layer.input.bits,
+        bit_operations=layer.effectual_synops_mean * layer.weight_bits * layer.input.bits,
     )

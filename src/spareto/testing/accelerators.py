@@ -11,8 +11,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from spareto import formats
 from spareto.core.units import Quantity
-from spareto.hardware import Chip, cost, cost_all_formats, formats
+from spareto.hardware import Chip, cost, cost_all_formats
 from spareto.hardware.accelerators import parse_accelerator
 from spareto.records import Workload
 

@@ -12,7 +12,7 @@ from math import isclose
 import numpy as np
 import numpy.typing as npt
 
-from spareto.hardware.formats import Format, Mask, Train, Values
+from spareto.formats import Bools, Format, Train, Values
 
 
 def check_round_trip(fmt: Format, tensor: Values, bits: int) -> None:
@@ -24,7 +24,7 @@ def check_round_trip(fmt: Format, tensor: Values, bits: int) -> None:
     assert counted == stored, f"size says {counted}, the encoding takes {stored}"
 
 
-def check_spike_train(fmt: Format, spikes: Mask) -> None:
+def check_spike_train(fmt: Format, spikes: Bools) -> None:
     """A spike train comes back from what is stored of it; implied ones are put back by the decoder."""
     encoded = fmt.encode(spikes.astype(np.uint8), fmt.spike_width)
     if fmt.implies_ones:
@@ -34,13 +34,13 @@ def check_spike_train(fmt: Format, spikes: Mask) -> None:
     assert encoded.size(fmt.spike_width) == fmt.size(spikes, fmt.spike_width)
 
 
-def check_width(fmt: Format, mask: Mask, widths: Sequence[int] = (1, 2, 4, 8, 16, 32)) -> None:
+def check_width(fmt: Format, mask: Bools, widths: Sequence[int] = (1, 2, 4, 8, 16, 32)) -> None:
     """Narrower values never take more space."""
     sizes = [fmt.size(mask, bits).bits for bits in widths]
     assert sizes == sorted(sizes), f"{sizes} bits at widths {widths}"
 
 
-def check_monotone(fmt: Format, mask: Mask, order: Iterable[int], bits: int = 8) -> None:
+def check_monotone(fmt: Format, mask: Bools, order: Iterable[int], bits: int = 8) -> None:
     """Where the format says so, setting elements to zero one by one (flat indices) never takes more bits."""
     live = mask.copy()
     sizes = [fmt.size(live, bits).bits]
@@ -50,7 +50,7 @@ def check_monotone(fmt: Format, mask: Mask, order: Iterable[int], bits: int = 8)
     assert not fmt.monotone or sizes == sorted(sizes, reverse=True), f"{sizes} bits as elements go"
 
 
-def check_expected(fmt: Format, trains: Sequence[Mask], bits: int, tolerance: float = 0.01) -> None:
+def check_expected(fmt: Format, trains: Sequence[Bools], bits: int, tolerance: float = 0.01) -> None:
     """Counts give the mean size of trains whose elements lie anywhere, silent neurons counted or not."""
     exact = np.mean([fmt.size(spikes, bits).bits for spikes in trains])
     for awake in (True, False):
@@ -58,14 +58,14 @@ def check_expected(fmt: Format, trains: Sequence[Mask], bits: int, tolerance: fl
         assert abs(expected - exact) <= tolerance * exact, f"{expected} bits expected, {exact} encoded"
 
 
-def check_sizes(fmt: Format, masks: Mask, bits: int) -> None:
+def check_sizes(fmt: Format, masks: Bools, bits: int) -> None:
     """Sizing many tensors together, shape (samples, ...), gives the length of each one's encoding."""
     found = fmt.sizes(masks, bits).tolist()
     encoded = [fmt.encode(mask, bits).size(bits).bits for mask in masks]
     assert found == encoded, f"sizes say {found}, the encodings take {encoded}"
 
 
-def check_settled(fmt: Format, trains: Mask) -> None:
+def check_settled(fmt: Format, trains: Bools) -> None:
     """Where the format says so, mean and largest counts give mean and largest size, wherever spikes lie.
 
     Args:
@@ -90,7 +90,7 @@ def check_compatible(fmt: Format, elements: float, width: int, fibres: int = 1) 
     assert found[0] >= 0.0
 
 
-def counted(spikes: Mask, *, awake: bool = True) -> Train:
+def counted(spikes: Bools, *, awake: bool = True) -> Train:
     """What a workload would hold of a spike train."""
     loud = spikes.any(axis=0)
     return Train(len(spikes), loud.size, float(spikes.sum()), float(loud.sum()) if awake else None)

@@ -18,7 +18,7 @@ from spareto.frameworks import keeps_state, neuron_facts, reset_state
 from spareto.frameworks._lookup import frameworks, row_of
 from spareto.frameworks._rows import Framework
 from spareto.frameworks._updates import UPDATES
-from spareto.hardware.neurons import known_kinds
+from spareto.hardware.charging.neurons import known_kinds
 from spareto.observing import undisturbed
 
 REPEATS: Final = 8

@@ -4,7 +4,7 @@ from spareto.training.checkpoint import best_path as best_path
 from spareto.training.checkpoint import load_checkpoint as load_checkpoint
 from spareto.training.checkpoint import read_manifest as read_manifest
 from spareto.training.checkpoint import save_checkpoint as save_checkpoint
-from spareto.training.evaluate import evaluate as evaluate
+from spareto.training.evaluation import evaluate as evaluate
 from spareto.training.health import SilentLayerWarning as SilentLayerWarning
 from spareto.training.health import warn_of_silence as warn_of_silence
 from spareto.training.listening import BeforeStep as BeforeStep

@@ -21,7 +21,7 @@ from spareto.records import TrainingPlan
 from spareto.running import Samples, labels_of
 from spareto.running import device_of as device_of
 from spareto.running.samples import tensor_of
-from spareto.training.world import World
+from spareto.training.processes import Processes
 
 Indices = npt.NDArray[np.int64]
 MOVES = ("max_shift", "max_rotation", "max_scale", "max_shear")
@@ -49,7 +49,7 @@ class Batches:
         data: Training frames and labels.
         plan: Batch size, augmentation, share held out.
         seed: Decides what is held out, the order and the augmentation.
-        world: Whose share is drawn.
+        processes: Whose share is drawn.
         device: Where the frames are put.
 
     Raises:
@@ -57,14 +57,14 @@ class Batches:
     """
 
     def __init__(
-        self, data: FrameData, plan: TrainingPlan, seed: int, world: World, device: torch.device
+        self, data: FrameData, plan: TrainingPlan, seed: int, processes: Processes, device: torch.device
     ) -> None:
         data = whole_labels(data)
         axis = 1 if data.layout == "time-first" else 0
         refuse_split(data.train_frames, data.train_labels, "training split", data.info.classes, axis=axis)
         _refuse_augmentation(data, plan)
         self.axis = axis
-        self.data, self.plan, self.seed, self.world, self.device = data, plan, seed, world, device
+        self.data, self.plan, self.seed, self.processes, self.device = data, plan, seed, processes, device
         self.held_out = _held_out(data.train_labels, plan.validation_share, seed)
         self.trained_on: Indices = np.setdiff1d(np.arange(len(data.train_labels)), self.held_out)
         self.samples = len(self.trained_on)
@@ -78,7 +78,7 @@ class Batches:
         order = self.trained_on[generator.permutation(self.samples)]
         for chosen in self._cut(order):
             frames = self._augmented(self._taken(chosen), generator)
-            share = self.world.share(len(chosen))
+            share = self.processes.share(len(chosen))
             labels = self._tensor(self.data.train_labels[chosen][share]).long()
             mine = frames[:, share] if self.axis else frames[share]
             yield Batch(self._tensor(mine).float(), labels, len(chosen))

@@ -11,9 +11,9 @@ from spareto.records import TrainingPlan
 from spareto.running import How, data_of, interface_of
 from spareto.training.health import warn_of_silence
 from spareto.training.listening import BeforeStep, Listener, Milestones, SilenceListener
-from spareto.training.run import Run
+from spareto.training.processes import join
+from spareto.training.run import TrainingRun
 from spareto.training.schedule import phases
-from spareto.training.world import join
 
 
 def train(
@@ -62,9 +62,9 @@ def train(
         StoreError: The checkpoint is damaged or belongs to another run.
     """
     changes, frames = milestones or {}, data_of(data)
-    stated = interface_of(**how)
-    path = None if checkpoint is None else Path(checkpoint)
-    run = Run(network, frames, plan, seed, path, key, on_epoch, on_silence, before_step, join(), stated)
+    stated, path = interface_of(**how), None if checkpoint is None else Path(checkpoint)
+    told = (on_epoch, on_silence, before_step)
+    run = TrainingRun(network, frames, plan, seed, path, key, *told, join(), stated)
     done = run.epochs
     for phase in phases(plan.epochs, changes):
         if 0 < phase.first == done:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from spareto.core.artifacts import fingerprint
+from spareto.core.artifacts import anything_there, fingerprint
 from spareto.core.errors import ConfigError, Problem, StoreError, TrainingError
 from spareto.core.versions import versions
 from spareto.data.load import FrameData
@@ -20,14 +20,14 @@ from spareto.running import Interface, Runner
 from spareto.running.interface import options_of
 from spareto.training.batches import Batches, device_of, samples_of_split
 from spareto.training.checkpoint import Stored, best_path, read, save_checkpoint, take
-from spareto.training.evaluate import count_correct
+from spareto.training.evaluation import count_correct
 from spareto.training.final import Average, Best
 from spareto.training.health import first_non_finite, silence, silent_layers
 from spareto.training.listening import BeforeStep, EpochReport, Listener, SilenceListener
 from spareto.training.optimizer import make_optimizer, set_learning_rate
+from spareto.training.processes import Processes
 from spareto.training.schedule import Phase
 from spareto.training.step import Place, Stepper, diverged
-from spareto.training.world import World
 
 
 def _key(data: FrameData, plan: TrainingPlan, seed: int, interface: Interface) -> str:
@@ -53,7 +53,7 @@ def _refuse_lonely(runner: Runner) -> None:
         raise ConfigError(Problem("training.batch_size", got, rule, cure)) from None
 
 
-class Run:
+class TrainingRun:
     """One call of `train`: what stays the same over its epochs.
 
     Args:
@@ -66,7 +66,7 @@ class Run:
         on_epoch: Called after every epoch, in the leading process.
         on_silence: Called, in the leading process, once for every layer found without a spike.
         before_step: Called before each optimizer step.
-        world: The processes that train together.
+        processes: The processes that train together.
         interface: What is stated of how the network is run.
     """
 
@@ -81,13 +81,13 @@ class Run:
         on_epoch: Listener | None,
         on_silence: SilenceListener,
         before_step: BeforeStep | None,
-        world: World,
+        processes: Processes,
         interface: Interface,
     ) -> None:
-        self.network, self.data, self.plan, self.seed, self.world = network, data, plan, seed, world
+        self.network, self.data, self.plan, self.seed, self.processes = network, data, plan, seed, processes
         self.checkpoint, self.on_epoch, self.on_silence = checkpoint, on_epoch, on_silence
         self.key = key or _key(data, plan, seed, interface)
-        self.batches = Batches(data, plan, seed, world, device_of(network))
+        self.batches = Batches(data, plan, seed, processes, device_of(network))
         if plan.epochs and not self.batches.samples:
             got = f"{plan.validation_share:g} of {len(data.train_labels)} samples"
             raise ConfigError(
@@ -99,7 +99,7 @@ class Run:
         if self.batches.samples % plan.batch_size == 1:
             _refuse_lonely(self.runner)
         classes = 1 + int(self.data.train_labels.max())
-        self.stepper = Stepper(self.runner, plan, world, before_step, classes)
+        self.stepper = Stepper(self.runner, plan, processes, before_step, classes)
         self.best = Best(checkpoint and best_path(checkpoint), keep=plan.keep == "best")
         self.average = Average()
         self._known_silent: set[str] = set()
@@ -108,7 +108,7 @@ class Run:
 
     def phase(self, phase: Phase) -> None:
         """Train the epochs of a phase that are not done yet, with an optimizer of its own."""
-        self.world.start_alike(self.network)
+        self.processes.start_alike(self.network)
         optimizer = make_optimizer(self.network, self.plan)
         if self.epochs > phase.first:
             self.reload(optimizer)
@@ -120,7 +120,7 @@ class Run:
             if last:
                 self._choose(accuracy)
             self._save(optimizer)
-            if self.on_epoch is not None and self.world.leads:
+            if self.on_epoch is not None and self.processes.leads:
                 seconds = time.perf_counter() - started
                 ends = last and (self.epochs == phase.end or self._waited_long_enough())
                 self.on_epoch(EpochReport(self.epochs, self.plan.epochs, loss, seconds, rate, accuracy, ends))
@@ -145,7 +145,7 @@ class Run:
     def _epoch(self, phase: Phase, optimizer: torch.optim.Optimizer) -> tuple[float, float]:
         """One pass over the training split: its mean loss and its last learning rate."""
         epoch, batches = self.epochs, len(self.batches)
-        torch.manual_seed(self.seed * 1_000_003 + epoch + self.world.rank * 998_244_353)
+        torch.manual_seed(self.seed * 1_000_003 + epoch + self.processes.rank * 998_244_353)
         self.network.train()
         total, rate = 0.0, 0.0
         for index, batch in enumerate(self.batches.epoch(epoch)):
@@ -153,7 +153,7 @@ class Run:
             rate = set_learning_rate(optimizer, self.plan, phase, place.step, batches)
             total += self.stepper(batch, optimizer, place) * batch.samples
         self._check_health()
-        self.world.average_norms(self.network)
+        self.processes.average_norms(self.network)
         self.epochs += 1
         return total / self.batches.samples, rate
 
@@ -166,7 +166,7 @@ class Run:
             if where:
                 raise TrainingError(str(diverged(place, f"nan or infinity in {where}", self.plan)))
         for name in silent:
-            if self.world.leads and name not in self._known_silent:
+            if self.processes.leads and name not in self._known_silent:
                 self.on_silence(silence(f"{place}, layer '{name}'", self.batches.samples))
         self._known_silent |= set(silent)
 
@@ -177,13 +177,13 @@ class Run:
         held_out = self.batches.held_out
         if not len(held_out):
             return None
-        mine = held_out[self.world.rank :: self.world.size]
-        return self.world.sum(count_correct(self.runner, self.batches.in_order(mine))) / len(held_out)
+        mine = held_out[self.processes.rank :: self.processes.size]
+        return self.processes.sum(count_correct(self.runner, self.batches.in_order(mine))) / len(held_out)
 
     def _choose(self, accuracy: float | None) -> None:
         """Look at the weights after an epoch of the last phase: the best so far, part of the mean?"""
         better = accuracy is not None and self.best.see(self.network, accuracy, self.epochs)
-        if better and self.best.path is not None and self.world.leads:
+        if better and self.best.path is not None and self.processes.leads:
             save_checkpoint(self.best.path, self.network, None, self._manifest(finished=False))
         if self.epochs > self.plan.epochs - self.plan.average_epochs:
             self.average.see(self.network)
@@ -193,10 +193,10 @@ class Run:
         return patience is not None and self.best.epoch > 0 and self.epochs - self.best.epoch >= patience
 
     def _save(self, optimizer: torch.optim.Optimizer | None, *, finished: bool = False) -> None:
-        if self.checkpoint is not None and self.world.leads:
+        if self.checkpoint is not None and self.processes.leads:
             manifest, average = self._manifest(finished=finished), {} if finished else self.average.mean
             save_checkpoint(self.checkpoint, self.network, optimizer, manifest, average)
-        self.world.wait()
+        self.processes.wait()
 
     def _manifest(self, *, finished: bool) -> dict[str, Any]:
         return {
@@ -214,7 +214,7 @@ class Run:
 
     def _resumable(self) -> tuple[int, bool]:
         """Epochs that a checkpoint has behind it, and whether nothing is left to do; 0 without one."""
-        if self.checkpoint is None or not self.checkpoint.exists():
+        if self.checkpoint is None or not anything_there(self.checkpoint):
             return 0, False
         self._found = read(self.checkpoint)  # epoch and weights are those of one file, whoever replaces it
         manifest, epoch = self._found.manifest, self._found.fact("epoch")

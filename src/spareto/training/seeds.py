@@ -14,7 +14,7 @@ from spareto.core.errors import DataError, Problem
 from spareto.records import TrainingPlan
 from spareto.running import How, data_of, interface_of
 from spareto.training.batches import samples_of_split
-from spareto.training.evaluate import accuracy_of
+from spareto.training.evaluation import accuracy_of
 from spareto.training.listening import Listener
 from spareto.training.loop import train
 

@@ -17,7 +17,7 @@ from spareto.training.batches import Batch
 from spareto.training.health import first_non_finite
 from spareto.training.listening import BeforeStep
 from spareto.training.losses import make_loss, takes_rates
-from spareto.training.world import World
+from spareto.training.processes import Processes
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Stepper:
     Args:
         runner: The network, in training mode, and how it is run.
         plan: Loss, precision, clipping.
-        world: The processes that share each batch.
+        processes: The processes that share each batch.
         before_step: Called before each optimizer step.
         classes: Every label lies below it.
     """
@@ -65,12 +65,12 @@ class Stepper:
         self,
         runner: Runner,
         plan: TrainingPlan,
-        world: World,
+        processes: Processes,
         before_step: BeforeStep | None,
         classes: int,
     ) -> None:
         self.runner, self.network = runner, runner.network
-        self.plan, self.world, self.before_step = plan, world, before_step
+        self.plan, self.processes, self.before_step = plan, processes, before_step
         self.classes = classes
         self.loss = make_loss(plan)
 
@@ -84,13 +84,13 @@ class Stepper:
             ConfigError: The network's output is no rate a class and sample.
             TrainingError: The loss or the gradient is not finite.
         """
-        loss = self._forward(batch) * self.world.weight(batch.samples)
-        value = self.world.sum(loss.item())
+        loss = self._forward(batch) * self.processes.weight(batch.samples)
+        value = self.processes.sum(loss.item())
         if not math.isfinite(value):
             raise self._diverged(batch, value, place)
         optimizer.zero_grad(set_to_none=True)
         _backward(loss)
-        self.world.sum_gradients(self.network)
+        self.processes.sum_gradients(self.network)
         self._clip(place)
         if self.before_step is not None:
             self.before_step(self.network, place.step, place.steps)

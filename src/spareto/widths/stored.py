@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from spareto.records.recipe import FLOAT_BITS
-from spareto.widths.grid import EVIDENCE, Grid, grid_of
+from spareto.widths.levels import EVIDENCE, Levels, levels_of
 
 TERNARY: Final = 3
 TELLING: Final = 4  # fewer values of a channel lie on some grid anyway
@@ -79,7 +79,7 @@ def found_bits(value: Tensor) -> tuple[int, str] | None:
     """The width found from the values alone, or None: steps before tables, the tensor before its channels."""
     precision = _PRECISION.get(value.dtype, 2.0**-24)
     values = value.detach().cpu().double().numpy()
-    whole = grid_of(values.ravel(), precision)
+    whole = levels_of(values.ravel(), precision)
     if whole is not None and whole.evidence < EVIDENCE:
         whole = None
     if whole is None or not whole.equidistant:
@@ -136,14 +136,14 @@ def _hooked(hook: Any, layer: nn.Module) -> Tensor:
     return hook.apply_mask(layer)
 
 
-def _of_channels(values: np.ndarray[Any, np.dtype[np.float64]], precision: float) -> Grid | None:
+def _of_channels(values: np.ndarray[Any, np.dtype[np.float64]], precision: float) -> Levels | None:
     """The widest of the grids that each output channel has for itself; None where one channel shows none."""
     if values.ndim < 2 or len(values) < 2:
         return None
-    grids: list[Grid] = []
+    grids: list[Levels] = []
     for row in values.reshape(len(values), -1):
         if np.count_nonzero(row) >= TELLING:
-            grid = grid_of(row, precision)
+            grid = levels_of(row, precision)
             if grid is None or not (grid.equidistant or grid.levels <= TERNARY):
                 return None  # larger tables, one a channel, nobody stores
             grids.append(grid)
@@ -152,7 +152,7 @@ def _of_channels(values: np.ndarray[Any, np.dtype[np.float64]], precision: float
     return max(grids, key=lambda grid: (grid.bits, grid.levels))
 
 
-def _counted(grid: Grid) -> str:
+def _counted(grid: Levels) -> str:
     return f"{grid.levels} {'equidistant levels' if grid.equidistant else 'values'}"
 
 

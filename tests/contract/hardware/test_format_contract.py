@@ -1,12 +1,12 @@
-"""Every storage format keeps the laws; a new file in `hardware/formats/` is tested here unasked."""
+"""Every storage format keeps the laws; a new file in `formats/` is tested here unasked."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spareto.hardware import formats
-from spareto.hardware.formats import Train
+from spareto import formats
+from spareto.formats import Train
 from spareto.testing import formats as laws
 
 NAMES = formats.registry.names()

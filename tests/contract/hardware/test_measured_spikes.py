@@ -5,9 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from spareto import hardware
-from spareto.hardware import formats
-from spareto.hardware.activity import input_train, output_train
+from spareto import formats, hardware
+from spareto.hardware.counting.activity import input_train, output_train
 from spareto.layers.over_time import OverTime
 from spareto.networks import build
 from spareto.neurons import SpikingNeuron

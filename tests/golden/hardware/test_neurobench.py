@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from spareto import hardware, recipes
 from spareto.compression import compress
-from spareto.hardware.metrics import metrics
+from spareto.hardware.network_metrics import metrics
 from spareto.networks.conv import ConvNetwork
 from spareto.neurons import SpikingNeuron
 from spareto.profiling import profile

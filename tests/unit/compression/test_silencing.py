@@ -139,11 +139,11 @@ def test_what_a_norm_gives_for_a_pruned_channel_is_zero(way):
 
 def test_masks_that_change_later_take_the_norm_along():
     from spareto.compression.masking import prune_to
-    from spareto.compression.steps import Setting
+    from spareto.compression.steps import StepContext
 
     network = pruned(Body(crossed), sparsity=0.2).eval()
     layers = {name: network.get_submodule(name) for name in ("conv1", "conv2")}
-    prune_to(layers, CHANNELS, 0.7, Setting(network, "recipe.steps[0]", "quantize_then_mask"))
+    prune_to(layers, CHANNELS, 0.7, StepContext(network, "recipe.steps[0]", "quantize_then_mask"))
     assert gone(network, "conv1").sum() == 4
     assert torch.equal(silent(network.norm2), gone(network, "conv1"))
     assert torch.equal(silent(network.norm1), gone(network, "conv2"))

@@ -6,7 +6,7 @@ from torch import nn
 
 from spareto.compression import calibrate, compress, compressed_weight, compression_report
 from spareto.compression.evidence import evidence
-from spareto.compression.steps import Setting
+from spareto.compression.steps import StepContext
 from spareto.pruners import registry as pruners
 from spareto.records import PruneStep, QuantizeStep, Recipe
 
@@ -37,8 +37,8 @@ def test_every_pruner(pruner):
 
 def test_activity_counts_the_inputs_of_both_calls():
     network = Pyramid()
-    setting = Setting(network, "here", "quantize_then_mask", calibration=lambda net: net(X).sum())
-    found = evidence({"conv": network.conv}, {"activity"}, setting, "a test").activity["conv"]
+    context = StepContext(network, "here", "quantize_then_mask", calibration=lambda net: net(X).sum())
+    found = evidence({"conv": network.conv}, {"activity"}, context, "a test").activity["conv"]
     half = X[:, :, ::2, ::2]
     expected = (X.sum((0, 2, 3)) + half.sum((0, 2, 3))) / (3 * (144 + 36))
     torch.testing.assert_close(found.flatten(1)[0].float(), expected)

@@ -5,7 +5,6 @@ from importlib.metadata import EntryPoint
 
 import pytest
 
-from spareto.core import registry as module
 from spareto.core.errors import ConfigError, UnknownName
 from spareto.core.registry import Registry
 
@@ -133,7 +132,9 @@ def test_a_file_with_none_or_two_classes_is_refused(package, pets, source, found
 
 def test_a_third_party_adds_a_name_by_an_entry_point(package, pets, monkeypatch):
     points = [EntryPoint("tiger", f"{package.name}.cat:Cat", package.name)]
-    monkeypatch.setattr(module, "entry_points", lambda group: points if group == package.name else [])
+    monkeypatch.setattr(
+        "importlib.metadata.entry_points", lambda group: points if group == package.name else []
+    )
     assert pets.names() == ("cat", "tiger")
     assert pets.make("tiger").speak() == "meow"
 

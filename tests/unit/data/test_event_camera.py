@@ -112,6 +112,6 @@ def test_bad_parameters_are_told_all_at_once():
     with pytest.raises(ConfigError) as caught:
         EventCamera.parse({"threshold": 0, "refractory_us": -1}, "camera")
     assert str(caught.value) == (
-        "camera.threshold: got 0; expected a number above 0.\n"
+        "camera.threshold: got 0; expected a number above 0, at most 1e9.\n"
         "camera.refractory_us: got -1; expected a whole number of microseconds, 0 or more."
     )

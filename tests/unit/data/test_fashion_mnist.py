@@ -171,4 +171,4 @@ def test_options(folder):
     assert str(error.value) == "data.options.limit: got 0; expected an integer of at least 1."
     with pytest.raises(ConfigError) as error:
         FashionMnist(root=folder, coding="rate", seed=-1)
-    assert str(error.value) == "data.options.seed: got -1; expected an integer of at least 0."
+    assert str(error.value) == "data.options.seed: got -1; expected an integer of at least 0, below 2^63."

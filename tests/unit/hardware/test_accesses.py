@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loop_simulation import Simulation
-from spareto.hardware.accesses import count_accesses, register_loads, temporal_steps
-from spareto.hardware.mapping.nest import Loop, Nest, padded
-from spareto.hardware.problem import DIMS, Problem
+from spareto.hardware.counting.accesses import count_accesses, register_loads, temporal_steps
+from spareto.hardware.describing.nest import Loop, Nest, padded
+from spareto.hardware.describing.problem import DIMS, LoopProblem
 
 LEVELS = ("far", "near", "fan", "unit")
 KEPT = st.fixed_dictionaries(
@@ -33,7 +33,7 @@ def mappings(draw):
                 loops.append(Loop.of(level, kind, draw(st.sampled_from(DIMS)), bound))
     nest = Nest(LEVELS, tuple(loops))
     stride = (draw(st.integers(1, 3)), draw(st.integers(1, 3)))
-    return Problem({dim: int(total[0]) for dim, total in nest.totals().items()}, stride), nest
+    return LoopProblem({dim: int(total[0]) for dim, total in nest.totals().items()}, stride), nest
 
 
 @settings(max_examples=150)
@@ -95,7 +95,7 @@ def test_golden_counts_of_alexnet_conv3():
         ("o", "temporal", "M", 16),
     ]  # fmt: skip
     nest = Nest(("DRAM", "glb", "column", "i", "w", "o"), tuple(Loop.of(*loop) for loop in loops))
-    problem = Problem({"N": 4, "C": 256, "M": 384, "P": 13, "Q": 13, "R": 3, "S": 3})
+    problem = LoopProblem({"N": 4, "C": 256, "M": 384, "P": 13, "Q": 13, "R": 3, "S": 3})
     kept = {
         "DRAM": ("weights", "inputs", "outputs"), "glb": ("inputs", "outputs"),
         "i": ("inputs",), "w": ("weights",), "o": ("outputs",),
@@ -120,5 +120,5 @@ def test_golden_counts_of_alexnet_conv3():
 def test_a_register_keeps_its_input_while_the_innermost_loop_is_over_outputs(innermost, loads):
     outer = "C" if innermost == "M" else "M"
     nest = Nest(("x",), (Loop.of("x", "temporal", outer, 6), Loop.of("x", "temporal", innermost, 3)))
-    problem = Problem({"C": 6 if outer == "C" else 3, "M": 6 if outer == "M" else 3})
+    problem = LoopProblem({"C": 6 if outer == "C" else 3, "M": 6 if outer == "M" else 3})
     assert int(register_loads(problem, nest, "inputs")[0]) == loads

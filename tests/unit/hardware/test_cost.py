@@ -5,6 +5,7 @@ import pytest
 import workloads
 from spareto import hardware
 from spareto.core.errors import ConfigError, UnknownName
+from spareto.hardware.charging.energy import accumulator_bits
 
 CHIP = hardware.load_accelerator("eyeriss_like")
 
@@ -38,6 +39,15 @@ def test_sixteen_bit_multiply_accumulate_is_the_published_one():
     layer = layer.model_copy(update={"input": layer.input.model_copy(update={"bits": 16})})
     action = actions(cost_of(layer), "mac")["multiply_accumulate"]
     assert action.energy_pj / action.count == pytest.approx(2.20035)
+
+
+@pytest.mark.parametrize(("width", "taken"), [(16, 32), (24, 32), (48, 48)])
+def test_a_floating_point_sum_fills_an_accumulator_that_is_wider(width, taken):
+    chip = hardware.load_accelerator("eyeriss_like")
+    given = chip.compute.accumulator_width.model_copy(update={"value": width})
+    compute = chip.compute.model_copy(update={"accumulator_width": given})
+    assert accumulator_bits(workloads.layer(bits=32), compute) == taken
+    assert accumulator_bits(workloads.layer(bits=16), compute) == width
 
 
 def test_floating_point_weights_are_added_in_floating_point():

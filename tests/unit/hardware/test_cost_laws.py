@@ -6,10 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import workloads
-from spareto import hardware
-from spareto.hardware import formats
+from spareto import formats, hardware
+from spareto.hardware.describing.problem import LoopProblem
 from spareto.hardware.mapping.fixed import fixed_nest
-from spareto.hardware.problem import Problem
 from spareto.records import Mask
 
 CHIP = hardware.load_accelerator("eyeriss_like")
@@ -87,7 +86,7 @@ def test_what_is_skipped_takes_no_cycle_and_what_is_gated_no_energy(on_input, on
 def test_what_a_moved_window_does_not_share_with_itself(window, kernel, stride, moves):
     """Kernels shorter than the stride touch a comb of rows; a moved comb can meet two old teeth."""
     one = np.ones(1, np.int64)
-    problem = Problem({"P": window * moves + window, "R": kernel}, (stride, 1))
+    problem = LoopProblem({"P": window * moves + window, "R": kernel}, (stride, 1))
     extents = dict.fromkeys(("T", "N", "M", "C", "Q", "S"), one) | {"P": window * one, "R": kernel * one}
 
     def rows(first):

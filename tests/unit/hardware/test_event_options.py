@@ -117,6 +117,21 @@ def test_a_mode_without_the_part_it_needs_is_refused(name, change, message):
         parse_accelerator(description(name) | change)
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("idle_update_energy", 81.1, "got 81.1 pJ; expected at most the 'update_energy' of 81 pJ"),
+        ("idle_update_rate", 0.1, "got 0.1 ops/cycle; expected at least the 'update_rate' of 0.119"),
+    ],
+)  # fmt: skip
+def test_a_neuron_that_received_nothing_takes_no_more_than_one_that_did(key, value, message):
+    data = description("loihi_like")
+    cores = next(part for part in data["components"] if part["kind"] == "cores")
+    cores[key] = cores[key] | {"value": value}
+    with pytest.raises(ConfigError, match=f"components.cores.{key}: {message}"):
+        parse_accelerator(data)
+
+
 def test_weights_that_another_layer_stores_take_no_room():
     layer = workloads.layer("a")
     again = workloads.layer("b").model_copy(update={"shares": "a", "weight_mask": layer.weight_mask})

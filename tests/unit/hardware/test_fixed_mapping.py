@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spareto.hardware import load_accelerator
-from spareto.hardware.accesses import compute_units
+from spareto.hardware.counting.accesses import compute_units
+from spareto.hardware.describing.nest import padded
+from spareto.hardware.describing.problem import LoopProblem
 from spareto.hardware.mapping.capacity import CapacityError, Widths, overflows
 from spareto.hardware.mapping.fixed import even_shares, fixed_mapping
-from spareto.hardware.mapping.nest import padded
-from spareto.hardware.problem import Problem
 
 CHIP = load_accelerator("eyeriss_like")
 SIZES = st.fixed_dictionaries(
@@ -29,7 +29,7 @@ SIZES = st.fixed_dictionaries(
     bits=st.sampled_from([16, 32]),
 )
 def test_every_layer_is_covered_and_fits(dims, stride, input_bits, bits):
-    problem, widths = Problem(dims, (stride, stride)), Widths(bits, input_bits, bits, 16)
+    problem, widths = LoopProblem(dims, (stride, stride)), Widths(bits, input_bits, bits, 16)
     nest = fixed_mapping(CHIP, problem, widths)
     totals = nest.totals()
     assert all(int(totals[dim][0]) >= size for dim, size in dims.items())
@@ -43,7 +43,7 @@ def test_every_layer_is_covered_and_fits(dims, stride, input_bits, bits):
 
 
 def test_it_is_deterministic_and_says_what_it_pads():
-    problem = Problem({"T": 5, "N": 1, "M": 13, "C": 7, "P": 29, "Q": 29, "R": 3, "S": 3})
+    problem = LoopProblem({"T": 5, "N": 1, "M": 13, "C": 7, "P": 29, "Q": 29, "R": 3, "S": 3})
     widths = Widths(16, 1, 16, 16)
     first, second = fixed_mapping(CHIP, problem, widths), fixed_mapping(CHIP, problem, widths)
     assert first.loops == second.loops or all(
@@ -57,7 +57,7 @@ def test_it_is_deterministic_and_says_what_it_pads():
 
 
 def test_an_impossible_layer_says_which_memory_overflows_by_how_much():
-    problem = Problem({"T": 1, "N": 1, "M": 1, "C": 1, "P": 1, "Q": 1, "R": 1, "S": 1})
+    problem = LoopProblem({"T": 1, "N": 1, "M": 1, "C": 1, "P": 1, "Q": 1, "R": 1, "S": 1})
     with pytest.raises(CapacityError) as error:
         fixed_mapping(CHIP, problem, Widths(4000, 300, 16))
     assert str(error.value).splitlines() == [

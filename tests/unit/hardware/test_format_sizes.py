@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 
 from spareto.core.errors import ConfigError
-from spareto.hardware.formats import Size, Train, measured_formats, registry, spike_bits
-from spareto.hardware.formats.aer import AddressEvents
-from spareto.hardware.formats.bitmask import Bitmask
-from spareto.hardware.formats.block_bitmask import BlockBitmask
-from spareto.hardware.formats.cp import CoordinatePayload
-from spareto.hardware.formats.csc import CompressedColumns
-from spareto.hardware.formats.nested import NestedRanks
-from spareto.hardware.formats.none import Uncompressed
-from spareto.hardware.formats.rle import RunLength
-from spareto.hardware.formats.time_packed import TimePacked
-from spareto.hardware.formats.uop import OffsetPairs
+from spareto.formats import Size, Train, measured_formats, registry, spike_bits
+from spareto.formats.aer import AddressEvents
+from spareto.formats.bitmask import Bitmask
+from spareto.formats.block_bitmask import BlockBitmask
+from spareto.formats.cp import CoordinatePayload
+from spareto.formats.csc import CompressedColumns
+from spareto.formats.nested import NestedRanks
+from spareto.formats.none import Uncompressed
+from spareto.formats.rle import RunLength
+from spareto.formats.time_packed import TimePacked
+from spareto.formats.uop import OffsetPairs
 
 
 def mask(*places, size):

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import workloads
 from spareto import hardware
-from spareto.hardware.lanes import imbalance, weight_loads
-from spareto.hardware.mapping.nest import Loop, Nest
+from spareto.hardware.counting.lanes import imbalance, weight_loads
+from spareto.hardware.describing.nest import Loop, Nest
 from spareto.records import Numbers
 
 CHIP = hardware.load_accelerator("eyeriss_like")

@@ -4,7 +4,7 @@ import pytest
 
 import workloads
 from spareto import hardware
-from spareto.hardware.metrics import metrics
+from spareto.hardware.network_metrics import metrics
 
 CHIP = hardware.load_accelerator("eyeriss_like")
 

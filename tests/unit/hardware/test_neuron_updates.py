@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 import workloads
 from spareto import hardware
-from spareto.hardware.charging import charge
-from spareto.hardware.formats import registry
-from spareto.hardware.mapping.nest import Loop, Nest
-from spareto.hardware.points import layer_points
+from spareto.formats import registry
+from spareto.hardware.charging.design_points import layer_points
+from spareto.hardware.charging.layer import charge
+from spareto.hardware.describing.nest import Loop, Nest
 
 CHIP = hardware.load_accelerator("eyeriss_like")
 

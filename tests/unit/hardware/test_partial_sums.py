@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spareto.formats import registry
 from spareto.hardware.accelerators import parse_accelerator
-from spareto.hardware.charging import charge
-from spareto.hardware.formats import registry
-from spareto.hardware.mapping.nest import Loop, Nest
-from spareto.hardware.points import layer_points
-from spareto.hardware.problem import DIMS
+from spareto.hardware.charging.design_points import layer_points
+from spareto.hardware.charging.layer import charge
+from spareto.hardware.describing.nest import Loop, Nest
+from spareto.hardware.describing.problem import DIMS
 from spareto.records import Layer, Mask, Tensor
 
 LEVELS = ("far", "near", "unit")

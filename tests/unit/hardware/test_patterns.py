@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from spareto.hardware.density import probability_empty
-from spareto.hardware.formats.bitmask import Bitmask
-from spareto.hardware.mapping.nest import Loop, Nest
-from spareto.hardware.patterns import Pattern
-from spareto.hardware.problem import Problem
-from spareto.hardware.timeloop import Saving, Sparsity, Store, evaluate
+from spareto.formats import probability_empty
+from spareto.formats.bitmask import Bitmask
+from spareto.hardware.counting.patterns import Pattern
+from spareto.hardware.describing.nest import Loop, Nest
+from spareto.hardware.describing.problem import LoopProblem
+from spareto.reproduction.timeloop.accounting import Saving, Sparsity, Store, evaluate
 
 STORES = (
     Store("far", ("weights", "inputs", "outputs"), 10.0, 10.0),
@@ -47,7 +47,7 @@ def outcome(tile, sparsity):
         Loop.of("near", "temporal", "M", tile),
         Loop.of("near", "temporal", "C", 8),
     )
-    problem = Problem({"M": 16, "C": 8})
+    problem = LoopProblem({"M": 16, "C": 8})
     return evaluate(problem, Nest(("far", "near"), loops), STORES, ("mac", 1.0), sparsity)
 
 
@@ -87,7 +87,7 @@ def test_whole_empty_channels_are_found_where_a_density_would_not():
 
 
 def test_input_blocks_reach_over_their_halo():
-    problem = Problem({"T": 2, "C": 3, "P": 4, "Q": 4, "R": 3, "S": 3})
+    problem = LoopProblem({"T": 2, "C": 3, "P": 4, "Q": 4, "R": 3, "S": 3})
     one = np.ones(1, np.int64)
     extents = {"T": one, "N": one, "M": one, "C": one, "P": 2 * one, "Q": one, "R": 3 * one, "S": 3 * one}
     windows = [tuple(int(size[0]) for size in window) for window in problem.windows("inputs", extents)]

@@ -5,7 +5,7 @@ import pytest
 import workloads
 from spareto import hardware
 from spareto.core.errors import ConfigError
-from spareto.hardware.scaling import energy_factor, leakage_factor, scaled
+from spareto.hardware.accelerators.scaling import energy_factor, leakage_factor, scaled
 from spareto.hardware.tables import load_table
 
 TRUENORTH, EYERISS = (hardware.load_accelerator(name) for name in ("truenorth", "eyeriss_like"))

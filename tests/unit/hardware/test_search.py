@@ -5,17 +5,16 @@ import pytest
 import yaml
 
 import workloads
-from spareto import hardware
+from spareto import formats, hardware
 from spareto.core.errors import ConfigError
-from spareto.hardware import formats
 from spareto.hardware.accelerators import _FOLDER
-from spareto.hardware.accesses import compute_units
+from spareto.hardware.charging.design_points import layer_points
+from spareto.hardware.counting.accesses import compute_units
+from spareto.hardware.describing.problem import LoopProblem
 from spareto.hardware.mapping.capacity import Widths, overflows
 from spareto.hardware.mapping.fixed import fixed_nest
 from spareto.hardware.mapping.search import search, search_points
 from spareto.hardware.mapping.tilings import Skeleton
-from spareto.hardware.points import layer_points
-from spareto.hardware.problem import Problem
 
 CHIP = hardware.load_accelerator("eyeriss_like")
 RLE = formats.registry.make("rle")
@@ -33,7 +32,7 @@ def found(request):
 
 def test_it_fits_covers_the_layer_and_uses_the_units_there_are(found):
     layer, best = found
-    problem = Problem.of(layer)
+    problem = LoopProblem.of(layer)
     assert overflows(CHIP, problem, best.nest, Widths.of(layer, CHIP)) == []
     totals = best.nest.totals()
     assert all(int(totals[dim][0]) >= size for dim, size in problem.dims.items())

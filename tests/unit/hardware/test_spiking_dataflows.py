@@ -5,9 +5,9 @@ import yaml
 
 import workloads
 from spareto import hardware
+from spareto.formats import Train, spike_bits
 from spareto.hardware.accelerators import _FOLDER, parse_accelerator
-from spareto.hardware.activity import touched_updates, window_share
-from spareto.hardware.formats import Train, spike_bits
+from spareto.hardware.counting.activity import touched_updates, window_share
 
 EYERISS, LOAS, PTB, SPINAL = (
     hardware.load_accelerator(f"{name}_like") for name in ("eyeriss", "loas", "ptb", "spinalflow")
@@ -93,6 +93,29 @@ def test_lanes_that_share_a_step_take_its_cycle_but_not_its_energy():
     issued = layer.effectual_synops() * window_share(layer, "mean", 4)
     assert shared["lane", "products", "gated"].count == pytest.approx(issued - layer.effectual_synops())
     assert ("lane", "products", "gated") not in single
+
+
+@pytest.mark.parametrize("weights", ["skip", "compute"])
+def test_no_more_operations_are_issued_than_lie_inside_the_zero_border(weights):
+    """With almost every input there, an estimate by windows would run into the padding."""
+    layer = workloads.layer(size=4, kernel=5, timesteps=4, channels=(5, 32), rate=0.95, sparsity=0.2)
+    every = workloads.layer(size=4, kernel=5, timesteps=4, channels=(5, 32), rate=1.0, sparsity=0.2)
+    data = description("loas_like")
+    data["components"][4]["zero_weights"] = weights
+    done = actions(layer, parse_accelerator(data), weight_format="bitmask")
+    issued = sum(a.count for key, a in done.items() if key[2] in ("accumulate", "gated"))
+    most = every.effectual_synops() if weights == "skip" else every.dense_synops_inside
+    assert layer.effectual_synops() <= issued <= most
+    assert issued == pytest.approx(most, rel=1e-3)
+
+
+def test_the_largest_activity_issues_no_fewer_operations_than_the_mean():
+    """The sample with most inputs may have hardly more operations, and windows that are full already."""
+    layer = workloads.layer(rate=0.1, timesteps=4, channels=(64, 64))
+    busy = layer.input.model_copy(update={"nonzero_max": 0.9 * layer.input.size * 4})
+    layer = layer.model_copy(update={"input": busy, "effectual_synops_max": 1.01 * layer.effectual_synops()})
+    mean, most = (cost_of(layer, LOAS, statistic=each).latency_cycles for each in ("mean", "max"))
+    assert most >= mean > 0
 
 
 def test_a_join_can_only_look_at_so_many_pairs_a_cycle():

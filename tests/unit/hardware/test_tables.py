@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from spareto.core.errors import ConfigError, UnknownName
 from spareto.hardware import load_accelerator
 from spareto.hardware.accelerators import _FOLDER
-from spareto.hardware.area import area_um2
+from spareto.hardware.charging.area import area_um2
 from spareto.hardware.tables import estimate, load_table, names
-from spareto.hardware.tables.laws import Grid
+from spareto.hardware.tables.laws import MeasuredPoints
 
 GRIDS = [
     (name, action) for name in names() for action, law in load_table(name).laws.items() if law.law == "grid"
@@ -31,7 +31,7 @@ def test_every_table_says_its_unit_and_source(name):
 @pytest.mark.parametrize(("name", "action"), GRIDS)
 def test_a_grid_gives_its_points_exactly(name, action):
     law = load_table(name).laws[action]
-    assert isinstance(law, Grid)
+    assert isinstance(law, MeasuredPoints)
     for size, width, expected in law.points:
         assert value(name, action, bytes=size, width_bits=width) == pytest.approx(expected, rel=1e-5)
 

@@ -11,11 +11,11 @@ import workloads
 from spareto import hardware
 from spareto.core.errors import ConfigError
 from spareto.hardware.accelerators import parse_accelerator
+from spareto.hardware.describing.nest import Loop, Nest
+from spareto.hardware.describing.problem import LoopProblem
 from spareto.hardware.mapping.capacity import CapacityError
 from spareto.hardware.mapping.checks import array_limits, overspread
 from spareto.hardware.mapping.fixed import fixed_nest
-from spareto.hardware.mapping.nest import Loop, Nest
-from spareto.hardware.problem import Problem
 
 CHIP = hardware.load_accelerator("eyeriss_like")
 LAYER = workloads.layer(channels=(16, 32), size=16, rate=0.5, neuron=None)
@@ -84,7 +84,7 @@ def nest_with(loop_at, bound):
 @pytest.mark.parametrize("place", range(len(fixed_nest(LAYER, CHIP).loops)))
 def test_a_mapping_that_leaves_work_out_is_refused(place):
     loop = fixed_nest(LAYER, CHIP).loops[place]
-    size = Problem.of(LAYER).dims[loop.dim]
+    size = LoopProblem.of(LAYER).dims[loop.dim]
     short = nest_with(place, 1)
     if int(short.totals()[loop.dim][0]) >= size:
         return

@@ -6,11 +6,11 @@ import yaml
 
 import workloads
 from spareto import hardware
-from spareto.hardware.charging import charge
-from spareto.hardware.formats import registry
-from spareto.hardware.mapping.nest import Loop, Nest
-from spareto.hardware.points import layer_points
-from spareto.hardware.wires import hops
+from spareto.formats import registry
+from spareto.hardware.charging.design_points import layer_points
+from spareto.hardware.charging.layer import charge
+from spareto.hardware.charging.wires import hops
+from spareto.hardware.describing.nest import Loop, Nest
 
 CHIP = hardware.load_accelerator("eyeriss_like")
 LAYER = workloads.layer(channels=(8, 4), size=8, kernel=1, timesteps=1, sparsity=0.0, rate=1.0, neuron=None)

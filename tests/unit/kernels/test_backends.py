@@ -7,13 +7,15 @@ import shlex
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
 
 from backend_cases import KINDS, check_same, results
-from spareto.kernels import build, c_neurons, library, numba_neurons
+from spareto.kernels import c_neurons, library, numba_neurons
 from spareto.kernels.dynamics import Dynamics
+from spareto.native import build, machine
 
 needs_c = pytest.mark.skipif(library.backend() != "c", reason="the C kernels do not run here")
 needs_numba = pytest.mark.skipif(not importlib.util.find_spec("numba"), reason="numba is not installed")
@@ -46,8 +48,8 @@ def neuron_sources(tmp_path, monkeypatch):
         pytest.skip("no C compiler")
     (tmp_path / "csrc").mkdir()
     for name in ("vec.h", "memory.h", "neuron.h", "neuron.c"):
-        shutil.copy(build.SOURCES / name, tmp_path / "csrc")
-    monkeypatch.setattr(build, "SOURCES", tmp_path / "csrc")
+        shutil.copy(build.KERNELS.sources / name, tmp_path / "csrc")
+    monkeypatch.setattr(build, "KERNELS", replace(build.KERNELS, sources=tmp_path / "csrc"))
     return tmp_path
 
 
@@ -56,7 +58,7 @@ def neuron_sources(tmp_path, monkeypatch):
 def test_instruction_sets_agree(level, neuron_sources):
     path = neuron_sources / f"{level}.so"
     build.compile_library(level, path)
-    if not library.cpu_flags() >= library.CPU_FLAGS[level]:
+    if not machine.cpu_flags() >= machine.CPU_FLAGS[level]:
         pytest.skip(f"compiled, but this processor has no {level}")
     for fields in KINDS.values():
         dynamics = Dynamics(**fields)
@@ -145,7 +147,7 @@ BACKEND = "from spareto.kernels import backend; print(backend(), backend())"
 
 def test_without_a_compiler_another_backend_runs_and_says_so_once(tmp_path):
     nothing = {"PATH": str(tmp_path), "CC": "", "XDG_CACHE_HOME": str(tmp_path)}
-    if any(build.SHIPPED.glob("*.so")):
+    if any(build.KERNELS.shipped.glob("*.so")):
         pytest.skip("compiled kernels are installed")
     out, err = python(BACKEND, **nothing)
     instead = "numba" if importlib.util.find_spec("numba") else "torch"
@@ -156,7 +158,7 @@ def test_without_a_compiler_another_backend_runs_and_says_so_once(tmp_path):
 
 def test_a_failing_compiler_is_quoted(tmp_path):
     false = {"CC": "false", "XDG_CACHE_HOME": str(tmp_path)}
-    if any(build.SHIPPED.glob("*.so")):
+    if any(build.KERNELS.shipped.glob("*.so")):
         pytest.skip("compiled kernels are installed")
     _, err = python(BACKEND, **false)
     assert err.startswith("spareto: the C kernels cannot be used ('false' failed: no message);")
@@ -178,7 +180,7 @@ def test_a_wrong_choice_is_named():
 @pytest.mark.slow
 @needs_c
 def test_a_library_is_compiled_once_and_cached(tmp_path):
-    if build.compiler() is None or any(build.SHIPPED.glob("*.so")):
+    if build.compiler() is None or any(build.KERNELS.shipped.glob("*.so")):
         pytest.skip("no C compiler, or compiled kernels are installed")
     cache = {"XDG_CACHE_HOME": str(tmp_path)}
     assert python(BACKEND, **cache) == ("c c", "")

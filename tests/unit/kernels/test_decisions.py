@@ -23,7 +23,7 @@ LAYER = "Linear(in_features=72, out_features=5, bias=True)"
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch):
-    monkeypatch.setattr(sys.modules["spareto.kernels.decisions"], "_warned", set())
+    monkeypatch.setattr(sys.modules["spareto.kernels.decision_log"], "_warned", set())
 
 
 @pytest.fixture

@@ -11,7 +11,8 @@ import torch
 from replay import cases, native, program, shapes
 from replay.compare import difference
 from replay.recording import ADDRESSES, Recorder
-from spareto.kernels import build, c_layers, library
+from spareto.kernels import c_layers, library
+from spareto.native import build, machine
 
 needs_c = pytest.mark.skipif(library.backend() != "c", reason="the C kernels do not run here")
 ARM = ("aarch64-linux-gnu-gcc", "qemu-aarch64-static")
@@ -55,7 +56,7 @@ def check(made_again, tolerance):
 
 @needs_c
 def test_every_kernel_is_recorded():
-    sources = "\n".join(path.read_text() for path in build.SOURCES.glob("*.c"))
+    sources = "\n".join(path.read_text() for path in build.KERNELS.sources.glob("*.c"))
     changing = {
         call.name
         for call in recorded()
@@ -68,7 +69,7 @@ def test_every_kernel_is_recorded():
 @needs_c
 @pytest.mark.parametrize("level", build.levels())
 def test_instruction_sets_agree(level):
-    if not library.cpu_flags() >= library.CPU_FLAGS[level]:
+    if not machine.cpu_flags() >= machine.CPU_FLAGS[level]:
         pytest.skip(f"this processor has no {level}")
     own = kernels(level)
     check((native.again(call, own) for call in recorded()), 0.0 if level == "portable" else TOLERANCE)
@@ -133,7 +134,7 @@ def test_every_allocation_may_fail(tmp_path):
 @needs_c
 @pytest.mark.parametrize("level", build.levels())
 def test_instruction_sets_agree_on_random_shapes(level):
-    if not library.cpu_flags() >= library.CPU_FLAGS[level]:
+    if not machine.cpu_flags() >= machine.CPU_FLAGS[level]:
         pytest.skip(f"this processor has no {level}")
     own = kernels(level)
     for call in drawn(200, 99):
@@ -154,9 +155,9 @@ def test_the_rows_of_a_gradient_are_memory_to_their_end():
 def test_the_features_of_an_arm_processor_are_read(monkeypatch):
     """Linux calls them otherwise there."""
     cpuinfo = "processor\t: 0\nFeatures\t: fp asimd bf16\nCPU part\t: 0xd4f\n"
-    monkeypatch.setattr(library.sys, "platform", "linux")
-    monkeypatch.setattr(library.Path, "read_text", lambda *_, **__: cpuinfo)
-    assert library.cpu_flags.__wrapped__() >= {"asimd", "bf16"}
+    monkeypatch.setattr(machine.sys, "platform", "linux")
+    monkeypatch.setattr(machine.Path, "read_text", lambda *_, **__: cpuinfo)
+    assert machine.cpu_flags.__wrapped__() >= {"asimd", "bf16"}
 
 
 def test_windows_is_refused_before_a_compiler_is_tried(monkeypatch, tmp_path):

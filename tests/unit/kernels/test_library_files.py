@@ -5,11 +5,13 @@ import shutil
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from spareto.core.errors import ConfigError
-from spareto.kernels import build, cached, library
+from spareto.kernels import library
+from spareto.native import build, cached, machine
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32" or library.backend() != "c", reason="the C kernels do not run here"
@@ -39,7 +41,7 @@ def small(monkeypatch, tmp_path):
     sources = tmp_path / "sources"
     sources.mkdir()
     (sources / "count.c").write_text(COUNT)
-    monkeypatch.setattr(build, "SOURCES", sources)
+    monkeypatch.setattr(build, "KERNELS", replace(build.KERNELS, sources=sources))
     return tmp_path / "cache" / "kernels" / "library.so"
 
 
@@ -208,7 +210,7 @@ def test_a_compiler_with_flags_and_blanks_in_its_name_compiles(small, tmp_path, 
 
 
 def test_a_library_that_kills_its_process_is_not_kept(small, monkeypatch):
-    (build.SOURCES / "count.c").write_text(
+    (build.KERNELS.sources / "count.c").write_text(
         "#include <stdlib.h>\n__attribute__((constructor)) static void go(void) { abort(); }\n" + COUNT
     )
     with pytest.raises(build.CompileError, match="signal 6"):
@@ -217,7 +219,7 @@ def test_a_library_that_kills_its_process_is_not_kept(small, monkeypatch):
 
 
 def test_a_library_that_counts_wrongly_is_not_kept(small):
-    (build.SOURCES / "count.c").write_text(COUNT.replace("*count = 0", "*count = 1"))
+    (build.KERNELS.sources / "count.c").write_text(COUNT.replace("*count = 0", "*count = 1"))
     with pytest.raises(build.CompileError, match="it counts 68"):
         cached.compiled(small, "portable", tuple)
 
@@ -227,8 +229,9 @@ def test_processes_that_compile_at_once_end_with_one_library(tmp_path):
     sources.mkdir()
     (sources / "count.c").write_text(COUNT)
     script = (
-        "import sys; from pathlib import Path; from spareto.kernels import build, cached;"
-        "build.SOURCES = Path(sys.argv[1]);"
+        "import sys; from pathlib import Path; from spareto.native import build, cached;"
+        "from dataclasses import replace;"
+        "build.KERNELS = replace(build.KERNELS, sources=Path(sys.argv[1]));"
         "print(cached.sound(cached.compiled(Path(sys.argv[2]), 'portable', tuple)))"
     )
     target = tmp_path / "cache" / "kernels" / "library.so"
@@ -261,20 +264,20 @@ def test_a_cache_that_cannot_be_written_is_said(tmp_path):
     assert str(tmp_path / "spareto") in said
 
 
-@pytest.mark.parametrize("level", [level for level in build.levels() if library.CPU_FLAGS[level]])
+@pytest.mark.parametrize("level", [level for level in build.levels() if machine.CPU_FLAGS[level]])
 def test_an_instruction_set_the_processor_has_not_is_refused_by_name(level, monkeypatch):
     monkeypatch.setenv("SPARETO_ISA", level)
-    for has in (frozenset(), library.CPU_FLAGS[level] - {sorted(library.CPU_FLAGS[level])[0]}):
-        monkeypatch.setattr(library, "cpu_flags", lambda has=has: has)
+    for has in (frozenset(), machine.CPU_FLAGS[level] - {sorted(machine.CPU_FLAGS[level])[0]}):
+        monkeypatch.setattr(machine, "cpu_flags", lambda has=has: has)
         with pytest.raises(ConfigError, match=f"SPARETO_ISA: got '{level}', and this processor has no"):
-            library.level.__wrapped__()
+            machine.level.__wrapped__()
 
 
 def test_instruction_sets_it_has_are_taken(monkeypatch):
     for level in build.levels():
         monkeypatch.setenv("SPARETO_ISA", level)
-        monkeypatch.setattr(library, "cpu_flags", lambda level=level: library.CPU_FLAGS[level])
-        assert library.level.__wrapped__() == level
+        monkeypatch.setattr(machine, "cpu_flags", lambda level=level: machine.CPU_FLAGS[level])
+        assert machine.level.__wrapped__() == level
 
 
 FORKED = """

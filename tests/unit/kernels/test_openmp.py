@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from spareto.kernels import build, library
+from spareto.kernels import library
+from spareto.native import build
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or library.backend() != "c" or build.compiler() is None,

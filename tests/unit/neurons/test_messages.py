@@ -65,7 +65,7 @@ WRONG = [
         "multi_spike",
         {"reset": "zero", "v_threshold": 0.0, "most": 0},
         [
-            "neuron 'multi_spike'.most: got 0; expected an integer of at least 1, or None.",
+            "neuron 'multi_spike'.most: got 0; expected an integer from 1 to 16,777,216, or None.",
             "neuron 'multi_spike'.reset: got 'zero'; expected 'subtract'. "
             "What is above the thresholds would be lost.",
             "neuron 'multi_spike'.v_threshold: got 0.0; expected a level above 0.",

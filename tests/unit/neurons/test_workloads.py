@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from spareto.hardware.neurons import refuse_unknown
+from spareto.hardware.charging.neurons import refuse_unknown
 from spareto.neurons import registry
 from spareto.profiling import profile
 

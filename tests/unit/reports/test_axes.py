@@ -63,7 +63,7 @@ def test_logarithmic_ticks_go_one_two_five_then_by_decades(values, ticks) -> Non
 
 def test_a_network_far_below_does_not_squeeze_the_others(one_seed, make) -> None:
     assert front_axes(one_seed).below == 0
-    low = one_seed.trials[-1].model_copy(update={"accuracy": 0.1})
+    low = one_seed.trials[-1].model_copy(update={"accuracy": 0.1, "validation_accuracy": 0.1})
     axes = front_axes(make([*one_seed.trials[:-1], low]))
     assert axes.below == 1
     assert axes.accuracy.low > 80

@@ -9,7 +9,9 @@ def plain(text: str) -> str:
 def pick(*recipes, **accuracies):
     trials = [factories.trial(recipe) for recipe in recipes]
     return [
-        trial.model_copy(update={"accuracy": accuracies[trial.recipe.regime]})
+        trial.model_copy(
+            update=dict.fromkeys(("accuracy", "validation_accuracy"), accuracies[trial.recipe.regime])
+        )
         if trial.recipe.regime in accuracies
         else trial
         for trial in trials

@@ -7,7 +7,7 @@ from torch.nn.utils import parametrizations, prune, spectral_norm
 
 from spareto.quantizers import registry as quantizers
 from spareto.widths import found_bits, remember_bits, stored_bits, value_in_use
-from spareto.widths.grid import grid_of
+from spareto.widths.levels import levels_of
 
 UNIFORM = [
     "asymmetric",
@@ -103,7 +103,7 @@ def test_integers_by_brute_force(seed):
     """Of whole numbers, the step is their greatest common divisor."""
     generator = torch.Generator().manual_seed(seed)
     codes = torch.randint(-9, 10, (400,), generator=generator) * 3
-    grid = grid_of((codes * 0.7).double().numpy(), 2.0**-24)
+    grid = levels_of((codes * 0.7).double().numpy(), 2.0**-24)
     assert (grid.levels, grid.bits) == (19, 5)
 
 

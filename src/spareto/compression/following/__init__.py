@@ -3,4 +3,4 @@
 from spareto.compression.following.arrivals import Arrival as Arrival
 from spareto.compression.following.arrivals import Followed as Followed
 from spareto.compression.following.arrivals import channels as channels
-from spareto.compression.following.follow import follow as follow
+from spareto.compression.following.follower import follow as follow

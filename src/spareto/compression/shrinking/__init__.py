@@ -1,3 +1,3 @@
 """Cut pruned channels out of a network, so that it is smaller, not only sparser."""
 
-from spareto.compression.shrinking.shrink import shrink as shrink
+from spareto.compression.shrinking.shrinker import shrink as shrink

@@ -16,7 +16,7 @@ Calibration = Callable[[nn.Module], Tensor]
 
 
 @dataclass(frozen=True)
-class Setting:
+class StepContext:
     """What a step may know beside its plan.
 
     Args:
@@ -40,13 +40,13 @@ class Step(ABC):
     """Carries out one item of a recipe; one file each in `compression/steps/`, named like its `kind`."""
 
     @abstractmethod
-    def apply(self, layers: Mapping[str, nn.Module], plan: Any, setting: Setting) -> None:
+    def apply(self, layers: Mapping[str, nn.Module], plan: Any, context: StepContext) -> None:
         """Compress the layers in place.
 
         Args:
             layers: The touched layers by dotted name.
             plan: The recipe's item, a `PruneStep` or `QuantizeStep`.
-            setting: The network around the layers, order, seed, data.
+            context: The network around the layers, order, seed, data.
 
         Raises:
             ConfigError: The plan asks for something the layers cannot give.

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from torch import nn
 
 from spareto.compression.foreign import own_parametrization
-from spareto.compression.masking import place, prune_to, pruner_of, schedule_of
+from spareto.compression.masking import place, prune_to, schedule_of
 from spareto.compression.parametrization import compressed_weight
-from spareto.compression.steps._base import Setting, Step
+from spareto.compression.steps._base import Step, StepContext
 from spareto.core.errors import ConfigError, Problem
 from spareto.records import PruneStep
 
@@ -17,14 +17,14 @@ from spareto.records import PruneStep
 class Prune(Step):
     """Draw a mask for every layer from the scores of one pruner; schedules may change it in training."""
 
-    def apply(self, layers: Mapping[str, nn.Module], plan: PruneStep, setting: Setting) -> None:
+    def apply(self, layers: Mapping[str, nn.Module], plan: PruneStep, context: StepContext) -> None:
         """See `Step.apply`."""
         _refuse_twice(layers)
-        schedule = schedule_of(plan, setting.where)  # refused also where nothing is trained
+        schedule = schedule_of(plan, context.where)  # refused also where nothing is trained
         if any(update.exchange for update in schedule.updates(1000, plan.sparsity)):
-            _refuse_computed(layers, setting.where)
-        place(layers, pruner_of(plan, setting.where), setting)
-        prune_to(layers, plan, plan.sparsity, setting)
+            _refuse_computed(layers, context.where)
+        place(layers, plan, context)
+        prune_to(layers, plan, plan.sparsity, context)
 
 
 def _refuse_twice(layers: Mapping[str, nn.Module]) -> None:

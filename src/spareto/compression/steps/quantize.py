@@ -11,7 +11,7 @@ from spareto.compression.fold import fold_as_stored, fold_in_place
 from spareto.compression.layers import all_names
 from spareto.compression.neurons import round_parameters, store_membranes
 from spareto.compression.parametrization import attach, compressed_weight, incoming, widened
-from spareto.compression.steps._base import Setting, Step
+from spareto.compression.steps._base import Step, StepContext
 from spareto.compression.tensors import is_frozen
 from spareto.core.errors import ConfigError, Problem
 from spareto.quantizers import Quantizer, registry
@@ -23,26 +23,26 @@ BIAS_QUANTIZER = "max_range"
 class Quantize(Step):
     """Give every layer its own quantizer, started from the layer's live weights."""
 
-    def apply(self, layers: Mapping[str, nn.Module], plan: QuantizeStep, setting: Setting) -> None:
+    def apply(self, layers: Mapping[str, nn.Module], plan: QuantizeStep, context: StepContext) -> None:
         """See `Step.apply`."""
         _refuse_twice(layers)
-        names = {name: all_names(setting.network, name) for name in layers}
-        _refuse_unmatched(names, plan, setting.where)
-        quantizers = {name: _quantizer(names[name], plan, setting.where) for name in layers}
-        if plan.fold_batch_norm and setting.stored is not None:
-            fold_as_stored(setting.network, setting.stored)
+        names = {name: all_names(context.network, name) for name in layers}
+        _refuse_unmatched(names, plan, context.where)
+        quantizers = {name: _quantizer(names[name], plan, context.where) for name in layers}
+        if plan.fold_batch_norm and context.stored is not None:
+            fold_as_stored(context.network, context.stored)
         elif plan.fold_batch_norm:
-            fold_in_place(setting.network, setting.calibration, setting.where)
+            fold_in_place(context.network, context.calibration, context.where)
         for name, layer in layers.items():
-            compression = attach(layer, setting.order, network=setting.network)
+            compression = attach(layer, context.order, network=context.network)
             live = None if compression.mask is None else compression.mask != 0
             compression.quantizer = _started(quantizers[name], layer, "weight", live)
             if plan.bias_bits is not None and layer.bias is not None:
-                _quantize_bias(layer, plan.bias_bits, setting)
+                _quantize_bias(layer, plan.bias_bits, context)
         if plan.neuron_bits is not None:
-            round_parameters(setting.network, plan.neuron_bits, setting.where)
+            round_parameters(context.network, plan.neuron_bits, context.where)
         if plan.membrane is not None:
-            store_membranes(setting.network, plan.membrane, setting.where)
+            store_membranes(context.network, plan.membrane, context.where)
 
 
 def _quantizer(names: list[str], plan: QuantizeStep, where: str) -> Quantizer:
@@ -70,8 +70,8 @@ def _started(quantizer: Quantizer, layer: nn.Module, tensor: str, live: Tensor |
     return quantizer.train(layer.training)
 
 
-def _quantize_bias(layer: nn.Module, bits: int, setting: Setting) -> None:
-    compression = attach(layer, setting.order, "bias", setting.network)
+def _quantize_bias(layer: nn.Module, bits: int, context: StepContext) -> None:
+    compression = attach(layer, context.order, "bias", context.network)
     if compression.quantizer is None:  # a bias that several layers share has one quantizer
         live = None if compression.mask is None else compression.mask != 0
         compression.quantizer = _started(registry.make(BIAS_QUANTIZER, bits=bits), layer, "bias", live)

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from spareto.core.artifacts import there
 from spareto.core.errors import ConfigError, DataError, Problem
+from spareto.core.text import shown
 from spareto.data._base import Dataset, DatasetInfo, Images, SplitName
 from spareto.data.encoders.images import registry as codings
 from spareto.data.folder import data_folder, where_to_put
@@ -50,10 +52,10 @@ class FashionMnist(Dataset):
         options: dict[str, Any] = {} if seed is None else {"seed": seed}
         self.encoder = codings.make(coding, "data.options", **options)
         if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
-            raise ConfigError(Problem("data.options.limit", repr(limit), "an integer of at least 1"))
+            raise ConfigError(Problem("data.options.limit", shown(limit), "an integer of at least 1"))
         self.limit = limit
         folder = data_folder(root)
-        self.root = folder if self._paths(folder, "train")[0].is_file() else folder / "fashion_mnist"
+        self.root = folder if there(self._paths(folder, "train")[0]) else folder / "fashion_mnist"
         self._cure = where_to_put(self.root, ORIGIN)
 
     def sources(self) -> tuple[Path, ...]:

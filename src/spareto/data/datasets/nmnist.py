@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from spareto.core.artifacts import folder_there
 from spareto.core.errors import DataError, Problem
 from spareto.data._base import Dataset, DatasetInfo, Recordings, SplitName
 from spareto.data.checks import problems_of
@@ -48,7 +49,7 @@ class NMnist(Dataset):
 
     def __init__(self, *, root: str | Path | None = None) -> None:
         folder = data_folder(root)
-        self.root = folder if (folder / FOLDERS["train"]).is_dir() else folder / "N-MNIST"
+        self.root = folder if folder_there(folder / FOLDERS["train"]) else folder / "N-MNIST"
         self._cure = where_to_put(self.root, ORIGIN)
 
     def sources(self) -> tuple[Path, ...]:

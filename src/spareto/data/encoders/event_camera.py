@@ -22,13 +22,15 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from spareto.core.bounds import MOST_STORED, Seed
 from spareto.core.config import Record, Rule
 from spareto.data._base import Recordings
 
-Positive = Annotated[float, Field(gt=0), Rule("a number above 0")]
-Microseconds = Annotated[int, Field(ge=0, strict=True), Rule("a whole number of microseconds, 0 or more")]
+Positive = Annotated[float, Field(gt=0, le=1e9), Rule("a number above 0, at most 1e9")]
+Microseconds = Annotated[
+    int, Field(ge=0, le=MOST_STORED, strict=True), Rule("a whole number of microseconds, 0 or more")
+]
 Deviation = Annotated[float, Field(ge=0, le=0.3), Rule("a relative standard deviation from 0 to 0.3")]
-Seed = Annotated[int, Field(ge=0, strict=True), Rule("a whole number, 0 or more")]
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.intp]

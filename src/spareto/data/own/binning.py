@@ -17,7 +17,7 @@ from spareto.data.own.saying import several, share
 from spareto.records.data import OwnData
 
 Sensor = tuple[int, int, int]
-Mask = npt.NDArray[np.bool_]
+Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -122,13 +122,13 @@ class _Part:
     y: npt.NDArray[np.int64]
     p: npt.NDArray[np.int64]
     t: npt.NDArray[np.int64]
-    outside: Mask
+    outside: Bools
 
-    def take(self, chosen: Mask) -> _Part:
+    def take(self, chosen: Bools) -> _Part:
         return _Part(*(getattr(self, field)[chosen] for field in ("x", "y", "p", "t", "outside")))
 
 
-def _outside(events: Events, sensor: Sensor) -> Mask:
+def _outside(events: Events, sensor: Sensor) -> Bools:
     _, height, width = sensor
     outside = (events.x < 0) | (events.x >= width)
     return outside if events.y is None else outside | (events.y < 0) | (events.y >= height)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from spareto.core.archives import Damaged, load_arrays
+from spareto.core.artifacts import there
 from spareto.core.errors import DataError, Problem
 from spareto.data.own.arrays import Array, as_frames
 from spareto.data.own.events import CURE, Events, events_of, looks_like_events
@@ -36,7 +37,7 @@ def list_files(folder: Path) -> Listing:
     """Look through a folder; links to folders are not followed."""
     found: dict[str, list[Path]] = {"samples": [], "tables": [], "system": [], "other": []}
     for path in sorted(folder.rglob("*")):
-        if path.is_file():
+        if there(path):
             found[_kind(path, folder)].append(path)
     return Listing(**{kind: tuple(paths) for kind, paths in found.items()})
 

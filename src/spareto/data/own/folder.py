@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from spareto.core.artifacts import folder_there, there
 from spareto.core.errors import DataError, Problem
 from spareto.data.own.arrays import Array, as_labels
 from spareto.data.own.events import Events
@@ -44,10 +45,10 @@ def splits_of_folder(plan: FolderData) -> tuple[dict[Part, Split], tuple[str, ..
         DataError: A file is empty, damaged or of another kind; labels are missing; or nothing is there.
     """
     folder = Path(plan.folder).expanduser()
-    if folder.is_file() and folder.suffix.lower() in SUFFIXES:
+    if there(folder) and folder.suffix.lower() in SUFFIXES:
         return splits_of(read_arrays(folder), str(folder)), ()
-    if not folder.is_dir():
-        got = "a file of another kind" if folder.is_file() else "no such folder"
+    if not folder_there(folder):
+        got = "a file of another kind" if there(folder) else "no such folder"
         raise DataError(Problem(str(folder), got, "a folder of .npz or .npy files", "Check the path."))
     listing = list_files(folder)
     if not listing.samples:
@@ -97,7 +98,7 @@ def _tables(folder: Path, listing: Listing, plan: FolderData) -> tuple[Path, ...
     """The table that is named, the only one there is, or one a split."""
     if plan.labels is not None:
         path = folder / plan.labels
-        if not path.is_file():
+        if not there(path):
             cure = f"The folder has {names(p.name for p in listing.tables) or 'no CSV file'}."
             raise DataError(Problem(str(path), "no such file", "a table of labels", cure))
         return (path,)

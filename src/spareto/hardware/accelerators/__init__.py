@@ -9,8 +9,8 @@ from typing import Any, cast
 from spareto.core.config import load_data, load_keys
 from spareto.core.errors import ConfigError, Problem, UnknownName, did_you_mean, one_of
 from spareto.hardware import engines
-from spareto.hardware.chip import Chip
-from spareto.hardware.descriptions import overridden, resolved
+from spareto.hardware.describing.chip import Chip
+from spareto.hardware.describing.estimates import overridden, resolved
 
 _FOLDER = Path(__file__).parent
 

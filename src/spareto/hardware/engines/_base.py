@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final, Generic, Literal, TypeVar
 
+from spareto import formats
 from spareto.core.errors import Problem
-from spareto.hardware import formats
-from spareto.hardware.area import area_um2
-from spareto.hardware.chip import Chip
-from spareto.hardware.formats import Format
-from spareto.hardware.mapping.nest import Nest
+from spareto.formats import Format
+from spareto.hardware.charging.area import area_um2
+from spareto.hardware.describing.chip import Chip
+from spareto.hardware.describing.nest import Nest
 from spareto.hardware.products import every_timestep, workload_of
 from spareto.records.cost import Cost, LayerCost
 from spareto.records.pipeline import Pipeline

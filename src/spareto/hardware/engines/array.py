@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from spareto.core.errors import Problem as Trouble
-from spareto.hardware import neurons
-from spareto.hardware.accelerator import Accelerator
-from spareto.hardware.charging import Charged, charge
-from spareto.hardware.contradictions import contradictions
+from spareto.core.errors import Problem
+from spareto.hardware.charging import neurons
+from spareto.hardware.charging.design_points import layer_points
+from spareto.hardware.charging.layer import Charged, charge
+from spareto.hardware.describing.accelerator import Accelerator
+from spareto.hardware.describing.contradictions import contradictions
+from spareto.hardware.describing.nest import Nest, padded
+from spareto.hardware.describing.problem import LoopProblem
 from spareto.hardware.engines._base import Engine, Nests, Plan
 from spareto.hardware.mapping.capacity import Widths
 from spareto.hardware.mapping.checks import require_nest
 from spareto.hardware.mapping.fixed import fixed_nest
-from spareto.hardware.mapping.nest import Nest, padded
-from spareto.hardware.points import layer_points
-from spareto.hardware.problem import Problem
 from spareto.records.cost import LayerCost
 from spareto.records.workload import Layer, Workload
 
@@ -30,7 +30,7 @@ class ArrayEngine(Engine[Accelerator]):
 
     schema = Accelerator
 
-    def problems(self, chip: Accelerator) -> Sequence[Trouble]:
+    def problems(self, chip: Accelerator) -> Sequence[Problem]:
         """Parts that are missing, levels nobody declared, loops without a place."""
         return contradictions(chip)
 
@@ -65,7 +65,7 @@ def nest_of(layer: Layer, chip: Accelerator, mappings: Nests) -> Nest:
     nest = mappings.get(layer.name)
     if nest is None:
         return fixed_nest(layer, chip)
-    require_nest(nest, chip, Problem.of(layer), Widths.of(layer, chip), layer.name)
+    require_nest(nest, chip, LoopProblem.of(layer), Widths.of(layer, chip), layer.name)
     return nest
 
 
@@ -82,7 +82,7 @@ def _record(charged: Charged, place: int, weight_format: str) -> LayerCost:
 
 def _notes(charged: Charged) -> Iterator[str]:
     """What the mapping runs beyond the layer, and what it leaves idle."""
-    dims = Problem.of(charged.points.layer).dims
+    dims = LoopProblem.of(charged.points.layer).dims
     if extra := padded(charged.nest, dims):
         told = ", ".join(f"{dim} from {dims[dim]} to {dims[dim] + more}" for dim, more in extra.items())
         yield f"the mapping pads {told}"

@@ -9,21 +9,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import Final
 
 from spareto.core.errors import ConfigError, Problem
-from spareto.hardware import neurons
-from spareto.hardware.activity import touched_updates
+from spareto.formats import Format
+from spareto.hardware.charging import neurons
+from spareto.hardware.counting.activity import touched_updates
+from spareto.hardware.counting.operations import count_operations
+from spareto.hardware.describing.event_chip import EventDriven
+from spareto.hardware.describing.supply import idle_actions
 from spareto.hardware.engines._base import Engine, Plan
-from spareto.hardware.engines._event_chip import EventDriven
-from spareto.hardware.engines._supply import idle_actions
-from spareto.hardware.formats import Format
-from spareto.hardware.operations import count_operations
 from spareto.hardware.placement.boxes import neuron_count
-from spareto.hardware.placement.place import Placed, Placement, place, refuse_wide
+from spareto.hardware.placement.placed import Placed, Placement, place, refuse_wide
 from spareto.hardware.placement.routes import Route, route
 from spareto.records.cost import ActionCost, LayerCost
 from spareto.records.pipeline import Pipeline
 from spareto.records.workload import Layer, Statistic, Workload
+
+_SHARED: Final = (
+    "all layers take turns on one core; a network that does not fit there gets cores for every layer, "
+    "which work side by side, and may take less time"
+)
 
 
 class EventDrivenEngine(Engine[EventDriven]):
@@ -60,6 +66,11 @@ class EventDrivenEngine(Engine[EventDriven]):
                 Placement.of([each.placed for each in mapped], chip).check(chip)
             alone = chip.layers == "in_turn" or _on_one_core(workload, chip)
             yield tuple(each.cost(chip, name, idle=alone) for each in mapped)
+
+    def notes(self, workload: Workload, chip: EventDriven, plan: Plan) -> Sequence[str]:
+        """That layers share a core, where a larger network would not."""
+        shares = chip.layers == "together" and len(workload.layers) > 1 and _on_one_core(workload, chip)
+        return (_SHARED,) if shares and chip.most_cores > 1 else ()
 
     def pipeline(self, workload: Workload, chip: EventDriven, layers: Sequence[LayerCost]) -> Pipeline | None:
         """How layers that work at the same time share it; None where one runs after the other."""
@@ -263,9 +274,21 @@ def _missing_in_cores(chip: EventDriven) -> Iterator[Problem]:
             yield Problem(
                 "accelerator.analog_inputs", repr(mode), f"cores with '{key}'", f"Give the cores '{key}'."
             )
+    yield from _busy_idling(chip)
     if chip.learning and chip.cores.learning_energy is None:
         cure = "Give the cores 'learning_energy'."
         yield Problem("accelerator.learning", "true", "cores that say what it costs", cure)
+
+
+def _busy_idling(chip: EventDriven) -> Iterator[Problem]:
+    """Neurons that received nothing do no more than those that did."""
+    cores, where = chip.cores, "accelerator.components.cores"
+    if cores.idle_update_energy and cores.idle_update_energy.amount > cores.update_energy.amount:
+        rule = f"at most the 'update_energy' of {cores.update_energy.amount:g} pJ"
+        yield Problem(f"{where}.idle_update_energy", f"{cores.idle_update_energy.amount:g} pJ", rule)
+    if cores.idle_update_rate and cores.idle_update_rate.amount < cores.update_rate.amount:
+        rule = f"at least the 'update_rate' of {cores.update_rate.amount:g} ops/cycle"
+        yield Problem(f"{where}.idle_update_rate", f"{cores.idle_update_rate.amount:g} ops/cycle", rule)
 
 
 def _on_one_core(workload: Workload, chip: EventDriven) -> bool:

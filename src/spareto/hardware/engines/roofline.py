@@ -16,16 +16,16 @@ from pydantic import Field
 from spareto.core.config import Record
 from spareto.core.errors import Problem
 from spareto.core.units import Bits, BitsPerCycle, EnergyPerBit, OpsPerCycle, Watts, Width
-from spareto.hardware import neurons
-from spareto.hardware.accelerator import OnZero
-from spareto.hardware.activity import arriving_train, output_train
-from spareto.hardware.chip import Chip
+from spareto.formats import Format, Train, spike_bits
+from spareto.hardware.charging import neurons
+from spareto.hardware.counting.activity import arriving_train, output_train
+from spareto.hardware.counting.operations import count_operations
+from spareto.hardware.describing.accelerator import OnZero
+from spareto.hardware.describing.chip import Chip
+from spareto.hardware.describing.supply import pj_per_cycle
+from spareto.hardware.describing.weight_pattern import WeightPattern
 from spareto.hardware.engines._base import Engine, Plan
-from spareto.hardware.engines._pattern import Pattern
-from spareto.hardware.engines._supply import pj_per_cycle
-from spareto.hardware.formats import Format, Train, spike_bits
 from spareto.hardware.mapping.capacity import CapacityError
-from spareto.hardware.operations import count_operations
 from spareto.records.cost import ActionCost, LayerCost
 from spareto.records.workload import Layer, Tensor, Workload
 
@@ -66,7 +66,7 @@ class Processor(Record):
     active_power: Watts
     zero_inputs: OnZero
     zero_weights: OnZero
-    pattern: Pattern | None = None
+    pattern: WeightPattern | None = None
     pattern_width: Bits | None = None
 
     def saved(self, layer: Layer) -> float:

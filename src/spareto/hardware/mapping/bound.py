@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from spareto.hardware.charging import Charged
-from spareto.hardware.points import Column
+from spareto.hardware.charging.design_points import Column
+from spareto.hardware.charging.layer import Charged
 from spareto.records.workload import Layer
 
 

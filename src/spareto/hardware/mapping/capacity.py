@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from spareto.core.errors import InputError
-from spareto.core.errors import Problem as Trouble
-from spareto.hardware.accelerator import Accelerator, Memory
-from spareto.hardware.energy import accumulator_bits
-from spareto.hardware.mapping.nest import Nest
-from spareto.hardware.problem import Count, Problem, TensorName
+from spareto.core.errors import InputError, Problem
+from spareto.hardware.charging.energy import accumulator_bits
+from spareto.hardware.describing.accelerator import Accelerator, Memory
+from spareto.hardware.describing.nest import Nest
+from spareto.hardware.describing.problem import Count, LoopProblem, TensorName
 from spareto.records.workload import Layer
 
 
@@ -68,7 +67,7 @@ class Overflow:
             mapping: What does not fit, if it is not a single iteration: `mapping of 'conv1' at `.
         """
         return CapacityError(
-            Trouble(
+            Problem(
                 f"{mapping}{accelerator.name}.{short.level}",
                 f"{short.needed} bits" + ("" if mapping else " for a single iteration"),
                 f"at most {short.capacity} (over by {short.needed - short.capacity})",
@@ -78,7 +77,7 @@ class Overflow:
         )
 
 
-def held_bits(memory: Memory, problem: Problem, nest: Nest, widths: Widths, state_level: str) -> Count:
+def held_bits(memory: Memory, problem: LoopProblem, nest: Nest, widths: Widths, state_level: str) -> Count:
     """Bits one instance of a memory holds at a time."""
     extents = nest.extents(memory.name)
     held = extents["T"] * 0
@@ -89,7 +88,7 @@ def held_bits(memory: Memory, problem: Problem, nest: Nest, widths: Widths, stat
     return held
 
 
-def overflows(accelerator: Accelerator, problem: Problem, nest: Nest, widths: Widths) -> list[Overflow]:
+def overflows(accelerator: Accelerator, problem: LoopProblem, nest: Nest, widths: Widths) -> list[Overflow]:
     """The memories that do not hold their tiles under the first mapping of a nest."""
     found: list[Overflow] = []
     for memory in accelerator.memories:

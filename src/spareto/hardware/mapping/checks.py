@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 
-from spareto.core.errors import ConfigError, one_of
-from spareto.core.errors import Problem as Trouble
-from spareto.hardware.accelerator import Accelerator
+from spareto.core.errors import ConfigError, Problem, one_of
+from spareto.hardware.describing.accelerator import Accelerator
+from spareto.hardware.describing.nest import Nest
+from spareto.hardware.describing.problem import Dim, LoopProblem
 from spareto.hardware.mapping.capacity import Widths, overflows
-from spareto.hardware.mapping.nest import Nest
-from spareto.hardware.problem import Dim, Problem
 
 Limit = tuple[str, tuple[str, ...], int]  # a part, the levels outside it, how many of it there are
 
 
-def require_nest(nest: Nest, accelerator: Accelerator, problem: Problem, widths: Widths, layer: str) -> None:
+def require_nest(
+    nest: Nest, accelerator: Accelerator, problem: LoopProblem, widths: Widths, layer: str
+) -> None:
     """Refuse a mapping that leaves work out, spreads over units that are not there, or does not fit.
 
     Args:
@@ -33,7 +34,7 @@ def require_nest(nest: Nest, accelerator: Accelerator, problem: Problem, widths:
     where = f"mapping of '{layer}'"
     known = tuple(level.name for level in accelerator.levels)
     if nest.levels != known:
-        raise ConfigError(Trouble(where, f"the levels {', '.join(nest.levels)}", ", ".join(known)))
+        raise ConfigError(Problem(where, f"the levels {', '.join(nest.levels)}", ", ".join(known)))
     found = [*repeated(nest, where), *uncovered(nest, problem.dims, where)]
     found += overspread(nest, array_limits(accelerator), where)
     if found:
@@ -48,17 +49,17 @@ def array_limits(accelerator: Accelerator) -> list[Limit]:
     return [*own, *((each.part, each.outside, each.instances) for each in accelerator.bottlenecks)]
 
 
-def repeated(nest: Nest, where: str) -> Iterator[Trouble]:
+def repeated(nest: Nest, where: str) -> Iterator[Problem]:
     """Loops that stand twice: the same dimension, level and kind."""
     loops = [(loop.level, loop.kind, loop.dim) for loop in nest.loops]
     for level, kind, dim in dict.fromkeys(loops):
         if loops.count((level, kind, dim)) > 1:
-            yield Trouble(where, f"two {kind} loops over {dim} at '{level}'", "each dimension once")
+            yield Problem(where, f"two {kind} loops over {dim} at '{level}'", "each dimension once")
 
 
 def uncovered(
     nest: Nest, dims: Mapping[Dim, int], where: str, padded: Mapping[Dim, int] | None = None
-) -> Iterator[Trouble]:
+) -> Iterator[Problem]:
     """Dimensions whose bounds do not multiply to the layer's size.
 
     Args:
@@ -76,10 +77,10 @@ def uncovered(
         told = " x ".join(map(str, bounds)) or "no loop"
         cure = "" if runs < size or padded is None else f"Or say `padded: {{{dim}: {runs - size}}}`."
         rule = f"bounds that multiply to the layer's {size + extra}"
-        yield Trouble(f"{where}, {dim}", f"{told} = {runs}" if bounds else told, rule, cure)
+        yield Problem(f"{where}, {dim}", f"{told} = {runs}" if bounds else told, rule, cure)
 
 
-def overspread(nest: Nest, limits: Sequence[Limit], where: str) -> Iterator[Trouble]:
+def overspread(nest: Nest, limits: Sequence[Limit], where: str) -> Iterator[Problem]:
     """Spatial loops that spread over more instances than there are."""
     for part, levels, most in limits:
         used = prod(
@@ -87,14 +88,14 @@ def overspread(nest: Nest, limits: Sequence[Limit], where: str) -> Iterator[Trou
         )
         if used > most:
             outside = "" if levels == (part,) else "all spatial loops outside it: "
-            yield Trouble(f"{where}, {part}", f"{outside}{used} instances", f"at most {most}")
+            yield Problem(f"{where}, {part}", f"{outside}{used} instances", f"at most {most}")
 
 
-def unknown_levels(levels: Sequence[str], known: Sequence[str], where: str) -> Iterator[Trouble]:
+def unknown_levels(levels: Sequence[str], known: Sequence[str], where: str) -> Iterator[Problem]:
     """Loops at levels nobody declared, or inside a level further in."""
     for place, level in enumerate(levels):
         if level not in known:
-            yield Trouble(f"{where}[{place}].level", repr(level), one_of(known))
+            yield Problem(f"{where}[{place}].level", repr(level), one_of(known))
     places = [known.index(level) for level in levels if level in known]
     if places != sorted(places):
-        yield Trouble(where, "a loop of an outer level after one further in", "levels outermost first")
+        yield Problem(where, "a loop of an outer level after one further in", "levels outermost first")

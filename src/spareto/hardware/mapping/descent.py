@@ -11,11 +11,11 @@ from collections.abc import Callable
 
 import numpy as np
 
+from spareto.hardware.charging.traffic import Table
+from spareto.hardware.describing.nest import Nest
+from spareto.hardware.describing.problem import Count
 from spareto.hardware.mapping.neighbours import Identity, Neighbours, Tiling
-from spareto.hardware.mapping.nest import Nest
 from spareto.hardware.mapping.tilings import Skeleton
-from spareto.hardware.problem import Count
-from spareto.hardware.traffic import Table
 
 _VALUES = 4_000_000  # values of points x mappings held at once
 _TIE = 1e-9  # values closer than this are the same, whatever the order they were added up in

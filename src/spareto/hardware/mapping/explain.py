@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from spareto.hardware.accesses import Access, Accesses, Halo, compute_units, count_accesses, temporal_steps
-from spareto.hardware.mapping.nest import Nest
-from spareto.hardware.problem import Problem, TensorName
+from spareto.hardware.counting.accesses import (
+    Access,
+    Accesses,
+    Halo,
+    compute_units,
+    count_accesses,
+    temporal_steps,
+)
+from spareto.hardware.describing.nest import Nest
+from spareto.hardware.describing.problem import LoopProblem, TensorName
 
 
 @dataclass(frozen=True)
@@ -59,7 +66,7 @@ class Explained:
 
 def explain(
     layer: str,
-    problem: Problem,
+    problem: LoopProblem,
     nest: Nest,
     kept: Mapping[str, Sequence[TensorName]],
     halo: Halo = "kept",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-from spareto.hardware.accelerator import Accelerator, Memory
+from spareto.hardware.describing.accelerator import Accelerator, Memory
+from spareto.hardware.describing.nest import Loop, LoopKind, Nest
+from spareto.hardware.describing.problem import DIMS, Dim, LoopProblem
 from spareto.hardware.mapping.capacity import Widths, overflows
-from spareto.hardware.mapping.nest import Loop, LoopKind, Nest
-from spareto.hardware.problem import DIMS, Dim, Problem
 from spareto.records.workload import Layer
 
 Key = tuple[str, LoopKind, Dim]
@@ -20,7 +20,7 @@ class _Tiling:
     """A nest being built: loops grow one after the other as far as they fit."""
 
     accelerator: Accelerator
-    problem: Problem
+    problem: LoopProblem
     widths: Widths
 
     def nest(self, factors: Factors) -> Nest:
@@ -87,10 +87,10 @@ def fixed_nest(layer: Layer, accelerator: Accelerator) -> Nest:
     Raises:
         CapacityError: Not even a single iteration fits; names each level and by how much it overflows.
     """
-    return fixed_mapping(accelerator, Problem.of(layer), Widths.of(layer, accelerator))
+    return fixed_mapping(accelerator, LoopProblem.of(layer), Widths.of(layer, accelerator))
 
 
-def fixed_mapping(accelerator: Accelerator, problem: Problem, widths: Widths) -> Nest:
+def fixed_mapping(accelerator: Accelerator, problem: LoopProblem, widths: Widths) -> Nest:
     """Tile a layer by the accelerator's dataflow.
 
     Each loop of `dataflow.fill`, in order, gets the largest share that fan-out and capacity allow; shares

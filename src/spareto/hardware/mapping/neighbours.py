@@ -11,12 +11,12 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from spareto.hardware.accelerator import Accelerator
+from spareto.hardware.describing.accelerator import Accelerator
+from spareto.hardware.describing.nest import Nest
+from spareto.hardware.describing.problem import Count, Dim, LoopProblem
 from spareto.hardware.mapping.capacity import Widths, held_bits
 from spareto.hardware.mapping.fixed import fixed_mapping
-from spareto.hardware.mapping.nest import Nest
 from spareto.hardware.mapping.tilings import Skeleton, first_bounds, sizes
-from spareto.hardware.problem import Count, Dim, Problem
 
 _ROWS = 20_000  # mappings looked at at once: fast, and small in memory
 
@@ -50,7 +50,7 @@ class Neighbours:
         CapacityError: Not even a single iteration of the layer fits.
     """
 
-    def __init__(self, problem: Problem, accelerator: Accelerator, widths: Widths) -> None:
+    def __init__(self, problem: LoopProblem, accelerator: Accelerator, widths: Widths) -> None:
         self.problem, self.accelerator, self.widths = problem, accelerator, widths
         self.rejected: Counter[str] = Counter()
         skeleton = Skeleton.of(accelerator)

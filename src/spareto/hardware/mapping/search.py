@@ -6,17 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from spareto.hardware.accelerator import Accelerator
-from spareto.hardware.charging import Charged, charge
-from spareto.hardware.formats import Format
+from spareto.formats import Format
+from spareto.hardware.charging.design_points import DesignPoints, layer_points
+from spareto.hardware.charging.layer import Charged, charge
+from spareto.hardware.charging.traffic import Table
+from spareto.hardware.describing.accelerator import Accelerator
+from spareto.hardware.describing.nest import Nest
+from spareto.hardware.describing.problem import LoopProblem
 from spareto.hardware.mapping.bound import energy_bound_pj
 from spareto.hardware.mapping.capacity import Widths
 from spareto.hardware.mapping.descent import Descent
 from spareto.hardware.mapping.neighbours import Neighbours, Tiling
-from spareto.hardware.mapping.nest import Nest
-from spareto.hardware.points import Points, layer_points
-from spareto.hardware.problem import Problem
-from spareto.hardware.traffic import Table
 from spareto.records.workload import Layer, Statistic
 
 Objective = Literal["energy", "latency", "edp"]
@@ -66,7 +66,7 @@ def search(
 
 
 def search_points(
-    points: Points, accelerator: Accelerator, widths: Widths, *, objective: Objective = "energy"
+    points: DesignPoints, accelerator: Accelerator, widths: Widths, *, objective: Objective = "energy"
 ) -> list[Found]:
     """The best mapping of a layer for each of its points; what is evaluated for one serves all.
 
@@ -79,7 +79,7 @@ def search_points(
     Raises:
         CapacityError: Not even a single iteration of the layer fits.
     """
-    neighbours = Neighbours(Problem.of(points.layer), accelerator, widths)
+    neighbours = Neighbours(LoopProblem.of(points.layer), accelerator, widths)
     descent = Descent(
         neighbours, len(points.points), lambda nest: _value(charge(points, nest, accelerator), objective)
     )

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from spareto.hardware.accelerator import Accelerator, Order
+from spareto.hardware.describing.accelerator import Accelerator, Order
+from spareto.hardware.describing.nest import Loop, Nest
+from spareto.hardware.describing.problem import DIMS, Count, Dim, LoopProblem
 from spareto.hardware.mapping.fixed import Key, even_shares
-from spareto.hardware.mapping.nest import Loop, Nest
-from spareto.hardware.problem import DIMS, Count, Dim, Problem
 
 Bounds = Mapping[Key, Count]
 _THINNING = 0.75  # neighbouring shares closer than this are one candidate
@@ -93,7 +93,7 @@ def first_bounds(nest: Nest) -> dict[Key, Count]:
     return {(loop.level, loop.kind, loop.dim): loop.bound for loop in nest.loops if loop.bound[0] > 1}
 
 
-def sizes(problem: Problem) -> dict[Dim, int]:
+def sizes(problem: LoopProblem) -> dict[Dim, int]:
     """Iterations of every dimension, 1 where the problem has none."""
     return {dim: problem.dims.get(dim, 1) for dim in DIMS}
 

@@ -12,18 +12,18 @@ from typing import Annotated, Literal, cast
 
 from pydantic import Field
 
+from spareto.core.bounds import MOST_COUNTED
 from spareto.core.config import Record
-from spareto.core.errors import ConfigError, did_you_mean, one_of
-from spareto.core.errors import Problem as Trouble
-from spareto.hardware.accelerator import Accelerator
+from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
+from spareto.hardware.describing.accelerator import Accelerator
+from spareto.hardware.describing.nest import Loop, LoopKind, Nest
+from spareto.hardware.describing.problem import DIMS, Dim, LoopProblem
 from spareto.hardware.mapping.checks import uncovered, unknown_levels
-from spareto.hardware.mapping.nest import Loop, LoopKind, Nest
-from spareto.hardware.problem import DIMS, Dim, Problem
 from spareto.records.workload import Workload
 
 _KINDS: tuple[LoopKind, LoopKind] = ("temporal", "spatial")
 _RULE = "levels apart by '|', each 'NAME: temporal loops / spatial loops', a loop is a dimension and a bound"
-Positive = Annotated[int, Field(ge=1)]
+Positive = Annotated[int, Field(ge=1, le=MOST_COUNTED)]
 
 
 class WrittenMappings(Record):
@@ -52,7 +52,7 @@ def load_mappings(path: str | Path, workload: Workload, accelerator: Accelerator
     layers = {layer.name: layer for layer in workload.layers}
     levels = tuple(level.name for level in accelerator.levels)
     problems = [
-        Trouble(f"mappings.{name}", "no such layer", one_of(layers), did_you_mean(name, tuple(layers)))
+        Problem(f"mappings.{name}", "no such layer", one_of(layers), did_you_mean(name, tuple(layers)))
         for name in dict.fromkeys([*file.mappings, *file.padded])
         if name not in layers
     ]
@@ -63,7 +63,7 @@ def load_mappings(path: str | Path, workload: Workload, accelerator: Accelerator
         wrong = list(unknown_levels([loop.level for loop in loops], levels, where))
         if not wrong and name in layers:
             found[name] = Nest(levels, loops)
-            dims = Problem.of(layers[name]).dims
+            dims = LoopProblem.of(layers[name]).dims
             wrong = list(uncovered(found[name], dims, where, file.padded.get(name, {})))
         problems += wrong
     if problems:
@@ -93,12 +93,12 @@ def lines_of(nests: Mapping[str, Nest]) -> dict[str, str]:
 def _level(part: str, where: str) -> Iterator[Loop]:
     match = re.fullmatch(rf"(\w+):((?: [{''.join(DIMS)}]\d+)*)(?: /((?: [{''.join(DIMS)}]\d+)+))?", part)
     if not match:
-        raise ConfigError(Trouble(where, repr(part), _RULE))
+        raise ConfigError(Problem(where, repr(part), _RULE))
     for kind, loops in zip(_KINDS, (match[2], match[3] or ""), strict=True):
         for loop in loops.split():
             bound = int(loop[1:])
             if not 1 <= bound <= 10**9:
-                raise ConfigError(Trouble(where, repr(loop), "a bound from 1 to 1000000000"))
+                raise ConfigError(Problem(where, repr(loop), "a bound from 1 to 1000000000"))
             yield Loop.of(match[1], kind, cast(Dim, loop[0]), bound)
 
 

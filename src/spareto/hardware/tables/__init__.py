@@ -10,12 +10,13 @@ from pydantic import Field
 
 from spareto.core.config import Record
 from spareto.core.errors import ConfigError, Problem, UnknownName, did_you_mean, one_of
+from spareto.core.text import shown
 from spareto.core.units import Node
-from spareto.hardware.tables.laws import Grid, Law, Length, Power, RegisterFile
+from spareto.hardware.tables.laws import Law, Length, MeasuredPoints, Power, RegisterFile
 
 _FOLDER = Path(__file__).parent
 
-AnyLaw = Annotated[Grid | Length | Power | RegisterFile, Field(discriminator="law")]
+AnyLaw = Annotated[MeasuredPoints | Length | Power | RegisterFile, Field(discriminator="law")]
 
 
 class Table(Record):
@@ -53,7 +54,7 @@ def load_table(name_or_path: str) -> Table:
     if Path(name_or_path).suffix in {".yaml", ".yml", ".json"}:
         return Table.load(name_or_path)
     cure = did_you_mean(name_or_path, names()) or "Or give the path of a YAML file."
-    raise UnknownName(Problem("table", repr(name_or_path), one_of(names()), cure))
+    raise UnknownName(Problem("table", shown(name_or_path), one_of(names()), cure))
 
 
 def estimate(given: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -76,7 +77,7 @@ def estimate(given: Mapping[str, Any], where: str) -> dict[str, Any]:
     action = str(given["action"])
     if action not in table.laws:
         cure = did_you_mean(action, tuple(table.laws))
-        raise ConfigError(Problem(f"{where}.action", repr(action), one_of(table.laws), cure))
+        raise ConfigError(Problem(f"{where}.action", shown(action), one_of(table.laws), cure))
     law: Law = table.laws[action]
     sizes = {key: value for key, value in given.items() if key not in ("table", "action")}
     _require(where, sizes, law.sizes, optional=())
@@ -109,7 +110,7 @@ def _require(
 
 def _require_sizes(where: str, sizes: Mapping[str, Any]) -> None:
     problems = [
-        Problem(f"{where}.{key}", repr(size), "a number above 0")
+        Problem(f"{where}.{key}", shown(size), "a number above 0")
         for key, size in sizes.items()
         if isinstance(size, bool) or not isinstance(size, (int, float)) or size <= 0
     ]

@@ -13,7 +13,7 @@ from pydantic import Field
 from spareto.core.config import Record
 from spareto.core.errors import ConfigError, Problem
 
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, le=1e15)]
 
 
 class Law(Record):
@@ -106,7 +106,7 @@ class RegisterFile(Law):
         return self.register_bit * width + depth * self.comparator * address / self.comparator_bits
 
 
-class Grid(Law):
+class MeasuredPoints(Law):
     """Interpolated between measured points, straight in the logarithms of size and value.
 
     Below the smallest size and the narrowest access the rules of Accelergy's CACTI plug-in take over: size

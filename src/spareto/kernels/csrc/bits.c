@@ -1,5 +1,5 @@
 /* Spikes as bits: 64 channels a word, channels-last; a pixel (or row) of C channels takes (C + 63) / 64 words. */
-#include "conv.h"
+#include "shape.h"
 #define AHEAD 1024 /* floats: a page, which the machine's own prefetcher does not cross */
 
 AI iv not_zero(fv x) { return ~(x == fv_zero()); } /* true for a NaN, which is then found not to be a spike */

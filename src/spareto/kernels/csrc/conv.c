@@ -8,7 +8,7 @@
  *
  * scatter: with few events a pixel, each event adds its weights to the outputs it reaches; no loop over silent pixels.
  */
-#include "conv.h"
+#include "shape.h"
 #define STRIP 8 /* output rows a kernel row's weights are reused for */
 #define L1_BYTES (26 << 10)
 

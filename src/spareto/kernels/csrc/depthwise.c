@@ -1,7 +1,7 @@
 /* Depthwise convolution: output channel o meets one input channel, o / (OC / C).  So few are met that nothing is gained
  * by listing them: the spikes of 16 output channels at a pixel are a mask, and a tap is an addition under it.
  */
-#include "conv.h"
+#include "shape.h"
 #define BLOCK 16 /* output channels a mask */
 
 /* Masks of some rows of an image, [row][block][column], in a frame of silence; any other row is `silent`. */

@@ -2,7 +2,7 @@
  * to be gathered one by one.  The events of each image row are listed once; each adds its weights to all the outputs it
  * reaches, in a buffer of stride 1 whose frame takes what falls outside.
  */
-#include "conv.h"
+#include "shape.h"
 #define BLOCK 16 /* output channels together */
 #define BUFFER_BYTES (256 << 10)
 

@@ -9,7 +9,7 @@
  *
  * dy may be given as k0 dz + k1 y + k2 (the backward of batch norm), so that it need never be written.
  */
-#include "conv.h"
+#include "shape.h"
 #define STRIP_BYTES (28 << 10)
 #define BLOCK 16 /* output channels together: 64 bytes */
 #define NB (BLOCK / VL)

@@ -7,7 +7,7 @@
  *
  * Reference: lavin2016.
  */
-#include "conv.h"
+#include "shape.h"
 #define BLOCK 16
 #define NB (BLOCK / VL)
 #if VB == 64

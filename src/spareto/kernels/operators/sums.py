@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from spareto.kernels.c_layers import padded
-from spareto.kernels.decisions import decide
+from spareto.kernels.decision_log import decide
 from spareto.kernels.mixed import Mixed
 
 

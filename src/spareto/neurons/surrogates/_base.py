@@ -8,6 +8,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from spareto.core.errors import ConfigError, Problem
+from spareto.core.text import shown
 
 
 class Surrogate(ABC):
@@ -35,9 +36,9 @@ class Surrogate(ABC):
     kernel: ClassVar[int | None] = None
 
     def __init__(self, alpha: float) -> None:
-        if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not 0 < alpha < float("inf"):
+        if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not 0 < alpha < 1e30:
             where = f"surrogate '{type(self).__module__.rpartition('.')[2]}'.alpha"
-            raise ConfigError(Problem(where, repr(alpha), "a number above 0"))
+            raise ConfigError(Problem(where, shown(alpha), "a number above 0"))
         self.alpha = alpha
 
     @property

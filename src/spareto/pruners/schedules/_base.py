@@ -13,7 +13,7 @@ from torch import Tensor
 from spareto.core.config import Record, Rule
 from spareto.pruners._base import Evidence, Need
 
-Count = Annotated[int, Field(ge=1, strict=True), Rule("an integer of at least 1")]
+Count = Annotated[int, Field(ge=1, le=1_000_000, strict=True), Rule("an integer of at least 1, at most 1e6")]
 End = Annotated[float, Field(gt=0, le=1, strict=True), Rule("a share of the training above 0 and at most 1")]
 
 
@@ -78,6 +78,7 @@ def evenly(count: int, end: int) -> tuple[int, ...]:
     >>> evenly(4, 10)
     (0, 2, 5, 8, 10)
     """
+    count = min(count, 2 * end or 1)  # more fall on the same steps
     return tuple(sorted({(2 * i * end + count) // (2 * count) for i in range(count + 1)}))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spareto.records.rows import MeanRow
+from spareto.records.rows import MeanRow, row_chosen_by, split_chosen_by, std_chosen_by
 from spareto.reports.axes import FrontAxes, front_axes
 from spareto.reports.figures.labels import Point, place_labels
 from spareto.reports.figures.style import INK, LOOKS, Look, new_figure, short_label
@@ -50,7 +50,7 @@ def _frame(axes: Axes, view: FrontAxes, results: StudyResults) -> None:
     axes.grid(visible=True)
     scale = ", log scale" if view.energy.log else ""
     axes.set_xlabel(f"energy per inference ({results.unit.sign}{scale})")
-    axes.set_ylabel("test accuracy (%)")
+    axes.set_ylabel(f"{split_chosen_by(results.means)} accuracy (%)")
     if view.below:
         note = f"below this range: {view.below} of {len(results.means)} networks"
         axes.set_title(note, loc="left", fontsize=7)
@@ -79,10 +79,10 @@ def _lines(results: StudyResults, view: FrontAxes) -> list[tuple[Point, Point]]:
         (x, y), dx, dy = (
             _point(row, results),
             row["energy_pj_std"] / results.unit.pj,
-            100 * row["accuracy_std"],
+            100 * std_chosen_by(row),
         )
         lines += [((x - dx, y), (x + dx, y)), ((x, y - dy), (x, y + dy))]
-    dots = [(row["energy_pj"] / results.unit.pj, 100 * row["accuracy"]) for row in results.rows]
+    dots = [(row["energy_pj"] / results.unit.pj, 100 * row_chosen_by(row)) for row in results.rows]
     return lines + [(dot, dot) for dot in dots]
 
 
@@ -90,7 +90,7 @@ def _draw_seeds(axes: Axes, results: StudyResults) -> None:
     if not results.many_seeds:
         return
     for row in results.rows:
-        x, y = row["energy_pj"] / results.unit.pj, 100 * row["accuracy"]
+        x, y = row["energy_pj"] / results.unit.pj, 100 * row_chosen_by(row)
         axes.plot(
             [x], [y], "o", color=LOOKS[row["regime"]].color, markersize=1.8, alpha=0.35, zorder=2.5, mew=0
         )
@@ -105,7 +105,7 @@ def _draw_points(axes: Axes, rows: list[MeanRow], results: StudyResults) -> None
             "elinewidth": 0.7,
             "zorder": 4 if row["on_front"] else 3,
         }
-        spread = 100 * row["accuracy_std"], row["energy_pj_std"] / results.unit.pj
+        spread = 100 * std_chosen_by(row), row["energy_pj_std"] / results.unit.pj
         axes.errorbar(x, y, yerr=spread[0] or None, xerr=spread[1] or None, **options)
 
 
@@ -133,8 +133,8 @@ def _labels(results: StudyResults, view: FrontAxes) -> list[tuple[Point, str, st
 
 
 def _point(row: MeanRow, results: StudyResults) -> Point:
-    return row["energy_pj"] / results.unit.pj, 100 * row["accuracy"]
+    return row["energy_pj"] / results.unit.pj, 100 * row_chosen_by(row)
 
 
 def _visible(row: MeanRow, view: FrontAxes) -> bool:
-    return 100 * row["accuracy"] >= view.accuracy.low
+    return 100 * row_chosen_by(row) >= view.accuracy.low

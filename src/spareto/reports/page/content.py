@@ -10,9 +10,9 @@ from typing import Any, Final, TypeAlias, cast
 
 from spareto.core.errors import InputError
 from spareto.core.text import visible
-from spareto.hardware.chip import Chip
+from spareto.hardware import Chip
 from spareto.records.cost import PARTS
-from spareto.records.rows import MeanRow
+from spareto.records.rows import MeanRow, split_chosen_by
 from spareto.records.workload import Workload
 from spareto.reports.findings import findings
 from spareto.reports.headline import headline
@@ -81,7 +81,7 @@ def _base(results: StudyResults, chip: Chip | None) -> dict[str, Any]:
         {
             "study": {
                 "title": results.title,
-                "samples": results.meta.get("test_samples", ""),
+                "split": split_chosen_by(results.means),
                 "seeds": _planned_seeds(results),
                 "unit": [results.unit.sign, results.unit.pj],
                 "accelerator": results.trials[0].best_cost.accelerator if results.trials else "",

@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from spareto.hardware.accelerator import Accelerator
-from spareto.hardware.chip import Chip
+from spareto.hardware import Accelerator, Chip
 from spareto.records.cost import PARTS, Cost, LayerCost, energy_by_part
 from spareto.records.rows import MeanRow
 from spareto.reports.page.points import number

@@ -11,11 +11,10 @@ from spareto import hardware
 from spareto.core.config import Record
 from spareto.core.errors import InputError
 from spareto.core.units import Quantity
-from spareto.hardware.accelerator import Accelerator
+from spareto.hardware import Accelerator, Chip
 from spareto.hardware.accelerators import parse_accelerator
-from spareto.hardware.chip import Chip
+from spareto.hardware.describing.problem import LoopProblem
 from spareto.hardware.mapping.explain import explain, lines
-from spareto.hardware.problem import Problem
 from spareto.records.workload import Workload
 from spareto.reports.page.points import number
 
@@ -42,7 +41,7 @@ def mapped(workload: Workload, chip: Chip) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for layer in workload.layers[:_MAPPED_LAYERS]:
         nest = hardware.fixed_nest(layer, chip)
-        told = explain(layer.name, Problem.of(layer), nest, chip.kept)
+        told = explain(layer.name, LoopProblem.of(layer), nest, chip.kept)
         found.append({"layer": layer.name, "lines": list(lines(told))})
     return found
 

@@ -77,15 +77,23 @@ def methods(results: StudyResults) -> str:
     packages = ", ".join(f"{name} {versions[name]}" for name in ("torch", "numpy") if name in versions)
     seeded = f"seeds {', '.join(map(str, seeds))}" if len(seeds) > 1 else f"seed {seeds[0]}"
     formats = ", ".join(results.weight_formats)
-    return (
-        f"The network {meta.get('network', 'under study')} was trained on {meta.get('dataset', 'its data')}"
-        f"{_frames(meta)} and compressed by {len(results.means)} recipes with {seeded}.{trained}"
-        f" Accuracy is that of {meta.get('test_samples', 'the')} test samples with the weights as they are"
-        f" stored. Energy and cycles of one inference were modelled with Spareto {__version__} on the"
-        f" accelerator {cost.accelerator} ({cost.mode} accounting, {cost.statistic} spiking activity over the"
-        f" test split); of the weight formats {formats}, each network counts with the one that takes least."
-        f" Computed with {packages}."
-    )
+    network, data = meta.get("network", "under study"), meta.get("dataset", "its data")
+    tested = meta.get("test_samples", "the")
+    sentences = [
+        f"The network {network} was trained on {data}{_frames(meta)} and compressed by"
+        f" {len(results.means)} recipes with {seeded}.{trained}{_chosen(meta)}",
+        f"Accuracy is that of {tested} test samples with the weights as they are stored.",
+        f"Energy and cycles of one inference were modelled with Spareto {__version__} on the accelerator"
+        f" {cost.accelerator} ({cost.mode} accounting, {cost.statistic} spiking activity).",
+        f"Of the weight formats {formats}, each network counts with the one that takes least energy.",
+        f"Computed with {packages}.",
+    ]
+    return " ".join(sentences)
+
+
+def _chosen(meta: Any) -> str:
+    samples = meta.get("validation_samples", "")
+    return f" Networks were compared on {samples} validation samples." if samples else ""
 
 
 def _frames(meta: Any) -> str:

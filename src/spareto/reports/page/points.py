@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from spareto.records.rows import MeanRow
+from spareto.records.rows import MeanRow, row_chosen_by, split_chosen_by, std_chosen_by
 from spareto.reports.figures.style import LOOKS
 from spareto.reports.findings import spread_of
 from spareto.reports.headline import headline
@@ -44,7 +44,7 @@ def points(results: StudyResults) -> dict[str, Any]:
         "zeros": [number(row["weight_sparsity"]) for row in means],
         "target": [number(row["weight_sparsity_target"]) for row in means],
         "format": [row["weight_format"] for row in means],
-        "accuracy_spread": [number(spread_of(row, results.test_samples)) for row in means],
+        "accuracy_spread": [_accuracy_spread(results, row) for row in means],
     }
     spreads: dict[str, list[float | None]] = {}
     for metric in metrics:
@@ -53,7 +53,7 @@ def points(results: StudyResults) -> dict[str, Any]:
         if results.many_seeds:
             spreads[metric.key] = [number(spread) for _, spread in pairs]
     return {
-        "metrics": [_told(metric) for metric in metrics],
+        "metrics": [_told(metric, results) for metric in metrics],
         "regimes": [_regime(name) for name in REGIMES],
         "points": columns,
         "spreads": spreads,
@@ -63,31 +63,17 @@ def points(results: StudyResults) -> dict[str, Any]:
     }
 
 
-def knee(front: Sequence[MeanRow]) -> MeanRow | None:
-    """The member of a front that bulges most: farthest above the line between its ends.
-
-    Energy is taken as a logarithm and both axes from 0 to 1 over the front. A front of fewer than three
-    points has no knee.
-    """
-    if len(front) < 3 or front[0]["energy_pj"] <= 0:
-        return None
-    energies = [math.log(row["energy_pj"]) for row in front]
-    accuracies = [row["accuracy"] for row in front]
-    width, height = energies[-1] - energies[0], accuracies[-1] - accuracies[0]
-    if width <= 0 or height <= 0:
-        return None
-    above = [
-        (accuracy - accuracies[0]) / height - (energy - energies[0]) / width
-        for accuracy, energy in zip(accuracies, energies, strict=True)
-    ]
-    best = max(range(len(front)), key=lambda place: above[place])
-    return front[best] if above[best] > 0 else None
+def _accuracy_spread(results: StudyResults, row: MeanRow) -> float | None:
+    samples = results.choosing_samples
+    return number(spread_of(row_chosen_by(row), std_chosen_by(row), row["seeds"], samples))
 
 
-def _told(metric: Metric) -> dict[str, str]:
+def _told(metric: Metric, results: StudyResults) -> dict[str, str]:
+    chosen_on = split_chosen_by(results.means)
+    name = f"{chosen_on} accuracy" if metric.key == "accuracy" else metric.name
     return {
         "key": metric.key,
-        "name": metric.name,
+        "name": name,
         "unit": metric.unit,
         "better": metric.better,
         "about": metric.about,
@@ -121,7 +107,9 @@ def _fronts(
     }
     if results.judge is None:
         return fronts
-    for metric in metrics[1:]:
+    for metric in metrics:
+        if metric.better == "max":  # the other axis is accuracy
+            continue
         pairs = list(zip(columns["accuracy"], columns[metric.key], strict=True))
         there = [place for place, pair in enumerate(pairs) if None not in pair]
         if not there:
@@ -140,6 +128,14 @@ def _fronts(
 
 def _marks(results: StudyResults) -> dict[str, int | None]:
     """Places of the points that are marked, by why they are."""
-    found = {"dense": results.dense, "chosen": headline(results).chosen, "knee": knee(results.front)}
+    found = {"dense": results.dense, "chosen": headline(results).chosen}
     places = {row["recipe_hash"]: place for place, row in enumerate(results.means)}
-    return {name: None if row is None else places[row["recipe_hash"]] for name, row in found.items()}
+    marks = {name: None if row is None else places[row["recipe_hash"]] for name, row in found.items()}
+    return {**marks, "knee": _knee(results)}
+
+
+def _knee(results: StudyResults) -> int | None:
+    """The knee of a front of at least three points; a shorter one has none."""
+    if results.judge is None or len(results.front) < 3:
+        return None
+    return results.judge.knee([(row_chosen_by(row), row["energy_pj"]) for row in results.means])

@@ -11,13 +11,13 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from spareto.core.amounts import file_size, percent, times
 from spareto.core.text import visible
 from spareto.reports.findings import findings
 from spareto.reports.headline import Headline, difference, headline
 from spareto.reports.page.content import content, packed
 from spareto.reports.provenance import counted, meta_line, not_counted, provenance
 from spareto.reports.results import StudyResults
-from spareto.reports.units import file_size, percent, times
 
 SCRIPTS: Final = (
     *("core", "format", "dom", "state", "plots", "labels", "front", "table", "point", "cost"),

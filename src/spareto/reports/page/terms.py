@@ -6,7 +6,7 @@ from importlib.resources import files
 
 import yaml
 
-from spareto.hardware.chip import Chip
+from spareto.hardware import Chip
 
 
 def terms(chip: Chip | None) -> dict[str, str]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import numpy as np
-from pydantic import Field
 
-from spareto.core.config import Record, Rule
+from spareto.core.bounds import Seed
+from spareto.core.config import Record
 from spareto.data._base import Frames, ImageEncoder, SplitName
 
 CHUNK = 256
@@ -16,7 +14,7 @@ SPLITS: tuple[SplitName, ...] = ("train", "test")
 
 
 class _Seed(Record):
-    seed: Annotated[int, Field(ge=0, strict=True), Rule("an integer of at least 0")]
+    seed: Seed
 
 
 class RateCoding(ImageEncoder):

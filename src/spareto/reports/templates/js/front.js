@@ -4,7 +4,8 @@ function shown(place) {
   return !(state.only && !onFront(place) && place !== state.p && place !== D.marks.dense);
 }
 
-const frontOf = () => D.fronts[state.y === "accuracy" ? state.x : state.x === "accuracy" ? state.y : ""] || { front: [] };
+const NONE = { front: [] };
+const frontOf = () => D.fronts[state.y === "accuracy" ? state.x : state.x === "accuracy" ? state.y : ""] || NONE;
 const members = new WeakMap();
 function onFront(place) {
   const front = frontOf().front;

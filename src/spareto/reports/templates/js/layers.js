@@ -24,7 +24,7 @@ function overview(facts) {
 }
 
 function activityPanel() {
-  const activity = D.activity[state.p], made = panel("Firing rate over the timesteps", "Share of a layer's outputs that spike, mean over the test samples; the chosen layer is strong.");
+  const activity = D.activity[state.p], made = panel("Firing rate over the timesteps", `Share of a layer's outputs that spike, mean over the ${D.study.split} samples; the chosen layer is strong.`);
   const lines = (activity || []).filter((layer) => layer.rates.length);
   if (!lines.length) {
     without(made, absent(activity === undefined ? LEFT_OUT : "The run folder holds no workload of this point."));

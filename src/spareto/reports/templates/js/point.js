@@ -27,14 +27,14 @@ function trainingPanel(epochs) {
 }
 
 function confusionPanel(rows) {
-  const made = panel("Confusion", "Test samples by their class (down) and the answer (across).");
+  const made = panel("Confusion", `${D.study.split[0].toUpperCase()}${D.study.split.slice(1)} samples by their class (down) and the answer (across).`);
   made.fill = () => {
     const largest = Math.max(...rows.flat(), 1), classes = rows.map((_, index) => String(index));
     const text = rows.length <= 20 ? rows.flatMap((row, y) => row.map((each, x) => (each ? { x, y, text: String(each), showarrow: false, font: { size: 11, color: each > 0.55 * largest ? "#fff" : css("--ink") } } : null))).filter(Boolean) : [];
     draw(made.plot, [{ type: "heatmap", z: rows, x: classes.map(Number), y: classes.map(Number), zmin: 0, zmax: largest, showscale: false, xgap: 1, ygap: 1, colorscale: [[0, css("--sheet")], [1, `rgb(${css("--cell")})`]], hovertemplate: "class %{y}, answer %{x}: %{z}<extra></extra>" }],
       layout(axis("answer", { dtick: rows.length > 20 ? 10 : 1, gridcolor: "rgba(0,0,0,0)" }), axis("class", { autorange: "reversed", dtick: rows.length > 20 ? 10 : 1, gridcolor: "rgba(0,0,0,0)" }), { annotations: text, margin: { l: 48, r: 12, t: 8, b: 42 } }));
     const all = sum(rows.flat()), right = sum(rows.map((row, index) => row[index]));
-    tell(made.plot, `Confusion matrix: ${right} of ${all} test samples right.`);
+    tell(made.plot, `Confusion matrix: ${right} of ${all} samples right.`);
     made.extra.replaceChildren(numbers("confusion", ["class", ...classes], rows.map((row, index) => [String(index), ...row.map(String)])));
   };
   return made;

@@ -1,4 +1,4 @@
-// A few test samples: what came in, which neurons fired, how the decision grew.
+// A few samples: what came in, which neurons fired, how the decision grew.
 let sampleShown = 0;
 
 function drawSamples() {
@@ -11,12 +11,12 @@ function drawSamples() {
   const buttons = samples.map((each, index) => h("button.pill", { type: "button", "aria-pressed": String(index === place), onclick: () => { sampleShown = index; drawSamples(); } }, `class ${each.label}`));
   const raster = sample.rasters.find((each) => each.name === D.layers[state.layer]) || sample.rasters[0];
   const made = [framesPanel(sample), ...(raster ? [rasterPanel(raster)] : []), answerPanel(sample)];
-  box.replaceChildren(h("div.sample-head", null, h("h3", { style: { margin: "0 12px 0 0" } }, "Test samples"), ...buttons), h("div.grid", null, made.map((each) => each.node)));
+  box.replaceChildren(h("div.sample-head", null, h("h3", { style: { margin: "0 12px 0 0" } }, `Some ${D.study.split} samples`), ...buttons), h("div.grid", null, made.map((each) => each.node)));
   for (const each of made) if (each.fill) each.fill();
 }
 
 function framesPanel(sample) {
-  const made = panel("Input frames", `Test sample ${sample.index}, one picture a timestep; darker is more events.`, { plot: false, wide: true });
+  const made = panel("Input frames", `Sample ${sample.index} of the ${D.study.split} split, one picture a timestep; darker is more events.`, { plot: false, wide: true });
   const ink = css("--ink");
   const pictures = sample.frames.map((frame, step) => {
     const canvas = h("canvas", { width: sample.width, height: sample.height, role: "img", "aria-label": `Timestep ${step + 1}: ${[...frame].filter((each) => each !== "0").length} pixels with events` });

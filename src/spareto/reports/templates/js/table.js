@@ -4,7 +4,7 @@ const ordering = { key: "energy_pj", up: true, shown: PAGE };
 
 const COLUMNS = () => [
   { key: "name", head: "network", text: true },
-  ...D.metrics.slice(0, 2).map((metric) => ({ key: metric.key, head: metric.key === "energy_pj" ? `energy, ${D.study.unit[0]}` : metric.name, word: metric.name })),
+  ...D.metrics.filter((metric) => ["accuracy", "test_accuracy", "energy_pj"].includes(metric.key)).map((metric) => ({ key: metric.key, head: metric.key === "energy_pj" ? `energy, ${D.study.unit[0]}` : metric.name.replace(" accuracy", D.points.test_accuracy ? "" : " accuracy").replace("test accuracy", "accuracy"), word: metric.name })),
   ...(D.marks.dense === null ? [] : [{ key: "ratio", head: "÷ dense", minor: true }]),
   { key: "bits", head: "bits", word: "bits" }, { key: "zeros", head: "zeros", word: "zeros" },
   { key: "stored_bytes", head: "stored", word: "stored", minor: true }, { key: "format", head: "format", word: "format", text: true, minor: true },

@@ -1,0 +1,125 @@
+"""A recipe, carried out on a network."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from torch import nn
+
+from spareto.compression.checks import refuse_claimed, refuse_ties_below, refuse_unfit
+from spareto.compression.copies import Module, copy_of
+from spareto.compression.foreign import renew
+from spareto.compression.layers import touched_layers
+from spareto.compression.loading import check_loads
+from spareto.compression.steps import Calibration, StepContext, registry
+from spareto.compression.weight_cache import cache_each_forward
+from spareto.core.errors import ConfigError, InputError
+from spareto.records import QuantizeStep, Recipe
+
+
+def compress(
+    network: Module,
+    recipe: Recipe,
+    *,
+    calibration: Calibration | None = None,
+    seed: int = 0,
+    stored: Collection[str] | None = None,
+) -> Module:
+    """A compressed copy of a network: every step of the recipe is in force, whatever its start.
+
+    The layers keep their class and name; only their `weight` is parametrized, so optimizers, deep copies
+    and other frameworks' time loops go on working. Train the copy to win back accuracy.
+
+    Args:
+        network: Any module with convolution or dense layers; left untouched.
+        recipe: What to do.
+        calibration: Runs a network on some data and returns the loss; needed by steps that look at more
+            than weights.
+        seed: Decides what is drawn at random.
+        stored: Names in the state dict that will be loaded into the copy. Which batch norms were folded, and
+            which go with pruned channels, is then read off them instead of seen on data.
+
+    Returns:
+        The compressed copy.
+
+    Raises:
+        ConfigError: The recipe does not fit the network.
+
+    Example:
+        >>> import torch, spareto
+        >>> network = torch.nn.Sequential(torch.nn.Linear(8, 4))
+        >>> ternary = spareto.compress(network, spareto.recipes.quantize(bits=2))
+        >>> len(ternary[0].weight.unique()) <= 3
+        True
+    """
+    refuse_unfit(network)
+    compressed = copy_of(network)
+    refused: list[InputError] = []
+    for share in sorted({step.start for step in recipe.steps}):
+        refused += _begin(compressed, recipe, share, calibration, seed, stored)
+    _raise(refused)
+    store(compressed, recipe)
+    return compressed
+
+
+def begin_steps(
+    network: nn.Module,
+    recipe: Recipe,
+    share: float,
+    *,
+    calibration: Calibration | None = None,
+    seed: int = 0,
+) -> None:
+    """Carry out, in place, the steps that start when `share` of the training is over."""
+    _raise(_begin(network, recipe, share, calibration, seed))
+
+
+def _begin(
+    network: nn.Module,
+    recipe: Recipe,
+    share: float,
+    calibration: Calibration | None,
+    seed: int,
+    stored: Collection[str] | None = None,
+) -> list[InputError]:
+    """Carry out what can be carried out; the errors of the steps that cannot."""
+    layers = _prepared(network, recipe)
+    refused: list[InputError] = []
+    for index, step in enumerate(recipe.steps):
+        if step.start == share:
+            names = None if stored is None else frozenset(stored)
+            context = StepContext(network, f"recipe.steps[{index}]", recipe.order, seed, calibration, names)
+            try:
+                registry.make(step.kind).apply(layers, step, context)
+            except InputError as error:
+                refused.append(error)
+    if not refused:
+        refuse_claimed(network)
+    return refused
+
+
+def _prepared(network: nn.Module, recipe: Recipe) -> dict[str, nn.Module]:
+    """The layers a recipe touches, ready to be compressed, in a network that knows it is."""
+    layers = touched_layers(network, recipe.layers)
+    refuse_ties_below(network, layers)
+    for layer in layers.values():
+        renew(layer, recipe.order)
+    cache_each_forward(network)
+    check_loads(network)
+    return layers
+
+
+def _raise(refused: list[InputError]) -> None:
+    """One error with every problem, if there are any."""
+    if len(refused) == 1:
+        raise refused[0]
+    if refused:
+        raise ConfigError(problem for error in refused for problem in error.problems)
+
+
+def store(network: nn.Module, recipe: Recipe) -> None:
+    """Round weights that no step quantizes to the recipe's storage width, in place, after training."""
+    if recipe.quantize_step is None and recipe.storage_bits < 32:
+        plan = QuantizeStep(quantizer="max_range", bits=recipe.storage_bits)
+        context = StepContext(network, "recipe.storage_bits", recipe.order)
+        registry.make("quantize").apply(_prepared(network, recipe), plan, context)

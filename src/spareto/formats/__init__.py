@@ -1,0 +1,40 @@
+"""How sparse tensors are stored: one file a format."""
+
+from typing import Final
+
+from spareto.core.registry import Registry
+from spareto.formats._base import Bools as Bools
+from spareto.formats._base import Encoded as Encoded
+from spareto.formats._base import Format as Format
+from spareto.formats._base import Size as Size
+from spareto.formats._base import Sizes as Sizes
+from spareto.formats._base import Train as Train
+from spareto.formats._base import Values as Values
+from spareto.formats._base import expected_live_groups as expected_live_groups
+from spareto.formats._density import DensityModel as DensityModel
+from spareto.formats._density import probability_empty as probability_empty
+from spareto.formats._gaps import Gaps as Gaps
+from spareto.formats._gaps import levels as levels
+
+registry: Registry[Format] = Registry("spareto.formats", Format, "weight format")
+BEST: Final = "best"  # in place of a name: whichever is best
+
+
+def spike_bits(name: str, train: Train) -> float:
+    """Bits a spike train takes in the format called `name`, as measured, else from its counts.
+
+    `best` takes the smallest.
+
+    Raises:
+        UnknownName: No such format.
+    """
+    if name == BEST:
+        return min(spike_bits(each, train) for each in registry.names())
+    measured = train.stored.get(name)
+    return registry.make(name).spike_bits(train) if measured is None else measured
+
+
+def measured_formats() -> dict[str, Format]:
+    """The formats, by name, whose size of a spike train its counts do not settle."""
+    made = {name: registry.make(name) for name in registry.names()}
+    return {name: fmt for name, fmt in made.items() if not fmt.follows_from_counts}

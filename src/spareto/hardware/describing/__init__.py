@@ -1,0 +1,1 @@
+"""What a description may say: accelerators and their parts, the loops of a layer, and their nesting."""

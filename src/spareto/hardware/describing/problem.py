@@ -1,0 +1,123 @@
+"""A convolution over timesteps as a loop problem: its dimensions and what its tensors cover."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from spareto.records.workload import Layer
+
+Dim = Literal["T", "N", "M", "C", "P", "Q", "R", "S"]
+TensorName = Literal["weights", "inputs", "outputs"]
+Count = npt.NDArray[np.int64]  # one entry a mapping
+Extents = Mapping[Dim, Count]
+
+DIMS: Final[tuple[Dim, ...]] = ("T", "N", "M", "C", "P", "Q", "R", "S")
+TENSORS: Final[tuple[TensorName, ...]] = ("weights", "inputs", "outputs")
+RELEVANT: Final[dict[TensorName, frozenset[Dim]]] = {
+    "weights": frozenset({"M", "C", "R", "S"}),
+    "inputs": frozenset({"T", "N", "C", "P", "Q", "R", "S"}),
+    "outputs": frozenset({"T", "N", "M", "P", "Q"}),
+}
+_WINDOWS: Final[dict[Dim, tuple[Dim, Dim, int]]] = {
+    "P": ("P", "R", 0),
+    "R": ("P", "R", 0),
+    "Q": ("Q", "S", 1),
+    "S": ("Q", "S", 1),
+}
+
+
+@dataclass(frozen=True)
+class LoopProblem:
+    """The loops of one synaptic layer (of one group of it).
+
+    Args:
+        dims: Iterations of each loop: T timesteps, N samples, M outputs, C inputs, P x Q output pixels,
+            R x S kernel.
+        stride: Vertical, horizontal.
+    """
+
+    dims: Mapping[Dim, int]
+    stride: tuple[int, int] = (1, 1)
+
+    @classmethod
+    def of(cls, layer: Layer) -> LoopProblem:
+        """The problem of one channel group of a layer, one sample."""
+        height, width = layer.plane
+        return cls(
+            {
+                "T": layer.timesteps,
+                "N": 1,
+                "M": layer.out_channels // layer.groups,
+                "C": layer.in_channels // layer.groups,
+                "P": height,
+                "Q": width,
+                "R": layer.kernel[0],
+                "S": layer.kernel[1],
+            },
+            layer.stride,
+        )
+
+    def tile(self, tensor: TensorName, extents: Extents) -> Count:
+        """Elements of a tensor that a block of `extents` iterations touches."""
+        size = np.ones(1, np.int64)
+        for dim in DIMS:
+            if dim in RELEVANT[tensor] and not self.slides(tensor, dim):
+                size = size * extents[dim]
+        if tensor == "inputs":
+            size = size * _touched(extents["P"], extents["R"], self.stride[0])
+            size = size * _touched(extents["Q"], extents["S"], self.stride[1])
+        return size
+
+    @staticmethod
+    def slides(tensor: TensorName, dim: Dim) -> bool:
+        """Whether neighbouring blocks along a dimension can share elements."""
+        return tensor == "inputs" and dim in _WINDOWS
+
+    def windows(self, tensor: TensorName, extents: Extents) -> tuple[tuple[Count, Count], ...]:
+        """Blocks of an operand that `extents` iterations touch: reach, and distance to the next, per axis.
+
+        Axes are (M, C, R, S) of the weights and (T, C, height, width) of the inputs, zero border left out.
+        """
+        if tensor == "weights":
+            return tuple((extents[dim], extents[dim]) for dim in ("M", "C", "R", "S"))
+        found = [(extents["T"], extents["T"]), (extents["C"], extents["C"])]
+        for outer, inner, axis in (_WINDOWS["P"], _WINDOWS["Q"]):
+            reach = _touched(extents[outer], extents[inner], self.stride[axis])
+            step = extents[outer] * self.stride[axis]
+            more = extents[inner] < self.dims.get(inner, 1)  # the kernel's other places shift it too
+            found.append((reach, np.where(more, np.minimum(step, extents[inner]), step)))
+        return tuple(found)
+
+    def advance(self, extents: Extents, dim: Dim, step: Count) -> Count:
+        """Inputs a block does not share with the block before it, `step` iterations back along `dim`."""
+        size = self.tile("inputs", extents)
+        outer, inner, axis = _WINDOWS[dim]
+        stride = self.stride[axis]
+        window, kernel = extents[outer], extents[inner]
+        shift = step * stride if dim == outer else step
+        return size // _touched(window, kernel, stride) * _fresh(window, kernel, stride, shift)
+
+
+def _touched(window: Count, kernel: Count, stride: int) -> Count:
+    """Distinct input rows under `window` outputs of a `kernel`-row filter."""
+    return kernel + (window - 1) * np.minimum(stride, kernel)
+
+
+def _fresh(window: Count, kernel: Count, stride: int, shift: Count) -> Count:
+    """Input rows not yet touched when the whole window moves on by `shift` rows.
+
+    Where the filter is no shorter than the stride the rows are one block; where it is shorter they are a
+    comb of `window` teeth, and a moved tooth can meet two old ones.
+    """
+    rows = _touched(window, kernel, stride)
+    block = np.minimum(rows, shift)
+    overlap = np.zeros_like(rows)
+    for tooth in (shift // stride, shift // stride + 1):
+        meets = np.maximum(0, kernel - np.abs(shift - tooth * stride))
+        overlap = overlap + meets * np.maximum(0, window - tooth)
+    return np.where(kernel >= stride, block, rows - overlap)

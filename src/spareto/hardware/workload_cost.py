@@ -1,0 +1,147 @@
+"""A workload in, its cost out: what the hardware room is for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from spareto import formats
+from spareto.core.errors import Problem, UnknownName, did_you_mean, one_of
+from spareto.hardware import engines
+from spareto.hardware.batch import batched, per_inference
+from spareto.hardware.charging import neurons
+from spareto.hardware.describing.accelerator import Accelerator
+from spareto.hardware.describing.chip import Chip
+from spareto.hardware.engines import Lanes, Nests, Plan
+from spareto.hardware.mapping.search import Found, Objective, search
+from spareto.records.cost import Cost
+from spareto.records.workload import Statistic, Workload
+
+BEST: Final = formats.BEST
+
+
+def cost(
+    workload: Workload,
+    accelerator: Chip,
+    *,
+    weight_format: str = "rle",
+    spike_format: str | None = None,
+    statistic: Statistic = "mean",
+    mappings: Nests | None = None,
+    lanes: Lanes = "mean",
+    batch: int = 1,
+) -> Cost:
+    """Energy, cycles and stored bits of one inference.
+
+    Args:
+        workload: The measured network.
+        accelerator: The chip, from `load_accelerator`.
+        weight_format: How weights are stored; a name of `formats.registry`, or `best` for the one that
+            takes the least energy in each layer.
+        spike_format: How spikes are stored where the accelerator compresses them; a name of
+            `formats.registry`, or `best` for the smallest; None takes the accelerator's own.
+        statistic: Charge the mean or the maximum spiking activity.
+        mappings: Mappings to use, by layer name, from `find_mappings`; a layer left out gets the fixed one.
+        lanes: Whether the units of an array are equally busy (`mean`), or wait for the busiest (`largest`),
+            by the real mask and the spikes that reach each weight.
+        batch: Inferences that follow each other and share what is loaded once; the cost is that of one.
+
+    Raises:
+        UnknownName: No such weight format or spike format.
+        ConfigError: The workload holds a neuron whose cost is unknown; every such layer is listed.
+        CapacityError: A layer does not fit; says which memory overflows by how much.
+    """
+    names = formats.registry.names() if weight_format == BEST else (weight_format,)
+    options: dict[str, Any] = {
+        "spike_format": spike_format,
+        "statistic": statistic,
+        "mappings": mappings,
+        "lanes": lanes,
+        "batch": batch,
+    }
+    costs = cost_all_formats(workload, accelerator, weight_formats=names, **options)
+    return best_by_layer(costs) if weight_format == BEST else costs[0]
+
+
+def cost_all_formats(
+    workload: Workload,
+    accelerator: Chip,
+    *,
+    weight_formats: Sequence[str] | None = None,
+    spike_format: str | None = None,
+    statistic: Statistic = "mean",
+    mappings: Nests | None = None,
+    lanes: Lanes = "mean",
+    batch: int = 1,
+) -> tuple[Cost, ...]:
+    """The cost in every weight format; mapping and access counts are shared.
+
+    Args:
+        workload: The measured network.
+        accelerator: The chip.
+        weight_formats: Names of `formats.registry`; None takes all of them.
+        spike_format: As in `cost`.
+        statistic: As in `cost`.
+        mappings: As in `cost`.
+        lanes: As in `cost`.
+        batch: As in `cost`.
+
+    Raises:
+        UnknownName: No such weight format or spike format.
+        ConfigError: The workload holds a neuron whose cost is unknown.
+        CapacityError: A layer does not fit.
+    """
+    names = formats.registry.names() if weight_formats is None else tuple(weight_formats)
+    plan = Plan(
+        weight_formats={name: formats.registry.make(name) for name in names},
+        spike_format=_known_spikes(spike_format or accelerator.spike_format),
+        statistic=statistic,
+        mappings=mappings or {},
+        lanes=lanes,
+    )
+    engine = engines.registry.make(accelerator.kind)
+    found = engine.costs(batched(workload, batch), accelerator, plan)
+    return tuple(per_inference(each, batch) for each in found)
+
+
+def best_by_layer(costs: Sequence[Cost]) -> Cost:
+    """Each layer in the weight format that takes the least energy, the smallest of equals.
+
+    Args:
+        costs: Costs of one workload on one accelerator that differ in the weight format.
+    """
+    layers = zip(*(one.layers for one in costs), strict=True)
+    chosen = tuple(min(choices, key=lambda layer: (layer.energy_pj, layer.stored_bits)) for choices in layers)
+    return costs[0].model_copy(update={"weight_format": BEST, "layers": chosen})
+
+
+def find_mappings(
+    workload: Workload,
+    accelerator: Chip,
+    *,
+    weight_format: str = "rle",
+    statistic: Statistic = "mean",
+    objective: Objective = "energy",
+) -> dict[str, Found]:
+    """The best mapping the mapper finds for each layer, with its gap to the lower bound.
+
+    Pass the nests on to `cost` to freeze them over a sweep of bits, sparsities and formats. Kinds of
+    accelerators that are not arrays have no mappings, and none is found for them.
+
+    Raises:
+        ConfigError: The workload holds a neuron whose cost is unknown.
+        CapacityError: A layer does not fit.
+    """
+    neurons.refuse_unknown(workload)
+    if not isinstance(accelerator, Accelerator):
+        return {}
+    fmt = formats.registry.make(weight_format)
+    options: dict[str, Any] = {"statistic": statistic, "objective": objective}
+    return {layer.name: search(layer, accelerator, fmt, **options) for layer in workload.layers}
+
+
+def _known_spikes(name: str) -> str:
+    known = (*formats.registry.names(), BEST)
+    if name not in known:
+        raise UnknownName(Problem("spike format", repr(name), one_of(known), did_you_mean(name, known)))
+    return name

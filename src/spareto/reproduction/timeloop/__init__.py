@@ -1,0 +1,1 @@
+"""The accounting of Timeloop and Sparseloop, their files, and published runs of them."""

@@ -1,0 +1,77 @@
+"""Energy reference tables of Accelergy: tables by name (0.2), and lists of actions (0.3, 0.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from spareto.core.errors import ConfigError, Problem
+from spareto.reproduction.timeloop.files.plain import as_list, as_mapping, load, number, ranged, section
+
+Actions = Mapping[str, float]  # picojoules by action
+READ: Final = ("read", "random_read")
+WRITE: Final = ("write", "random_write", "update", "random_update", "fill", "random_fill")
+COMPUTE: Final = ("compute", "mac_random", "mac", "multiply", "mult", "random_compute")
+
+
+def read_energies(path: str | Path) -> dict[str, Actions]:
+    """Energies of every component by its own name, without the path to it.
+
+    Where an action has several energies by what changes, that of random addresses and data is taken.
+
+    Raises:
+        ConfigError: The file cannot be read or has no tables.
+    """
+    where = f"{path}: ERT"
+    tables = section(as_mapping(section(load(path), "ERT", str(path)), where), "tables", where)
+    found: dict[str, Actions] = {}
+    for name, actions in _tables(tables, where):
+        own, _ = ranged(name.rsplit(".", 1)[-1] if "[" not in name else _last(name), where)
+        found[own] = dict(_actions(actions, f"{where} '{own}'"))
+    return found
+
+
+def energy(actions: Actions, names: tuple[str, ...], where: str) -> float:
+    """The first of some actions.
+
+    Raises:
+        ConfigError: None of them is there.
+    """
+    for name in names:
+        if name in actions:
+            return actions[name]
+    raise ConfigError(Problem(where, f"the actions {', '.join(actions) or 'none'}", f"'{names[0]}'"))
+
+
+def _last(name: str) -> str:
+    """The last part of a path whose parts may carry ranges: `System.PE[0..15].mac[1..16]`."""
+    depth, start = 0, 0
+    for place, letter in enumerate(name):
+        depth += (letter == "[") - (letter == "]")
+        if letter == "." and depth == 0:
+            start = place + 1
+    return name[start:]
+
+
+def _tables(tables: Any, where: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(tables, Mapping):
+        yield from as_mapping(tables, where).items()
+        return
+    for table in as_list(tables, where):
+        given = as_mapping(table, where)
+        yield str(section(given, "name", where)), section(given, "actions", where)
+
+
+def _actions(actions: Any, where: str) -> Iterator[tuple[str, float]]:
+    if isinstance(actions, Mapping):
+        items = list(as_mapping(actions, where).items())
+    else:
+        given = [as_mapping(each, where) for each in as_list(actions, where)]
+        items = [(str(section(each, "name", where)), each) for each in given]
+    for name, entry in items:
+        entries: list[Any] = as_list(entry, where) if isinstance(entry, list) else [entry]
+        energies = [
+            number(section(as_mapping(each, where), "energy", where), f"{where}.{name}") for each in entries
+        ]
+        yield name, max(energies)

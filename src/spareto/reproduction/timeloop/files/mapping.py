@@ -1,0 +1,140 @@
+"""Mappings and constraints: factors, loop orders, what is kept where."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from spareto.core.errors import ConfigError, Problem, one_of
+from spareto.hardware.describing.nest import LoopKind
+from spareto.hardware.describing.problem import TENSORS, Dim, TensorName
+from spareto.reproduction.timeloop.files.plain import TAG, as_list, as_mapping, load, ranged, section, tensors
+from spareto.reproduction.timeloop.files.workload import NAMES
+
+_SPACES: Final = ("datatype", "dataspace", "bypass", "bypassing")
+_KNOWN: Final = ("target", "type", "factors", "permutation", "split", "keep", "bypass", TAG)
+_FACTOR = re.compile(r"(?P<dim>[A-Za-z]+)\s*=?\s*(?P<bound>\d+)")
+Loops = list[tuple[Dim, int]]  # outermost first
+
+
+@dataclass
+class Directives:
+    """What a file says of each level.
+
+    Args:
+        loops: Loops by level and kind, outermost first.
+        keeps: Data spaces by level.
+        order: Levels in the order they are first named.
+    """
+
+    loops: dict[tuple[str, LoopKind], Loops] = field(default_factory=dict[tuple[str, LoopKind], Loops])
+    keeps: dict[str, tuple[TensorName, ...]] = field(default_factory=dict[str, tuple[TensorName, ...]])
+
+
+def read_mapping(path: str | Path) -> Directives:
+    """Read a mapping.
+
+    Raises:
+        ConfigError: It cannot be read, or holds a directive that our model cannot express; each is named.
+    """
+    return _directives(section(load(path), "mapping", str(path)), f"{path}: mapping")
+
+
+def read_constraints(path: str | Path) -> Directives:
+    """Read what constraints say of data spaces; loops are constraints of a mapper, and a mapping is given.
+
+    Raises:
+        ConfigError: It cannot be read, or holds no constraints.
+    """
+    data = load(path)
+    keys = ("architecture_constraints", "arch_constraints", "mapspace_constraints", "mapspace")
+    key = next((key for key in keys if key in data), None)
+    if key is None:
+        raise ConfigError(Problem(str(path), f"the keys {', '.join(data)}", one_of(keys)))
+    given: Any = data[key]
+    where = f"{path}: {key}"
+    entries: Any = given
+    if not isinstance(given, list):
+        entries = section(as_mapping(given, where), "targets", where)
+    spaces = [each for each in as_list(entries, where) if _kind(as_mapping(each, where)) in _SPACES]
+    return _directives(spaces, where)
+
+
+def _kind(entry: Mapping[str, Any]) -> str:
+    return str(entry.get("type", "")).lower()
+
+
+def _directives(entries: Any, where: str) -> Directives:
+    found, problems = Directives(), list[Problem]()
+    for place, item in enumerate(as_list(entries, where)):
+        entry, here = as_mapping(item, f"{where}[{place}]"), f"{where}[{place}]"
+        kind = _kind(entry)
+        unknown = [key for key in entry if key not in _KNOWN]
+        if entry.get(TAG) or "target" not in entry or unknown:
+            got = f"!{entry[TAG]}" if entry.get(TAG) else (f"'{unknown[0]}'" if unknown else "no target")
+            problems.append(Problem(here, got, f"an entry with {', '.join(_KNOWN[:-1])}"))
+            continue
+        level, _ = ranged(str(entry["target"]), here)
+        if kind in _SPACES:
+            found.keeps[level] = _kept(entry, here)
+        elif kind in ("temporal", "spatial"):
+            walk: LoopKind = "temporal" if kind == "temporal" else "spatial"
+            if (level, walk) in found.loops:
+                problems.append(Problem(here, f"a second {kind} entry of '{level}'", "one each"))
+            found.loops[level, walk] = _loops(entry, here, problems)
+        else:
+            rule = one_of(("temporal", "spatial", *_SPACES))
+            problems.append(Problem(f"{here}.type", repr(entry.get("type")), rule))
+    if problems:
+        raise ConfigError(problems)
+    return found
+
+
+def _kept(entry: Mapping[str, Any], where: str) -> tuple[TensorName, ...]:
+    if entry.get("keep") is not None:
+        return tensors(entry["keep"], f"{where}.keep")
+    passed = tensors(entry.get("bypass"), f"{where}.bypass")
+    return tuple(tensor for tensor in TENSORS if tensor not in passed)
+
+
+def _loops(entry: Mapping[str, Any], where: str, problems: list[Problem]) -> Loops:
+    """Factors in the order of the permutation, which names the innermost loop first."""
+    bounds: dict[Dim, int] = {}
+    for text in _words(entry.get("factors")):
+        match = _FACTOR.fullmatch(text.strip())
+        if not match or match["dim"] not in NAMES or match["bound"] == "0":
+            rule = f"DIM=BOUND with a bound above 0, dimensions {', '.join(NAMES)}"
+            problems.append(Problem(f"{where}.factors", repr(text), rule))
+            continue
+        dim = NAMES[match["dim"]]
+        if dim in bounds:
+            problems.append(Problem(f"{where}.factors", f"{match['dim']} twice", "each dimension once"))
+        bounds[dim] = int(match["bound"])
+    order: list[Dim] = [NAMES[name] for name in _letters(entry.get("permutation")) if name in NAMES]
+    if len(set(order)) != len(order):
+        problems.append(Problem(f"{where}.permutation", "a dimension twice", "each dimension once"))
+    inside_out: list[Dim] = order + [dim for dim in bounds if dim not in order]
+    return [(dim, bounds[dim]) for dim in reversed(inside_out) if bounds.get(dim, 1) > 1]
+
+
+def _words(value: Any) -> Sequence[str]:
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        return [word for word in re.split(r"[\s,]+", re.sub(r"\s*=\s*", "=", value.strip())) if word]
+    return [str(each).replace(" ", "") for each in as_list(value, "factors")]
+
+
+def _letters(value: Any) -> Sequence[str]:
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        return (
+            [word for word in re.split(r"[\s,]+", value) if word]
+            if " " in value or "," in value
+            else list(value)
+        )
+    return [str(each) for each in as_list(value, "permutation")]

@@ -1,0 +1,110 @@
+"""How many samples a network gets right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Unpack
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from spareto.core.errors import ConfigError, DataError, Problem
+from spareto.core.text import shown
+from spareto.frameworks import time_of
+from spareto.running import (
+    How,
+    Interface,
+    Layout,
+    Runner,
+    Samples,
+    check_label,
+    interface_of,
+    samples_of,
+)
+from spareto.running.arrays import is_data_set, read
+
+
+def evaluate(
+    network: nn.Module,
+    frames: Any,
+    labels: Any = None,
+    *,
+    batch_size: int = 64,
+    layout: Layout | None = None,
+    **how: Unpack[How],
+) -> float:
+    """Accuracy of a network of any framework; it is left in evaluation mode.
+
+    Args:
+        network: Any module. One of ours takes frames `(time, batch, ...)` and gives rates `(batch, classes)`;
+            of any other it is found out how it is run, or asked for.
+        frames: Array or tensor `(time, samples, ...)` or `(samples, ...)`; or a torch `Dataset` or
+            `DataLoader` of frames and labels.
+        labels: Shape `(samples,)` or `(samples, 1)`, whole numbers from 0.
+        batch_size: Samples a forward pass; does not change the result.
+        layout: Says where time and samples lie, where the shapes do not; see `spareto.from_arrays`.
+        how: `time`, `output`, `vote` and `reset`, as in `spareto.Interface`, or `interface`, all in one.
+
+    Returns:
+        Share of samples classified correctly, 0..1.
+
+    Raises:
+        DataError: There is no sample, frames and labels do not fit, or a frame is not finite.
+        ConfigError: The network does not run on the frames, or it is not clear how; see `Runner`.
+    """
+    stated = interface_of(**how)
+    samples = _samples(network, frames, labels, layout)
+    if not isinstance(batch_size, int) or batch_size < 1:
+        raise ConfigError(Problem("batch_size", shown(batch_size), "an integer of at least 1"))
+    return accuracy_of(network, samples, stated, batch_size)
+
+
+def accuracy_of(network: nn.Module, samples: Samples, interface: Interface, batch_size: int = 64) -> float:
+    """Accuracy on samples with labels; see `evaluate`."""
+    runner = Runner(network, samples, interface)
+    known: Any = samples.labels
+    batches = (
+        (batch, torch.from_numpy(known[place]).to(runner.device))
+        for place, batch in runner.batches(batch_size)
+    )
+    return count_correct(runner, batches, int(known.max())) / samples.count
+
+
+def _samples(network: nn.Module, frames: Any, labels: Any, layout: Layout | None) -> Samples:
+    if is_data_set(frames):
+        return read(frames, labels, layout, "evaluation: frames", "evaluation: labels")
+    if labels is None:
+        raise DataError(Problem("evaluation: labels", "nothing", "labels, one a sample"))
+    time_first = layout is None and time_of(network) == "time-batch"
+    return samples_of(frames, labels, layout=layout, where="evaluation: frames", time_first=time_first)
+
+
+def count_correct(runner: Runner, batches: Iterable[tuple[Tensor, Tensor]], highest: int = -1) -> int:
+    """Samples classified correctly over batches of frames and labels; ends in evaluation mode.
+
+    Args:
+        runner: Knows the network and how it is run; what the network keeps is reset at the end.
+        batches: Frames in the layout of the data, and labels `(batch,)`.
+        highest: The largest label; -1 where it is known to be a class of the network.
+
+    Raises:
+        DataError: A label lies beyond the classes that the network answers with.
+        ConfigError: An answer is not a number.
+    """
+    runner.network.eval()
+    correct = 0
+    with torch.inference_mode(), parametrize.cached():
+        for frames, labels in batches:
+            answers = runner.answers(frames, len(labels))
+            check_label(highest, answers.shape[1], "evaluation: labels")
+            _refuse_no_numbers(answers)
+            correct += int((answers.argmax(1) == labels).sum())
+    runner.reset()  # what inference mode made would be of no use to a training
+    return correct
+
+
+def _refuse_no_numbers(answers: Tensor) -> None:
+    if bool(answers.isnan().any()):
+        cure = "Look at its weights, or train it anew."
+        raise ConfigError(Problem("network", "an answer that is nan", "a number a class", cure))
