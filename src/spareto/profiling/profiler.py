@@ -103,8 +103,6 @@ def profile(
     named = NamedNeurons(network, neurons or {})
     with undisturbed(network, training=False), torch.inference_mode(), parametrize.cached(), reference():
         runner = Runner(network, samples, declared)
-        if samples.labels is not None:
-            runner.check_answer()
         plan, trace = _planned(network, runner, samples, declared, named)
         correct, counts = _count(network, runner, samples, plan, named, batch_size, witness)
         found = _records(network, counts, plan, named, weight_bits, widths)
@@ -119,6 +117,8 @@ def profile(
 def _planned(
     network: nn.Module, runner: Runner, samples: Samples, interface: Interface, named: NamedNeurons
 ) -> tuple[Plan, Trace]:
+    if samples.labels is not None:
+        runner.check_answer()
     first, second = _lively(samples)
     one = _trace(network, runner, samples.chosen([first]), named)
     two = _trace(network, runner, _both(samples, first, second), named)

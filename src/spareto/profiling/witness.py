@@ -46,9 +46,9 @@ class Witness:
             spikes: Shape `(timesteps, samples, neurons)`.
             first: Place of the batch's first sample.
         """
-        fired = spikes.any((0, 1))
+        fired: Spikes = np.any(spikes, axis=(0, 1))
         known = self.fired.get(layer)
-        self.fired[layer] = fired if known is None else known | fired
+        self.fired[layer] = fired if known is None else np.logical_or(known, fired)
         for sample in self.samples:
             if first <= sample < first + spikes.shape[1]:
                 self.spikes.setdefault(layer, {})[sample] = spikes[:, sample - first].copy()
