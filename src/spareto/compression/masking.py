@@ -17,7 +17,7 @@ from spareto.compression.parametrization import (
 from spareto.compression.silencing import silence, silence_with
 from spareto.compression.steps._base import StepContext
 from spareto.compression.tensors import is_frozen, original_weight
-from spareto.core.errors import ConfigError, Problem
+from spareto.core.errors import ConfigError, Problem, together
 from spareto.pruners import Pruner, draw, registry
 from spareto.pruners.schedules import Schedule, exchange
 from spareto.pruners.schedules import registry as schedules
@@ -44,8 +44,10 @@ def schedule_of(plan: PruneStep, where: str) -> Schedule:
         UnknownName: There is no such schedule.
         ConfigError: It has no such option, an option has a wrong value, or it does not fit the pruner.
     """
-    schedule = schedules.get(plan.schedule.name).parse(plan.schedule.options, f"{where}.schedule.options")
-    pruner = pruner_of(plan, where)
+    pruner, schedule = together(
+        lambda: pruner_of(plan, where),
+        lambda: schedules.get(plan.schedule.name).parse(plan.schedule.options, f"{where}.schedule.options"),
+    )
     exchanges = any(update.exchange for update in schedule.updates(1000, plan.sparsity))
     if exchanges and pruner.keeps_pattern:
         rule = f"a schedule that regrows nothing, for pruner '{plan.pruner}' keeps a pattern"

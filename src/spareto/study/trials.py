@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from spareto.compression import compress_and_train
+from spareto.compression import compress_and_train, rehearse
 from spareto.core.artifacts import fingerprint
 from spareto.core.versions import versions
 from spareto.kernels import kernels_on
 from spareto.layers.decisions import decisions_of
-from spareto.profiling import profile
+from spareto.profiling import Profile, profile
 from spareto.records import Layer, LayerSummary, Manifest, Recipe, Trial, Workload
 from spareto.study.builders import Builder
 from spareto.study.config import StudyConfig
@@ -89,18 +89,35 @@ class TrialRunner:
             interface=self.builder.interface,
             **self._told(recipe.label, seed),
         )
-        measured = profile(
-            network.cpu(),
-            self.data.validation.frames,
-            self.data.validation.labels,
-            network_name=self.config.network.name,
-            dataset=f"{self.data.train.name}, {self.data.validation.name}",
-            **self.way(),
-        )
+        measured = self._measured(network.cpu())
         self._keep(network, measured.workload, recipe, seed)
         seconds = time.perf_counter() - started
         assert measured.accuracy is not None  # every split of a study has labels
         return self._trial(recipe, seed, measured.accuracy, measured.workload, seconds)
+
+    def rehearse(self, network: nn.Module, recipe: Recipe) -> None:
+        """Carry a recipe out without training, on two samples; keeps nothing.
+
+        Raises:
+            InputError: It does not fit the network, the data or the accelerator.
+        """
+        interface = self.builder.interface
+        compressed = rehearse(network, recipe, self.data.train, interface=interface)
+        self.costing(self._measured(compressed, samples=2).workload)
+
+    def _measured(self, network: nn.Module, samples: int | None = None) -> Profile:
+        """Accuracy and workload on the first validation samples, or on all of them."""
+        held_out = self.data.validation
+        frames, labels = held_out.frames, held_out.labels[:samples]
+        time_first = self.data.train.layout == "time-first"
+        return profile(
+            network,
+            frames[:, :samples] if time_first else frames[:samples],
+            labels,
+            network_name=self.config.network.name,
+            dataset=f"{self.data.train.name}, {held_out.name}",
+            **self.way(),
+        )
 
     def way(self) -> dict[str, Any]:
         """How a network is run that does not say so itself."""
