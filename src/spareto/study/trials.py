@@ -134,7 +134,7 @@ class TrialRunner:
     def _keep(self, network: nn.Module, workload: Workload, recipe: Recipe, seed: int) -> None:
         key = self.key(recipe, seed)
         path, info = self.folder.network(recipe, seed, key), self.data.train.info
-        save_network(path, network, self.config.network, recipe, info.sensor, info.classes)
+        save_network(path, network, self.config.network, recipe, info.sensor, info.classes, self.config.data)
         workload.save(self.folder.workload(recipe, seed, key))
 
     def _trial(
