@@ -99,7 +99,7 @@ def test_unknown_keys_of_a_recipe(recipe, refused) -> None:
     refused(
         recipe({"kind": "prune", "sparsity": 0.5, "prunner": "random"}, layerz={}),
         "recipe.steps[0].prunner: got an unknown key; expected one of kind, pruner, sparsity, scope, start,"
-        " floor, options, schedule. Did you mean 'pruner'?",
+        " floor, options, schedule, layer_sparsity. Did you mean 'pruner'?",
         "recipe.layerz: got an unknown key; expected one of version, name, layers, steps, order,"
         " storage_bits, training. Did you mean 'layers'?",
     )

@@ -7,7 +7,7 @@ from functools import partial
 
 from torch import nn
 
-from spareto.compression.checks import refuse_ties_below, refuse_unfit
+from spareto.compression.checks import refuse_claimed, refuse_ties_below, refuse_unfit
 from spareto.compression.copies import Module, copy_of
 from spareto.compression.foreign import renew
 from spareto.compression.layers import synaptic_layers, touched_layers
@@ -95,6 +95,7 @@ def _begin(
 
     begun = [(index, step) for index, step in enumerate(recipe.steps) if step.start == share]
     together(prepare, *(partial(carry_out, *each) for each in begun))
+    refuse_claimed(network)
 
 
 def _prepared(network: nn.Module, recipe: Recipe) -> dict[str, nn.Module]:

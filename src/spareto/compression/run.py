@@ -163,11 +163,17 @@ def _all(network: nn.Module, changes: Iterable[Callable[[nn.Module], None]]) -> 
 
 
 def _with_sparsity(recipe: Recipe, sparsity: float) -> Recipe:
-    steps = tuple(
-        step.model_copy(update={"sparsity": sparsity}) if isinstance(step, PruneStep) else step
-        for step in recipe.steps
-    )
+    """The recipe whose pruning is only so far on its way; layers with a sparsity of their own go along."""
+    steps = tuple(_so_far(step, sparsity) if isinstance(step, PruneStep) else step for step in recipe.steps)
     return recipe.model_copy(update={"steps": steps})
+
+
+def _so_far(step: PruneStep, sparsity: float) -> PruneStep:
+    progress = sparsity / step.sparsity if step.sparsity else 1.0
+    layers = tuple(
+        own.model_copy(update={"sparsity": progress * own.sparsity}) for own in step.layer_sparsity
+    )
+    return step.model_copy(update={"sparsity": sparsity, "layer_sparsity": layers})
 
 
 def _calibration(runner: Runner, plan: TrainingPlan, seed: int, most: int, moment: int) -> Calibration:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +19,7 @@ from spareto.data import DatasetInfo
 from spareto.records import PruneStep, Recipe
 from spareto.records.data import AnyData, FolderData, ImportedData, parse_data
 from spareto.study.builders import OwnBuilder, builder_of
+from spareto.study.chosen import chosen, is_run
 from spareto.study.config import NetworkPlan, OwnNetworkPlan
 from spareto.training import save_checkpoint
 from spareto.training.checkpoint import network_tensors, take
@@ -36,12 +37,24 @@ def save_network(
     sensor: tuple[int, int, int],
     classes: int,
     data: AnyData | None = None,
+    frames: Mapping[str, int | bool] | None = None,
 ) -> None:
     """Write a network, compressed by `recipe`, as safetensors with a JSON manifest.
 
     Weights are stored as codes and masks (`spareto.compression.packing`). The manifest holds what is needed
     to use the network: how it is built and run, recipe, data and versions. Of a user's own network it holds
     where its code is and what it was, not the code itself.
+
+    Args:
+        path: The file.
+        network: The network.
+        plan: How it is built.
+        recipe: How it was compressed.
+        sensor: Channels, height, width of a frame.
+        classes: Number of classes.
+        data: What it was trained on.
+        frames: How recordings became frames: `timesteps`, `duration_us`, `binary`, and `most`, the largest
+            value.
     """
     manifest: dict[str, Any] = {
         "network": _anywhere(plan).to_dict(),
@@ -49,6 +62,7 @@ def save_network(
         "sensor": list(sensor),
         "classes": classes,
         "versions": versions(),
+        **({"frames": dict(frames)} if frames else {}),
     }
     if data is not None:
         manifest["data"] = data_anywhere(data).to_dict()
@@ -57,13 +71,17 @@ def save_network(
     save_checkpoint(path, network, None, manifest, pack=pack)
 
 
-def load_network(path: str | Path, network: nn.Module | None = None) -> nn.Module:
-    """Read a compressed network that a study left in its `networks/` folder.
+def load_network(
+    path: str | Path, network: nn.Module | None = None, *, trial: str | None = None
+) -> nn.Module:
+    """Read a compressed network that a study left.
 
     Args:
-        path: A `.safetensors` file.
+        path: A run folder, `runs/demo`, for its chosen point; or a `.safetensors` file of its `networks/`
+            folder.
         network: A network built as it was for the study, whose weights are replaced; needed where the code of
             a user's own network is not where it was.
+        trial: Another trial of the run folder, by its name in `spareto front`.
 
     Returns:
         The network in evaluation mode; `spareto.bake` turns it into a plain one with the same weights.
@@ -72,6 +90,11 @@ def load_network(path: str | Path, network: nn.Module | None = None) -> nn.Modul
         StoreError: The file is damaged, was written by a newer version, or the network's code is not there.
     """
     path = Path(path)
+    if is_run(path):
+        path = chosen(path, trial)[1]
+    elif trial is not None:
+        cure = "Name a run folder, or leave trial out."
+        raise ConfigError(Problem("trial", repr(trial)[:80], "none beside a single file", cure))
     found = read(path)
     dense = _built(found.manifest, path, most_numbers(found.tensors)) if network is None else network
     recipe = _without_masks(recipe_of(found.manifest, path))

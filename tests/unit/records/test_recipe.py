@@ -51,7 +51,7 @@ def test_bits_are_an_integer_from_1_to_16(bits):
 def test_an_unknown_key():
     expected = (
         "recipe.steps[0].sparsty: got an unknown key; "
-        "expected one of kind, pruner, sparsity, scope, start, floor, options, schedule."
+        "expected one of kind, pruner, sparsity, scope, start, floor, options, schedule, layer_sparsity."
     )
     text = message({"steps": [PRUNE | {"sparsty": 0.5}]})
     assert text == f"{expected} Did you mean 'sparsity'?"
@@ -174,11 +174,11 @@ def test_fingerprints_pin_every_field_and_default():
     made = {
         "e2de74a9dd636e27": recipes.dense(),
         "f6493d56e6231068": recipes.quantize(2),
-        "cbe0ddaeb4653aa7": recipes.prune(0.8),
-        "01d2b84db809107e": recipes.prune(0.5, storage_bits=32),
-        "3a0e595d6f447199": recipes.cumulative(4, 0.8),
-        "3888c94521f83d0e": recipes.joint(4, 0.8),
-        "959a7afc3c087277": Recipe(steps=(late,), layers=kept),
+        "72d183fbf148be64": recipes.prune(0.8),
+        "21ac8cd28c483a7a": recipes.prune(0.5, storage_bits=32),
+        "db94c7dd53f6c25e": recipes.cumulative(4, 0.8),
+        "acb19460a4fb06e3": recipes.joint(4, 0.8),
+        "6e5bad5d0b6d54da": Recipe(steps=(late,), layers=kept),
     }
     assert [recipe.hash for recipe in made.values()] == list(made)
 
