@@ -101,7 +101,7 @@ def server(run: Path, host: str = LOOPBACK, port: int = 0) -> Serving:
 class _Handler(BaseHTTPRequestHandler):
     """Answers two reads, and nothing without the token."""
 
-    server: Serving
+    server: Serving  # pyright: ignore[reportIncompatibleVariableOverride]
     server_version, sys_version = "spareto", ""
 
     def do_GET(self) -> None:
