@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save_file
 from torch import nn
 
 from spareto.compression import bake
 from spareto.compression.copies import copy_of
-from spareto.core.artifacts import replacing, there
+from spareto.core.artifacts import there
 from spareto.core.errors import ConfigError, Problem
 from spareto.records import Recipe
 from spareto.running import Interface
@@ -21,7 +20,7 @@ from spareto.study.builders import OwnBuilder
 from spareto.study.config import OwnNetworkPlan
 from spareto.study.networks import load_network, plan_of, save_network
 from spareto.training import read_manifest
-from spareto.training.stored import fact
+from spareto.training.stored import fact, write_plain
 
 
 class Source(ABC):
@@ -142,5 +141,4 @@ def save_plain(path: Path, network: nn.Module) -> None:
     plain = copy_of(network)
     bake(plain)
     tensors = {name: value.clone().contiguous() for name, value in plain.state_dict().items()}
-    with replacing(path) as temporary:
-        save_file(tensors, temporary)
+    write_plain(path, tensors)
