@@ -25,6 +25,9 @@ ALIASED: Final = 10_000
 
 LARGEST_INTEGER: Final = 1 << 63
 
+LONGEST_NUMBER: Final = 1000
+"""Characters of a number; the time to read one grows with their square."""
+
 _PREFIX: Final = "tag:yaml.org,2002:"
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _IMPLICIT: Final[dict[str, list[tuple[str, re.Pattern[str]]]]] = yaml.SafeLoader.yaml_implicit_resolvers
@@ -213,8 +216,10 @@ def _typed(tag: str, text: str, event: Any) -> Any:
         case "bool" | "int" | "float" as kind:
             node = yaml.ScalarNode(tag, text)
             try:
+                if len(text) > LONGEST_NUMBER:
+                    raise ValueError
                 return getattr(_construct, f"construct_yaml_{kind}")(node)
-            except (ValueError, KeyError, IndexError):
+            except (ValueError, KeyError, IndexError, OverflowError):  # 1:59:59... is a number to base 60
                 raise _wrong(f"{text[:40]!r} is no {kind}", event) from None
         case _:
             raise _wrong(f"could not determine a constructor for the tag {tag[:60]!r}", event)
