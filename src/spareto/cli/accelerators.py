@@ -14,6 +14,7 @@ from rich.table import Table
 from spareto import hardware
 from spareto.cli.console import Console
 from spareto.cli.evidence import errors_by_chip, print_evidence
+from spareto.core.amounts import memory
 from spareto.core.units import Quantity
 from spareto.hardware.charging.area import area_um2
 
@@ -62,7 +63,7 @@ def _overview(chips: list[hardware.Chip]) -> Table:
         peak = _peak_gops(chip)
         table.add_row(
             chip.name,
-            _size(chip.memory_bits),
+            _memory(chip),
             "-" if peak is None else f"{peak:.3g} GOP/s",
             re.split(r" \(|[,;]", chip.principle)[0],
         )
@@ -73,7 +74,7 @@ def _describe(chip: hardware.Chip) -> None:
     console = Console()
     console.print(f"{chip.name}: {chip.about}")
     console.print(
-        f"{chip.kind}: {chip.principle}; {_size(chip.memory_bits)} of memory, "
+        f"{chip.kind}: {chip.principle}; {_memory(chip)} of memory, "
         f"at most {chip.peak_ops_per_cycle:g} synaptic operations a cycle; "
         f"spikes stored as '{chip.spike_format}'"
     )
@@ -99,13 +100,10 @@ def _numbers(value: Any, label: str = "", skip: tuple[str, ...] = ()) -> Iterato
                 yield from _numbers(getattr(value, key), f"{label}.{key}" if label else key)
 
 
+def _memory(chip: hardware.Chip) -> str:
+    return memory(chip.memory_bits) if chip.memory_bits else "–"
+
+
 def _peak_gops(chip: hardware.Chip) -> float | None:
     """Billions of synaptic operations a second, where the clock is known."""
     return chip.peak_ops_per_cycle * chip.clock_mhz / 1e3 if chip.clock_mhz else None
-
-
-def _size(bits: float) -> str:
-    for unit, size in (("GB", 2**33), ("MB", 2**23), ("KB", 2**13)):
-        if bits >= size:
-            return f"{bits / size:.3g} {unit}"
-    return f"{bits / 8:.0f} B" if bits else "-"

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from spareto import hardware
 from spareto.cli.console import Console
+from spareto.core.amounts import duration, energy, memory
 from spareto.core.errors import Problem
 from spareto.hardware.mapping.search import Found
 from spareto.records.cost import Cost
@@ -71,10 +72,10 @@ def _comparison(costs: Sequence[Cost], kinds: Mapping[str, str]) -> Table:
             table.add_row(
                 *([one.accelerator] if several else []),
                 *([one.weight_format] if formats else []),
-                readable_energy(one.energy_pj),
-                readable_time(one.latency_us) if one.latency_us else f"{one.latency_cycles:,.0f} cycles",
+                energy(one.energy_pj),
+                duration(one.latency_us) if one.latency_us else f"{one.latency_cycles:,.0f} cycles",
                 *([_product(one)] if with_product else []),
-                _bytes(one.footprint_bits),
+                memory(one.footprint_bits),
             )
     return table
 
@@ -92,7 +93,7 @@ def _layer_table(cost: Cost) -> Table:
         numbers = _numbers(layer.energy_pj, layer.latency_cycles, layer.stored_bits)
         table.add_row(layer.name, *numbers, *([layer.weight_format] if own else []))
     for action in cost.shared:
-        table.add_row(action.component, readable_energy(action.energy_pj), "", "")
+        table.add_row(action.component, energy(action.energy_pj), "", "")
     table.add_section()
     table.add_row("all", *_numbers(cost.energy_pj, cost.latency_cycles, cost.footprint_bits))
     return table
@@ -101,27 +102,27 @@ def _layer_table(cost: Cost) -> Table:
 def _component_table(cost: Cost) -> Table:
     table = _table("component", "energy", "share")
     total = cost.energy_pj or 1.0
-    for component, energy in cost.energy_by_component().items():
-        table.add_row(component, readable_energy(energy), f"{100 * energy / total:.1f} %")
+    for component, used_pj in cost.energy_by_component().items():
+        table.add_row(component, energy(used_pj), f"{100 * used_pj / total:.1f} %")
     return table
 
 
 def _metrics_table(network: Workload, cost: Cost) -> Table:
     found = hardware.metrics(network, cost)
     table = _table("per inference", "")
-    table.add_row("time", readable_time(cost.latency_us))
+    table.add_row("time", duration(cost.latency_us))
     for name, value in _pipeline_rows(cost):
         table.add_row(name, value)
     table.add_row("effective accumulates", f"{found.effective_acs:,.0f}")
     table.add_row("effective multiply-accumulates", f"{found.effective_macs:,.0f}")
     table.add_row("dense synaptic operations", f"{found.dense_synops:,.0f}")
     table.add_row("bit operations", f"{found.bit_operations:,.0f}")
-    table.add_row("energy an effective operation", readable_energy(found.energy_per_effective_synop_pj))
+    table.add_row("energy an effective operation", energy(found.energy_per_effective_synop_pj))
     table.add_row("spikes", f"{found.spikes:,.0f}")
     table.add_row("zero weights", f"{100 * found.connection_sparsity:.1f} %")
     table.add_row("silent neuron updates", f"{100 * found.activation_sparsity:.1f} %")
-    for memory, moved in found.memory_traffic_bytes.items():
-        table.add_row(f"{memory} traffic", f"{moved:,.0f} B")
+    for level, moved in found.memory_traffic_bytes.items():
+        table.add_row(f"{level} traffic", f"{moved:,.0f} B")
     return table
 
 
@@ -148,34 +149,4 @@ def _table(first: str, *numbers: str) -> Table:
 
 
 def _numbers(energy_pj: float, cycles: float, bits: float) -> tuple[str, str, str]:
-    return readable_energy(energy_pj), f"{cycles:,.0f}", _bytes(bits)
-
-
-def _bytes(bits: float) -> str:
-    return f"{bits / 8:,.0f} B"
-
-
-def readable_energy(energy_pj: float) -> str:
-    """An energy with the unit that leaves one to three digits before the point.
-
-    >>> readable_energy(1234.0)
-    '1.234 nJ'
-    """
-    for unit, size in (("mJ", 1e9), ("µJ", 1e6), ("nJ", 1e3)):
-        if energy_pj >= size:
-            return f"{energy_pj / size:.3f} {unit}"
-    return f"{energy_pj:.3f} pJ"
-
-
-def readable_time(time_us: float | None) -> str:
-    """A time with the unit that leaves one to three digits before the point; `-` where it is not known.
-
-    >>> readable_time(1234.0)
-    '1.234 ms'
-    """
-    if time_us is None:
-        return "-"
-    for unit, size in (("s", 1e6), ("ms", 1e3)):
-        if time_us >= size:
-            return f"{time_us / size:.3f} {unit}"
-    return f"{time_us:.3f} us"
+    return energy(energy_pj), f"{cycles:,.0f}", memory(bits)

@@ -12,8 +12,8 @@ from rich import box
 from rich.table import Table
 
 from spareto.cli.console import Console
+from spareto.core.amounts import EnergyUnit, digits, energy_unit
 from spareto.records.rows import MeanRow, TrialRow, row_chosen_by, shown_accuracy, shown_std, split_shown
-from spareto.reports.units import Unit, amount, energy_unit
 from spareto.study.front import front_rows, mean_rows
 from spareto.study.store import TrialStore
 
@@ -59,7 +59,7 @@ def print_front(run: Path, *, mean: bool = False) -> None:
     console.print(f"● on the front: {chosen} of {len(rows)} {what}{study}{averaged}")
 
 
-def _table(rows: Sequence[TrialRow | MeanRow], unit: Unit, with_seeds: bool) -> Table:
+def _table(rows: Sequence[TrialRow | MeanRow], unit: EnergyUnit, with_seeds: bool) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
     table.add_column("")
     table.add_column("network", overflow="fold")
@@ -78,7 +78,7 @@ def _table(rows: Sequence[TrialRow | MeanRow], unit: Unit, with_seeds: bool) -> 
     return table
 
 
-def _cells(row: TrialRow | MeanRow, unit: Unit, *, both: bool) -> list[str]:
+def _cells(row: TrialRow | MeanRow, unit: EnergyUnit, *, both: bool) -> list[str]:
     accuracies = [f"{100 * shown_accuracy(row):.1f}"]
     if "seeds" in row and row["seeds"] > 1:
         accuracies[0] += f" ±{100 * shown_std(row):.1f}"
@@ -91,9 +91,9 @@ def _cells(row: TrialRow | MeanRow, unit: Unit, *, both: bool) -> list[str]:
         unit.of(row["energy_pj"]),
         str(row["weight_bits"]),
         f"{100 * row['weight_sparsity']:.1f}",
-        amount(row["stored_bytes"] / 1024),
+        digits(row["stored_bytes"] / 1024),
         row["weight_format"],
-        amount(row["latency_cycles"] / 1000),
+        digits(row["latency_cycles"] / 1000),
         str(_seed(row)),
     ]
 

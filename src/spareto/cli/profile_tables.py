@@ -8,7 +8,7 @@ from rich import box
 from rich.table import Table
 
 from spareto.cli.console import Console
-from spareto.cli.cost_tables import readable_energy
+from spareto.core import amounts
 from spareto.records.cost import PARTS, Cost, energy_by_part
 from spareto.records.workload import Workload
 
@@ -33,5 +33,5 @@ def print_parts(costs: Sequence[Cost]) -> None:
     for cost, parts in found:
         total = cost.energy_pj or 1.0
         shares = [f"{100 * parts[part] / total:.1f}%" for part in shown]
-        table.add_row(cost.accelerator, readable_energy(cost.energy_pj), *shares)
+        table.add_row(cost.accelerator, amounts.energy(cost.energy_pj), *shares)
     Console().print(table)

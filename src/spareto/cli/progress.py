@@ -12,6 +12,7 @@ from typing import Final, Self
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from spareto.cli.console import Console
+from spareto.core.amounts import MICROJOULES, energy
 from spareto.core.errors import Problem
 from spareto.core.locks import Holder
 from spareto.core.text import visible
@@ -117,8 +118,8 @@ class StudyProgress(StudyListener):
         """See `StudyListener`."""
         how = "stored" if reused else f"{trial.seconds:.0f} s"
         label = f"{trial.recipe.label}, seed {trial.manifest.seed}"
-        accuracy, energy = f"{trial.chosen_by:7.2%}", f"{trial.energy_pj / 1e6:9.3f} µJ"
-        self._say(f"{label:<34.34} validated {accuracy}  energy {energy}  ({how})")
+        accuracy, used = f"{trial.chosen_by:7.2%}", f"{energy(trial.energy_pj, MICROJOULES):>12}"
+        self._say(f"{label:<34.34} validated {accuracy}  energy {used}  ({how})")
         self._bars.advance(self._trials)
 
     def waits(self, holder: Holder) -> None:

@@ -22,7 +22,7 @@ from spareto.reproduction.chips import (
     load_measurements,
 )
 
-_UNITS: Final = {"mw": "mW", "uj": "uJ", "us": "us"}
+_UNITS: Final = {"mw": "mW", "uj": "µJ", "us": "µs"}
 
 
 def chips(file: Path | None = None, /, *, chip: str | None = None, json: bool = False) -> None:

@@ -140,7 +140,7 @@ def _table(mode: str, rows: list[Row]) -> Table:
         "sparsity",
         "bits",
         "format",
-        title=f"{mode}: energy in uJ, cycles in millions (*: fitted on)",
+        title=f"{mode}: energy in µJ, cycles in millions (*: fitted on)",
         title_justify="left",
     )
     for name in ("ours", "study", "error", "cycles", "error"):

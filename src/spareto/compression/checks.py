@@ -14,6 +14,7 @@ from spareto.compression.layers import synaptic_layers
 from spareto.compression.tensors import originals
 from spareto.compression.ties import shared_with
 from spareto.core.errors import ConfigError, Problem
+from spareto.frameworks import claimed_buffers
 from spareto.records import Recipe
 
 WIDTHS: Final = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -28,6 +29,28 @@ def refuse_unfit(network: nn.Module) -> None:
     problems = [*_lazy(network)]
     if not problems:
         problems = [*_not_finite(network), *_not_real(network), *_one_memory(network)]
+    if problems:
+        raise ConfigError(problems)
+
+
+def refuse_claimed(network: nn.Module) -> None:
+    """Refuse masks and the like inside neurons that would take them for their state.
+
+    Raises:
+        ConfigError: Names every such layer.
+    """
+    owners = {
+        inner.partition(".parametrizations")[0]: neuron for inner, neuron, _ in claimed_buffers(network)
+    }
+    problems = [
+        Problem(
+            f"layer '{name}'",
+            f"a layer inside of {type(neuron).__name__}, which takes its masks and scales for neuron states",
+            "a layer outside of such neurons",
+            f"Leave it out: layers.exclude: ['{name}'] in the recipe.",
+        )
+        for name, neuron in owners.items()
+    ]
     if problems:
         raise ConfigError(problems)
 

@@ -28,7 +28,7 @@ def evidence(
 
     Args:
         layers: Dotted names of the layers it is wanted for.
-        needs: Gradients, activity, both or neither.
+        needs: Gradients, activity, responses; any of them.
         context: Network, seed and calibration.
         asks: Who needs it, for the error: `pruner 'snip'`.
         seed: Decides what is random; left out, the context's.
@@ -50,11 +50,13 @@ def evidence(
         for layer in chosen.values():
             _weight(layer).requires_grad_(True)
         inputs = _Inputs(copy, chosen)
-        with torch.random.fork_rng(devices=[]), inputs.counted() if "activity" in needs else nullcontext():
+        looks = bool({"activity", "responses"} & set(needs))
+        with torch.random.fork_rng(devices=[]), inputs.counted() if looks else nullcontext():
             torch.manual_seed(seed)
             loss = run(copy.train())
         gradients = _gradients(loss, chosen) if "gradients" in needs else {}
-        return Evidence(seed, gradients, inputs.activity() if "activity" in needs else {})
+        activity = inputs.activity() if "activity" in needs else {}
+        return Evidence(seed, gradients, activity, inputs.responses() if "responses" in needs else {})
 
 
 def _gradients(loss: Tensor, layers: Mapping[str, nn.Module]) -> dict[str, Tensor]:
@@ -67,12 +69,17 @@ def _gradients(loss: Tensor, layers: Mapping[str, nn.Module]) -> dict[str, Tenso
 
 
 class _Inputs:
-    """How often each input channel of a layer is not zero; layers that share a weight count together."""
+    """How often each input channel of a layer is not zero, and how large each output channel is.
+
+    Layers that share a weight count together.
+    """
 
     def __init__(self, network: nn.Module, layers: Mapping[str, nn.Module]) -> None:
         self._network, self._layers = network, dict(layers)
         self._nonzero: dict[str, Tensor] = {}
         self._seen: dict[str, int] = {}
+        self._squares: dict[str, Tensor] = {}
+        self._made: dict[str, int] = {}
         known = synaptic_layers(network)
         self._owners = {layer: name for name, layer in layers.items()}
         for name, layer in layers.items():
@@ -90,6 +97,18 @@ class _Inputs:
         channels = (given.detach() != 0).movedim(axis, 0).flatten(1)
         self._nonzero[name] = self._nonzero.get(name, 0) + channels.double().sum(1)
         self._seen[name] = self._seen.get(name, 0) + channels.shape[1]
+        answers = made.detach().movedim(axis, 0).flatten(1).double().square()
+        self._squares[name] = self._squares.get(name, 0) + answers.sum(1)
+        self._made[name] = self._made.get(name, 0) + answers.shape[1]
+
+    def responses(self) -> dict[str, Tensor]:
+        """Mean square of each output channel; 0 for layers that the network never calls."""
+        return {
+            name: self._squares[name] / self._made[name]
+            if name in self._squares
+            else _weight(layer).detach().new_zeros(len(_weight(layer)), dtype=torch.float64)
+            for name, layer in self._layers.items()
+        }
 
     def activity(self) -> dict[str, Tensor]:
         """Share of inputs that are not zero, in a shape that broadcasts to the layer's weight."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from spareto.compression.assigning import assigned, plans_of
 from spareto.compression.evidence import evidence
 from spareto.compression.parametrization import (
     attach,
@@ -17,7 +19,7 @@ from spareto.compression.parametrization import (
 from spareto.compression.silencing import silence, silence_with
 from spareto.compression.steps._base import StepContext
 from spareto.compression.tensors import is_frozen, original_weight
-from spareto.core.errors import ConfigError, Problem
+from spareto.core.errors import ConfigError, Problem, together
 from spareto.pruners import Pruner, draw, registry
 from spareto.pruners.schedules import Schedule, exchange
 from spareto.pruners.schedules import registry as schedules
@@ -44,28 +46,37 @@ def schedule_of(plan: PruneStep, where: str) -> Schedule:
         UnknownName: There is no such schedule.
         ConfigError: It has no such option, an option has a wrong value, or it does not fit the pruner.
     """
-    schedule = schedules.get(plan.schedule.name).parse(plan.schedule.options, f"{where}.schedule.options")
-    pruner = pruner_of(plan, where)
+    plans = list(plans_of(plan, where))
+    *made, schedule = together(
+        *(partial(pruner_of, own, place) for own, place in plans),
+        lambda: schedules.get(plan.schedule.name).parse(plan.schedule.options, f"{where}.schedule.options"),
+    )
+    pruners = {own.pruner: pruner for (own, _), pruner in zip(plans, made, strict=True)}
     exchanges = any(update.exchange for update in schedule.updates(1000, plan.sparsity))
-    if exchanges and pruner.keeps_pattern:
-        rule = f"a schedule that regrows nothing, for pruner '{plan.pruner}' keeps a pattern"
+    patterned = [name for name, pruner in pruners.items() if pruner.keeps_pattern]
+    if exchanges and patterned:
+        rule = f"a schedule that regrows nothing, for pruner '{patterned[0]}' keeps a pattern"
         cure = "Use pruner 'magnitude', or schedule 'gradual'."
         raise ConfigError(Problem(f"{where}.schedule.name", repr(plan.schedule.name), rule, cure))
     return schedule
 
 
-def place(layers: Layers, pruner: Pruner, context: StepContext) -> None:
+def place(layers: Layers, plan: PruneStep, context: StepContext) -> None:
     """Give every layer a mask that keeps everything; where channels go, also its bias and batch norm.
 
     A mask that came with the network stays.
+
+    Raises:
+        ConfigError: A layer's own sparsity names no layer, or there is no such pruner.
     """
     for layer in layers.values():
         compression = attach(layer, context.order, network=context.network)
         if compression.mask is None:
             compression.mask = torch.ones_like(incoming(layer))
         compression.given = False
-    if pruner.unit == "channel":
-        silence_with(layers, context)
+    for own, group in assigned(layers, plan, context.network, context.where):
+        if pruner_of(own, context.where).unit == "channel":
+            silence_with(group, context)
 
 
 def prune_to(layers: Layers, plan: PruneStep, sparsity: float, context: StepContext) -> None:
@@ -74,12 +85,20 @@ def prune_to(layers: Layers, plan: PruneStep, sparsity: float, context: StepCont
     Args:
         layers: Layers with masks, by dotted name.
         plan: Pruner, scope, floor.
-        sparsity: Share of weights, or of channels, removed from now on, 0..1.
+        sparsity: Share of weights, or of channels, removed from now on, 0..1; layers with a sparsity of their
+            own are as far on the way to it.
         context: Network, seed and calibration.
 
     Raises:
         ConfigError: A layer would be left without weights, or the pruner needs data and there are none.
     """
+    progress = sparsity / plan.sparsity if plan.sparsity else 1.0
+    for own, group in assigned(layers, plan, context.network, context.where):
+        _prune_to(group, own, sparsity if own.sparsity == plan.sparsity else progress * own.sparsity, context)
+
+
+def _prune_to(layers: Layers, plan: PruneStep, sparsity: float, context: StepContext) -> None:
+    """The same of layers that one pruner ranks."""
     if sparsity == 0:
         return
     pruner = pruner_of(plan, context.where)

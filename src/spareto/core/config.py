@@ -143,8 +143,8 @@ class Record(BaseModel):
 
     @property
     def hash(self) -> str:
-        """Fingerprint of what differs from the defaults, so that a field added later leaves it as it was."""
-        return fingerprint(self.model_dump(mode="json", by_alias=True, exclude_defaults=True))
+        """Fingerprint of every field, defaults included: a default that changes gives another one."""
+        return fingerprint(self.to_dict())
 
     def save(self, path: str | Path) -> None:
         """Write the record as JSON, atomically."""

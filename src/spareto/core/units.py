@@ -19,6 +19,7 @@ _UNITS: dict[str, tuple[str, float]] = {
     "pJ": ("pJ", 1.0),
     "nJ": ("pJ", 1e3),
     "uJ": ("pJ", 1e6),
+    "µJ": ("pJ", 1e6),
     "pJ/bit": ("pJ/bit", 1.0),
     "pJ/cycle": ("pJ/cycle", 1.0),
     "bits": ("bits", 1.0),

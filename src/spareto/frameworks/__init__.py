@@ -10,6 +10,7 @@ Classes are known by their names; no framework is imported. Example:
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 from torch import nn
@@ -85,6 +86,18 @@ def state_names(network: nn.Module) -> frozenset[str]:
         for name, module, framework in kept(network)
         for buffer in framework.state_buffers(module)
     )
+
+
+def claimed_buffers(network: nn.Module) -> Iterator[tuple[str, nn.Module, str]]:
+    """Buffers that a neuron takes for its state though a layer inside of it owns them.
+
+    Yields:
+        Dotted name of the layer, the neuron, and the buffer's name in the layer.
+    """
+    for name, neuron, framework in kept(network):
+        for inner, module in neuron.named_modules(prefix=name) if framework.claims(neuron) else ():
+            if module is not neuron:
+                yield from ((inner, neuron, buffer) for buffer, _ in module.named_buffers(recurse=False))
 
 
 def aside(network: nn.Module) -> frozenset[nn.Module]:

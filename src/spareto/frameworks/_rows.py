@@ -88,6 +88,7 @@ class Framework:
         reset: Puts a module that keeps a state back to its beginning.
         told: What is said of a reset; empty where nothing is kept.
         state_buffers: Names of a module's own buffers that hold state and stand in its state dict.
+        claims: Whether a module takes every buffer inside of it, also of its children, for its own state.
         hands_state: Classes that return `(output, state)` and take the state back as a second argument.
         aside: Children of a class, by its name, that no inference runs, as a network it was converted from.
         whole: Axes of the input that whole networks of a class declare, by the class's name.
@@ -101,6 +102,7 @@ class Framework:
     reset: Callable[[Any], None] = lambda module: None
     told: str = ""
     state_buffers: Callable[[Any], tuple[str, ...]] = lambda module: ()
+    claims: Callable[[Any], bool] = lambda module: False
     hands_state: frozenset[str] = frozenset()
     aside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     whole: Mapping[str, Axes] = field(default_factory=dict)

@@ -115,5 +115,6 @@ FRAMEWORK: Final = Framework(
     reset=_reset,
     told="The states of its sinabs layers are reset before every batch.",
     state_buffers=_state_buffers,
+    claims=_keeps,
     aside={"Network": ("analog_model",)},
 )

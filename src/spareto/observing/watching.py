@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _python_dispatch as dispatch
 
+from spareto.observing.calls import listening
 from spareto.observing.products import KEPT_WHOLE, RECURRENT, calm
 
 
@@ -84,11 +85,8 @@ def watching(
             closed = module is not network and opaque(module)
             if not (closed or called(module)):
                 continue
-            before = partial(_before, watch, name, closed)
-            after = partial(_after, watch, name, closed)
-            stack.callback(module.register_forward_pre_hook(before, with_kwargs=True).remove)
-            hook = module.register_forward_hook(after, with_kwargs=True, always_call=True)
-            stack.callback(hook.remove)
+            before, after = partial(_before, watch, closed), partial(_after, watch, closed)
+            stack.enter_context(listening({name: module}, before, after))
         stack.enter_context(calm())
         fast = torch.backends.mha.get_fastpath_enabled()
         stack.callback(torch.backends.mha.set_fastpath_enabled, fast)
@@ -98,7 +96,7 @@ def watching(
 
 
 def _before(
-    watch: Watch, name: str, closed: bool, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+    watch: Watch, closed: bool, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> None:
     looks = dispatch._get_current_dispatch_mode() is watch
     if looks:
@@ -114,11 +112,11 @@ def _before(
 
 def _after(
     watch: Watch,
-    name: str,
     closed: bool,
+    name: str,
     module: nn.Module,
     args: tuple[Any, ...],
-    kwargs: dict[str, Any],
+    kwargs: Mapping[str, Any],
     output: Any,
 ) -> None:
     looks = dispatch._get_current_dispatch_mode() is watch
@@ -157,11 +155,14 @@ def tensors(value: Any) -> Iterator[Tensor]:
     """Tensors in nested tuples, lists, mappings and records, in the order they stand there."""
     if isinstance(value, Tensor):
         yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from tensors(item)
     elif isinstance(value, list | tuple):
         for item in value:
+            if isinstance(item, Tensor):
+                yield item
+            elif not isinstance(item, str | int | float | None):
+                yield from tensors(item)
+    elif isinstance(value, Mapping):
+        for item in value.values():
             yield from tensors(item)
     elif hasattr(value, "__dataclass_fields__"):
         for field in value.__dataclass_fields__:

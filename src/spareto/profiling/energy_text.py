@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from textwrap import wrap
 from typing import Final
 
+from spareto.core.amounts import MICROJOULES, duration, energy, memory
 from spareto.records import Cost, Workload
 from spareto.records.cost import energy_by_part
 from spareto.records.workload import Layer, Product
@@ -56,12 +57,12 @@ def _table(workload: Workload, costs: Mapping[str, Cost]) -> Iterator[str]:
     width = min(max(NAME, *(len(name) for name in names)), WIDTH - CELL * len(costs))
     yield _row("", [name[: CELL - 1] for name in costs], width)
     for place, name in enumerate(names):
-        energies = [amount(cost.attributed[place].energy_pj) for cost in costs.values()]
+        energies = [energy(cost.attributed[place].energy_pj, MICROJOULES) for cost in costs.values()]
         yield _row(name, energies, width)
-    yield _row("total", [amount(cost.energy_pj) for cost in costs.values()], width)
+    yield _row("total", [energy(cost.energy_pj, MICROJOULES) for cost in costs.values()], width)
     if any(cost.latency_us for cost in costs.values()):
         yield _row("time", [duration(cost.latency_us) for cost in costs.values()], width)
-    yield _row("stored weights", [size(cost.footprint_bits) for cost in costs.values()], width)
+    yield _row("stored weights", [memory(cost.footprint_bits) for cost in costs.values()], width)
 
 
 def _parts(costs: Mapping[str, Cost]) -> Iterator[str]:
@@ -129,43 +130,5 @@ def _wrapped(text: str) -> list[str]:
     return wrap(text, WIDTH, subsequent_indent="  ")
 
 
-def amount(picojoules: float) -> str:
-    """An energy with three digits.
-
-    >>> amount(1234567.0)
-    '1.23 µJ'
-    """
-    return f"{_digits(picojoules * 1e-6)} µJ"
-
-
-def duration(microseconds: float | None) -> str:
-    """A time with three digits; a dash where no clock is known."""
-    if microseconds is None:
-        return "–"
-    return f"{_digits(microseconds * 1e-3)} ms" if microseconds >= 1000 else f"{_digits(microseconds)} µs"
-
-
-def size(bits: float) -> str:
-    """An amount of memory with three digits."""
-    kibibytes = bits / 8192
-    return f"{_digits(kibibytes / 1024)} MiB" if kibibytes >= 1024 else f"{_digits(kibibytes)} KiB"
-
-
 def _percent(share: float) -> str:
     return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
-
-
-def _digits(value: float) -> str:
-    """Three significant digits, without an exponent."""
-    if value == 0:
-        return "0"
-    decimals = 2
-    while abs(value) * 10 ** (decimals - 2) < 1 and decimals < 9:
-        decimals += 1
-    return (
-        f"{value:.{decimals}f}"
-        if abs(value) < 10
-        else f"{value:.1f}"
-        if abs(value) < 100
-        else f"{value:,.0f}"
-    )

@@ -102,8 +102,7 @@ def profile(
         runner = Runner(network, samples, declared)
         if samples.labels is not None:
             runner.check_answer()
-        with uncollected():
-            plan, trace = _planned(network, runner, samples, declared, named)
+        plan, trace = _planned(network, runner, samples, declared, named)
         correct, counts = _count(network, runner, samples, plan, named, batch_size)
         found = _records(network, counts, plan, named, weight_bits, widths)
         found |= {"free": free_layers(network, plan, trace), "notes": (*runner.notes, *named.notes(plan))}
@@ -113,6 +112,7 @@ def profile(
     return Profile(None if samples.labels is None else correct / samples.count, workload)
 
 
+@uncollected()
 def _planned(
     network: nn.Module, runner: Runner, samples: Samples, interface: Interface, named: NamedNeurons
 ) -> tuple[Plan, Trace]:

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
-Need = Literal["gradients", "activity"]
+Need = Literal["gradients", "activity", "responses"]
 Unit = Literal["weight", "channel"]
 
 
@@ -23,11 +23,14 @@ class Evidence:
             filled where the pruner's `needs` names it.
         activity: Layer name to the share of timesteps and positions at which the input of a weight is not
             zero, 0..1, in a shape that broadcasts to the weight's; filled where `needs` names it.
+        responses: Layer name to the mean square of each output channel, before the neuron, shape
+            `(out channels,)`; filled where `needs` names it.
     """
 
     seed: int = 0
     gradients: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
     activity: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
+    responses: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
 
 
 class Pruner(ABC):

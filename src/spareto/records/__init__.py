@@ -6,6 +6,7 @@ from spareto.records.cost import LayerCost as LayerCost
 from spareto.records.data import DataPlan as DataPlan
 from spareto.records.recipe import LayerBits as LayerBits
 from spareto.records.recipe import LayerFilter as LayerFilter
+from spareto.records.recipe import LayerSparsity as LayerSparsity
 from spareto.records.recipe import MembranePlan as MembranePlan
 from spareto.records.recipe import PruneStep as PruneStep
 from spareto.records.recipe import QuantizeStep as QuantizeStep

@@ -109,6 +109,20 @@ def _named(plan: Any) -> Any:
     return cast(Any, plan)
 
 
+class LayerSparsity(Record):
+    """Another sparsity for some layers of a pruning step; each of them is then ranked by itself.
+
+    Args:
+        layers: Shell-style pattern on their dotted names (`conv.*`).
+        sparsity: Share of the weights, or channels, of each layer to remove, 0..1.
+        pruner: Name of the pruner; the step's, with its options, if left out.
+    """
+
+    layers: str
+    sparsity: Sparsity
+    pruner: str | None = None
+
+
 class PruneStep(Record):
     """Set the least important weights to zero and keep them there.
 
@@ -120,6 +134,8 @@ class PruneStep(Record):
         start: Share of the training after which the mask is drawn.
         floor: Least share of its weights that every layer keeps, 0..1.
         schedule: When masks are drawn again after that.
+        layer_sparsity: Other sparsities and pruners for some layers; the first pattern that matches a layer
+            counts.
     """
 
     kind: Literal["prune"] = "prune"
@@ -130,6 +146,7 @@ class PruneStep(Record):
     floor: Share = 0.0
     options: Options = Field(default_factory=dict[str, Any])
     schedule: Annotated[SchedulePlan, BeforeValidator(_named)] = SchedulePlan()
+    layer_sparsity: tuple[LayerSparsity, ...] = ()
 
     @field_validator("floor")
     @classmethod
@@ -138,6 +155,12 @@ class PruneStep(Record):
         if floor + sparsity > 1 + 1e-9:
             raise ValueError(f"at most {1 - sparsity:g}, which sparsity {sparsity:g} leaves")
         return floor
+
+    @model_validator(mode="after")
+    def _on_one_way(self) -> PruneStep:
+        if self.layer_sparsity and not self.sparsity and self.schedule != SchedulePlan():
+            raise ValueError("a sparsity above 0, which says how far layer_sparsity is on its way")
+        return self
 
     def __hash__(self) -> int:
         return hash(self.hash)
@@ -289,12 +312,28 @@ class Recipe(Record):
         """The name, or one drawn from the steps: `joint 3 bit 80 %`."""
         if self.name:
             return self.name
-        bits = "float" if self.weight_bits == FLOAT_BITS else f"{self.weight_bits} bit"
-        share = f" {100 * self.sparsity:g} %" if self.prune_step else ""
-        return f"{self.regime} {bits}{share}"
+        bits, shares = self._widths(), self._shares()
+        text = "float" if bits == [FLOAT_BITS] else f"{_range(bits)} bit"
+        return f"{self.regime} {text}" + (f" {_range([100 * share for share in shares])} %" if shares else "")
+
+    def _widths(self) -> list[int]:
+        """Every width a stored weight may have."""
+        own = self.quantize_step.layer_bits if self.quantize_step else ()
+        return [self.weight_bits, *(each.bits for each in own)]
+
+    def _shares(self) -> list[float]:
+        """Every share of weights that some layer is asked to give."""
+        if self.prune_step is None:
+            return []
+        return [self.sparsity, *(each.sparsity for each in self.prune_step.layer_sparsity)]
 
     @property
     def hash(self) -> str:
         """Fingerprint of everything that can change the compressed network, so not of the name."""
-        plans = {step.kind: step.hash for step in self.steps}
-        return fingerprint([super(Recipe, self.model_copy(update={"name": "", "steps": ()})).hash, plans])
+        return fingerprint({key: value for key, value in self.to_dict().items() if key != "name"})
+
+
+def _range(values: list[int] | list[float]) -> str:
+    """`4`, or `2-8`."""
+    low, high = min(values), max(values)
+    return f"{low:g}" if low == high else f"{low:g}-{high:g}"

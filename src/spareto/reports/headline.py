@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from spareto.core.amounts import percent, points, times
 from spareto.records.rows import MeanRow, row_chosen_by, shown_accuracy, split_shown
 from spareto.reports.results import StudyResults
-from spareto.reports.units import percent, points, times
 
 
 @dataclass(frozen=True)

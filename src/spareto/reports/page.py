@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from spareto.core.amounts import file_size, percent, times
 from spareto.core.text import visible
 from spareto.records.rows import MeanRow, row_chosen_by, shown_accuracy, shown_std, split_chosen_by
 from spareto.reports.chart import SHAPES, front_chart
@@ -14,7 +15,6 @@ from spareto.reports.figures.style import LOOKS
 from spareto.reports.headline import Headline, headline
 from spareto.reports.provenance import counted, meta_line, not_counted, provenance
 from spareto.reports.results import REGIMES, StudyResults
-from spareto.reports.units import file_size, percent, times
 
 
 def render(results: StudyResults) -> str:

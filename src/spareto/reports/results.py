@@ -8,10 +8,10 @@ from functools import cached_property
 from statistics import mean
 from typing import get_args
 
+from spareto.core.amounts import EnergyUnit, energy_unit
 from spareto.records.recipe import Regime
 from spareto.records.rows import MeanRow, TrialRow, row_chosen_by
 from spareto.records.trial import Trial
-from spareto.reports.units import Unit, energy_unit
 
 REGIMES: tuple[Regime, ...] = get_args(Regime)
 ALLOWED_LOSS = 0.01
@@ -41,7 +41,7 @@ class StudyResults:
         return self.meta.get("study", "study")
 
     @cached_property
-    def unit(self) -> Unit:
+    def unit(self) -> EnergyUnit:
         """The energy unit of all figures and tables of this study."""
         return energy_unit(row["energy_pj"] for row in self.means)
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
 
 from spareto.frameworks import NeuronFacts, neuron_facts
 from spareto.kernels import Spikes
+from spareto.observing.calls import listening
 
 
 @dataclass
@@ -60,21 +60,17 @@ def _steps(shape: tuple[int, ...], facts: NeuronFacts, samples: int) -> int | No
 def watching_neurons(network: nn.Module) -> Iterator[Seen]:
     """Note what the neurons that run first are given."""
     seen = Seen()
-    with ExitStack() as hooks:
-        for name, module, facts in outer_neurons(network):
-            note = partial(_note, seen, name, facts)
-            hooks.callback(module.register_forward_pre_hook(note, with_kwargs=True).remove)
+    neurons = {name: (module, facts) for name, module, facts in outer_neurons(network)}
+
+    def note(name: str, _: nn.Module, given: tuple[Any, ...], named: Mapping[str, Any]) -> None:
+        if seen.facts is None:
+            seen.name, seen.facts = name, neurons[name][1]
+        first = next(iter((*given, *named.values())), None)
+        if seen.name == name and isinstance(first, Tensor | Spikes):
+            seen.shapes.append(tuple(first.shape))
+
+    with listening({name: module for name, (module, _) in neurons.items()}, before=note):
         yield seen
-
-
-def _note(
-    seen: Seen, name: str, facts: NeuronFacts, _: nn.Module, given: tuple[Any, ...], named: dict[str, Any]
-) -> None:
-    if seen.facts is None:
-        seen.name, seen.facts = name, facts
-    first = next(iter((*given, *named.values())), None)
-    if seen.name == name and isinstance(first, Tensor | Spikes):
-        seen.shapes.append(tuple(first.shape))
 
 
 def outer_neurons(network: nn.Module) -> Iterator[tuple[str, nn.Module, NeuronFacts]]:

@@ -19,6 +19,7 @@ from spareto.core.userrandom import fixed_random
 from spareto.data import DatasetInfo
 from spareto.running import Interface
 from spareto.study.config import NetworkPlan, OwnNetworkPlan
+from spareto.study.content import content_of
 from spareto.study.weights import load_weights
 
 
@@ -94,14 +95,12 @@ class OwnBuilder(Builder):
 
     @cached_property
     def _hash(self) -> str:
-        plan = self.plan.model_dump(
-            mode="json", exclude={"import_", "weights", "reset"}, exclude_defaults=True
-        )
+        plan = self.plan.model_dump(mode="json", exclude={"import_", "weights", "reset"})
         return fingerprint([plan, self.parts])
 
     @cached_property
     def _parts(self) -> dict[str, str]:
-        found = {"code": f"{self.plan.name} {self.code.hash}"}
+        found = {"code": f"{self.plan.name} {self.code.hash}", "content": content_of(self._made)}
         if self.plan.weights is not None:
             path = Path(self.plan.weights)
             found["weights"] = f"{path.name} {digest(path)}" if there(path) else path.name
@@ -113,6 +112,13 @@ class OwnBuilder(Builder):
 
     def build(self, info: DatasetInfo | None = None) -> tuple[nn.Module, tuple[str, ...]]:
         """See `Builder`; what other generators give follows from torch's seed."""
+        network = self._made()
+        if self.plan.weights is None:
+            return network, ()
+        return network, load_weights(network, Path(self.plan.weights))
+
+    def _made(self) -> nn.Module:
+        """What the function gives."""
         with fixed_random(torch.initial_seed()):
             network = self.code.call(self.plan.options, self.option_place)
         if not isinstance(network, nn.Module):
@@ -122,9 +128,7 @@ class OwnBuilder(Builder):
             elif isinstance(network, type):
                 got, cure = f"the class {network.__name__}", f"Return {network.__name__}()."
             raise ConfigError(Problem(self.code.place, f"{got} from it", "a torch.nn.Module", cure))
-        if self.plan.weights is None:
-            return network, ()
-        return network, load_weights(network, Path(self.plan.weights))
+        return network
 
 
 def builder_of(plan: NetworkPlan | OwnNetworkPlan) -> Builder:

@@ -7,6 +7,7 @@ worse in one objective and equal in the others is off the front, and exact dupli
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from statistics import mean, stdev
 
 import numpy as np
@@ -129,7 +130,7 @@ def _volume(costs: npt.NDArray[np.float64], limit: npt.NDArray[np.float64]) -> f
     total = 0.0
     for index, point in enumerate(costs):
         shared = np.maximum(costs[index + 1 :], point)
-        total += float(np.prod(limit - point)) - _volume(shared, limit)
+        total += prod((limit - point).tolist()) - _volume(shared, limit)
     return total
 
 

@@ -61,12 +61,12 @@ def run_study(
     data, sealed = split_data(load_data(config.data), config.validation_share)
     refuse_other_frames(config.network, data.train)
     untrained, notes = builder.build(data.train.info)
-    refuse_misfits(untrained, recipes)
     if builder.interface is not None:
         notes += try_out(untrained, data.train, builder.interface)
     run_folder = RunFolder(Path(folder or Path("runs") / config.name))
     told = listener or StudyListener()
     runner = TrialRunner(config, data, builder, costing, run_folder, told, trained_on)
+    refuse_misfits(runner, untrained, recipes)
     told.noted((*data.train.notes, *notes))
     told.study_begins(len(recipes) * len(config.seeds))
     with only_writer(run_folder.root, wait=wait, on_wait=told.waits), TrialStore(run_folder.store) as store:

@@ -17,7 +17,9 @@ from spareto.core.errors import Problem, StoreError
 from spareto.records.trial import Trial
 
 STORE_NAME = "study.sqlite"
-FORMAT = 1
+FORMAT = 2
+"""Format 1 named trials by what differed from the defaults, and trained on all samples but those of the test.
+Such trials are read, but no study goes on with them. A later format that does says how, here."""
 _APPLICATION = (
     0x53504152  # "SPAR" in the file's header, so that `file` and we can tell it from other databases
 )
@@ -32,6 +34,11 @@ PRAGMA application_id = {_APPLICATION};
 PRAGMA user_version = {FORMAT};
 COMMIT;
 """
+
+_SET_META = (
+    "INSERT INTO meta (key, value, checksum) VALUES (?, ?, ?)"
+    " ON CONFLICT (key) DO UPDATE SET value = excluded.value, checksum = excluded.checksum"
+)
 
 
 def _checksum(key: str, text: str) -> str:
@@ -114,10 +121,8 @@ class TrialStore:
 
     def trials(self) -> tuple[Trial, ...]:
         """All trials in the order in which they were first put."""
-        return tuple(
-            self._trial(*row)
-            for row in self._rows(f"SELECT key, trial, {self._checksum} FROM trials ORDER BY position")
-        )
+        rows = self._rows(f"SELECT key, trial, {self._checksum} FROM trials ORDER BY position")
+        return tuple(self._trial(*row) for row in rows)
 
     @property
     def meta(self) -> dict[str, str]:
@@ -127,12 +132,8 @@ class TrialStore:
 
     def set_meta(self, **entries: str) -> None:
         """Keep facts of the study as a whole; a known key gets the new value."""
-        statement = (
-            "INSERT INTO meta (key, value, checksum) VALUES (?, ?, ?)"
-            " ON CONFLICT (key) DO UPDATE SET value = excluded.value, checksum = excluded.checksum"
-        )
         with self._reported(), self._db:
-            self._db.executemany(statement, [(k, v, _checksum(k, v)) for k, v in entries.items()])
+            self._db.executemany(_SET_META, [(k, v, _checksum(k, v)) for k, v in entries.items()])
 
     def _open(self, read_only: bool) -> None:
         self._rows("PRAGMA synchronous = FULL")
@@ -141,13 +142,16 @@ class TrialStore:
         if version > FORMAT and (ours or tables <= {"trials", "meta"}):
             rule = f"format {FORMAT} or older"
             raise self._error(f"study format {version}", rule, "Update spareto, or start a new study folder.")
+        if ours and not read_only and version < FORMAT and self._rows("SELECT 1 FROM trials LIMIT 1"):
+            rule = f"format {FORMAT} to go on with; older ones can be read"
+            raise self._error(f"study format {version}", rule, "Start a new study folder with --out.")
         if not ours and (read_only or tables):
             got = "another program's database" if tables else "an empty database"
             raise self._error(
                 got, "a study written by spareto", "Check the path, or start a new study folder."
             )
         with self._reported():
-            if not ours:
+            if not ours or (version < FORMAT and not read_only):
                 self._db.executescript(_SCHEMA)
             self._refuse_damage()
             self._know_checksums(read_only)

@@ -8,15 +8,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
-from spareto.compression import compress_and_train
+from spareto.compression import compress_and_train, rehearse
 from spareto.core.artifacts import fingerprint
 from spareto.core.versions import versions
 from spareto.kernels import kernels_on
 from spareto.layers.decisions import decisions_of
-from spareto.profiling import profile
+from spareto.profiling import Profile, profile
 from spareto.records import Layer, LayerSummary, Manifest, Recipe, Trial, Workload
 from spareto.study.builders import Builder
 from spareto.study.config import StudyConfig
@@ -89,18 +90,35 @@ class TrialRunner:
             interface=self.builder.interface,
             **self._told(recipe.label, seed),
         )
-        measured = profile(
-            network.cpu(),
-            self.data.validation.frames,
-            self.data.validation.labels,
-            network_name=self.config.network.name,
-            dataset=f"{self.data.train.name}, {self.data.validation.name}",
-            **self.way(),
-        )
+        measured = self._measured(network.cpu())
         self._keep(network, measured.workload, recipe, seed)
         seconds = time.perf_counter() - started
         assert measured.accuracy is not None  # every split of a study has labels
         return self._trial(recipe, seed, measured.accuracy, measured.workload, seconds)
+
+    def rehearse(self, network: nn.Module, recipe: Recipe) -> None:
+        """Carry a recipe out without training, on two samples; keeps nothing.
+
+        Raises:
+            InputError: It does not fit the network, the data or the accelerator.
+        """
+        interface = self.builder.interface
+        compressed = rehearse(network, recipe, self.data.train, interface=interface)
+        self.costing(self._measured(compressed, samples=2).workload)
+
+    def _measured(self, network: nn.Module, samples: int | None = None) -> Profile:
+        """Accuracy and workload on the first validation samples, or on all of them."""
+        held_out = self.data.validation
+        frames, labels = held_out.frames, held_out.labels[:samples]
+        time_first = self.data.train.layout == "time-first"
+        return profile(
+            network,
+            frames[:, :samples] if time_first else frames[:samples],
+            labels,
+            network_name=self.config.network.name,
+            dataset=f"{self.data.train.name}, {held_out.name}",
+            **self.way(),
+        )
 
     def way(self) -> dict[str, Any]:
         """How a network is run that does not say so itself."""
@@ -117,8 +135,18 @@ class TrialRunner:
     def _keep(self, network: nn.Module, workload: Workload, recipe: Recipe, seed: int) -> None:
         key = self.key(recipe, seed)
         path, info = self.folder.network(recipe, seed, key), self.data.train.info
-        save_network(path, network, self.config.network, recipe, info.sensor, info.classes)
+        plan, data = self.config.network, self.config.data
+        save_network(path, network, plan, recipe, info.sensor, info.classes, data, self._frames())
         workload.save(self.folder.workload(recipe, seed, key))
+
+    def _frames(self) -> dict[str, int | bool]:
+        """How recordings became frames, for what runs the network elsewhere."""
+        train = self.data.train
+        if train.timesteps is None or train.train_frames.dtype != np.uint8:
+            return {}
+        most = max(1, int(train.train_frames.max(initial=0)))
+        facts = {"timesteps": train.timesteps, "duration_us": train.info.duration_us}
+        return {**facts, "binary": most == 1, "most": most}
 
     def _trial(
         self, recipe: Recipe, seed: int, validation_accuracy: float, workload: Workload, seconds: float

@@ -27,6 +27,7 @@ def made_up_evidence(weights: Weights, seed: int = 0) -> Evidence:
             name: torch.rand((1, weight.shape[1], *[1] * (weight.dim() - 2)), generator=generator)
             for name, weight in weights.items()
         },
+        {name: torch.rand(weight.shape[0], generator=generator) for name, weight in weights.items()},
     )
 
 
@@ -49,6 +50,7 @@ def check_needs(pruner: Pruner, weights: Weights, evidence: Evidence) -> None:
         evidence.seed,
         evidence.gradients if "gradients" in pruner.needs else {},
         evidence.activity if "activity" in pruner.needs else {},
+        evidence.responses if "responses" in pruner.needs else {},
     )
     pruner.scores(weights, shown)
 

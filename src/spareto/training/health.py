@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
-from functools import partial
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -17,6 +15,7 @@ from spareto.kernels import Spikes
 from spareto.layers.spiking_block import SpikingBlock
 from spareto.layers.spiking_dense import SpikingDense
 from spareto.observing import undisturbed
+from spareto.observing.calls import listening
 from spareto.running.outputs import leaves
 from spareto.running.proving import outer_neurons
 from spareto.training.norms import Run
@@ -52,10 +51,13 @@ def _silent_on(network: nn.Module, frames: Tensor, run: Run) -> tuple[str, ...]:
     silent: dict[str, bool] = {}
     watched = _spiking(network)
 
-    def see(_: nn.Module, __: Any, spikes: Any, *, name: str) -> None:
+    def see(name: str, _: nn.Module, __: Any, ___: Any, spikes: Any) -> None:
+        if spikes is None:  # the call ended in an error, which says what there is to say
+            return
         silent[name] = silent.get(name, True) and not _any(spikes, watched[name][1])
 
-    _run_watched(frames, see, {name: module for name, (module, _) in watched.items()}, run)
+    with listening({name: module for name, (module, _) in watched.items()}, after=see), torch.no_grad():
+        run(frames)
     return tuple(name for name, quiet in silent.items() if quiet)
 
 
@@ -110,7 +112,7 @@ def first_non_finite(network: nn.Module, frames: Tensor, run: Run | None = None)
             return f"layer '{layer}', its {parameter_name}" if layer else f"parameter '{name}'"
     found: list[str] = []
 
-    def see(_: nn.Module, __: Any, output: Any, *, name: str) -> None:
+    def see(name: str, _: nn.Module, __: Any, ___: Any, output: Any) -> None:
         if not found and not all(bool(torch.isfinite(tensor).all()) for tensor in leaves(output)):
             found.append(f"layer '{name}', its output")
 
@@ -119,14 +121,6 @@ def first_non_finite(network: nn.Module, frames: Tensor, run: Run | None = None)
         for name, module in network.named_modules()
         if name and next(module.children(), None) is None
     }
-    _run_watched(frames, see, inner, run or network)
+    with listening(inner, after=see), torch.no_grad():
+        (run or network)(frames)
     return found[0] if found else ""
-
-
-def _run_watched(
-    frames: Tensor, see: Callable[..., None], watched: Mapping[str, nn.Module], run: Run
-) -> None:
-    with ExitStack() as hooks, torch.no_grad():
-        for name, module in watched.items():
-            hooks.callback(module.register_forward_hook(partial(see, name=name)).remove)
-        run(frames)

@@ -18,7 +18,8 @@ from torch import Tensor
 from spareto.core.artifacts import canonical_json, replacing, there
 from spareto.core.errors import Problem, StoreError
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+"""Format 2 knows packed weights; files of format 1 are read."""
 KEY: Final = "spareto"
 CHECKSUM: Final = "checksum"
 LARGEST_HEADER: Final = 32 << 20
@@ -36,7 +37,7 @@ _DAMAGE: Final = (
 _TYPES: Final[dict[str, type | tuple[type, ...]]] = {
     **dict.fromkeys(("checkpoint_format", "epoch", "seed", "averaged", "best_epoch", "classes"), int),
     **dict.fromkeys(("key", "data_hash", "factory", CHECKSUM), str),
-    **dict.fromkeys(("plan", "versions", "network", "recipe", "parts"), dict),
+    **dict.fromkeys(("plan", "versions", "network", "recipe", "parts", "frames"), dict),
     "finished": bool,
     "best_accuracy": (int, float),
     "sensor": list,
@@ -83,16 +84,16 @@ def write(path: Path, tensors: Mapping[str, Tensor], manifest: Mapping[str, Any]
     facts = {"checkpoint_format": FORMAT, **manifest}
     facts[CHECKSUM] = checksum(tensors, facts)
     # one key: the library writes several in any order, and the same network would give other bytes
-    write_plain(path, tensors, {KEY: canonical_json(facts)})
+    write_tensors(path, tensors, {KEY: canonical_json(facts)})
 
 
-def write_plain(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
-    """Write tensors in the safetensors format, atomically.
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
+    """Write a safetensors file atomically, with the rights that other files of ours have.
 
     The library only makes the bytes: files that it writes itself, killed processes would leave under its
     names, and what the system says of them comes in its words.
     """
-    content = save(dict(tensors), metadata)
+    content = save(dict(tensors), metadata=metadata)
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 

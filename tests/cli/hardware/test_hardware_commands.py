@@ -13,7 +13,6 @@ import workloads
 from spareto import formats
 from spareto.cli.accelerators import accelerators
 from spareto.cli.cost import cost
-from spareto.cli.cost_tables import readable_energy
 from spareto.core.errors import ConfigError, InputError, UnknownName
 from spareto.hardware import accelerator_names, load_accelerator
 
@@ -245,7 +244,3 @@ def test_accelerators_of_one_kind_stand_together(saved, capsys):
 def test_a_goal_without_a_search_is_refused(saved):
     with pytest.raises(ConfigError, match=r"^--objective: got no search; .* Add --mapper search"):
         call(cost, saved, "--objective", "edp")
-
-
-def test_microjoules_are_written_as_everywhere():
-    assert readable_energy(2.5e6) == "2.500 µJ"

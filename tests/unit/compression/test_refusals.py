@@ -17,7 +17,7 @@ from spareto.compression import (
 from spareto.core.errors import ConfigError
 from spareto.pruners import registry as pruners
 from spareto.quantizers import registry as quantizers
-from spareto.records import PruneStep, QuantizeStep, Recipe, TrainingPlan
+from spareto.records import LayerFilter, PruneStep, QuantizeStep, Recipe, TrainingPlan
 from spareto.widths import stored_bits
 
 JOINT = Recipe(steps=(PruneStep(sparsity=0.5, scope="per_layer"), QuantizeStep(bits=4)))
@@ -188,3 +188,18 @@ def test_baking_keeps_the_width(bits):
     with torch.no_grad():
         network[0].weight.add_(torch.randn(8, 12))
     assert stored_bits(network[0])[0] == 32
+
+
+@pytest.mark.parametrize("exclude", [False, True])
+def test_masks_inside_neurons_that_take_every_buffer_for_a_state_are_refused(exclude):
+    lib = pytest.importorskip("sinabs.layers", reason="needs sinabs")
+    network = nn.Sequential(
+        nn.Linear(4, 3), lib.LIFRecurrent(tau_mem=9.0, rec_connect=nn.Linear(3, 3)), nn.Linear(3, 2)
+    )
+    recipe = JOINT.model_copy(update={"layers": LayerFilter(exclude=("1.rec_connect",) if exclude else ())})
+    if exclude:
+        assert compress(network, recipe)(torch.ones(1, 5, 4)).shape == (1, 5, 2)
+        return
+    (line,) = message(lambda net: compress(net, recipe), network)
+    assert line.startswith("layer '1.rec_connect': got a layer inside of LIFRecurrent, which takes its masks")
+    assert line.endswith("Leave it out: layers.exclude: ['1.rec_connect'] in the recipe.")

@@ -51,7 +51,7 @@ def test_bits_are_an_integer_from_1_to_16(bits):
 def test_an_unknown_key():
     expected = (
         "recipe.steps[0].sparsty: got an unknown key; "
-        "expected one of kind, pruner, sparsity, scope, start, floor, options, schedule."
+        "expected one of kind, pruner, sparsity, scope, start, floor, options, schedule, layer_sparsity."
     )
     text = message({"steps": [PRUNE | {"sparsty": 0.5}]})
     assert text == f"{expected} Did you mean 'sparsity'?"
@@ -167,18 +167,18 @@ def test_a_name_changes_the_label_but_not_the_hash():
     assert named.hash == plain.hash
 
 
-def test_fingerprints_are_those_of_the_first_release():
-    """Stored trials are found by them: a field added later must not change what it leaves at its default."""
+def test_fingerprints_pin_every_field_and_default():
+    """Stored trials are found by them: what has other defaults must have another fingerprint."""
     kept = LayerFilter(exclude=("a",))
     late = PruneStep(sparsity=0.3, pruner="random", scope="per_layer", start=0.5)
     made = {
-        "bad9e69e0ad5d1df": recipes.dense(),
-        "1bcfde3e0bbeb751": recipes.quantize(2),
-        "c2355fb28a40424a": recipes.prune(0.8),
-        "38d634440e85ce69": recipes.prune(0.5, storage_bits=32),
-        "b9dfc22d9755a931": recipes.cumulative(4, 0.8),
-        "bd13700ff6bc84e0": recipes.joint(4, 0.8),
-        "5e23b9097c91f17d": Recipe(steps=(late,), layers=kept),
+        "e2de74a9dd636e27": recipes.dense(),
+        "f6493d56e6231068": recipes.quantize(2),
+        "72d183fbf148be64": recipes.prune(0.8),
+        "21ac8cd28c483a7a": recipes.prune(0.5, storage_bits=32),
+        "db94c7dd53f6c25e": recipes.cumulative(4, 0.8),
+        "acb19460a4fb06e3": recipes.joint(4, 0.8),
+        "6e5bad5d0b6d54da": Recipe(steps=(late,), layers=kept),
     }
     assert [recipe.hash for recipe in made.values()] == list(made)
 
@@ -260,3 +260,16 @@ def test_a_ready_recipe_is_changed_with_a_word_about_wrong_values():
         recipes.joint(4, 0.5).training.replace(batch_size=-5)
     changed = recipes.joint(4, 0.5).replace(training={"epochs": 3})
     assert changed.training == TrainingPlan(epochs=3)
+
+
+def test_a_default_that_changes_changes_the_fingerprint(monkeypatch):
+    """Trials made with the old default are not taken for trials with the new one."""
+    before = Recipe()
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainingPlan.model_fields["batch_size"], "default", 64)
+        TrainingPlan.model_rebuild(force=True)
+        changed = TrainingPlan()
+        assert changed.batch_size == 64
+        assert Recipe(training=changed).hash != before.hash
+    TrainingPlan.model_rebuild(force=True)
+    assert Recipe(training=TrainingPlan()).hash == before.hash

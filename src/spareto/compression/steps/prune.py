@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from torch import nn
 
 from spareto.compression.foreign import own_parametrization
-from spareto.compression.masking import place, prune_to, pruner_of, schedule_of
+from spareto.compression.masking import place, prune_to, schedule_of
 from spareto.compression.parametrization import compressed_weight
 from spareto.compression.steps._base import Step, StepContext
 from spareto.core.errors import ConfigError, Problem
@@ -23,7 +23,7 @@ class Prune(Step):
         schedule = schedule_of(plan, context.where)  # refused also where nothing is trained
         if any(update.exchange for update in schedule.updates(1000, plan.sparsity)):
             _refuse_computed(layers, context.where)
-        place(layers, pruner_of(plan, context.where), context)
+        place(layers, plan, context)
         prune_to(layers, plan, plan.sparsity, context)
 
 

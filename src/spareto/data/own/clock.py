@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from spareto.core.amounts import duration
 from spareto.core.errors import DataError, Problem
 from spareto.data.own.events import LATEST_US, UNITS_US, Events
-from spareto.data.own.saying import readable_time, several
+from spareto.data.own.saying import several
 from spareto.records.data import OwnData
 
 LONGEST_US = 60e6
@@ -56,11 +57,11 @@ def clock_of(recordings: Sequence[Events], plan: OwnData) -> Clock:
     longest = max(spans)
     from_start = any(start < 0 or start > longest for start in starts)
     ends = spans if from_start else [start + span for start, span in zip(starts, spans, strict=True)]
-    duration = plan.duration_us or int(max(ends)) + 1
+    length = plan.duration_us or int(max(ends)) + 1
     counted = " and counted from each one's first event, for they are absolute" if from_start else ""
     shown = "/".join(sorted(set(units)))
-    note = f"Times are read as {shown}{counted}; the longest recording lasts {readable_time(max(ends))}."
-    return Clock(units, from_start, duration, (note,))
+    note = f"Times are read as {shown}{counted}; the longest recording lasts {duration(max(ends))}."
+    return Clock(units, from_start, length, (note,))
 
 
 def _in_us(events: Events, unit: str, *, from_start: bool) -> npt.NDArray[np.int64]:
@@ -82,11 +83,11 @@ def _unit_faults(recordings: Sequence[Events], plan: OwnData) -> Iterator[Proble
             continue
         elif events.t.dtype.kind == "f" and not np.array_equal(events.t, np.floor(events.t)):
             got = f"fractions such as {events.t[events.t != np.floor(events.t)][0]:.6g}"
-            meant = f"the recording then lasts {readable_time(events.span * 1e6)}"
+            meant = f"the recording then lasts {duration(events.span * 1e6)}"
             yield Problem(where, got, asked, f"For seconds, write data.time_unit: s ({meant}).")
         elif events.span > LONGEST_US:
-            got = f"times over {events.span:.4g}, which in us are {readable_time(events.span)}"
-            meant = f"the recording then lasts {readable_time(events.span / 1e3)}"
+            got = f"times over {events.span:.4g}, which in us are {duration(events.span)}"
+            meant = f"the recording then lasts {duration(events.span / 1e3)}"
             yield Problem(where, got, asked, f"For nanoseconds, write data.time_unit: ns ({meant}).")
 
 

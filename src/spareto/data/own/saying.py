@@ -34,15 +34,3 @@ def share(part: int, whole: int) -> str:
     """
     percent = 100 * part / whole
     return f"{percent:.2f} %" if percent >= 0.01 or part == 0 else f"{percent:.1g} %"
-
-
-def readable_time(us: float) -> str:
-    """A duration with the unit that suits it.
-
-    >>> readable_time(306_000.0)
-    '306 ms'
-    """
-    for unit, size in (("s", 1e6), ("ms", 1e3)):
-        if us >= size:
-            return f"{us / size:.4g} {unit}"
-    return f"{us:.4g} us"

@@ -17,7 +17,7 @@ from spareto.hardware.describing.chip import Chip
 
 ChipT = TypeVar("ChipT", bound=Chip)
 
-_DYNAMIC: Final[tuple[str, ...]] = ("fJ", "pJ", "nJ", "uJ", "pJ/bit")
+_DYNAMIC: Final[tuple[str, ...]] = ("fJ", "pJ", "nJ", "uJ", "µJ", "pJ/bit")
 _STATIC: Final[tuple[str, ...]] = ("pJ/cycle", "uW", "mW", "W")
 _AREA: Final[tuple[str, ...]] = ("um2", "mm2")
 

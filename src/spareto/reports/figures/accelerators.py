@@ -44,7 +44,7 @@ def accelerators_figure(costs: Sequence[Cost]) -> Figure:
     axes.set_yscale("log")
     _equal_products(axes, [time for _, time, _ in points], [energy for _, _, energy in points])
     axes.set_xlabel("time of an inference (us)")
-    axes.set_ylabel("energy of an inference (uJ)")
+    axes.set_ylabel("energy of an inference (µJ)")
     figure.legend(loc="outside right upper", handletextpad=0.2)
     return figure
 

@@ -2,7 +2,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spareto.reports.units import amount, energy_unit, file_size, percent, times
+from spareto.core.amounts import (
+    MICROJOULES,
+    digits,
+    duration,
+    energy,
+    energy_unit,
+    file_size,
+    memory,
+    percent,
+    times,
+)
 
 
 @pytest.mark.parametrize(
@@ -28,7 +38,9 @@ def test_energy_text_keeps_number_and_unit_together() -> None:
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (0.0, "0.000"),
+        (0.0, "0"),
+        (0.044812, "0.0448"),
+        (4.5e-9, "0.000000004"),
         (0.2344, "0.234"),
         (0.9996, "1.00"),
         (9.996, "10.0"),
@@ -37,12 +49,12 @@ def test_energy_text_keeps_number_and_unit_together() -> None:
     ],
 )
 def test_three_significant_digits(value, text) -> None:
-    assert amount(value) == text
+    assert digits(value) == text
 
 
-@given(st.floats(0.1, 1e12))
+@given(st.floats(1e-6, 1e12))
 def test_amounts_stay_within_half_a_percent(value) -> None:
-    assert float(amount(value).replace(",", "")) == pytest.approx(value, rel=5.1e-3)
+    assert float(digits(value).replace(",", "")) == pytest.approx(value, rel=5.1e-3)
 
 
 @pytest.mark.parametrize(
@@ -60,3 +72,10 @@ def test_times() -> None:
 
 def test_percent() -> None:
     assert percent(0.9725) == "97.2\u00a0%"
+
+
+def test_a_terminal_shows_the_unit_that_suits_or_the_one_asked_for() -> None:
+    assert energy(2.5e6) == "2.50 µJ"
+    assert energy(1234.0, MICROJOULES) == "0.00123 µJ"
+    assert [duration(us) for us in (None, 12.0, 306_000.0, 2e6)] == ["–", "12.0 µs", "306 ms", "2.00 s"]
+    assert memory(8 * 4259) == "4.16 KiB"

@@ -1,0 +1,50 @@
+"""Splicing: small weights go, but for those that training is about to make large."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from spareto.core.errors import ConfigError, Problem
+from spareto.pruners._base import Evidence, Need, Pruner
+
+
+class SplicingPruner(Pruner):
+    """Magnitude after one step along the gradient that moves weights whether or not they are cut.
+
+    A weight that is small but grows is spliced in again; one that is a little larger and shrinks goes.
+
+    Args:
+        step: Length of the step, in standard deviations of the layer's weights for a gradient of one standard
+            deviation of the layer's gradients.
+
+    Raises:
+        ConfigError: The step is no number of at least 0.
+
+    Reference:
+        guo2016: dynamic network surgery keeps training what it has cut; this is its decision at one moment. A
+        gradual schedule takes it again at each of its updates.
+    """
+
+    needs: ClassVar[frozenset[Need]] = frozenset({"gradients"})
+
+    def __init__(self, step: float = 0.1) -> None:
+        if isinstance(step, bool) or not isinstance(step, int | float) or not 0 <= step < float("inf"):
+            raise ConfigError(Problem("pruner 'splicing'.step", repr(step), "a number of at least 0"))
+        self.step = float(step)
+
+    def scores(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
+        """See `Pruner.scores`."""
+        return {
+            name: self._moved(weight.detach().double(), evidence.gradients[name].double())
+            for name, weight in weights.items()
+        }
+
+    def _moved(self, weight: Tensor, gradient: Tensor) -> Tensor:
+        spread, slope = torch.std(weight, correction=0), torch.std(gradient, correction=0)
+        if not (float(slope) > 0 and float(spread) > 0):
+            return weight.abs()
+        return (weight - self.step * spread * (gradient / slope)).abs()
