@@ -204,7 +204,7 @@ const rolesOf = (place) => Object.keys(ROLES).filter((name) => D.marks[name] ===
 function readout(place) {
   const regime = regimeOf(place).name, dense = D.marks.dense;
   const lines = D.metrics.map((metric) => [term({ "energy x delay": "EDP", "stored weights": "stored" }[metric.name] || metric.name, metric.name), toldOf(metric.key, place)]);
-  if (dense !== null && dense !== place) lines.splice(2, 0, ["dense takes", `${amount(value("energy_pj", dense) / value("energy_pj", place))} × the energy`]);
+  if (dense !== null && dense !== place) lines.splice(lines.length > 1 && D.points.test_accuracy ? 3 : 2, 0, ["dense takes", `${amount(value("energy_pj", dense) / value("energy_pj", place))} × the energy`]);
   lines.push([term("bits", "weight bits"), D.points.bits[place]], [term("zeros", "zero weights"), percent(D.points.zeros[place])], [term("format"), D.points.format[place]]);
   if (D.study.seeds > 1 || D.points.seeds[place] > 1) lines.push([term("seeds"), `${D.points.seeds[place]} of ${D.study.seeds}`]);
   const roles = [...rolesOf(place).map((name) => ROLES[name]), ...(onFront(place) ? ["on the front"] : [])];
