@@ -25,7 +25,9 @@ RATE, INPUTS = 0.05, 0.03
 """Share of what every layer passes on, behind its pooling, that are spikes; and of the input's values."""
 
 SHAPES: dict[str, dict[str, Any]] = {
-    "tcja": {"name": "tcja", "sensor": (2, 128, 128), "classes": 11, "attention": (), "dropout": 0.0, "T": 20},
+    "tcja": {
+        "name": "tcja", "sensor": (2, 128, 128), "classes": 11, "attention": (), "dropout": 0.0, "T": 20,
+    },
     "nmnist": {
         "name": "conv", "sensor": (2, 34, 34), "classes": 10, "channels": (32, 64), "kernel": 5, "stride": 2,
         "T": 10,
@@ -87,7 +89,8 @@ def _folded(layer: Any, norm: Any) -> tuple[Tensor, Tensor | None]:
     if norm is None:
         return layer.weight, layer.bias
     factor = norm.weight / (norm.running_var + norm.eps).sqrt()
-    return layer.weight * factor.view(-1, *[1] * (layer.weight.dim() - 1)), norm.bias - norm.running_mean * factor
+    weight = layer.weight * factor.view(-1, *[1] * (layer.weight.dim() - 1))
+    return weight, norm.bias - norm.running_mean * factor
 
 
 def compare(shape: str, rounds: int = 7, bits: int = 8) -> None:
