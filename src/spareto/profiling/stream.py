@@ -39,8 +39,7 @@ class Stream:
 
     def see(self, tensor: Tensor) -> None:
         """Note one call, shape `(timesteps, samples, channels, height, width)`; it may change afterwards."""
-        rows = tensor.detach().reshape(tensor.shape[0] * tensor.shape[1], -1)
-        words, ones = pack(rows.cpu())
+        words, ones = pack(tensor.reshape(tensor.shape[0] * tensor.shape[1], -1))
         self.see_words(words.reshape(*tensor.shape[:2], -1), ones, tuple(tensor.shape[2:]))
 
     def see_words(self, words: Words, ones: bool, shape: tuple[int, ...]) -> None:
@@ -54,6 +53,14 @@ class Stream:
         self.shape = shape
         self.spikes_only = self.spikes_only and ones
         self._calls.append(words)
+
+    def pending(self) -> npt.NDArray[np.bool_] | None:
+        """What was not zero since the last batch ended, shape `(time, samples, elements)`; None: nothing."""
+        if not self._calls:
+            return None
+        words = np.ascontiguousarray(np.concatenate(self._calls))
+        bits = np.unpackbits(words.view(np.uint8), axis=-1, bitorder="little", count=prod(self.shape))
+        return bits.astype(np.bool_)
 
     def end_batch(self, known: list[Trains] | None = None, *, before: int = 0, behind: int = 0) -> None:
         """Count one batch.
