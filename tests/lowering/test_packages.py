@@ -22,10 +22,11 @@ from spareto.records import Recipe
 def pruned(bits=2, sparsity=0.8, quantizer="learned_clip"):
     torch.manual_seed(0)
     network = spareto.networks.registry.make("conv", sensor=(2, 12, 12), classes=3, hidden=[40])
-    steps = [
-        {"kind": "prune", "sparsity": sparsity},
-        {"kind": "quantize", "bits": bits, "quantizer": quantizer},
-    ]
+    for norm in network.modules():
+        if isinstance(norm, torch.nn.BatchNorm2d | torch.nn.BatchNorm1d):
+            norm.running_mean.normal_(0, 0.1)
+    quantize = {"kind": "quantize", "bits": bits, "quantizer": quantizer}
+    steps = [{"kind": "prune", "sparsity": sparsity}, quantize]
     return compress(network, Recipe.parse({"steps": steps}, "recipe")).eval()
 
 

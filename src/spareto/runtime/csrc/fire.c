@@ -6,8 +6,8 @@ typedef int16_t half_shorts __attribute__((vector_size(VB / 2), aligned(2), may_
 AI iv either(iv mask, iv yes, iv no) { return (mask & yes) | (~mask & no); }
 
 /* Potential only, everything in 32 bits: the loop that nearly all layers take. */
-AI void potentials(const int NARROW, const int SHORT, const int CLAMPS, const plan *p, const void *sums, void *v, int64_t pixels,
-                   uint64_t *out) {
+AI void potentials(const int NARROW, const int SHORT, const int CLAMPS, const plan *p, const void *sums, void *v,
+                   int64_t pixels, uint64_t *out) {
     const int shift = (int)p->shift;
     const iv decay = iv_all((int32_t)p->decay), leak = iv_all((int32_t)p->leak), keep = iv_all(p->keep ? -1 : 0);
     const iv limit = iv_all((int32_t)(p->threshold - !p->strict)); /* >= is > one less */
@@ -20,7 +20,8 @@ AI void potentials(const int NARROW, const int SHORT, const int CLAMPS, const pl
         uint64_t word = 0;
         for (int64_t l = 0; l < lanes; l += VL) {
             const int64_t i = n * lanes + l;
-            iv sum = NARROW ? __builtin_convertvector(LD(half_shorts, (const int16_t *)sums + i), iv) : LD(iv, (const int32_t *)sums + i);
+            iv sum = NARROW ? __builtin_convertvector(LD(half_shorts, (const int16_t *)sums + i), iv)
+                            : LD(iv, (const int32_t *)sums + i);
             iv kept = SHORT ? __builtin_convertvector(LD(half_shorts, (int16_t *)v + i), iv) : LD(iv, (int32_t *)v + i);
             iv u = sum * LD(iv, p->multiplier32 + l) + LD(iv, p->bias32 + l) + kept * decay + leak;
             iv fires = u > limit;
@@ -76,7 +77,8 @@ static void any_pixel(const plan *p, const void *sums, const int32_t *back, stat
         for (int64_t w = 0; w < p->out_words; w++) ((uint64_t *)out)[w] = 0;
     for (int64_t c = 0; c < p->out_c; c++) {
         const int64_t n = at + c;
-        int64_t x = (p->narrow ? ((const int16_t *)sums)[c] : ((const int32_t *)sums)[c]) * p->multiplier[c] + p->bias[c];
+        int64_t x = (p->narrow ? ((const int16_t *)sums)[c] : ((const int32_t *)sums)[c]) * p->multiplier[c] +
+                    p->bias[c];
         if (back) x += back[c] * p->back_multiplier[c];
         if (p->current) {
             x += p->i_decay * get(p, s->i, n);
@@ -105,7 +107,8 @@ static void any_pixel(const plan *p, const void *sums, const int32_t *back, stat
     }
 }
 
-void spareto_fire_any(const plan *p, const void *sums, const int32_t *back, states *s, int64_t at, int64_t pixels, void *out) {
+void spareto_fire_any(const plan *p, const void *sums, const int32_t *back, states *s, int64_t at, int64_t pixels,
+                      void *out) {
     const int64_t each = p->lanes * (p->narrow ? 2 : 4), written = p->out_values ? p->out_c * 4 : p->out_words * 8;
     for (int64_t n = 0; n < pixels; n++)
         any_pixel(p, (const char *)sums + n * each, back, s, at + n * p->lanes, (char *)out + n * written);

@@ -36,9 +36,11 @@ static int64_t rows_of(const plan *p, int64_t y, int64_t from, int64_t to, taps 
     return n;
 }
 
-static void strip(const plan *p, const void *in, void *out, states *st, int64_t steps, int64_t from, int64_t to, scratch *s) {
+static void strip(const plan *p, const void *in, void *out, states *st, int64_t steps, int64_t from, int64_t to,
+                  scratch *s) {
     const int64_t top = from * p->sh - p->ph, bottom = (to - 1) * p->sh - p->ph + (p->kh - 1) * p->dh + 1;
-    const int64_t first = top < 0 ? 0 : top, last = bottom > p->in_h ? p->in_h : bottom, pixels = (to - from) * p->out_w;
+    const int64_t first = top < 0 ? 0 : top, last = bottom > p->in_h ? p->in_h : bottom,
+                  pixels = (to - from) * p->out_w;
     const int64_t written = p->out_values ? p->out_c * 4 : p->out_words * 8, at = from * p->out_w;
     const size_t bytes = (size_t)(pixels * p->lanes * (p->narrow ? 2 : 4));
     for (int64_t t = 0; t < steps; t++) {
@@ -57,7 +59,8 @@ static void strip(const plan *p, const void *in, void *out, states *st, int64_t 
 /* Rows `from` to `to` of a layer's output over `steps` timesteps; the states are changed.
  *
  * in (steps, in_h, in_w, words or channels), out (steps, out_h, out_w, words or channels). */
-EXPORT int spareto_layer(const plan *p, const void *in, void *out, const states *given, int64_t steps, int64_t from, int64_t to) {
+EXPORT int spareto_layer(const plan *p, const void *in, void *out, const states *given, int64_t steps, int64_t from,
+                         int64_t to) {
     const int64_t row_bytes = times(times(p->out_w, p->lanes), p->state + (p->narrow ? 2 : 4));
     int64_t rows = row_bytes > STRIP_BYTES ? 1 : STRIP_BYTES / row_bytes;
     if (rows > to - from) rows = to - from;
@@ -72,8 +75,12 @@ EXPORT int spareto_layer(const plan *p, const void *in, void *out, const states 
     const size_t sums = part(&total, times(rows, times(p->out_w, p->lanes)), p->narrow ? 2 : 4);
     char *space = total == SIZE_MAX ? 0 : memory(total, 1);
     if (!space) return NO_MEMORY;
-    scratch s = {{(int32_t *)(space + x_from), (int32_t *)(space + x_tap), (int32_t *)(space + x_out), (int32_t *)(space + y_tap),
-                  (int32_t *)(space + y_out), {(int32_t *)(space + channels), (int32_t *)(space + values), 0},
+    scratch s = {{(int32_t *)(space + x_from),
+                  (int32_t *)(space + x_tap),
+                  (int32_t *)(space + x_out),
+                  (int32_t *)(space + y_tap),
+                  (int32_t *)(space + y_out),
+                  {(int32_t *)(space + channels), (int32_t *)(space + values), 0},
                   {(int32_t *)(space + back_channels), (int32_t *)(space + back_values), 0}},
                  space + sums,
                  (int32_t *)(space + back)};

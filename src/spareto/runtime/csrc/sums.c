@@ -1,4 +1,5 @@
-/* Sums: every spike adds its rows of weights to the neurons that it reaches.  The work is spikes times weights; silence is free. */
+/* Sums: every spike adds its rows of weights to the neurons that it reaches.  The work is spikes times weights; silence
+ * is free. */
 #include "spikes.h"
 
 typedef int16_t sv __attribute__((vector_size(VB), aligned(2), may_alias));
@@ -53,11 +54,9 @@ AI sv chosen(const uint8_t *bits) {
 #endif
 }
 
-/* NV vectors of 16-bit sums from lane `first` on += the rows of weights of all spikes of a pixel. */
-AI void add_narrow(const int NV, const int KIND, const plan *p, const char *tap, const events *seen, int64_t first, int16_t *sums) {
-    sv a[8];
-#pragma GCC unroll 8
-    for (int j = 0; j < NV; j++) a[j] = LD(sv, sums + first + SL * j);
+/* NV vectors from lane `first` on += the rows of weights of all spikes of a pixel. */
+AI void add_rows(const int NV, const int KIND, const plan *p, const char *tap, const events *seen, int64_t first,
+                 sv *a) {
     for (int64_t e = 0; e < seen->count; e++) {
         const char *row = tap + seen->channels[e] * p->stride;
         if (KIND == INT8) {
@@ -79,13 +78,37 @@ AI void add_narrow(const int NV, const int KIND, const plan *p, const char *tap,
             for (int j = 0; j < NV; j++) a[j] += chosen(minus + SL / 8 * j) - chosen(plus + SL / 8 * j);
         }
     }
+}
+
+/* 16-bit sums += the same. */
+AI void add_narrow(const int NV, const int KIND, const plan *p, const char *tap, const events *seen, int64_t first,
+                   int16_t *sums) {
+    sv a[8];
+#pragma GCC unroll 8
+    for (int j = 0; j < NV; j++) a[j] = LD(sv, sums + first + SL * j);
+    add_rows(NV, KIND, p, tap, seen, first, a);
 #pragma GCC unroll 8
     for (int j = 0; j < NV; j++) ST(sv, sums + first + SL * j) = a[j];
 }
 
+/* 32-bit sums += the same, where the sums of one pixel fit in 16 bits. */
+AI void add_partial(const int NV, const int KIND, const plan *p, const char *tap, const events *seen, int64_t first,
+                    int32_t *sums) {
+    sv a[8];
+#pragma GCC unroll 8
+    for (int j = 0; j < NV; j++) a[j] = (sv){0};
+    add_rows(NV, KIND, p, tap, seen, first, a);
+#pragma GCC unroll 8
+    for (int j = 0; j < NV; j++) {
+        int32_t *to = sums + first + SL * j;
+        ST(iv, to) = LD(iv, to) + ints_of_shorts((const char *)&a[j]);
+        ST(iv, to + VL) = LD(iv, to + VL) + ints_of_shorts((const char *)&a[j] + VB / 2);
+    }
+}
+
 /* The same of 32-bit sums, each spike times its value. */
-AI void add_wide(const int NV, const int KIND, const int VALUED, const plan *p, const char *tap, const events *seen, int64_t first,
-                 int32_t *sums) {
+AI void add_wide(const int NV, const int KIND, const int VALUED, const plan *p, const char *tap, const events *seen,
+                 int64_t first, int32_t *sums) {
     iv a[8];
 #pragma GCC unroll 8
     for (int j = 0; j < NV; j++) a[j] = LD(iv, sums + first + VL * j);
@@ -106,7 +129,8 @@ AI void add_wide(const int NV, const int KIND, const int VALUED, const plan *p, 
 }
 
 /* The rare case: packed weights whose sums need 32 bits. */
-static void add_unpacked(int64_t kind, int64_t lanes, int64_t stride, const char *tap, const events *seen, int32_t *sums) {
+static void add_unpacked(int64_t kind, int64_t lanes, int64_t stride, const char *tap, const events *seen,
+                         int32_t *sums) {
     for (int64_t e = 0; e < seen->count; e++) {
         const char *row = tap + seen->channels[e] * stride;
         const int32_t value = seen->values[e];
@@ -142,11 +166,11 @@ AI void add_group(const plan *p, int64_t row, int32_t value, int32_t *sums) {
         for (int64_t l = 0; l < outputs; l++) to[l] += ((const int32_t *)from)[l] * value;
 }
 
-enum { WHOLE, PACKED, LIVE, GROUPED };
+enum { WHOLE, PARTIAL, PACKED, LIVE, GROUPED };
 
 /* All spikes of a pixel, to every window that sees it. */
-AI void spread(const int WAY, const int KIND, const int NARROW, const int VALUED, const int VECTORS, const plan *p, const taps *seen,
-               int64_t rows, int64_t x, const events *spikes, char *sums) {
+AI void spread(const int WAY, const int KIND, const int NARROW, const int VALUED, const int VECTORS, const plan *p,
+               const taps *seen, int64_t rows, int64_t x, const events *spikes, char *sums) {
     const int64_t each = p->lanes * (NARROW ? 2 : 4);
     const int32_t begin = seen->x_from[x], end = seen->x_from[x + 1];
     for (int64_t r = 0; r < rows; r++)
@@ -155,9 +179,16 @@ AI void spread(const int WAY, const int KIND, const int NARROW, const int VALUED
             void *to = sums + (seen->y_out[r] * p->out_w + seen->x_out[k]) * each;
             const char *tap = (const char *)p->weights + row * p->stride;
             if (WAY == LIVE) {
-                for (int64_t e = 0; e < spikes->count; e++) add_live(p, row + spikes->channels[e], spikes->values[e], to);
+                for (int64_t e = 0; e < spikes->count; e++)
+                    add_live(p, row + spikes->channels[e], spikes->values[e], to);
             } else if (WAY == GROUPED) {
-                for (int64_t e = 0; e < spikes->count; e++) add_group(p, row + spikes->channels[e], spikes->values[e], to);
+                for (int64_t e = 0; e < spikes->count; e++)
+                    add_group(p, row + spikes->channels[e], spikes->values[e], to);
+            } else if (WAY == PARTIAL) {
+                int64_t first = 0;
+                for (; first + 4 * SL <= p->lanes; first += 4 * SL) add_partial(4, KIND, p, tap, spikes, first, to);
+                for (; first + 2 * SL <= p->lanes; first += 2 * SL) add_partial(2, KIND, p, tap, spikes, first, to);
+                if (first < p->lanes) add_partial(1, KIND, p, tap, spikes, first, to);
             } else if (WAY == PACKED) {
                 add_unpacked(p->kind, p->lanes, p->stride, tap, spikes, to);
             } else if (NARROW && VECTORS) {
@@ -169,8 +200,10 @@ AI void spread(const int WAY, const int KIND, const int NARROW, const int VALUED
                 if (first < p->lanes) add_narrow(1, KIND, p, tap, spikes, first, to);
             } else {
                 int64_t first = 0;
-                for (; first + 8 * VL <= p->lanes; first += 8 * VL) add_wide(8, KIND, VALUED, p, tap, spikes, first, to);
-                for (; first + 2 * VL <= p->lanes; first += 2 * VL) add_wide(2, KIND, VALUED, p, tap, spikes, first, to);
+                for (; first + 8 * VL <= p->lanes; first += 8 * VL)
+                    add_wide(8, KIND, VALUED, p, tap, spikes, first, to);
+                for (; first + 2 * VL <= p->lanes; first += 2 * VL)
+                    add_wide(2, KIND, VALUED, p, tap, spikes, first, to);
             }
         }
 }
@@ -188,7 +221,8 @@ AI void row_spikes(const int WAY, const int KIND, const int NARROW, const int VA
         } else { /* their values are 1 and stay so */
             const uint64_t *words = (const uint64_t *)in + (pixel + x) * p->in_words;
             for (int64_t w = 0; w < p->in_words; w++)
-                for (uint64_t left = words[w]; left; left &= left - 1) spikes.channels[n++] = (int32_t)(w * 64 + __builtin_ctzll(left));
+                for (uint64_t left = words[w]; left; left &= left - 1)
+                    spikes.channels[n++] = (int32_t)(w * 64 + __builtin_ctzll(left));
         }
         spikes.count = n;
         if (n) spread(WAY, KIND, NARROW, VALUED, VECTORS, p, seen, rows, x, &spikes, sums);
@@ -196,19 +230,19 @@ AI void row_spikes(const int WAY, const int KIND, const int NARROW, const int VA
 }
 
 typedef void row_function(const plan *, const taps *, int64_t, const void *, int64_t, char *);
-#define ROW(NAME, WAY, KIND, NARROW, VALUED, VECTORS)                                                                            \
-    __attribute__((unused)) static void NAME(const plan *p, const taps *seen, int64_t rows, const void *in, int64_t pixel,        \
-                                             char *sums) {                                                                       \
-        row_spikes(WAY, KIND, NARROW, VALUED, VECTORS, p, seen, rows, in, pixel, sums);                                           \
+#define ROW(NAME, WAY, KIND, NARROW, VALUED, VECTORS)                                                                  \
+    __attribute__((unused)) static void NAME(const plan *p, const taps *seen, int64_t rows, const void *in,            \
+                                             int64_t pixel, char *sums) {                                              \
+        row_spikes(WAY, KIND, NARROW, VALUED, VECTORS, p, seen, rows, in, pixel, sums);                                \
     }
-#define NARROW_ROWS(NAME, KIND)                                                                                                  \
-    ROW(NAME##_1, WHOLE, KIND, 1, 0, 1)                                                                                          \
-    ROW(NAME##_2, WHOLE, KIND, 1, 0, 2)                                                                                          \
-    ROW(NAME##_4, WHOLE, KIND, 1, 0, 4)                                                                                          \
-    ROW(NAME##_8, WHOLE, KIND, 1, 0, 8)                                                                                          \
+#define NARROW_ROWS(NAME, KIND)                                                                                        \
+    ROW(NAME##_1, WHOLE, KIND, 1, 0, 1)                                                                                \
+    ROW(NAME##_2, WHOLE, KIND, 1, 0, 2)                                                                                \
+    ROW(NAME##_4, WHOLE, KIND, 1, 0, 4)                                                                                \
+    ROW(NAME##_8, WHOLE, KIND, 1, 0, 8)                                                                                \
     ROW(NAME##_any, WHOLE, KIND, 1, 0, 0)
-#define WIDE_ROWS(NAME, WAY, KIND)                                                                                               \
-    ROW(NAME##_bits, WAY, KIND, 0, 0, 0)                                                                                         \
+#define WIDE_ROWS(NAME, WAY, KIND)                                                                                     \
+    ROW(NAME##_bits, WAY, KIND, 0, 0, 0)                                                                               \
     ROW(NAME##_values, WAY, KIND, 0, 1, 0)
 NARROW_ROWS(bytes, INT8)
 NARROW_ROWS(nibbles, INT4)
@@ -217,6 +251,9 @@ NARROW_ROWS(shorts, INT16)
 WIDE_ROWS(wide_bytes, WHOLE, INT8)
 WIDE_ROWS(wide_shorts, WHOLE, INT16)
 WIDE_ROWS(wide_ints, WHOLE, INT32)
+ROW(partial_bytes, PARTIAL, INT8, 0, 0, 0)
+ROW(partial_nibbles, PARTIAL, INT4, 0, 0, 0)
+ROW(partial_signs, PARTIAL, TERNARY, 0, 0, 0)
 WIDE_ROWS(packed, PACKED, INT8)
 WIDE_ROWS(live, LIVE, INT8)
 WIDE_ROWS(grouped, GROUPED, INT8)
@@ -237,10 +274,16 @@ void spareto_add_row(const plan *p, const taps *seen, int64_t rows, const void *
     row_function *add;
     if (p->starts) add = valued ? live_values : live_bits;
     else if (p->groups > 1) add = valued ? grouped_values : grouped_bits;
+    else if (p->partial && !p->narrow)
+        add = p->kind == INT8 ? partial_bytes : p->kind == INT4 ? partial_nibbles : partial_signs;
     else if (!p->narrow) add = wide_rows[p->kind][valued];
     else {
         const int64_t vectors = p->lanes / SL;
-        add = narrow_rows[p->kind][vectors == 1 ? 1 : vectors == 2 ? 2 : vectors == 4 ? 3 : vectors == 8 && VB < 64 ? 4 : 0];
+        add = narrow_rows[p->kind][vectors == 1              ? 1
+                                   : vectors == 2            ? 2
+                                   : vectors == 4            ? 3
+                                   : vectors == 8 && VB < 64 ? 4
+                                                             : 0];
     }
     add(p, seen, rows, in, pixel, sums);
 }
