@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import Final
 
+from typing_extensions import override
+
 from spareto.cli.relay import StudyRelay
 from spareto.core.errors import SparetoError
 from spareto.records import Trial
@@ -30,8 +32,8 @@ class StudyPages(StudyRelay):
         super().__init__(other)
         self._folder, self._next = folder, 0.0
 
+    @override
     def trial_ends(self, trial: Trial, *, reused: bool) -> None:
-        """See `StudyListener`."""
         super().trial_ends(trial, reused=reused)
         started = time.monotonic()
         if not reused and started >= self._next:
