@@ -43,9 +43,9 @@ class StudyPages(StudyRelay):
 
     def _write(self) -> None:
         """A page that cannot be written is said and stops no training."""
-        from spareto.cli.report import write_run_report
+        from spareto.study.report import write_report
 
         try:
-            write_run_report(self._folder)
+            write_report(self._folder)
         except SparetoError as error:
             self.noted((f"No report page yet: {error}",))
