@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from spareto.core.artifacts import anything_there
 from spareto.core.config import load_data
 from spareto.core.errors import ConfigError, Problem
+from spareto.core.plain import from_yaml
 from spareto.records.data import AnyData, parse_data
 
 if TYPE_CHECKING:
@@ -76,8 +77,8 @@ def mapping(text: str, where: str) -> dict[str, Any]:
         ConfigError: It is none.
     """
     try:
-        found = yaml.safe_load(text)
-    except yaml.YAMLError:
+        found = from_yaml(text)
+    except (yaml.YAMLError, ValueError):
         found = None
     if not isinstance(found, dict) or not all(isinstance(key, str) and ":" not in key for key in found):
         cure = f'Write --{where} "{{key: value}}", with a space behind the colon.'

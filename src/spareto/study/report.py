@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from spareto.reports.results import StudyResults
+from spareto.reports.sources import Judge
 from spareto.reports.write import ReportPaths, write_files
-from spareto.study.front import front_rows, mean_rows
+from spareto.study import front
+from spareto.study.files import StudyFiles
 from spareto.study.store import TrialStore
 
 
@@ -28,5 +30,13 @@ def write_report(run: str | Path) -> ReportPaths:
         PosixPath('runs/demo/report.html')
     """
     with TrialStore.of(run) as store:
-        trials, meta, folder = store.trials(), store.meta, store.path.parent
-    return write_files(StudyResults(trials, front_rows(trials), mean_rows(trials), meta), folder)
+        results, folder = results_of(store), store.path.parent
+    return write_files(results, folder)
+
+
+def results_of(store: TrialStore) -> StudyResults:
+    """What the reports of a study are drawn from."""
+    items, meta = store.items(), store.meta
+    trials, files = [trial for _, trial in items], StudyFiles(store.path.parent, items)
+    rows, means = front.front_rows(trials), front.mean_rows(trials)
+    return StudyResults(trials, rows, means, meta, files, Judge(front.front, front.knee, front.hypervolume))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
+from spareto.core.artifacts import canonical_json
 from spareto.core.errors import Problem, StoreError
 from spareto.data.own import load_data
 from spareto.records import Trial
@@ -126,6 +127,8 @@ def _claim(store: TrialStore, runner: TrialRunner, sealed: SealedTest) -> None:
         validation_samples=str(len(data.validation)),
         validation_share=share,
         timesteps=str(data.train.timesteps or "the network's own"),
+        plan=canonical_json(config.to_dict()),
+        accelerator_data=canonical_json(runner.costing.accelerator.to_dict()),
         **parts,
         **({"data_notes": " ".join(notes)} if (notes := data.train.notes) else {}),
     )

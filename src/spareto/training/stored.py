@@ -88,7 +88,11 @@ def write(path: Path, tensors: Mapping[str, Tensor], manifest: Mapping[str, Any]
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
-    """Write a safetensors file atomically, with the rights that other files of ours have."""
+    """Write a safetensors file atomically, with the rights that other files of ours have.
+
+    The library only makes the bytes: files that it writes itself, killed processes would leave under its
+    names, and what the system says of them comes in its words.
+    """
     content = save(dict(tensors), metadata=metadata)
     with replacing(path) as temporary:
         temporary.write_bytes(content)
