@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from spareto.core.text import visible
 from spareto.study.report import write_report
 
 
@@ -15,4 +16,4 @@ def report(run: Path, /) -> None:
     """
     paths = write_report(run)
     for path in (paths.report, *paths.figures):
-        print(path)
+        print(visible(str(path)))
