@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spareto.reports.results import StudyResults
-from spareto.reports.write import ReportPaths, write_report
-from spareto.study.front import front_rows, mean_rows
-from spareto.study.store import TrialStore
+from spareto.core.text import visible
+from spareto.study.report import write_report
 
 
 def report(run: Path, /) -> None:
@@ -16,13 +14,6 @@ def report(run: Path, /) -> None:
     Args:
         run: Run folder of a study, or its database.
     """
-    paths = write_run_report(run)
+    paths = write_report(run)
     for path in (paths.report, *paths.figures):
-        print(path)
-
-
-def write_run_report(run: Path) -> ReportPaths:
-    """Write the report of a run folder into that folder, from whatever trials have finished."""
-    with TrialStore.of(run) as store:
-        trials, meta, folder = store.trials(), store.meta, store.path.parent
-    return write_report(StudyResults(trials, front_rows(trials), mean_rows(trials), meta), folder)
+        print(visible(str(path)))

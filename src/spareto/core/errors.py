@@ -2,7 +2,11 @@
 
 SparetoError
 ├── InputError          what the user gave is wrong: a file, a value, a name
-│   ├── ConfigError     a recipe, study or accelerator description
+│   ├── ConfigError     a recipe, study or accelerator description, or a network it does not fit
+│   │   ├── ShapeError           frames or tensors of other axes, sizes or types than a layer takes
+│   │   ├── UnsupportedLayer     an operation that nothing here knows how to count or compress
+│   │   └── MissingDependency    an optional package that is not installed
+│   ├── CapacityError   a network does not fit an accelerator
 │   ├── DataError       a data set file is missing, truncated or malformed
 │   ├── StoreError      a study database or checkpoint cannot be used
 │   └── UnknownName     a plug-in name nobody registered
@@ -15,9 +19,10 @@ An `InputError` carries all problems of one input at once, each in the template
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any
 
 from spareto.core.text import visible
 
@@ -59,6 +64,22 @@ class ConfigError(InputError):
     """A recipe, study or accelerator description breaks a rule."""
 
 
+class ShapeError(ConfigError):
+    """Frames or tensors have other axes, sizes or types than a layer or network takes."""
+
+
+class UnsupportedLayer(ConfigError):  # noqa: N818 - says what it is: `except UnsupportedLayer`
+    """A network does what nobody here knows how to count or compress."""
+
+
+class MissingDependency(ConfigError):  # noqa: N818 - says what it is: `except MissingDependency`
+    """An optional package is not installed."""
+
+
+class CapacityError(InputError):
+    """A network does not fit an accelerator: a memory or the number of cores is too small."""
+
+
 class DataError(InputError):
     """A data set file is missing, truncated or malformed."""
 
@@ -77,6 +98,26 @@ class TrainingError(SparetoError):
 
 class OutOfMemory(SparetoError, MemoryError):  # noqa: N818 - as MemoryError, which it is
     """There is not the memory that something takes; what it would have changed is as it was."""
+
+
+def together(*attempts: Callable[[], Any]) -> list[Any]:
+    """What each attempt gives; if some are refused, one error with the problems of all.
+
+    Raises:
+        InputError: The only refusal as it is; several as a `ConfigError`.
+    """
+    results: list[Any] = []
+    refused: list[InputError] = []
+    for attempt in attempts:
+        try:
+            results.append(attempt())
+        except InputError as error:
+            refused.append(error)
+    if len(refused) == 1:
+        raise refused[0]
+    if refused:
+        raise ConfigError(dict.fromkeys(problem for error in refused for problem in error.problems))
+    return results
 
 
 def did_you_mean(word: object, known: Sequence[str]) -> str:

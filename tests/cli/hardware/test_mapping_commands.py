@@ -9,6 +9,7 @@ from cyclopts import App
 import workloads
 from spareto import hardware
 from spareto.cli.cost import cost
+from spareto.core import amounts
 from spareto.core.errors import ConfigError
 from spareto.hardware.mapping.written import lines_of
 
@@ -57,6 +58,7 @@ def test_a_mapping_from_a_file_costs_what_the_same_nest_costs(call, tmp_path):
         ({"conv1": line()}, r"mappings\.conv1: got no such layer; expected one of conv. Did you mean 'conv'"),
         ({"conv": "shared_glb: P0"}, "got 'P0'; expected a bound from 1"),
         ({"conv": "T5 everywhere"}, "got 'T5 everywhere'; expected levels apart by"),
+        ({"conv": 5}, r"maps\.yaml\.mappings\.conv: got 5; expected"),
     ],
 )
 def test_a_mapping_that_is_none_of_this_layer_is_refused(call, tmp_path, change, told):
@@ -86,6 +88,15 @@ def test_explain_prints_loops_tiles_and_accesses(call):
     assert "holds weights" in told
     rows = json.loads(call("--explain", "--json"))["explained"]
     assert [level["level"] for level in rows[0]["levels"]] == list(nest.levels)
+
+
+def test_explain_says_of_how_many_groups_it_tells_one_and_where_there_are_no_loops(call, tmp_path):
+    layer = workloads.layer(channels=(6, 12), groups=3)
+    workloads.network(layer).save(tmp_path / "w.json")
+    assert "conv, one of 3 channel groups: " in call("--explain")
+    with pytest.raises(ConfigError, match="--explain: got 'odin', which has no mappings; expected an array"):
+        call("--explain", "--accelerator", "odin")
+    assert "for T in 0..4" in call("--explain", "--compare", "eyeriss_like", "odin")
 
 
 @pytest.mark.parametrize("options", [("--ert", "x"), ("--constraints", "x"), ("--layer", "x")])
@@ -118,3 +129,38 @@ def test_a_layer_on_an_architecture_of_timeloop_and_written_out_again(call, tmp_
     again = ("--arch", out / "arch.yaml", "--mapping", out / "map.yaml", "--ert", out / "ERT.yaml")
     assert json.loads(call(*again, "--json"))["energy_by_component_pj"] == row["energy_by_component_pj"]
     assert "for T in 0..4" in call(*words, "--explain")
+
+
+@pytest.mark.parametrize("options", [(), ("--mapper", "search")])
+def test_a_layer_on_an_array_of_ours_is_written_and_read_again(call, tmp_path, capsys, options):
+    out = tmp_path / "out"
+    told = json.loads(call(*options, "--json", "--write-timeloop", out))["written"]
+    assert told[0].startswith(f"wrote {out}: conv, dense, ")
+    assert any("all words of 16 bits (weights 8, inputs 1, outputs 16)" in line for line in told)
+    arch, mapping, ert = (out / f"{name}.yaml" for name in ("arch", "map", "ERT"))
+    app = App()
+    app.default(cost)
+    words = [out / "prob.yaml", "--arch", arch, "--mapping", mapping, "--ert", ert, "--json"]
+    app([*map(str, words)], result_action="return_value", exit_on_error=False)
+    row = json.loads(capsys.readouterr().out)
+    assert row["computes"] == LAYER.dense_synops
+    figures = f"{amounts.energy(row['energy_pj'])}, {row['latency_cycles']:,.0f} cycles as timeloop-0.4"
+    assert told[0].endswith(figures)
+
+
+def test_layers_of_any_names_are_written_into_folders_of_their_own(call, tmp_path):
+    names = ("..", "../a", "a.b", "a/b")
+    layers = [workloads.layer(name, channels=(2, 3), size=4) for name in names]
+    workloads.network(*layers).save(tmp_path / "w.json")
+    call("--write-timeloop", tmp_path / "out")
+    assert sorted(each.name for each in (tmp_path / "out").iterdir()) == ["1--", "2--a", "3-a-b", "4-a-b"]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["out", "w.json"]
+
+
+def test_only_arrays_and_only_one_of_them_are_written(call, tmp_path):
+    with pytest.raises(ConfigError, match="--write-timeloop: got 'odin', which has no mappings"):
+        call("--accelerator", "odin", "--write-timeloop", tmp_path)
+    with pytest.raises(ConfigError, match="--write-timeloop: got several accelerators; expected one"):
+        call("--accelerator", "all", "--write-timeloop", tmp_path)
+    with pytest.raises(ConfigError, match="--layer: got 'conv9'; expected one of conv"):
+        call("--layer", "conv9", "--write-timeloop", tmp_path)
