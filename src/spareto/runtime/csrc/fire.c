@@ -6,7 +6,8 @@ typedef int16_t half_shorts __attribute__((vector_size(VB / 2), aligned(2), may_
 AI iv either(iv mask, iv yes, iv no) { return (mask & yes) | (~mask & no); }
 
 /* Potential only, everything in 32 bits: the loop that nearly all layers take. */
-AI void potentials(const int NARROW, const int SHORT, const int CLAMPS, const plan *p, const void *sums, void *v, uint64_t *out) {
+AI void potentials(const int NARROW, const int SHORT, const int CLAMPS, const plan *p, const void *sums, void *v,
+                   uint64_t *out) {
     const int shift = (int)p->shift;
     const iv decay = iv_all((int32_t)p->decay), leak = iv_all((int32_t)p->leak), keep = iv_all(p->keep ? -1 : 0);
     const iv limit = iv_all((int32_t)(p->threshold - !p->strict)); /* >= is > one less */
@@ -15,7 +16,8 @@ AI void potentials(const int NARROW, const int SHORT, const int CLAMPS, const pl
     const iv most = iv_all((int32_t)p->most), least = iv_all(-(int32_t)p->most);
     for (int64_t w = 0; w < p->out_words; w++) out[w] = 0;
     for (int64_t l = 0; l < p->lanes; l += VL) {
-        iv sum = NARROW ? __builtin_convertvector(LD(half_shorts, (const int16_t *)sums + l), iv) : LD(iv, (const int32_t *)sums + l);
+        iv sum = NARROW ? __builtin_convertvector(LD(half_shorts, (const int16_t *)sums + l), iv)
+                        : LD(iv, (const int32_t *)sums + l);
         iv kept = SHORT ? __builtin_convertvector(LD(half_shorts, (int16_t *)v + l), iv) : LD(iv, (int32_t *)v + l);
         iv u = sum * LD(iv, p->multiplier32 + l) + LD(iv, p->bias32 + l) + kept * decay + leak;
         iv fires = u > limit;
@@ -67,7 +69,8 @@ void spareto_fire_any(const plan *p, const void *sums, const int32_t *back, stat
         for (int64_t w = 0; w < p->out_words; w++) ((uint64_t *)out)[w] = 0;
     for (int64_t c = 0; c < p->out_c; c++) {
         const int64_t n = at + c;
-        int64_t x = (p->narrow ? ((const int16_t *)sums)[c] : ((const int32_t *)sums)[c]) * p->multiplier[c] + p->bias[c];
+        int64_t x = (p->narrow ? ((const int16_t *)sums)[c] : ((const int32_t *)sums)[c]) * p->multiplier[c] +
+                    p->bias[c];
         if (back) x += back[c] * p->back_multiplier[c];
         if (p->current) {
             x += p->i_decay * get(p, s->i, n);

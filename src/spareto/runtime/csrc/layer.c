@@ -79,7 +79,8 @@ static const int32_t *fed_back(const plan *p, const states *st, scratch *s) {
     return s->back;
 }
 
-static void strip(const plan *p, const void *in, void *out, states *st, int64_t steps, int64_t from, int64_t to, scratch *s) {
+static void strip(const plan *p, const void *in, void *out, states *st, int64_t steps, int64_t from, int64_t to,
+                  scratch *s) {
     const int64_t top = from * p->sh - p->ph, bottom = (to - 1) * p->sh - p->ph + (p->kh - 1) * p->dh + 1;
     const int64_t first = top < 0 ? 0 : top, last = bottom > p->in_h ? p->in_h : bottom;
     const int64_t each = p->out_values ? p->out_c * 4 : p->out_words * 8;
@@ -102,7 +103,8 @@ static void strip(const plan *p, const void *in, void *out, states *st, int64_t 
 /* Rows `from` to `to` of a layer's output over `steps` timesteps; `st` is changed.
  *
  * in (steps, in_h, in_w, words or channels), out (steps, out_h, out_w, words or channels). */
-EXPORT int spareto_layer(const plan *p, const void *in, void *out, const states *given, int64_t steps, int64_t from, int64_t to) {
+EXPORT int spareto_layer(const plan *p, const void *in, void *out, const states *given, int64_t steps, int64_t from,
+                         int64_t to) {
     const int64_t row_bytes = times(times(p->out_w, p->lanes), p->state);
     int64_t rows = row_bytes > STRIP_BYTES ? 1 : STRIP_BYTES / row_bytes;
     if (steps == 1 || rows > to - from) rows = to - from;
@@ -114,7 +116,8 @@ EXPORT int spareto_layer(const plan *p, const void *in, void *out, const states 
     if (most > MOST || listed > MOST) return TOO_LARGE;
     size_t total = 0;
     const size_t keys = part(&total, most, 4), values = part(&total, p->in_values ? most : 0, 4);
-    const size_t ends = part(&total, times(seen_rows, p->in_w + 1), 4), chosen = part(&total, listed, 4), counts = part(&total, listed, 4);
+    const size_t ends = part(&total, times(seen_rows, p->in_w + 1), 4), chosen = part(&total, listed, 4),
+                 counts = part(&total, listed, 4);
     const size_t sums = part(&total, p->lanes, 4), back = part(&total, p->lanes, 4);
     char *space = total == SIZE_MAX ? 0 : memory(total, 1);
     if (!space) return NO_MEMORY;

@@ -1,7 +1,7 @@
 /* What the integer kernels share.
  *
- * Spikes are bits: 64 channels a word, the words of a pixel side by side, pixels row by row.  Counts, sums and gated spikes are 32-bit
- * integers, channels last.  A layer is one struct, filled by runtime/plans.py in the same order.
+ * Spikes are bits: 64 channels a word, the words of a pixel side by side, pixels row by row.  Counts, sums and gated
+ * spikes are 32-bit integers, channels last.  A layer is one struct, filled by runtime/plans.py in the same order.
  */
 #ifndef SPARETO_SPIKES_H
 #define SPARETO_SPIKES_H
@@ -23,7 +23,7 @@ typedef struct {
     const int32_t *multiplier32, *bias32;
     /* neurons, see integer/neuron.py */
     int64_t shift, most, decay, leak, threshold, strict, keep, drop, drop_threshold;
-    int64_t delayed, delayed_drop;             /* delayed: 0 nothing, 1 forgets, 2 keeps */
+    int64_t delayed, delayed_drop;              /* delayed: 0 nothing, 1 forgets, 2 keeps */
     int64_t current, i_decay, gain, gain_shift; /* current: whether there is one */
     int64_t adaptation, a_decay, a_scale, a_one;
     int64_t counts; /* 0 for spikes */
@@ -46,7 +46,8 @@ typedef struct {
 } events;
 
 /* Sums of one pixel: 32 bits, or 16 where plan.narrow says that they fit. */
-void spareto_sum(const void *weights, int64_t kind, int64_t stride, int64_t lanes, int narrow, const events *seen, void *sums);
+void spareto_sum(const void *weights, int64_t kind, int64_t stride, int64_t lanes, int narrow, const events *seen,
+                 void *sums);
 void spareto_sum_groups(const plan *p, const events *seen, int32_t *sums);
 void spareto_sum_live(const plan *p, const events *seen, int32_t *sums);
 /* One timestep of one pixel's neurons; at is the number of its first state, out its words or integers. */

@@ -1,4 +1,5 @@
-/* Sums of the rows of weights that spikes choose: the work is spikes times weights, whatever is silent costs nothing. */
+/* Sums of the rows of weights that spikes choose: the work is spikes times weights, whatever is silent costs nothing.
+ */
 #include "spikes.h"
 
 typedef int16_t sv __attribute__((vector_size(VB), aligned(2), may_alias));
@@ -25,8 +26,8 @@ AI sv chosen(const uint8_t *bits) {
 }
 
 /* NV vectors of 16-bit sums from lane `first` on. */
-AI void narrow_block(const int NV, const int KIND, const char *w, int64_t stride, int64_t lanes, int64_t first, const events *seen,
-                     int16_t *sums) {
+AI void narrow_block(const int NV, const int KIND, const char *w, int64_t stride, int64_t lanes, int64_t first,
+                     const events *seen, int16_t *sums) {
     sv a[8];
 #pragma GCC unroll 8
     for (int j = 0; j < NV; j++) a[j] = (sv){0};
@@ -114,7 +115,8 @@ static void unpacked(int64_t kind, const char *w, int64_t stride, int64_t lanes,
     }
 }
 
-void spareto_sum(const void *weights, int64_t kind, int64_t stride, int64_t lanes, int narrow, const events *seen, void *sums) {
+void spareto_sum(const void *weights, int64_t kind, int64_t stride, int64_t lanes, int narrow, const events *seen,
+                 void *sums) {
     if (narrow) {
         switch (kind) {
         case INT8: narrow_lanes(INT8, weights, stride, lanes, seen, sums); break;
