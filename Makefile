@@ -15,7 +15,7 @@ help:
 	@echo "make sanitize   the kernels under AddressSanitizer and UBSan, with 2,000 random shapes and failing memory"
 	@echo "make fuzz       COUNT=200000 mutations of a file for every reader (READERS=\"workload npz\" for some)"
 	@echo "make triples    COUNT=10000 random accelerators, workloads and mappings from seed FIRST=0, held to laws"
-	@echo "make kills      a study killed at 50 moments and at every change of a file"
+	@echo "make kills      a study killed at 50 moments and at every change of a file, and on a disk that fails"
 	@echo "make check      format, lint, types, import contract, quick tests"
 	@echo "make bench      measure speed"
 
