@@ -10,7 +10,7 @@ import torch
 
 from pages import ROOT, blocks_of, differences, rewritten, run
 
-PAGES = ["README.md", "docs/any-network.md", "docs/tutorials/my-snntorch-model.md"]
+PAGES = ["README.md", "docs/any-network.md", "docs/convert.md", "docs/tutorials/my-snntorch-model.md"]
 
 
 @pytest.fixture(autouse=True)
