@@ -205,11 +205,21 @@ def write_details(path):
     TrialDetails.parse(DETAILS, "details").save(path)
 
 
+HISTOGRAM = {
+    "name": "a",
+    "low": -1,
+    "high": 1,
+    "before": [1, 2],
+    "after": [2, 1],
+    "zeros": 3,
+    "levels": [0.5],
+}
+RASTER = {"name": "a", "neurons": 4, "shown": [0, 3], "spikes": ["1.", ".1"]}
+SAMPLE = {"index": 0, "label": 1, "frames": ["01", "10"], "height": 1, "width": 2, "answers": [[0.5, 0.5]]}
 DETAILS = {
     "epochs": [{"epoch": 1, "loss": 0.5, "learning_rate": 0.01, "accuracy": 0.9}],
     "confusion": [[3, 1], [0, 4]],
-    "weights": [{"name": "a", "low": -1, "high": 1, "before": [1, 2], "after": [2, 1], "zeros": 3, "levels": [0.5]}],
+    "weights": [HISTOGRAM],
     "silence": [{"name": "a", "neurons": 4, "silent": 1}],
-    "samples": [{"index": 0, "label": 1, "frames": ["01", "10"], "height": 1, "width": 2, "answers": [[0.5, 0.5]],
-                 "rasters": [{"name": "a", "neurons": 4, "shown": [0, 3], "spikes": ["1.", ".1"]}]}],
-}  # fmt: skip
+    "samples": [{**SAMPLE, "rasters": [RASTER]}],
+}
