@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from spareto.core.text import visible
 from spareto.reports.results import StudyResults
 from spareto.reports.sources import Judge
 from spareto.reports.write import ReportPaths, write_report
@@ -20,7 +21,7 @@ def report(run: Path, /) -> None:
     """
     paths = write_run_report(run)
     for path in (paths.report, *paths.figures):
-        print(path)
+        print(visible(str(path)))
 
 
 def write_run_report(run: Path) -> ReportPaths:

@@ -14,7 +14,7 @@ from torch import Tensor
 from spareto.core.errors import ConfigError, DataError, Problem, did_you_mean, one_of
 from spareto.kernels.c_layers import finite
 from spareto.kernels.library import backend
-from spareto.running.labels import Labels, labels_of
+from spareto.running.labels import Labels, labels_of, refuse_masked
 
 Layout = Literal["time-first", "batch-first", "static"]
 LAYOUT_CURE = 'Say layout="time-first", "batch-first" or "static".'
@@ -106,7 +106,10 @@ def frames_of(frames: Any, where: str = "frames") -> Tensor:
         DataError: They are something else.
     """
     tensor = frames.detach() if isinstance(frames, Tensor) else _tensor(frames, where)
-    if tensor.is_sparse:
+    if tensor.is_nested:
+        rule, cure = "samples of one shape", "Bring them to the same timesteps and pixels."
+        raise DataError(Problem(where, "a nested tensor", rule, cure))
+    if tensor.layout is not torch.strided:
         tensor = tensor.to_dense()
     if tensor.is_complex() or tensor.is_quantized:
         raise DataError(Problem(where, f"numbers of type {tensor.dtype}", "real numbers"))
@@ -129,6 +132,7 @@ def _finite(tensor: Tensor) -> bool:
 
 
 def _tensor(frames: Any, where: str) -> Tensor:
+    refuse_masked(frames, where)
     try:
         array: npt.NDArray[Any] = np.asarray(frames)
     except (ValueError, TypeError) as error:

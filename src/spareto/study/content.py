@@ -63,7 +63,7 @@ def _told(value: Any, depth: int = 0) -> str:
 
 def _tensor(value: torch.Tensor) -> str:
     told = f"{value.dtype} {'lazy' if is_lazy(value) else tuple(value.shape)}"
-    if is_lazy(value) or value.is_meta or value.is_sparse or value.is_quantized:
+    if is_lazy(value) or value.is_meta or value.layout is not torch.strided or value.is_quantized:
         return told
     raw = value.detach().cpu().contiguous().flatten().view(torch.uint8)
     return f"{told} {_digest(raw.numpy().tobytes())}"

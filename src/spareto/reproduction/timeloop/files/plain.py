@@ -82,7 +82,7 @@ def number(value: Any, where: str, *, whole: bool = False, least: float = 0.0) -
     """
     try:
         found = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         found = float("nan")
     kind = "a whole number" if whole else "a number"
     if isinstance(value, bool) or not least <= found <= 1e15 or (whole and found != round(found)):
