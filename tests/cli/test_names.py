@@ -15,7 +15,7 @@ from spareto.core.errors import ConfigError
 from spareto.records import Recipe
 from spareto.reports.figures.style import name_text
 from spareto.reports.results import StudyResults
-from spareto.reports.write import write_report
+from spareto.reports.write import write_files
 from spareto.study.folder import RunFolder
 from spareto.study.front import front_rows, mean_rows
 from spareto.study.store import TrialStore
@@ -116,7 +116,7 @@ def test_a_study_full_of_that_name_is_shown(kind, tmp_path, capsys, monkeypatch)
     if 0 < len(name) < 30 and name.isprintable():
         assert name in said
     meta = {"study": name, "network": name, "dataset": name, "accelerator": name}
-    paths = write_report(StudyResults(trials, front_rows(trials), mean_rows(trials), meta), tmp_path)
+    paths = write_files(StudyResults(trials, front_rows(trials), mean_rows(trials), meta), tmp_path)
     page = paths.report.read_text()
     scripts, plain = Scripts(page), Scripts(write_plain(tmp_path))
     for library in plain.code:  # what stands in every page may hold anything
@@ -131,7 +131,7 @@ def test_a_study_full_of_that_name_is_shown(kind, tmp_path, capsys, monkeypatch)
 def write_plain(folder):
     trials = factories.study()[:3]
     results = StudyResults(trials, front_rows(trials), mean_rows(trials), {})
-    return write_report(results, folder / "plain").report.read_text()
+    return write_files(results, folder / "plain").report.read_text()
 
 
 class Scripts(HTMLParser):

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from spareto.core.errors import ConfigError, DataError, Problem, did_you_mean, one_of
+from spareto.core.errors import ConfigError, DataError, Problem, ShapeError, did_you_mean, one_of
 from spareto.kernels.c_layers import finite
 from spareto.kernels.library import backend
 from spareto.running.labels import Labels, labels_of, refuse_masked
@@ -171,13 +171,13 @@ def _layout(
         if time_first:
             return "time-first"
         rule = "labels, which tell where the samples are, or a layout"
-        raise ConfigError(Problem(where, f"shape {shape} without labels", rule, LAYOUT_CURE))
+        raise ShapeError(Problem(where, f"shape {shape} without labels", rule, LAYOUT_CURE))
     first, second = shape[0] == len(labels), shape[1] == len(labels)
     if second and (not first or time_first):
         return "time-first"
     if first and second:
         got = f"shape {shape} for {len(labels)} labels"
-        raise ConfigError(Problem(where, got, "one axis that is as long as there are labels", LAYOUT_CURE))
+        raise ShapeError(Problem(where, got, "one axis that is as long as there are labels", LAYOUT_CURE))
     if first and not time_first:
         return None
     got = f"shape {labels.shape} for {shape[1]} samples" if time_first else f"shape {labels.shape}"
