@@ -15,14 +15,9 @@ help:
 	@echo "make sanitize   the kernels under AddressSanitizer and UBSan, with 2,000 random shapes and failing memory"
 	@echo "make fuzz       COUNT=200000 mutations of a file for every reader (READERS=\"workload npz\" for some)"
 	@echo "make triples    COUNT=10000 random accelerators, workloads and mappings from seed FIRST=0, held to laws"
-<<<<<<< HEAD
-	@echo "make kills      a study killed at 50 moments and at every change of a file"
-	@echo "make check      format, lint, types, import contract; no tests"
-=======
 	@echo "make fuzz-packages  COUNT=500000 mutations of each of a package's parts, read and run under AddressSanitizer and UBSan"
 	@echo "make kills      a study killed at 50 moments and at every change of a file, and on a disk that fails"
-	@echo "make check      format, lint, types, import contract, quick tests"
->>>>>>> main
+	@echo "make check      format, lint, types, import contract; no tests"
 	@echo "make bench      measure speed"
 	@echo "make site       the documentation site in build/site; a broken link is an error"
 	@echo "make shots      pictures of the demo's report, light and dark, at three widths, in build/shots"

@@ -142,11 +142,7 @@ def write_figure(
         style: What differs from the style of all figures.
     """
     paths = tuple(path.with_suffix(kind) for kind in kinds)
-<<<<<<< HEAD
-    settings: Any = {**STYLE, **dict(style or {})}
-=======
     settings: Any = {**STYLE, **(style or {})}
->>>>>>> main
     with mpl.rc_context(settings):
         figure = draw(results)
         for target in paths:

@@ -7,31 +7,13 @@ AI iv either(iv mask, iv yes, iv no) { return (mask & yes) | (~mask & no); }
 
 /* Potential only, everything in 32 bits: the loop that nearly all layers take. */
 AI void potentials(const int NARROW, const int SHORT, const int CLAMPS, const plan *p, const void *sums, void *v,
-<<<<<<< HEAD
-                   uint64_t *out) {
-=======
                    int64_t pixels, uint64_t *out) {
->>>>>>> main
     const int shift = (int)p->shift;
     const iv decay = iv_all((int32_t)p->decay), leak = iv_all((int32_t)p->leak), keep = iv_all(p->keep ? -1 : 0);
     const iv limit = iv_all((int32_t)(p->threshold - !p->strict)); /* >= is > one less */
     const iv fall = iv_all((int32_t)(p->drop + (p->drop_threshold ? p->threshold : 0)));
     const iv half = iv_all(shift ? (1 << (shift - 1)) - 1 : 0), odd = iv_all(shift ? 1 : 0);
     const iv most = iv_all((int32_t)p->most), least = iv_all(-(int32_t)p->most);
-<<<<<<< HEAD
-    for (int64_t w = 0; w < p->out_words; w++) out[w] = 0;
-    for (int64_t l = 0; l < p->lanes; l += VL) {
-        iv sum = NARROW ? __builtin_convertvector(LD(half_shorts, (const int16_t *)sums + l), iv)
-                        : LD(iv, (const int32_t *)sums + l);
-        iv kept = SHORT ? __builtin_convertvector(LD(half_shorts, (int16_t *)v + l), iv) : LD(iv, (int32_t *)v + l);
-        iv u = sum * LD(iv, p->multiplier32 + l) + LD(iv, p->bias32 + l) + kept * decay + leak;
-        iv fires = u > limit;
-        u = either(fires, (u & keep) - fall, u);
-        u = (u + half + ((u >> shift) & odd)) >> shift;
-        if (CLAMPS) {
-            u = either(u > most, most, u);
-            u = either(u < least, least, u);
-=======
     const int64_t lanes = p->lanes, words = p->out_words;
     const uint64_t last = p->out_c % 64 ? ((uint64_t)1 << p->out_c % 64) - 1 : ~(uint64_t)0; /* padded lanes may fire */
     for (int64_t n = 0; n < pixels; n++, out += words) {
@@ -56,7 +38,6 @@ AI void potentials(const int NARROW, const int SHORT, const int CLAMPS, const pl
                 if (l / 64 < words) out[l / 64] = l / 64 == words - 1 ? word & last : word;
                 word = 0;
             }
->>>>>>> main
         }
     }
 }

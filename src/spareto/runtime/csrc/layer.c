@@ -36,57 +36,6 @@ static int64_t rows_of(const plan *p, int64_t y, int64_t from, int64_t to, taps 
     return n;
 }
 
-<<<<<<< HEAD
-/* What the window of an output pixel sees, as rows of weights. */
-AI void window(const plan *p, const scratch *s, int64_t first, int64_t y, int64_t x, events *seen) {
-    const int64_t left = x * p->sw - p->pw, inputs = p->in_c;
-    int64_t n = 0;
-    for (int64_t ky = 0; ky < p->kh; ky++) {
-        const int64_t row = y * p->sh - p->ph + ky * p->dh;
-        if (row < 0 || row >= p->in_h) continue;
-        const int32_t *ends = s->ends + (row - first) * (p->in_w + 1);
-        if (p->dw == 1) { /* all taps of the row lie side by side, in the weights as in the image */
-            const int64_t a = left < 0 ? 0 : left, b = left + p->kw > p->in_w ? p->in_w : left + p->kw;
-            const int32_t shift = (int32_t)((ky * p->kw - left) * inputs);
-            if (a < b)
-                for (int32_t k = ends[a]; k < ends[b]; k++) {
-                    seen->rows[n] = s->keys[k] + shift;
-                    seen->values[n++] = s->values ? s->values[k] : 1;
-                }
-            continue;
-        }
-        for (int64_t kx = 0; kx < p->kw; kx++) {
-            const int64_t column = left + kx * p->dw;
-            if (column < 0 || column >= p->in_w) continue;
-            const int32_t shift = (int32_t)((ky * p->kw + kx - column) * inputs);
-            for (int32_t k = ends[column]; k < ends[column + 1]; k++) {
-                seen->rows[n] = s->keys[k] + shift;
-                seen->values[n++] = s->values ? s->values[k] : 1;
-            }
-        }
-    }
-    seen->count = n;
-}
-
-static void sum(const plan *p, const scratch *s) {
-    if (p->starts) spareto_sum_live(p, &s->seen, s->sums);
-    else if (p->groups > 1) spareto_sum_groups(p, &s->seen, s->sums);
-    else spareto_sum(p->weights, p->kind, p->stride, p->lanes, p->narrow != 0, &s->seen, s->sums);
-}
-
-/* What comes back to each neuron from the spikes of the timestep before. */
-static const int32_t *fed_back(const plan *p, const states *st, scratch *s) {
-    if (!p->back_weights) return 0;
-    int64_t n = 0;
-    for (int64_t c = 0; c < p->out_c; c++)
-        if (st->f[c]) s->seen.rows[n] = (int32_t)c, s->seen.values[n++] = st->f[c];
-    s->seen.count = n;
-    spareto_sum(p->back_weights, p->back_kind, p->back_stride, p->lanes, 0, &s->seen, s->back);
-    return s->back;
-}
-
-=======
->>>>>>> main
 static void strip(const plan *p, const void *in, void *out, states *st, int64_t steps, int64_t from, int64_t to,
                   scratch *s) {
     const int64_t top = from * p->sh - p->ph, bottom = (to - 1) * p->sh - p->ph + (p->kh - 1) * p->dh + 1;
@@ -112,29 +61,18 @@ static void strip(const plan *p, const void *in, void *out, states *st, int64_t 
  * in (steps, in_h, in_w, words or channels), out (steps, out_h, out_w, words or channels). */
 EXPORT int spareto_layer(const plan *p, const void *in, void *out, const states *given, int64_t steps, int64_t from,
                          int64_t to) {
-<<<<<<< HEAD
-    const int64_t row_bytes = times(times(p->out_w, p->lanes), p->state);
-=======
     const int64_t row_bytes = times(times(p->out_w, p->lanes), p->state + (p->narrow ? 2 : 4));
->>>>>>> main
     int64_t rows = row_bytes > STRIP_BYTES ? 1 : STRIP_BYTES / row_bytes;
     if (rows > to - from) rows = to - from;
     if (rows < 1) return DONE;
     const int64_t pairs = times(p->in_w, p->kw);
     if (pairs > MOST || times(p->kh, 1) > MOST) return TOO_LARGE;
     size_t total = 0;
-<<<<<<< HEAD
-    const size_t keys = part(&total, most, 4), values = part(&total, p->in_values ? most : 0, 4);
-    const size_t ends = part(&total, times(seen_rows, p->in_w + 1), 4), chosen = part(&total, listed, 4),
-                 counts = part(&total, listed, 4);
-    const size_t sums = part(&total, p->lanes, 4), back = part(&total, p->lanes, 4);
-=======
     const size_t x_from = part(&total, p->in_w + 1, 4), x_tap = part(&total, pairs, 4), x_out = part(&total, pairs, 4);
     const size_t y_tap = part(&total, p->kh, 4), y_out = part(&total, p->kh, 4), back = part(&total, p->lanes, 4);
     const size_t channels = part(&total, p->in_c, 4), values = part(&total, p->in_c, 4);
     const size_t back_channels = part(&total, p->lanes, 4), back_values = part(&total, p->lanes, 4);
     const size_t sums = part(&total, times(rows, times(p->out_w, p->lanes)), p->narrow ? 2 : 4);
->>>>>>> main
     char *space = total == SIZE_MAX ? 0 : memory(total, 1);
     if (!space) return NO_MEMORY;
     scratch s = {{(int32_t *)(space + x_from),
