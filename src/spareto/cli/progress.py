@@ -122,6 +122,10 @@ class StudyProgress(StudyListener):
         self._say(f"{label:<34.34} validated {accuracy}  energy {used}  ({how})")
         self._bars.advance(self._trials)
 
+    def training_stopped(self, label: str, seed: int, epochs: int) -> None:
+        """See `StudyListener`."""
+        self._say(f"  {label}, seed {seed}: stopped after {epochs} epochs, for others did better")
+
     def waits(self, holder: Holder) -> None:
         """See `StudyListener`."""
         self._say(f"Waiting for {holder}, which writes to the same folder.")

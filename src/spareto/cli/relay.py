@@ -50,6 +50,10 @@ class StudyRelay(StudyListener):
         """See `StudyListener`."""
         self._other.trial_ends(trial, reused=reused)
 
+    def training_stopped(self, label: str, seed: int, epochs: int) -> None:
+        """See `StudyListener`."""
+        self._other.training_stopped(label, seed, epochs)
+
     def trial_tested(self, trial: Trial) -> None:
         """See `StudyListener`."""
         self._other.trial_tested(trial)

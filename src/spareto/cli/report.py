@@ -6,7 +6,7 @@ from pathlib import Path
 
 from spareto.reports.results import StudyResults
 from spareto.reports.write import ReportPaths, write_report
-from spareto.study.front import front_rows, mean_rows
+from spareto.study.front import front_rows, mean_rows, results_of
 from spareto.study.store import TrialStore
 
 
@@ -24,5 +24,5 @@ def report(run: Path, /) -> None:
 def write_run_report(run: Path) -> ReportPaths:
     """Write the report of a run folder into that folder, from whatever trials have finished."""
     with TrialStore.of(run) as store:
-        trials, meta, folder = store.trials(), store.meta, store.path.parent
+        trials, meta, folder = results_of(store.trials()), store.meta, store.path.parent
     return write_report(StudyResults(trials, front_rows(trials), mean_rows(trials), meta), folder)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from spareto.compression.calibration import calibrate
 from spareto.compression.checks import epoch_of, refuse_merged_starts, refuse_unfit
 from spareto.compression.compressing import begin_steps, compress, store
 from spareto.compression.copies import Module, copy_of
@@ -64,7 +65,7 @@ def compress_and_train(
     data = whole_labels(data_of(data))
     stated = interface_of(**how)
     runner = Runner(network, samples_of_split(data), stated)
-    calibration = partial(_calibration, runner, recipe.training, seed)
+    calibration = partial(calibration_at, runner, recipe.training, seed)
     batches = steps_per_epoch(len(data.train_labels), recipe.training)
     schedule = _schedule(network, recipe, batches, seed, calibration)
     _refuse_what_fails_later(network, recipe, schedule, seed, calibration)
@@ -84,6 +85,36 @@ def compress_and_train(
     )
     store(compressed, recipe)
     return compressed
+
+
+def compress_and_calibrate(
+    network: Module,
+    recipe: Recipe,
+    data: Any,
+    *,
+    seed: int = 0,
+    samples: int = CALIBRATION_SAMPLES,
+    **how: Unpack[How],
+) -> Module:
+    """A compressed copy of a trained network that is not trained again: batch norms are measured afresh.
+
+    Args:
+        network: The trained network; left untouched.
+        recipe: Steps; all of them are in force, whatever their start. Its training plan gives the loss.
+        data: See `spareto.train`; only its training split is looked at.
+        seed: Decides what is random.
+        samples: Training samples that pruners and batch norms are measured on.
+        how: `time`, `output`, `vote` and `reset`, as in `spareto.Interface`, or `interface`, all in one.
+
+    Returns:
+        The compressed copy in evaluation mode, its weights as they will be stored.
+
+    Raises:
+        ConfigError: The recipe does not fit the network.
+    """
+    runner = Runner(network, samples_of_split(whole_labels(data_of(data))), interface_of(**how))
+    loss = calibration_at(runner, recipe.training, seed, 0, samples)
+    return calibrate(network, recipe, loss, seed=seed, calibration=loss)
 
 
 def _refuse_what_fails_later(
@@ -142,12 +173,14 @@ def _so_far(step: PruneStep, sparsity: float) -> PruneStep:
     return step.model_copy(update={"sparsity": sparsity, "layer_sparsity": layers})
 
 
-def _calibration(runner: Runner, plan: TrainingPlan, seed: int, moment: int) -> Calibration:
-    """The loss on training samples that seed and moment choose; read when it is asked for."""
+def calibration_at(
+    runner: Runner, plan: TrainingPlan, seed: int, moment: int, most: int = CALIBRATION_SAMPLES
+) -> Calibration:
+    """The loss on at most so many training samples that seed and moment choose; read when it is asked for."""
 
     def loss(network: nn.Module) -> Tensor:
         samples = runner.samples
-        count = min(samples.count, CALIBRATION_SAMPLES)
+        count = min(samples.count, most)
         chosen = np.random.default_rng([seed, moment]).choice(samples.count, count, replace=False)
         known: Any = samples.labels
         labels = torch.from_numpy(known[chosen]).to(runner.device)

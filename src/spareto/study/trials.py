@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from spareto.compression import compress_and_train
+from spareto.compression.run import CALIBRATION_SAMPLES, compress_and_calibrate
 from spareto.core.artifacts import fingerprint
 from spareto.core.versions import versions
 from spareto.kernels import kernels_on
@@ -25,7 +26,7 @@ from spareto.study.folder import RunFolder
 from spareto.study.listener import StudyListener
 from spareto.study.networks import save_network
 from spareto.study.splits import StudyData
-from spareto.training import best_path, train
+from spareto.training import EpochReport, Listener, best_path, train
 
 
 @dataclass(frozen=True)
@@ -68,27 +69,25 @@ class TrialRunner:
             self.listener.layers_ran(kernels_on(self.device.type), ran)
         return network
 
-    def _told(self, label: str, seed: int) -> dict[str, Any]:
+    def _told(self, label: str, seed: int, watch: Listener | None = None) -> dict[str, Any]:
         """What the listener hears of a training that begins now."""
         self.listener.training_begins(label, seed)
         silence = partial(self.listener.layer_is_silent, label, seed)
-        return {"on_epoch": self.listener.epoch_ends, "on_silence": silence}
 
-    def run(self, dense: nn.Module, recipe: Recipe, seed: int) -> Trial:
-        """Train by the recipe, profile and cost; leaves the network and its workload in the run folder."""
+        def epoch_ends(report: EpochReport) -> None:
+            self.listener.epoch_ends(report)
+            if watch is not None:
+                watch(report)
+
+        return {"on_epoch": epoch_ends, "on_silence": silence}
+
+    def run(self, dense: nn.Module, recipe: Recipe, seed: int, watch: Listener | None = None) -> Trial:
+        """Train by the recipe, profile and cost; leaves the network and its workload in the run folder.
+
+        A recipe whose training has no epochs is carried out without: batch norms are measured again.
+        """
         started = time.perf_counter()
-        key = self.key(recipe, seed)
-        checkpoint = self.folder.training(key) if recipe.training.epochs else None
-        network = compress_and_train(
-            dense,
-            recipe,
-            self.data.train,
-            seed=seed,
-            checkpoint=checkpoint,
-            key=key,
-            interface=self.builder.interface,
-            **self._told(recipe.label, seed),
-        )
+        network = self._calibrated(dense, recipe, seed) or self._trained(dense, recipe, seed, watch)
         measured = profile(
             network.cpu(),
             self.data.validation.frames,
@@ -101,6 +100,29 @@ class TrialRunner:
         seconds = time.perf_counter() - started
         assert measured.accuracy is not None  # every split of a study has labels
         return self._trial(recipe, seed, measured.accuracy, measured.workload, seconds)
+
+    def _calibrated(self, dense: nn.Module, recipe: Recipe, seed: int) -> nn.Module | None:
+        if recipe.training.epochs or not recipe.steps:
+            return None
+        samples = self.config.search.calibration if self.config.search else CALIBRATION_SAMPLES
+        data, interface = self.data.train, self.builder.interface
+        return compress_and_calibrate(dense, recipe, data, seed=seed, samples=samples, interface=interface)
+
+    def _trained(
+        self, dense: nn.Module, recipe: Recipe, seed: int, watch: Listener | None = None
+    ) -> nn.Module:
+        key = self.key(recipe, seed)
+        checkpoint = self.folder.training(key) if recipe.training.epochs else None
+        return compress_and_train(
+            dense,
+            recipe,
+            self.data.train if watch is None else self.data.watched,
+            seed=seed,
+            checkpoint=checkpoint,
+            key=key,
+            interface=self.builder.interface,
+            **self._told(recipe.label, seed, watch),
+        )
 
     def way(self) -> dict[str, Any]:
         """How a network is run that does not say so itself."""

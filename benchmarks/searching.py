@@ -1,0 +1,63 @@
+"""A search against the whole grid: hypervolumes at stated numbers of trials, median over sampler seeds.
+
+    python -m benchmarks.searching STUDY.yaml GRID_SPACE.yaml LAYER_SPACE.yaml --out FOLDER --seeds 5
+
+All searches share a run folder, so a recipe is trained once whoever proposes it. Accuracies are those of the
+validation split; the test split stays sealed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from statistics import median
+
+from spareto import recipes
+from spareto.core.config import load_keys
+from spareto.study.config import StudyConfig
+from spareto.study.front import hypervolume
+from spareto.study.objectives import point_of, reference_point, senses_of
+from spareto.study.run import open_study
+from spareto.study.search.plan import SearchPlan
+from spareto.study.search.run import propose
+
+
+def volumes(tried, dense, config) -> list[float]:
+    """Hypervolume after each trial, as a share of the box between the reference point and the ideal (1, 0)."""
+    senses = senses_of(config.objectives)
+    reference = reference_point(dense, config.objectives)
+    whole = hypervolume([(1.0, 0.0)], reference, senses)
+    points = [point_of(each.trial, config.objectives) for each in tried]
+    return [hypervolume(points[: count + 1], reference, senses) / whole for count in range(len(points))]
+
+
+def main() -> None:
+    """Run what the command line asks for and print one JSON line a search."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("study", type=Path)
+    parser.add_argument("searches", type=Path, help="YAML: name to a search; 'grid' first")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--only", nargs="*")
+    chosen = parser.parse_args()
+    config = StudyConfig.load(chosen.study)
+    with open_study(config, chosen.out) as study:
+        dense = study.known.trial(recipes.dense(), config.seeds[0], "search")
+        for name, keys in load_keys(chosen.searches).items():
+            if chosen.only and name not in chosen.only:
+                continue
+            found = []
+            for seed in range(1 if name == "grid" else chosen.seeds):
+                plan = SearchPlan.parse({**keys, "seed": seed}, name)
+                tried = propose(config, plan, study.known, study.untrained)
+                found.append(volumes(tried, dense, config))
+                unique = len({each.recipe.hash for each in tried})
+                line = {"search": name, "seed": seed, "trials": len(tried), "different": unique}
+                print(json.dumps({**line, "hypervolume": found[-1][-1]}), flush=True)
+            ends = [each[-1] for each in found]
+            print(json.dumps({"search": name, "median": median(ends), "all": ends}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
