@@ -19,12 +19,14 @@ class Simulation:
         """The elements one iteration touches."""
         sy, sx = self.problem.stride
         if tensor == "weights":
-            return (index["M"], index["C"], index["R"], index["S"])
+            return (index["G"], index["M"], index["C"], index["R"], index["S"])
         if tensor == "outputs":
-            return (index["T"], index["N"], index["M"], index["P"], index["Q"])
+            return (index["T"], index["N"], index["G"], index["M"], index["P"], index["Q"])
         return (
-            index["T"], index["N"], index["C"], index["P"] * sy + index["R"], index["Q"] * sx + index["S"],
-        )  # fmt: skip
+            *(index[dim] for dim in ("T", "N", "G", "C")),
+            index["P"] * sy + index["R"],
+            index["Q"] * sx + index["S"],
+        )
 
     def iterations(self, fixed):
         """All index vectors of the nest that agree with the fixed loop counters."""

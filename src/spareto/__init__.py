@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from spareto.core.errors import SparetoError
     from spareto.data.load import load_frames
     from spareto.hardware import cost, load_accelerator
+    from spareto.lowering import lower
     from spareto.profiling import energy, profile
     from spareto.records import Cost, Recipe, TrainingPlan, Trial, Workload
     from spareto.reports.write import write_report
@@ -51,6 +52,7 @@ __all__ = [
     "load_accelerator",
     "load_frames",
     "load_network",
+    "lower",
     "networks",
     "profile",
     "recipes",
@@ -84,6 +86,7 @@ _HOME = {
     "load_accelerator": "hardware",
     "load_frames": "data.load",
     "load_network": "study.networks",
+    "lower": "lowering",
     "profile": "profiling",
     "run_study": "study.run",
     "shrink": "compression",

@@ -14,7 +14,20 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "spareto"
 TEXTS = {path: path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
 TREES = {path: ast.parse(text) for path, text in TEXTS.items()}
-TORCH_FREE = ("core", "records", "hardware", "reproduction", "reports", "data", "formats", "native")
+TORCH_FREE = (
+    "core",
+    "records",
+    "hardware",
+    "reproduction",
+    "reports",
+    "data",
+    "formats",
+    "native",
+    "integer",
+    "package",
+    "runtime",
+    "export",
+)
 MOST_LINES, MOST_FUNCTION_LINES = 400, 60
 
 

@@ -41,6 +41,17 @@ app.command(
     name="profile",
     help="Energy per inference of a network of any framework, with its parts.",
 )
+app.command(
+    "spareto.cli.lower:lower", name="lower", help="Lower a compressed network to a package of integers."
+)
+app.command("spareto.cli.packages:run", name="run", help="Classify recordings with a package.")
+app.command(
+    "spareto.cli.packages:verify", name="verify", help="Replay a package's test vectors on every engine here."
+)
+app.command("spareto.cli.packages:bench", name="bench", help="Time a package on this machine.")
+app.command(
+    "spareto.cli.packages:export", name="export", help="Write a package as source code for another machine."
+)
 app.command(recipe)
 recipe.command(
     "spareto.cli.recipe:schema", name="schema", help="Print the JSON Schema of recipe files, for editors."

@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from spareto import hardware
 from spareto.cli.console import Console
 from spareto.cli.cost_tables import print_comparison, print_cost, print_mapper
-from spareto.cli.cost_timeloop import TimeloopRun, cost_on_timeloop
+from spareto.cli.cost_timeloop import TimeloopRun, cost_on_timeloop, write_ours
 from spareto.core.errors import ConfigError, InputError, Problem, UnknownName
 from spareto.hardware.describing.nest import Nest
 from spareto.hardware.describing.problem import LoopProblem
@@ -37,15 +37,17 @@ class TimeloopWords:
             problem file of Timeloop, too.
         ert: Energies of Accelergy, with `arch`.
         constraints: Constraints of Timeloop that say what each level keeps, with `arch`.
-        layer: The layer to cost, with `arch`, where the workload has several.
+        sparse: Sparse optimizations of Sparseloop, where the architecture does not hold them, with `arch`.
+        layer: The layer to cost with `arch`, where the workload has several, or to write.
         tool: Whose accounting to follow, with `arch`.
         write_timeloop: Write architecture, mapping, problem and energies for Timeloop into this folder, with
-            `arch`.
+            `arch` or from an array of ours.
     """
 
     arch: Path | None = None
     ert: Path | None = None
     constraints: Path | None = None
+    sparse: Path | None = None
     layer: str | None = None
     tool: Literal["timeloop-0.4", "timeloop-0.3", "sparseloop-micro2022"] = "timeloop-0.4"
     write_timeloop: Path | None = None
@@ -53,7 +55,7 @@ class TimeloopWords:
     def run(self, arch: Path, mapping: Path | None) -> TimeloopRun:
         """What is to be costed."""
         return TimeloopRun(
-            arch, mapping, self.ert, self.constraints, self.layer, self.tool, self.write_timeloop
+            arch, mapping, self.ert, self.constraints, self.sparse, self.layer, self.tool, self.write_timeloop
         )
 
 
@@ -120,22 +122,22 @@ def cost(
     if timeloop.arch is not None:
         cost_on_timeloop(workload, timeloop.run(timeloop.arch, mapping), told=explain, json=json)
         return
-    _need_arch(timeloop)
-    searched = _goal(mapper, objective)
+    _need_arch(timeloop, many := compare is not None or accelerator == EVERY)
+    goal = _goal(mapper, objective)
     network = Workload.load(workload)
-    asked = _Asked(weight_format, spike_format, statistic, lanes, searched, mapping, explain, chip)
-    many = compare is not None or accelerator == EVERY
+    asked = _Asked(weight_format, spike_format, statistic, lanes, goal, mapping, explain, chip)
     chips = [hardware.load_accelerator(name, chip.overrides) for name in _names(accelerator, compare)]
     runs = [_run(network, chip, asked, many) for chip in chips]
     if not any(run.costs for run in runs):
         raise InputError(problem for run in runs for problem in run.refused)
     if figure:
         _draw(runs, figure)
+    written = _written_out(network, asked.scaled(chips[0]), runs[0], timeloop)
     if json:
-        rows = [row for run in runs for row in _rows(network, run)]
+        rows = [row for run in runs for row in _rows(network, run, written)]
         print(json_module.dumps(rows if many or weight_format == EVERY else rows[0], indent=1))
     else:
-        _print(network, runs)
+        _print(network, runs, written)
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,7 @@ class _Run:
     told: tuple[Explained, ...] = ()
     refused: tuple[Problem, ...] = ()
     kind: str = ""
+    nests: Mapping[str, Nest] = field(default_factory=dict[str, Nest])
 
 
 def _names(accelerator: str, compare: Sequence[str] | None) -> tuple[str, ...]:
@@ -201,9 +204,10 @@ def _costs(network: Workload, chip: hardware.Chip, asked: _Asked) -> _Run:
     }
     told = tuple(_told(network, chip, options["mappings"])) if asked.explain else ()
     if asked.weight_format == EVERY:
-        return _Run(chip.name, hardware.cost_all_formats(network, chip, **options), found, told)
+        costs = hardware.cost_all_formats(network, chip, **options)
+        return _Run(chip.name, costs, found, told, nests=options["mappings"])
     one = hardware.cost(network, chip, weight_format=asked.weight_format, **options)
-    return _Run(chip.name, (one,), found, told)
+    return _Run(chip.name, (one,), found, told, nests=options["mappings"])
 
 
 def _written(network: Workload, chip: hardware.Chip, asked: _Asked) -> dict[str, Nest]:
@@ -233,18 +237,29 @@ def _goal(mapper: str, objective: Objective | None) -> Objective | None:
     raise ConfigError(Problem("--objective", "no search", "one, which it is the goal of", cure))
 
 
-def _need_arch(words: TimeloopWords) -> None:
-    """Files of Timeloop say nothing without its architecture."""
-    given = {"--ert": words.ert, "--constraints": words.constraints, "--layer": words.layer}
-    given |= {"--write-timeloop": words.write_timeloop}
+def _need_arch(words: TimeloopWords, many: bool) -> None:
+    """Files of Timeloop say nothing without its architecture; ours can be written as such files."""
+    given: dict[str, Any] = {"--ert": words.ert, "--constraints": words.constraints, "--sparse": words.sparse}
+    if words.write_timeloop is None:
+        given["--layer"] = words.layer
+    elif many:
+        raise ConfigError(Problem("--write-timeloop", "several accelerators", "one"))
     if wrong := [name for name, value in given.items() if value is not None]:
         raise ConfigError(Problem(wrong[0], "no --arch", "an architecture of Timeloop beside it"))
 
 
-def _rows(network: Workload, run: _Run) -> list[dict[str, Any]]:
+def _written_out(network: Workload, chip: hardware.Chip, run: _Run, words: TimeloopWords) -> tuple[str, ...]:
+    """What was written for Timeloop, if that was asked for."""
+    if words.write_timeloop is None:
+        return ()
+    return tuple(write_ours(network, chip, run.nests, words.write_timeloop, words.layer, words.tool))
+
+
+def _rows(network: Workload, run: _Run, written: Sequence[str] = ()) -> list[dict[str, Any]]:
     if run.refused:
         return [{"accelerator": run.accelerator, "problems": [str(problem) for problem in run.refused]}]
-    told = {"explained": [asdict(each) for each in run.told]} if run.told else {}
+    told: dict[str, Any] = {"explained": [asdict(each) for each in run.told]} if run.told else {}
+    told |= {"written": list(written)} if written else {}
     return [{**as_row(network, one), "mapper": _mapper_row(run.found), **told} for one in run.costs]
 
 
@@ -298,7 +313,7 @@ def _mapper_row(found: dict[str, Found]) -> dict[str, Any] | None:
     } or None
 
 
-def _print(network: Workload, runs: Sequence[_Run]) -> None:
+def _print(network: Workload, runs: Sequence[_Run], written: Sequence[str]) -> None:
     costs = [one for run in runs for one in run.costs]
     where = runs[0].accelerator if len(runs) == 1 else f"{len(runs)} accelerators"
     if costs:
@@ -314,6 +329,8 @@ def _print(network: Workload, runs: Sequence[_Run]) -> None:
         print_comparison(costs, {run.accelerator: run.refused for run in runs if run.refused}, kinds)
     else:
         print_cost(network, costs[0])
+    for line in written:
+        Console(highlight=False).print(line, soft_wrap=True)
 
 
 def _draw(runs: Sequence[_Run], path: Path) -> None:

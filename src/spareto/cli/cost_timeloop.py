@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,19 @@ from rich.table import Table
 from spareto.cli.console import Console
 from spareto.core import amounts
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
+from spareto.hardware.describing.accelerator import Accelerator
+from spareto.hardware.describing.chip import Chip
+from spareto.hardware.describing.nest import Nest
 from spareto.hardware.describing.problem import LoopProblem
 from spareto.hardware.mapping.explain import Explained, explain, lines
+from spareto.hardware.mapping.fixed import fixed_nest
 from spareto.records.workload import Workload
 from spareto.reproduction.timeloop.accounting import Outcome
 from spareto.reproduction.timeloop.cases import CostCases, nest_of, run_case
 from spareto.reproduction.timeloop.conventions import Tool
 from spareto.reproduction.timeloop.files import TimeloopFiles, read_files, write_files
-from spareto.reproduction.timeloop.files.workload import read_problem
+from spareto.reproduction.timeloop.files.workload import ProblemFile, read_problem
+from spareto.reproduction.timeloop.ours import case_of
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,7 @@ class TimeloopRun:
         mapping: Mapping file.
         ert: Energy file.
         constraints: Constraints file.
+        sparse: Sparse optimizations.
         layer: Name of the layer, where a workload has several.
         tool: Whose accounting to follow.
         write: Folder to write the same case to.
@@ -41,6 +47,7 @@ class TimeloopRun:
     mapping: Path | None
     ert: Path | None
     constraints: Path | None
+    sparse: Path | None
     layer: str | None
     tool: Tool
     write: Path | None
@@ -57,20 +64,58 @@ def cost_on_timeloop(workload: Path, asked: TimeloopRun, *, told: bool, json: bo
         cure = "A mapping says how the layer runs, an energy file what an action takes."
         raise ConfigError(Problem("--arch", f"no {' and no '.join(lacking)}", "both files beside it", cure))
     problem, name = _layer(workload, asked.layer)
-    files = TimeloopFiles(asked.arch, asked.mapping, asked.ert, asked.constraints)
+    files = TimeloopFiles(asked.arch, asked.mapping, asked.ert, asked.constraints, asked.sparse)
     cases, notes = read_files(files, problem, name, tool=asked.tool)
     case = cases.cases[0]
-    outcome = run_case(cases, case, sparse=False)
-    told_as = _explained(cases, problem, name) if told else None
+    outcome = run_case(cases, case, sparse=cases.sparse_run is not None)
+    told_as = _explained(cases, problem.problem, name) if told else None
     if asked.write is not None:
         write_files(cases, case, asked.write)
+    row = _row(name, asked.tool, outcome, notes, told_as)
+    row["run"] = "dense" if cases.sparse_run is None else "sparse"
     if json:
-        print(json_module.dumps(_row(name, asked.tool, outcome, notes, told_as), indent=1))
+        print(json_module.dumps(row, indent=1))
     else:
-        _print(name, asked.tool, outcome, notes, told_as)
+        _print(row, told_as)
 
 
-def _layer(path: Path, name: str | None) -> tuple[LoopProblem, str]:
+def write_ours(
+    network: Workload, chip: Chip, mappings: Mapping[str, Nest], folder: Path, layer: str | None, tool: Tool
+) -> Iterator[str]:
+    """Write layers on an accelerator of ours as files of Timeloop, and say what was written.
+
+    Args:
+        network: The workload.
+        chip: The accelerator; an array.
+        mappings: Mappings to use, by layer name; the others get the fixed one.
+        folder: Where to; several layers in a folder each.
+        layer: The only layer to write.
+        tool: Whose accounting the energies told here follow.
+
+    Raises:
+        ConfigError: The accelerator has no mappings, or the layer is not there.
+    """
+    if not isinstance(chip, Accelerator):
+        raise ConfigError(Problem("--write-timeloop", f"'{chip.name}', which has no mappings", "an array"))
+    names = tuple(each.name for each in network.layers)
+    if layer is not None and layer not in names:
+        raise ConfigError(Problem("--layer", repr(layer), one_of(names), did_you_mean(layer, names)))
+    chosen = [each for each in network.layers if layer in (None, each.name)]
+    for each in chosen:
+        nest = mappings.get(each.name) or fixed_nest(each, chip)
+        cases, notes = case_of(chip, each, nest, tool=tool)
+        place = folder if len(chosen) == 1 else folder / each.name.replace("/", "_")
+        write_files(cases, cases.cases[0], place)
+        found = run_case(cases, cases.cases[0], sparse=False)
+        energy = sum(float(pj[0]) for pj in found.component_energy_pj().values())
+        yield (
+            f"wrote {place}: {each.name}, dense, {amounts.energy(energy)}, "
+            f"{float(found.cycles[0]):,.0f} cycles as {tool}"
+        )
+        yield from (f"note: {note}" for note in notes)
+
+
+def _layer(path: Path, name: str | None) -> tuple[ProblemFile, str]:
     """A problem file, or one layer of a workload (one group of it)."""
     if path.suffix != ".json":
         return read_problem(path), name or path.stem.split(".")[0]
@@ -81,7 +126,7 @@ def _layer(path: Path, name: str | None) -> tuple[LoopProblem, str]:
     if name is None or name not in names:
         got = "no layer" if name is None else repr(name)
         raise ConfigError(Problem("--layer", got, one_of(names), did_you_mean(name or "", names)))
-    return LoopProblem.of(workload.layers[names.index(name)]), name
+    return ProblemFile(LoopProblem.of(workload.layers[names.index(name)])), name
 
 
 def _explained(cases: CostCases, problem: LoopProblem, name: str) -> Explained:
@@ -97,6 +142,7 @@ def _row(
         "layer": name,
         "mode": Outcome.mode,
         "tool": tool,
+        "run": "dense",
         "energy_pj": sum(by_component.values()),
         "latency_cycles": float(outcome.cycles[0]),
         "computes": float(outcome.computes[0]),
@@ -110,21 +156,21 @@ def _row(
     return row | ({"mapping": asdict(told)} if told else {})
 
 
-def _print(name: str, tool: Tool, outcome: Outcome, notes: tuple[str, ...], told: Explained | None) -> None:
+def _print(row: dict[str, Any], told: Explained | None) -> None:
     console = Console(highlight=False)
-    row = _row(name, tool, outcome, notes, None)
-    console.print(f"{name}, dense, mode {row['mode']} as {tool}", soft_wrap=True)
+    title = f"{row['layer']}, {row['run']}, mode {row['mode']} as {row['tool']}"
+    console.print(title, soft_wrap=True)
     table = Table("component", "energy", "share")
     for component, energy in row["energy_by_component_pj"].items():
         table.add_row(component, amounts.energy(energy), f"{100 * energy / (row['energy_pj'] or 1):.1f} %")
     table.add_section()
     table.add_row("all", amounts.energy(row["energy_pj"]), f"{row['latency_cycles']:,.0f} cycles")
     console.print(table)
-    for line in _after(notes, told):
+    for line in _after(row["notes"], told):
         console.print(line, soft_wrap=True)
 
 
-def _after(notes: tuple[str, ...], told: Explained | None) -> Iterator[str]:
+def _after(notes: list[str], told: Explained | None) -> Iterator[str]:
     if told:
         yield from lines(told)
     yield from (f"note: {note}" for note in notes)

@@ -43,7 +43,26 @@ def run(
 
     paths = write_run_report(folder)
     print_front(folder)
-    Console(highlight=False, soft_wrap=True).print(f"Report: {paths.report}")
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"Report: {paths.report}")
+    _tell_package(console, plan, folder)
+
+
+def _tell_package(console: Console, plan: StudyConfig, folder: Path) -> None:
+    """Lower the chosen point, and say how it is used."""
+    from spareto.data.own import load_data
+    from spareto.study.packages import package_run
+
+    data = load_data(plan.data)
+    made = package_run(folder, data.train_frames, data.test_frames, data.test_labels)
+    console.print(f"Chosen point, the knee of the front: {made.label}", markup=False)
+    console.print("    import spareto", markup=False)
+    console.print(f'    network = spareto.load_network("{folder}")', markup=False)
+    if made.package is None:
+        console.print(f"It has no integers: {made.why}", markup=False)
+        return
+    console.print(f"In integers: {made.package}", markup=False)
+    console.print(f"    spareto run {made.package} {' '.join(map(str, made.recordings))}", markup=False)
 
 
 def _train(

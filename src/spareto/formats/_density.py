@@ -11,7 +11,7 @@ import numpy.typing as npt
 _log_gamma = np.frompyfunc(lgamma, 1, 1)
 
 
-DensityModel = Literal["hypergeometric", "uniform"]
+DensityModel = Literal["hypergeometric", "uniform", "fixed"]
 
 
 def probability_empty(
@@ -27,13 +27,16 @@ def probability_empty(
         size: Elements of the tensor.
         tile: Elements of the tile.
         model: Elements are drawn from the tensor without replacement (`hypergeometric`), or each is zero by
-            itself (`uniform`), which is the same where the tensor is large.
+            itself (`uniform`), which is the same where the tensor is large, or every tile holds its share of
+            them, rounded up or down (`fixed`).
 
     Reference:
         wu2022: the hypergeometric density model; a tile of one element is empty with 1 - density.
     """
     if model == "uniform":
         return np.asarray((1.0 - density) ** np.broadcast_arrays(tile, size)[0], np.float64)
+    if model == "fixed":
+        return np.clip(1.0 - density * np.broadcast_arrays(tile, size)[0], 0.0, 1.0)
     if np.all(tile == 1):
         shape = np.broadcast_shapes(size.shape, tile.shape, np.shape(density))
         return np.broadcast_to(1.0 - density, shape).astype(np.float64)

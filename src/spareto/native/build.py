@@ -28,17 +28,25 @@ class Kit:
         sources: Folder of the `.c` and `.h` files.
         shipped: Folder of the compiled libraries that an installed wheel carries.
         openmp: Whether its loops are threaded by OpenMP.
+        headers: Further folder of headers that they include.
     """
 
     name: str
     sources: Path
     shipped: Path
     openmp: bool
+    headers: Path | None = None
 
 
 _ROOMS: Final = Path(__file__).parents[1]
 KERNELS: Kit = Kit("spareto", _ROOMS / "kernels" / "csrc", _ROOMS / "kernels" / "lib", openmp=True)
-RUNTIME: Kit = Kit("spareto-runtime", _ROOMS / "runtime" / "csrc", _ROOMS / "runtime" / "lib", openmp=False)
+RUNTIME: Kit = Kit(
+    "spareto-runtime",
+    _ROOMS / "runtime" / "csrc",
+    _ROOMS / "runtime" / "lib",
+    openmp=False,
+    headers=KERNELS.sources,
+)
 
 LEVELS: Final[dict[str, tuple[str, ...]]] = {
     "avx512": ("-march=x86-64-v4",),
@@ -98,7 +106,9 @@ def _wanted() -> tuple[str, ...]:
 def source_hash(level: str, kit: Kit | None = None) -> str:
     """What a library's name carries, so that one of other sources or flags is never loaded."""
     content = hashlib.sha256(repr((FLAGS, OPENMP, LINK, LEVELS[level])).encode())
-    for path in sorted((kit or KERNELS).sources.glob("*.[ch]")):
+    kit = kit or KERNELS
+    headers = [] if kit.headers is None else sorted(kit.headers.glob("*.h"))
+    for path in (*sorted(kit.sources.glob("*.[ch]")), *headers):
         content.update(path.name.encode())
         content.update(path.read_bytes())
     return content.hexdigest()[:16]

@@ -53,6 +53,8 @@ class Recorder(Watch):
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.seen = Observation()
+        self.named: list[Value] = []
+        """Values that are a parameter or a buffer, or were one before they were changed."""
         self._network = network
         self._numbers = WeakTensorKeyDictionary()
         self._storages: dict[int, StorageWeakRef] = {}  # while these are held, no address is used again
@@ -205,6 +207,8 @@ class Recorder(Watch):
         storage = self._storage(tensor)
         value = Value(len(self.seen.values), tuple(tensor.shape), activation, roots, storage, name)
         self.seen.values.append(value)
+        if name:
+            self.named.append(value)
         self._numbers[tensor] = value.index
         return value
 

@@ -155,11 +155,14 @@ def tensors(value: Any) -> Iterator[Tensor]:
     """Tensors in nested tuples, lists, mappings and records, in the order they stand there."""
     if isinstance(value, Tensor):
         yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from tensors(item)
     elif isinstance(value, list | tuple):
         for item in value:
+            if isinstance(item, Tensor):
+                yield item
+            elif not isinstance(item, str | int | float | None):
+                yield from tensors(item)
+    elif isinstance(value, Mapping):
+        for item in value.values():
             yield from tensors(item)
     elif hasattr(value, "__dataclass_fields__"):
         for field in value.__dataclass_fields__:

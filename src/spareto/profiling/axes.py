@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Literal
 
 import numpy as np
@@ -40,8 +41,12 @@ class Mark:
         """The mark of a tensor."""
         shape = tuple(tensor.shape)
         flat = tensor.detach().double().reshape(*shape[:LEADING], -1)
-        weights = torch.sin(torch.arange(1, flat.shape[-1] + 1, dtype=torch.float64))
-        return cls(shape, flat @ weights)
+        return cls(shape, flat @ _weights(flat.shape[-1]))
+
+
+@lru_cache(maxsize=64)
+def _weights(count: int) -> Tensor:
+    return torch.sin(torch.arange(1, count + 1, dtype=torch.float64))
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,9 @@ class Layout:
             are 1; see `kernels.trains.pack`.
         """
         lead = tensor.shape[: len(self.axes)]
-        packed, ones = pack(tensor.detach().reshape(lead.numel(), -1).cpu())
+        packed, ones = pack(tensor.reshape(lead.numel(), -1))
+        if self.axes == _SAMPLES and self.steps == 1:
+            return packed[None, :, None], ones
         split = self.split(torch.from_numpy(packed.view(np.int64)).reshape(*lead, -1))
         return split.contiguous().numpy().view(np.uint64), ones
 

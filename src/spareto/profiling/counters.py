@@ -88,7 +88,7 @@ class LayerCounter:
             split = F.one_hot(split.long(), len(product.other)).to(torch.float32)
         self.effective.see(split.movedim(-1, 2).unsqueeze(3))
         if self._touching is not None:
-            words, _ = pack(split.flatten(0, 2).cpu())
+            words, _ = pack(split.flatten(0, 2))
             self._touch(words.reshape(*split.shape[:3], -1))
 
     def _see_unfolded(self, split: Tensor, ones: bool) -> None:
@@ -103,10 +103,11 @@ class LayerCounter:
             counts = self._touching.counts(words.reshape(-1, words.shape[3]))
             self._touched_calls.append(counts.reshape(words.shape[:3]).sum(2))
 
-    def see_output(self, output: Tensor) -> None:
+    def see_output(self, product: Product, given: Tensor) -> None:
         """Note what one call put out, laid out as what entered."""
         if self.output is None and self._plane_known:
             return
+        output = product.result(given)
         split = self.planned.use.layout.split(output)
         if self._by_place:
             whole = split.movedim(-1, 2).unsqueeze(3)
@@ -162,9 +163,9 @@ class PairCounter:
         self.left.see(left)
         self.right.see(right)
 
-    def see_output(self, output: Tensor) -> None:
+    def see_output(self, product: Product, given: Tensor) -> None:
         """Note what one call put out."""
-        self.output.see(self.planned.use.layout.split(output))
+        self.output.see(self.planned.use.layout.split(product.result(given)))
 
     def end_batch(self, sized: list[Trains] | None = None) -> None:
         """Close one batch; `sized` is what others sized of it."""

@@ -73,7 +73,7 @@ class Counts(Watch):
             raise ConfigError(unproven(counter.planned.use))
         counter.see(product)
         output = func(*args, **kwargs)
-        counter.see_output(product.result(output))
+        counter.see_output(product, output)
         return output
 
     def leave(

@@ -39,8 +39,7 @@ class Stream:
 
     def see(self, tensor: Tensor) -> None:
         """Note one call, shape `(timesteps, samples, channels, height, width)`; it may change afterwards."""
-        rows = tensor.detach().reshape(tensor.shape[0] * tensor.shape[1], -1)
-        words, ones = pack(rows.cpu())
+        words, ones = pack(tensor.reshape(tensor.shape[0] * tensor.shape[1], -1))
         self.see_words(words.reshape(*tensor.shape[:2], -1), ones, tuple(tensor.shape[2:]))
 
     def see_words(self, words: Words, ones: bool, shape: tuple[int, ...]) -> None:

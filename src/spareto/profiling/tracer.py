@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -293,7 +294,7 @@ class Tracer(Recorder):
             return f"{module}.product".lstrip("."), ("pair",)
         operand = product.operand
         assert operand is not None, "a weight has one"
-        part = (operand.storage_offset(), tuple(operand.shape)) if _is_part(weight, self.seen.values) else ()
+        part = (operand.storage_offset(), tuple(operand.shape)) if _is_part(weight, self.named) else ()
         identity = (tuple(sorted(weight.roots)) or ("constant", weight.storage), part)
         if call is not None and module and _is_weight_of(call.module, operand):
             return module, identity
@@ -345,14 +346,11 @@ def _is_weight_of(module: nn.Module, operand: Tensor) -> bool:
     return getattr(module, "weight", None) is operand
 
 
-def _is_part(weight: Value, values: list[Value]) -> bool:
+def _is_part(weight: Value, named: list[Value]) -> bool:
     """Whether a weight is a slice of a parameter, as the projections of attention are."""
     return any(
-        value.name in weight.roots
-        and value.name
-        and value.storage == weight.storage
-        and value.shape != weight.shape
-        for value in values
+        value.name in weight.roots and value.storage == weight.storage and value.shape != weight.shape
+        for value in named
     )
 
 
@@ -381,4 +379,9 @@ def place() -> str:
     frame = sys._getframe(1)
     while frame.f_back is not None and frame.f_code.co_filename.startswith((_TORCH, *_OWN)):
         frame = frame.f_back
-    return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
+    return f"{_file_name(frame.f_code.co_filename)}:{frame.f_lineno}"
+
+
+@lru_cache(maxsize=256)
+def _file_name(path: str) -> str:
+    return Path(path).name

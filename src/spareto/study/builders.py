@@ -100,7 +100,7 @@ class OwnBuilder(Builder):
 
     @cached_property
     def _parts(self) -> dict[str, str]:
-        found = {"code": f"{self.plan.name} {self.code.hash}", "built": content_of(self._made)}
+        found = {"code": f"{self.plan.name} {self.code.hash}", "content": content_of(self._made)}
         if self.plan.weights is not None:
             path = Path(self.plan.weights)
             found["weights"] = f"{path.name} {digest(path)}" if there(path) else path.name

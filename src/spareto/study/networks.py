@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from spareto.core.errors import ConfigError, Problem, StoreError
 from spareto.data import DatasetInfo
 from spareto.records import PruneStep, Recipe
 from spareto.study.builders import OwnBuilder, builder_of
+from spareto.study.chosen import chosen, is_run
 from spareto.study.config import NetworkPlan, OwnNetworkPlan
 from spareto.training import save_checkpoint
 from spareto.training.checkpoint import names_in, take
@@ -32,29 +33,45 @@ def save_network(
     recipe: Recipe,
     sensor: tuple[int, int, int],
     classes: int,
+    frames: Mapping[str, int | bool] | None = None,
 ) -> None:
     """Write a network, compressed by `recipe`, as safetensors with a JSON manifest.
 
     Of a user's own network the manifest holds where its code is and what it was, not the code itself.
+
+    Args:
+        path: The file.
+        network: The network.
+        plan: How it is built.
+        recipe: How it was compressed.
+        sensor: Channels, height, width of a frame.
+        classes: Number of classes.
+        frames: How recordings became frames: `timesteps`, `duration_us`, `binary`, and `most`, the largest
+            value.
     """
     manifest: dict[str, Any] = {
         "network": _anywhere(plan).to_dict(),
         "recipe": recipe.to_dict(),
         "sensor": list(sensor),
         "classes": classes,
+        **({"frames": dict(frames)} if frames else {}),
     }
     if isinstance(plan, OwnNetworkPlan):
         manifest["parts"] = builder_of(plan).parts
     save_checkpoint(path, network, None, manifest)
 
 
-def load_network(path: str | Path, network: nn.Module | None = None) -> nn.Module:
-    """Read a compressed network that a study left in its `networks/` folder.
+def load_network(
+    path: str | Path, network: nn.Module | None = None, *, trial: str | None = None
+) -> nn.Module:
+    """Read a compressed network that a study left.
 
     Args:
-        path: A `.safetensors` file.
+        path: A run folder, `runs/demo`, for its chosen point; or a `.safetensors` file of its `networks/`
+            folder.
         network: A network built as it was for the study, whose weights are replaced; needed where the code of
             a user's own network is not where it was.
+        trial: Another trial of the run folder, by its name in `spareto front`.
 
     Returns:
         The network in evaluation mode; `spareto.bake` turns it into a plain one with the same weights.
@@ -63,6 +80,11 @@ def load_network(path: str | Path, network: nn.Module | None = None) -> nn.Modul
         StoreError: The file is damaged, was written by a newer version, or the network's code is not there.
     """
     path = Path(path)
+    if is_run(path):
+        path = chosen(path, trial)[1]
+    elif trial is not None:
+        cure = "Name a run folder, or leave trial out."
+        raise ConfigError(Problem("trial", repr(trial)[:80], "none beside a single file", cure))
     found = read(path)
     recipe = Recipe.parse(found.fact("recipe"), "manifest.recipe")
     dense = (

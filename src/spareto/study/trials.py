@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -139,8 +140,18 @@ class TrialRunner:
     def _keep(self, network: nn.Module, workload: Workload, recipe: Recipe, seed: int) -> None:
         key = self.key(recipe, seed)
         path, info = self.folder.network(recipe, seed, key), self.data.train.info
-        save_network(path, network, self.config.network, recipe, info.sensor, info.classes)
+        plan = self.config.network
+        save_network(path, network, plan, recipe, info.sensor, info.classes, self._frames())
         workload.save(self.folder.workload(recipe, seed, key))
+
+    def _frames(self) -> dict[str, int | bool]:
+        """How recordings became frames, for what runs the network elsewhere."""
+        train = self.data.train
+        if train.timesteps is None or train.train_frames.dtype != np.uint8:
+            return {}
+        most = max(1, int(train.train_frames.max(initial=0)))
+        facts = {"timesteps": train.timesteps, "duration_us": train.info.duration_us}
+        return {**facts, "binary": most == 1, "most": most}
 
     def _trial(
         self, recipe: Recipe, seed: int, validation_accuracy: float, workload: Workload, seconds: float

@@ -36,7 +36,7 @@ _DAMAGE: Final = (
 _TYPES: Final[dict[str, type | tuple[type, ...]]] = {
     **dict.fromkeys(("checkpoint_format", "epoch", "seed", "averaged", "best_epoch", "classes"), int),
     **dict.fromkeys(("key", "data_hash", "factory", CHECKSUM), str),
-    **dict.fromkeys(("plan", "versions", "network", "recipe", "parts"), dict),
+    **dict.fromkeys(("plan", "versions", "network", "recipe", "parts", "frames"), dict),
     "finished": bool,
     "best_accuracy": (int, float),
     "sensor": list,

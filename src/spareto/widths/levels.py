@@ -127,3 +127,22 @@ def _codebook(values: Values, live: Values) -> Levels | None:
     bits = max(1, math.ceil(math.log2(levels)))
     evidence = 20.0 * (live.size - levels)  # two real numbers share their first 20 bits by a chance of 2^-20
     return Levels(bits, levels, equidistant=False, evidence=evidence) if bits <= MOST_BITS else None
+
+
+def step_of(values: Values, precision: float) -> float | None:
+    """The step of which all values are whole multiples, up to rounding; None if they share none.
+
+    Args:
+        values: Shape `(values,)`.
+        precision: Relative rounding error of one value.
+
+    >>> import numpy as np
+    >>> round(step_of(0.3 * np.arange(-3, 4), 2.0**-24), 6)
+    0.3
+    """
+    live = values[values != 0]
+    if live.size == 0:
+        return 1.0
+    levels = np.unique(np.abs(live))
+    steps = (_step(levels, roundings * precision) for roundings in ROUNDINGS)
+    return next((step for step in steps if step and _on(step, values, live, precision)), None)

@@ -9,6 +9,7 @@ from cyclopts import App
 import workloads
 from spareto import hardware
 from spareto.cli.cost import cost
+from spareto.core import amounts
 from spareto.core.errors import ConfigError
 from spareto.hardware.mapping.written import lines_of
 
@@ -118,3 +119,29 @@ def test_a_layer_on_an_architecture_of_timeloop_and_written_out_again(call, tmp_
     again = ("--arch", out / "arch.yaml", "--mapping", out / "map.yaml", "--ert", out / "ERT.yaml")
     assert json.loads(call(*again, "--json"))["energy_by_component_pj"] == row["energy_by_component_pj"]
     assert "for T in 0..4" in call(*words, "--explain")
+
+
+@pytest.mark.parametrize("options", [(), ("--mapper", "search")])
+def test_a_layer_on_an_array_of_ours_is_written_and_read_again(call, tmp_path, capsys, options):
+    out = tmp_path / "out"
+    told = json.loads(call(*options, "--json", "--write-timeloop", out))["written"]
+    assert told[0].startswith(f"wrote {out}: conv, dense, ")
+    assert any("all words of 16 bits (weights 8, inputs 1, outputs 16)" in line for line in told)
+    arch, mapping, ert = (out / f"{name}.yaml" for name in ("arch", "map", "ERT"))
+    app = App()
+    app.default(cost)
+    words = [out / "prob.yaml", "--arch", arch, "--mapping", mapping, "--ert", ert, "--json"]
+    app([*map(str, words)], result_action="return_value", exit_on_error=False)
+    row = json.loads(capsys.readouterr().out)
+    assert row["computes"] == LAYER.dense_synops
+    figures = f"{amounts.energy(row['energy_pj'])}, {row['latency_cycles']:,.0f} cycles as timeloop-0.4"
+    assert told[0].endswith(figures)
+
+
+def test_only_arrays_and_only_one_of_them_are_written(call, tmp_path):
+    with pytest.raises(ConfigError, match="--write-timeloop: got 'odin', which has no mappings"):
+        call("--accelerator", "odin", "--write-timeloop", tmp_path)
+    with pytest.raises(ConfigError, match="--write-timeloop: got several accelerators; expected one"):
+        call("--accelerator", "all", "--write-timeloop", tmp_path)
+    with pytest.raises(ConfigError, match="--layer: got 'conv9'; expected one of conv"):
+        call("--layer", "conv9", "--write-timeloop", tmp_path)

@@ -7,7 +7,9 @@ import pytest
 
 from spareto.core.errors import ConfigError, DataError
 from spareto.reproduction.pe_masks import reproduce_pe_masks
-from spareto.reproduction.timeloop.cases import reproduce_cost_cases
+from spareto.reproduction.timeloop.cases import load_cost_cases, reproduce_cost_cases, run_case
+from spareto.reproduction.timeloop.files import TimeloopFiles, read_files, write_files
+from spareto.reproduction.timeloop.files.workload import read_problem
 
 SHARED = (
     Path(os.environ.get("SPARETO_DATA", Path(__file__).parents[4] / "shared")) / "reference" / "cost_cases"
@@ -29,6 +31,25 @@ def test_eyeriss_alexnet_dense_and_sparse():
     for row in rows:
         allowed = 0.0 if row["quantity"] == "cycles" else 0.0005
         assert row["ours"] == pytest.approx(row["expected"], rel=allowed, abs=0), row
+
+
+@pytest.mark.parametrize("style", ["0.3", "0.4"])
+@pytest.mark.parametrize("layer", ["alexnet_conv1", "alexnet_conv3"])
+def test_files_of_the_tools_hold_the_same_published_layers(tmp_path, layer, style):
+    """Architecture, energies, mapping, densities and sparse optimizations, written and read again."""
+    given = load_cost_cases(published("eyeriss_alexnet.yaml"))
+    case = next(each for each in given.cases if each.layer == layer)
+    write_files(given, case, tmp_path, style)
+    arch, mapping, ert, sparse = (tmp_path / f"{name}.yaml" for name in ("arch", "map", "ERT", "sparse"))
+    problem = read_problem(tmp_path / "prob.yaml")
+    read, _ = read_files(
+        TimeloopFiles(arch, mapping, ert, sparse=sparse), problem, layer, tool="sparseloop-micro2022"
+    )
+    for run, expected in case.expected.items():
+        found = run_case(read, read.cases[0], sparse=run == "sparse")
+        energies = {name: 1e-6 * float(pj[0]) for name, pj in found.component_energy_pj().items()}
+        assert energies == pytest.approx(expected.energy_uJ, rel=5e-4)
+        assert float(found.cycles[0]) == expected.cycles
 
 
 def test_pe_masks_of_four_mobilenet_layers():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import workloads
 from spareto import formats, hardware
-from spareto.hardware.describing.problem import LoopProblem
+from spareto.hardware.describing.problem import DIMS, LoopProblem
 from spareto.hardware.mapping.fixed import fixed_nest
 from spareto.records import Mask
 
@@ -87,7 +87,7 @@ def test_what_a_moved_window_does_not_share_with_itself(window, kernel, stride, 
     """Kernels shorter than the stride touch a comb of rows; a moved comb can meet two old teeth."""
     one = np.ones(1, np.int64)
     problem = LoopProblem({"P": window * moves + window, "R": kernel}, (stride, 1))
-    extents = dict.fromkeys(("T", "N", "M", "C", "Q", "S"), one) | {"P": window * one, "R": kernel * one}
+    extents = dict.fromkeys(DIMS, one) | {"P": window * one, "R": kernel * one}
 
     def rows(first):
         return {(first + p) * stride + r for p in range(window) for r in range(kernel)}

@@ -62,7 +62,7 @@ def test_a_unit_of_another_dimension(tmp_path):
     data = description()
     data["components"][0]["read_energy"]["unit"] = "cycles"
     assert "accelerator.components[0].read_energy: got" in refusal(tmp_path, data)
-    assert "expected a quantity in fJ or pJ or nJ or uJ. Convert it to pJ." in refusal(tmp_path, data)
+    assert "expected a quantity in fJ or pJ or nJ or uJ or µJ. Convert it to pJ." in refusal(tmp_path, data)
 
 
 def test_an_unknown_key_and_an_empty_source_come_in_one_error(tmp_path):

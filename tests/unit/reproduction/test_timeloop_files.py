@@ -220,7 +220,9 @@ def tables(document):
         ({"mapping": changed(MAPPING, lambda d: d["mapping"][2].update(factors="C=32"))},
          "Registers: got all spatial loops outside it: 32 instances; expected at most 16"),
         ({"mapping": "mapping: [!Tile {target: Main}]"}, r"mapping\[0\]: got !Tile; expected an entry"),
-        ({"arch": NODES.replace("!Container {name: PE", "!Parallel {name: PE")}, "got !Parallel 'PE'"),
+        ({"arch": NODES.replace("!Container {name: PE", "!Parallel {name: PE")},
+         "got !Parallel 'PE' without 'nodes'; expected what it holds"),
+        ({"arch": NODES.replace("!Container {name: PE", "!Pipelined {name: PE")}, "got !Pipelined 'PE'"),
         ({"arch": NODES.replace("class: intmac", "class: SRAM")}, "got the compute units none"),
         ({"arch": NODES.replace("name: Buffer", "name: Main")}, "two components called 'Main'"),
         ({"arch": "architecture: {version: 0.5}"}, "got the keys version; expected 'subtree' or 'nodes'"),
@@ -234,12 +236,13 @@ def tables(document):
          "write: got -1; expected a number from 0"),
         ({"problem": changed(PROBLEM, lambda d: sizes(d).update(Wdilation=2))},
          "Wdilation: got 2; expected 1: dilated kernels are not covered"),
-        ({"problem": changed(PROBLEM, lambda d: sizes(d).update(G=2))}, "G: got 2; expected 1: cost"),
+        ({"problem": changed(PROBLEM, lambda d: sizes(d).update(G=2))},
+         "G: got 2; expected dimensions, coefficients, densities and nothing else"),
         ({"problem": changed(PROBLEM, lambda d: sizes(d).update(K=0))}, "K: got 0; expected a whole"),
-        ({"problem": changed(PROBLEM, lambda d: sizes(d).update(densities={"Inputs": 0.5}))},
-         "densities: got .*; expected dimensions, strides and nothing that changes what is counted"),
+        ({"problem": changed(PROBLEM, lambda d: sizes(d).update(densities={"Inputs": 1.5}))},
+         "densities.Inputs.density: got 1.5; expected a share from 0 to 1"),
         ({"problem": changed(PROBLEM, lambda d: spaces(d)[1].update(projection=[[["K"]]]))},
-         "data_spaces 'Inputs': got M; expected the dimensions C, P, R, as in a convolution"),
+         "got 'C' in weights; expected a dimension of at least two data spaces"),
     ],
 )  # fmt: skip
 def test_what_our_model_cannot_express_is_refused_by_name(tmp_path, changes, told):
@@ -247,11 +250,7 @@ def test_what_our_model_cannot_express_is_refused_by_name(tmp_path, changes, tol
         energies(tmp_path, **changes)
 
 
-def test_branches_side_by_side_and_missing_files_are_refused(tmp_path):
-    branch = SUBTREE["architecture"]["subtree"][0]["subtree"][0]
-    twice = changed(SUBTREE, lambda d: d["architecture"]["subtree"][0]["subtree"].append(branch))
-    with pytest.raises(ConfigError, match="got 2 branches side by side in 'System'; expected one chain"):
-        energies(tmp_path, arch=twice)
+def test_missing_files_are_refused(tmp_path):
     with pytest.raises(ConfigError, match="got no such file; expected a YAML file of Timeloop"):
         read_problem(tmp_path / "nowhere.yaml")
 

@@ -60,7 +60,7 @@ def _uncovered(accelerator: Accelerator) -> list[Problem]:
     """Tensors nobody keeps, loops nobody runs, loops without an order."""
     outermost, flow = accelerator.memories[0], accelerator.dataflow
     orders = {order.level: set(order.dims) for order in flow.order}
-    required = {outermost.name: set(DIMS) - {"N"}}
+    required = {outermost.name: set(DIMS) - {"N", "G"}}
     for fill in flow.fill:
         if fill.kind == "temporal":
             required.setdefault(fill.level, set()).update(fill.dims)

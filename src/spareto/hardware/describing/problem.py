@@ -11,17 +11,17 @@ import numpy.typing as npt
 
 from spareto.records.workload import Layer
 
-Dim = Literal["T", "N", "M", "C", "P", "Q", "R", "S"]
+Dim = Literal["T", "N", "G", "M", "C", "P", "Q", "R", "S"]
 TensorName = Literal["weights", "inputs", "outputs"]
 Count = npt.NDArray[np.int64]  # one entry a mapping
 Extents = Mapping[Dim, Count]
 
-DIMS: Final[tuple[Dim, ...]] = ("T", "N", "M", "C", "P", "Q", "R", "S")
+DIMS: Final[tuple[Dim, ...]] = ("T", "N", "G", "M", "C", "P", "Q", "R", "S")
 TENSORS: Final[tuple[TensorName, ...]] = ("weights", "inputs", "outputs")
 RELEVANT: Final[dict[TensorName, frozenset[Dim]]] = {
-    "weights": frozenset({"M", "C", "R", "S"}),
-    "inputs": frozenset({"T", "N", "C", "P", "Q", "R", "S"}),
-    "outputs": frozenset({"T", "N", "M", "P", "Q"}),
+    "weights": frozenset({"G", "M", "C", "R", "S"}),
+    "inputs": frozenset({"T", "N", "G", "C", "P", "Q", "R", "S"}),
+    "outputs": frozenset({"T", "N", "G", "M", "P", "Q"}),
 }
 _WINDOWS: Final[dict[Dim, tuple[Dim, Dim, int]]] = {
     "P": ("P", "R", 0),
@@ -33,11 +33,11 @@ _WINDOWS: Final[dict[Dim, tuple[Dim, Dim, int]]] = {
 
 @dataclass(frozen=True)
 class LoopProblem:
-    """The loops of one synaptic layer (of one group of it).
+    """The loops of one synaptic layer (of one group of it, unless G is among them).
 
     Args:
-        dims: Iterations of each loop: T timesteps, N samples, M outputs, C inputs, P x Q output pixels,
-            R x S kernel.
+        dims: Iterations of each loop: T timesteps, N samples, G channel groups, M outputs and C inputs of a
+            group, P x Q output pixels, R x S kernel.
         stride: Vertical, horizontal.
     """
 

@@ -80,6 +80,7 @@ def evaluate(
     compute: tuple[str, Level],
     sparsity: Sparsity | None = None,
     conventions: Conventions = SPARSELOOP,
+    gated_compute_pj: Level = 0.0,
 ) -> Outcome:
     """Energy and cycles of one layer under one mapping, or under many with the same loop order.
 
@@ -90,18 +91,20 @@ def evaluate(
         compute: Name of the compute units and energy of one computation, picojoules.
         sparsity: None for a dense run.
         conventions: Whose accounting to follow where versions of the reference tools differ.
+        gated_compute_pj: Energy of a computation that is gated, picojoules.
     """
     sparsity = sparsity or Sparsity()
     rules = _Rules(problem, nest, stores, sparsity, conventions)
     tallies = {key: rules.tally(key, access) for key, access in rules.accesses.items()}
     steps, units = temporal_steps(nest), compute_units(nest)
-    real = _kept(steps * units, rules.computing())
+    done, gated = rules.computing()
+    real, idle = _kept(steps * units, done), _kept(steps * units, gated)
     name, compute_pj = compute
-    energy: dict[tuple[str, str], Amount] = {(name, "computes"): real * compute_pj}
+    energy: dict[tuple[str, str], Amount] = {(name, "computes"): real * compute_pj + idle * gated_compute_pj}
     for store in stores:
         for tensor in store.keeps:
             energy[store.name, tensor] = _energy(store, tensor, tallies[store.name, tensor])
-    issued = steps.astype(np.float64) if sparsity.gate_compute else np.ceil(real / units)
+    issued = steps.astype(np.float64) if sparsity.gate_compute else np.ceil((real + idle) / units)
     cycles = np.maximum.reduce(
         np.broadcast_arrays(issued, *[_cycles(store, tallies, issued) for store in stores])
     )
@@ -204,18 +207,29 @@ class _Rules:
         fmt = self.sparsity.formats.get((level, tensor))
         return bool(fmt and fmt.compatible_drops_zeros)
 
-    def computing(self) -> Amount:
-        """Share of the computations that find all their operands."""
-        share = np.ones(1)
-        leaders = [leader for saving in self.sparsity.savings for leader in saving.leaders]
-        blockers: list[TensorName] = [t for t in TENSORS if t in leaders or self._innermost_compressed(t)]
-        for tensor in blockers:
+    def computing(self) -> tuple[Amount, Amount]:
+        """Shares of the computations that are done, and that are gated for want of one operand."""
+        leaders: set[TensorName] = {leader for saving in self.sparsity.savings for leader in saving.leaders}
+        walked = leaders | set(self.sparsity.positions)
+        bare: list[TensorName] = [t for t in TENSORS if t not in walked and self._innermost_compressed(t)]
+        left = np.ones(1)
+        for tensor in TENSORS:
+            if tensor not in walked:
+                continue
             savings = [saving for saving in self.sparsity.savings if tensor in saving.leaders]
-            empty = [self._empty(saving, tensor) for saving in savings] or [
-                np.atleast_1d(1 - self._density(tensor))
-            ]
-            share = share * (1 - np.maximum.reduce(np.broadcast_arrays(*empty)))
-        return share
+            empty = [self._empty(saving, tensor) for saving in savings]
+            if tensor in self.sparsity.positions:
+                empty.append(np.atleast_1d(1 - self._density(tensor)))
+            left = left * (1 - np.maximum.reduce(np.broadcast_arrays(*empty)))
+        both, neither = np.ones(1), np.zeros(1)
+        for tensor in bare:
+            both = both * np.atleast_1d(self._density(tensor))
+        if "weights" in bare and "inputs" in bare:
+            neither = (1 - np.atleast_1d(self._density("weights"))) * (1 - self._density("inputs"))
+        one = np.maximum(0.0, 1 - both - neither)
+        if self.sparsity.misaligned == "compute":
+            return left * (both + one), np.zeros(1)
+        return left * both, left * one * (self.sparsity.misaligned == "gate")
 
     def _remaining(self, tensor: TensorName, level: str, *, here: bool) -> tuple[Amount, bool]:
         """Share of the accesses not ruled out at this level and outside it; whether this level gates."""

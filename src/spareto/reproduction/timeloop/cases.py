@@ -40,6 +40,7 @@ class LevelEntry(Record):
     gated_read_pJ: Amount = 0.0  # noqa: N815
     gated_write_pJ: Amount = 0.0  # noqa: N815
     metadata_word_bits: Positive = 1
+    metadata_row_bits: Positive | None = None
     metadata_read_pJ: Amount = 0.0  # noqa: N815
     metadata_write_pJ: Amount = 0.0  # noqa: N815
     read_words_per_cycle: Above | None = None
@@ -47,6 +48,7 @@ class LevelEntry(Record):
     decompression_pJ: Amount = 0.0  # noqa: N815
     compression_pJ: Amount = 0.0  # noqa: N815
     mac_pJ: Amount | None = None  # noqa: N815
+    gated_mac_pJ: Amount = 0.0  # noqa: N815
 
     def store(self) -> Store:
         """The level as the accounting wants it."""
@@ -62,7 +64,7 @@ class LevelEntry(Record):
             block=self.words_per_access,
             word_bits=self.word_bits,
             metadata_bits=self.metadata_word_bits,
-            metadata_row=self.metadata_word_bits,
+            metadata_row=self.metadata_row_bits or self.metadata_word_bits,
             read_words=self.read_words_per_cycle,
             write_words=self.write_words_per_cycle,
             decompress_pj=self.decompression_pJ,
@@ -236,6 +238,7 @@ def run_case(cases: CostCases, case: Case, *, sparse: bool) -> Outcome:
         (compute.name, compute.mac_pJ or 0.0),
         _sparsity(cases, case) if sparse else None,
         cases.conventions,
+        compute.gated_mac_pJ,
     )
 
 

@@ -10,16 +10,19 @@ from pydantic import Field
 
 from spareto.core.config import Record
 from spareto.core.errors import ConfigError, Problem, one_of
+from spareto.formats import DensityModel
 from spareto.formats.bitmask import Bitmask
 from spareto.formats.cp import CoordinatePayload
 from spareto.formats.rle import RunLength
 from spareto.formats.uop import OffsetPairs
 from spareto.hardware.describing.problem import TensorName
 from spareto.reproduction.timeloop.accounting import MetadataRule, Saving, Sparsity
+from spareto.reproduction.timeloop.terms import Misaligned as Misaligned
 
 Rank = Literal["UOP", "RLE", "CP", "B", "UB"]
 Kind = Literal["gate", "skip"]
 Positive = Annotated[int, Field(ge=1, le=4096)]
+Natural = Annotated[int, Field(ge=0, le=4096)]
 _LEAVES: Final[dict[Rank, MetadataRule]] = {
     "RLE": RunLength(),
     "CP": CoordinatePayload(),
@@ -45,7 +48,7 @@ class FormatEntry(Record):
     level: str
     tensors: tuple[TensorName, ...]
     ranks: Annotated[tuple[Rank, ...], Field(min_length=1, max_length=2)]
-    bits: Positive | None = None
+    bits: Natural | None = None
     offset_bits: Positive | None = None
 
 
@@ -76,6 +79,9 @@ class SparseRun(Record):
         savings: The same as `weights_spad`, for any level and tensor.
         worth_up_to: Tensors that are denser are neither compressed nor looked at.
         gate_compute: Whether a computation without its operands still takes its cycle.
+        positions: Compressed tensors whose zeros take no place in time: only their non-zeros are walked.
+        misaligned: What happens to a computation of which one operand is stored and the other is not.
+        model: How zeros lie.
     """
 
     dram: str = ""
@@ -85,6 +91,9 @@ class SparseRun(Record):
     savings: tuple[SavingEntry, ...] = ()
     worth_up_to: Annotated[float, Field(ge=0, le=1)] = 0.9
     gate_compute: bool = False
+    positions: tuple[TensorName, ...] = ()
+    misaligned: Misaligned = "skip"
+    model: DensityModel = "hypergeometric"
 
 
 def sparsity(
@@ -101,6 +110,29 @@ def sparsity(
     Raises:
         ConfigError: A sentence nobody understands, a level that is not there, ranks that are not covered.
     """
+    entries, savings = worthwhile(run, density, levels, where)
+    stored = [(each, _key(each.level, t)) for each in entries for t in each.tensors]
+    return Sparsity(
+        density=density,
+        formats={key: _LEAVES[each.ranks[-1]] for each, key in stored},
+        widths={key: each.bits for each, key in stored if each.bits is not None},
+        rows={key: each.offset_bits or levels[each.level] for each, key in stored if len(each.ranks) > 1},
+        savings=tuple(Saving(each.level, each.tensor, each.kind, each.on) for each in savings),
+        gate_compute=run.gate_compute,
+        positions=run.positions,
+        misaligned=run.misaligned,
+        model=run.model,
+    )
+
+
+def worthwhile(
+    run: SparseRun, density: Mapping[TensorName, float], levels: Mapping[str, int], where: str
+) -> tuple[list[FormatEntry], list[SavingEntry]]:
+    """Formats and savings entry by entry, without the tensors that are too dense for them.
+
+    Raises:
+        ConfigError: A sentence nobody understands, a level that is not there, ranks that are not covered.
+    """
     worth = {tensor for tensor, share in density.items() if share <= run.worth_up_to}
     entries = [*_formats_in_words(run.dram, next(iter(levels)), f"{where}.dram"), *run.formats]
     savings = [*_savings_in_words(run.weights_spad, f"{where}.weights_spad"), *run.savings]
@@ -108,17 +140,11 @@ def sparsity(
     problems += _uncovered(entries, where)
     if problems:
         raise ConfigError(problems)
-    stored = [(each, _key(each.level, t)) for each in entries for t in each.tensors if t in worth]
-    ruled: list[tuple[SavingEntry, tuple[TensorName, ...]]] = [
-        (each, tuple(t for t in each.on if t in worth)) for each in savings
-    ]
-    return Sparsity(
-        density=density,
-        formats={key: _LEAVES[each.ranks[-1]] for each, key in stored},
-        widths={key: each.bits for each, key in stored if each.bits},
-        rows={key: each.offset_bits or levels[each.level] for each, key in stored if len(each.ranks) > 1},
-        savings=tuple(Saving(each.level, each.tensor, each.kind, on) for each, on in ruled if on),
-        gate_compute=run.gate_compute,
+    kept = [(each, tuple(t for t in each.tensors if t in worth)) for each in entries]
+    ruled = [(each, tuple(t for t in each.on if t in worth)) for each in savings]
+    return (
+        [each.model_copy(update={"tensors": tensors}) for each, tensors in kept if tensors],
+        [each.model_copy(update={"on": on}) for each, on in ruled if on],
     )
 
 

@@ -15,6 +15,7 @@ from spareto.hardware.describing.problem import TensorName
 
 Amount = npt.NDArray[np.float64]
 Level = float | Amount  # one number, or one a point
+Misaligned = Literal["skip", "gate", "compute"]
 
 
 class MetadataRule(Protocol):
@@ -93,6 +94,9 @@ class Sparsity:
         rows: Bits of an offset, where a format has offsets of rows above it: one a tile of the level inside.
         savings: Conditional accesses.
         gate_compute: Whether a computation without its operands still takes its cycle.
+        positions: Compressed tensors of which only the non-zeros are walked.
+        misaligned: What happens to a computation of which one operand is not stored and the other is:
+            no cycle (`skip`), a gated cycle, or the whole of it (`compute`).
     """
 
     density: Mapping[TensorName, Level] = field(default_factory=dict[TensorName, Level])
@@ -107,3 +111,5 @@ class Sparsity:
     rows: Mapping[tuple[str, TensorName], float] = field(default_factory=dict[tuple[str, TensorName], float])
     savings: tuple[Saving, ...] = ()
     gate_compute: bool = False
+    positions: tuple[TensorName, ...] = ()
+    misaligned: Misaligned = "skip"

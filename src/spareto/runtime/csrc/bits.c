@@ -9,3 +9,6 @@ EXPORT int spareto_count(const uint64_t *bits, int64_t *count, int64_t words, in
     *count = total;
     return 0;
 }
+
+/* Bytes of a vector: how packed weights lie follows from it. */
+EXPORT int spareto_vector(void) { return VB; }

@@ -9,16 +9,37 @@ from typing import Any
 
 from spareto.core.errors import ConfigError, Problem, one_of
 from spareto.hardware.describing.nest import LoopKind
-from spareto.hardware.describing.problem import TENSORS, LoopProblem, TensorName
+from spareto.hardware.describing.problem import TENSORS, TensorName
 from spareto.reproduction.timeloop.cases import CostCases, contradictions
 from spareto.reproduction.timeloop.conventions import Tool
 from spareto.reproduction.timeloop.files.architecture import Architecture, Part, read_architecture
-from spareto.reproduction.timeloop.files.energies import COMPUTE, READ, WRITE, Actions, energy, read_energies
+from spareto.reproduction.timeloop.files.energies import (
+    COMPRESS,
+    COMPUTE,
+    DECOMPRESS,
+    GATED_COMPUTE,
+    GATED_READ,
+    GATED_WRITE,
+    METADATA_READ,
+    METADATA_WRITE,
+    READ,
+    WRITE,
+    Actions,
+    energy,
+    read_energies,
+)
 from spareto.reproduction.timeloop.files.mapping import Directives, read_constraints, read_mapping
+from spareto.reproduction.timeloop.files.names import Names
 from spareto.reproduction.timeloop.files.plain import number
+from spareto.reproduction.timeloop.files.sparse import read_sparse, sparse_run
+from spareto.reproduction.timeloop.files.workload import ProblemFile
+from spareto.reproduction.timeloop.sparse_runs import SparseRun
 
 _KINDS: tuple[LoopKind, LoopKind] = ("temporal", "spatial")
 _WORD = ("datawidth", "word-bits", "word_bits", "data_width")
+_METADATA_WORD = ("metadata-word-bits", "metadata_word_bits", "metadata_datawidth")
+_METADATA_ROW = ("metadata_storage_width", "metadata-storage-width", "metadata_width")
+_WIDTH = ("width", "data_storage_width")
 _BLOCK = ("block-size", "block_size", "n_words", "cluster-size-words")
 
 
@@ -31,61 +52,86 @@ class TimeloopFiles:
         mapping: Mapping.
         ert: Energies.
         constraints: What each level keeps, where neither architecture nor mapping says it.
+        sparse: Sparse optimizations, where the architecture does not hold them.
     """
 
     arch: Path
     mapping: Path
     ert: Path
     constraints: Path | None = None
+    sparse: Path | None = None
 
 
 def read_files(
-    files: TimeloopFiles, problem: LoopProblem, name: str, *, tool: Tool = "timeloop-0.4"
+    files: TimeloopFiles, problem: ProblemFile, name: str, *, tool: Tool = "timeloop-0.4"
 ) -> tuple[CostCases, tuple[str, ...]]:
     """One layer on one architecture under one mapping, and notes on what was read over.
 
     Args:
         files: The files.
-        problem: The layer.
+        problem: The layer, and what its file calls things.
         name: Its name.
         tool: Whose accounting to follow.
 
     Raises:
         ConfigError: A file cannot be read, holds what our model cannot express, or does not fit the others.
     """
+    names = problem.names
     architecture, energies = read_architecture(files.arch), read_energies(files.ert)
     known = [part.name for part in architecture.parts]
-    mapping = _renamed(read_mapping(files.mapping), known)
-    constraints = _renamed(read_constraints(files.constraints), known) if files.constraints else Directives()
+    mapping = _renamed(read_mapping(files.mapping, names), known)
+    constraints = Directives()
+    if files.constraints:
+        constraints = _renamed(read_constraints(files.constraints, names), known)
     problems: list[Problem] = list(_unknown(mapping, known, str(files.mapping)))
     problems += _unknown(constraints, known, str(files.constraints))
-    levels: list[dict[str, Any]] = list(
-        _levels(architecture, energies, (mapping, constraints), str(files.ert), problems)
-    )
+    keeps = {
+        part.name: _keeps(part, (mapping, constraints), names, f"{files.arch} '{part.name}'")
+        for part in architecture.parts
+    }
+    problems += _shared(architecture, keeps, str(files.arch))
+    levels: list[dict[str, Any]] = list(_levels(architecture, energies, keeps, str(files.ert), problems))
     if problems:
         raise ConfigError(problems)
-    instances = {part.name: part.instances for part in architecture.parts}
     data: dict[str, Any] = {
         "about": f"{files.arch} under {files.mapping}",
         "tool": tool,
         "architecture": {
             "levels_outermost_first": levels,
-            "instances": instances,
+            "instances": {part.name: part.instances for part in architecture.parts},
         },
         "cases": [
             {
                 "layer": name,
-                "dims": dict(problem.dims),
-                "stride": problem.stride,
+                "dims": dict(problem.problem.dims),
+                "stride": problem.problem.stride,
+                "density": dict(problem.density),
                 "loops_outermost_first": list(_loops(architecture, mapping)),
                 "expected": {},
             }
         ],
     }
-    cases = CostCases.parse(data, "timeloop")
+    run = _sparse(files, architecture, problem)
+    cases = CostCases.parse(data, "timeloop").model_copy(update={"sparse_run": run})
     if found := list(contradictions(cases, "timeloop")):
         raise ConfigError(found)
-    return cases, architecture.notes
+    notes = [*architecture.notes]
+    if problem.density and run is None:
+        notes.append("densities change nothing where no level has a sparse optimization")
+    return cases, tuple(notes)
+
+
+def _sparse(files: TimeloopFiles, architecture: Architecture, problem: ProblemFile) -> SparseRun | None:
+    """What the file says, else what the components say."""
+    said = {part.name: part.sparse for part in architecture.parts if part.sparse}
+    where = str(files.arch)
+    if files.sparse:
+        said, where = read_sparse(files.sparse), str(files.sparse)
+    known = [part.name for part in architecture.parts]
+    if unknown := [level for level in said if level not in known]:
+        raise ConfigError(Problem(where, f"the target '{unknown[0]}'", one_of(known)))
+    run = sparse_run(said, problem.names, known[-1], where)
+    return run and run.model_copy(update={"model": problem.model})
 
 
 def _renamed(said: Directives, known: list[str]) -> Directives:
@@ -111,7 +157,7 @@ def _unknown(directives: Directives, known: list[str], where: str) -> Iterator[P
 def _levels(
     architecture: Architecture,
     energies: Mapping[str, Actions],
-    said: tuple[Directives, ...],
+    keeps: Mapping[str, tuple[TensorName, ...]],
     ert: str,
     problems: list[Problem],
 ) -> Iterator[dict[str, Any]]:
@@ -122,25 +168,46 @@ def _levels(
             continue
         actions: Actions = energies.get(part.name, {})
         if part.computes:
-            yield {"name": part.name, "mac_pJ": energy(actions, COMPUTE, where)}
+            gated = energy(actions, GATED_COMPUTE, where, 0.0)
+            yield {"name": part.name, "mac_pJ": energy(actions, COMPUTE, where), "gated_mac_pJ": gated}
         elif part.stores:
-            yield _store(part, actions, _keeps(part, said), where)
+            yield _store(part, actions, keeps[part.name], where)
         else:
             yield {"name": part.name}
 
 
-def _keeps(part: Part, said: tuple[Directives, ...]) -> tuple[TensorName, ...]:
+def _keeps(part: Part, said: tuple[Directives, ...], names: Names, where: str) -> tuple[TensorName, ...]:
     """What the mapping says, else the architecture, else the constraints; everything if none does."""
     mapping, constraints = said
-    for found in (mapping.keeps.get(part.name), part.keeps, constraints.keeps.get(part.name)):
+    own: tuple[TensorName, ...] | None = (
+        None if part.keeps is None else names.tensors(list(part.keeps), where)
+    )
+    if own is None and part.passes is not None:
+        passed = names.tensors(list(part.passes), where)
+        own = tuple(tensor for tensor in TENSORS if tensor not in passed)
+    for found in (mapping.keeps.get(part.name), own, constraints.keeps.get(part.name)):
         if found is not None:
             return found
     return TENSORS
 
 
+def _shared(
+    architecture: Architecture, keeps: Mapping[str, tuple[TensorName, ...]], where: str
+) -> Iterator[Problem]:
+    """Branches side by side hold different tensors, or one would feed the other."""
+    seen: dict[tuple[str, TensorName], tuple[int, str]] = {}
+    for part in architecture.parts:
+        for fork, branch in part.beside:
+            for tensor in keeps[part.name] if part.stores else ():
+                other, name = seen.setdefault((fork, tensor), (branch, part.name))
+                if other != branch:
+                    got = f"'{name}' and '{part.name}' side by side, both with {tensor}"
+                    yield Problem(where, got, "branches that keep different data spaces, or are alike")
+
+
 def _store(part: Part, actions: Actions, keeps: tuple[TensorName, ...], where: str) -> dict[str, Any]:
     word = int(_attribute(part, _WORD, 16, where))
-    width = _attribute(part, ("width",), 0, where)
+    width = _attribute(part, _WIDTH, 0, where)
     block = _attribute(part, _BLOCK, 0, where) or max(1.0, (width or word) // word)
     level: dict[str, Any] = {
         "name": part.name,
@@ -150,6 +217,19 @@ def _store(part: Part, actions: Actions, keeps: tuple[TensorName, ...], where: s
         "read_pJ": energy(actions, READ, where),
         "write_pJ": energy(actions, WRITE, where),
     }
+    for ours, theirs in (
+        ("gated_read_pJ", GATED_READ),
+        ("gated_write_pJ", GATED_WRITE),
+        ("metadata_read_pJ", METADATA_READ),
+        ("metadata_write_pJ", METADATA_WRITE),
+        ("decompression_pJ", DECOMPRESS),
+        ("compression_pJ", COMPRESS),
+    ):
+        level[ours] = energy(actions, theirs, where, 0.0)
+    for ours, theirs in (("metadata_word_bits", _METADATA_WORD), ("metadata_row_bits", _METADATA_ROW)):
+        if bits := _attribute(part, theirs, 0, where):
+            level[ours] = int(bits)
+    level.setdefault("metadata_word_bits", level.get("metadata_row_bits", 1))
     for ours, theirs in (
         ("read_words_per_cycle", ("read_bandwidth", "read-bandwidth")),
         ("write_words_per_cycle", ("write_bandwidth", "write-bandwidth")),

@@ -12,6 +12,13 @@ from spareto.reproduction.timeloop.files.plain import as_list, as_mapping, load,
 Actions = Mapping[str, float]  # picojoules by action
 READ: Final = ("read", "random_read")
 WRITE: Final = ("write", "random_write", "update", "random_update", "fill", "random_fill")
+GATED_READ: Final = ("gated_read",)
+GATED_WRITE: Final = ("gated_write", "gated_update", "gated_fill")
+METADATA_READ: Final = ("metadata_read",)
+METADATA_WRITE: Final = ("metadata_write", "metadata_update", "metadata_fill")
+DECOMPRESS: Final = ("decompression_count", "decompression", "decompress")
+COMPRESS: Final = ("compression_count", "compression", "compress")
+GATED_COMPUTE: Final = ("gated_compute", "mac_gated")
 COMPUTE: Final = ("compute", "mac_random", "mac", "multiply", "mult", "random_compute")
 
 
@@ -32,15 +39,17 @@ def read_energies(path: str | Path) -> dict[str, Actions]:
     return found
 
 
-def energy(actions: Actions, names: tuple[str, ...], where: str) -> float:
-    """The first of some actions.
+def energy(actions: Actions, names: tuple[str, ...], where: str, missing: float | None = None) -> float:
+    """The first of some actions; `missing` where none is there.
 
     Raises:
-        ConfigError: None of them is there.
+        ConfigError: None of them is there, and one is needed.
     """
     for name in names:
         if name in actions:
             return actions[name]
+    if missing is not None:
+        return missing
     raise ConfigError(Problem(where, f"the actions {', '.join(actions) or 'none'}", f"'{names[0]}'"))
 
 

@@ -11,12 +11,15 @@ from typing import Any, Final
 from spareto.core.errors import ConfigError, Problem, one_of
 from spareto.hardware.describing.nest import LoopKind
 from spareto.hardware.describing.problem import TENSORS, Dim, TensorName
-from spareto.reproduction.timeloop.files.plain import TAG, as_list, as_mapping, load, ranged, section, tensors
-from spareto.reproduction.timeloop.files.workload import NAMES
+from spareto.reproduction.timeloop.files.names import STANDARD, Names
+from spareto.reproduction.timeloop.files.plain import TAG, as_list, as_mapping, load, ranged, section
 
 _SPACES: Final = ("datatype", "dataspace", "bypass", "bypassing")
-_KNOWN: Final = ("target", "type", "factors", "permutation", "split", "keep", "bypass", TAG)
-_FACTOR = re.compile(r"(?P<dim>[A-Za-z]+)\s*=?\s*(?P<bound>\d+)")
+_KNOWN: Final = (
+    *("target", "type", "factors", "permutation", "split", "keep", "bypass", "no_link_transfer"),
+    TAG,
+)
+_FACTOR = re.compile(r"(?:(?P<name>\w+)\s*=\s*|(?P<letters>[A-Za-z]+))(?P<bound>\d+)")
 Loops = list[tuple[Dim, int]]  # outermost first
 
 
@@ -34,16 +37,16 @@ class Directives:
     keeps: dict[str, tuple[TensorName, ...]] = field(default_factory=dict[str, tuple[TensorName, ...]])
 
 
-def read_mapping(path: str | Path) -> Directives:
-    """Read a mapping.
+def read_mapping(path: str | Path, names: Names = STANDARD) -> Directives:
+    """Read a mapping, in the names of its problem.
 
     Raises:
         ConfigError: It cannot be read, or holds a directive that our model cannot express; each is named.
     """
-    return _directives(section(load(path), "mapping", str(path)), f"{path}: mapping")
+    return _directives(section(load(path), "mapping", str(path)), f"{path}: mapping", names)
 
 
-def read_constraints(path: str | Path) -> Directives:
+def read_constraints(path: str | Path, names: Names = STANDARD) -> Directives:
     """Read what constraints say of data spaces; loops are constraints of a mapper, and a mapping is given.
 
     Raises:
@@ -60,14 +63,14 @@ def read_constraints(path: str | Path) -> Directives:
     if not isinstance(given, list):
         entries = section(as_mapping(given, where), "targets", where)
     spaces = [each for each in as_list(entries, where) if _kind(as_mapping(each, where)) in _SPACES]
-    return _directives(spaces, where)
+    return _directives(spaces, where, names)
 
 
 def _kind(entry: Mapping[str, Any]) -> str:
     return str(entry.get("type", "")).lower()
 
 
-def _directives(entries: Any, where: str) -> Directives:
+def _directives(entries: Any, where: str, names: Names) -> Directives:
     found, problems = Directives(), list[Problem]()
     for place, item in enumerate(as_list(entries, where)):
         entry, here = as_mapping(item, f"{where}[{place}]"), f"{where}[{place}]"
@@ -79,12 +82,12 @@ def _directives(entries: Any, where: str) -> Directives:
             continue
         level, _ = ranged(str(entry["target"]), here)
         if kind in _SPACES:
-            found.keeps[level] = _kept(entry, here)
+            found.keeps[level] = _kept(entry, here, names)
         elif kind in ("temporal", "spatial"):
             walk: LoopKind = "temporal" if kind == "temporal" else "spatial"
             if (level, walk) in found.loops:
                 problems.append(Problem(here, f"a second {kind} entry of '{level}'", "one each"))
-            found.loops[level, walk] = _loops(entry, here, problems)
+            found.loops[level, walk] = _loops(entry, here, names, problems)
         else:
             rule = one_of(("temporal", "spatial", *_SPACES))
             problems.append(Problem(f"{here}.type", repr(entry.get("type")), rule))
@@ -93,27 +96,29 @@ def _directives(entries: Any, where: str) -> Directives:
     return found
 
 
-def _kept(entry: Mapping[str, Any], where: str) -> tuple[TensorName, ...]:
+def _kept(entry: Mapping[str, Any], where: str, names: Names) -> tuple[TensorName, ...]:
     if entry.get("keep") is not None:
-        return tensors(entry["keep"], f"{where}.keep")
-    passed = tensors(entry.get("bypass"), f"{where}.bypass")
+        return names.tensors(entry["keep"], f"{where}.keep")
+    passed = names.tensors(entry.get("bypass"), f"{where}.bypass")
     return tuple(tensor for tensor in TENSORS if tensor not in passed)
 
 
-def _loops(entry: Mapping[str, Any], where: str, problems: list[Problem]) -> Loops:
+def _loops(entry: Mapping[str, Any], where: str, names: Names, problems: list[Problem]) -> Loops:
     """Factors in the order of the permutation, which names the innermost loop first."""
     bounds: dict[Dim, int] = {}
     for text in _words(entry.get("factors")):
         match = _FACTOR.fullmatch(text.strip())
-        if not match or match["dim"] not in NAMES or match["bound"] == "0":
-            rule = f"DIM=BOUND with a bound above 0, dimensions {', '.join(NAMES)}"
+        theirs = (match["name"] or match["letters"]) if match else ""
+        if not match or theirs not in names.dims or match["bound"] == "0":
+            rule = f"DIM=BOUND with a bound above 0, dimensions {', '.join(names.dims)}"
             problems.append(Problem(f"{where}.factors", repr(text), rule))
             continue
-        dim = NAMES[match["dim"]]
+        dim = names.dims[theirs]
         if dim in bounds:
-            problems.append(Problem(f"{where}.factors", f"{match['dim']} twice", "each dimension once"))
+            problems.append(Problem(f"{where}.factors", f"{theirs} twice", "each dimension once"))
         bounds[dim] = int(match["bound"])
-    order: list[Dim] = [NAMES[name] for name in _letters(entry.get("permutation")) if name in NAMES]
+    listed = _letters(entry.get("permutation"), names)
+    order: list[Dim] = [names.dims[name] for name in listed if name in names.dims]
     if len(set(order)) != len(order):
         problems.append(Problem(f"{where}.permutation", "a dimension twice", "each dimension once"))
     inside_out: list[Dim] = order + [dim for dim in bounds if dim not in order]
@@ -128,13 +133,11 @@ def _words(value: Any) -> Sequence[str]:
     return [str(each).replace(" ", "") for each in as_list(value, "factors")]
 
 
-def _letters(value: Any) -> Sequence[str]:
+def _letters(value: Any, names: Names) -> Sequence[str]:
+    """Names in a permutation, which may stand without anything between them if each is a letter."""
     if value is None:
         return ()
     if isinstance(value, str):
-        return (
-            [word for word in re.split(r"[\s,]+", value) if word]
-            if " " in value or "," in value
-            else list(value)
-        )
+        apart = [word for word in re.split(r"[\s,]+", value) if word]
+        return apart if len(apart) > 1 or value.strip() in names.dims else list(value.strip())
     return [str(each) for each in as_list(value, "permutation")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -11,19 +11,9 @@ import yaml
 
 from spareto.core.artifacts import there
 from spareto.core.errors import ConfigError, Problem
-from spareto.hardware.describing.problem import TensorName
 
 TAG: Final = "!tag"  # under this key a tagged mapping keeps its tag
 _RANGE = re.compile(r"(?P<name>[^\[\]]+?)\s*(?:\[(?P<first>\d+)\.\.(?P<last>\d+)\])?")
-_TENSORS: Final[dict[str, TensorName]] = {
-    "weights": "weights",
-    "weight": "weights",
-    "filters": "weights",
-    "inputs": "inputs",
-    "input": "inputs",
-    "outputs": "outputs",
-    "output": "outputs",
-}
 
 
 class _Loader(yaml.SafeLoader):
@@ -124,20 +114,3 @@ def ranged(name: str, where: str) -> tuple[str, int]:
     if not match or count < 1:
         raise ConfigError(Problem(where, repr(name), "NAME or NAME[FIRST..LAST]"))
     return match["name"], count
-
-
-def tensors(names: Any, where: str) -> tuple[TensorName, ...]:
-    """Data spaces by our names.
-
-    Raises:
-        ConfigError: One is none of weights, inputs and outputs.
-    """
-    given = [str(name).lower() for name in as_list(names, where)]
-    if any(name not in _TENSORS for name in given):
-        raise ConfigError(Problem(where, repr(names)[:60], "data spaces Weights, Inputs and Outputs"))
-    return tuple(dict.fromkeys(_TENSORS[name] for name in given))
-
-
-def pairs(data: Mapping[str, Any], skip: tuple[str, ...] = ()) -> Iterator[tuple[str, Any]]:
-    """Items but for the tag and some keys."""
-    return ((key, value) for key, value in data.items() if key != TAG and key not in skip)

@@ -1,4 +1,4 @@
-"""A layer, an architecture and a mapping written as files of Timeloop, in either style."""
+"""A layer, an architecture, a mapping and what is sparse written as files of Timeloop, in either style."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import yaml
 from spareto.core.artifacts import write_text
 from spareto.hardware.describing.problem import DIMS, RELEVANT, TENSORS, Dim
 from spareto.reproduction.timeloop.cases import Case, CostCases, LevelEntry
+from spareto.reproduction.timeloop.files.write_sparse import sparse_targets
 
 Style = Literal["0.3", "0.4"]
 
@@ -31,7 +32,7 @@ _Dumper.add_representer(_Component, _tagged)
 
 
 def write_files(cases: CostCases, case: Case, folder: str | Path, style: Style = "0.4") -> list[Path]:
-    """Write `arch.yaml`, `ERT.yaml`, `map.yaml` and `prob.yaml`.
+    """Write `arch.yaml`, `ERT.yaml`, `map.yaml`, `prob.yaml`, and `sparse.yaml` if there is a sparse run.
 
     Args:
         cases: The architecture.
@@ -41,14 +42,19 @@ def write_files(cases: CostCases, case: Case, folder: str | Path, style: Style =
 
     Returns:
         The files written.
+
+    Raises:
+        ConfigError: Part of the sparse run has no words in those files.
     """
     folder = Path(folder)
     documents = {
         "arch.yaml": _architecture(cases, style),
         "ERT.yaml": _energies(cases, style),
         "map.yaml": {"mapping": [*_spaces(cases), *_directives(cases, case)]},
-        "prob.yaml": _problem(case),
+        "prob.yaml": _problem(cases, case),
     }
+    if cases.sparse_run:
+        documents["sparse.yaml"] = sparse_targets(cases, case, cases.sparse_run)
     for name, data in documents.items():
         write_text(folder / name, yaml.dump(data, Dumper=_Dumper, sort_keys=False))
     return [folder / name for name in documents]
@@ -74,6 +80,9 @@ def _attributes(level: LevelEntry) -> dict[str, Any]:
     }
     if level.depth:
         found["depth"] = int(level.depth)
+    if level.metadata_read_pJ or level.metadata_write_pJ or level.metadata_word_bits > 1:
+        found["metadata_word_bits"] = level.metadata_word_bits
+        found["metadata_storage_width"] = level.metadata_row_bits or level.metadata_word_bits
     limits = {"read_bandwidth": level.read_words_per_cycle, "write_bandwidth": level.write_words_per_cycle}
     return found | {key: limit for key, limit in limits.items() if limit}
 
@@ -102,9 +111,22 @@ def _energies(cases: CostCases, style: Style) -> dict[str, Any]:
     tables: list[dict[str, Any]] = []
     for level in cases.architecture.levels_outermost_first:
         if level.mac_pJ is not None:
-            actions = {"compute": level.mac_pJ}
+            actions = {"compute": level.mac_pJ, "gated_compute": level.gated_mac_pJ}
         elif level.keeps:
-            actions = {"read": level.read_pJ, "write": level.write_pJ, "update": level.write_pJ}
+            actions = {
+                "read": level.read_pJ,
+                "write": level.write_pJ,
+                "update": level.write_pJ,
+                "gated_read": level.gated_read_pJ,
+                "gated_write": level.gated_write_pJ,
+                "gated_update": level.gated_write_pJ,
+                "metadata_read": level.metadata_read_pJ,
+                "metadata_write": level.metadata_write_pJ,
+                "metadata_update": level.metadata_write_pJ,
+                "decompression_count": level.decompression_pJ,
+                "compression_count": level.compression_pJ,
+            }
+            actions = {name: pj for name, pj in actions.items() if pj or name in ("read", "write", "update")}
         else:
             continue
         listed: list[dict[str, Any]] = [
@@ -146,7 +168,7 @@ def _dims(case: Case) -> list[Dim]:
     return [dim for dim in DIMS if dim in case.dims]
 
 
-def _problem(case: Case) -> dict[str, Any]:
+def _problem(cases: CostCases, case: Case) -> dict[str, Any]:
     used = _dims(case)
     strides = {"P": "Wstride", "Q": "Hstride"}
     windows = {"R": "P", "S": "Q"}
@@ -175,5 +197,10 @@ def _problem(case: Case) -> dict[str, Any]:
         "data_spaces": spaces,
     }
     sizes = {dim: case.dims[dim] for dim in used}
-    instance = {**sizes, "Wstride": case.stride[0], "Hstride": case.stride[1]}
+    instance: dict[str, Any] = {**sizes, "Wstride": case.stride[0], "Hstride": case.stride[1]}
+    model = "fixed-structured" if cases.sparse_run and cases.sparse_run.model == "fixed" else "hypergeometric"
+    if sparse := {tensor: share for tensor, share in case.density.items() if share < 1}:
+        instance["densities"] = {
+            tensor.capitalize(): {"distribution": model, "density": share} for tensor, share in sparse.items()
+        }
     return {"problem": {"version": "0.4", "shape": shape, "instance": instance}}

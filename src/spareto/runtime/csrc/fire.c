@@ -1,0 +1,97 @@
+/* One timestep of neurons; integer/neuron.py is the definition, to the bit. */
+#include "spikes.h"
+
+typedef int16_t half_shorts __attribute__((vector_size(VB / 2), aligned(2), may_alias));
+
+AI iv either(iv mask, iv yes, iv no) { return (mask & yes) | (~mask & no); }
+
+/* Potential only, everything in 32 bits: the loop that nearly all layers take. */
+AI void potentials(const int NARROW, const int SHORT, const int CLAMPS, const plan *p, const void *sums, void *v, uint64_t *out) {
+    const int shift = (int)p->shift;
+    const iv decay = iv_all((int32_t)p->decay), leak = iv_all((int32_t)p->leak), keep = iv_all(p->keep ? -1 : 0);
+    const iv limit = iv_all((int32_t)(p->threshold - !p->strict)); /* >= is > one less */
+    const iv fall = iv_all((int32_t)(p->drop + (p->drop_threshold ? p->threshold : 0)));
+    const iv half = iv_all(shift ? (1 << (shift - 1)) - 1 : 0), odd = iv_all(shift ? 1 : 0);
+    const iv most = iv_all((int32_t)p->most), least = iv_all(-(int32_t)p->most);
+    for (int64_t w = 0; w < p->out_words; w++) out[w] = 0;
+    for (int64_t l = 0; l < p->lanes; l += VL) {
+        iv sum = NARROW ? __builtin_convertvector(LD(half_shorts, (const int16_t *)sums + l), iv) : LD(iv, (const int32_t *)sums + l);
+        iv kept = SHORT ? __builtin_convertvector(LD(half_shorts, (int16_t *)v + l), iv) : LD(iv, (int32_t *)v + l);
+        iv u = sum * LD(iv, p->multiplier32 + l) + LD(iv, p->bias32 + l) + kept * decay + leak;
+        iv fires = u > limit;
+        u = either(fires, (u & keep) - fall, u);
+        u = (u + half + ((u >> shift) & odd)) >> shift;
+        if (CLAMPS) {
+            u = either(u > most, most, u);
+            u = either(u < least, least, u);
+        }
+        if (SHORT) ST(half_shorts, (int16_t *)v + l) = __builtin_convertvector(u, half_shorts);
+        else ST(iv, (int32_t *)v + l) = u;
+        if (l / 64 < p->out_words) out[l / 64] |= (uint64_t)iv_bits(fires) << l % 64;
+    }
+    if (p->out_c % 64) out[p->out_words - 1] &= ((uint64_t)1 << p->out_c % 64) - 1; /* padded lanes may fire */
+}
+
+void spareto_fire(const plan *p, const void *sums, states *s, int64_t at, void *out) {
+    void *v = (char *)s->v + at * p->state;
+    const int narrow = p->narrow != 0, brief = p->state == 2, clamps = p->clamps != 0;
+    if (narrow && brief) clamps ? potentials(1, 1, 1, p, sums, v, out) : potentials(1, 1, 0, p, sums, v, out);
+    else if (narrow) clamps ? potentials(1, 0, 1, p, sums, v, out) : potentials(1, 0, 0, p, sums, v, out);
+    else if (brief) clamps ? potentials(0, 1, 1, p, sums, v, out) : potentials(0, 1, 0, p, sums, v, out);
+    else clamps ? potentials(0, 0, 1, p, sums, v, out) : potentials(0, 0, 0, p, sums, v, out);
+}
+
+AI int64_t rounded(int64_t value, int64_t shift) {
+    if (!shift) return value;
+    return (value + (((int64_t)1 << (shift - 1)) - 1) + ((value >> shift) & 1)) >> shift;
+}
+AI int64_t stored(const plan *p, int64_t wide) {
+    int64_t value = rounded(wide, p->shift);
+    return value > p->most ? p->most : value < -p->most ? -p->most : value;
+}
+AI int64_t get(const plan *p, const void *state, int64_t at) {
+    return p->state == 2 ? ((const int16_t *)state)[at] : ((const int32_t *)state)[at];
+}
+AI void put(const plan *p, void *state, int64_t at, int64_t value) {
+    if (p->state == 2) ((int16_t *)state)[at] = (int16_t)value;
+    else ((int32_t *)state)[at] = (int32_t)value;
+}
+AI int64_t floor_over(int64_t a, int64_t b) {
+    int64_t q = a / b;
+    return q - (a % b != 0 && (a < 0) != (b < 0));
+}
+
+/* Any neuron, in 64 bits. */
+void spareto_fire_any(const plan *p, const void *sums, const int32_t *back, states *s, int64_t at, void *out) {
+    if (!p->out_values)
+        for (int64_t w = 0; w < p->out_words; w++) ((uint64_t *)out)[w] = 0;
+    for (int64_t c = 0; c < p->out_c; c++) {
+        const int64_t n = at + c;
+        int64_t x = (p->narrow ? ((const int16_t *)sums)[c] : ((const int32_t *)sums)[c]) * p->multiplier[c] + p->bias[c];
+        if (back) x += back[c] * p->back_multiplier[c];
+        if (p->current) {
+            x += p->i_decay * get(p, s->i, n);
+            put(p, s->i, n, stored(p, x));
+            x = rounded(p->gain * x, p->gain_shift);
+        }
+        int64_t u = p->decay * get(p, s->v, n) + x + p->leak;
+        if (p->delayed && get(p, s->s, n)) u = (p->delayed == 2 ? u : 0) - p->delayed_drop;
+        int64_t level = p->threshold;
+        if (p->adaptation) level += p->a_scale * get(p, s->a, n);
+        int64_t fires;
+        if (p->counts) {
+            fires = floor_over(p->strict ? u - 1 : u, level);
+            fires = fires < 0 ? 0 : fires > p->counts ? p->counts : fires;
+            u -= fires * level;
+        } else {
+            fires = p->strict ? u > level : u >= level;
+            if (fires) u = (p->keep ? u : 0) - (p->drop + (p->drop_threshold ? level : 0));
+        }
+        if (p->adaptation) put(p, s->a, n, stored(p, p->a_decay * get(p, s->a, n) + p->a_one * fires));
+        put(p, s->v, n, stored(p, u));
+        if (p->delayed) put(p, s->s, n, fires);
+        if (s->f) s->f[n] = (int32_t)fires;
+        if (p->out_values) ((int32_t *)out)[c] = (int32_t)fires;
+        else ((uint64_t *)out)[c / 64] |= (uint64_t)fires << c % 64;
+    }
+}

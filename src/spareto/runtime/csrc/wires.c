@@ -1,0 +1,82 @@
+/* What stands between layers: packing, pooling, gates. */
+#include "spikes.h"
+
+/* Frames of bytes (frames, channels, height x width) to bits (frames, height x width, words). */
+EXPORT int spareto_pack(const uint8_t *in, uint64_t *out, int64_t frames, int64_t channels, int64_t pixels) {
+    const int64_t words = (channels + 63) / 64;
+    memset(out, 0, sizeof(uint64_t) * (size_t)(frames * pixels * words));
+    for (int64_t f = 0; f < frames; f++)
+        for (int64_t c = 0; c < channels; c++) {
+            const uint8_t *from = in + (f * channels + c) * pixels;
+            uint64_t *to = out + f * pixels * words + c / 64;
+            for (int64_t i = 0; i < pixels; i++) to[i * words] |= (uint64_t)(from[i] != 0) << c % 64;
+        }
+    return DONE;
+}
+
+/* Bits (pixels, words) to integers (pixels, channels), each times the factor of its timestep and channel, or 1. */
+EXPORT int spareto_unpack(const uint64_t *in, int32_t *out, const int32_t *factors, int64_t steps, int64_t pixels, int64_t channels) {
+    const int64_t words = (channels + 63) / 64;
+    for (int64_t t = 0; t < steps; t++)
+        for (int64_t i = 0; i < pixels; i++)
+            for (int64_t c = 0; c < channels; c++) {
+                const int32_t factor = factors ? factors[t * channels + c] : 1;
+                const uint64_t bit = in[(t * pixels + i) * words + c / 64] >> c % 64 & 1;
+                out[(t * pixels + i) * channels + c] = bit ? factor : 0;
+            }
+    return DONE;
+}
+
+/* Spikes of each channel over the pixels of each timestep: (steps, pixels, words) to (steps, channels). */
+EXPORT int spareto_totals(const uint64_t *in, int64_t *out, int64_t steps, int64_t pixels, int64_t channels) {
+    const int64_t words = (channels + 63) / 64;
+    memset(out, 0, sizeof(int64_t) * (size_t)(steps * channels));
+    for (int64_t t = 0; t < steps; t++)
+        for (int64_t i = 0; i < pixels; i++)
+            for (int64_t w = 0; w < words; w++)
+                for (uint64_t left = in[(t * pixels + i) * words + w]; left; left &= left - 1)
+                    out[t * channels + w * 64 + __builtin_ctzll(left)]++;
+    return DONE;
+}
+
+/* Geometry of a pooling: in (height, width), window, stride, padding, out (height, width). */
+typedef struct {
+    int64_t h, w, kh, kw, sh, sw, ph, pw, oh, ow;
+} pooling;
+
+/* Maxima of windows of spikes: the words of a window or'ed. */
+EXPORT int spareto_pool_bits(const pooling *g, const uint64_t *in, uint64_t *out, int64_t steps, int64_t words) {
+    for (int64_t t = 0; t < steps; t++)
+        for (int64_t y = 0; y < g->oh; y++)
+            for (int64_t x = 0; x < g->ow; x++) {
+                uint64_t *to = out + ((t * g->oh + y) * g->ow + x) * words;
+                for (int64_t w = 0; w < words; w++) to[w] = 0;
+                for (int64_t i = 0; i < g->kh; i++)
+                    for (int64_t j = 0; j < g->kw; j++) {
+                        const int64_t r = y * g->sh - g->ph + i, c = x * g->sw - g->pw + j;
+                        if (r < 0 || r >= g->h || c < 0 || c >= g->w) continue;
+                        const uint64_t *from = in + ((t * g->h + r) * g->w + c) * words;
+                        for (int64_t w = 0; w < words; w++) to[w] |= from[w];
+                    }
+            }
+    return DONE;
+}
+
+/* Maxima or sums of windows of integers. */
+EXPORT int spareto_pool_values(const pooling *g, const int32_t *in, int32_t *out, int64_t steps, int64_t channels, int64_t sums) {
+    for (int64_t t = 0; t < steps; t++)
+        for (int64_t y = 0; y < g->oh; y++)
+            for (int64_t x = 0; x < g->ow; x++) {
+                int32_t *to = out + ((t * g->oh + y) * g->ow + x) * channels;
+                for (int64_t c = 0; c < channels; c++) to[c] = 0;
+                for (int64_t i = 0; i < g->kh; i++)
+                    for (int64_t j = 0; j < g->kw; j++) {
+                        const int64_t r = y * g->sh - g->ph + i, k = x * g->sw - g->pw + j;
+                        if (r < 0 || r >= g->h || k < 0 || k >= g->w) continue;
+                        const int32_t *from = in + ((t * g->h + r) * g->w + k) * channels;
+                        for (int64_t c = 0; c < channels; c++)
+                            to[c] = sums ? to[c] + from[c] : to[c] > from[c] ? to[c] : from[c];
+                    }
+            }
+    return DONE;
+}

@@ -1,0 +1,120 @@
+"""The event-driven engine: an integer network made ready once, run by any number of sessions."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from spareto.core.errors import DataError, Problem
+from spareto.integer import IntegerNetwork, Layer, bounds
+from spareto.integer.network import INPUT, Ints
+from spareto.package import Package, read_package
+from spareto.runtime import kernels
+from spareto.runtime.plans import LayerPlan, plan_layer
+from spareto.runtime.session import Decision, Session
+
+EMPTY: Final = np.zeros((0, 0, 0, 0), np.int32)
+
+
+class Engine:
+    """An integer network, ready to run.
+
+    It never changes: threads may share it, each with sessions of its own. Its weights lie packed as narrow
+    as they are; the network's own arrays are let go.
+
+    Args:
+        network: The network; `Engine.load` reads it from a package.
+        kernels_on: `c` or `numpy`; left out, what there is.
+        live: Whether layers keep only their live weights; left out, where these are few.
+
+    Raises:
+        ConfigError: The environment asks for an engine that there is not.
+    """
+
+    def __init__(
+        self, network: IntegerNetwork, *, kernels_on: str | None = None, live: bool | None = None
+    ) -> None:
+        self.kernels = kernels_on or kernels.engine()
+        found, shapes = bounds(network), network.shapes()
+        self.shapes, self.bounds = shapes, found
+        self.plans: dict[int, LayerPlan] = {}
+        if self.kernels == "c":
+            for number, node in enumerate(network.nodes):
+                if isinstance(node, Layer):
+                    first = node.source == INPUT
+                    shape = network.sensor if first else shapes[node.source]
+                    most = network.input_most if first else found[node.source].output
+                    self.plans[number] = plan_layer(node, shape, most, found[number], live=live)
+            network = replace(network, nodes=tuple(map(_without_weights, network.nodes)))
+        self.network = network
+
+    @classmethod
+    def load(cls, package: str | Path | Package, **options: Any) -> Engine:
+        """Read a package.
+
+        Raises:
+            StoreError: It is missing, damaged, or of a newer version.
+        """
+        found = package if isinstance(package, Package) else read_package(Path(package))
+        return cls(found.network, **options)
+
+    def session(self, threads: int = 1) -> Session:
+        """A new sequence of timesteps.
+
+        Args:
+            threads: Threads that share the rows of a layer; only large layers are shared.
+        """
+        return Session(self, threads)
+
+    def decide(self, frames: Ints, threads: int = 1) -> Decision:
+        """The decision on one recording, frames (time, channels, height, width)."""
+        return self.session(threads).push_frames(frames)
+
+    def batch(self, frames: Ints, threads: int = 1) -> Ints:
+        """Votes of each class for many recordings, shape (batch, classes).
+
+        Args:
+            frames: Shape (time, batch, channels, height, width).
+            threads: Recordings that run at once.
+
+        Raises:
+            DataError: They are not frames of the network.
+        """
+        frames = np.asarray(frames)
+        if frames.ndim != 5:
+            rule = "axes (time, batch, channels, height, width)"
+            raise DataError(Problem("frames", f"shape {frames.shape}", rule, "Add a batch axis."))
+        each = [frames[:, index] for index in range(frames.shape[1])]
+        if threads <= 1:
+            votes = [self.decide(one).votes for one in each]
+        else:
+            with ThreadPoolExecutor(threads) as pool:
+                votes = [decision.votes for decision in pool.map(self.decide, each)]
+        return np.array(votes, np.int64).reshape(len(each), self.network.classes)
+
+    @cached_property
+    def weight_bytes(self) -> int:
+        """Bytes of all weights in memory."""
+        if self.plans:
+            return sum(plan.rows.bytes for plan in self.plans.values())
+        return sum(synapses.weights.nbytes for _, synapses in self.network.synapses)
+
+    @cached_property
+    def state_bytes(self) -> int:
+        """Bytes of one session's states."""
+        return sum(
+            len(plan.states) * int(np.prod(plan.shape[1:])) * plan.lanes * np.dtype(plan.state_type).itemsize
+            for plan in self.plans.values()
+        )
+
+
+def _without_weights(node: Any) -> Any:
+    """A layer without the arrays that its plan holds in another form."""
+    if not isinstance(node, Layer):
+        return node
+    return replace(node, synapses=replace(node.synapses, weights=EMPTY, levels=None), feedback=None)

@@ -1,0 +1,255 @@
+"""A layer as the C engine wants it: one struct, and weights packed as narrow as they are."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from spareto.integer import Bounds, Layer, Neuron
+from spareto.integer.network import Ints, Shape
+from spareto.runtime import kernels
+
+INT8, INT4, TERNARY, INT16, INT32 = range(5)
+"""How a weight lies in memory; the order of `csrc/spikes.h`."""
+
+LIVE_SHARE: Final = 0.02
+"""Share of live weights below which their places are kept instead of whole rows: measured, see
+docs/engine.md."""
+
+_WORDS: Final = """
+in_h in_w in_c in_words in_values out_h out_w out_c out_words out_values kh kw sh sw ph pw dh dw groups
+kind lanes stride narrow small state clamps weights starts places multiplier bias multiplier32 bias32
+shift most decay leak threshold strict keep drop drop_threshold delayed delayed_drop
+current i_decay gain gain_shift adaptation a_decay a_scale a_one counts
+back_weights back_multiplier back_kind back_stride
+"""
+
+
+class Plan(ctypes.Structure):
+    """`plan` of `csrc/spikes.h`: 64-bit integers and addresses."""
+
+    _fields_ = tuple((name, ctypes.c_int64) for name in _WORDS.split())
+
+
+class States(ctypes.Structure):
+    """`states` of `csrc/spikes.h`."""
+
+    _fields_ = tuple((name, ctypes.c_void_p) for name in "viasf")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Weights in memory: one row an input of a tap, outputs side by side.
+
+    Args:
+        content: The rows.
+        kind: How a weight lies in them.
+        stride: Bytes of a row.
+        starts: Where each row's live weights begin, if only these are kept.
+        places: Their outputs.
+    """
+
+    content: Ints
+    kind: int
+    stride: int
+    starts: Ints | None = None
+    places: Ints | None = None
+
+    @property
+    def bytes(self) -> int:
+        """All that is kept."""
+        return sum(part.nbytes for part in (self.content, self.starts, self.places) if part is not None)
+
+
+@dataclass(frozen=True, eq=False)
+class LayerPlan:
+    """A layer, ready to run.
+
+    Args:
+        name: Of the layer.
+        source: The node it reads.
+        struct: For the C engine.
+        rows: Its weights.
+        kept: Arrays that the struct points into.
+        states: Names of its states.
+        start: Stored potential before the first timestep.
+        state_type: Of a stored state.
+        feeds_back: Whether its spikes come back.
+        shape: Of its output.
+    """
+
+    name: str
+    source: int
+    struct: Plan
+    rows: Rows
+    kept: tuple[Any, ...]
+    states: tuple[str, ...]
+    start: int
+    state_type: Any
+    feeds_back: bool
+    shape: Shape
+
+    @property
+    def lanes(self) -> int:
+        """Outputs of a row, padded."""
+        return self.struct.lanes
+
+    @property
+    def values(self) -> bool:
+        """Whether integers come out, not bits."""
+        return bool(self.struct.out_values)
+
+
+def words_of(channels: int) -> int:
+    """64-bit words that hold one bit a channel."""
+    return -(-channels // 64)
+
+
+def plan_layer(
+    layer: Layer, shape: Shape, most: int, bound: Bounds, *, live: bool | None = None
+) -> LayerPlan:
+    """Pack a layer.
+
+    Args:
+        layer: The layer.
+        shape: Of its input.
+        most: Largest integer of its input.
+        bound: Its bounds, proven.
+        live: Whether only live weights are kept; left out, where they are few.
+    """
+    synapses, neuron = layer.synapses, layer.neuron
+    out = synapses.output_shape(shape)
+    weights = synapses.weights
+    if synapses.flat:
+        weights = weights.reshape(len(weights), *shape)
+    rows = pack_rows(weights, synapses.groups, live)
+    lanes = _lanes(out[0])
+    simple = neuron.states == ("v",) and neuron.counts is None and layer.feedback is None
+    small = simple and bound.wide < 2**31
+    narrow = bound.sums <= 32767 and most == 1 and rows.kind != INT32 and synapses.groups == 1
+    narrow = narrow and rows.starts is None
+    factor, bias = (_padded(each, lanes) for each in (layer.multiplier, layer.bias))
+    kept: list[Any] = [factor, bias]
+    struct = Plan(
+        in_h=shape[1], in_w=shape[2], in_c=shape[0], in_words=words_of(shape[0]), in_values=most > 1,
+        out_h=out[1], out_w=out[2], out_c=out[0], out_words=words_of(out[0]),
+        out_values=neuron.counts is not None, kind=rows.kind, lanes=lanes, stride=rows.stride, narrow=narrow,
+        small=small, state=2 if neuron.bits <= 16 else 4,
+        clamps=bound.potential is None or bound.potential > neuron.most,
+        weights=rows.content.ctypes.data, multiplier=factor.ctypes.data, bias=bias.ctypes.data,
+        **_geometry(synapses, weights), **_neuron(neuron),
+    )  # fmt: skip
+    if small:
+        short = [each.astype(np.int32) for each in (factor, bias)]
+        kept += short
+        struct.multiplier32, struct.bias32 = (each.ctypes.data for each in short)
+    if rows.starts is not None and rows.places is not None:
+        struct.starts, struct.places = rows.starts.ctypes.data, rows.places.ctypes.data
+    if layer.feedback is not None:
+        back = pack_rows(layer.feedback.synapses.weights, 1, live=False)
+        times = _padded(layer.feedback.multiplier, lanes)
+        kept += [back, times]
+        struct.back_weights, struct.back_multiplier = back.content.ctypes.data, times.ctypes.data
+        struct.back_kind, struct.back_stride = back.kind, back.stride
+    state_type = np.int16 if neuron.bits <= 16 else np.int32
+    return LayerPlan(
+        layer.name, layer.source, struct, rows, tuple(kept), neuron.states, neuron.start, state_type,
+        layer.feedback is not None, out,
+    )  # fmt: skip
+
+
+def _geometry(synapses: Any, weights: Ints) -> dict[str, int]:
+    names = ("kh", "kw", "sh", "sw", "ph", "pw", "dh", "dw", "groups")
+    sides = (*weights.shape[2:], *synapses.stride, *synapses.padding, *synapses.dilation, synapses.groups)
+    return dict(zip(names, map(int, sides), strict=True))
+
+
+def _neuron(neuron: Neuron) -> dict[str, int]:
+    current, adaptation = neuron.current, neuron.adaptation
+    found = {
+        name: int(getattr(neuron, name))
+        for name in (
+            "shift",
+            "most",
+            "decay",
+            "leak",
+            "threshold",
+            "strict",
+            "keep",
+            "drop",
+            "drop_threshold",
+        )
+    }
+    found |= {"delayed": 0 if neuron.delayed is None else 1 + neuron.delayed, "counts": neuron.counts or 0}
+    found["delayed_drop"] = neuron.delayed_drop
+    if current is not None:
+        found |= {
+            "current": 1,
+            "i_decay": current.decay,
+            "gain": current.gain,
+            "gain_shift": current.gain_shift,
+        }
+    if adaptation is not None:
+        found |= {"adaptation": 1, "a_decay": adaptation.decay, "a_scale": adaptation.scale}
+        found["a_one"] = adaptation.one
+    return found
+
+
+def _lanes(outputs: int) -> int:
+    return -(-outputs // 32) * 32
+
+
+def _padded(values: Ints, lanes: int) -> Ints:
+    return np.pad(values.astype(np.int64), (0, lanes - len(values)))
+
+
+def pack_rows(weights: Ints, groups: int, live: bool | None = None) -> Rows:
+    """Weights (outputs, inputs of a group, height, width) as rows (height, width, inputs; outputs)."""
+    if groups > 1:
+        outputs = len(weights) // groups
+        split = weights.reshape(groups, outputs, *weights.shape[1:])  # (groups, outputs, inputs, h, w)
+        rows = split.transpose(3, 4, 0, 2, 1).reshape(-1, outputs)
+        kind = _kind(rows, whole=True)
+        content = np.ascontiguousarray(rows, (np.int8, None, None, np.int16, np.int32)[kind])
+        return Rows(content, kind, content.strides[0])
+    rows = weights.transpose(2, 3, 1, 0).reshape(-1, len(weights))
+    share = np.count_nonzero(rows) / max(1, rows.size)
+    few = share < LIVE_SHARE if live is None else live
+    if few and np.abs(rows).max(initial=0) <= 127 and len(weights) <= 65535:
+        return _live_rows(rows)
+    return _whole_rows(np.pad(rows, ((0, 0), (0, _lanes(len(weights)) - len(weights)))))
+
+
+def _kind(rows: Ints, *, whole: bool = False) -> int:
+    low, high = int(rows.min(initial=0)), int(rows.max(initial=0))
+    if not whole and low >= -1 and high <= 1:
+        return TERNARY
+    if not whole and low >= -8 and high <= 7 and rows.shape[1] * 2 % (2 * kernels.vector_bytes()) == 0:
+        return INT4
+    if low >= -128 and high <= 127:
+        return INT8
+    return INT16 if low >= -32768 and high <= 32767 else INT32
+
+
+def _live_rows(rows: Ints) -> Rows:
+    row, place = np.nonzero(rows)
+    starts = np.searchsorted(row, np.arange(len(rows) + 1)).astype(np.int32)
+    return Rows(rows[row, place].astype(np.int8), INT8, 1, starts, place.astype(np.uint16))
+
+
+def _whole_rows(rows: Ints) -> Rows:
+    kind = _kind(rows)
+    if kind == TERNARY:
+        signs = [np.packbits(rows == sign, axis=1, bitorder="little") for sign in (1, -1)]
+        content = np.ascontiguousarray(np.concatenate(signs, axis=1))
+    elif kind == INT4:
+        half = kernels.vector_bytes() // 2
+        pairs = rows.astype(np.int8).reshape(len(rows), -1, 2, half)
+        both = ((pairs[:, :, 0] & 15) | (pairs[:, :, 1] << 4)).astype(np.int8)
+        content = np.ascontiguousarray(both.reshape(len(rows), -1))
+    else:
+        content = np.ascontiguousarray(rows, {INT8: np.int8, INT16: np.int16, INT32: np.int32}[kind])
+    return Rows(content, kind, content.strides[0])

@@ -1,0 +1,223 @@
+"""One recording under way: states, and the decision so far."""
+
+from __future__ import annotations
+
+import ctypes
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from spareto.core.errors import DataError, Problem
+from spareto.integer import Reference
+from spareto.integer.network import INPUT, Ints
+from spareto.runtime import wires
+from spareto.runtime.binning import Binning
+from spareto.runtime.kernels import function
+from spareto.runtime.plans import LayerPlan, States
+
+if TYPE_CHECKING:
+    from spareto.runtime.engine import Engine
+
+BLOCK: Final = 32
+"""Timesteps that go through a layer together, at most: what is between layers never takes more memory."""
+
+SHARED: Final = 1 << 15
+"""Neurons of a layer whose rows are worth sharing among threads."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the network says so far.
+
+    Args:
+        votes: Spikes of each class's voters.
+        timesteps: Timesteps seen.
+        voters: Voting neurons of a class.
+    """
+
+    votes: tuple[int, ...]
+    timesteps: int
+    voters: int
+
+    @property
+    def label(self) -> int:
+        """The class with most votes; of equals the first."""
+        return self.votes.index(max(self.votes))
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """Mean firing rate of each class's voters, as the float network gives them."""
+        most = max(1, self.timesteps * self.voters)
+        return tuple(vote / most for vote in self.votes)
+
+    @property
+    def confidence(self) -> float:
+        """Lead of the first over the second class, as a share of all votes, 0..1."""
+        first, *others = sorted(self.votes, reverse=True)
+        total = sum(self.votes)
+        return (first - (others[0] if others else 0)) / total if total else 0.0
+
+
+class Session:
+    """One sequence of timesteps through an engine; not to be shared among threads.
+
+    Args:
+        engine: What runs it.
+        threads: Threads that share the rows of large layers.
+    """
+
+    def __init__(self, engine: Engine, threads: int = 1) -> None:
+        self.engine, self.threads = engine, threads
+        self.network = engine.network
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        self._binning: Binning | None = None
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin a new sequence."""
+        self.timesteps = 0
+        self.votes = np.zeros(self.network.classes, np.int64)
+        self._waiting: list[Ints] = []
+        self._reference = Reference(self.network)
+        self.states = {number: _fresh(plan) for number, plan in self.engine.plans.items()}
+        self._addresses = {n: States(**{k: s.ctypes.data for k, s in found.items()})
+                           for n, found in self.states.items()}  # fmt: skip
+        self._binning = None
+
+    @property
+    def decision(self) -> Decision:
+        """The decision so far."""
+        shape = self.engine.shapes[-1]
+        voters = shape[0] // self.network.classes
+        return Decision(tuple(self.votes.tolist()), self.timesteps, voters)
+
+    def push_frames(self, frames: Ints) -> Decision:
+        """Run timesteps; the decision so far.
+
+        Args:
+            frames: Integers, shape (time, channels, height, width), one timestep or many. A network that sees
+                all timesteps at once waits until they are there.
+
+        Raises:
+            DataError: They are not frames of the network, or more timesteps than it takes.
+        """
+        frames = self._checked(np.asarray(frames))
+        whole = self.network.timesteps
+        if whole is not None:
+            self._waiting.append(frames.copy())
+            seen = sum(map(len, self._waiting))
+            if seen + self.timesteps > whole:
+                got, cure = f"{seen + self.timesteps} timesteps", "Call reset() between recordings."
+                raise DataError(Problem("frames", got, f"{whole} in all", cure))
+            if seen == whole:
+                self._advance(np.concatenate(self._waiting))
+                self._waiting = []
+            return self.decision
+        for start in range(0, len(frames), BLOCK):
+            self._advance(frames[start : start + BLOCK])
+        return self.decision
+
+    def push(self, x: Ints, y: Ints, p: Ints, t: Ints) -> Decision:
+        """Take events, sorted by time; every timestep that is over runs. The decision so far.
+
+        Args:
+            x: Columns.
+            y: Rows.
+            p: Channels (polarities).
+            t: Microseconds since the recording began.
+
+        Raises:
+            DataError: The package does not say how events become frames, or they go back in time.
+        """
+        if self._binning is None:
+            self._binning = Binning.of(self.network)
+        for frame in self._binning.push(x, y, p, t):
+            self.push_frames(frame[None])
+        return self.decision
+
+    def finish(self) -> Decision:
+        """Run the timesteps that are left of a recording of which all events have been pushed."""
+        if self._binning is None:
+            self._binning = Binning.of(self.network)
+        for frame in self._binning.finish():
+            self.push_frames(frame[None])
+        return self.decision
+
+    def outputs(self, frames: Ints) -> list[Ints]:
+        """Outputs of every node for frames (time, channels, height, width), as the reference gives them.
+
+        Raises:
+            DataError: They are not frames of the network.
+        """
+        return self._outputs(self._checked(np.asarray(frames)))
+
+    def _checked(self, frames: Ints) -> Ints:
+        sensor = self.network.sensor
+        if frames.ndim != 4 or frames.shape[1:] != sensor:
+            rule = f"(time, {', '.join(map(str, sensor))})"
+            raise DataError(Problem("frames", f"shape {frames.shape}", rule, "Bin the events anew."))
+        if not np.issubdtype(frames.dtype, np.integer) and not np.array_equal(frames, np.rint(frames)):
+            cure = "Divide them by the network's input step and round them."
+            raise DataError(Problem("frames", f"{frames.dtype} with fractions", "integers", cure))
+        if frames.size and not (frames.min() >= 0 and frames.max() <= self.network.input_most):
+            got = f"values from {frames.min()} to {frames.max()}"
+            rule = f"0 to {self.network.input_most}"
+            raise DataError(Problem("frames", got, rule, "Lower the network for such frames."))
+        return frames.astype(np.uint8, copy=False)
+
+    def _advance(self, frames: Ints) -> None:
+        if not len(frames):
+            return
+        if self.engine.kernels == "c":
+            last = self._run(frames)[-1]
+            totals = wires.totals(last)[:, : self.engine.shapes[-1][0]].sum(0)
+            self.votes += totals.reshape(self.network.classes, -1).sum(1)
+        else:
+            self.votes += self._reference.counts(frames[:, None])[0]
+        self.timesteps += len(frames)
+
+    def _outputs(self, frames: Ints) -> list[Ints]:
+        if self.engine.kernels != "c":
+            return [found[:, 0] for found in self._reference.run(frames[:, None])]
+        return [wires.as_integers(wire) for wire in self._run(frames)]
+
+    def _run(self, frames: Ints) -> list[wires.Wire]:
+        """Wires of all nodes."""
+        found: list[wires.Wire] = []
+        first = wires.of_frames(frames, self.network.input_most)
+        for number, node in enumerate(self.network.nodes):
+            before = first if node.source == INPUT else found[node.source]
+            plan = self.engine.plans.get(number)
+            if plan is not None:
+                found.append(self._layer(number, plan, before))
+            else:
+                found.append(wires.between(node, before, found))
+        return found
+
+    def _layer(self, number: int, plan: LayerPlan, before: wires.Wire) -> wires.Wire:
+        steps, (channels, height, width) = before.steps, plan.shape
+        after = wires.empty(steps, channels, height, width, values=plan.values)
+        run = function("spareto_layer", "ppppqqq")
+        struct, states = ctypes.byref(plan.struct), ctypes.byref(self._addresses[number])
+        call: tuple[Any, ...] = (struct, before.data.ctypes.data, after.data.ctypes.data, states, steps)
+        if self._pool is None or height * width * plan.lanes < SHARED or height < 2:
+            run(*call, 0, height)
+            return after
+        ends = [height * part // self.threads for part in range(self.threads + 1)]
+        jobs = [self._pool.submit(run, *call, a, b) for a, b in pairwise(ends)]
+        for job in jobs:
+            job.result()
+        return after
+
+
+def _fresh(plan: LayerPlan) -> dict[str, Ints]:
+    """States before the first timestep, (rows, columns, lanes) each."""
+    shape = (*plan.shape[1:], plan.lanes)
+    found: dict[str, Ints] = {name: np.zeros(shape, plan.state_type) for name in plan.states}
+    found["v"][...] = plan.start
+    if plan.feeds_back:
+        found["f"] = np.zeros(shape, np.int32)
+    return found

@@ -1,0 +1,63 @@
+"""One network out of a run folder: the chosen point, or a trial by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from spareto.core.artifacts import fingerprint, there
+from spareto.core.errors import ConfigError, Problem, StoreError, did_you_mean
+from spareto.records import Trial
+from spareto.study.folder import RunFolder
+from spareto.study.front import knee
+from spareto.study.store import STORE_NAME, TrialStore
+
+
+def is_run(path: Path) -> bool:
+    """Whether a path is a study's run folder, or its database."""
+    return path.name == STORE_NAME or there(path / STORE_NAME)
+
+
+def chosen(run: str | Path, trial: str | None = None) -> tuple[Trial, Path]:
+    """A trial of a study, and the file of its network.
+
+    Args:
+        run: Run folder, or its database.
+        trial: Its name as in `spareto front`, `joint 4 bit 80 %`, with ` seed 1` behind it where there are
+            several seeds; left out, the knee of the front: the trial nearest to the best accuracy and the
+            least energy.
+
+    Raises:
+        StoreError: There is no study, or the file of the network is gone.
+        ConfigError: No trial has that name, or several have.
+    """
+    with TrialStore.of(run) as store:
+        trials, folder = store.trials(), RunFolder(store.path.parent)
+    found = _named(trials, trial, run) if trial is not None else _knee(trials, run)
+    seed, recipe = found.manifest.seed, found.recipe
+    path = folder.network(recipe, seed, fingerprint([found.manifest.base_hash, recipe.hash, seed]))
+    if not there(path):
+        cure = "Restore it, or delete the trial's study and run it again."
+        raise StoreError(Problem(str(path), "no such file", "the network of a trial", cure))
+    return found, path
+
+
+def _knee(trials: tuple[Trial, ...], run: str | Path) -> Trial:
+    index = knee([(trial.chosen_by, trial.energy_pj) for trial in trials])
+    if index is None:
+        cure = "Wait for the first one: spareto study run."
+        raise StoreError(Problem(str(run), "no finished trial", "a study with trials", cure))
+    return trials[index]
+
+
+def _named(trials: tuple[Trial, ...], name: str, run: str | Path) -> Trial:
+    found = [trial for trial in trials if name in (trial.recipe.label, _full(trial), trial.recipe.hash)]
+    if len(found) == 1:
+        return found[0]
+    names = [_full(trial) if found else trial.recipe.label for trial in (found or trials)]
+    got = f"'{name[:80]}', which {len(found)} trials have" if found else f"'{name[:80]}'"
+    cure = did_you_mean(name, names) or f"They are {', '.join(dict.fromkeys(names))}."
+    raise ConfigError(Problem(f"trial of {run}", got, "the name of one trial", cure))
+
+
+def _full(trial: Trial) -> str:
+    return f"{trial.recipe.label} seed {trial.manifest.seed}"
