@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as json_module
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -131,6 +131,7 @@ def _layer(path: Path, name: str | None) -> tuple[ProblemFile, str]:
 
 def _explained(cases: CostCases, problem: LoopProblem, name: str) -> Explained:
     kept = {level.name: level.keeps for level in cases.architecture.stores}
+    problem = replace(problem, gaps="fetched")
     return explain(name, problem, nest_of(cases.architecture, cases.cases[0]), kept, cases.conventions.halo)
 
 

@@ -39,10 +39,13 @@ class LoopProblem:
         dims: Iterations of each loop: T timesteps, N samples, G channel groups, M outputs and C inputs of a
             group, P x Q output pixels, R x S kernel.
         stride: Vertical, horizontal.
+        gaps: Whether input rows that a stride longer than the kernel passes over are left where they are
+            (`skipped`), or come with the block they lie in (`fetched`).
     """
 
     dims: Mapping[Dim, int]
     stride: tuple[int, int] = (1, 1)
+    gaps: Literal["skipped", "fetched"] = "skipped"
 
     @classmethod
     def of(cls, layer: Layer) -> LoopProblem:
@@ -69,8 +72,8 @@ class LoopProblem:
             if dim in RELEVANT[tensor] and not self.slides(tensor, dim):
                 size = size * extents[dim]
         if tensor == "inputs":
-            size = size * _touched(extents["P"], extents["R"], self.stride[0])
-            size = size * _touched(extents["Q"], extents["S"], self.stride[1])
+            size = size * self._rows(extents["P"], extents["R"], 0)
+            size = size * self._rows(extents["Q"], extents["S"], 1)
         return size
 
     @staticmethod
@@ -87,7 +90,7 @@ class LoopProblem:
             return tuple((extents[dim], extents[dim]) for dim in ("M", "C", "R", "S"))
         found = [(extents["T"], extents["T"]), (extents["C"], extents["C"])]
         for outer, inner, axis in (_WINDOWS["P"], _WINDOWS["Q"]):
-            reach = _touched(extents[outer], extents[inner], self.stride[axis])
+            reach = self._rows(extents[outer], extents[inner], axis)
             step = extents[outer] * self.stride[axis]
             more = extents[inner] < self.dims.get(inner, 1)  # the kernel's other places shift it too
             found.append((reach, np.where(more, np.minimum(step, extents[inner]), step)))
@@ -97,10 +100,18 @@ class LoopProblem:
         """Inputs a block does not share with the block before it, `step` iterations back along `dim`."""
         size = self.tile("inputs", extents)
         outer, inner, axis = _WINDOWS[dim]
-        stride = self.stride[axis]
         window, kernel = extents[outer], extents[inner]
+        rows, stride = self._rows(window, kernel, axis), self.stride[axis]
         shift = step * stride if dim == outer else step
-        return size // _touched(window, kernel, stride) * _fresh(window, kernel, stride, shift)
+        if self.gaps == "fetched":
+            return size // rows * np.minimum(rows, shift)
+        return size // rows * _fresh(window, kernel, stride, shift)
+
+    def _rows(self, window: Count, kernel: Count, axis: int) -> Count:
+        """Input rows under `window` outputs of a `kernel`-row filter."""
+        if self.gaps == "fetched":
+            return kernel + (window - 1) * self.stride[axis]
+        return _touched(window, kernel, self.stride[axis])
 
 
 def _touched(window: Count, kernel: Count, stride: int) -> Count:

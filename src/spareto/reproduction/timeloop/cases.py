@@ -232,7 +232,7 @@ def run_case(cases: CostCases, case: Case, *, sparse: bool) -> Outcome:
     if compute is None:
         raise ConfigError(Problem("cost_cases.architecture", "no compute level", "a level with 'mac_pJ'"))
     return evaluate(
-        LoopProblem(case.dims, case.stride),
+        LoopProblem(case.dims, case.stride, gaps="fetched"),
         nest_of(cases.architecture, case),
         tuple(level.store() for level in cases.architecture.stores),
         (compute.name, compute.mac_pJ or 0.0),
