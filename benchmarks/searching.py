@@ -1,6 +1,6 @@
 """A search against the whole grid: hypervolumes at stated numbers of trials, median over sampler seeds.
 
-    python -m benchmarks.searching STUDY.yaml GRID_SPACE.yaml LAYER_SPACE.yaml --out FOLDER --seeds 5
+    python -m benchmarks.searching STUDY.yaml SEARCHES.yaml --out FOLDER --seeds 5
 
 All searches share a run folder, so a recipe is trained once whoever proposes it. Accuracies are those of the
 validation split; the test split stays sealed.
@@ -24,12 +24,18 @@ from spareto.study.search.run import propose
 
 
 def volumes(tried, dense, config) -> list[float]:
-    """Hypervolume after each trial, as a share of the box between the reference point and the ideal (1, 0)."""
+    """Hypervolume after each trial, as a share of the box from the reference point to accuracy 1, energy 0."""
     senses = senses_of(config.objectives)
     reference = reference_point(dense, config.objectives)
     whole = hypervolume([(1.0, 0.0)], reference, senses)
     points = [point_of(each.trial, config.objectives) for each in tried]
     return [hypervolume(points[: count + 1], reference, senses) / whole for count in range(len(points))]
+
+
+def reward(trial, dense) -> float:
+    """What the learned search maximizes: energy saved, less 10 times the accuracy lost beyond a point."""
+    drop = dense.chosen_by - trial.chosen_by
+    return 1 - trial.energy_pj / dense.energy_pj - 10 * max(0.0, drop - 0.01)
 
 
 def main() -> None:
@@ -54,6 +60,7 @@ def main() -> None:
                 found.append(volumes(tried, dense, config))
                 unique = len({each.recipe.hash for each in tried})
                 line = {"search": name, "seed": seed, "trials": len(tried), "different": unique}
+                line |= {"reward": max(reward(each.trial, dense) for each in tried)}
                 print(json.dumps({**line, "hypervolume": found[-1][-1]}), flush=True)
             ends = [each[-1] for each in found]
             print(json.dumps({"search": name, "median": median(ends), "all": ends}), flush=True)

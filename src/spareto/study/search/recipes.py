@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from spareto.core.errors import ConfigError, Problem
+from spareto.core.plain import from_yaml
 from spareto.records import Recipe, TrainingPlan
 from spareto.study.search.space import FLOAT, Point, Value, Variable
 
@@ -65,6 +66,9 @@ def _prune(step: dict[str, Any], own: Mapping[str, Mapping[str, Value]]) -> Iter
     for share in shares:
         if not share["sparsity"]:
             share.pop("pruner", None)  # where nothing goes, it does not matter who would say what
+            share.pop("options", None)
+    if "pruner" in step:
+        step = {**step, **_pruner(step)}
     whole = float(step.get("sparsity") or 0.0)
     if not whole and not any(share["sparsity"] for share in shares):
         return ()
@@ -72,8 +76,13 @@ def _prune(step: dict[str, Any], own: Mapping[str, Mapping[str, Value]]) -> Iter
     return ({"kind": "prune", **step, "sparsity": whole, **named},)
 
 
-def _pruner(chosen: Mapping[str, Value]) -> dict[str, Value]:
-    return {"pruner": chosen["pruner"]} if "pruner" in chosen else {}
+def _pruner(chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """A pruner's name, and the options in what may be `channels norm=l2`."""
+    if "pruner" not in chosen:
+        return {}
+    name, *words = str(chosen["pruner"]).split()
+    options = {key: from_yaml(value) for key, _, value in (word.partition("=") for word in words)}
+    return {"pruner": name, "options": options} if words else {"pruner": name}
 
 
 def _quantize(step: dict[str, Any], own: Mapping[str, Mapping[str, Value]]) -> Iterable[dict[str, Any]]:

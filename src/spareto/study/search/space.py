@@ -65,7 +65,7 @@ class LayerSpace(Record):
         bits: Widths of a stored weight; 32 leaves weights as they are, for the whole network only.
         sparsity: Shares of weights to remove, 0..1.
         quantizer: Names of quantizers.
-        pruner: Names of pruners.
+        pruner: Names of pruners, with their options: `channels norm=l2`.
     """
 
     bits: Domain | None = None
