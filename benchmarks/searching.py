@@ -24,7 +24,7 @@ from spareto.study.search.run import propose
 
 
 def volumes(tried, dense, config) -> list[float]:
-    """Hypervolume after each trial, as a share of the box from the reference point to accuracy 1, energy 0."""
+    """Hypervolume after each trial: a share of the box from the reference point to accuracy 1, energy 0."""
     senses = senses_of(config.objectives)
     reference = reference_point(dense, config.objectives)
     whole = hypervolume([(1.0, 0.0)], reference, senses)
@@ -50,20 +50,23 @@ def main() -> None:
     config = StudyConfig.load(chosen.study)
     with open_study(config, chosen.out) as study:
         dense = study.known.trial(recipes.dense(), config.seeds[0], "search")
-        for name, keys in load_keys(chosen.searches).items():
-            if chosen.only and name not in chosen.only:
-                continue
-            found = []
-            for seed in range(1 if name == "grid" else chosen.seeds):
+        ends: dict[str, list[float]] = {}
+        searches = load_keys(chosen.searches)
+        for seed in range(chosen.seeds):
+            for name, keys in searches.items():
+                if (chosen.only and name not in chosen.only) or (name == "grid" and seed):
+                    continue
                 plan = SearchPlan.parse({**keys, "seed": seed}, name)
                 tried = propose(config, plan, study.known, study.untrained)
-                found.append(volumes(tried, dense, config))
+                curve = volumes(tried, dense, config)
+                ends.setdefault(name, []).append(curve[-1])
                 unique = len({each.recipe.hash for each in tried})
                 line = {"search": name, "seed": seed, "trials": len(tried), "different": unique}
                 line |= {"reward": max(reward(each.trial, dense) for each in tried)}
-                print(json.dumps({**line, "hypervolume": found[-1][-1]}), flush=True)
-            ends = [each[-1] for each in found]
-            print(json.dumps({"search": name, "median": median(ends), "all": ends}), flush=True)
+                line |= {"hypervolume": curve[-1], "curve": [round(value, 4) for value in curve]}
+                print(json.dumps(line), flush=True)
+        for name, values in ends.items():
+            print(json.dumps({"search": name, "median": median(values), "all": values}), flush=True)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from spareto.cli.console import Console
 from spareto.study.config import StudyConfig
 
 if TYPE_CHECKING:
-    from spareto.study.search.sensitivity import SensitivityTable
+    from spareto.study.search.sensitivity import Kind, SensitivityTable
 
 Flag = Annotated[bool, Parameter(negative="")]
 
@@ -90,20 +90,25 @@ def _print(table: SensitivityTable) -> None:
     """Points of validation accuracy that each layer costs alone; rows are layers."""
     shown = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
     shown.add_column("layer", overflow="fold")
-    columns = [(kind, value) for kind in ("bits", "sparsity") for value in _values(table, kind)]
+    kinds: tuple[Kind, ...] = ("bits", "sparsity")
+    columns = [(kind, value) for kind in kinds for value in _values(table, kind)]
     for kind, value in columns:
         header = f"{value:g}\nbit" if kind == "bits" else f"{100 * value:g}\n%"
         shown.add_column(header, justify="right", no_wrap=True, min_width=5)
     for layer in table.layers:
         drops = [table.drops(layer, kind).get(value) for kind, value in columns]
-        shown.add_row(layer, *("" if drop is None else f"{-100 * drop:+.1f}" for drop in drops))
+        shown.add_row(layer, *("" if drop is None else _points(drop) for drop in drops))
     console = Console(highlight=False)
     console.print(shown)
     dense = 100 * table.dense.chosen_by
-    console.print(
-        f"Points of validation accuracy against the dense network's {dense:.1f} %, each layer alone."
-    )
+    console.print(f"Points of validation accuracy against {dense:.1f} % dense, one layer alone.")
 
 
-def _values(table: SensitivityTable, kind: str) -> list[float]:
+def _points(drop: float) -> str:
+    """Points gained; a change that rounds to nothing has no sign."""
+    text = f"{-100 * drop:+.1f}"
+    return "0.0" if text in ("+0.0", "-0.0") else text
+
+
+def _values(table: SensitivityTable, kind: Kind) -> list[float]:
     return list(dict.fromkeys(entry.value for entry in table.entries if entry.kind == kind))

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from spareto.reports.figures.style import name_text, new_figure, write_figure
 
 _WHITE_TEXT_FROM = 0.6
+_DEEPEST = 10.0  # points from which every shade is the deepest: a lost layer would pale the others
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -26,7 +27,7 @@ def sensitivity_figure(rows: Rows) -> Figure:
         table[layers.index(row["layer"]), columns.index(_column(row))] = 100 * row["validation_accuracy_drop"]
     figure = new_figure(height=0.9 + 0.3 * len(layers))
     axes = figure.add_subplot()
-    worst = max(float(np.nanmax(table)), 1.0)
+    worst = min(max(float(np.nanmax(table)), 1.0), _DEEPEST)
     axes.pcolormesh(table, cmap="Reds", vmin=0.0, vmax=worst, edgecolors="white", linewidth=1.0)
     axes.set_xticks(np.arange(len(columns)) + 0.5, columns)
     axes.set_yticks(np.arange(len(layers)) + 0.5, [name_text(layer) for layer in layers])
@@ -40,7 +41,7 @@ def sensitivity_figure(rows: Rows) -> Figure:
             axes.text(
                 column + 0.5, line + 0.5, f"{drop:.1f}", ha="center", va="center", color=color, fontsize=7.5
             )
-    axes.set_xlabel("points of validation accuracy lost, one layer alone, without training the others")
+    axes.set_xlabel("points of validation accuracy lost, one layer alone")
     return figure
 
 

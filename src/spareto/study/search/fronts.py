@@ -21,7 +21,10 @@ def first_fronts(points: Points, senses: Sequence[Sense], count: int) -> list[in
     Returns:
         Their indices.
     """
-    left = list({point: index for index, point in reversed(list(enumerate(points)))}.values())[::-1]
+    different: dict[tuple[float, ...], int] = {}
+    for index, point in enumerate(points):
+        different.setdefault(point, index)
+    left = list(different.values())
     chosen: list[int] = []
     while left and len(chosen) < count:
         flags = front([points[index] for index in left], senses)
