@@ -124,7 +124,10 @@ def content(folder):
 
 
 def differences(folder, expected):
-    found = content(folder)
+    return differences_of(content(folder), expected)
+
+
+def differences_of(found, expected):
     stray = sorted(found.keys() - expected.keys())
     lacking = sorted(expected.keys() - found.keys())
     changed = [key for key in expected if key in found and found[key] != expected[key]]

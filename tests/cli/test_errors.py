@@ -12,14 +12,15 @@ import pytest
 import yaml
 
 import factories
+import tiny
 from spareto import pruners, quantizers
 from spareto.cli import main
-from spareto.core.errors import ConfigError
+from spareto.compression import rehearse
+from spareto.core.errors import InputError
 from spareto.hardware import accelerator_names
 from spareto.networks.conv import ConvNetwork
 from spareto.pruners import schedules
 from spareto.records import Recipe
-from spareto.study.checks import refuse_misfits
 from spareto.study.store import STORE_NAME, TrialStore
 
 PRUNERS, SCHEDULES, QUANTIZERS = (
@@ -98,7 +99,7 @@ def test_unknown_keys_of_a_recipe(recipe, refused) -> None:
     refused(
         recipe({"kind": "prune", "sparsity": 0.5, "prunner": "random"}, layerz={}),
         "recipe.steps[0].prunner: got an unknown key; expected one of kind, pruner, sparsity, scope, start,"
-        " floor, options, schedule. Did you mean 'pruner'?",
+        " floor, options, schedule, layer_sparsity. Did you mean 'pruner'?",
         "recipe.layerz: got an unknown key; expected one of version, name, layers, steps, order,"
         " storage_bits, training. Did you mean 'layers'?",
     )
@@ -163,10 +164,9 @@ def test_bits_a_quantizer_has_no_codes_for(recipe, refused, quantizer, bits, rul
 )
 def test_what_a_quantizer_refuses_is_refused_before_training(said, place) -> None:
     steps = [{"kind": "prune", "sparsity": 0.5}, {"kind": "quantize", "bits": 4, **said}]
-    network = ConvNetwork(sensor=(2, 8, 8), classes=10)
-    with pytest.raises(ConfigError) as error:
-        refuse_misfits(network, [Recipe.parse({"name": "mine", "steps": steps}, "recipe")])
-    assert str(error.value).startswith(f"recipe 'mine', {place}; expected ")
+    with pytest.raises(InputError) as error:
+        rehearse(tiny.network(), Recipe.parse({"name": "mine", "steps": steps}, "recipe"), tiny.frame_data())
+    assert str(error.value).removeprefix("recipe.").startswith(f"{place}; expected ")
     assert len(error.value.problems) == 1
 
 
@@ -337,7 +337,7 @@ def test_a_study_written_by_a_newer_version(refused, tmp_path, command) -> None:
     before = path.read_bytes()
     refused(
         [*command, tmp_path],
-        f"{path}: got study format 99; expected format 1 or older."
+        f"{path}: got study format 99; expected format 2 or older."
         " Update spareto, or start a new study folder.",
     )
     assert path.read_bytes() == before
@@ -356,6 +356,7 @@ def test_the_installed_command_answers_the_same(study, tmp_path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         "study.weight_formts: got an unknown key; expected one of version, name, data, network, accelerator,"
-        " weight_formats, spike_format, statistic, seeds, training, compression_training, grid, recipes."
+        " weight_formats, spike_format, statistic, seeds, validation_share, training, compression_training,"
+        " grid, recipes."
         " Did you mean 'weight_formats'?\n"
     )

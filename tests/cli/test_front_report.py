@@ -35,7 +35,7 @@ def test_json_of_means(tmp_path, capsys) -> None:
 @pytest.mark.parametrize(("seeds", "mean"), [(1, False), (3, False), (3, True)])
 def test_the_table_fits_80_columns_and_marks_the_front(tmp_path, capsys, monkeypatch, seeds, mean) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    front(stored(tmp_path, seeds), mean=mean)
+    front(stored(tmp_path, seeds), mean=mean, plot=False)
     lines = capsys.readouterr().out.splitlines()
     trials = factories.study(seeds)
     rows = mean_rows(trials) if mean else front_rows(trials)

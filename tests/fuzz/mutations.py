@@ -1,9 +1,12 @@
 """What a disk, a careless editor and an attacker do to a file."""
 
+import io
 import random
 import re
 import struct
 from collections.abc import Callable
+
+import numpy as np
 
 NUMBERS = (
     b"-1",
@@ -42,6 +45,13 @@ TOKENS = (
     ),
     *(b"[" * 150, b"{a: " * 150, b'{"a":' * 150, b"\xff\xfe", b"\x00", b"\x1b[2J", "\u202e".encode()),
 )
+NUMBER = re.compile(rb"(?<![\w.])-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w.])")
+OTHER_NUMBERS = (
+    *(b"0", b"1", b"-1", b"2", b"3", b"7", b"255", b"0.5", b"1e15", b"1e-15", b"1e30", b"1e100", b"5e-324"),
+    *(b"1000000000", b"4294967296", b"281474976710656", b"9223372036854775807"),
+)
+WORD = re.compile(rb"[A-Za-z_]\w*|-?\d+(?:\.\d+)?|\[[^][]*\]|\{[^{}]*\}")
+OTHER_VALUES = (b"[]", b"{}", b"null", b"true", b"''", b"name", b"bits", b"0", b"-1", b"[1, 2]", b"{a: 1}")
 SCALAR = re.compile(rb'"[^"\n]*"|[-+\w.]+')
 
 
@@ -57,6 +67,65 @@ def binary(content: bytes, pick: random.Random) -> bytes:
     for _ in range(pick.choice((1, 1, 1, 2, 5))):
         content = pick.choice((_flip, _flip, _cut, _insert, _integer, _fill, _swap))(content, pick)
     return content
+
+
+def numbers(content: bytes, pick: random.Random) -> bytes:
+    """A mutation of some numbers of a text, so that what stands around them is still read."""
+    found = [match.span() for match in NUMBER.finditer(content)]
+    for begin, end in sorted(pick.sample(found, min(len(found), pick.choice((1, 1, 1, 2, 5)))), reverse=True):
+        content = content[:begin] + pick.choice(OTHER_NUMBERS) + content[end:]
+    return content
+
+
+def anything(content: bytes, pick: random.Random) -> bytes:
+    """A mutation of a text that leaves it readable more often than not."""
+    return pick.choice((numbers, words, words, text))(content, pick)
+
+
+def words(content: bytes, pick: random.Random) -> bytes:
+    """A value or key in the place of another."""
+    found = [match.span() for match in WORD.finditer(content)]
+    for begin, end in sorted(pick.sample(found, min(len(found), pick.choice((1, 1, 2)))), reverse=True):
+        other = content[slice(*pick.choice(found))] if pick.random() < 0.6 else pick.choice(OTHER_VALUES)
+        content = content[:begin] + other + content[end:]
+    return content
+
+
+def arrays(content: bytes, pick: random.Random) -> bytes:
+    """A mutation of what the arrays of an archive hold, their types included; sometimes of its bytes."""
+    if pick.random() < 0.3:
+        return binary(content, pick)
+    with np.load(io.BytesIO(content)) as archive:
+        found = {name: archive[name] for name in archive.files}
+    for _ in range(pick.choice((1, 1, 2, 4))):
+        name = pick.choice(sorted(found))
+        with np.errstate(all="ignore"):
+            found[name] = _changed(found[name], pick)
+    packed = io.BytesIO()
+    np.savez(packed, **found)
+    return packed.getvalue()
+
+
+def _changed(array, pick):
+    kind = pick.randrange(5)
+    if kind == 0:
+        return array.astype(
+            pick.choice(("u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8", "?", "c8"))
+        )
+    if kind == 1:
+        return array[: pick.randrange(len(array) + 1)] if array.ndim else array.reshape(1)
+    if kind == 2:
+        return array.reshape(pick.choice(((-1, 1), (1, -1), (1, 1, -1))))
+    if not array.size or array.dtype.kind not in "iuf":
+        return array
+    changed = array.copy()
+    limits = np.iinfo(changed.dtype) if changed.dtype.kind in "iu" else np.finfo(changed.dtype)
+    values = (limits.min, limits.max, 0, 1, limits.max // 2, limits.max if limits.bits < 32 else 2**31)
+    if changed.dtype.kind == "f":
+        values += (np.nan, np.inf, -np.inf, 0.5, 1e-300)
+    place = pick.randrange(changed.size) if kind == 3 else slice(None)
+    changed.reshape(-1)[place] = pick.choice(values)
+    return changed
 
 
 def within(find: Callable[[bytes], tuple[int, int]], change: Callable[[bytes, random.Random], bytes]):

@@ -17,6 +17,7 @@ import factories
 import tiny
 import workloads
 from fuzz import mutations
+from fuzz import other_readers as others
 from spareto.compression import compress
 from spareto.core import config
 from spareto.data import DatasetInfo
@@ -25,6 +26,7 @@ from spareto.data.idx import read_idx
 from spareto.data.npz_events import read_arrays, recordings_of
 from spareto.data.own.files import read_sample
 from spareto.hardware import load_accelerator, tables
+from spareto.hardware.mapping.written import load_mappings
 from spareto.records import Recipe, Workload
 from spareto.study.config import NetworkPlan, StudyConfig
 from spareto.study.networks import load_network, save_network
@@ -244,5 +246,24 @@ READERS = {
         Reader("events", ".bin", _events, _read_events, mutations.binary),
         Reader("weights", ".pt", lambda path: torch.save(tiny.network().state_dict(), path),
                lambda path: load_weights(tiny.network(), path), mutations.binary),
+    )
+}  # fmt: skip
+READERS |= {
+    reader.name: reader
+    for reader in (
+        Reader("timeloop", ".yaml", _text(others.TIMELOOP), others.read_timeloop, mutations.text),
+        Reader("recordings", ".npz", others.write_recordings, others.read_recordings, mutations.arrays),
+        Reader("labels", ".csv", _text(others.TABLE), others.read_labels, mutations.text),
+        Reader("mapping", ".yaml", others.write_mapping,
+               lambda path: load_mappings(path, others.WORKLOAD, others.CHIP), mutations.text),
+        Reader("costed accelerator", ".yaml", _builtin("spareto.hardware.accelerators", "eyeriss_like.yaml"),
+               others.cost_on, mutations.numbers),
+        Reader("costed workload", ".json", _workload, others.cost_of, mutations.numbers, _resealed),
+        Reader("safetensors", ".safetensors", others.write_safetensors,
+               others.read_safetensors, mutations.binary),
+        Reader("network tensors", ".safetensors", _network, load_network, mutations.binary, _reheaded),
+        Reader("tried study", ".yaml", _text(others.STUDY), others.try_study, mutations.anything),
+        Reader("tried recipe", ".yaml", _text(others.RECIPE), others.try_recipe, mutations.anything),
+        Reader("options", ".yaml", others.write_options, others.read_options, mutations.text),
     )
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -105,8 +106,8 @@ def read_rows(environment, run: Path) -> list[dict]:
 def test_a_run_prints_the_front_and_names_the_report(finished):
     run, done = finished
     lines = done.stdout.splitlines()
-    assert lines[-1] == f"Report: {run / 'report.html'}"
-    assert lines[-2].endswith("of 4 trials of study tiny")
+    assert f"Report: {run / 'report.html'}" in lines
+    assert any(line.endswith("of 4 trials of study tiny") for line in lines)
     assert all(any(label in line for line in lines) for label in LABELS)
     assert "(stored)" not in done.stderr
 
@@ -177,7 +178,8 @@ def test_the_report_loads_nothing(finished):
     parser = _Loads()
     parser.feed(page)
     assert parser.found == []
-    assert not any(word in page for word in ("@import", "url(", "fetch(", "XMLHttpRequest"))
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', page)
+    assert {"default-src 'none'", "connect-src 'none'"} <= {rule.strip() for rule in policy.split(";")}
 
 
 def dominates(one: dict, other: dict) -> bool:

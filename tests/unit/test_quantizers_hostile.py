@@ -37,6 +37,20 @@ def test_half_precision_works(step, dtype):
     assert network[0].weight.isfinite().all()
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("live", [None, True])
+@pytest.mark.parametrize("step", [name for name in STEPS if name != "prune"])
+def test_a_quantizer_itself_takes_half_precision(step, live, dtype):
+    torch.manual_seed(0)
+    quantizer = quantizers.make(step, bits=STEPS[step]["bits"])
+    weight = torch.randn(300, 300).to(dtype)  # more weights than half precision can count
+    mask = None if live is None else weight > 0
+    quantizer.start(weight, mask)
+    exact = weight.float()
+    assert torch.equal(quantizer.encode(weight), quantizer.encode(exact))
+    assert torch.equal(quantizer(weight, mask), quantizer(exact, mask))
+
+
 @pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("step", STEPS)
 def test_weights_that_are_not_finite_are_refused_in_those_words(step, odd):

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from spareto.compression import LayerReport, Stored
     from spareto.data.load import FrameData
+    from spareto.records.data import AnyData
     from spareto.study.listener import StudyListener
     from spareto.study.sources import Source
 
@@ -69,20 +70,24 @@ def compress(
     """
     from spareto.cli.progress import telling
     from spareto.study.machine import refuse_several
-    from spareto.study.sources import open_source
+    from spareto.study.sources import open_source, save_plain
     from spareto.training.memory import keep_large_blocks
 
     refuse_several("compress")
     keep_large_blocks()
     plan, source = Recipe.load(recipe), open_source(network, how.changes())
     target = _target(out, f"{source.name} {plan.label}{' plain' if plain else ''}")
-    frames = _frames(data, frames_are)
+    trained_on = None if data is None else data_named(data, frames_are, source.data)
+    frames = _frames(trained_on)
     dense, notes = _loaded(source, device, frames)
     with telling(quiet=quiet, tensorboard=tensorboard) as listener:
         listener.noted((*(frames.notes if frames else ()), *notes))
         compressed = _compressed(dense, source, plan, frames, seed, target, listener).cpu()
     right = _accuracy(compressed, source, frames)
-    _save(source, target, compressed, plan, plain)
+    if plain:
+        save_plain(target, compressed)
+    else:
+        source.save(target, compressed, plan, trained_on)
     row = {"network": network, "recipe": plan.to_dict(), "recipe_hash": plan.hash, "seed": seed}
     _tell(compressed, plan, row | {"accuracy": right, "written_to": str(target)}, json=json)
 
@@ -118,12 +123,12 @@ def _loaded(source: Source, device: str, frames: FrameData | None) -> tuple[nn.M
     return dense, notes
 
 
-def _frames(data: str | None, words: DataWords) -> FrameData | None:
-    if data is None:
+def _frames(plan: AnyData | None) -> FrameData | None:
+    if plan is None:
         return None
     from spareto.data.own import load_data
 
-    return load_data(data_named(data, words))
+    return load_data(plan)
 
 
 def _compressed(
@@ -167,15 +172,6 @@ def _accuracy(network: nn.Module, source: Source, data: FrameData | None) -> flo
         return None
     way: dict[str, Any] = {"layout": data.layout, "interface": source.interface}
     return evaluate(network, data.test_frames, data.test_labels, **way)
-
-
-def _save(source: Source, target: Path, network: nn.Module, plan: Recipe, plain: bool) -> None:
-    if not plain:
-        source.save(target, network, plan)
-        return
-    from spareto.study.sources import save_plain
-
-    save_plain(target, network)
 
 
 def _totals(layers: Sequence[LayerReport], beside: Sequence[Stored]) -> dict[str, Any]:

@@ -180,7 +180,7 @@ def _names(accelerator: str, compare: Sequence[str] | None) -> tuple[str, ...]:
 def _run(network: Workload, chip: hardware.Chip, asked: _Asked, many: bool) -> _Run:
     """Costs on one accelerator; among many, one that cannot run the network does not stop the others."""
     try:
-        return replace(_costs(network, chip, asked), kind=chip.kind)
+        return replace(_costs(network, chip, asked, many), kind=chip.kind)
     except UnknownName:
         raise
     except InputError as error:
@@ -189,8 +189,11 @@ def _run(network: Workload, chip: hardware.Chip, asked: _Asked, many: bool) -> _
         return _Run(chip.name, refused=error.problems)
 
 
-def _costs(network: Workload, chip: hardware.Chip, asked: _Asked) -> _Run:
+def _costs(network: Workload, chip: hardware.Chip, asked: _Asked, many: bool) -> _Run:
     chip = asked.scaled(chip)
+    if asked.explain and not many and not isinstance(chip, hardware.Accelerator):
+        cure = "What each layer takes of it is in --json."
+        raise ConfigError(Problem("--explain", f"'{chip.name}', which has no mappings", "an array", cure))
     found: dict[str, Found] = {}
     options: dict[str, Any] = {"statistic": asked.statistic}
     if asked.objective:
@@ -224,7 +227,8 @@ def _told(network: Workload, chip: hardware.Chip, mappings: Mapping[str, Nest]) 
     if isinstance(chip, hardware.Accelerator):
         for layer in network.layers:
             nest = mappings.get(layer.name) or hardware.fixed_nest(layer, chip)
-            yield explain_mapping(layer.name, LoopProblem.of(layer), nest, chip.kept)
+            problem = LoopProblem.of(layer)
+            yield explain_mapping(layer.name, problem, nest, chip.kept, groups=layer.groups)
 
 
 def _goal(mapper: str, objective: Objective | None) -> Objective | None:

@@ -12,33 +12,45 @@ from rich import box
 from rich.table import Table
 
 from spareto.cli.console import Console
+from spareto.cli.textplot import plot as drawn
 from spareto.core.amounts import EnergyUnit, digits, energy_unit
-from spareto.records.rows import MeanRow, TrialRow, row_chosen_by, shown_accuracy, shown_std, split_shown
+from spareto.records.rows import (
+    MeanRow,
+    TrialRow,
+    row_chosen_by,
+    shown_accuracy,
+    shown_std,
+    split_chosen_by,
+    split_shown,
+)
 from spareto.study.front import front_rows, mean_rows, results_of
 from spareto.study.store import TrialStore
 
 Flag = Annotated[bool, Parameter(negative="")]
 
 
-def front(run: Path, /, *, mean: Flag = False, every: Flag = False, json: Flag = False) -> None:
+def front(
+    run: Path, /, *, mean: Flag = False, every: Flag = False, plot: bool = True, json: Flag = False
+) -> None:
     """Show a study's trials and its accuracy-energy front.
 
     Args:
         run: Run folder of a study, or its database.
         mean: One line a recipe, the mean over its seeds.
         every: The trials that only showed a search the way, too.
+        plot: Draw accuracy against energy in letters, above the table.
         json: Print JSON, in the order of the study; keys carry their unit.
     """
     if not json:
-        print_front(run, mean=mean, every=every)
+        print_front(run, mean=mean, every=every, plot=plot)
         return
     with TrialStore.of(run) as store:
         trials = store.trials() if every else results_of(store.trials())
     print(json_module.dumps(mean_rows(trials) if mean else front_rows(trials), indent=1))
 
 
-def print_front(run: Path, *, mean: bool = False, every: bool = False) -> None:
-    """Print a study's trials as a table of at most 80 columns, least energy first."""
+def print_front(run: Path, *, mean: bool = False, every: bool = False, plot: bool = False) -> None:
+    """Print a study's trials as a table of at most 80 columns, least energy first, below a plot if asked."""
     with TrialStore.of(run) as store:
         stored, name = store.trials(), store.meta.get("study", "")
     trials = stored if every else results_of(stored)
@@ -48,8 +60,14 @@ def print_front(run: Path, *, mean: bool = False, every: bool = False) -> None:
         console.print("No trial has finished yet.")
         return
     rows = sorted(rows, key=lambda row: (row["energy_pj"], -row_chosen_by(row)))
-    seeds = {_seed(row) for row in rows}
-    console.print(_table(rows, energy_unit(row["energy_pj"] for row in rows), with_seeds=len(seeds) > 1))
+    seeds, unit = {_seed(row) for row in rows}, energy_unit(row["energy_pj"] for row in rows)
+    if plot:
+        named = f"{split_chosen_by(rows)} accuracy"
+        points = [
+            (row["energy_pj"] / unit.pj, row_chosen_by(row), row["regime"], row["on_front"]) for row in rows
+        ]
+        console.print("\n".join(drawn(points, unit.sign, named)) + "\n")
+    console.print(_table(rows, unit, with_seeds=len(seeds) > 1))
     chosen = sum(row["on_front"] for row in rows)
     what = "recipes" if mean else "trials"
     averaged = f", each the mean over {min(seeds)} seeds" if mean and seeds != {1} and len(seeds) == 1 else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 from cyclopts import Parameter
@@ -12,7 +12,11 @@ from cyclopts import Parameter
 from spareto.core.artifacts import anything_there
 from spareto.core.config import load_data
 from spareto.core.errors import ConfigError, Problem
-from spareto.records.data import DataPlan, FolderData, ImportedData, parse_data
+from spareto.core.plain import from_yaml
+from spareto.records.data import AnyData, parse_data
+
+if TYPE_CHECKING:
+    from spareto.study.sources import Source
 
 
 @Parameter(name="*")
@@ -73,8 +77,8 @@ def mapping(text: str, where: str) -> dict[str, Any]:
         ConfigError: It is none.
     """
     try:
-        found = yaml.safe_load(text)
-    except yaml.YAMLError:
+        found = from_yaml(text)
+    except (yaml.YAMLError, ValueError):
         found = None
     if not isinstance(found, dict) or not all(isinstance(key, str) and ":" not in key for key in found):
         cure = f'Write --{where} "{{key: value}}", with a space behind the colon.'
@@ -82,17 +86,19 @@ def mapping(text: str, where: str) -> dict[str, Any]:
     return found
 
 
-def data_named(text: str, words: DataWords) -> DataPlan | ImportedData | FolderData:
+def data_named(text: str, words: DataWords, known: AnyData | None = None) -> AnyData:
     """The data a user named: a data set of ours, a function, a folder or file, or a plan.
 
     Args:
         text: `digits`, `my_data.py:load`, `recordings/`, `arrays.npz`, `data.yaml` or `{folder: here}`.
         words: What else is said of them.
+        known: Data that a stored network was trained on; what is not said of the same data is as it was.
 
     Raises:
         ConfigError: The plan breaks a rule, or nothing of the kind is there.
     """
     from spareto.study.config import data_beside
+    from spareto.study.networks import data_anywhere
 
     folder = Path()
     if text.endswith((".yaml", ".yml", ".json")):
@@ -108,4 +114,27 @@ def data_named(text: str, words: DataWords) -> DataPlan | ImportedData | FolderD
     given = {key: value for key, value in asdict(words).items() if value is not None}
     if isinstance(found, dict):
         found = {**found, **given}
-    return data_beside(parse_data(found, "data"), folder)
+    plan = data_beside(parse_data(found, "data"), folder)
+    if known is None or _what(data_anywhere(plan)) != _what(known):
+        return plan
+    return known.replace(**{name: getattr(plan, name) for name in plan.model_fields_set})
+
+
+def data_of_source(source: Source, text: str | None, words: DataWords) -> AnyData:
+    """The data a user named, or else those that the network was trained on.
+
+    Raises:
+        ConfigError: As `data_named`; or none are named and the network does not say.
+    """
+    if text is not None:
+        return data_named(text, words, source.data)
+    if source.data is None:
+        rule = "data to run the network on, for its file does not say any"
+        raise ConfigError(Problem("data", "nothing", rule, "Write --data FILE.py:NAME, a folder or a name."))
+    return source.data.replace(**{key: value for key, value in asdict(words).items() if value is not None})
+
+
+def _what(plan: AnyData) -> tuple[str, ...]:
+    """Which data they are, however they are read."""
+    keys = ("name", "import_", "folder")
+    return tuple(str(getattr(plan, key)) for key in keys if hasattr(plan, key))

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from spareto.cli.console import Console
 from spareto.cli.cost import as_row
 from spareto.cli.cost_tables import print_comparison, print_cost
-from spareto.cli.own import DataWords, NetworkWords, data_named, mapping
+from spareto.cli.own import DataWords, NetworkWords, data_of_source, mapping
 from spareto.cli.profile_tables import print_parts, print_workload
 from spareto.core.errors import ConfigError, Problem
 from spareto.hardware import accelerator_names, load_accelerator
@@ -31,7 +31,7 @@ def profile(
     network: str,
     /,
     *,
-    data: str,
+    data: str | None = None,
     accelerator: list[str] | None = None,
     compare: Flag = False,
     how: NetworkWords = HOW,
@@ -51,7 +51,8 @@ def profile(
         network: FILE.py:NAME, a function of your own that returns a network of any framework; or a network
             that a study left (.safetensors).
         data: FILE.py:NAME, a function that returns data; a folder or .npz file; the name of a data set; or a
-            plan of one of these, as a YAML file or as "{folder: recordings, timesteps: 10}".
+            plan of one of these, as a YAML file or as "{folder: recordings, timesteps: 10}". Left out, the
+            data that a study trained the network on.
         accelerator: An accelerator, by name or YAML file; may be given several times. Left out, eyeriss_like.
         compare: Compare all built-in accelerators, too.
         samples: Only the first so many samples of the test split.
@@ -97,7 +98,7 @@ def _names(accelerators: Sequence[str] | None, compare: bool) -> tuple[str, ...]
 
 def _measured(
     network: str,
-    data: str,
+    data: str | None,
     how: NetworkWords,
     frames_are: DataWords,
     samples: int | None,
@@ -114,7 +115,7 @@ def _measured(
 
     keep_large_blocks()
     source = open_source(network, how.changes(), compressed=True)
-    split = load_measured(data_named(data, frames_are), samples)
+    split = load_measured(data_of_source(source, data, frames_are), samples)
     made, notes = source.load()
     found = energy(
         made,

@@ -16,4 +16,5 @@ from spareto.compression.parametrization import weight_bits as weight_bits
 from spareto.compression.report import LayerReport as LayerReport
 from spareto.compression.report import compression_report as compression_report
 from spareto.compression.run import compress_and_train as compress_and_train
+from spareto.compression.run import rehearse as rehearse
 from spareto.compression.shrinking import shrink as shrink

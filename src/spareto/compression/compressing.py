@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import partial
 
 from torch import nn
 
 from spareto.compression.checks import refuse_claimed, refuse_ties_below, refuse_unfit
 from spareto.compression.copies import Module, copy_of
 from spareto.compression.foreign import renew
-from spareto.compression.layers import touched_layers
+from spareto.compression.layers import synaptic_layers, touched_layers
 from spareto.compression.loading import check_loads
 from spareto.compression.steps import Calibration, StepContext, registry
 from spareto.compression.weight_cache import cache_each_forward
-from spareto.core.errors import ConfigError, InputError
-from spareto.records import QuantizeStep, Recipe
+from spareto.core.errors import together
+from spareto.records import PruneStep, QuantizeStep, Recipe
 
 
 def compress(
@@ -54,10 +55,8 @@ def compress(
     """
     refuse_unfit(network)
     compressed = copy_of(network)
-    refused: list[InputError] = []
-    for share in sorted({step.start for step in recipe.steps}):
-        refused += _begin(compressed, recipe, share, calibration, seed, stored)
-    _raise(refused)
+    starts = sorted({step.start for step in recipe.steps})
+    together(*(partial(_begin, compressed, recipe, share, calibration, seed, stored) for share in starts))
     store(compressed, recipe)
     return compressed
 
@@ -71,7 +70,7 @@ def begin_steps(
     seed: int = 0,
 ) -> None:
     """Carry out, in place, the steps that start when `share` of the training is over."""
-    _raise(_begin(network, recipe, share, calibration, seed))
+    _begin(network, recipe, share, calibration, seed)
 
 
 def _begin(
@@ -81,21 +80,22 @@ def _begin(
     calibration: Calibration | None,
     seed: int,
     stored: Collection[str] | None = None,
-) -> list[InputError]:
-    """Carry out what can be carried out; the errors of the steps that cannot."""
-    layers = _prepared(network, recipe)
-    refused: list[InputError] = []
-    for index, step in enumerate(recipe.steps):
-        if step.start == share:
-            names = None if stored is None else frozenset(stored)
-            context = StepContext(network, f"recipe.steps[{index}]", recipe.order, seed, calibration, names)
-            try:
-                registry.make(step.kind).apply(layers, step, context)
-            except InputError as error:
-                refused.append(error)
-    if not refused:
-        refuse_claimed(network)
-    return refused
+) -> None:
+    """Carry out what can be carried out; one error with the problems of the steps that cannot."""
+    layers: dict[str, nn.Module] = synaptic_layers(network)  # if others are asked for that are not there
+
+    def prepare() -> None:
+        nonlocal layers
+        layers = _prepared(network, recipe)
+
+    def carry_out(index: int, step: PruneStep | QuantizeStep) -> None:
+        names = None if stored is None else frozenset(stored)
+        context = StepContext(network, f"recipe.steps[{index}]", recipe.order, seed, calibration, names)
+        registry.make(step.kind).apply(layers, step, context)
+
+    begun = [(index, step) for index, step in enumerate(recipe.steps) if step.start == share]
+    together(prepare, *(partial(carry_out, *each) for each in begun))
+    refuse_claimed(network)
 
 
 def _prepared(network: nn.Module, recipe: Recipe) -> dict[str, nn.Module]:
@@ -107,14 +107,6 @@ def _prepared(network: nn.Module, recipe: Recipe) -> dict[str, nn.Module]:
     cache_each_forward(network)
     check_loads(network)
     return layers
-
-
-def _raise(refused: list[InputError]) -> None:
-    """One error with every problem, if there are any."""
-    if len(refused) == 1:
-        raise refused[0]
-    if refused:
-        raise ConfigError(problem for error in refused for problem in error.problems)
 
 
 def store(network: nn.Module, recipe: Recipe) -> None:

@@ -34,9 +34,9 @@ def _check(network: nn.Module, state: Mapping[str, Any], prefix: str, *_: Any) -
 def _problems(name: str, mine: Mapping[str, Any], stored: Any) -> Iterator[Problem]:
     if not isinstance(stored, Tensor):
         return  # written by an older version, or a state dict without this layer
-    theirs = from_tensor(stored)
+    layer, _, rest = f".{name}".partition(".parametrizations.")
+    place = f"state dict, {rest.partition('.')[0]} of layer '{layer[1:]}'"
+    theirs = from_tensor(stored, place)
     if theirs != mine:
-        layer, _, rest = f".{name}".partition(".parametrizations.")
-        place = f"state dict, {rest.partition('.')[0]} of layer '{layer[1:]}'"
         cure = "Compress by the recipe that the state dict was made with, then load it."
         yield Problem(place, in_words(theirs), f"{in_words(mine)}, as in this network", cure)

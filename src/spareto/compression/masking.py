@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +19,7 @@ from spareto.compression.parametrization import (
 from spareto.compression.silencing import silence, silence_with
 from spareto.compression.steps._base import StepContext
 from spareto.compression.tensors import is_frozen, original_weight
-from spareto.core.errors import ConfigError, Problem
+from spareto.core.errors import ConfigError, Problem, together
 from spareto.pruners import Pruner, draw, registry
 from spareto.pruners.schedules import Schedule, exchange
 from spareto.pruners.schedules import registry as schedules
@@ -45,8 +46,12 @@ def schedule_of(plan: PruneStep, where: str) -> Schedule:
         UnknownName: There is no such schedule.
         ConfigError: It has no such option, an option has a wrong value, or it does not fit the pruner.
     """
-    schedule = schedules.get(plan.schedule.name).parse(plan.schedule.options, f"{where}.schedule.options")
-    pruners = {own.pruner: pruner_of(own, place) for own, place in plans_of(plan, where)}
+    plans = list(plans_of(plan, where))
+    *made, schedule = together(
+        *(partial(pruner_of, own, place) for own, place in plans),
+        lambda: schedules.get(plan.schedule.name).parse(plan.schedule.options, f"{where}.schedule.options"),
+    )
+    pruners = {own.pruner: pruner for (own, _), pruner in zip(plans, made, strict=True)}
     exchanges = any(update.exchange for update in schedule.updates(1000, plan.sparsity))
     patterned = [name for name, pruner in pruners.items() if pruner.keeps_pattern]
     if exchanges and patterned:

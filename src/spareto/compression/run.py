@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, Generic, Unpack
 
 import numpy as np
 import torch
@@ -17,8 +17,10 @@ from spareto.compression.compressing import begin_steps, compress, store
 from spareto.compression.copies import Module, copy_of
 from spareto.compression.scheduling import MaskSchedule
 from spareto.compression.steps import Calibration
+from spareto.core.errors import together
+from spareto.data.load import FrameData
 from spareto.records import PruneStep, Recipe, SchedulePlan, TrainingPlan
-from spareto.running import How, Runner, data_of, interface_of
+from spareto.running import How, Interface, Runner, data_of, interface_of
 from spareto.training import Listener, Milestones, SilenceListener, train, warn_of_silence
 from spareto.training.batches import samples_of_split, steps_per_epoch, whole_labels
 from spareto.training.losses import make_loss, takes_rates
@@ -26,6 +28,7 @@ from spareto.training.losses import make_loss, takes_rates
 ONE_SHOT = SchedulePlan()
 CALIBRATION_SAMPLES = 128
 """Samples on which gradients and activity are measured; lee2019 scores connections on about as many."""
+REHEARSAL_SAMPLES = 4
 
 
 def compress_and_train(
@@ -62,26 +65,22 @@ def compress_and_train(
     """
     refuse_unfit(network)
     refuse_merged_starts(recipe)
-    data = whole_labels(data_of(data))
-    stated = interface_of(**how)
-    runner = Runner(network, samples_of_split(data), stated)
-    calibration = partial(calibration_at, runner, recipe.training, seed)
-    batches = steps_per_epoch(len(data.train_labels), recipe.training)
-    schedule = _schedule(network, recipe, batches, seed, calibration)
-    _refuse_what_fails_later(network, recipe, schedule, seed, calibration)
+    plan = _Plan(network, recipe, data_of(data), seed, interface_of(**how))
+    if plan.schedule is not None or any(step.start for step in recipe.steps):
+        plan.compressed()  # what does not fit at a later step is refused now, not in mid-training
     compressed = copy_of(network)
     train(
         compressed,
-        data,
+        plan.data,
         recipe.training,
         seed=seed,
-        milestones=_milestones(recipe, schedule, seed, calibration),
-        before_step=schedule.before_step if schedule is not None else None,
+        milestones=plan.milestones(),
+        before_step=plan.schedule.before_step if plan.schedule is not None else None,
         checkpoint=checkpoint,
         key=key,
         on_epoch=on_epoch,
         on_silence=on_silence,
-        interface=stated,
+        interface=plan.interface,
     )
     store(compressed, recipe)
     return compressed
@@ -104,7 +103,7 @@ def compress_and_calibrate(
         data: See `spareto.train`; only its training split is looked at.
         seed: Decides what is random.
         samples: Training samples that pruners and batch norms are measured on.
-        how: `time`, `output`, `vote` and `reset`, as in `spareto.Interface`, or `interface`, all in one.
+        how: See `compress_and_train`.
 
     Returns:
         The compressed copy in evaluation mode, its weights as they will be stored.
@@ -112,46 +111,80 @@ def compress_and_calibrate(
     Raises:
         ConfigError: The recipe does not fit the network.
     """
-    runner = Runner(network, samples_of_split(whole_labels(data_of(data))), interface_of(**how))
-    loss = calibration_at(runner, recipe.training, seed, 0, samples)
+    loss = _Plan(network, recipe, data_of(data), seed, interface_of(**how), samples).calibration(0)
     return calibrate(network, recipe, loss, seed=seed, calibration=loss)
 
 
-def _refuse_what_fails_later(
-    network: nn.Module,
-    recipe: Recipe,
-    schedule: MaskSchedule | None,
-    seed: int,
-    calibration: Callable[[int], Calibration],
-) -> None:
-    """What does not fit at a later step is refused now, not in mid-training."""
-    if schedule is not None or any(step.start for step in recipe.steps):
-        compress(network, recipe, calibration=calibration(0), seed=seed)
+def rehearse(network: Module, recipe: Recipe, data: Any, *, seed: int = 0, **how: Unpack[How]) -> Module:
+    """What `compress_and_train` would give if it trained nothing, on a few samples: seconds instead of hours.
+
+    Everything that it would refuse, now or at a later step, is refused here.
+
+    Args:
+        network: Trained or not; left untouched.
+        recipe: Steps and training plan.
+        data: See `spareto.train`.
+        seed: Decides what is drawn at random.
+        how: See `compress_and_train`.
+
+    Returns:
+        The compressed copy in evaluation mode.
+
+    Raises:
+        ConfigError: The recipe does not fit the network; names everything that does not.
+    """
+    refuse_unfit(network)
+    plan = _Plan(network, recipe, data_of(data), seed, interface_of(**how), samples=REHEARSAL_SAMPLES)
+    compressed, *_ = together(plan.compressed, partial(refuse_merged_starts, recipe), plan.milestones)
+    return compressed.eval()
 
 
-def _schedule(
-    network: nn.Module, recipe: Recipe, batches: int, seed: int, calibration: Callable[[int], Calibration]
-) -> MaskSchedule | None:
-    """What changes masks in training; None where they are drawn once or nothing is trained."""
-    plan = recipe.prune_step
-    if plan is None or plan.schedule == ONE_SHOT or recipe.training.epochs == 0:
-        return None
-    return MaskSchedule(recipe, epoch_of(plan.start, recipe), batches, network, seed, calibration)
+class _Plan(Generic[Module]):
+    """What one recipe does to one network in training, made before anything is trained."""
 
+    def __init__(
+        self,
+        network: Module,
+        recipe: Recipe,
+        data: FrameData,
+        seed: int,
+        interface: Interface,
+        samples: int = CALIBRATION_SAMPLES,
+    ) -> None:
+        self.network, self.recipe, self.seed, self.interface = network, recipe, seed, interface
+        self.data = whole_labels(data)
+        runner = Runner(network, samples_of_split(self.data), interface)
+        self.calibration = partial(_calibration, runner, recipe.training, seed, samples)
 
-def _milestones(
-    recipe: Recipe, schedule: MaskSchedule | None, seed: int, calibration: Callable[[int], Calibration]
-) -> Milestones:
-    changes: dict[int, list[Callable[[nn.Module], None]]] = {}
-    if schedule is not None:
-        for epoch, change in schedule.milestones().items():
-            changes.setdefault(epoch, []).append(change)
-        recipe = _with_sparsity(recipe, schedule.first_sparsity)
-    for start in sorted({step.start for step in recipe.steps}):
-        data = calibration(0)
-        begin = partial(begin_steps, recipe=recipe, share=start, calibration=data, seed=seed)
-        changes.setdefault(epoch_of(start, recipe), []).append(begin)
-    return {epoch: partial(_all, changes=tuple(made)) for epoch, made in changes.items()}
+    def compressed(self) -> Module:
+        """A copy with every step in force."""
+        return compress(self.network, self.recipe, calibration=self.calibration(0), seed=self.seed)
+
+    @cached_property
+    def schedule(self) -> MaskSchedule | None:
+        """What changes masks in training; None where they are drawn once or nothing is trained."""
+        plan, training = self.recipe.prune_step, self.recipe.training
+        if plan is None or plan.schedule == ONE_SHOT or training.epochs == 0:
+            return None
+        begin, batches = (
+            epoch_of(plan.start, self.recipe),
+            steps_per_epoch(len(self.data.train_labels), training),
+        )
+        return MaskSchedule(self.recipe, begin, batches, self.network, self.seed, self.calibration)
+
+    def milestones(self) -> Milestones:
+        """Epoch to the changes made before it."""
+        changes: dict[int, list[Callable[[nn.Module], None]]] = {}
+        recipe = self.recipe
+        if self.schedule is not None:
+            for epoch, change in self.schedule.milestones().items():
+                changes.setdefault(epoch, []).append(change)
+            recipe = _with_sparsity(recipe, self.schedule.first_sparsity)
+        for start in sorted({step.start for step in recipe.steps}):
+            data = self.calibration(0)
+            begin = partial(begin_steps, recipe=recipe, share=start, calibration=data, seed=self.seed)
+            changes.setdefault(epoch_of(start, recipe), []).append(begin)
+        return {epoch: partial(_all, changes=tuple(made)) for epoch, made in changes.items()}
 
 
 def _all(network: nn.Module, changes: Iterable[Callable[[nn.Module], None]]) -> None:
@@ -173,10 +206,8 @@ def _so_far(step: PruneStep, sparsity: float) -> PruneStep:
     return step.model_copy(update={"sparsity": sparsity, "layer_sparsity": layers})
 
 
-def calibration_at(
-    runner: Runner, plan: TrainingPlan, seed: int, moment: int, most: int = CALIBRATION_SAMPLES
-) -> Calibration:
-    """The loss on at most so many training samples that seed and moment choose; read when it is asked for."""
+def _calibration(runner: Runner, plan: TrainingPlan, seed: int, most: int, moment: int) -> Calibration:
+    """The loss on training samples that seed and moment choose; read when it is asked for."""
 
     def loss(network: nn.Module) -> Tensor:
         samples = runner.samples

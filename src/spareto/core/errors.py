@@ -15,9 +15,10 @@ An `InputError` carries all problems of one input at once, each in the template
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any
 
 from spareto.core.text import visible
 
@@ -77,6 +78,26 @@ class TrainingError(SparetoError):
 
 class OutOfMemory(SparetoError, MemoryError):  # noqa: N818 - as MemoryError, which it is
     """There is not the memory that something takes; what it would have changed is as it was."""
+
+
+def together(*attempts: Callable[[], Any]) -> list[Any]:
+    """What each attempt gives; if some are refused, one error with the problems of all.
+
+    Raises:
+        InputError: The only refusal as it is; several as a `ConfigError`.
+    """
+    results: list[Any] = []
+    refused: list[InputError] = []
+    for attempt in attempts:
+        try:
+            results.append(attempt())
+        except InputError as error:
+            refused.append(error)
+    if len(refused) == 1:
+        raise refused[0]
+    if refused:
+        raise ConfigError(dict.fromkeys(problem for error in refused for problem in error.problems))
+    return results
 
 
 def did_you_mean(word: object, known: Sequence[str]) -> str:

@@ -21,6 +21,9 @@ from spareto.core.strict import from_json as from_json
 ALIASED: Final = 10_000
 """Values that all aliases of a file may stand for together."""
 
+LONGEST_NUMBER: Final = 1000
+"""Characters of a number; the time to read one grows with their square."""
+
 _PREFIX: Final = "tag:yaml.org,2002:"
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _IMPLICIT: Final[dict[str, list[tuple[str, re.Pattern[str]]]]] = yaml.SafeLoader.yaml_implicit_resolvers
@@ -28,8 +31,13 @@ _construct: Any = yaml.constructor.SafeConstructor()
 _MERGE: Final = object()
 
 
-def from_yaml(text: str) -> Any:
+def from_yaml(text: str, tag_key: str | None = None) -> Any:
     """The data of a YAML text of one document, with plain types only.
+
+    Args:
+        text: The text.
+        tag_key: Tags of one exclamation mark, such as `!Component`, are no error; a mapping behind one keeps
+            it under this key.
 
     Raises:
         ValueError: It is none; see `from_json`.
@@ -37,7 +45,7 @@ def from_yaml(text: str) -> Any:
     """
     loader = _Loader(text)
     try:
-        data = _Reader(loader).document()
+        data = _Reader(loader, tag_key).document()
     finally:
         loader.dispose()
     check(data)
@@ -47,8 +55,8 @@ def from_yaml(text: str) -> Any:
 class _Reader:
     """One document of a stream of YAML events as plain data; levels and aliases are counted on the way."""
 
-    def __init__(self, events: Any) -> None:
-        self._events = events
+    def __init__(self, events: Any, tag_key: str | None = None) -> None:
+        self._events, self._tag_key = events, tag_key
         self._anchors: dict[str, tuple[Any, int]] = {}
         self._scalars: dict[str, Any] = {}
         self._aliased = 0
@@ -92,7 +100,7 @@ class _Reader:
         return data, size
 
     def _sequence(self, event: Any, depth: int) -> tuple[list[Any], int]:
-        _refuse_tag(event, "seq")
+        self._own_tag(event, "seq")
         values: list[Any] = []
         total = 1
         while not isinstance(event := self._events.get_event(), SequenceEndEvent):
@@ -102,8 +110,8 @@ class _Reader:
         return values, total
 
     def _mapping(self, event: Any, depth: int) -> tuple[dict[Any, Any], int]:
-        _refuse_tag(event, "map")
-        own: dict[Any, Any] = {}
+        tag = self._own_tag(event, "map")
+        own: dict[Any, Any] = {} if tag is None else {self._tag_key: tag}
         merged: list[dict[Any, Any]] = []
         total = 1
         while not isinstance(event := self._events.get_event(), MappingEndEvent):
@@ -131,7 +139,20 @@ class _Reader:
             if text not in self._scalars:
                 self._scalars[text] = _typed(_implicit_tag(text), text, event)
             return self._scalars[text]
-        return _typed(tag, text, event)
+        return text if self._own_tag(event, "") is not None else _typed(tag, text, event)
+
+    def _own_tag(self, event: Any, kind: str) -> str | None:
+        """The name in a tag of one exclamation mark, if those are known.
+
+        Raises:
+            yaml.YAMLError: It is another tag than that of the kind.
+        """
+        tag = event.tag
+        if self._tag_key is not None and tag is not None and tag.startswith("!") and tag != "!":
+            return tag[1:]
+        if kind and tag not in (None, "!", _PREFIX + kind):
+            raise _wrong(f"could not determine a constructor for the tag {tag[:60]!r}", event)
+        return None
 
 
 def _implicit_tag(text: str) -> str:
@@ -153,16 +174,13 @@ def _typed(tag: str, text: str, event: Any) -> Any:
         case "bool" | "int" | "float" as kind:
             node = yaml.ScalarNode(tag, text)
             try:
+                if len(text) > LONGEST_NUMBER:
+                    raise ValueError
                 return getattr(_construct, f"construct_yaml_{kind}")(node)
-            except (ValueError, KeyError, IndexError):
+            except (ValueError, KeyError, IndexError, OverflowError):  # 1:59:59... is a number to base 60
                 raise _wrong(f"{text[:40]!r} is no {kind}", event) from None
         case _:
             raise _wrong(f"could not determine a constructor for the tag {tag[:60]!r}", event)
-
-
-def _refuse_tag(event: Any, kind: str) -> None:
-    if event.tag not in (None, "!", _PREFIX + kind):
-        raise _wrong(f"could not determine a constructor for the tag {event.tag[:60]!r}", event)
 
 
 def _merged(value: Any, event: Any) -> list[dict[Any, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
+from math import inf, isfinite
 from typing import Annotated, Any, cast
 
 from pydantic import Field, GetCoreSchemaHandler, field_validator
@@ -107,7 +107,7 @@ class Unit:
         if {"value", "unit", "source"} - set(given):
             raise _broken("a number with its unit and source", self._example(given))
         number, unit = given["value"], given["unit"]
-        if _is_number(number) and unit in self._known() and not self._allows(number * _UNITS[unit][1]):
+        if _is_number(number) and unit in self._known() and not self._allows(_scaled(number, unit)):
             raise _broken(self._range(), "")
         return given
 
@@ -139,6 +139,14 @@ class Unit:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _scaled(number: float, unit: str) -> float:
+    """In the canonical unit; a whole number beyond all others is infinite."""
+    try:
+        return number * _UNITS[unit][1]
+    except OverflowError:
+        return inf
 
 
 def _broken(rule: str, cure: str) -> PydanticCustomError:

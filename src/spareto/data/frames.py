@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
 from spareto.core.errors import InputError, Problem
+from spareto.core.memory import require
+from spareto.core.text import shown
 from spareto.data._base import DatasetInfo, Frames, Images, Recordings, SplitName
 
 CHUNK = 64
@@ -31,7 +34,10 @@ def frames(recordings: Recordings, info: DatasetInfo, timesteps: int, *, binary:
     """
     if timesteps < 1:
         raise InputError(Problem("data.timesteps", str(timesteps), "an integer of at least 1"))
-    result = np.zeros((timesteps, len(recordings), *info.sensor), np.uint8)
+    whole = (timesteps, len(recordings), *info.sensor)
+    cure = "Use fewer timesteps or recordings, or a smaller sensor."
+    require(math.prod(whole), "data", f"frames of shape {shown(whole)}", cure)
+    result = np.zeros(whole, np.uint8)
     for start in range(0, len(recordings), CHUNK):
         stop = min(start + CHUNK, len(recordings))
         shape = (timesteps, stop - start, *info.sensor)
@@ -71,10 +77,11 @@ def _cells(
     offsets = recordings.offsets[start : stop + 1]
     events = slice(offsets[0], offsets[-1])
     recording = np.repeat(np.arange(stop - start), np.diff(offsets))
-    timestep = recordings.t_us[events].astype(np.int64) * shape[0] // duration_us
-    axes = (timestep, recording, *_pixels(recordings, events))
-    kept = timestep < shape[0]
-    return np.ravel_multi_index(tuple(axis[kept] for axis in axes), shape).astype(np.int64)
+    times = recordings.t_us[events].astype(np.int64)
+    kept = times < duration_us  # before they are multiplied: a later one might not fit 64 bits
+    timestep = times[kept] * shape[0] // duration_us
+    axes = (timestep, *(axis[kept] for axis in (recording, *_pixels(recordings, events))))
+    return np.ravel_multi_index(axes, shape).astype(np.int64)
 
 
 def _pixels(recordings: Recordings, events: slice) -> Iterator[npt.NDArray[np.integer]]:

@@ -21,7 +21,7 @@ def names() -> tuple[str, ...]:
     return registry.names()
 
 
-def build(name: str, **options: Any) -> Network:
+def build(name: str, /, **options: Any) -> Network:
     """Make a network with fresh weights, drawn from torch's global generator.
 
     Raises:

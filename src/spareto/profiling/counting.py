@@ -17,6 +17,7 @@ from spareto.profiling.charging import Plan
 from spareto.profiling.counters import LayerCounter, NeuronCounter, PairCounter, counter_of
 from spareto.profiling.storage import Trains
 from spareto.profiling.uses import unproven
+from spareto.profiling.witness import Witness
 
 
 class Counts(Watch):
@@ -52,6 +53,19 @@ class Counts(Watch):
         for counter in (*self.products, *self.neurons):
             counter.end_batch(sized)
         self._begin()
+
+    def show(self, witness: Witness, first: int) -> None:
+        """Show what the neurons of each layer gave since the last batch ended.
+
+        Args:
+            witness: Who is shown it.
+            first: Place of the batch's first sample.
+        """
+        for counter in self.products:
+            group = counter.planned.neurons
+            spikes = None if group is None else self.neurons[group].spikes.pending()
+            if spikes is not None:
+                witness.see_spikes(counter.planned.use.name, spikes, first)
 
     def operator(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Run it, and count what it multiplies or which spikes it gives."""

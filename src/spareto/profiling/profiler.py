@@ -29,6 +29,7 @@ from spareto.profiling.plan import make_plan
 from spareto.profiling.tracer import Trace, Tracer
 from spareto.profiling.uses import Runs
 from spareto.profiling.widths import WeightBits, stored_as
+from spareto.profiling.witness import Witness
 from spareto.records import Layer, Product, Workload
 from spareto.running import Interface, Runner, Samples, check_label, refuse_no_module, samples_of
 from spareto.running.arrays import is_data_set, read
@@ -67,6 +68,7 @@ def profile(
     dataset: str = "data",
     batch_size: int = 64,
     widths: Widths = Widths(),  # noqa: B008 - frozen
+    witness: Witness | None = None,
 ) -> Profile:
     """Accuracy and workload of a network of any framework, from one pass in evaluation mode.
 
@@ -89,6 +91,7 @@ def profile(
         dataset: Name the workload carries.
         batch_size: Samples a forward pass; does not change the counts.
         widths: Bits of analog inputs and neuron states.
+        witness: Is shown answers and spikes, for those who want more than counts.
 
     Raises:
         DataError: Frames and labels do not fit together.
@@ -100,10 +103,8 @@ def profile(
     named = NamedNeurons(network, neurons or {})
     with undisturbed(network, training=False), torch.inference_mode(), parametrize.cached(), reference():
         runner = Runner(network, samples, declared)
-        if samples.labels is not None:
-            runner.check_answer()
         plan, trace = _planned(network, runner, samples, declared, named)
-        correct, counts = _count(network, runner, samples, plan, named, batch_size)
+        correct, counts = _count(network, runner, samples, plan, named, batch_size, witness)
         found = _records(network, counts, plan, named, weight_bits, widths)
         found |= {"free": free_layers(network, plan, trace), "notes": (*runner.notes, *named.notes(plan))}
     found |= {"network": network_name, "dataset": dataset, "samples": samples.count}
@@ -116,6 +117,8 @@ def profile(
 def _planned(
     network: nn.Module, runner: Runner, samples: Samples, interface: Interface, named: NamedNeurons
 ) -> tuple[Plan, Trace]:
+    if samples.labels is not None:
+        runner.check_answer()
     first, second = _lively(samples)
     one = _trace(network, runner, samples.chosen([first]), named)
     two = _trace(network, runner, _both(samples, first, second), named)
@@ -155,7 +158,13 @@ def _trace(network: nn.Module, runner: Runner, batch: Tensor, named: NamedNeuron
 
 
 def _count(
-    network: nn.Module, runner: Runner, samples: Samples, plan: Plan, named: NamedNeurons, batch_size: int
+    network: nn.Module,
+    runner: Runner,
+    samples: Samples,
+    plan: Plan,
+    named: NamedNeurons,
+    batch_size: int,
+    witness: Witness | None,
 ) -> tuple[int, Counts]:
     correct = 0
     with counting(network, plan, named.facts, named.opaque) as counts:
@@ -166,11 +175,17 @@ def _count(
                 arguments = runner.prepare(samples.batch(first, last))
             raw = runner.call(arguments)
             with counts.aside():
+                if witness is not None:
+                    counts.show(witness, first)
                 counts.end_batch()
                 if samples.labels is not None:
                     answer = runner.answer(raw, last - first).cpu()
                     check_label(int(samples.labels.max()), answer.shape[1])
                     correct += int((answer.argmax(1) == torch.from_numpy(samples.labels[first:last])).sum())
+                    if witness is not None:
+                        witness.see_answers(answer)
+    if witness is not None and samples.labels is not None:
+        witness.see_decisions(runner)
     return correct, counts
 
 

@@ -54,6 +54,14 @@ class Stream:
         self.spikes_only = self.spikes_only and ones
         self._calls.append(words)
 
+    def pending(self) -> npt.NDArray[np.bool_] | None:
+        """What was not zero since the last batch ended, shape `(time, samples, elements)`; None: nothing."""
+        if not self._calls:
+            return None
+        words = np.ascontiguousarray(np.concatenate(self._calls))
+        bits = np.unpackbits(words.view(np.uint8), axis=-1, bitorder="little", count=prod(self.shape))
+        return bits.astype(np.bool_)
+
     def end_batch(self, known: list[Trains] | None = None, *, before: int = 0, behind: int = 0) -> None:
         """Count one batch.
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import wraps
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -15,6 +17,7 @@ from spareto.quantizers.rounding import registry as roundings
 
 Granularity = Literal["per_tensor", "per_channel"]
 STRAIGHT_THROUGH = "straight_through"
+HALF = (torch.float16, torch.bfloat16)
 
 
 class Quantizer(nn.Module, ABC):
@@ -64,6 +67,13 @@ class Quantizer(nn.Module, ABC):
         self.granularity: Granularity = granularity
         self.rounding = rounding if isinstance(rounding, Rounding) else roundings.make(rounding)
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Weights of half precision are taken as single ones: half has no room for scales."""
+        super().__init_subclass__(**options)
+        for name in ("start", "encode", "forward"):
+            if name in vars(cls):
+                setattr(cls, name, _in_single(vars(cls)[name]))
+
     def _apply(self, fn: Any, recurse: bool = True) -> Any:
         """Scales stay in single precision at least when a network is made narrower: they would not fit."""
         return super()._apply(lambda value: _at_least_single(value, fn(value)), recurse)
@@ -100,7 +110,17 @@ class Quantizer(nn.Module, ABC):
         """
 
 
+def _in_single(method: Callable[..., Any]) -> Callable[..., Any]:
+    """The method, given weights of half precision as single ones."""
+
+    @wraps(method)
+    def run(self: Quantizer, weight: Tensor, *others: Any, **named: Any) -> Any:
+        return method(self, weight.float() if weight.dtype in HALF else weight, *others, **named)
+
+    return run
+
+
 def _at_least_single(before: Tensor, after: Tensor) -> Tensor:
-    if after.dtype in (torch.float16, torch.bfloat16):
+    if after.dtype in HALF:
         return before.to(device=after.device, dtype=torch.float32)
     return after

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, TypeAlias, cast
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from spareto.core.bounds import MOST_STORED
 from spareto.core.config import Record, Rule
@@ -39,6 +39,12 @@ class DataPlan(Record):
     timesteps: Timesteps = 10
     binary: Flag = True
     options: dict[str, Option] = Field(default_factory=dict[str, Option])
+
+    @model_validator(mode="after")
+    def _check_options(self) -> DataPlan:
+        if given := [name for name in ("name", "timesteps", "binary", "cache") if name in self.options]:
+            raise ValueError(f"options without {' and '.join(given)}, which the data set does not take")
+        return self
 
 
 def _named(spelling: str) -> str:

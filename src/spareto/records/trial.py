@@ -22,7 +22,19 @@ def chosen_by(accuracy: float | None, validation_accuracy: float | None) -> floa
 
 
 class LayerSummary(Record):
-    """What a report says about one compressed layer."""
+    """What a report says about one compressed layer.
+
+    Args:
+        name: Dotted name in the network.
+        weights: Weights, zeros included.
+        weight_bits: Width of one stored weight.
+        weight_sparsity: Share of zero weights, 0..1.
+        firing_rate_in: Non-zero inputs by element and timestep.
+        firing_rate_out: Non-zero outputs by element and timestep.
+        effectual_synops: Live weights met by a non-zero input, per inference.
+        bit_operations: Synaptic operations times the widths of weight and input; None in trials of older
+            versions.
+    """
 
     name: str
     weights: Natural

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from spareto.core.amounts import percent, points, times
-from spareto.records.rows import MeanRow, row_chosen_by, shown_accuracy, split_shown
+from spareto.records.rows import MeanRow, row_chosen_by, shown_accuracy, shown_std, split_shown
+from spareto.reports.findings import spread_of
 from spareto.reports.results import StudyResults
 
 
@@ -17,11 +19,13 @@ class Headline:
         title: One sentence.
         details: Further sentences.
         chosen: The recipe of least energy that stays within one point of dense accuracy, if there is one.
+        rule: How it was chosen, and what its accuracy against dense is worth; empty where none is chosen.
     """
 
     title: str
     details: tuple[str, ...]
     chosen: MeanRow | None
+    rule: str = ""
 
 
 def headline(results: StudyResults) -> Headline:
@@ -35,7 +39,34 @@ def headline(results: StudyResults) -> Headline:
     if not results.close:
         return Headline(_all_lose(results, compressed, dense), _caveats(results), None)
     chosen = results.close[0]
-    return Headline(_saving(chosen, dense), (*_isolated(results, compressed), *_caveats(results)), chosen)
+    details = (*_isolated(results, compressed), *_caveats(results))
+    return Headline(_saving(chosen, dense), details, chosen, _rule(results, chosen, dense))
+
+
+def difference(results: StudyResults, row: MeanRow, dense: MeanRow) -> tuple[float, float]:
+    """By how much a recipe is more accurate than dense, and the spread of that difference; shares of 1.
+
+    The two spreads add up as those of independent numbers do. Both networks saw the same samples, so
+    this is rather too large than too small.
+    """
+    spreads = [
+        spread_of(shown_accuracy(each), shown_std(each), each["seeds"], results.shown_samples)
+        for each in (row, dense)
+    ]
+    spread = math.hypot(*spreads)
+    return shown_accuracy(row) - shown_accuracy(dense), spread
+
+
+def _rule(results: StudyResults, chosen: MeanRow, dense: MeanRow) -> str:
+    rule = "The rule: least energy among the networks at most one point less accurate than dense."
+    change, spread = difference(results, chosen, dense)
+    if not spread:
+        return rule
+    told = f"{points(abs(change))} ± {100 * spread:.1f}"
+    if abs(change) <= spread:
+        return f"{rule} The accuracies differ by {told}, so by no more than the spread: they are alike."
+    word = "more" if change > 0 else "less"
+    return f"{rule} It is {word} accurate than dense by {told}."
 
 
 def _saving(chosen: MeanRow, dense: MeanRow) -> str:
@@ -82,6 +113,8 @@ def _isolated(results: StudyResults, compressed: list[MeanRow]) -> list[str]:
         missing = " or ".join(word for word, row in best.items() if row is None)
         return [f"No network that is only {missing} stays within one point of dense."]
     (low, _), (high, word) = sorted(found, key=lambda pair: pair[0]["energy_pj"])
+    if high["energy_pj"] - low["energy_pj"] < math.hypot(high["energy_pj_std"], low["energy_pj_std"]):
+        return ["Of one technique alone, quantizing and pruning take the same energy, within their spread."]
     text, ratio = results.unit.text, times(high["energy_pj"], low["energy_pj"])
     return [
         f"Of one technique alone, {low['trial']} does best within one point of dense"

@@ -15,6 +15,7 @@ _NAMES = {
     "accelerator": "Accelerator",
 }
 _IN_MANIFESTS = ("data_hash", "base_hash")
+_ELSEWHERE = ("plan", "accelerator_data")  # the page shows them whole
 _ABSENT = "Not counted: anything else, such as the sensor, the host"
 
 
@@ -22,7 +23,7 @@ def provenance(results: StudyResults) -> list[tuple[str, str]]:
     """Names and values: what the study knows of itself, then what its trials' manifests say."""
     manifests = [trial.manifest for trial in results.trials]
     costs = [trial.best_cost for trial in results.trials]
-    meta = {key: value for key, value in results.meta.items() if key not in _IN_MANIFESTS}
+    meta = {key: value for key, value in results.meta.items() if key not in (*_IN_MANIFESTS, *_ELSEWHERE)}
     meta.setdefault("accelerator", _distinct(cost.accelerator for cost in costs))
     versions = {name: version for manifest in manifests for name, version in manifest.versions.items()}
     entries = [(_NAMES[key], meta.pop(key)) for key in _NAMES if meta.get(key)]
@@ -52,7 +53,7 @@ def counted(results: StudyResults) -> list[tuple[str, str]]:
 
 def not_counted(results: StudyResults) -> str:
     """One sentence on what is left out; leakage is named unless some component was charged for it."""
-    leaks = any("leak" in actions for _, actions in counted(results))
+    leaks = any("idle" in actions for _, actions in counted(results))
     return f"{_ABSENT}." if leaks else f"{_ABSENT}, the clock and leakage."
 
 

@@ -10,8 +10,9 @@ from typing import get_args
 
 from spareto.core.amounts import EnergyUnit, energy_unit
 from spareto.records.recipe import Regime
-from spareto.records.rows import MeanRow, TrialRow, row_chosen_by
+from spareto.records.rows import MeanRow, TrialRow, row_chosen_by, split_chosen_by, split_shown
 from spareto.records.trial import Trial
+from spareto.reports.sources import Judge, TrialFiles
 
 REGIMES: tuple[Regime, ...] = get_args(Regime)
 ALLOWED_LOSS = 0.01
@@ -28,12 +29,16 @@ class StudyResults:
         rows: One a trial, in the same order.
         means: One a recipe; a recipe with one seed is its own mean.
         meta: What is known of the study as a whole: `study`, `network`, `dataset`, ...
+        files: The files of each trial, where there are any.
+        judge: Knows which points are on a front; without it only the front of `rows` and `means` is told.
     """
 
     trials: Sequence[Trial]
     rows: Sequence[TrialRow]
     means: Sequence[MeanRow]
     meta: Mapping[str, str] = field(default_factory=dict[str, str])
+    files: TrialFiles | None = None
+    judge: Judge | None = None
 
     @property
     def title(self) -> str:
@@ -44,6 +49,20 @@ class StudyResults:
     def unit(self) -> EnergyUnit:
         """The energy unit of all figures and tables of this study."""
         return energy_unit(row["energy_pj"] for row in self.means)
+
+    @property
+    def shown_samples(self) -> int:
+        """How many samples the accuracies are of that readers are told; 0 where that is not known."""
+        return self._samples(split_shown(self.means))
+
+    @property
+    def choosing_samples(self) -> int:
+        """How many samples the accuracies are of that networks are chosen by."""
+        return self._samples(split_chosen_by(self.means))
+
+    def _samples(self, split: str) -> int:
+        text = self.meta.get(f"{split}_samples", "")
+        return int(text) if text.isdecimal() else 0
 
     @property
     def many_seeds(self) -> bool:
@@ -104,24 +123,32 @@ class StudyResults:
         """The layers of the network, in network order."""
         return list(dict.fromkeys(layer.name for trial in self.trials for layer in trial.layers))
 
+    @cached_property
+    def grouped(self) -> dict[str, list[Trial]]:
+        """The trials of each recipe, by its hash."""
+        groups: dict[str, list[Trial]] = {}
+        for trial, row in zip(self.trials, self.rows, strict=True):
+            groups.setdefault(row["recipe_hash"], []).append(trial)
+        return groups
+
     def component_energy(self, row: MeanRow) -> list[float]:
         """Picojoules of each of `components`, mean over the seeds of a recipe."""
-        tables = [trial.best_cost.energy_by_component() for trial in self._of(row)]
+        tables = [trial.best_cost.energy_by_component() for trial in self.of(row)]
         return [mean(table.get(name, 0.0) for table in tables) for name in self.components]
 
     def format_energy(self, row: MeanRow) -> list[float | None]:
         """Picojoules in each of `weight_formats`, mean over the seeds; None where it was not costed."""
-        tables = [{cost.weight_format: cost.energy_pj for cost in trial.costs} for trial in self._of(row)]
+        tables = [{cost.weight_format: cost.energy_pj for cost in trial.costs} for trial in self.of(row)]
         return [_mean_of([table[name] for table in tables if name in table]) for name in self.weight_formats]
 
     def layer_sparsity(self, row: MeanRow) -> list[float | None]:
         """Measured share of zero weights of each of `layer_names`, mean over the seeds."""
-        tables = [{layer.name: layer.weight_sparsity for layer in trial.layers} for trial in self._of(row)]
+        tables = [{layer.name: layer.weight_sparsity for layer in trial.layers} for trial in self.of(row)]
         return [_mean_of([table[name] for table in tables if name in table]) for name in self.layer_names]
 
-    def _of(self, row: MeanRow) -> list[Trial]:
-        pairs = zip(self.trials, self.rows, strict=True)
-        return [trial for trial, line in pairs if line["recipe_hash"] == row["recipe_hash"]]
+    def of(self, row: MeanRow) -> list[Trial]:
+        """The trials of a recipe, one a seed."""
+        return self.grouped[row["recipe_hash"]]
 
 
 def _mean_of(values: Sequence[float]) -> float | None:

@@ -2,36 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 
 import torch
 from torch import nn
 
-from spareto import networks, quantizers
-from spareto.compression.checks import refuse_merged_starts
-from spareto.compression.compressing import compress
-from spareto.compression.layers import touched_layers
-from spareto.compression.masking import pruner_of, schedule_of
+from spareto import networks
 from spareto.core.errors import ConfigError, InputError, Problem
 from spareto.data import DatasetInfo
 from spareto.data.load import FrameData
 from spareto.records import Recipe
 from spareto.running import Interface, Runner
 from spareto.study.config import NetworkPlan, OwnNetworkPlan
+from spareto.study.trials import TrialRunner
 from spareto.training.batches import samples_of_split
 
 
-def refuse_misfits(network: nn.Module, recipes: Sequence[Recipe]) -> None:
-    """Try everything that recipes name on an untrained network.
+def refuse_misfits(runner: TrialRunner, network: nn.Module, recipes: Sequence[Recipe]) -> None:
+    """Carry every recipe out on the untrained network and a few samples: compress, profile and cost it.
+
+    Args:
+        runner: The study's trials.
+        network: Untrained, or with the weights that came with it.
+        recipes: What is to be carried out.
 
     Raises:
-        ConfigError: A recipe names an unknown quantizer, rounding, pruner or schedule, an option these do
-            not take, a width its quantizer has no codes for, layers the network does not have, or a training
-            too short for its steps. Names every one.
+        ConfigError: A recipe does not fit the network, the data or the accelerator. Names every reason.
     """
-    problems = [problem for recipe in recipes for problem in _problems(recipe, network)]
+    problems: list[Problem] = []
+    for recipe in recipes:
+        try:
+            runner.rehearse(network, recipe)
+        except InputError as error:
+            where = f"recipe '{recipe.label}', "
+            problems += [
+                replace(each, where=where + each.where.removeprefix("recipe.")) for each in error.problems
+            ]
     if problems:
         raise ConfigError(dict.fromkeys(problems))
 
@@ -94,47 +101,3 @@ def try_out(network: nn.Module, data: FrameData, interface: Interface | None) ->
         rule = f"{data.info.classes} or more, the classes of {data.name}"
         raise ConfigError(Problem("network", f"an answer of {classes} classes", rule, cure))
     return runner.notes
-
-
-def _problems(recipe: Recipe, network: nn.Module) -> Iterator[Problem]:
-    attempts: list[Callable[[], object]] = [
-        partial(touched_layers, network, recipe.layers),
-        partial(refuse_merged_starts, recipe),
-    ]
-    if step := recipe.prune_step:
-        where = f"recipe.steps[{recipe.steps.index(step)}]"
-        attempts += [partial(pruner_of, step, where), partial(schedule_of, step, where)]
-    if step := recipe.quantize_step:
-        options = {"bits": step.bits, "granularity": step.granularity}
-        attempts.append(partial(quantizers.registry.make, step.quantizer, **options))
-    problems = [problem for attempt in attempts for problem in _refused(attempt)]
-    for found in problems or _refused(partial(_quantized, network, recipe)):
-        yield replace(found, where=f"recipe '{recipe.label}', {found.where.removeprefix('recipe.')}")
-
-
-def _refused(attempt: Callable[[], object]) -> tuple[Problem, ...]:
-    """What is wrong with an attempt."""
-    try:
-        attempt()
-    except InputError as error:
-        return error.problems
-    return ()
-
-
-def _quantized(network: nn.Module, recipe: Recipe) -> None:
-    """Quantize a copy, which tells what names and numbers alone do not; masks and folding go by the data.
-
-    Raises:
-        ConfigError: The recipe's quantizing step does not fit the network.
-    """
-    step = recipe.quantize_step
-    if step is None:
-        return
-    try:
-        compress(network, recipe.replace(steps=(step.replace(fold_batch_norm=False),)))
-    except InputError as error:
-        own, index = "recipe.steps[0]", recipe.steps.index(step)
-        places = (each.where.replace(own, f"recipe.steps[{index}]", 1) for each in error.problems)
-        raise ConfigError(
-            replace(each, where=where) for each, where in zip(error.problems, places, strict=True)
-        ) from None

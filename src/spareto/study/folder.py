@@ -15,7 +15,8 @@ class RunFolder:
     """The paths inside a run folder.
 
     `study.sqlite` holds the trials, `workloads/` what the hardware side needs to cost them again,
-    `networks/` the compressed networks, `checkpoints/` the dense networks and the trainings under way.
+    `networks/` the compressed networks, `details/` what the report shows of each, `checkpoints/` the dense
+    networks and the trainings under way.
     """
 
     root: Path
@@ -40,6 +41,10 @@ class RunFolder:
     def workload(self, recipe: Recipe, seed: int, key: str) -> Path:
         """A workload."""
         return self.root / "workloads" / f"{_name(recipe, seed, key)}.json"
+
+    def details(self, recipe: Recipe, seed: int, key: str) -> Path:
+        """What a trial looked like, for its report."""
+        return self.root / "details" / f"{_name(recipe, seed, key)}.json"
 
 
 def _name(recipe: Recipe, seed: int, key: str) -> str:

@@ -43,6 +43,10 @@ class KnownTrials:
         """The workload of a trial that is in the store."""
         return Workload.load(self.runner.folder.workload(recipe, seed, self.runner.key(recipe, seed)))
 
+    def has(self, recipe: Recipe, seed: int) -> bool:
+        """Whether a trial is in the store."""
+        return self.runner.key(recipe, seed) in self.store
+
     def trial(
         self,
         recipe: Recipe,

@@ -11,15 +11,18 @@ import torch
 from torch import Tensor, nn
 
 from spareto.compression import compress
+from spareto.compression.packing import most_numbers, names_of, pack, unpack
 from spareto.core.artifacts import there
 from spareto.core.errors import ConfigError, Problem, StoreError
+from spareto.core.versions import versions
 from spareto.data import DatasetInfo
 from spareto.records import PruneStep, Recipe
+from spareto.records.data import AnyData, FolderData, ImportedData, parse_data
 from spareto.study.builders import OwnBuilder, builder_of
 from spareto.study.chosen import chosen, is_run
 from spareto.study.config import NetworkPlan, OwnNetworkPlan
 from spareto.training import save_checkpoint
-from spareto.training.checkpoint import names_in, take
+from spareto.training.checkpoint import network_tensors, take
 from spareto.training.stored import fact, read
 
 MOST: Final = 1 << 16
@@ -33,11 +36,14 @@ def save_network(
     recipe: Recipe,
     sensor: tuple[int, int, int],
     classes: int,
+    data: AnyData | None = None,
     frames: Mapping[str, int | bool] | None = None,
 ) -> None:
     """Write a network, compressed by `recipe`, as safetensors with a JSON manifest.
 
-    Of a user's own network the manifest holds where its code is and what it was, not the code itself.
+    Weights are stored as codes and masks (`spareto.compression.packing`). The manifest holds what is needed
+    to use the network: how it is built and run, recipe, data and versions. Of a user's own network it holds
+    where its code is and what it was, not the code itself.
 
     Args:
         path: The file.
@@ -46,6 +52,7 @@ def save_network(
         recipe: How it was compressed.
         sensor: Channels, height, width of a frame.
         classes: Number of classes.
+        data: What it was trained on.
         frames: How recordings became frames: `timesteps`, `duration_us`, `binary`, and `most`, the largest
             value.
     """
@@ -54,11 +61,14 @@ def save_network(
         "recipe": recipe.to_dict(),
         "sensor": list(sensor),
         "classes": classes,
+        "versions": versions(),
         **({"frames": dict(frames)} if frames else {}),
     }
+    if data is not None:
+        manifest["data"] = data_anywhere(data).to_dict()
     if isinstance(plan, OwnNetworkPlan):
         manifest["parts"] = builder_of(plan).parts
-    save_checkpoint(path, network, None, manifest)
+    save_checkpoint(path, network, None, manifest, pack=pack)
 
 
 def load_network(
@@ -86,15 +96,27 @@ def load_network(
         cure = "Name a run folder, or leave trial out."
         raise ConfigError(Problem("trial", repr(trial)[:80], "none beside a single file", cure))
     found = read(path)
-    recipe = Recipe.parse(found.fact("recipe"), "manifest.recipe")
-    dense = (
-        _built(found.manifest, path, sum(map(Tensor.numel, found.tensors.values())))
-        if network is None
-        else network
-    )
-    compressed = compress(dense, _without_masks(recipe), stored=names_in(found))
-    take(found, compressed)
+    dense = _built(found.manifest, path, most_numbers(found.tensors)) if network is None else network
+    recipe = _without_masks(recipe_of(found.manifest, path))
+    compressed = compress(dense, recipe, stored=names_of(network_tensors(found)))
+    take(found, compressed, unpack=unpack)
     return compressed.eval()
+
+
+def recipe_of(manifest: dict[str, Any], path: Path) -> Recipe:
+    """The recipe that a stored network was compressed by."""
+    return Recipe.parse(fact(manifest, "recipe", path), "manifest.recipe")
+
+
+def data_of(manifest: dict[str, Any]) -> AnyData | None:
+    """The data that a stored network was trained on; None in files that do not say."""
+    return parse_data(manifest["data"], "manifest.data") if "data" in manifest else None
+
+
+def info_of(manifest: dict[str, Any], path: Path) -> DatasetInfo:
+    """Sensor and classes that a stored network was built for."""
+    classes, sensor = fact(manifest, "classes", path), fact(manifest, "sensor", path)
+    return DatasetInfo(classes, tuple(sensor), 0, licence="", source="")
 
 
 def plan_of(manifest: dict[str, Any]) -> NetworkPlan | OwnNetworkPlan:
@@ -106,14 +128,12 @@ def plan_of(manifest: dict[str, Any]) -> NetworkPlan | OwnNetworkPlan:
 
 def _built(manifest: dict[str, Any], path: Path, elements: int) -> nn.Module:
     """A fresh network of the manifest's plan; its weights, `elements` in all, come from the file."""
-    plan = plan_of(manifest)
-    classes, sensor = fact(manifest, "classes", path), fact(manifest, "sensor", path)
-    info = DatasetInfo(classes, tuple(sensor), 0, licence="", source="")
+    plan, info = plan_of(manifest), info_of(manifest, path)
     if isinstance(plan, NetworkPlan):
         _refuse_larger(plan, info, path, elements)
         return builder_of(plan).build(info)[0]
     try:
-        builder = OwnBuilder(plan.model_copy(update={"weights": None, "reset": None}))
+        builder = OwnBuilder(plan.replace(weights=None, reset=None))
     except ConfigError:
         got, rule = f"a network of '{plan.import_}'", "code that is still there"
         cure = "Pass it: spareto.load_network(path, network=build())."
@@ -155,7 +175,18 @@ def _anywhere(plan: NetworkPlan | OwnNetworkPlan) -> NetworkPlan | OwnNetworkPla
         update["weights"] = str(Path(plan.weights).resolve())
     if plan.reset is not None and ":" in plan.reset:
         update["reset"] = _absolute(plan.reset)
-    return plan.model_copy(update=update)
+    return plan.replace(**update)
+
+
+def data_anywhere(plan: AnyData) -> AnyData:
+    """The plan with paths that hold wherever it is read."""
+    if isinstance(plan, ImportedData):
+        return plan.replace(import_=_absolute(plan.import_))
+    if isinstance(plan, FolderData):
+        return plan.replace(folder=str(Path(plan.folder).resolve()))
+    root = plan.options.get("root")
+    given = {"root": str(Path(root).expanduser().resolve())} if isinstance(root, str) else {}
+    return plan.replace(options={**plan.options, **given})
 
 
 def _absolute(spelling: str) -> str:

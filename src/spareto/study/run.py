@@ -9,6 +9,7 @@ from pathlib import Path
 
 from torch import nn
 
+from spareto.core.artifacts import canonical_json
 from spareto.core.errors import Problem, StoreError
 from spareto.data.own import load_data
 from spareto.records import Recipe, Trial
@@ -106,12 +107,12 @@ def open_study(
     data, sealed = split_data(load_data(config.data), config.validation_share)
     refuse_other_frames(config.network, data.train)
     untrained, notes = builder.build(data.train.info)
-    refuse_misfits(untrained, recipes)
     if builder.interface is not None:
         notes += try_out(untrained, data.train, builder.interface)
     run_folder = RunFolder(Path(folder or Path("runs") / config.name))
     told = listener or StudyListener()
     runner = TrialRunner(config, data, builder, costing, run_folder, told, trained_on)
+    refuse_misfits(runner, untrained, recipes)
     told.noted((*data.train.notes, *notes))
     with only_writer(run_folder.root, wait=wait, on_wait=told.waits), TrialStore(run_folder.store) as store:
         _claim(store, runner, sealed)
@@ -153,6 +154,8 @@ def _claim(store: TrialStore, runner: TrialRunner, sealed: SealedTest) -> None:
         validation_samples=str(len(data.validation)),
         validation_share=share,
         timesteps=str(data.train.timesteps or "the network's own"),
+        plan=canonical_json(config.to_dict()),
+        accelerator_data=canonical_json(runner.costing.accelerator.to_dict()),
         **parts,
         **({"data_notes": " ".join(notes)} if (notes := data.train.notes) else {}),
     )

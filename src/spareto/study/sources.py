@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save_file
 from torch import nn
 
 from spareto.compression import bake
 from spareto.compression.copies import copy_of
-from spareto.core.artifacts import replacing, there
+from spareto.core.artifacts import there
 from spareto.core.errors import ConfigError, Problem
 from spareto.records import Recipe
+from spareto.records.data import AnyData
 from spareto.running import Interface
 from spareto.study.builders import OwnBuilder
 from spareto.study.config import OwnNetworkPlan
-from spareto.study.networks import load_network, plan_of, save_network
+from spareto.study.networks import data_of, info_of, load_network, plan_of, recipe_of, save_network
 from spareto.training import read_manifest
-from spareto.training.stored import fact
+from spareto.training.stored import write_tensors
 
 
 class Source(ABC):
@@ -42,6 +42,11 @@ class Source(ABC):
         """Fingerprint of what a training of it follows from, beside its weights; may be empty."""
         return ""
 
+    @property
+    def data(self) -> AnyData | None:
+        """The data it was trained on, if it says so."""
+        return None
+
     @abstractmethod
     def load(self) -> tuple[nn.Module, tuple[str, ...]]:
         """The network, and what was found out, one sentence each.
@@ -51,8 +56,8 @@ class Source(ABC):
         """
 
     @abstractmethod
-    def save(self, path: Path, network: nn.Module, recipe: Recipe) -> None:
-        """Write the network, compressed by `recipe`, atomically."""
+    def save(self, path: Path, network: nn.Module, recipe: Recipe, data: AnyData | None) -> None:
+        """Write the network, compressed by `recipe` and trained on `data` if on any, atomically."""
 
 
 def open_source(network: str, changes: Mapping[str, Any], *, compressed: bool = False) -> Source:
@@ -97,17 +102,21 @@ class _StudyFile(Source):
         return OwnBuilder(plan).interface if isinstance(plan, OwnNetworkPlan) else None
 
     def load(self) -> tuple[nn.Module, tuple[str, ...]]:
-        recipe = Recipe.parse(fact(read_manifest(self.path), "recipe", self.path), "manifest.recipe")
+        recipe = recipe_of(read_manifest(self.path), self.path)
         if recipe.steps and not self.compressed:
             cure = "Take the network of the recipe 'dense float'."
             got = f"a network that recipe '{recipe.label}' has compressed"
             raise ConfigError(Problem(str(self.path), got, "one that is not compressed yet", cure))
         return load_network(self.path), ()
 
-    def save(self, path: Path, network: nn.Module, recipe: Recipe) -> None:
+    @property
+    def data(self) -> AnyData | None:
+        return data_of(read_manifest(self.path))
+
+    def save(self, path: Path, network: nn.Module, recipe: Recipe, data: AnyData | None) -> None:
         manifest = read_manifest(self.path)
-        plan, sensor = plan_of(manifest), tuple(fact(manifest, "sensor", self.path))
-        save_network(path, network, plan, recipe, sensor, fact(manifest, "classes", self.path))
+        info, known = info_of(manifest, self.path), data or data_of(manifest)
+        save_network(path, network, plan_of(manifest), recipe, info.sensor, info.classes, known)
 
 
 @dataclass(frozen=True)
@@ -133,8 +142,8 @@ class _OwnCode(Source):
         network, notes = self.builder.build()
         return network.eval(), notes
 
-    def save(self, path: Path, network: nn.Module, recipe: Recipe) -> None:
-        save_network(path, network, self.builder.plan, recipe, (1, 1, 1), 1)
+    def save(self, path: Path, network: nn.Module, recipe: Recipe, data: AnyData | None) -> None:
+        save_network(path, network, self.builder.plan, recipe, (1, 1, 1), 1, data)
 
 
 def save_plain(path: Path, network: nn.Module) -> None:
@@ -142,5 +151,4 @@ def save_plain(path: Path, network: nn.Module) -> None:
     plain = copy_of(network)
     bake(plain)
     tensors = {name: value.clone().contiguous() for name, value in plain.state_dict().items()}
-    with replacing(path) as temporary:
-        save_file(tensors, temporary)
+    write_tensors(path, tensors)

@@ -128,8 +128,12 @@ class TrialStore:
 
     def trials(self) -> tuple[Trial, ...]:
         """All trials in the order in which they were first put."""
+        return tuple(trial for _, trial in self.items())
+
+    def items(self) -> tuple[tuple[str, Trial], ...]:
+        """The key and the trial of each, in the order in which they were first put."""
         rows = self._rows(f"SELECT key, trial, {self._checksum} FROM trials ORDER BY position")
-        return tuple(self._trial(*row) for row in rows)
+        return tuple((row[0], self._trial(*row)) for row in rows)
 
     def put_proposal(self, key: str, proposal: Mapping[str, Any]) -> None:
         """Keep what a search proposed under `key`; returns once it is on disk."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,17 +12,19 @@ import numpy as np
 import torch
 from torch import nn
 
-from spareto.compression import compress_and_train
+from spareto.compression import compress_and_train, rehearse
 from spareto.compression.run import CALIBRATION_SAMPLES, compress_and_calibrate
 from spareto.core.artifacts import fingerprint
 from spareto.core.versions import versions
 from spareto.kernels import kernels_on
 from spareto.layers.decisions import decisions_of
-from spareto.profiling import profile
+from spareto.profiling import Profile, profile
+from spareto.profiling.witness import Witness
 from spareto.records import Layer, LayerSummary, Manifest, Recipe, Trial, Workload
 from spareto.study.builders import Builder
 from spareto.study.config import StudyConfig
 from spareto.study.cost_model import CostModel
+from spareto.study.details import details_of, witness_of
 from spareto.study.folder import RunFolder
 from spareto.study.listener import StudyListener
 from spareto.study.networks import save_network
@@ -41,6 +43,7 @@ class TrialRunner:
     folder: RunFolder
     listener: StudyListener
     device: torch.device
+    dense_epochs: list[EpochReport] = field(default_factory=list[EpochReport])
 
     @property
     def base_hash(self) -> str:
@@ -54,6 +57,7 @@ class TrialRunner:
     def dense_network(self, seed: int) -> nn.Module:
         """The trained full-precision network of a seed: trained once, reloaded ever after."""
         torch.manual_seed(seed)
+        self.dense_epochs.clear()
         network, _ = self.builder.build(self.data.train.info)
         network.to(self.device)  # the weights were drawn where every device draws the same
         train(
@@ -64,65 +68,107 @@ class TrialRunner:
             interface=self.builder.interface,
             checkpoint=self.folder.dense(self.base_hash, seed),
             key=fingerprint([self.base_hash, seed]),
-            **self._told("dense network", seed),
+            **self._told("dense network", seed, self.dense_epochs),
         )
         if seed == self.config.seeds[0] and (ran := decisions_of(network)):  # none ran if it was reloaded
             self.listener.layers_ran(kernels_on(self.device.type), ran)
         return network
 
-    def _told(self, label: str, seed: int, watch: Listener | None = None) -> dict[str, Any]:
-        """What the listener hears of a training that begins now."""
+    def _told(
+        self, label: str, seed: int, epochs: list[EpochReport], watch: Listener | None = None
+    ) -> dict[str, Any]:
+        """What the listener hears of a training that begins now; its epochs are kept, too."""
         self.listener.training_begins(label, seed)
         silence = partial(self.listener.layer_is_silent, label, seed)
 
-        def epoch_ends(report: EpochReport) -> None:
+        def ends(report: EpochReport) -> None:
+            epochs.append(report)
             self.listener.epoch_ends(report)
             if watch is not None:
                 watch(report)
 
-        return {"on_epoch": epoch_ends, "on_silence": silence}
+        return {"on_epoch": ends, "on_silence": silence}
 
     def run(self, dense: nn.Module, recipe: Recipe, seed: int, watch: Listener | None = None) -> Trial:
         """Train by the recipe, profile and cost; leaves the network and its workload in the run folder.
 
         A recipe whose training has no epochs is carried out without: batch norms are measured again.
+
+        Args:
+            dense: The network to start from.
+            recipe: What to carry out.
+            seed: Decides what is random.
+            watch: Is told the validation accuracy after every epoch.
         """
         started = time.perf_counter()
-        network = self._calibrated(dense, recipe, seed) or self._trained(dense, recipe, seed, watch)
-        measured = profile(
-            network.cpu(),
-            self.data.validation.frames,
-            self.data.validation.labels,
-            network_name=self.config.network.name,
-            dataset=f"{self.data.train.name}, {self.data.validation.name}",
-            **self.way(),
-        )
+        key = self.key(recipe, seed)
+        epochs, witness = list[EpochReport](), witness_of(self.data.validation.labels)
+        calibrated = bool(recipe.steps) and recipe.training.epochs == 0
+        if calibrated:
+            network = self._calibrated(dense, recipe, seed)
+            measured = self._measured(network.cpu())
+        else:
+            network = self._trained(dense, recipe, seed, epochs, watch)
+            measured = self._measured(network.cpu(), witness=witness)
         self._keep(network, measured.workload, recipe, seed)
+        if not calibrated:  # of what only shows a search the way, no report tells more
+            shown = self.dense_epochs if recipe.regime == "dense" and not epochs else epochs
+            details = details_of(dense, network, self.data, measured.workload, witness, shown)
+            details.save(self.folder.details(recipe, seed, key))
         seconds = time.perf_counter() - started
         assert measured.accuracy is not None  # every split of a study has labels
         return self._trial(recipe, seed, measured.accuracy, measured.workload, seconds)
 
-    def _calibrated(self, dense: nn.Module, recipe: Recipe, seed: int) -> nn.Module | None:
-        if recipe.training.epochs or not recipe.steps:
-            return None
+    def _calibrated(self, dense: nn.Module, recipe: Recipe, seed: int) -> nn.Module:
         samples = self.config.search.calibration if self.config.search else CALIBRATION_SAMPLES
         data, interface = self.data.train, self.builder.interface
         return compress_and_calibrate(dense, recipe, data, seed=seed, samples=samples, interface=interface)
 
     def _trained(
-        self, dense: nn.Module, recipe: Recipe, seed: int, watch: Listener | None = None
+        self,
+        dense: nn.Module,
+        recipe: Recipe,
+        seed: int,
+        epochs: list[EpochReport],
+        watch: Listener | None,
     ) -> nn.Module:
         key = self.key(recipe, seed)
-        checkpoint = self.folder.training(key) if recipe.training.epochs else None
         return compress_and_train(
             dense,
             recipe,
             self.data.train if watch is None else self.data.watched,
             seed=seed,
-            checkpoint=checkpoint,
+            checkpoint=self.folder.training(key) if recipe.training.epochs else None,
             key=key,
             interface=self.builder.interface,
-            **self._told(recipe.label, seed, watch),
+            **self._told(recipe.label, seed, epochs, watch),
+        )
+
+    def rehearse(self, network: nn.Module, recipe: Recipe) -> None:
+        """Carry a recipe out without training, on two samples; keeps nothing.
+
+        Raises:
+            InputError: It does not fit the network, the data or the accelerator.
+        """
+        interface = self.builder.interface
+        compressed = rehearse(network, recipe, self.data.train, interface=interface)
+        self.costing(self._measured(compressed, samples=2).workload)
+
+    def _measured(
+        self, network: nn.Module, samples: int | None = None, witness: Witness | None = None
+    ) -> Profile:
+        """Accuracy and workload on the first validation samples, or on all of them."""
+        held_out = self.data.validation
+        frames, labels = held_out.frames, held_out.labels[:samples]
+        time_first = self.data.train.layout == "time-first"
+        return profile(
+            network,
+            frames[:, :samples] if time_first else frames[:samples],
+            labels,
+            network_name=self.config.network.name,
+            dataset=f"{self.data.train.name}, {held_out.name}",
+            witness=witness,
+            **self.way(),
         )
 
     def way(self) -> dict[str, Any]:
@@ -140,8 +186,8 @@ class TrialRunner:
     def _keep(self, network: nn.Module, workload: Workload, recipe: Recipe, seed: int) -> None:
         key = self.key(recipe, seed)
         path, info = self.folder.network(recipe, seed, key), self.data.train.info
-        plan = self.config.network
-        save_network(path, network, plan, recipe, info.sensor, info.classes, self._frames())
+        plan, data = self.config.network, self.config.data
+        save_network(path, network, plan, recipe, info.sensor, info.classes, data, self._frames())
         workload.save(self.folder.workload(recipe, seed, key))
 
     def _frames(self) -> dict[str, int | bool]:

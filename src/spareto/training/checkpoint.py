@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
@@ -18,6 +18,9 @@ from spareto.training.stored import Stored as Stored
 from spareto.training.stored import read as read
 from spareto.training.stored import read_manifest as read_manifest
 
+Packer = Callable[[nn.Module, Mapping[str, Tensor]], Mapping[str, Tensor]]
+"""Changes the form in which a network's state dict is stored."""
+
 
 def best_path(path: str | Path) -> Path:
     """Where the best weights of a training are kept whose last ones are at `path`."""
@@ -31,6 +34,7 @@ def save_checkpoint(
     optimizer: torch.optim.Optimizer | None,
     manifest: Mapping[str, Any],
     average: Mapping[str, Tensor] | None = None,
+    pack: Packer | None = None,
 ) -> None:
     """Write network, optimizer and manifest to `path`; a crash leaves the old file or the new one.
 
@@ -40,18 +44,19 @@ def save_checkpoint(
         optimizer: Left out of a network that is trained to its end.
         manifest: JSON-able facts of the run.
         average: Mean of the weights so far, by parameter name.
+        pack: Gives what is stored in place of the network's state dict.
     """
-    tensors = {f"network.{name}": value.contiguous() for name, value in weights_of(network).items()}
+    weights = weights_of(network) if pack is None else pack(network, weights_of(network))
+    tensors = {f"network.{name}": value.contiguous() for name, value in weights.items()}
     tensors |= {f"average.{name}": value for name, value in (average or {}).items()}
     if optimizer is not None:
         tensors |= _flatten(optimizer.state_dict()["state"])
     stored.write(Path(path), {name: tensor.clone() for name, tensor in tensors.items()}, manifest)
 
 
-def names_in(found: Stored) -> frozenset[str]:
-    """Names in the state dict of the network that a checkpoint holds."""
-    keys = (key.partition(".") for key in found.tensors)
-    return frozenset(name for owner, _, name in keys if owner == "network")
+def network_tensors(found: Stored) -> dict[str, Tensor]:
+    """What a checkpoint holds of the network, by the names in its state dict."""
+    return {key[8:]: value for key, value in found.tensors.items() if key.startswith("network.")}
 
 
 def load_checkpoint(
@@ -70,9 +75,12 @@ def load_checkpoint(
 
 
 def take(
-    found: Stored, network: nn.Module, optimizer: torch.optim.Optimizer | None = None
+    found: Stored,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer | None = None,
+    unpack: Packer | None = None,
 ) -> dict[str, Tensor]:
-    """As `load_checkpoint`, from a file that was read before.
+    """As `load_checkpoint`, from a file that was read before; `unpack` undoes what `pack` did to it.
 
     Raises:
         StoreError: The tensors are those of another network or optimizer.
@@ -83,7 +91,7 @@ def take(
         if owner not in parts or not name:
             raise _misfit(found.path, f"a tensor '{key[:80]}'")
         parts[owner][name] = tensor
-    _put(parts["network"], network, found.path)
+    _put(parts["network"], network, found.path, unpack)
     if optimizer is not None:
         _put_optimizer(parts["optimizer"], optimizer, found.path)
     return parts["average"]
@@ -124,9 +132,9 @@ def put_weights(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     network.load_state_dict({**kept, **tensors})
 
 
-def _put(tensors: Mapping[str, Tensor], network: nn.Module, path: str | Path) -> None:
+def _put(tensors: Mapping[str, Tensor], network: nn.Module, path: str | Path, unpack: Packer | None) -> None:
     try:
-        put_weights(network, tensors)
+        put_weights(network, tensors if unpack is None else unpack(network, tensors))
     except RuntimeError as error:  # its first line names the class, the others say what does not fit
         _, _, misfits = str(error).partition("\n")
         got = f"tensors of another network ({shorten(misfits, 160, placeholder=' ...')})"

@@ -12,13 +12,14 @@ from typing import Any, Final, cast
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load, save_file
+from safetensors.torch import load, save
 from torch import Tensor
 
 from spareto.core.artifacts import canonical_json, replacing, there
 from spareto.core.errors import Problem, StoreError
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+"""Format 2 knows packed weights; files of format 1 are read."""
 KEY: Final = "spareto"
 CHECKSUM: Final = "checksum"
 LARGEST_HEADER: Final = 32 << 20
@@ -83,11 +84,18 @@ def write(path: Path, tensors: Mapping[str, Tensor], manifest: Mapping[str, Any]
     facts = {"checkpoint_format": FORMAT, **manifest}
     facts[CHECKSUM] = checksum(tensors, facts)
     # one key: the library writes several in any order, and the same network would give other bytes
+    write_tensors(path, tensors, {KEY: canonical_json(facts)})
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
+    """Write a safetensors file atomically, with the rights that other files of ours have.
+
+    The library only makes the bytes: files that it writes itself, killed processes would leave under its
+    names, and what the system says of them comes in its words.
+    """
+    content = save(dict(tensors), metadata=metadata)
     with replacing(path) as temporary:
-        try:
-            save_file(dict(tensors), temporary, metadata={KEY: canonical_json(facts)})
-        except SafetensorError as error:  # what the system says, in the library's words
-            raise OSError(_system_error(str(error)), _reason(str(error))) from error
+        temporary.write_bytes(content)
 
 
 def read(path: str | Path) -> Stored:
@@ -193,15 +201,6 @@ def _verify(tensors: Mapping[str, Tensor], manifest: Mapping[str, Any], path: Pa
 def _damaged(path: str | Path, got: str) -> StoreError:
     cure = "Delete the file; training then starts afresh."
     return StoreError(Problem(str(path), got, "a checkpoint", cure))
-
-
-def _system_error(text: str) -> int:
-    """The number in `... Os { code: 28, kind: ... }` or `(os error 28)`; 5, input or output, without one."""
-    for mark in ("code: ", "os error "):
-        digits = text.partition(mark)[2][:3].rstrip("), ")
-        if digits.isdigit():
-            return int(digits)
-    return 5
 
 
 def _reason(text: str) -> str:

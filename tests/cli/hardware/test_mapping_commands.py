@@ -58,6 +58,7 @@ def test_a_mapping_from_a_file_costs_what_the_same_nest_costs(call, tmp_path):
         ({"conv1": line()}, r"mappings\.conv1: got no such layer; expected one of conv. Did you mean 'conv'"),
         ({"conv": "shared_glb: P0"}, "got 'P0'; expected a bound from 1"),
         ({"conv": "T5 everywhere"}, "got 'T5 everywhere'; expected levels apart by"),
+        ({"conv": 5}, r"maps\.yaml\.mappings\.conv: got 5; expected"),
     ],
 )
 def test_a_mapping_that_is_none_of_this_layer_is_refused(call, tmp_path, change, told):
@@ -87,6 +88,15 @@ def test_explain_prints_loops_tiles_and_accesses(call):
     assert "holds weights" in told
     rows = json.loads(call("--explain", "--json"))["explained"]
     assert [level["level"] for level in rows[0]["levels"]] == list(nest.levels)
+
+
+def test_explain_says_of_how_many_groups_it_tells_one_and_where_there_are_no_loops(call, tmp_path):
+    layer = workloads.layer(channels=(6, 12), groups=3)
+    workloads.network(layer).save(tmp_path / "w.json")
+    assert "conv, one of 3 channel groups: " in call("--explain")
+    with pytest.raises(ConfigError, match="--explain: got 'odin', which has no mappings; expected an array"):
+        call("--explain", "--accelerator", "odin")
+    assert "for T in 0..4" in call("--explain", "--compare", "eyeriss_like", "odin")
 
 
 @pytest.mark.parametrize("options", [("--ert", "x"), ("--constraints", "x"), ("--layer", "x")])

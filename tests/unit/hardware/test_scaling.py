@@ -62,10 +62,10 @@ def test_the_cube_is_within_a_tenth_of_a_floor_that_was_measured():
     assert abs(floor / 42 - 1) < 0.1
 
 
-@pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("value", [0.0, -1.0, 1e-9, 1e30, float("nan"), float("inf")])
 def test_sizes_that_make_no_sense_are_refused(value):
-    for name in ("node_nm", "volts"):
-        with pytest.raises(ConfigError, match="expected a number above 0"):
+    for name, rule in (("node_nm", "from 1 to 10000 nm"), ("volts", "from 0.05 to 20 V")):
+        with pytest.raises(ConfigError, match=f"expected a number {rule}"):
             scaled(TRUENORTH, **{name: value})
 
 

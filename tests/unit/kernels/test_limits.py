@@ -42,3 +42,8 @@ def test_fifty_limits_of_memory():
 @pytest.mark.slow
 def test_memory_stays_over_500_profiles_and_5000_training_steps():
     script("steadiness.py", 500, 5000)
+
+
+@pytest.mark.slow
+def test_more_than_32_bits_of_values():
+    script("beyond.py")

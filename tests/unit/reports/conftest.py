@@ -5,13 +5,16 @@ import pytest
 import factories
 from spareto.records import Trial
 from spareto.reports.results import StudyResults
-from spareto.study.front import front_rows, mean_rows
+from spareto.reports.sources import Judge
+from spareto.study.front import front, front_rows, hypervolume, knee, mean_rows
 
 META = {"study": "demo", "network": "conv", "dataset": "digits", "test_samples": "898"}
 
 
 def results_of(trials: Sequence[Trial], meta: dict[str, str] = META) -> StudyResults:
-    return StudyResults(trials, front_rows(trials), mean_rows(trials), meta)
+    return StudyResults(
+        trials, front_rows(trials), mean_rows(trials), meta, judge=Judge(front, knee, hypervolume)
+    )
 
 
 @pytest.fixture(scope="session")

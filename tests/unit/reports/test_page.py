@@ -1,70 +1,59 @@
+"""The page as a file: well-formed, closed to the outside, within its budget, and the same each time."""
+
+import base64
+import hashlib
 import html
-import json
 import re
-from html.parser import HTMLParser
 
 import factories
+from report_pages import Page, data_of, without_scripts
 from spareto.reports.page import render
-
-VOID = {"meta", "path", "line", "circle", "br"}
-
-
-class Page(HTMLParser):
-    """Checks that tags close in order, and keeps the text of the data island and all attributes."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.attributes: list[tuple[str, str | None]] = []
-        self.data = ""
-        self.tags: list[str] = []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs) -> None:
-        self.tags.append(tag)
-        self.attributes += attrs
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs) -> None:
-        self.tags.append(tag)
-        self.attributes += attrs
-
-    def handle_endtag(self, tag) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data) -> None:
-        if self.open and self.open[-1] == "script" and not self.data:
-            self.data = data
+from spareto.reports.page.content import BUDGET
 
 
 def test_the_page_is_well_formed_and_tells_every_recipe(one_seed, three_seeds) -> None:
     for results in (one_seed, three_seeds):
         text = render(results)
-        data = json.loads(Page(text).data)
-        assert [point["name"] for point in data["points"]] == [row["trial"] for row in results.means]
-        assert all(row["trial"] in html.unescape(text) for row in results.means)
+        Page(without_scripts(text))
+        assert data_of(text)["points"]["name"] == [row["trial"] for row in results.means]
+        assert len(text) < 6_000_000
 
 
-def test_the_page_needs_no_network(one_seed) -> None:
+def test_the_page_names_no_other_place(one_seed) -> None:
+    text = without_scripts(render(one_seed))
+    assert not re.search(r"https?:|@import|url\(", text)
+    assert not {"src", "srcset", "action"} & {name for name, _ in Page(text).attributes}
+    assert {value[0] for name, value in Page(text).attributes if name == "href"} == {"#"}
+
+
+def test_the_policy_allows_the_two_scripts_and_nothing_else(one_seed) -> None:
     text = render(one_seed)
-    assert not re.search(r"https?:|//[a-z]+\.|@import|url\(", text)
-    assert not {"src", "href", "srcset"} & {name for name, _ in Page(text).attributes}
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', text)
+    scripts = re.findall(r"<script>(.*?)</script>", text, flags=re.DOTALL)
+    digests = [base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in scripts]
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert rules["script-src"] == " ".join(f"'sha256-{digest}'" for digest in digests)
+    assert len(scripts) == 2
+    assert rules["default-src"] == rules["connect-src"] == rules["base-uri"] == "'none'"
+    assert not [name for name, _ in Page(without_scripts(text)).attributes if name.startswith("on")]
+
+
+def test_a_page_that_is_served_may_ask_its_own_server(one_seed) -> None:
+    assert "connect-src 'self';" in render(one_seed, live="version?token=a")
 
 
 def test_odd_studies_give_a_well_formed_page(odd) -> None:
-    data = json.loads(Page(render(odd)).data)
-    assert len(data["points"]) == len(odd.means)
+    text = render(odd)
+    Page(without_scripts(text))
+    assert len(data_of(text)["points"]["id"]) == len(odd.means)
 
 
 def test_a_hostile_name_stays_text(make) -> None:
     text = render(make(factories.odd_studies()["hostile name"]))
-    page = Page(text)
-    assert text.count("</script>") == page.tags.count("script")
-    assert json.loads(page.data)["points"][1]["name"] == "</script><b>&\"'{{ 7 * 7 }}"
-    assert "49" not in re.findall(r"<th[^>]*>([^<]*)", text)
+    assert text.count("</script>") == Page(without_scripts(text)).tags.count("script")
+    assert data_of(text)["points"]["name"][1] == "</script><b>&\"'{{ 7 * 7 }}"
+    assert "<b>&" not in without_scripts(text)
+    assert "{{ 7" in html.unescape(text)  # no template ran in it
 
 
 def test_no_trials_is_said(make) -> None:
@@ -77,10 +66,6 @@ def test_the_same_results_give_the_same_page(three_seeds) -> None:
     assert render(three_seeds) == render(three_seeds)
 
 
-def test_the_front_is_marked_in_the_table(one_seed) -> None:
-    assert render(one_seed).count('<tr class="on-front">') == len(one_seed.front)
-
-
 def test_provenance_is_told(one_seed) -> None:
     text = html.unescape(render(one_seed))
     for fact in (
@@ -91,3 +76,13 @@ def test_provenance_is_told(one_seed) -> None:
         "898",
     ):
         assert fact in text
+
+
+def test_of_many_points_the_most_important_are_shown_in_full(one_seed, make, monkeypatch) -> None:
+    whole = data_of(render(one_seed))
+    assert set(whole["costs"]) == {str(place) for place in range(len(one_seed.means))}
+    monkeypatch.setattr("spareto.reports.page.content.BUDGET", BUDGET // 100)
+    less = data_of(render(one_seed))
+    assert 0 < len(less["costs"]) < len(whole["costs"])
+    assert str(less["marks"]["chosen"]) in less["costs"]
+    assert less["points"] == whole["points"]

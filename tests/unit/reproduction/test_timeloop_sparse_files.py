@@ -247,7 +247,7 @@ def sparse_cases(draw):
         level = draw(st.sampled_from(["L0", "L1"]))
         leaf = draw(st.sampled_from(["RLE", "CP", "B", "UB", "UOP"]))
         upper = draw(st.sampled_from([[], ["UOP"]]))
-        bits = draw(st.none() | st.integers(1, 8)) if leaf != "UOP" else None
+        bits = draw(st.none() | st.integers(0, 8)) if leaf != "UOP" else None
         entry = {"level": level, "tensors": [tensor], "ranks": [*upper, leaf], "bits": bits}
         formats.append(entry | {"offset_bits": draw(st.none() | st.integers(1, 8))})
     for tensor in draw(st.lists(st.sampled_from(TENSORS), unique=True)):
@@ -298,7 +298,7 @@ def test_what_is_written_reads_back_to_the_same_energies(tmp_path_factory, case,
         {k: float(v[0]) for k, v in theirs.energy_pj.items()}, rel=1e-12
     )
     assert float(ours.cycles[0]) == float(theirs.cycles[0])
-    assert float(ours.energy_pj["mac", "computes"][0]) >= 0
+    assert min(float(pj[0]) for pj in ours.energy_pj.values()) >= 0
 
 
 def test_a_run_without_words_in_those_files_is_not_written(tmp_path):

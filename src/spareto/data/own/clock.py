@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from spareto.core.amounts import duration
 from spareto.core.errors import DataError, Problem
-from spareto.data.own.events import UNITS_US, Events
+from spareto.data.own.events import LATEST_US, UNITS_US, Events
 from spareto.data.own.saying import several
 from spareto.records.data import OwnData
 
@@ -51,6 +51,8 @@ def clock_of(recordings: Sequence[Events], plan: OwnData) -> Clock:
         raise DataError(several(faults))
     units = tuple(events.unit or plan.time_unit or "us" for events in recordings)
     spans = [events.span * UNITS_US[unit] for events, unit in zip(recordings, units, strict=True)]
+    if late := [*_late(recordings, units)]:
+        raise DataError(several(late))
     starts = [float(e.t.min()) * UNITS_US[unit] for e, unit in zip(recordings, units, strict=True)]
     longest = max(spans)
     from_start = any(start < 0 or start > longest for start in starts)
@@ -87,6 +89,15 @@ def _unit_faults(recordings: Sequence[Events], plan: OwnData) -> Iterator[Proble
             got = f"times over {events.span:.4g}, which in us are {duration(events.span)}"
             meant = f"the recording then lasts {duration(events.span / 1e3)}"
             yield Problem(where, got, asked, f"For nanoseconds, write data.time_unit: ns ({meant}).")
+
+
+def _late(recordings: Sequence[Events], units: Sequence[str]) -> Iterator[Problem]:
+    """Times that 64 bits do not hold any more, once they are counted in microseconds and timesteps."""
+    for events, unit in zip(recordings, units, strict=True):
+        latest = max(abs(events.t.min().item()), abs(events.t.max().item())) * UNITS_US[unit]
+        if latest > LATEST_US:
+            got = f"{latest:.4g} microseconds"
+            yield Problem(f"{events.where}: t", got, "times of at most 140 years", "Check the unit.")
 
 
 def _coarse(recordings: Sequence[Events]) -> Iterator[Problem]:

@@ -21,6 +21,12 @@ NAMES = {
 }
 UNITS_US = {"ns": 1e-3, "us": 1.0, "ms": 1e3, "s": 1e6}
 """How many microseconds one of each is."""
+LARGEST = 1 << 62
+"""Largest whole number: twice as many fit into 64 bits."""
+
+LATEST_US = 2.0**52
+"""Times of 140 years, microseconds: with a thousand timesteps they still fit."""
+
 CURE = "Save it with np.savez(path, x=..., y=..., p=..., t=...), one value an event."
 
 
@@ -50,7 +56,7 @@ class Events:
     @property
     def span(self) -> float:
         """Last minus first time, in the unit they are stored in."""
-        return float(self.t.max()) - float(self.t.min())
+        return float(self.t.max().item() - self.t.min().item())  # of whole numbers without rounding
 
 
 def looks_like_events(value: Any) -> bool:
@@ -78,10 +84,10 @@ def events_of(value: Any, where: str) -> Events:
         raise DataError(Problem(where, "no event", "at least one", "Delete the file and its label."))
     if times.dtype.kind == "f":
         refuse_not_finite(times, f"{where}: {t_name}")
-    if times.dtype.kind == "u":
-        times = times.astype(np.int64)  # a difference of unsigned numbers has no sign
     if unit == "dt_us":
-        times, unit = np.cumsum(times, dtype=np.int64), "us"
+        times, unit = _summed(times, f"{where}: {t_name}"), "us"
+    if times.dtype.kind != "f":  # 32 bits wrap around, and a difference of unsigned numbers has no sign
+        times = _in_64_bits(times, f"{where}: {t_name}")
     x = _whole(value[x_name], where, x_name)
     y, p = (None if name is None else _whole(value[name], where, name) for name in (y_name, p_name))
     return Events(where, x, y, p, times, unit)
@@ -141,4 +147,33 @@ def _whole(values: Any, where: str, name: str) -> npt.NDArray[np.int64]:
         if not np.array_equal(array, np.floor(array)):
             got = f"{array[array != np.floor(array)][0]:g}"
             raise DataError(Problem(f"{where}: {name}", got, "whole numbers", CURE))
+    return _in_64_bits(array, f"{where}: {name}")
+
+
+def _in_64_bits(array: Array, where: str) -> npt.NDArray[np.int64]:
+    """Whole numbers as 64-bit integers that can still be subtracted.
+
+    Raises:
+        DataError: One of them is too large.
+    """
+    for value in (array.min().item(), array.max().item()) if len(array) else ():
+        if abs(value) > LARGEST:
+            raise DataError(_too_far(where, value))
     return array.astype(np.int64)
+
+
+def _summed(steps: Array, where: str) -> npt.NDArray[np.int64]:
+    """Times from the times between events.
+
+    Raises:
+        DataError: A step goes back, or they add up to more than 64 bits hold.
+    """
+    if len(steps) and steps.min() < 0:
+        raise DataError(Problem(where, f"a step of {steps.min():g}", "times between events, 0 or more", CURE))
+    if steps.astype(np.float64).sum() > LARGEST:
+        raise DataError(_too_far(where, steps.astype(np.float64).sum()))
+    return np.cumsum(steps, dtype=np.int64)
+
+
+def _too_far(where: str, value: float) -> Problem:
+    return Problem(where, f"{value:.6g}", f"a number of at most {LARGEST:.2g}", CURE)

@@ -18,6 +18,8 @@ from spareto.hardware.describing.chip import Chip
 ChipT = TypeVar("ChipT", bound=Chip)
 
 _DYNAMIC: Final[tuple[str, ...]] = ("fJ", "pJ", "nJ", "uJ", "µJ", "pJ/bit")
+_NODES: Final = (1.0, 10_000.0)
+_VOLTS: Final = (0.05, 20.0)
 _STATIC: Final[tuple[str, ...]] = ("pJ/cycle", "uW", "mW", "W")
 _AREA: Final[tuple[str, ...]] = ("um2", "mm2")
 
@@ -53,7 +55,7 @@ def scaled(chip: ChipT, *, node_nm: float | None = None, volts: float | None = N
         volts: The new voltage; None keeps its own.
 
     Raises:
-        ConfigError: A size is not above 0, or the chip does not say the voltage of its energies.
+        ConfigError: A node or voltage that no chip has, or the chip does not say the voltage of its energies.
     """
     _check(chip, node_nm, volts)
     nodes = node_nm / chip.technology.amount if node_nm else 1.0
@@ -75,10 +77,11 @@ def scaled(chip: ChipT, *, node_nm: float | None = None, volts: float | None = N
 
 
 def _check(chip: Chip, node_nm: float | None, volts: float | None) -> None:
+    bounds = (("node", node_nm, _NODES, "nm"), ("volts", volts, _VOLTS, "V"))
     problems = [
-        Problem(name, shown(value), "a number above 0")
-        for name, value in (("node", node_nm), ("volts", volts))
-        if value is not None and not 0 < value < float("inf")
+        Problem(name, shown(value), f"a number from {least:g} to {most:g} {unit}")
+        for name, value, (least, most), unit in bounds
+        if value is not None and not least <= value <= most
     ]
     if volts is not None and chip.voltage is None:
         cure = "Add 'voltage' to its description."

@@ -56,12 +56,14 @@ class Explained:
         levels: Outermost first.
         units: Compute units in use.
         steps: Iterations each of them runs through.
+        groups: Channel groups of the layer, of which this is one.
     """
 
     layer: str
     levels: tuple[ExplainedLevel, ...]
     units: int
     steps: int
+    groups: int = 1
 
 
 def explain(
@@ -70,19 +72,21 @@ def explain(
     nest: Nest,
     kept: Mapping[str, Sequence[TensorName]],
     halo: Halo = "kept",
+    groups: int = 1,
 ) -> Explained:
-    """Tell a mapping: loops, tiles and accesses of every level."""
+    """Tell a mapping, of one of so many channel groups: loops, tiles and accesses of every level."""
     accesses = count_accesses(problem, nest, kept, halo=halo)
     levels = tuple(
         ExplainedLevel(name, tuple(_loops(nest, name)), tuple(_held(accesses, name))) for name in nest.levels
     )
-    return Explained(layer, levels, int(compute_units(nest)[0]), int(temporal_steps(nest)[0]))
+    return Explained(layer, levels, int(compute_units(nest)[0]), int(temporal_steps(nest)[0]), groups)
 
 
 def lines(told: Explained) -> Iterator[str]:
     """The same as indented text, a line a loop and a line a tensor."""
     depth = 0
-    yield f"{told.layer}: {told.units} units, {told.steps:,} steps each"
+    whole = f", one of {told.groups} channel groups" if told.groups > 1 else ""
+    yield f"{told.layer}{whole}: {told.units} units, {told.steps:,} steps each"
     for level in told.levels:
         held = " ".join(f"{each.tensor} {each.tile:,}" for each in level.holds)
         yield f"{'  ' * depth}{level.level}" + (f"  holds {held}" if held else "")

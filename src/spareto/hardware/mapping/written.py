@@ -13,7 +13,7 @@ from typing import Annotated, Literal, cast
 from pydantic import Field
 
 from spareto.core.bounds import MOST_COUNTED
-from spareto.core.config import Record
+from spareto.core.config import Record, load_keys
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
 from spareto.hardware.describing.accelerator import Accelerator
 from spareto.hardware.describing.nest import Loop, LoopKind, Nest
@@ -48,7 +48,7 @@ def load_mappings(path: str | Path, workload: Workload, accelerator: Accelerator
         ConfigError: A line breaks the rule, names a layer or level that is not there, leaves work out, or
             pads without saying so; every problem is listed.
     """
-    file = WrittenMappings.load(path)
+    file = WrittenMappings.parse(load_keys(path), str(path))
     layers = {layer.name: layer for layer in workload.layers}
     levels = tuple(level.name for level in accelerator.levels)
     problems = [

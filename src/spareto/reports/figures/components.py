@@ -7,7 +7,7 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spareto.reports.figures.style import COMPONENT_COLORS, bar_label, name_text, new_figure
+from spareto.reports.figures.style import COMPONENT_COLORS, bar_label, columns, name_text, new_figure
 from spareto.reports.results import StudyResults
 
 
@@ -38,7 +38,7 @@ def components_figure(results: StudyResults) -> Figure:
     figure.legend(
         *left.get_legend_handles_labels(),
         loc="outside upper center",
-        ncols=6,
+        ncols=columns(6),
         handlelength=1.0,
         columnspacing=1.4,
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from spareto.reports.axes import energy_axis
-from spareto.reports.figures.style import COMPONENT_COLORS, bar_label, name_text, new_figure
+from spareto.reports.figures.style import COMPONENT_COLORS, bar_label, columns, name_text, new_figure
 from spareto.reports.results import StudyResults
 
 _MARKERS = "oDs^vP*X<>"
@@ -38,7 +38,9 @@ def formats_figure(results: StudyResults) -> Figure:
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=True, axis="x")
     axes.set_xlabel(f"energy per inference ({results.unit.sign})")
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=5, handletextpad=0.2)
+    figure.legend(
+        *axes.get_legend_handles_labels(), loc="outside upper center", ncols=columns(5), handletextpad=0.2
+    )
     return figure
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,6 +30,7 @@ INK, MUTED, GRID = "#1b1f24", "#5b6470", "#e3e6ea"
 # Without a salt and with a date, the same trials would give other SVG bytes in every run.
 STYLE: Any = {
     "svg.hashsalt": "spareto",
+    "figure.figsize": (WIDTH_INCHES, 3.9),
     "font.family": "DejaVu Sans",
     "font.size": 8.5,
     "axes.edgecolor": MUTED,
@@ -50,6 +51,13 @@ STYLE: Any = {
     "legend.fontsize": 8,
     "figure.facecolor": "white",
     "figure.constrained_layout.use": True,
+}
+
+
+_WITHOUT_TIME: dict[str, Any] = {
+    ".svg": {"Date": None},
+    ".png": {"Software": None},
+    ".pdf": {"CreationDate": None},
 }
 
 
@@ -103,20 +111,42 @@ def name_text(name: str) -> str:
 
 
 def new_figure(height: float) -> Figure:
-    """An empty figure of a paper's width, on a canvas that needs no screen."""
-    figure = Figure(figsize=(WIDTH_INCHES, height))
+    """An empty figure of the style's width, on a canvas that needs no screen; `height` is for the widest."""
+    width = mpl.rcParams["figure.figsize"][0]
+    figure = Figure(figsize=(width, height * max(0.75, min(1.0, width / WIDTH_INCHES))))
     FigureCanvasAgg(figure)
     return figure
 
 
-def write_figure(draw: Callable[[DrawnT], Figure], results: DrawnT, path: Path) -> tuple[Path, Path]:
-    """Draw once and write `path` as PNG and as SVG, atomically; the same results give the same bytes."""
-    paths = path.with_suffix(".png"), path.with_suffix(".svg")
-    with mpl.rc_context(STYLE):
+def columns(most: int) -> int:
+    """How many columns a legend may have at the style's width, `most` at the widest."""
+    width = mpl.rcParams["figure.figsize"][0]
+    return max(1, round(most * min(1.0, width / WIDTH_INCHES)))
+
+
+def write_figure(
+    draw: Callable[[DrawnT], Figure],
+    results: DrawnT,
+    path: Path,
+    *,
+    kinds: Sequence[str] = (".png", ".svg"),
+    style: Mapping[str, Any] | None = None,
+) -> tuple[Path, ...]:
+    """Draw once and write `path` in every kind, atomically; the same results give the same bytes.
+
+    Args:
+        draw: Makes the figure.
+        results: What it is made of.
+        path: The files' path; its ending is replaced.
+        kinds: Endings: `.png`, `.svg`, `.pdf`.
+        style: What differs from the style of all figures.
+    """
+    paths = tuple(path.with_suffix(kind) for kind in kinds)
+    with mpl.rc_context({**STYLE, **dict(style or {})}):
         figure = draw(results)
         for target in paths:
             buffer = io.BytesIO()
-            metadata = {"Date": None} if target.suffix == ".svg" else {"Software": None}
+            metadata = _WITHOUT_TIME[target.suffix]
             with warnings.catch_warnings():  # a name may hold what the font has no picture of
                 warnings.filterwarnings("ignore", "Glyph .* missing from")
                 figure.savefig(buffer, format=target.suffix[1:], dpi=DPI, metadata=metadata)

@@ -178,7 +178,8 @@ class _Rules:
         whole = fmt.compatible_metadata(elements, density, width, rows)
         offset = self.sparsity.rows[key]
         return lambda dense: (
-            np.ceil(dense / size * whole / width) * width + np.ceil(dense / size * (tiles + 1)) * offset
+            np.ceil(dense / size * whole / max(width, 1)) * width  # run lengths of no bits take no room
+            + np.ceil(dense / size * (tiles + 1)) * offset
         )
 
     def _tiles(self, tensor: TensorName, level: str) -> tuple[Count, Count]:
@@ -332,6 +333,7 @@ def _cycles(store: Store, tallies: dict[tuple[str, TensorName], Tally], issued: 
         ),
     ):
         if limit is not None:
-            rate = np.maximum(demand / issued, 1e-300)
-            stretched = np.maximum(stretched, np.ceil(issued / np.minimum(1.0, limit / rate)))
+            rate = np.maximum(demand / np.maximum(issued, 1e-300), 1e-300)
+            longer = np.ceil(np.maximum(issued, 1e-300) / np.minimum(1.0, limit / rate))
+            stretched = np.maximum(stretched, np.where(issued > 0, longer, np.ceil(demand / limit)))
     return stretched

@@ -9,11 +9,11 @@ from typing import Any, Final
 from torch import nn
 
 from spareto import recipes
+from spareto.compression.checks import refuse_merged_starts
 from spareto.compression.layers import synaptic_layers
 from spareto.core.artifacts import fingerprint
 from spareto.core.errors import ConfigError, InputError, Problem, StoreError
 from spareto.records import Recipe, Trial
-from spareto.study.checks import refuse_misfits
 from spareto.study.config import StudyConfig
 from spareto.study.known import KnownTrials
 from spareto.study.objectives import excesses, point_of, senses_of
@@ -101,13 +101,13 @@ def propose(
         point = sampler.ask(attempt)
         if point is None:
             break
-        recipe = _recipe(point, variables, plan, config, untrained)
-        _keep(known, f"{search_key}/{attempt}", point, recipe, stored)
+        recipe = _recipe(point, variables, plan, config)
+        trial = None if recipe is None else _carried_out(recipe, plan, known, untrained, seed)
+        _keep(known, f"{search_key}/{attempt}", point, None if trial is None else recipe, stored)
         attempt += 1
-        if recipe is None:
+        if recipe is None or trial is None:
             sampler.tell(point, None)
             continue
-        trial = known.trial(_evaluated(recipe, plan), seed, "search")
         beyond = excesses(trial, dense, config.constraints)
         sampler.tell(
             point, Outcome(point_of(trial, config.objectives), beyond, trial.chosen_by, trial.energy_pj)
@@ -163,16 +163,30 @@ def _inside(point: Point, variables: Sequence[Variable]) -> bool:
 
 
 def _recipe(
-    point: Point, variables: Sequence[Variable], plan: SearchPlan, config: StudyConfig, untrained: nn.Module
+    point: Point, variables: Sequence[Variable], plan: SearchPlan, config: StudyConfig
 ) -> Recipe | None:
-    """The recipe of a point, or None where it cannot be carried out; nothing is trained to find out."""
-    training = config.compression_training
+    """The recipe of a point, or None if it means none."""
     try:
-        recipe = recipe_of(point, variables, plan.recipe, training)
-        refuse_misfits(untrained, [recipe])
+        recipe = recipe_of(point, variables, plan.recipe, config.compression_training)
+        refuse_merged_starts(recipe)
     except InputError:
         return None
     return recipe
+
+
+def _carried_out(
+    recipe: Recipe, plan: SearchPlan, known: KnownTrials, untrained: nn.Module, seed: int
+) -> Trial | None:
+    """The trial of a recipe, or None where it cannot be carried out; nothing is trained to find out."""
+    evaluated = _evaluated(recipe, plan)
+    try:
+        if evaluated.training.epochs and not known.has(evaluated, seed):
+            known.runner.rehearse(untrained, evaluated)
+        return known.trial(evaluated, seed, "search")
+    except InputError:
+        if known.has(evaluated, seed):
+            raise  # it can be carried out: something else is wrong
+        return None
 
 
 def _evaluated(recipe: Recipe, plan: SearchPlan) -> Recipe:

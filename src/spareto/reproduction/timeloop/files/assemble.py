@@ -206,7 +206,7 @@ def _shared(
 
 
 def _store(part: Part, actions: Actions, keeps: tuple[TensorName, ...], where: str) -> dict[str, Any]:
-    word = int(_attribute(part, _WORD, 16, where))
+    word = int(_attribute(part, _WORD, 16, where, least=1))
     width = _attribute(part, _WIDTH, 0, where)
     block = _attribute(part, _BLOCK, 0, where) or max(1.0, (width or word) // word)
     level: dict[str, Any] = {
@@ -239,10 +239,11 @@ def _store(part: Part, actions: Actions, keeps: tuple[TensorName, ...], where: s
     return level
 
 
-def _attribute(part: Part, names: tuple[str, ...], missing: float, where: str) -> float:
+def _attribute(part: Part, names: tuple[str, ...], missing: float, where: str, *, least: float = 0) -> float:
     for name in names:
         if name in part.attributes:
-            return number(part.attributes[name], f"{where}.{name}", whole="bandwidth" not in name)
+            whole = "bandwidth" not in name
+            return number(part.attributes[name], f"{where}.{name}", whole=whole, least=least)
     return missing
 
 

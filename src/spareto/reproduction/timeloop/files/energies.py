@@ -83,4 +83,6 @@ def _actions(actions: Any, where: str) -> Iterator[tuple[str, float]]:
         energies = [
             number(section(as_mapping(each, where), "energy", where), f"{where}.{name}") for each in entries
         ]
+        if not energies:
+            raise ConfigError(Problem(f"{where}.{name}", "no energy", "one at least"))
         yield name, max(energies)

@@ -93,9 +93,9 @@ def names_of(shape: Mapping[str, Any], where: str) -> Names:
 def _spaces(entries: Sequence[Mapping[str, Any]], where: str) -> dict[str, TensorName]:
     """Which data space is which tensor: results are written, inputs slide, or come second."""
     names = [str(entry.get("name", "?")).lower() for entry in entries]
-    if len(set(names)) != 3:
-        got = f"{len(set(names))} data spaces: {', '.join(names) or 'none'}"
-        raise ConfigError(Problem(where, got, "three: two operands and a result"))
+    if len(names) != 3 or len(set(names)) != 3:
+        got = f"{len(names)} data spaces: {', '.join(names) or 'none'}"
+        raise ConfigError(Problem(where, got, "three of different names: two operands and a result"))
     if all(name in _SPACES for name in names) and len({_SPACES[name] for name in names}) == 3:
         return {name: _SPACES[name] for name in names}
     written = [
@@ -119,11 +119,14 @@ def _spaces(entries: Sequence[Mapping[str, Any]], where: str) -> dict[str, Tenso
 def _ranks(projection: Any, where: str) -> Iterator[Rank]:
     """`[[[N]], [[R], [P, Wstride]]]`: ranks that are sums of terms."""
     for rank in as_list(projection, where):
-        terms = as_list(rank, where) if isinstance(rank, list) else [rank]
+        terms: list[Any] = as_list(rank, where) if isinstance(rank, list) else [rank]
         if terms and all(not isinstance(term, list) for term in terms):
-            yield [[str(part) for part in terms]]
-            continue
-        yield [[str(part) for part in as_list(term, where)] for term in terms]
+            terms = [terms]
+        found = [[str(part) for part in as_list(term, where)] for term in terms]
+        if not found or not all(1 <= len(term) <= 2 for term in found):
+            rule = "terms of a dimension and, it may be, its coefficient"
+            raise ConfigError(Problem(f"{where}.projection", repr(terms)[:60], rule))
+        yield found
 
 
 class _Letters:

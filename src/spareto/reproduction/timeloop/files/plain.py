@@ -11,24 +11,10 @@ import yaml
 
 from spareto.core.artifacts import there
 from spareto.core.errors import ConfigError, Problem
+from spareto.core.plain import from_yaml
 
 TAG: Final = "!tag"  # under this key a tagged mapping keeps its tag
 _RANGE = re.compile(r"(?P<name>[^\[\]]+?)\s*(?:\[(?P<first>\d+)\.\.(?P<last>\d+)\])?")
-
-
-class _Loader(yaml.SafeLoader):
-    """A safe loader that knows every tag of one exclamation mark."""
-
-
-def _tagged(loader: Any, suffix: str, node: Any) -> Any:
-    if isinstance(node, yaml.MappingNode):
-        return {TAG: suffix, **loader.construct_mapping(node, deep=True)}
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    return loader.construct_scalar(node)
-
-
-_Loader.add_multi_constructor("!", _tagged)  # pyright: ignore[reportUnknownMemberType]
 
 
 def load(path: str | Path) -> dict[str, Any]:
@@ -41,9 +27,10 @@ def load(path: str | Path) -> dict[str, Any]:
     if not there(path):
         raise ConfigError(Problem(str(path), "no such file", "a YAML file of Timeloop", "Check the path."))
     try:
-        data: Any = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        data: Any = from_yaml(path.read_text(encoding="utf-8"), TAG)
     except (yaml.YAMLError, ValueError) as error:
-        raise ConfigError(Problem(str(path), " ".join(str(error).split()), "well-formed YAML")) from None
+        reason = " ".join(str(error).split())[:300]
+        raise ConfigError(Problem(str(path), reason, "well-formed YAML")) from None
     if not isinstance(data, dict):
         raise ConfigError(Problem(str(path), type(data).__name__, "a mapping at the top of the file"))
     return cast("dict[str, Any]", data)
@@ -95,7 +82,7 @@ def number(value: Any, where: str, *, whole: bool = False, least: float = 0.0) -
     """
     try:
         found = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         found = float("nan")
     kind = "a whole number" if whole else "a number"
     if isinstance(value, bool) or not least <= found <= 1e15 or (whole and found != round(found)):

@@ -11,7 +11,7 @@ from spareto.core.errors import ConfigError, Problem
 from spareto.formats import DensityModel
 from spareto.hardware.describing.problem import Dim, LoopProblem, TensorName
 from spareto.reproduction.timeloop.files.names import STANDARD, Names, names_of
-from spareto.reproduction.timeloop.files.plain import as_mapping, load, number, section
+from spareto.reproduction.timeloop.files.plain import as_list, as_mapping, load, number, section
 
 _SIZES_ONLY: Final = ("H", "W", "Hpad", "Wpad")  # of the input: they follow from the others
 _STRIDES: Final[dict[Dim, tuple[str, ...]]] = {
@@ -66,7 +66,7 @@ def read_problem(path: str | Path) -> ProblemFile:
 
 
 def _defaults(shape: Mapping[str, Any], where: str) -> Mapping[str, Any]:
-    entries = [as_mapping(each, where) for each in shape.get("coefficients") or ()]
+    entries = [as_mapping(each, where) for each in as_list(shape.get("coefficients"), where)]
     return {str(section(each, "name", where)): each.get("default", 1) for each in entries}
 
 

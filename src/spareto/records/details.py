@@ -1,0 +1,131 @@
+"""What one trial looked like: its training, its errors, its weights and some of its spikes, for people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field
+
+from spareto.core.config import Record, load_sealed, save_sealed
+
+Amount = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class EpochPoint(Record):
+    """One epoch of a training.
+
+    Args:
+        epoch: Its number, from 1; a training that was killed and carried on knows only its later ones.
+        loss: Mean training loss.
+        learning_rate: Of the last step.
+        accuracy: Share of the held-out samples classified correctly; None if none are held out.
+    """
+
+    epoch: Annotated[int, Field(ge=1)]
+    loss: float
+    learning_rate: Amount
+    accuracy: float | None = None
+
+
+class WeightHistogram(Record):
+    """The weights of one layer before and after compression.
+
+    Args:
+        name: The layer.
+        low: Left end of the first bin.
+        high: Right end of the last bin.
+        before: Weights of the dense network in each bin of equal width.
+        after: Weights of the compressed network in each bin, zeros left out.
+        zeros: Zero weights of the compressed network.
+        levels: Its distinct values, if they are few: the quantization levels.
+    """
+
+    name: str
+    low: float
+    high: float
+    before: tuple[Count, ...]
+    after: tuple[Count, ...]
+    zeros: Count
+    levels: tuple[float, ...] = ()
+
+
+class SpikeRaster(Record):
+    """Spikes of some neurons of one layer on one sample.
+
+    Args:
+        name: The layer.
+        neurons: How many neurons the layer has.
+        shown: Which of them are in the raster.
+        spikes: A row a timestep, a character a shown neuron: `1` for a spike, `.` for none.
+    """
+
+    name: str
+    neurons: Count
+    shown: tuple[Count, ...]
+    spikes: tuple[str, ...]
+
+
+class SampleView(Record):
+    """One test sample: what the network saw, did and said.
+
+    Args:
+        index: Place in the test split.
+        label: Its class.
+        frames: A text a timestep, a digit a pixel row by row: events of all polarities, at most 9.
+        height: Rows of a frame.
+        width: Columns of a frame.
+        answers: The answer's value of each class, one row a timestep, after that many timesteps; one row
+            for a network whose answer over time is not seen.
+        rasters: Spikes, a layer each.
+    """
+
+    index: Count
+    label: Count
+    frames: tuple[str, ...] = ()
+    height: Count = 0
+    width: Count = 0
+    answers: tuple[tuple[float, ...], ...]
+    rasters: tuple[SpikeRaster, ...] = ()
+
+
+class NeuronSilence(Record):
+    """Neurons of a layer that no sample of the test split made fire."""
+
+    name: str
+    neurons: Count
+    silent: Count
+
+
+class TrialDetails(Record):
+    """What one trial looked like.
+
+    Args:
+        version: Version of this format.
+        epochs: The training by the recipe, an entry an epoch.
+        confusion: Test samples by true class (row) and answer (column).
+        weights: A histogram a layer.
+        silence: Neurons that never fire, a layer each.
+        samples: A few test samples.
+    """
+
+    version: Literal[1] = 1
+    epochs: tuple[EpochPoint, ...] = ()
+    confusion: tuple[tuple[Count, ...], ...] = ()
+    weights: tuple[WeightHistogram, ...] = ()
+    silence: tuple[NeuronSilence, ...] = ()
+    samples: tuple[SampleView, ...] = ()
+
+    def save(self, path: str | Path) -> None:
+        """Write as JSON with its checksum, atomically."""
+        save_sealed(Path(path), self.to_dict())
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises:
+            ConfigError: The file is missing, is not as it was written, or breaks a rule.
+        """
+        return cls.parse(load_sealed(path), "details")

@@ -1,0 +1,110 @@
+"""Energy against sparsity in every weight format, and against the bits of a weight."""
+
+# matplotlib leaves its keyword arguments untyped.
+# pyright: reportUnknownMemberType=false
+from __future__ import annotations
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from spareto.records.recipe import FLOAT_BITS
+from spareto.reports.figures.style import COMPONENT_COLORS, LOOKS, MUTED, columns, name_text, new_figure
+from spareto.reports.page.curves import format_curves
+from spareto.reports.results import StudyResults
+
+_MARKERS = "oDs^vP*X<>"
+_MOST_PANELS = 3
+
+
+def sparsity_curves_figure(results: StudyResults) -> Figure:
+    """Energy of each weight format against the measured share of zeros, a panel a weight width."""
+    curves = [curve for curve in format_curves(results) if curve["bits"] < FLOAT_BITS][:_MOST_PANELS]
+    figure = new_figure(height=2.9)
+    if not curves:
+        return _nothing(figure, "Two sparsities of one weight width are needed.")
+    panels = figure.subplots(1, len(curves), sharey=True, squeeze=False)[0]
+    for axes, curve in zip(panels, curves, strict=True):
+        for index, name in enumerate(results.weight_formats):
+            pairs = zip(curve["zeros"], curve["energy"][index], strict=True)
+            known = [(100 * zeros, energy / results.unit.pj) for zeros, energy in pairs if energy is not None]
+            if known:
+                axes.plot(*zip(*known, strict=True), **_line(index), label=name_text(name))
+        axes.set_title(f"{curve['bits']}-bit weights", fontsize="medium", color=MUTED)
+        axes.set_xlabel("zero weights (%)")
+        axes.grid(visible=True)
+    panels[0].set_ylabel(f"energy per inference ({results.unit.sign})")
+    panels[0].set_ylim(bottom=0)
+    figure.legend(
+        *panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=columns(6), handlelength=1.4
+    )
+    return figure
+
+
+def bits_figure(results: StudyResults) -> Figure:
+    """Energy against the bits of a weight, one line for each regime and target sparsity."""
+    figure = new_figure(height=2.9)
+    axes = figure.add_subplot()
+    lines: dict[tuple[str, float], list[tuple[int, float]]] = {}
+    for row in results.means:
+        if row["regime"] in ("quantize", "cumulative", "joint"):
+            place = row["regime"], row["weight_sparsity_target"]
+            lines.setdefault(place, []).append((row["weight_bits"], row["energy_pj"] / results.unit.pj))
+    if not lines:
+        return _nothing(figure, "No network of this study is quantized.")
+    styles = ("-", "--", ":", "-.")
+    seen: dict[str, int] = {}
+    for (regime, target), points in sorted(lines.items()):
+        look, order = LOOKS[regime], seen.setdefault(regime, 0)  # pyright: ignore[reportArgumentType]
+        seen[regime] += 1
+        label = look.text + (f", {100 * target:g} % pruned" if target else "")
+        axes.plot(
+            *zip(*sorted(points), strict=True),
+            color=look.color,
+            marker=look.marker,
+            markersize=4,
+            linestyle=styles[order % len(styles)],
+            linewidth=1.2,
+            label=label,
+        )
+    axes.set_xticks(sorted({bits for points in lines.values() for bits, _ in points}))
+    axes.set_xlabel("bits of a weight")
+    axes.set_ylabel(f"energy per inference ({results.unit.sign})")
+    axes.set_ylim(bottom=0)
+    axes.grid(visible=True)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=columns(3))
+    return figure
+
+
+def activity_figure(results: StudyResults) -> Figure:
+    """Firing rate of each layer, a group of bars a layer: dense, the chosen point and the front."""
+    rows, layers = results.members[:6], results.layer_names
+    figure = new_figure(height=2.8)
+    axes = figure.add_subplot()
+    width = 0.8 / max(1, len(rows))
+    for index, row in enumerate(rows):
+        tables = [{layer.name: layer.firing_rate_out for layer in trial.layers} for trial in results.of(row)]
+        rates = [100 * sum(table.get(name, 0.0) for table in tables) / len(tables) for name in layers]
+        places = [place + (index - (len(rows) - 1) / 2) * width for place in range(len(layers))]
+        axes.bar(places, rates, width, label=name_text(row["trial"]), color=COMPONENT_COLORS[index])
+    turned = len(layers) > 6
+    axes.set_xticks(range(len(layers)), [name_text(name) for name in layers], rotation=30 if turned else 0)
+    axes.set_ylabel("firing rate (%)")
+    axes.grid(visible=True, axis="y")
+    axes.tick_params(axis="x", length=0)
+    figure.legend(
+        *axes.get_legend_handles_labels(), loc="outside upper center", ncols=columns(3), handlelength=1.0
+    )
+    return figure
+
+
+def _line(index: int) -> dict[str, object]:
+    color, marker = COMPONENT_COLORS[index % len(COMPONENT_COLORS)], _MARKERS[index % len(_MARKERS)]
+    return {"color": color, "marker": marker, "markersize": 3.5, "linewidth": 1.3}
+
+
+def _nothing(figure: Figure, why: str) -> Figure:
+    """A figure that says why it is empty."""
+    axes: Axes = figure.add_subplot()
+    axes.set_axis_off()
+    axes.text(0.5, 0.5, why, ha="center", va="center", color=MUTED, transform=axes.transAxes)
+    return figure

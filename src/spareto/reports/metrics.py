@@ -1,0 +1,145 @@
+"""The quantities that a front can be drawn over, each with its unit and what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import mean, stdev
+from typing import Final, Literal
+
+from spareto.records.trial import Trial
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One quantity of a trial.
+
+    Args:
+        key: Its name in JSON, with its unit.
+        name: What an axis says.
+        unit: Unit of `value`; the page may write another prefix before it.
+        better: Whether more or less of it is better.
+        about: One sentence for readers who do not know the word.
+        value: The quantity of a trial; None where it is not known.
+    """
+
+    key: str
+    name: str
+    unit: Literal["share", "pJ", "cycles", "us", "pJ·cycles", "bytes", "operations", "bits", "um2"]
+    better: Literal["max", "min"]
+    about: str
+    value: Callable[[Trial], float | None]
+
+
+def _bit_operations(trial: Trial) -> float | None:
+    counts = [layer.bit_operations for layer in trial.layers]
+    known_ones = [count for count in counts if count is not None]
+    return sum(known_ones) if counts and len(known_ones) == len(counts) else None
+
+
+def _tested(trial: Trial) -> float | None:
+    """Accuracy on the test split, where networks are chosen on another."""
+    return None if trial.validation_accuracy is None else trial.accuracy
+
+
+METRICS: Final = (
+    Metric(
+        "accuracy",
+        "accuracy",
+        "share",
+        "max",
+        "Share of the samples that are classified correctly; networks are compared by it.",
+        lambda trial: trial.chosen_by,
+    ),
+    Metric(
+        "test_accuracy",
+        "test accuracy",
+        "share",
+        "max",
+        "Share of the test samples that are classified correctly; no network was chosen by it.",
+        _tested,
+    ),
+    Metric(
+        "energy_pj",
+        "energy",
+        "pJ",
+        "min",
+        "Modelled energy of one inference, all timesteps, in the weight format that takes least.",
+        lambda trial: trial.energy_pj,
+    ),
+    Metric(
+        "latency_cycles",
+        "cycles",
+        "cycles",
+        "min",
+        "Clock cycles of one inference on the accelerator.",
+        lambda trial: trial.best_cost.latency_cycles,
+    ),
+    Metric(
+        "latency_us",
+        "time",
+        "us",
+        "min",
+        "Cycles divided by the accelerator's clock.",
+        lambda trial: trial.best_cost.latency_us,
+    ),
+    Metric(
+        "energy_delay_pj_cycles",
+        "energy x delay",
+        "pJ·cycles",
+        "min",
+        "Energy-delay product (EDP): energy times cycles. It is small only where both are.",
+        lambda trial: trial.energy_pj * trial.best_cost.latency_cycles,
+    ),
+    Metric(
+        "stored_bytes",
+        "stored weights",
+        "bytes",
+        "min",
+        "Weights as they are stored, with the metadata that says where the zeros are.",
+        lambda trial: trial.best_cost.footprint_bits / 8,
+    ),
+    Metric(
+        "synops",
+        "SynOps",
+        "operations",
+        "min",
+        "Synaptic operations: a weight that is not zero meets a spike. Mean of one inference.",
+        lambda trial: sum(layer.effectual_synops for layer in trial.layers),
+    ),
+    Metric(
+        "bit_operations",
+        "BOPs",
+        "operations",
+        "min",
+        "Bit operations: synaptic operations times the bits of the weight and of the input.",
+        _bit_operations,
+    ),
+    Metric(
+        "area_um2",
+        "area",
+        "um2",
+        "min",
+        "Silicon of the accelerator, as far as its description says.",
+        lambda trial: trial.best_cost.area_um2,
+    ),
+)
+
+
+def known(metrics: Sequence[Metric], trials: Sequence[Trial]) -> list[Metric]:
+    """The metrics that every trial has and that differ somewhere; accuracy and energy always."""
+    found: list[Metric] = []
+    for metric in metrics:
+        values = [metric.value(trial) for trial in trials]
+        always = metric.key in ("accuracy", "energy_pj")
+        if always or (None not in values and len(set(values)) > 1):
+            found.append(metric)
+    return found
+
+
+def mean_and_spread(values: Sequence[float | None]) -> tuple[float | None, float]:
+    """Mean and sample standard deviation; no mean where a value is missing, no spread of one value."""
+    numbers = [value for value in values if value is not None]
+    if len(numbers) < len(values) or not numbers:
+        return None, 0.0
+    return mean(numbers), stdev(numbers) if len(numbers) > 1 else 0.0

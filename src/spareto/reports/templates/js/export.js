@@ -1,0 +1,44 @@
+// Files of what is seen: a figure as SVG or PNG, its numbers as CSV, everything as JSON.
+function save(name, content, type) {
+  const address = URL.createObjectURL(content instanceof Blob ? content : new Blob([content], { type }));
+  const link = h("a", { href: address, download: `${D.study.title.replace(/[^\w-]+/g, "-") || "study"}-${name}` });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(address), 2000);
+}
+
+async function saveFigure(node, name, format) {
+  const address = await Plotly.toImage(node, { format, width: 900, height: Math.max(300, Math.round((900 * node.offsetHeight) / node.offsetWidth)), scale: format === "png" ? 3 : 1 });
+  const [head, body] = [address.slice(0, address.indexOf(",")), address.slice(address.indexOf(",") + 1)];
+  const bytes = head.includes("base64") ? Uint8Array.from(atob(body), (letter) => letter.charCodeAt(0)) : decodeURIComponent(body);
+  save(`${name}.${format}`, new Blob([bytes], { type: `image/${format === "svg" ? "svg+xml" : "png"}` }));
+}
+
+const cell = (value) => {
+  const text = value === null || value === undefined ? "" : String(value);
+  const harmless = /^[=+@\t\r-]/.test(text) && !Number.isFinite(Number(text)) ? `'${text}` : text; // no formula in a spreadsheet
+  return /[",\n\r]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
+};
+const csv = (rows) => rows.map((row) => row.map(cell).join(",")).join("\n") + "\n";
+
+function readTable(node) {
+  const found = node.closest(".sheet") && node.closest(".sheet").querySelector("table");
+  return found ? [...found.rows].map((row) => [...row.cells].map((each) => each.textContent)) : [];
+}
+
+function tools(node, title, rows) {
+  const name = title.toLowerCase().replace(/[^a-z0-9]+/g, "-");
+  const button = (text, task) => h("button", { type: "button", "aria-label": `Save ${title} as ${text}`, onclick: task }, text);
+  return h("div.tools", null,
+    button("SVG", () => saveFigure(node, name, "svg")), button("PNG", () => saveFigure(node, name, "png")),
+    button("CSV", () => save(`${name}.csv`, csv(rows ? rows() : readTable(node)), "text/csv")),
+    ...(rows ? [button("JSON", () => save("study.json", JSON.stringify(D, null, 1), "application/json"))] : []));
+}
+
+function drawTexts() {
+  const texts = D.texts;
+  const made = [["Methods", "For a paper; check that it says what you did.", texts.methods], ["References", "BibTeX.", texts.bibtex], ["Commands", "What makes these numbers again.", texts.commands]];
+  if (texts.plan) made.push(["study.yaml", "The whole study: data, network, training and grid.", texts.plan]);
+  at("texts").replaceChildren(h("div.grid", { style: { "margin-top": "16px" } }, made.map(([title, about, text]) => code(title, about, text))));
+  for (const node of at("texts").querySelectorAll("pre")) node.style.whiteSpace = "pre-wrap";
+  at("words").replaceChildren(...Object.entries(D.terms).sort(([a], [b]) => a.localeCompare(b)).map(([word, about]) => h("div", null, h("dt", null, word), h("dd", null, about))));
+}
