@@ -67,7 +67,7 @@ def proposals(folder):
 
 
 class _Killer(StudyListener):
-    """Stops everything after so many trials or epochs."""
+    """Stops everything after so many new trials and epochs."""
 
     def __init__(self, after: int) -> None:
         self.left = after
@@ -78,20 +78,31 @@ class _Killer(StudyListener):
             raise KeyboardInterrupt
 
     def trial_ends(self, trial, *, reused) -> None:
-        self._count()
+        if not reused:
+            self._count()
 
     def epoch_ends(self, report) -> None:
         self._count()
 
 
-@pytest.mark.parametrize("sampler", SAMPLERS)
+def killed_over_and_over(config, folder, after):
+    """Ends the study however often it is killed; each time some of it is done."""
+    for _ in range(40):
+        try:
+            return running.run_study(config, folder, _Killer(after))
+        except KeyboardInterrupt:
+            continue
+    raise AssertionError("no run came to its end")
+
+
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("nsga3", "random", "grid")]
+
+
+@pytest.mark.parametrize("sampler", ["nsga2", "tpe", "learned", *SLOW])
 def test_two_runs_of_one_seed_are_identical_and_a_killed_one_too(sampler, tmp_path) -> None:
     config = study(sampler)
     whole = running.run_study(config, tmp_path / "one")
-    for after in (9, 14):
-        with pytest.raises(KeyboardInterrupt):
-            running.run_study(config, tmp_path / "killed", _Killer(after))
-    again = running.run_study(config, tmp_path / "killed")
+    again = killed_over_and_over(config, tmp_path / "killed", 8)
     assert shown(again) == shown(whole)
     assert list(proposals(tmp_path / "killed").items()) == list(proposals(tmp_path / "one").items())
 
@@ -122,12 +133,7 @@ def test_a_halving_killed_after_any_epoch_stops_the_same_trainings(unequal, tmp_
     whole = running.run_study(config, tmp_path / "one")
     raced = [each for each in proposals(tmp_path / "one").values() if "accuracies" in each]
     assert 0 < sum(bool(each.get("stopped")) for each in raced) < len(raced)
-    for _ in range(40):
-        try:
-            again = running.run_study(config, tmp_path / "killed", _Killer(12))
-            break
-        except KeyboardInterrupt:
-            continue
+    again = killed_over_and_over(config, tmp_path / "killed", 5)
     assert shown(again) == shown(whole)
     assert dict(proposals(tmp_path / "killed")) == dict(proposals(tmp_path / "one"))
 
@@ -168,11 +174,13 @@ def test_nothing_is_trained_twice(tmp_path, monkeypatch) -> None:
 
 def test_a_training_is_the_same_whether_it_is_watched_or_not(tmp_path) -> None:
     """Measuring the validation split after every epoch changes no bit of a training."""
-    alone = running.run_study(study("grid", trials=2, evaluation="trained"), tmp_path / "alone")
-    raced = running.run_study(
-        study("grid", trials=2, halving={"candidates": 2, "groups": 2}), tmp_path / "raced"
-    )
-    assert shown(alone) == shown(raced)
+    alone = running.run_study(study("grid", trials=3, evaluation="trained"), tmp_path / "alone")
+    race = {"candidates": 2, "groups": 2}
+    raced = running.run_study(study("grid", trials=3, halving=race), tmp_path / "raced")
+    one, other = ({trial.recipe.hash: trial for trial in shown(trials)} for trials in (alone, raced))
+    both = [name for name in one if name in other]
+    assert len(both) >= 2  # the dense network, and at least one that was trained
+    assert [one[name] for name in both] == [other[name] for name in both]
 
 
 def test_what_cannot_be_carried_out_is_excluded_before_it_is_trained(tmp_path) -> None:
