@@ -15,6 +15,7 @@ help:
 	@echo "make sanitize   the kernels under AddressSanitizer and UBSan, with 2,000 random shapes and failing memory"
 	@echo "make fuzz       COUNT=200000 mutations of a file for every reader (READERS=\"workload npz\" for some)"
 	@echo "make triples    COUNT=10000 random accelerators, workloads and mappings from seed FIRST=0, held to laws"
+	@echo "make fuzz-packages  COUNT=500000 mutations of each of a package's parts, read and run under AddressSanitizer and UBSan"
 	@echo "make kills      a study killed at 50 moments and at every change of a file"
 	@echo "make check      format, lint, types, import contract, quick tests"
 	@echo "make bench      measure speed"
@@ -52,6 +53,11 @@ fuzz: setup
 triples: COUNT = 10000
 triples: setup
 	cd tests && ../$(BIN)/python -W ignore -m triples $(COUNT) $(FIRST)
+
+fuzz-packages: setup
+	cd tests && XDG_CACHE_HOME=$$(mktemp -d) CC="gcc -fsanitize=address,undefined -fno-sanitize-recover=all" \
+	  LD_PRELOAD=$$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 \
+	  ../$(BIN)/python -W ignore -m fuzz.run $(COUNT) $(SEED) package "package manifest"
 
 kills: setup
 	$(BIN)/python -m pytest -m slow tests/journey/test_kills.py

@@ -1,106 +1,140 @@
 """Spareto: the best accuracy for the energy a spiking network takes on your accelerator.
 
-Names are loaded on first use, so that `import spareto` is quick and never imports torch by itself.
+Names and subpackages are loaded on first use, so that `import spareto` is quick and never imports torch by
+itself.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from spareto._version import __version__
 
 if TYPE_CHECKING:
-    from spareto import networks, recipes
-    from spareto.compression import bake, calibrate, compress, compression_report, fold_batch_norm, shrink
-    from spareto.core.errors import SparetoError
+    from spareto import compression as compression
+    from spareto import data as data
+    from spareto import formats as formats
+    from spareto import hardware as hardware
+    from spareto import layers as layers
+    from spareto import networks as networks
+    from spareto import neurons as neurons
+    from spareto import profiling as profiling
+    from spareto import pruners as pruners
+    from spareto import quantizers as quantizers
+    from spareto import recipes as recipes
+    from spareto import records as records
+    from spareto import reproduction as reproduction
+    from spareto import study as study
+    from spareto import testing as testing
+    from spareto import training as training
+    from spareto.compression import (
+        bake,
+        calibrate,
+        compress,
+        compress_and_train,
+        compression_report,
+        fold_batch_norm,
+        rehearse,
+        shrink,
+    )
+    from spareto.core.errors import (
+        CapacityError,
+        ConfigError,
+        DataError,
+        InputError,
+        MissingDependency,
+        OutOfMemory,
+        ShapeError,
+        SparetoError,
+        StoreError,
+        TrainingError,
+        UnknownName,
+        UnsupportedLayer,
+    )
     from spareto.data.load import load_frames
-    from spareto.hardware import cost, load_accelerator
+    from spareto.data.own import load_data
+    from spareto.hardware import cost, cost_all_formats, cost_grid, load_accelerator
     from spareto.lowering import lower
     from spareto.profiling import energy, profile
-    from spareto.records import Cost, Recipe, TrainingPlan, Trial, Workload
-    from spareto.reports.write import write_report
+    from spareto.records import (
+        Cost,
+        LayerBits,
+        LayerFilter,
+        MembranePlan,
+        PruneStep,
+        QuantizeStep,
+        Recipe,
+        SchedulePlan,
+        TrainingPlan,
+        Trial,
+        Workload,
+    )
+    from spareto.records.data import DataPlan, FolderData, ImportedData
     from spareto.running import Interface, from_arrays
     from spareto.study.config import StudyConfig
-    from spareto.study.front import front
-    from spareto.study.networks import load_network
+    from spareto.study.front import front, hypervolume
+    from spareto.study.networks import load_network, save_network
+    from spareto.study.report import write_report
     from spareto.study.run import run_study
     from spareto.study.store import TrialStore
     from spareto.training import evaluate, train, train_seeds
 
-__all__ = [
-    "Cost",
-    "Interface",
-    "Recipe",
-    "SparetoError",
-    "StudyConfig",
-    "TrainingPlan",
-    "Trial",
-    "TrialStore",
-    "Workload",
-    "__version__",
-    "bake",
-    "calibrate",
-    "compress",
-    "compression_report",
-    "cost",
-    "energy",
-    "evaluate",
-    "fold_batch_norm",
-    "from_arrays",
-    "front",
-    "load_accelerator",
-    "load_frames",
-    "load_network",
-    "lower",
+_ROOMS: Final = [
+    "compression",
+    "data",
+    "formats",
+    "hardware",
+    "layers",
     "networks",
-    "profile",
+    "neurons",
+    "profiling",
+    "pruners",
+    "quantizers",
     "recipes",
-    "run_study",
-    "shrink",
-    "train",
-    "train_seeds",
-    "write_report",
+    "records",
+    "reproduction",
+    "study",
+    "testing",
+    "training",
 ]
-
-_HOME = {
-    "Cost": "records",
-    "Interface": "running",
-    "Recipe": "records",
-    "SparetoError": "core.errors",
-    "StudyConfig": "study.config",
-    "TrainingPlan": "records",
-    "Trial": "records",
-    "TrialStore": "study.store",
-    "Workload": "records",
-    "bake": "compression",
-    "calibrate": "compression",
-    "compress": "compression",
-    "compression_report": "compression",
-    "cost": "hardware",
-    "energy": "profiling",
-    "evaluate": "training",
-    "fold_batch_norm": "compression",
-    "from_arrays": "running",
-    "front": "study.front",
-    "load_accelerator": "hardware",
-    "load_frames": "data.load",
-    "load_network": "study.networks",
-    "lower": "lowering",
-    "profile": "profiling",
-    "run_study": "study.run",
-    "shrink": "compression",
-    "train": "training",
-    "train_seeds": "training",
-    "write_report": "reports.write",
+_NAMES: Final = {
+    "compression": (
+        "bake calibrate compress compress_and_train compression_report fold_batch_norm rehearse shrink"
+    ),
+    "core.errors": (
+        "CapacityError ConfigError DataError InputError MissingDependency OutOfMemory ShapeError SparetoError"
+        " StoreError TrainingError UnknownName UnsupportedLayer"
+    ),
+    "data.load": "load_frames",
+    "data.own": "load_data",
+    "hardware": "cost cost_all_formats cost_grid load_accelerator",
+    "lowering": "lower",
+    "profiling": "energy profile",
+    "records": (
+        "Cost LayerBits LayerFilter MembranePlan PruneStep QuantizeStep Recipe SchedulePlan TrainingPlan"
+        " Trial Workload"
+    ),
+    "records.data": "DataPlan FolderData ImportedData",
+    "running": "Interface from_arrays",
+    "study.config": "StudyConfig",
+    "study.front": "front hypervolume",
+    "study.networks": "load_network save_network",
+    "study.report": "write_report",
+    "study.run": "run_study",
+    "study.store": "TrialStore",
+    "training": "evaluate train train_seeds",
 }
+_HOME: Final = {name: module for module, names in _NAMES.items() for name in names.split()}
+
+__all__ = sorted(["__version__", *_ROOMS, *_HOME])  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("networks", "recipes"):
-        return importlib.import_module(f"spareto.{name}")
     if name in _HOME:
         return getattr(importlib.import_module(f"spareto.{_HOME[name]}"), name)
+    if name in _ROOMS:
+        return importlib.import_module(f"spareto.{name}")
     raise AttributeError(f"module 'spareto' has no attribute {name!r}")
 
 

@@ -360,3 +360,19 @@ def test_the_installed_command_answers_the_same(study, tmp_path) -> None:
         " grid, recipes."
         " Did you mean 'weight_formats'?\n"
     )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("command", [["recipe", "schema"], ["--help"], ["accelerators"]])
+def test_output_that_finds_no_room_is_said(command):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "spareto", *command],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr.startswith("the output: got no space left on device")
+    assert "Traceback" not in done.stderr

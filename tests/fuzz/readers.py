@@ -1,6 +1,7 @@
 """Every reader of a file that a stranger may have written, with a good file to begin from."""
 
 import gzip
+import hashlib
 import json
 import sqlite3
 import struct
@@ -27,7 +28,10 @@ from spareto.data.npz_events import read_arrays, recordings_of
 from spareto.data.own.files import read_sample
 from spareto.hardware import load_accelerator, tables
 from spareto.hardware.mapping.written import load_mappings
+from spareto.lowering import lower
+from spareto.package import read_package, vectors_of, write_package
 from spareto.records import Recipe, Workload
+from spareto.runtime import Engine
 from spareto.study.config import NetworkPlan, StudyConfig
 from spareto.study.networks import load_network, save_network
 from spareto.study.store import TrialStore
@@ -121,6 +125,50 @@ def _resealed(content):
         return json.dumps({**data, config.SEAL: config._seal(data)}).encode()
     except Exception:  # too damaged to be mended
         return None
+
+
+def _package(path):
+    network = compress(tiny.network(), Recipe.parse(RECIPE, "recipe")).eval()
+    lowered = lower(network).network
+    frames = np.random.default_rng(0).integers(0, 2, (3, 1, *tiny.SENSOR))
+    write_package(path, lowered, "best", vectors_of(lowered, frames))
+
+
+def _run_package(path):
+    """What is read must also run."""
+    found = read_package(path)
+    if np.prod(found.network.sensor) < 1 << 14:
+        frames = np.ones((found.network.timesteps or 2, *found.network.sensor), np.uint8)
+        if len(frames) < 64:
+            Engine(found.network).decide(frames)
+
+
+def _manifest(content):
+    return 80, 80 + int.from_bytes(content[16:24], "little")
+
+
+def _resized(content):
+    """The manifest's length right again, as the sizes of the other parts tell it."""
+    if len(content) < 80:
+        return None
+    constants, bits, vectors = struct.unpack_from("<QQQ", content, 24)
+    text = len(content) - 80 - constants - -(-bits // 8) - vectors
+    if text < 0:
+        return None
+    return _rehashed(content[:16] + struct.pack("<Q", text) + content[24:])
+
+
+def _rehashed(content):
+    """A package's checksum, and the sizes in its header, right again."""
+    if len(content) < 80:
+        return None
+    head = bytearray(content[:80])
+    text = struct.unpack_from("<Q", head, 16)[0]
+    if text > len(content):
+        return None
+    digest = hashlib.sha256(bytes(head[:48]) + bytes(32))
+    digest.update(content[80:])
+    return bytes(head[:48]) + digest.digest() + content[80:]
 
 
 _in_its_header = mutations.within(_header, mutations.text)
@@ -229,6 +277,9 @@ READERS = {
     for reader in (
         Reader("workload", ".json", _workload, Workload.load, mutations.text, _resealed),
         Reader("network", ".safetensors", _network, load_network, _in_its_header, _reheaded),
+        Reader("package", ".spareto", _package, _run_package, mutations.binary, _rehashed),
+        Reader("package manifest", ".spareto", _package, _run_package,
+               mutations.within(_manifest, mutations.text), _resized),
         Reader("checkpoint", ".safetensors", _checkpoint, _read_checkpoint, mutations.binary, _reheaded),
         Reader("store", ".sqlite", _store, _read_sealed, mutations.binary),
         Reader("store of before", ".sqlite", _unsealed, _read_store, mutations.binary),

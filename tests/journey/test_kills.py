@@ -1,13 +1,15 @@
 """A study killed by signal 9 ends as one that was never killed, and leaves nothing over."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[1] / "kills.py"
+TESTS = Path(__file__).parents[1]
+SCRIPT = TESTS / "kills.py"
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 
 
@@ -33,3 +35,36 @@ def test_a_full_disk_is_said_and_with_room_the_study_goes_on(tmp_path):
 @pytest.mark.slow
 def test_kills_at_every_place_and_at_fifty_moments(tmp_path):
     killed(tmp_path, 50, 0)
+
+
+def failing(folder, each, *kinds):
+    """A study whose disk fails, at so many places of every kind."""
+    compiler = shutil.which("cc") or shutil.which("gcc")
+    if compiler is None or sys.platform != "linux":
+        pytest.skip("needs a C compiler and Linux")
+    library = folder / "failing.so"
+    subprocess.run(
+        [compiler, "-shared", "-fPIC", "-O1", "-o", library, TESTS / "failing.c", "-ldl"], check=True
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", TESTS / "failures.py", folder / "runs", str(each), "1", *kinds],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={
+            **os.environ,
+            "LD_PRELOAD": str(library),
+            "OMP_NUM_THREADS": "1",
+            "SPARETO_CACHE": str(folder / "cache"),
+        },
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_disk_that_fails_anywhere_is_said_and_the_study_goes_on(tmp_path):
+    failing(tmp_path, 1, "read-only", "lost folder", "killed")
+
+
+@pytest.mark.slow
+def test_a_disk_that_fails_at_many_places(tmp_path):
+    failing(tmp_path, 12)

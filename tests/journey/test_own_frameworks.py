@@ -6,10 +6,10 @@ import yaml
 
 import spareto
 from own_files import SENSOR, write_folder
-from spareto.cli.report import write_run_report
 from spareto.data.own import load_data
 from spareto.study.config import StudyConfig
 from spareto.study.listener import StudyListener
+from spareto.study.report import write_report
 from spareto.study.store import TrialStore
 
 NETWORKS = '''
@@ -162,5 +162,5 @@ def test_a_folder_of_recordings_is_studied_and_what_was_left_out_stands_in_the_r
     with TrialStore.of(tmp_path / "run") as store:
         assert store.meta["dataset"] == "recordings"
         assert dropped in store.meta["data_notes"]
-    assert dropped in write_run_report(tmp_path / "run").report.read_text()
+    assert dropped in write_report(tmp_path / "run").report.read_text()
     assert len(trials) == 2

@@ -14,7 +14,7 @@ from spareto.package import write_package
 from spareto.package.file import parse
 from spareto.runtime import Engine, kernels
 
-QUICK, MANY = 40, 300
+QUICK, MANY = 30, 300
 needs_c = pytest.mark.skipif(kernels.engine() != "c", reason="the C engine does not run here")
 needs_gcc = pytest.mark.skipif(shutil.which("gcc") is None, reason="no gcc")
 

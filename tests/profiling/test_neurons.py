@@ -7,7 +7,7 @@ from torch import nn
 
 from profiling import comparing
 from profiling.book import Site
-from profiling.test_time import Noting, found, linear, spikes, written
+from profiling.noting import Noting, found, linear, spikes, written
 from profiling.ways import Spike
 from spareto.core.errors import ConfigError
 

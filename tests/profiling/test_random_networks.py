@@ -8,7 +8,7 @@ from torch import nn
 
 from profiling import comparing
 from profiling.book import Site
-from profiling.test_time import Fire, Noting, found, spikes, written
+from profiling.noting import Fire, Noting, found, spikes, written
 
 
 @st.composite

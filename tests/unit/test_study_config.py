@@ -8,7 +8,7 @@ from spareto.study.config import StudyConfig
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "a\\b", "", "..", " ", "/tmp/x"])
 def test_a_study_name_is_one_folder(name) -> None:
-    with pytest.raises(ConfigError, match=r"^study\.name: got .* expected a name without slashes"):
+    with pytest.raises(ConfigError, match=r"^study\.name: got .* expected a short name without slashes"):
         StudyConfig.parse({"name": name}, "study")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from io import TextIOWrapper
 from typing import NoReturn
 
@@ -93,12 +94,16 @@ def main() -> None:
         _run()
     except BrokenPipeError:
         # Who reads us has seen enough (`spareto front RUN | head`). Python flushes once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         sys.exit(1)
 
 
 def _refuse(error: object) -> NoReturn:
     print(error, file=sys.stderr)
+    with suppress(OSError):
+        sys.stdout.flush()
+        sys.exit(2)
+    _drop_output()
     sys.exit(2)
 
 
@@ -107,6 +112,9 @@ def _of_the_system(error: Exception) -> Problem | None:
     text = str(error)
     if isinstance(error, BrokenPipeError):
         return None
+    if isinstance(error, OSError) and error.filename is None and error.errno is not None:
+        got, cure = (error.strerror or text).lower(), "Check where it is written to."
+        return Problem("the output", got, "room for it", cure)
     if isinstance(error, OSError) and error.filename is not None:
         got = (error.strerror or text).lower()
         return Problem(str(error.filename), got, "a file that can be used", "Check the disk and its rights.")
@@ -129,5 +137,24 @@ def _run() -> None:
     except KeyboardInterrupt:
         print("Stopped. The same command carries on.", file=sys.stderr)
         sys.exit(130)
-    finally:
+    except SystemExit:
+        _flush()
+        raise
+    else:
+        _flush()
+
+
+def _flush() -> None:
+    """Put the rest of the output where it goes; Python's own attempt, at its end, would show a traceback."""
+    try:
         sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _drop_output()
+        _refuse(_of_the_system(error))
+
+
+def _drop_output() -> None:
+    """Let what could not be written go, so that Python's end does not try again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

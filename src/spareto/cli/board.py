@@ -6,6 +6,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from typing_extensions import override
+
 from spareto.cli.relay import StudyRelay
 from spareto.core.text import component
 from spareto.study.listener import StudyListener
@@ -30,15 +32,15 @@ class StudyBoard(StudyRelay):
         self._folder, self._name = folder, "training"
         self._board: TensorBoardListener | None = None
 
+    @override
     def training_begins(self, label: str, seed: int) -> None:
-        """See `StudyListener`."""
         self.close()
         name = component(label)
         self._name = f"{name}-seed{seed}"
         self._other.training_begins(label, seed)
 
+    @override
     def epoch_ends(self, report: EpochReport) -> None:
-        """See `StudyListener`."""
         if self._board is None:  # a training that was loaded leaves no folder
             self._board = TensorBoardListener(self._folder / self._name)
         self._board(report)

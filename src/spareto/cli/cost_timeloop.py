@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_module
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -101,10 +102,11 @@ def write_ours(
     if layer is not None and layer not in names:
         raise ConfigError(Problem("--layer", repr(layer), one_of(names), did_you_mean(layer, names)))
     chosen = [each for each in network.layers if layer in (None, each.name)]
-    for each in chosen:
+    for number, each in enumerate(chosen, start=1):
         nest = mappings.get(each.name) or fixed_nest(each, chip)
         cases, notes = case_of(chip, each, nest, tool=tool)
-        place = folder if len(chosen) == 1 else folder / each.name.replace("/", "_")
+        plain = re.sub(r"[^A-Za-z0-9_]+", "-", each.name)  # a name of any letters is no path
+        place = folder if len(chosen) == 1 else folder / f"{number}-{plain}"
         write_files(cases, cases.cases[0], place)
         found = run_case(cases, cases.cases[0], sparse=False)
         energy = sum(float(pj[0]) for pj in found.component_energy_pj().values())

@@ -12,9 +12,9 @@ from urllib.parse import parse_qs, urlsplit
 from cyclopts import Parameter
 
 from spareto.cli.console import Console
-from spareto.cli.report import results_of
 from spareto.core.errors import ConfigError, Problem, SparetoError
 from spareto.reports.page import render
+from spareto.study.report import results_of
 from spareto.study.store import TrialStore
 
 LOOPBACK: Final = "127.0.0.1"

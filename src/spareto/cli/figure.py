@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spareto.cli.report import results_of
 from spareto.core.errors import ConfigError, Problem
 from spareto.reports.papers import Kind, Style, write_paper
+from spareto.study.report import results_of
 from spareto.study.store import TrialStore
 
 

@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 from typing import Final
 
+from typing_extensions import override
+
 from spareto.cli.relay import StudyRelay
 from spareto.core.errors import SparetoError
 from spareto.records import Trial
@@ -30,8 +32,8 @@ class StudyPages(StudyRelay):
         super().__init__(other)
         self._folder, self._next = folder, 0.0
 
+    @override
     def trial_ends(self, trial: Trial, *, reused: bool) -> None:
-        """See `StudyListener`."""
         super().trial_ends(trial, reused=reused)
         started = time.monotonic()
         if not reused and started >= self._next:
@@ -41,9 +43,9 @@ class StudyPages(StudyRelay):
 
     def _write(self) -> None:
         """A page that cannot be written is said and stops no training."""
-        from spareto.cli.report import write_run_report
+        from spareto.study.report import write_report
 
         try:
-            write_run_report(self._folder)
+            write_report(self._folder)
         except SparetoError as error:
             self.noted((f"No report page yet: {error}",))

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from typing_extensions import override
 
 from spareto.cli.console import Console
 from spareto.core.amounts import MICROJOULES, energy
@@ -73,22 +74,22 @@ class StudyProgress(StudyListener):
     ) -> None:
         self._bars.stop()
 
+    @override
     def study_begins(self, trials: int) -> None:
-        """See `StudyListener`."""
         self._bars.update(self._trials, total=trials)
 
+    @override
     def noted(self, notes: Sequence[str]) -> None:
-        """See `StudyListener`."""
         for note in notes:
             self._say(f"  {note}")
 
+    @override
     def training_begins(self, label: str, seed: int) -> None:
-        """See `StudyListener`."""
         self._label = f"{label}, seed {seed}"
         self._bars.reset(self._epochs, total=None, visible=False)
 
+    @override
     def epoch_ends(self, report: EpochReport) -> None:
-        """See `StudyListener`."""
         right = "" if report.accuracy is None else f", {report.accuracy:.1%} right"
         text = f"{self._label}: loss {report.loss:.4f}{right}, {report.seconds:.1f} s"
         self._bars.update(
@@ -102,32 +103,32 @@ class StudyProgress(StudyListener):
         """Seconds since something was said."""
         return time.monotonic() - self._said
 
+    @override
     def layer_is_silent(self, label: str, seed: int, problem: Problem) -> None:
-        """See `StudyListener`."""
         self._say(f"Warning: {label}, seed {seed}: {problem}")
 
+    @override
     def layers_ran(self, kernels: str, decisions: Mapping[str, Decision]) -> None:
-        """See `StudyListener`."""
         self._say(f"  kernels: {kernels}")
         for name, decision in decisions.items():
             density = decision.density
             why = decision.why if density is None else f"{100 * density:.0f} % spikes"
             self._say(f"  {name:<30.30}  {decision.way:<9}  {why:.35}")
 
+    @override
     def trial_ends(self, trial: Trial, *, reused: bool) -> None:
-        """See `StudyListener`."""
         how = "stored" if reused else f"{trial.seconds:.0f} s"
         label = f"{trial.recipe.label}, seed {trial.manifest.seed}"
         accuracy, used = f"{trial.chosen_by:7.2%}", f"{energy(trial.energy_pj, MICROJOULES):>12}"
         self._say(f"{label:<34.34} validated {accuracy}  energy {used}  ({how})")
         self._bars.advance(self._trials)
 
+    @override
     def training_stopped(self, label: str, seed: int, epochs: int) -> None:
-        """See `StudyListener`."""
         self._say(f"  {label}, seed {seed}: stopped after {epochs} epochs, for others did better")
 
+    @override
     def waits(self, holder: Holder) -> None:
-        """See `StudyListener`."""
         self._say(f"Waiting for {holder}, which writes to the same folder.")
 
     def _say(self, line: str) -> None:

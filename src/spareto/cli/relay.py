@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from typing_extensions import override
+
 from spareto.core.errors import Problem
 from spareto.core.locks import Holder
 from spareto.kernels import Decision
@@ -22,42 +24,42 @@ class StudyRelay(StudyListener):
     def __init__(self, other: StudyListener) -> None:
         self._other = other
 
+    @override
     def study_begins(self, trials: int) -> None:
-        """See `StudyListener`."""
         self._other.study_begins(trials)
 
+    @override
     def noted(self, notes: Sequence[str]) -> None:
-        """See `StudyListener`."""
         self._other.noted(notes)
 
+    @override
     def training_begins(self, label: str, seed: int) -> None:
-        """See `StudyListener`."""
         self._other.training_begins(label, seed)
 
+    @override
     def epoch_ends(self, report: EpochReport) -> None:
-        """See `StudyListener`."""
         self._other.epoch_ends(report)
 
+    @override
     def layer_is_silent(self, label: str, seed: int, problem: Problem) -> None:
-        """See `StudyListener`."""
         self._other.layer_is_silent(label, seed, problem)
 
+    @override
     def layers_ran(self, kernels: str, decisions: Mapping[str, Decision]) -> None:
-        """See `StudyListener`."""
         self._other.layers_ran(kernels, decisions)
 
+    @override
     def trial_ends(self, trial: Trial, *, reused: bool) -> None:
-        """See `StudyListener`."""
         self._other.trial_ends(trial, reused=reused)
 
+    @override
     def training_stopped(self, label: str, seed: int, epochs: int) -> None:
-        """See `StudyListener`."""
         self._other.training_stopped(label, seed, epochs)
 
+    @override
     def trial_tested(self, trial: Trial) -> None:
-        """See `StudyListener`."""
         self._other.trial_tested(trial)
 
+    @override
     def waits(self, holder: Holder) -> None:
-        """See `StudyListener`."""
         self._other.waits(holder)

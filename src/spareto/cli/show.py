@@ -12,13 +12,13 @@ from rich import box
 from rich.table import Table
 
 from spareto.cli.console import Console
-from spareto.cli.report import results_of
 from spareto.cli.textplot import bar
 from spareto.core.amounts import duration, energy, file_size, percent, times
 from spareto.core.errors import ConfigError, Problem, did_you_mean
 from spareto.records.rows import MeanRow, shown_accuracy, shown_std, split_shown
 from spareto.reports.findings import findings
 from spareto.reports.results import StudyResults
+from spareto.study.report import results_of
 from spareto.study.store import TrialStore
 
 

@@ -39,13 +39,15 @@ def run(
     folder = out or Path("runs") / plan.name
     _train(plan, folder, device, tensorboard, quiet=quiet, wait=wait)
 
-    from spareto.cli.report import write_run_report
+    from spareto.study.report import write_report
+    from spareto.study.writer import unmoved
 
-    paths = write_run_report(folder)
-    print_front(folder)
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(f"Report: {paths.report}")
-    _tell_package(console, plan, folder)
+    with unmoved(folder):
+        paths = write_report(folder)
+        print_front(folder)
+        console = Console(highlight=False, soft_wrap=True)
+        console.print(f"Report: {paths.report}")
+        _tell_package(console, plan, folder)
 
 
 def _tell_package(console: Console, plan: StudyConfig, folder: Path) -> None:

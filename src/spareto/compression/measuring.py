@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from spareto.observing.watching import Watch, tensors, watching
 
@@ -36,14 +37,14 @@ class _Layers(Watch):
         super().__init__()
         self._names, self._see = names, see
 
+    @override
     def operator(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """See `Watch.operator`."""
         return func(*args, **kwargs)
 
+    @override
     def leave(
         self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any
     ) -> None:
-        """See `Watch.leave`."""
         if output is not None:
             given, made = next(tensors((args, kwargs))), next(tensors(output))
             for each in self._names[module]:

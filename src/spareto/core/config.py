@@ -16,6 +16,7 @@ from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_sc
 from spareto.core.artifacts import fingerprint, there, write_text
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of, suggestion
 from spareto.core.plain import from_json, from_yaml
+from spareto.core.strict import SURROGATE
 from spareto.core.text import shown
 
 SEAL: Final = "checksum"
@@ -95,6 +96,9 @@ class Record(BaseModel):
         if not isinstance(data, Mapping):
             return data
         given = cast(Mapping[Any, Any], data)
+        if halves := [key for key, value in given.items() if _has_halves(value)]:
+            rule, cure = "text of whole characters", "Remove the lone surrogate."
+            raise contradiction([Problem(f".{key}", shown(given[key]), rule, cure) for key in halves])
         known = tuple(field.alias or name for name, field in cls.model_fields.items())
         return {key: value if key in known else _UnknownKey(value, known) for key, value in given.items()}
 
@@ -149,6 +153,18 @@ class Record(BaseModel):
     def save(self, path: str | Path) -> None:
         """Write the record as JSON, atomically."""
         write_text(Path(path), json.dumps(self.to_dict(), indent=1, allow_nan=False) + "\n")
+
+
+def _has_halves(value: Any) -> bool:
+    """Whether a text, or one in a list or mapping, holds half a character, which no file can."""
+    if isinstance(value, str):
+        return not value.isascii() and SURROGATE.search(value) is not None
+    if isinstance(value, (list, tuple)):
+        return any(_has_halves(each) for each in cast(Sequence[Any], value) if not isinstance(each, float))
+    if isinstance(value, Mapping):
+        mapping = cast(Mapping[Any, Any], value)
+        return any(map(_has_halves, mapping)) or any(map(_has_halves, mapping.values()))
+    return False
 
 
 def load_data(path: str | Path) -> Any:

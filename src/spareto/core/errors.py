@@ -2,7 +2,11 @@
 
 SparetoError
 ├── InputError          what the user gave is wrong: a file, a value, a name
-│   ├── ConfigError     a recipe, study or accelerator description
+│   ├── ConfigError     a recipe, study or accelerator description, or a network it does not fit
+│   │   ├── ShapeError           frames or tensors of other axes, sizes or types than a layer takes
+│   │   ├── UnsupportedLayer     an operation that nothing here knows how to count or compress
+│   │   └── MissingDependency    an optional package that is not installed
+│   ├── CapacityError   a network does not fit an accelerator
 │   ├── DataError       a data set file is missing, truncated or malformed
 │   ├── StoreError      a study database or checkpoint cannot be used
 │   └── UnknownName     a plug-in name nobody registered
@@ -58,6 +62,22 @@ class InputError(SparetoError, ValueError):
 
 class ConfigError(InputError):
     """A recipe, study or accelerator description breaks a rule."""
+
+
+class ShapeError(ConfigError):
+    """Frames or tensors have other axes, sizes or types than a layer or network takes."""
+
+
+class UnsupportedLayer(ConfigError):  # noqa: N818 - says what it is: `except UnsupportedLayer`
+    """A network does what nobody here knows how to count or compress."""
+
+
+class MissingDependency(ConfigError):  # noqa: N818 - says what it is: `except MissingDependency`
+    """An optional package is not installed."""
+
+
+class CapacityError(InputError):
+    """A network does not fit an accelerator: a memory or the number of cores is too small."""
 
 
 class DataError(InputError):

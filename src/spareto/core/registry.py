@@ -38,7 +38,7 @@ class Registry(Generic[Base]):
         """Names of all variants, sorted, found without importing any of them."""
         return tuple(sorted({*_files(self.package), *_entry_points(self.package)}))
 
-    def get(self, name: str) -> type[Base]:
+    def get(self, name: object) -> type[Base]:
         """Return the class called `name`.
 
         Raises:

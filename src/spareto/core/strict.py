@@ -12,7 +12,7 @@ DEEPEST: Final = 100
 
 LARGEST_INTEGER: Final = 1 << 63
 
-_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
+SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 
 
 def from_json(text: str) -> Any:
@@ -48,7 +48,7 @@ def check(data: Any) -> None:
             else:
                 rest += [(inner, depth + 1) for inner in cast(list[Any], value)]
         elif isinstance(value, str):
-            if not value.isascii() and _SURROGATE.search(value):
+            if not value.isascii() and SURROGATE.search(value):
                 raise ValueError(f"half a character in {value[:40]!a}")
         elif isinstance(value, int):
             if not -LARGEST_INTEGER <= value < LARGEST_INTEGER:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from typing_extensions import override
 
 from spareto.core.artifacts import write_text
 from spareto.export._base import Exported, Target
@@ -27,8 +28,8 @@ class C99(Target):
     in a step.
     """
 
+    @override
     def write(self, network: IntegerNetwork, folder: Path) -> Exported:
-        """See `Target.write`."""
         source = _Source(network)
         body = source.body()
         texts = {name: _shipped(name) for name in ("spareto.h", "spareto.c")}

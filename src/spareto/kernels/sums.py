@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from typing_extensions import override
 
 from spareto.core.errors import ConfigError, Problem
 from spareto.kernels import c_layers, workspace
@@ -23,24 +25,24 @@ FEW: Final = 64
 _log = logging.getLogger("spareto")
 
 
-class Sums(Protocol):
+class Sums(ABC):
     """How the weights that spikes meet are summed."""
 
+    @abstractmethod
     def forward(self, bits: Tensor, weight: Tensor) -> tuple[Tensor, Tensor | None]:
         """Sums `y (N, H, W, channels padded)`, and the channel sums of `y` if they came on the way."""
-        ...
 
+    @abstractmethod
     def weight_gradient(self, bits: Tensor, gradient: Gradient, weight: Tensor) -> Tensor:
         """Gradient of the weight, in its shape."""
-        ...
 
+    @abstractmethod
     def input_gradient(self, gradient: Gradient, weight: Tensor) -> Tensor:
         """Gradient of the spikes, in the shape of their carrier; may overwrite `gradient`."""
-        ...
 
 
 @dataclass(frozen=True)
-class ConvSums:
+class ConvSums(Sums):
     """A convolution.
 
     Args:
@@ -53,8 +55,8 @@ class ConvSums:
     events: int
     bfloat16: bool = False
 
+    @override
     def forward(self, bits: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-        """See `Sums.forward`."""
         self._guard(bits, weight)
         try:
             return c_layers.conv_forward(bits, weight, self.shape, self.events)
@@ -62,8 +64,8 @@ class ConvSums:
             y = F.pad(self._torch(bits, weight), (0, self.shape.OC - weight.shape[0])).contiguous()
             return y, c_layers.channel_sums(y)
 
+    @override
     def weight_gradient(self, bits: Tensor, gradient: Gradient, weight: Tensor) -> Tensor:
-        """See `Sums.weight_gradient`."""
         self._guard(bits, weight)
         try:
             return c_layers.conv_weight_gradient(bits, gradient, weight, self.shape, self.events)
@@ -155,7 +157,7 @@ def native_bfloat16() -> bool:
 
 
 @dataclass(frozen=True)
-class DenseSums:
+class DenseSums(Sums):
     """A dense layer on flattened spikes.
 
     Args:
@@ -166,8 +168,8 @@ class DenseSums:
     channels: int
     spatial: tuple[int, ...]
 
+    @override
     def forward(self, bits: Tensor, weight: Tensor) -> tuple[Tensor, None]:
-        """See `Sums.forward`."""
         self._guard(bits, weight)
         try:
             y = c_layers.dense_forward(bits, weight.contiguous(), self.channels)
@@ -175,8 +177,8 @@ class DenseSums:
             y = F.pad(self._rows(bits) @ weight.t(), (0, padded(weight.shape[0]) - weight.shape[0]))
         return y[:, None, None], None
 
+    @override
     def weight_gradient(self, bits: Tensor, gradient: Gradient, weight: Tensor) -> Tensor:
-        """See `Sums.weight_gradient`."""
         self._guard(bits, weight)
         dy = gradient.written().flatten(0, 2)
         try:

@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from spareto.core.errors import ConfigError, Problem
+from spareto.core.errors import Problem, ShapeError
 from spareto.kernels.spikes import Spikes
 from spareto.layers._geometry import Sides, output_size, pair
 
@@ -25,7 +25,7 @@ def check_block(conv: nn.Conv2d, pool: nn.Module | None, sequence: Tensor | Spik
         weight: The convolution's weight.
 
     Raises:
-        ConfigError: Other axes, channels or values, or maps too small for its windows; all are named.
+        ShapeError: Other axes, channels or values, or maps too small for its windows; all are named.
     """
     where, shape = f"layer 'spiking_block' ({conv.in_channels} > {conv.out_channels})", sequence.shape
     if len(shape) != 5:
@@ -36,7 +36,7 @@ def check_block(conv: nn.Conv2d, pool: nn.Module | None, sequence: Tensor | Spik
     if shape[2] != conv.in_channels:
         got, rule = f"{shape[2]} channels", f"{conv.in_channels}, those of its convolution"
         problems.insert(0, Problem(where, got, rule, "Build it for as many."))
-    raise ConfigError(problems)
+    raise ShapeError(problems)
 
 
 def check_dense(linear: nn.Linear, sequence: Tensor | Spikes, weight: Tensor) -> None:
@@ -48,7 +48,7 @@ def check_dense(linear: nn.Linear, sequence: Tensor | Spikes, weight: Tensor) ->
         weight: The connections' weight.
 
     Raises:
-        ConfigError: Other axes, features or values; all are named.
+        ShapeError: Other axes, features or values; all are named.
     """
     where, shape = f"layer 'spiking_dense' ({linear.in_features} > {linear.out_features})", sequence.shape
     if len(shape) < 3:
@@ -61,12 +61,12 @@ def check_dense(linear: nn.Linear, sequence: Tensor | Spikes, weight: Tensor) ->
         got = f"{features} features" + (f", {tuple(shape[2:])}" if len(shape) > 3 else "")
         rule = f"{linear.in_features}, the inputs of its connections"
         problems.insert(0, Problem(where, got, rule, "Build it for as many."))
-    raise ConfigError(problems)
+    raise ShapeError(problems)
 
 
-def _axes(where: str, sequence: Tensor | Spikes, rule: str) -> ConfigError:
+def _axes(where: str, sequence: Tensor | Spikes, rule: str) -> ShapeError:
     got = f"a sequence of shape {tuple(sequence.shape)}"
-    return ConfigError(Problem(where, got, f"axes {rule}", "Put the timesteps first."))
+    return ShapeError(Problem(where, got, f"axes {rule}", "Put the timesteps first."))
 
 
 def _values(sequence: Tensor | Spikes) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from spareto.core.errors import Problem
 from spareto.core.text import shown
@@ -66,8 +67,8 @@ class ConvNetwork(Network):
         sizes = (width * height * columns, *hidden, classes * votes)
         self.readout = nn.Sequential(*dense_blocks(sizes, make, dropout, batch_norm=True))
 
+    @override
     def rates(self, frames: Tensor) -> Tensor:
-        """See `Network.rates`."""
         return vote(self.readout(self.features(frames)), self.classes)
 
 

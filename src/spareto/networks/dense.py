@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from math import prod
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from spareto.networks import _checks as checks
 from spareto.networks._base import Network
@@ -68,6 +69,6 @@ class DenseNetwork(Network):
         blocks = dense_blocks(sizes, make, dropout, batch_norm=batch_norm, recurrent=recurrent)
         self.readout = nn.Sequential(*blocks)
 
+    @override
     def rates(self, frames: Tensor) -> Tensor:
-        """See `Network.rates`."""
         return vote(self.readout(frames), self.classes)

@@ -6,14 +6,14 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from spareto.core.errors import ConfigError, Problem
+from spareto.core.errors import Problem, ShapeError
 
 
 def check_current(neuron: nn.Module, current: Tensor) -> None:
     """Check that currents can be run through time.
 
     Raises:
-        ConfigError: They have no time and batch axes, or are not real numbers.
+        ShapeError: They have no time and batch axes, or are not real numbers.
     """
     if current.dim() >= 2 and current.is_floating_point():
         return
@@ -24,7 +24,7 @@ def check_current(neuron: nn.Module, current: Tensor) -> None:
     if not current.is_floating_point():
         got = str(current.dtype)
         problems.append(Problem(place(neuron), got, "floating-point currents", "Call .float() on them."))
-    raise ConfigError(problems)
+    raise ShapeError(problems)
 
 
 def place(neuron: nn.Module) -> str:
@@ -46,14 +46,14 @@ def check_state(neuron: nn.Module, state: Any, like: Any) -> None:
         like: A state as it must be: a tensor, or a tuple of states.
 
     Raises:
-        ConfigError: It has other tensors, or they have other shapes or types, or lie elsewhere.
+        ShapeError: It has other tensors, or they have other shapes or types, or lie elsewhere.
     """
     if _same(state, like):
         return
     for said in (_kinds, _shapes, _nests, _types):
         got, rule = said(state), said(like)
         if got != rule:
-            raise ConfigError(Problem(f"{place(neuron)}.state", got, rule, "Pass what run or step returned."))
+            raise ShapeError(Problem(f"{place(neuron)}.state", got, rule, "Pass what run or step returned."))
 
 
 def _same(state: Any, like: Any) -> bool:

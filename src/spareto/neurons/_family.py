@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, get_args
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
 from spareto.core.text import shown
@@ -84,12 +85,12 @@ class FamilyNeuron(SpikingNeuron):
         """What `print(network)` shows."""
         return f"v_threshold={self.v_threshold:g}, reset={self.reset}, {self.surrogate_name}"
 
+    @override
     def initial_state(self, current: Tensor) -> Any:
-        """See `SpikingNeuron.initial_state`."""
         return bare(fresh(self.dynamics(), current).there())
 
+    @override
     def step(self, current: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """See `SpikingNeuron.step`."""
         dynamics = self.dynamics()
         spikes, after = family_step(dynamics, self.surrogate, current, parts_of(dynamics, as_tuple(state)))
         return spikes, bare(after.there())
@@ -106,8 +107,8 @@ class FamilyNeuron(SpikingNeuron):
             return by_steps(self, current)[0]
         return one_node(current, dynamics, self.surrogate)
 
+    @override
     def run(self, current: Tensor, state: Any = None) -> tuple[Tensor, Any]:
-        """See `SpikingNeuron.run`."""
         self.check_current(current)
         dynamics = self.dynamics()
         if state is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing_extensions import override
+
 from spareto.kernels.dynamics import Dynamics
 from spareto.neurons._family import FamilyNeuron, Reset, must_be_numbers
 from spareto.neurons._leak import Decay, share
@@ -83,8 +85,8 @@ class ALIF(FamilyNeuron):
         adaptation = f"adapt_decay={self.adapt_decay:g}, adapt_scale={self.adapt_scale:g}"
         return f"beta={self.beta:g}, {adaptation}, {super().extra_repr()}"
 
+    @override
     def dynamics(self) -> Dynamics:
-        """See `FamilyNeuron.dynamics`."""
         return Dynamics(
             beta=self.beta,
             gain=self.gain,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing_extensions import override
+
 from spareto.kernels.dynamics import Dynamics
 from spareto.neurons._family import FamilyNeuron, Reset, must_be_numbers
 from spareto.neurons.surrogates import Surrogate
@@ -46,6 +48,6 @@ class IF(FamilyNeuron):
         self.gain = gain
         self.v_start = v_start
 
+    @override
     def dynamics(self) -> Dynamics:
-        """See `FamilyNeuron.dynamics`."""
         return Dynamics(beta=1.0, gain=self.gain, v_start=self.v_start, **self._fields())

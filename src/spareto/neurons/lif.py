@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing_extensions import override
+
 from spareto.kernels.dynamics import Dynamics
 from spareto.neurons._family import FamilyNeuron, Reset, must_be_numbers
 from spareto.neurons._leak import Decay, share
@@ -66,8 +68,8 @@ class LIF(FamilyNeuron):
         """What `print(network)` shows."""
         return f"beta={self.beta:g}, {super().extra_repr()}"
 
+    @override
     def dynamics(self) -> Dynamics:
-        """See `FamilyNeuron.dynamics`."""
         return Dynamics(
             beta=self.beta,
             gain=self.gain,

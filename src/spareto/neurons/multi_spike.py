@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from torch import Tensor
+from typing_extensions import override
 
 from spareto.core.errors import ConfigError, Problem
 from spareto.core.text import shown
@@ -57,8 +58,8 @@ class MultiSpike(SpikingNeuron):
         """What `print(network)` shows."""
         return "" if self.most is None else f"most={self.most}"
 
+    @override
     def initial_state(self, current: Tensor) -> Any:
-        """See `SpikingNeuron.initial_state`."""
         return self.neuron.initial_state(current)
 
     def step(self, current: Tensor, state: Any) -> tuple[Tensor, Any]:

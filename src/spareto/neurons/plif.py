@@ -6,6 +6,7 @@ import math
 
 import torch
 from torch import nn
+from typing_extensions import override
 
 from spareto.core.errors import Problem
 from spareto.core.text import shown
@@ -74,8 +75,8 @@ class PLIF(FamilyNeuron):
         """What `print(network)` shows."""
         return f"tau={self.tau:g}, {super().extra_repr()}"
 
+    @override
     def dynamics(self) -> Dynamics:
-        """See `FamilyNeuron.dynamics`."""
         leak = torch.sigmoid(self.w)
         return Dynamics(
             beta=1.0 - leak,

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from torch import Tensor
+from typing_extensions import override
 
 from spareto.core.errors import ConfigError, Problem
 from spareto.core.text import shown
@@ -58,12 +59,12 @@ class QuantizedState(SpikingNeuron):
         """See `SpikingNeuron.check_current`: the wrapped neuron knows."""
         self.neuron.check_current(current)
 
+    @override
     def initial_state(self, current: Tensor) -> Any:
-        """See `SpikingNeuron.initial_state`."""
         return self._stored(self.neuron.initial_state(current))
 
+    @override
     def step(self, current: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """See `SpikingNeuron.step`."""
         spikes, state = self.neuron.step(current, state)
         return spikes, self._stored(state)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from spareto.core.errors import ConfigError, Problem
 from spareto.core.memory import require
@@ -66,14 +67,14 @@ class Recurrent(SpikingNeuron):
         """See `SpikingNeuron.initial_state`: no spikes yet, and the neuron's own state."""
         return torch.zeros_like(current), self.neuron.initial_state(current)
 
+    @override
     def step(self, current: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """See `SpikingNeuron.step`."""
         fed, own = state
         spikes, own = self.neuron.step(current + self.linear(fed), own)
         return spikes, (spikes, own)
 
+    @override
     def forward(self, current: Tensor) -> Tensor:
-        """See `SpikingNeuron.forward`."""
         self.check_current(current)
         dynamics = self.neuron.dynamics()
         plain = torch.compiler.is_compiling() or self.linear._forward_hooks or not len(current)

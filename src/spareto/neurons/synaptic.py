@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing_extensions import override
+
 from spareto.kernels.dynamics import Dynamics
 from spareto.neurons._family import FamilyNeuron, Reset, must_be_numbers
 from spareto.neurons._leak import Decay, share
@@ -73,8 +75,8 @@ class Synaptic(FamilyNeuron):
         """What `print(network)` shows."""
         return f"alpha={self.alpha:g}, beta={self.beta:g}, {super().extra_repr()}"
 
+    @override
     def dynamics(self) -> Dynamics:
-        """See `FamilyNeuron.dynamics`."""
         return Dynamics(
             alpha=self.alpha,
             beta=self.beta,

@@ -112,7 +112,23 @@ def product_of(
             raise UnknownProductError(name)
         return None
     names, defaults = _arguments(func)
-    return read({**defaults, **dict(zip(names, args, strict=False)), **kwargs}, constant)
+    given = {**defaults, **dict(zip(names, args, strict=False)), **kwargs}
+    if any(isinstance(each, Tensor) and each.layout is not torch.strided for each in given.values()):
+        raise UnknownProductError(f"{name} of a sparse tensor")
+    return read(given, constant)
+
+
+def entering_of(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor | None:
+    """The operand that is written where activations usually stand: the left one; None for no product."""
+    if func._schema.name not in _READERS:
+        return None
+    names, _ = _arguments(func)
+    given = {**dict(zip(names, args, strict=False)), **kwargs}
+    return next((given[name] for name in _LEFT if name in given), None)
+
+
+_LEFT: Final = ("input", "indices", "mat1", "batch1", "mat", "self")
+"""What torch calls the left operand; `self` is the sum that is added to where there is another."""
 
 
 @lru_cache(maxsize=256)

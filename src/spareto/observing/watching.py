@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils import _python_dispatch as dispatch
 
 from spareto.observing.calls import listening
+from spareto.observing.compiled import eagerly
 from spareto.observing.products import KEPT_WHOLE, RECURRENT, calm
 
 
@@ -88,6 +89,7 @@ def watching(
             before, after = partial(_before, watch, closed), partial(_after, watch, closed)
             stack.enter_context(listening({name: module}, before, after))
         stack.enter_context(calm())
+        stack.enter_context(eagerly())
         fast = torch.backends.mha.get_fastpath_enabled()
         stack.callback(torch.backends.mha.set_fastpath_enabled, fast)
         torch.backends.mha.set_fastpath_enabled(False)

@@ -24,6 +24,9 @@ TURNS = frozenset(
 )
 """Operators after which an axis may hold something else."""
 
+REDUCES = frozenset(f"aten::{name}" for name in ("mean", "sum", "amax", "max", "amin", "min"))
+"""Operators that make one value of several, beside pools."""
+
 MOVES = frozenset(
     (
         *("select", "slice", "unbind", "split", "split_with_sizes", "chunk", "narrow", "index", "stack"),
@@ -46,6 +49,7 @@ class Behind:
             without any input, from its bias and batch norms; None for nothing.
         normed: Operations of products behind which a norm stands.
         turned: Operations of products behind which axes are turned or joined.
+        pooled: Operations of products behind which several values become one.
     """
 
     walk: Walk
@@ -54,6 +58,7 @@ class Behind:
     constant: dict[int, Tensor | None] = field(default_factory=dict[int, Tensor | None])
     normed: set[int] = field(default_factory=set[int])
     turned: set[int] = field(default_factory=set[int])
+    pooled: set[int] = field(default_factory=set[int])
 
 
 def neurons_behind(trace: Trace) -> Behind:
@@ -67,6 +72,8 @@ def neurons_behind(trace: Trace) -> Behind:
             behind.normed.add(product.operation)
         if any(each.name in TURNS for each in passed):
             behind.turned.add(product.operation)
+        if any("pool" in each.name or each.name in REDUCES for each in passed):
+            behind.pooled.add(product.operation)
         if found is not None:
             behind.first[product.operation] = found
     written = {event.site for event in behind.first.values() if event.facts is None}

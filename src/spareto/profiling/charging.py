@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
+from typing import Final
 
 from torch import Tensor
 
 from spareto.core.errors import ConfigError, Problem
 from spareto.profiling.behind import Behind
+from spareto.profiling.mixing import mixes
 from spareto.profiling.tracer import NeuronEvent, ProductEvent, Trace
-from spareto.profiling.uses import Use, untold
+from spareto.profiling.uses import Runs, Use, untold
+
+MIXES: Final = "It runs once and mixes the timesteps, so the neurons behind it are charged alone."
 
 
 @dataclass
@@ -66,9 +70,11 @@ def charge(
     neurons: list[Use[NeuronEvent]],
     groups: dict[int, int],
     behind: Behind,
-    two: Trace,
+    runs: Runs,
 ) -> tuple[int, ...]:
     """Charge each group of neurons to one of the products that feed it; the others say whose it is.
+
+    Neurons whose only products mix timesteps are charged alone.
 
     Returns:
         Places of the groups that no product feeds: they are charged alone.
@@ -81,12 +87,14 @@ def charge(
         found = behind.first.get(product.use.first.operation)
         if found is None:
             product.notes.append("No neurons stand behind it, so none are charged.")
+        elif mixes(product.use, neurons[groups[found.operation]], behind, runs):
+            product.notes.append(MIXES)
         else:
             feeders[groups[found.operation]].append(place)
     for group, places in feeders.items():
         _refuse_taken_in_turn([planned[place].use for place in places], behind)
         inside = {event.call for event in neurons[group].events if event.call >= 0}
-        outside = [place for place in places if not _runs_in(planned[place].use.first, inside, two)]
+        outside = [place for place in places if not _runs_in(planned[place].use.first, inside, runs.two)]
         owner = max(_forward(outside or places, planned, neurons[group], behind))
         planned[owner].neurons = group
         for place in places:
@@ -125,7 +133,7 @@ def _hold(planned: Planned, neurons: Use[NeuronEvent]) -> None:
     """What a layer computes once is held for all timesteps of its neurons."""
     use = planned.use
     once = not use.looped and use.layout.steps == 1
-    steps = len(neurons.events) if neurons.looped else neurons.layout.steps
+    steps = neurons.steps
     if once and steps > 1:
         use.behind = steps - 1
         planned.notes.append(f"It runs once, and its neurons take the result in {steps} timesteps.")
@@ -162,7 +170,7 @@ def _refuse_by_hand(alone: Iterable[Use[NeuronEvent]]) -> None:
     problems = [
         Problem(
             f"neurons written out at {use.first.place}",
-            "no layer that feeds them",
+            "no layer that feeds them timestep by timestep",
             "one behind a convolution, dense layer or product, or a module of their own",
             "Make them a module and name it: neurons={'its.name': 'lif'}. They would be costed as nothing.",
         )

@@ -225,8 +225,8 @@ class NeuronCounter:
 
     def end_batch(self, sized: list[Trains] | None = None) -> None:
         """Close one batch; `sized` is what others sized of it."""
-        self.spikes.end_batch(sized)
-        self.arriving.end_batch(sized)
+        for stream in (self.spikes, self.arriving):
+            stream.end_batch(sized, before=self.use.before)
 
 
 def counter_of(planned: Planned) -> LayerCounter | PairCounter:

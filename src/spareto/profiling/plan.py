@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from spareto.core.errors import ConfigError, Problem
 from spareto.profiling.behind import neurons_behind
 from spareto.profiling.charging import Plan, Planned, charge
+from spareto.profiling.settling import settle
 from spareto.profiling.tracer import ProductEvent, Trace
-from spareto.profiling.uses import Runs, Use, settle, steps_of, uses_of
+from spareto.profiling.uses import Runs, Use, steps_of, uses_of
 
 
 def make_plan(runs: Runs, steps: int | None) -> Plan:
@@ -41,7 +42,7 @@ def make_plan(runs: Runs, steps: int | None) -> Plan:
     ]
     places = {event.operation: place for place, use in enumerate(products) for event in use.events}
     groups = {event.operation: place for place, use in enumerate(neurons) for event in use.events}
-    alone = charge(planned, neurons, groups, behind, two)
+    alone = charge(planned, neurons, groups, behind, runs)
     return Plan(
         steps=steps,
         products=planned,

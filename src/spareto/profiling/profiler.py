@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-from spareto.core.errors import ConfigError, Problem
+from spareto.core.errors import Problem, UnsupportedLayer
 from spareto.frameworks import time_of
 from spareto.kernels import reference
 from spareto.observing.products import UnknownProductError
@@ -152,7 +152,7 @@ def _trace(network: nn.Module, runner: Runner, batch: Tensor, named: NamedNeuron
         except UnknownProductError as error:
             rule = "a product that the profiler can count"
             cure = "It would be costed as nothing. Write it with dense layers, convolutions or matmul."
-            raise ConfigError(Problem("network", str(error), rule, cure)) from None
+            raise UnsupportedLayer(Problem("network", str(error), rule, cure)) from None
     tracer.trace.dispatched = tracer.dispatched
     return tracer.trace
 

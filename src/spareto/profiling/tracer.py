@@ -14,10 +14,11 @@ from torch import Tensor, nn
 
 from spareto.frameworks import NeuronFacts
 from spareto.observing.observation import Call, Value
-from spareto.observing.products import Product, UnknownProductError, foreign, product_of
+from spareto.observing.products import Product, UnknownProductError, entering_of, foreign, product_of
 from spareto.observing.recorder import Recorder
 from spareto.observing.watching import tensors
 from spareto.profiling.axes import Mark
+from spareto.profiling.naming import content, is_part, is_weight_of, layer_name
 
 STEP_OPERATORS: Final = frozenset(
     f"aten::{name}"
@@ -159,7 +160,7 @@ class Tracer(Recorder):
         idle = bool(answers) and product is None
         if idle:
             product, answers = self._idle(func, args, kwargs, answers)
-        self._refuse_foreign(func, read)
+        self._refuse_foreign(func, args, read)
         weight = self._weight(product)
         x, right = self._marks(product)
         output = func(*args, **kwargs)
@@ -194,10 +195,16 @@ class Tracer(Recorder):
     ) -> tuple[Product | None, tuple[bool, ...]]:
         """A product of constants, as if one were an activation: a state, zeros before the first spike."""
         ranks = {self._rank(self.value(tensor)) for tensor in tensors((args, kwargs))}
-        if len(ranks) == 1:
+        if len(ranks) > 1:
+            weights = max(ranks)
+            found = self._read(func, args, kwargs, lambda value: self._rank(value) == weights)
+            if found[0] is not None:
+                return found
+        entering = entering_of(func, args, kwargs)  # a state that is learned, too
+        if entering is None:
             return None, answers
-        weights = max(ranks)
-        return self._read(func, args, kwargs, lambda value: self._rank(value) == weights)
+        state = self.value(entering).index
+        return self._read(func, args, kwargs, lambda value: value.index != state)
 
     def _rank(self, value: Value) -> int:
         """2 of what comes from parameters, 1 of what comes from buffers, 0 of others."""
@@ -240,9 +247,13 @@ class Tracer(Recorder):
         call = self._stack[-1] if self._stack else None
         return f"module '{call.name}'" if call and call.name else "the network"
 
-    def _refuse_foreign(self, func: Any, read: list[Value]) -> None:
-        wide = [value for value in read if len(value.shape) > 1 and value.roots and not value.activation]
-        if foreign(func) and wide and any(value.activation for value in read):
+    def _refuse_foreign(self, func: Any, args: tuple[Any, ...], read: list[Value]) -> None:
+        if not foreign(func) or not any(value.activation for value in read):
+            return
+        wide = any(len(value.shape) > 1 and value.roots and not value.activation for value in read)
+        if wide or any(
+            isinstance(each, torch.ScriptObject) for each in args
+        ):  # weights that torch has packed
             raise UnknownProductError(f"{self._module()}, {place()}: {func._schema.name}")
 
     def _marks(self, product: Product | None) -> tuple[Mark | None, Mark | None]:
@@ -294,9 +305,9 @@ class Tracer(Recorder):
             return f"{module}.product".lstrip("."), ("pair",)
         operand = product.operand
         assert operand is not None, "a weight has one"
-        part = (operand.storage_offset(), tuple(operand.shape)) if _is_part(weight, self.named) else ()
-        identity = (tuple(sorted(weight.roots)) or ("constant", weight.storage), part)
-        if call is not None and module and _is_weight_of(call.module, operand):
+        part = (operand.storage_offset(), tuple(operand.shape)) if is_part(weight, self.named) else ()
+        identity = (tuple(sorted(weight.roots)) or ("constant", content(operand)), part)
+        if call is not None and module and is_weight_of(call.module, operand):
             return module, identity
         return layer_name(weight.roots, module), identity
 
@@ -308,6 +319,8 @@ class Tracer(Recorder):
             self.trace.shifts[operation] = _shift(args)
         if not isinstance(output, Tensor) or not output.is_floating_point() or output.numel() < 2:
             return
+        if output.layout is not torch.strided:
+            return  # a product that reads it is refused
         if self._stack and type(self._stack[-1].module).__module__.startswith("torch.nn."):
             return  # pools, activations and their like are no neurons, whatever they give
         if not self.seen.values[writes[0]].activation or not bool(((output == 0) | (output == 1)).all()):
@@ -322,36 +335,6 @@ class Tracer(Recorder):
             output=Mark.of(output),
             occurrence=self.dispatched,
         )
-
-
-def layer_name(roots: frozenset[str], module: str) -> str:
-    """Name of a layer by the parameters its weight comes from: that of their module, or their own."""
-    owners = {root.partition(".parametrizations.")[0] for root in roots}
-    if not owners:
-        return f"{module}.constant".lstrip(".")
-    names = {_without_weight(owner) for owner in owners}
-    return sorted(names)[0]
-
-
-_WEIGHTS: Final = ("weight", "weight_orig", "weight_mask", "weight_g", "weight_v", "weight_u")
-"""What torch calls the weight of a layer that has one, and the parts it is computed from."""
-
-
-def _without_weight(name: str) -> str:
-    owner, _, own = name.rpartition(".")
-    return owner if owner and own in _WEIGHTS else name
-
-
-def _is_weight_of(module: nn.Module, operand: Tensor) -> bool:
-    return getattr(module, "weight", None) is operand
-
-
-def _is_part(weight: Value, named: list[Value]) -> bool:
-    """Whether a weight is a slice of a parameter, as the projections of attention are."""
-    return any(
-        value.name in weight.roots and value.storage == weight.storage and value.shape != weight.shape
-        for value in named
-    )
 
 
 def _without_activations(product: Product) -> Product:

@@ -54,6 +54,11 @@ class Use(Generic[EventT]):
         """Where time and samples lie, once that is settled."""
         return self.choices[0]
 
+    @property
+    def steps(self) -> int:
+        """Timesteps of all its calls together."""
+        return len(self.events) if self.looped else self.layout.steps
+
 
 class Runs:
     """The runs that tell what every call is.
@@ -191,11 +196,11 @@ class _Calls(Generic[EventT]):
     def shown(self, site: Hashable) -> Literal["steps", "uses"] | None:
         """In which order a site is called several times a timestep: the longer run begins with the same."""
         own = [
-            _mark(self._twins[id(event)], right=False)
+            mark_of(self._twins[id(event)], right=False)
             for event, each in zip(self.events, self.sites, strict=True)
             if each == site
         ]
-        more = [_mark(event, right=False) for event in self._of_longer[site]]
+        more = [mark_of(event, right=False) for event in self._of_longer[site]]
         steps, uses = self.steps, len(own) // self.steps
         if len(more) != uses * (steps + 1):
             return None
@@ -205,7 +210,10 @@ class _Calls(Generic[EventT]):
 
     def _is_short(self, site: Hashable) -> bool:
         """Whether a site is called once in every timestep but some: one timestep more is one call more."""
-        if len(self._of_longer[site]) != self.counts[site] + 1 or self.counts[site] >= self.steps:
+        more = self._of_longer[site]
+        if len(more) != self.counts[site] + 1 or self.counts[site] >= self.steps:
+            return False
+        if len({mark_of(event, right=False).shape for event in more}) > 1:  # several timesteps a call
             return False
         self.short.add(site)
         return True
@@ -246,11 +254,12 @@ class _Calls(Generic[EventT]):
 
     def _sight(self, event: Event, *, long: bool = False, right: bool = False) -> Sight:
         longer = self._longer.get(id(event)) if long else None
-        one, two = (_mark(each, right) for each in (self._twins[id(event)], event))
-        return Sight(one, two, None if longer is None else _mark(longer, right))
+        one, two = (mark_of(each, right) for each in (self._twins[id(event)], event))
+        return Sight(one, two, None if longer is None else mark_of(longer, right))
 
 
-def _mark(event: Event, right: bool) -> Mark:
+def mark_of(event: Event, right: bool) -> Mark:
+    """What is looked at of a call: what enters a product, or its right operand, and what neurons give."""
     if not isinstance(event, ProductEvent):
         return event.output
     if not right:
@@ -337,47 +346,18 @@ def _held(shape: tuple[int, ...], facts: NeuronFacts) -> int:
     return shape[0 if facts.axes == "time-batch" else 1]
 
 
-def settle(uses: Sequence[Use[ProductEvent] | Use[NeuronEvent]], asked: str | None) -> list[Problem]:
-    """Leave each use one layout: what others prove, or what is asked; problems of those that stay open."""
-    proven = {use.choices[0].order for use in uses if len(use.choices) == 1} - {""}
-    stated = asked if asked in ("time-batch", "batch-time") else ""
-    order = next(iter(proven)) if len(proven) == 1 else stated
-    problems: list[Problem] = []
-    for use in uses:
-        for choices in (use.choices, use.right):
-            if len(choices) > 1:
-                kept = [layout for layout in choices if layout.order == order] if order else choices
-                choices[:] = kept or choices
-        if _is_silent(use):
-            use.unsure = len(use.choices) > 1 or len(use.right) > 1
-            use.choices, use.right = use.choices[:1], use.right[:1]
-        if len(use.choices) != 1 or len(use.right) > 1 or _lacks_right(use):
-            problems.append(unproven(use))
-    return problems
-
-
-def _is_silent(use: Use[ProductEvent] | Use[NeuronEvent]) -> bool:
-    marks = [_mark(event, right=False) for event in use.events]
-    marks += [
-        event.right for event in use.events if isinstance(event, ProductEvent) and event.right is not None
-    ]
-    return not any(bool(mark.rows.any()) for mark in marks)
-
-
-def _lacks_right(use: Use[ProductEvent] | Use[NeuronEvent]) -> bool:
-    return isinstance(use.first, ProductEvent) and use.first.right is not None and not use.right
-
-
 def unproven(use: Use[ProductEvent] | Use[NeuronEvent]) -> Problem:
     """What is said of a use of which nobody knows where time and samples lie."""
     event = use.first
-    got = f"{len(use.events)} calls with a tensor of shape {_mark(event, right=False).shape} for two samples"
+    got = (
+        f"{len(use.events)} calls with a tensor of shape {mark_of(event, right=False).shape} for two samples"
+    )
     rule = "time and samples on leading axes that can be told apart"
     return Problem(f"{_told(event)} ({event.place})", got, rule, TIME_CURE)
 
 
 def _either(event: Event, calls: int) -> Problem:
-    got = f"{calls} calls with a tensor of shape {_mark(event, right=False).shape} for two samples"
+    got = f"{calls} calls with a tensor of shape {mark_of(event, right=False).shape} for two samples"
     rule = "calls that hold one timestep or all of them, and a way to tell"
     return Problem(f"{_told(event)} ({event.place})", got, rule, TIME_CURE)
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from spareto.pruners._base import Evidence, Need, Pruner
 
@@ -20,8 +21,8 @@ class ActivityPruner(Pruner):
 
     needs: ClassVar[frozenset[Need]] = frozenset({"activity"})
 
+    @override
     def scores(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
-        """See `Pruner.scores`."""
         return {
             name: weight.detach().abs() * _relative(evidence, name, weight)
             for name, weight in weights.items()

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from spareto.pruners._base import Evidence, Pruner, Unit
 
@@ -26,8 +27,8 @@ class BernoulliPruner(Pruner):
     def __init__(self, seed: int | None = None) -> None:
         self.seed = seed
 
+    @override
     def scores(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
-        """See `Pruner.scores`."""
         generator = torch.Generator().manual_seed(evidence.seed if self.seed is None else self.seed)
         return {
             name: torch.rand(weight.shape[0], generator=generator).to(weight.device)

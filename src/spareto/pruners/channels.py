@@ -7,6 +7,7 @@ from typing import ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
 from spareto.core.text import shown
@@ -39,8 +40,8 @@ class ChannelPruner(Pruner):
             raise ConfigError(Problem("pruner 'channels'.norm", shown(norm), rule, cure))
         self.norm: Norm = norm
 
+    @override
     def scores(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
-        """See `Pruner.scores`."""
         return {name: self._of_channels(weight.detach().flatten(1)) for name, weight in weights.items()}
 
     def _of_channels(self, weight: Tensor) -> Tensor:

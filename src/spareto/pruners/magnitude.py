@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from torch import Tensor
+from typing_extensions import override
 
 from spareto.pruners._base import Evidence, Pruner
 
@@ -16,6 +17,6 @@ class MagnitudePruner(Pruner):
         han2015: learning both weights and connections; schaefer2023 ranks all layers together.
     """
 
+    @override
     def scores(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
-        """See `Pruner.scores`."""
         return {name: weight.detach().abs() for name, weight in weights.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from torch import Tensor
+from typing_extensions import override
 
 from spareto.core.errors import ConfigError, Problem
 from spareto.core.text import shown
@@ -32,6 +33,6 @@ class NOfMPruner(Pruner):
             raise ConfigError(Problem("pruner 'n_of_m'.block", shown(block), "an integer of at least 2"))
         self.block = block
 
+    @override
     def scores(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
-        """See `Pruner.scores`."""
         return {name: weight.detach().abs() for name, weight in weights.items()}

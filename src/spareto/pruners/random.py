@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from spareto.pruners._base import Evidence, Pruner
 
@@ -20,8 +21,8 @@ class RandomPruner(Pruner):
     def __init__(self, seed: int | None = None) -> None:
         self.seed = seed
 
+    @override
     def scores(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
-        """See `Pruner.scores`."""
         generator = torch.Generator().manual_seed(evidence.seed if self.seed is None else self.seed)
         return {
             name: torch.rand(weight.shape, generator=generator).to(weight.device)

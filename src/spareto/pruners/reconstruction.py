@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from torch import Tensor
+from typing_extensions import override
 
 from spareto.pruners._base import Evidence, Need, Pruner, Unit
 
@@ -23,8 +24,8 @@ class ReconstructionPruner(Pruner):
     needs: ClassVar[frozenset[Need]] = frozenset({"responses"})
     unit: ClassVar[Unit] = "channel"
 
+    @override
     def scores(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
-        """See `Pruner.scores`."""
         return {name: _shares(evidence.responses[name]) for name in weights}
 
 

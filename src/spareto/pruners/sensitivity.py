@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from spareto.pruners._base import Evidence, Pruner
 
@@ -19,8 +20,8 @@ class SensitivityPruner(Pruner):
         han2015, section 3.1: a quality parameter times the standard deviation of a layer's weights.
     """
 
+    @override
     def scores(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
-        """See `Pruner.scores`."""
         return {name: _in_deviations(weight.detach()) for name, weight in weights.items()}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from torch import Tensor
+from typing_extensions import override
 
 from spareto.pruners._base import Evidence, Need, Pruner
 
@@ -19,6 +20,6 @@ class SnipPruner(Pruner):
 
     needs: ClassVar[frozenset[Need]] = frozenset({"gradients"})
 
+    @override
     def scores(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
-        """See `Pruner.scores`."""
         return {name: (weight.detach() * evidence.gradients[name]).abs() for name, weight in weights.items()}

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from spareto.core.errors import ConfigError, Problem
 from spareto.pruners._base import Evidence, Need, Pruner
@@ -36,8 +37,8 @@ class SplicingPruner(Pruner):
             raise ConfigError(Problem("pruner 'splicing'.step", repr(step), "a number of at least 0"))
         self.step = float(step)
 
+    @override
     def scores(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
-        """See `Pruner.scores`."""
         return {
             name: self._moved(weight.detach().double(), evidence.gradients[name].double())
             for name, weight in weights.items()

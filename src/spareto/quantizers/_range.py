@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from spareto.quantizers._base import STRAIGHT_THROUGH, Granularity, Quantizer
 from spareto.quantizers._snap import snap
@@ -38,24 +39,24 @@ class RangeQuantizer(Quantizer):
         """Largest weight that can be stored, of each group, within the limits of `bounded`."""
 
     @property
+    @override
     def code_range(self) -> tuple[int, int]:
-        """See `Quantizer.code_range`."""
         return -self.levels, self.levels
 
+    @override
     def start(self, weight: Tensor, live: Tensor | None = None) -> None:
-        """See `Quantizer.start`."""
         self.scale = self.clip(weight.detach(), live) / self.levels
 
+    @override
     def encode(self, weight: Tensor) -> Tensor:
-        """See `Quantizer.encode`."""
         return (weight / self.scale).clamp(*self.code_range).round().to(torch.int32)
 
+    @override
     def decode(self, codes: Tensor) -> Tensor:
-        """See `Quantizer.decode`."""
         return codes.to(self.scale.dtype) * self.scale
 
+    @override
     def forward(self, weight: Tensor, live: Tensor | None = None) -> Tensor:
-        """See `Quantizer.forward`."""
         if self.training and self.tracks_weights:
             self.start(weight, live)
         position = weight.detach() / self.scale

@@ -6,6 +6,7 @@ from abc import abstractmethod
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from spareto.quantizers._base import STRAIGHT_THROUGH, Granularity, Quantizer
 from spareto.quantizers._snap import snap_to
@@ -38,26 +39,26 @@ class TableQuantizer(Quantizer):
         """Magnitudes of the codes 0, 1, 2, ...: rising from 0 to 1, `2^(bits−1)` at most."""
 
     @property
+    @override
     def code_range(self) -> tuple[int, int]:
-        """See `Quantizer.code_range`."""
         return 1 - len(self.grid), len(self.grid) - 1
 
+    @override
     def start(self, weight: Tensor, live: Tensor | None = None) -> None:
-        """See `Quantizer.start`."""
         self.grid = self.grid.to(weight)
         self.clip = nn.Parameter(three_sigma(weight, self.granularity, live))
 
+    @override
     def encode(self, weight: Tensor) -> Tensor:
-        """See `Quantizer.encode`."""
         size = self._size(weight)
         return (self._number(size).round() * weight.sign()).to(torch.int32)
 
+    @override
     def decode(self, codes: Tensor) -> Tensor:
-        """See `Quantizer.decode`."""
         return self._points(codes) * positive(self.clip)
 
+    @override
     def forward(self, weight: Tensor, live: Tensor | None = None) -> Tensor:
-        """See `Quantizer.forward`."""
         clip = positive(self.clip)
         size, sign = self._size(weight), weight.detach().sign()
         number = self._number(size)

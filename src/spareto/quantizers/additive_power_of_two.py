@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import product
 from typing import ClassVar
 
+from typing_extensions import override
+
 from spareto.quantizers._table import TableQuantizer
 
 
@@ -22,8 +24,8 @@ class AdditivePowerOfTwo(TableQuantizer):
     bits_supported: ClassVar[range] = range(2, 9)
 
     @staticmethod
+    @override
     def points(bits: int) -> list[float]:
-        """See `TableQuantizer.points`."""
         sums = sorted(sum(terms) for terms in product(*_terms(bits - 1)))
         return [value / sums[-1] for value in sums]
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from spareto.quantizers._base import STRAIGHT_THROUGH, Granularity, Quantizer
 from spareto.quantizers._snap import snap
@@ -41,12 +42,12 @@ class Asymmetric(Quantizer):
         self.register_buffer("zero_point", torch.zeros(()))
 
     @property
+    @override
     def code_range(self) -> tuple[int, int]:
-        """See `Quantizer.code_range`."""
         return 0, self.levels
 
+    @override
     def start(self, weight: Tensor, live: Tensor | None = None) -> None:
-        """See `Quantizer.start`."""
         kept = weight.detach() if live is None else weight.detach() * live
         axes = over_group(weight, self.granularity)
         low = kept.amin(axes, keepdim=True).clamp(-LARGEST_END, 0.0)
@@ -54,17 +55,17 @@ class Asymmetric(Quantizer):
         self.scale = (high - low).clamp_min(SMALLEST_CLIP) / self.levels
         self.zero_point = (-low / self.scale).round().clamp(0, self.levels)
 
+    @override
     def encode(self, weight: Tensor) -> Tensor:
-        """See `Quantizer.encode`."""
         clipped = (weight / self.scale).clamp(*self._bounds)
         return (clipped.round() + self.zero_point).to(torch.int32)
 
+    @override
     def decode(self, codes: Tensor) -> Tensor:
-        """See `Quantizer.decode`."""
         return (codes.to(self.scale.dtype) - self.zero_point) * self.scale
 
+    @override
     def forward(self, weight: Tensor, live: Tensor | None = None) -> Tensor:
-        """See `Quantizer.forward`."""
         if self.training:
             self.start(weight, live)
         position = weight.detach() / self.scale

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from spareto.quantizers._base import STRAIGHT_THROUGH, Granularity, Quantizer
 from spareto.quantizers._snap import snap
@@ -37,25 +38,25 @@ class DuQ(Quantizer):
         self.output_clip = nn.Parameter(torch.ones(()))
 
     @property
+    @override
     def code_range(self) -> tuple[int, int]:
-        """See `Quantizer.code_range`."""
         return -self.levels, self.levels
 
+    @override
     def start(self, weight: Tensor, live: Tensor | None = None) -> None:
-        """See `Quantizer.start`."""
         clip = three_sigma(weight, self.granularity, live)
         self.input_clip, self.output_clip = nn.Parameter(clip), nn.Parameter(clip.clone())
 
+    @override
     def encode(self, weight: Tensor) -> Tensor:
-        """See `Quantizer.encode`."""
         return (weight / self._step_in).clamp(*self.code_range).round().to(torch.int32)
 
+    @override
     def decode(self, codes: Tensor) -> Tensor:
-        """See `Quantizer.decode`."""
         return codes.to(self.output_clip.dtype) * self._step_out
 
+    @override
     def forward(self, weight: Tensor, live: Tensor | None = None) -> Tensor:
-        """See `Quantizer.forward`."""
         step_in = self._step_in
         position = weight.detach() / step_in.detach()
         return snap(weight, position, self.code_range, step_in, self._step_out, self.rounding)

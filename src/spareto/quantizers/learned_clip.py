@@ -6,6 +6,7 @@ import math
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from spareto.quantizers._base import STRAIGHT_THROUGH, Granularity, Quantizer
 from spareto.quantizers._least_error import least_error_clip
@@ -36,8 +37,8 @@ class LearnedClip(Quantizer):
         self.log_clip = nn.Parameter(torch.zeros(()))
 
     @property
+    @override
     def code_range(self) -> tuple[int, int]:
-        """See `Quantizer.code_range`."""
         return -self.levels, self.levels
 
     @property
@@ -45,20 +46,20 @@ class LearnedClip(Quantizer):
         """Largest weight that can be stored, broadcastable against the weight, always above 0."""
         return self._bounded_log.exp()
 
+    @override
     def start(self, weight: Tensor, live: Tensor | None = None) -> None:
-        """See `Quantizer.start`."""
         self.log_clip = nn.Parameter(least_error_clip(weight, self.levels, self.granularity, live).log())
 
+    @override
     def encode(self, weight: Tensor) -> Tensor:
-        """See `Quantizer.encode`."""
         return self._position(weight).clamp(*self.code_range).round().to(torch.int32)
 
+    @override
     def decode(self, codes: Tensor) -> Tensor:
-        """See `Quantizer.decode`."""
         return codes.to(self.log_clip.dtype) * self._step
 
+    @override
     def forward(self, weight: Tensor, live: Tensor | None = None) -> Tensor:
-        """See `Quantizer.forward`."""
         step = self._step
         return snap(weight, self._position(weight), self.code_range, step, step, self.rounding)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from torch import Tensor
+from typing_extensions import override
 
 from spareto.quantizers._least_error import least_error_clip
 from spareto.quantizers._range import RangeQuantizer
@@ -19,6 +20,6 @@ class LeastErrorRange(RangeQuantizer):
 
     tracks_weights: ClassVar[bool] = False
 
+    @override
     def clip(self, weight: Tensor, live: Tensor | None) -> Tensor:
-        """See `RangeQuantizer.clip`."""
         return least_error_clip(weight, self.levels, self.granularity, live)

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from spareto.quantizers._base import STRAIGHT_THROUGH, Granularity, Quantizer
 from spareto.quantizers._snap import snap
@@ -35,8 +36,8 @@ class LearnedStep(Quantizer):
         self.step = nn.Parameter(torch.ones(()))
 
     @property
+    @override
     def code_range(self) -> tuple[int, int]:
-        """See `Quantizer.code_range`."""
         return -self.levels - 1, self.levels
 
     @property
@@ -44,21 +45,21 @@ class LearnedStep(Quantizer):
         """Weight that one code stands for, broadcastable against the weight, always above 0."""
         return positive(self.step, LARGEST_CLIP / (self.levels + 1))
 
+    @override
     def start(self, weight: Tensor, live: Tensor | None = None) -> None:
-        """See `Quantizer.start`."""
         step = 2 * mean_magnitude(weight, self.granularity, live) / math.sqrt(self.levels)
         self.step = nn.Parameter(positive(step, LARGEST_CLIP / (self.levels + 1)).to(weight.dtype))
 
+    @override
     def encode(self, weight: Tensor) -> Tensor:
-        """See `Quantizer.encode`."""
         return (weight / self.scale).clamp(*self.code_range).round().to(torch.int32)
 
+    @override
     def decode(self, codes: Tensor) -> Tensor:
-        """See `Quantizer.decode`."""
         return codes.to(self.step.dtype) * self.scale
 
+    @override
     def forward(self, weight: Tensor, live: Tensor | None = None) -> Tensor:
-        """See `Quantizer.forward`."""
         sharing = weight.numel() // self.step.numel()
         scale = _ScaleGradient.apply(self.scale, 1 / math.sqrt(sharing * self.levels))
         position = weight.detach() / scale.detach()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from torch import Tensor
+from typing_extensions import override
 
 from spareto.quantizers._range import RangeQuantizer
 from spareto.quantizers._symmetric import largest
@@ -15,6 +16,6 @@ class MaxRange(RangeQuantizer):
         jacob2018: linear quantization over the observed range.
     """
 
+    @override
     def clip(self, weight: Tensor, live: Tensor | None) -> Tensor:
-        """See `RangeQuantizer.clip`."""
         return largest(weight if live is None else weight * live, self.granularity)

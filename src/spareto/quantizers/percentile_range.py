@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from torch import Tensor
+from typing_extensions import override
 
 from spareto.core.errors import ConfigError, Problem
 from spareto.core.text import shown
@@ -45,8 +46,8 @@ class PercentileRange(RangeQuantizer):
             raise ConfigError(Problem(place, shown(percentile), rule))
         self.percentile = percentile
 
+    @override
     def clip(self, weight: Tensor, live: Tensor | None) -> Tensor:
-        """See `RangeQuantizer.clip`."""
         magnitude = weight.abs() if live is None else (weight * live).abs()
         count = magnitude.numel() if self.granularity == "per_tensor" else magnitude[0].numel()
         rows = magnitude.reshape(-1, count).sort(dim=1, descending=True).values

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from typing_extensions import override
+
 from spareto.quantizers._table import TableQuantizer
 
 
@@ -17,7 +19,7 @@ class PowerOfTwo(TableQuantizer):
     bits_supported: ClassVar[range] = range(2, 6)  # 6 bits would reach down to 2^−30 of the clip
 
     @staticmethod
+    @override
     def points(bits: int) -> list[float]:
-        """See `TableQuantizer.points`."""
         count = 2 ** (bits - 1) - 1
         return [0.0, *(2.0 ** (k - count) for k in range(1, count + 1))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from torch import Tensor
+from typing_extensions import override
 
 from spareto.quantizers._range import RangeQuantizer
 from spareto.quantizers._symmetric import three_sigma
@@ -15,6 +16,6 @@ class SigmaRange(RangeQuantizer):
         schaefer2023, section III, starts its learned scales there.
     """
 
+    @override
     def clip(self, weight: Tensor, live: Tensor | None) -> Tensor:
-        """See `RangeQuantizer.clip`."""
         return three_sigma(weight, self.granularity, live)

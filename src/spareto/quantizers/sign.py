@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import override
 
 from spareto.quantizers._base import STRAIGHT_THROUGH, Granularity, Quantizer
 from spareto.quantizers._symmetric import bounded, mean_magnitude
@@ -34,8 +35,8 @@ class Sign(Quantizer):
         self.log_scale = nn.Parameter(torch.zeros(()))
 
     @property
+    @override
     def code_range(self) -> tuple[int, int]:
-        """See `Quantizer.code_range`."""
         return -1, 1
 
     @property
@@ -43,21 +44,21 @@ class Sign(Quantizer):
         """Magnitude of every weight, always above 0."""
         return bounded(self.log_scale.exp())
 
+    @override
     def start(self, weight: Tensor, live: Tensor | None = None) -> None:
-        """See `Quantizer.start`."""
         mean = mean_magnitude(weight, self.granularity, live)
         self.log_scale = nn.Parameter(bounded(mean).log().to(weight.dtype))
 
+    @override
     def encode(self, weight: Tensor) -> Tensor:
-        """See `Quantizer.encode`."""
         return torch.where(weight >= 0, 1, -1).to(torch.int32)
 
+    @override
     def decode(self, codes: Tensor) -> Tensor:
-        """See `Quantizer.decode`."""
         return codes.to(self.log_scale.dtype) * self.scale
 
+    @override
     def forward(self, weight: Tensor, live: Tensor | None = None) -> Tensor:
-        """See `Quantizer.forward`."""
         scale = self.scale
         soft = (weight / scale.detach()).clamp(-2.0, 2.0)
         sign = self.encode(weight).to(weight.dtype)

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from typing_extensions import override
 
 from spareto.quantizers._base import STRAIGHT_THROUGH, Granularity, Quantizer
 from spareto.quantizers._symmetric import bounded, mean_magnitude, over_group, positive
@@ -43,30 +44,30 @@ class Ternary(Quantizer):
         self.negative = nn.Parameter(torch.ones(()))
 
     @property
+    @override
     def code_range(self) -> tuple[int, int]:
-        """See `Quantizer.code_range`."""
         return -1, 1
 
+    @override
     def start(self, weight: Tensor, live: Tensor | None = None) -> None:
-        """See `Quantizer.start`."""
         self._set_threshold(weight, live)
         kept = weight.detach() if live is None else weight.detach() * live
         both = self._mean_beyond(kept.abs(), bounded(2 * self.threshold))
         self.positive = nn.Parameter(self._mean_beyond(kept, both))
         self.negative = nn.Parameter(self._mean_beyond(-kept, both))
 
+    @override
     def encode(self, weight: Tensor) -> Tensor:
-        """See `Quantizer.encode`."""
         return self._position(weight).round().to(torch.int32)
 
+    @override
     def decode(self, codes: Tensor) -> Tensor:
-        """See `Quantizer.decode`."""
         return codes.to(self.positive.dtype) * torch.where(
             codes > 0, positive(self.positive), positive(self.negative)
         )
 
+    @override
     def forward(self, weight: Tensor, live: Tensor | None = None) -> Tensor:
-        """See `Quantizer.forward`."""
         if self.training:
             self._set_threshold(weight, live)
         position = self._position(weight.detach())

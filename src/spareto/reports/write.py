@@ -27,7 +27,7 @@ class ReportPaths:
     figures: tuple[Path, ...]
 
 
-def write_report(results: StudyResults, folder: str | Path) -> ReportPaths:
+def write_files(results: StudyResults, folder: str | Path) -> ReportPaths:
     """Write `report.html` and `front`, `components`, `sparsity`, `formats` as `.png` and `.svg`.
 
     Files of an earlier report are replaced; a study without trials gets a page and no figures.

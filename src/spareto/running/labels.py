@@ -42,6 +42,7 @@ def _array(labels: Any, where: str) -> npt.NDArray[Any]:
             raise DataError(Problem(where, "a tensor on the meta device", "numbers", "Load the data."))
         labels = labels.detach().cpu()
         labels = labels.float() if labels.dtype is torch.bfloat16 else labels
+    refuse_masked(labels, where)
     try:
         return np.asarray(labels)
     except (ValueError, TypeError) as error:
@@ -68,3 +69,15 @@ def _whole(array: npt.NDArray[Any], where: str) -> Labels:
     if len(wrong):
         raise DataError(Problem(where, f"{wrong[0]:g}", "whole numbers from 0", "Check the data."))
     return array.astype(np.int64)
+
+
+def refuse_masked(values: Any, where: str) -> None:
+    """Refuse an array of which some entries are masked out: they would be taken for numbers.
+
+    Raises:
+        DataError: It is one.
+    """
+    if isinstance(values, np.ma.MaskedArray) and bool(np.ma.getmaskarray(values).any()):
+        share = float(np.ma.getmaskarray(values).mean())
+        rule, cure = "a number in every place", "Fill them, or leave the samples out."
+        raise DataError(Problem(where, f"{share:.1%} masked out", rule, cure))

@@ -12,6 +12,7 @@ from torch.nn.parameter import is_lazy
 
 from spareto.core.errors import ConfigError, DataError, Problem
 from spareto.frameworks import keeps_state, time_of
+from spareto.observing.compiled import eagerly, refuse_scripted
 from spareto.running.feeding import Feed, call, squeezed_layers, unmerged
 from spareto.running.interface import Interface
 from spareto.running.outputs import Order, order_of, pick, voted
@@ -78,7 +79,8 @@ class Runner:
         """A probe, and what it found; whole numbers look things up where a network of embeddings asks so."""
         probe = Probe(self.network, self.samples, self.interface, self._ready)
         try:
-            return probe, probe.run()
+            with eagerly():
+                return probe, probe.run()
         except ConfigError as error:
             looks_up = any(isinstance(module, nn.Embedding) for module in self.network.modules())
             if not looks_up or self.samples.frames.is_floating_point() or LOOKED_UP not in str(error):
@@ -219,16 +221,17 @@ def _refuse_unready(network: nn.Module) -> None:
 
 
 def refuse_no_module(network: object) -> None:
-    """Refuse what is no network.
+    """Refuse what is no network, or no longer one of Python.
 
     Raises:
-        ConfigError: It is a class, or something else.
+        ConfigError: It is a class, or something else, or TorchScript.
     """
     if isinstance(network, type) and issubclass(network, nn.Module):
         name = network.__name__
         raise ConfigError(Problem("network", f"the class {name}", "a network", f"Make one: {name}(...)."))
     if not isinstance(network, nn.Module):
         raise ConfigError(Problem("network", type(network).__name__, "a torch module"))
+    refuse_scripted(network)
 
 
 def check_label(highest: int, classes: int, where: str = "labels") -> None:

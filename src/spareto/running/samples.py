@@ -11,10 +11,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from spareto.core.errors import ConfigError, DataError, Problem, did_you_mean, one_of
+from spareto.core.errors import ConfigError, DataError, Problem, ShapeError, did_you_mean, one_of
 from spareto.kernels.c_layers import finite
 from spareto.kernels.library import backend
-from spareto.running.labels import Labels, labels_of
+from spareto.running.labels import Labels, labels_of, refuse_masked
 
 Layout = Literal["time-first", "batch-first", "static"]
 LAYOUT_CURE = 'Say layout="time-first", "batch-first" or "static".'
@@ -106,7 +106,10 @@ def frames_of(frames: Any, where: str = "frames") -> Tensor:
         DataError: They are something else.
     """
     tensor = frames.detach() if isinstance(frames, Tensor) else _tensor(frames, where)
-    if tensor.is_sparse:
+    if tensor.is_nested:
+        rule, cure = "samples of one shape", "Bring them to the same timesteps and pixels."
+        raise DataError(Problem(where, "a nested tensor", rule, cure))
+    if tensor.layout is not torch.strided:
         tensor = tensor.to_dense()
     if tensor.is_complex() or tensor.is_quantized:
         raise DataError(Problem(where, f"numbers of type {tensor.dtype}", "real numbers"))
@@ -129,6 +132,7 @@ def _finite(tensor: Tensor) -> bool:
 
 
 def _tensor(frames: Any, where: str) -> Tensor:
+    refuse_masked(frames, where)
     try:
         array: npt.NDArray[Any] = np.asarray(frames)
     except (ValueError, TypeError) as error:
@@ -167,13 +171,13 @@ def _layout(
         if time_first:
             return "time-first"
         rule = "labels, which tell where the samples are, or a layout"
-        raise ConfigError(Problem(where, f"shape {shape} without labels", rule, LAYOUT_CURE))
+        raise ShapeError(Problem(where, f"shape {shape} without labels", rule, LAYOUT_CURE))
     first, second = shape[0] == len(labels), shape[1] == len(labels)
     if second and (not first or time_first):
         return "time-first"
     if first and second:
         got = f"shape {shape} for {len(labels)} labels"
-        raise ConfigError(Problem(where, got, "one axis that is as long as there are labels", LAYOUT_CURE))
+        raise ShapeError(Problem(where, got, "one axis that is as long as there are labels", LAYOUT_CURE))
     if first and not time_first:
         return None
     got = f"shape {labels.shape} for {shape[1]} samples" if time_first else f"shape {labels.shape}"

@@ -21,7 +21,7 @@ docs/engine.md."""
 
 _WORDS: Final = """
 in_h in_w in_c in_words in_values out_h out_w out_c out_words out_values kh kw sh sw ph pw dh dw groups
-kind lanes stride narrow small state clamps weights starts places multiplier bias multiplier32 bias32
+kind lanes stride narrow small state clamps partial weights starts places multiplier bias multiplier32 bias32
 shift most decay leak threshold strict keep drop drop_threshold delayed delayed_drop
 current i_decay gain gain_shift adaptation a_decay a_scale a_one counts
 back_weights back_multiplier back_kind back_stride
@@ -131,6 +131,9 @@ def plan_layer(
     small = simple and bound.wide < 2**31
     narrow = bound.sums <= 32767 and most == 1 and rows.kind != INT32 and synapses.groups == 1
     narrow = narrow and rows.starts is None
+    largest = int(np.abs(weights).max(initial=0))
+    bits = most == 1 and rows.kind in (INT8, INT4, TERNARY) and synapses.groups == 1
+    partial = bits and rows.starts is None and shape[0] * largest <= 32767
     factor, bias = (_padded(each, lanes) for each in (layer.multiplier, layer.bias))
     kept: list[Any] = [factor, bias]
     struct = Plan(
@@ -139,6 +142,7 @@ def plan_layer(
         out_values=neuron.counts is not None, kind=rows.kind, lanes=lanes, stride=rows.stride, narrow=narrow,
         small=small, state=2 if neuron.bits <= 16 else 4,
         clamps=bound.potential is None or bound.potential > neuron.most,
+        partial=partial,
         weights=rows.content.ctypes.data, multiplier=factor.ctypes.data, bias=bias.ctypes.data,
         **_geometry(synapses, weights), **_neuron(neuron),
     )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from typing_extensions import override
 
 from spareto import networks
 from spareto.core.artifacts import fingerprint, there
@@ -57,12 +58,12 @@ class ZooBuilder(Builder):
         self.plan = plan
 
     @property
+    @override
     def hash(self) -> str:
-        """See `Builder`."""
         return self.plan.hash
 
+    @override
     def build(self, info: DatasetInfo) -> tuple[nn.Module, tuple[str, ...]]:
-        """See `Builder`."""
         options = self.plan.options
         return networks.build(self.plan.name, sensor=info.sensor, classes=info.classes, **options), ()
 

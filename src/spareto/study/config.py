@@ -25,8 +25,14 @@ HeldOut = Annotated[
 ]
 
 
+LONGEST_NAME = 200
+"""Bytes of a study's name; file systems hold 255."""
+
+
 def _one_folder(name: str) -> str:
-    if not name.strip(". ") or set(name) & set("/\\\0"):
+    if not name.strip(". ") or not name.isprintable() or set(name) & set("/\\"):
+        raise ValueError
+    if len(name.encode()) > LONGEST_NAME:
         raise ValueError
     return name
 
@@ -34,7 +40,7 @@ def _one_folder(name: str) -> str:
 Name = Annotated[
     str,
     AfterValidator(_one_folder),
-    Rule("a name without slashes, which its run folder can have", "Say where with --out."),
+    Rule("a short name without slashes, which its run folder can have", "Choose another."),
 ]
 
 

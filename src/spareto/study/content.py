@@ -55,15 +55,16 @@ def _told(value: Any, depth: int = 0) -> str:
         return repr(value)
     if isinstance(value, Mapping) and depth < DEEP:
         return str([(_told(key, depth + 1), _told(each, depth + 1)) for key, each in value.items()])
+    if isinstance(value, np.ndarray) and value.dtype != object and depth < DEEP:
+        return _digest(value.tobytes())
     if isinstance(value, list | tuple | np.ndarray) and depth < DEEP:
-        array = isinstance(value, np.ndarray) and value.dtype != object
-        return _digest(value.tobytes()) if array else str([_told(each, depth + 1) for each in value])
+        return str([_told(each, depth + 1) for each in value])
     return getattr(value, "__qualname__", type(value).__qualname__)
 
 
 def _tensor(value: torch.Tensor) -> str:
     told = f"{value.dtype} {'lazy' if is_lazy(value) else tuple(value.shape)}"
-    if is_lazy(value) or value.is_meta or value.is_sparse or value.is_quantized:
+    if is_lazy(value) or value.is_meta or value.layout is not torch.strided or value.is_quantized:
         return told
     raw = value.detach().cpu().contiguous().flatten().view(torch.uint8)
     return f"{told} {_digest(raw.numpy().tobytes())}"

@@ -21,11 +21,13 @@ from spareto.study.metrics import Sense
 ACCURACY_ENERGY: tuple[Sense, Sense] = ("max", "min")
 
 
-def front(points: Sequence[Sequence[float]], senses: Sequence[Sense] = ACCURACY_ENERGY) -> list[bool]:
+def front(
+    points: Sequence[Sequence[float]] | Sequence[Trial], senses: Sequence[Sense] = ACCURACY_ENERGY
+) -> list[bool]:
     """Tell for each point whether no other point dominates it.
 
     Args:
-        points: n points of k objectives.
+        points: n points of k objectives; or trials, compared by the accuracy they are chosen by and energy.
         senses: For each objective, whether more (`max`) or less (`min`) is better.
 
     Returns:
@@ -37,7 +39,8 @@ def front(points: Sequence[Sequence[float]], senses: Sequence[Sense] = ACCURACY_
     >>> front([(0.95, 3.0), (0.95, 2.0), (0.97, 5.0), (0.90, 2.0)])
     [False, True, True, False]
     """
-    costs = _costs(points, senses)
+    told = [(each.chosen_by, each.energy_pj) if isinstance(each, Trial) else each for each in points]
+    costs = _costs(told, senses)
     return _front_of_two(costs) if len(senses) == 2 else _front_of_many(costs)
 
 
@@ -94,7 +97,7 @@ def results_of(trials: Sequence[Trial]) -> list[Trial]:
 
 def front_rows(trials: Sequence[Trial]) -> list[TrialRow]:
     """One row a trial, in the order given, with its place on or off the front."""
-    flags = front([(trial.chosen_by, trial.energy_pj) for trial in trials])
+    flags = front(trials)
     return [_trial_row(trial, flag) for trial, flag in zip(trials, flags, strict=True)]
 
 

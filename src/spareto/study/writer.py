@@ -44,6 +44,24 @@ def only_writer(
     try:
         for place, _, _ in os.walk(folder):
             sweep(Path(place))
-        yield
+        with unmoved(folder):
+            yield
     finally:
         lock.__exit__(None, None, None)
+
+
+@contextmanager
+def unmoved(folder: Path) -> Generator[None]:
+    """Do not end well if the folder was moved or replaced inside the block: files then lie in two places.
+
+    Raises:
+        StoreError: It was.
+    """
+    with written(folder):
+        before = folder.stat()
+    yield
+    with written(folder):
+        after = folder.stat()
+    if not os.path.samestat(before, after):
+        got, cure = "another folder than before", "Move it back; the same command then carries on."
+        raise StoreError(Problem(str(folder), got, "one that stays where it is", cure))

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from spareto.core.errors import ConfigError, Problem
+from spareto.core.errors import MissingDependency, Problem
 from spareto.training.listening import EpochReport
 
 try:
@@ -19,11 +19,11 @@ def writer() -> type[Any]:
     """TensorBoard's writer.
 
     Raises:
-        ConfigError: TensorBoard is not installed.
+        MissingDependency: TensorBoard is not installed.
     """
     if SummaryWriter is None:
         cure = "Run pip install 'spareto[tensorboard]'."
-        raise ConfigError(Problem("TensorBoard", "no such library", "it installed", cure))
+        raise MissingDependency(Problem("TensorBoard", "no such library", "it installed", cure))
     return SummaryWriter
 
 
@@ -34,7 +34,7 @@ class TensorBoardListener:
         folder: Where the event files go.
 
     Raises:
-        ConfigError: TensorBoard is not installed.
+        MissingDependency: TensorBoard is not installed.
 
     Example:
         >>> with TensorBoardListener("runs/board") as board:  # doctest: +SKIP

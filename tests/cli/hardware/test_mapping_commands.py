@@ -148,6 +148,15 @@ def test_a_layer_on_an_array_of_ours_is_written_and_read_again(call, tmp_path, c
     assert told[0].endswith(figures)
 
 
+def test_layers_of_any_names_are_written_into_folders_of_their_own(call, tmp_path):
+    names = ("..", "../a", "a.b", "a/b")
+    layers = [workloads.layer(name, channels=(2, 3), size=4) for name in names]
+    workloads.network(*layers).save(tmp_path / "w.json")
+    call("--write-timeloop", tmp_path / "out")
+    assert sorted(each.name for each in (tmp_path / "out").iterdir()) == ["1--", "2--a", "3-a-b", "4-a-b"]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["out", "w.json"]
+
+
 def test_only_arrays_and_only_one_of_them_are_written(call, tmp_path):
     with pytest.raises(ConfigError, match="--write-timeloop: got 'odin', which has no mappings"):
         call("--accelerator", "odin", "--write-timeloop", tmp_path)

@@ -221,3 +221,13 @@ def test_the_first_letters_of_a_name_suggest_it():
 def test_a_flag_is_true_or_false_and_nothing_alike(record, flag, value):
     with pytest.raises(ConfigError, match=rf"^x\.{flag}: got {value!r}; expected true or false\.$"):
         record.parse({flag: value}, "x")
+
+
+@pytest.mark.parametrize("value", ["a\ud800b", ["a", "\udfff"], {"\ud800": 1}, {"a": ["\udc80"]}])
+def test_half_a_character_is_refused_when_a_record_is_made(value):
+    from spareto.records import Recipe
+
+    key = "name" if isinstance(value, str) else "layers"
+    given = value if isinstance(value, str) else {"include": value}
+    with pytest.raises(ConfigError, match="whole characters"):
+        Recipe.parse({key: given}, "recipe")

@@ -7,9 +7,8 @@ import yaml
 
 import workloads
 from spareto import hardware
-from spareto.core.errors import ConfigError
+from spareto.core.errors import CapacityError, ConfigError
 from spareto.hardware.accelerators import _FOLDER, parse_accelerator
-from spareto.hardware.mapping.capacity import CapacityError
 
 LOIHI, SNE = (hardware.load_accelerator(name) for name in ("loihi_like", "sne_like"))
 

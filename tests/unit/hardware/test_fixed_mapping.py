@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spareto.core.errors import CapacityError
 from spareto.hardware import load_accelerator
 from spareto.hardware.counting.accesses import compute_units
 from spareto.hardware.describing.nest import padded
 from spareto.hardware.describing.problem import LoopProblem
-from spareto.hardware.mapping.capacity import CapacityError, Widths, overflows
+from spareto.hardware.mapping.capacity import Widths, overflows
 from spareto.hardware.mapping.fixed import even_shares, fixed_mapping
 
 CHIP = load_accelerator("eyeriss_like")

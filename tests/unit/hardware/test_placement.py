@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 import workloads
 from spareto import hardware
-from spareto.core.errors import ConfigError
+from spareto.core.errors import CapacityError, ConfigError
 from spareto.hardware.accelerators import _FOLDER, parse_accelerator
-from spareto.hardware.mapping.capacity import CapacityError
 from spareto.hardware.placement import route, slices
 from spareto.hardware.placement.routes import mean_distance
 

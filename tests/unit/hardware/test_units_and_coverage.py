@@ -9,11 +9,10 @@ from hypothesis import strategies as st
 
 import workloads
 from spareto import hardware
-from spareto.core.errors import ConfigError
+from spareto.core.errors import CapacityError, ConfigError
 from spareto.hardware.accelerators import parse_accelerator
 from spareto.hardware.describing.nest import Loop, Nest
 from spareto.hardware.describing.problem import LoopProblem
-from spareto.hardware.mapping.capacity import CapacityError
 from spareto.hardware.mapping.checks import array_limits, overspread
 from spareto.hardware.mapping.fixed import fixed_nest
 

@@ -7,7 +7,7 @@ from matplotlib.path import Path
 import factories
 from spareto.reports.figures import components_figure, formats_figure, front_figure, sparsity_figure
 from spareto.reports.figures.style import STYLE
-from spareto.reports.write import write_report
+from spareto.reports.write import write_files
 
 NAMES = {
     "report.html",
@@ -20,10 +20,10 @@ def contents(folder) -> dict[str, bytes]:
 
 
 def test_a_report_is_nine_files_and_the_same_bytes_each_time(three_seeds, tmp_path) -> None:
-    paths = write_report(three_seeds, tmp_path / "new")
+    paths = write_files(three_seeds, tmp_path / "new")
     first = contents(tmp_path / "new")
     assert {path.name for path in (paths.report, *paths.figures)} == set(first) == NAMES
-    write_report(three_seeds, tmp_path / "new")
+    write_files(three_seeds, tmp_path / "new")
     assert contents(tmp_path / "new") == first
     assert all(value.startswith(b"\x89PNG") for name, value in first.items() if name.endswith("png"))
     for name, value in first.items():
@@ -41,7 +41,7 @@ def test_odd_studies_are_drawn(odd, draw) -> None:
 
 
 def test_no_trials_gives_a_page_and_no_figures(make, tmp_path) -> None:
-    assert write_report(make([]), tmp_path).figures == ()
+    assert write_files(make([]), tmp_path).figures == ()
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 

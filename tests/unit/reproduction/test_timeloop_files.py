@@ -264,6 +264,18 @@ def test_wires_and_parts_that_are_switched_off_are_named_not_hidden(tmp_path):
     assert notes == ("NoC: wires carry no energy in this accounting", "Spare: not enabled")
 
 
+@pytest.mark.parametrize(("depth", "room"), [(1, None), (0.5, 16)])
+def test_tiles_that_do_not_fit_are_told(tmp_path, depth, room):
+    """The registers hold 1 weight, 16 inputs and 16 outputs: 33 words."""
+    nodes = NODES.replace(
+        "subclass: regfile, attributes: {", f"subclass: regfile, attributes: {{depth: {int(33 * depth)}, "
+    )
+    found, problem = files(tmp_path, arch=nodes)
+    _, notes = read_files(found, problem, "layer")
+    told = f"Registers: tiles of 33 words, which does not fit in {room} unless zeros are left out"
+    assert notes == ((told,) if room else ())
+
+
 @st.composite
 def cases(draw):
     """A random chain of levels with a random mapping that covers its layer."""

@@ -144,3 +144,18 @@ def test_frames_that_nobody_may_write_to_are_not_copied():
     frames = np.zeros((3, 4, 5), np.float32)
     frames.flags.writeable = False
     assert samples_of(frames, np.zeros(4)).frames.data_ptr() == frames.ctypes.data
+
+
+def test_masked_arrays_are_no_numbers():
+    masked = np.ma.array([0, 1, 2, 3], mask=[False, True, False, False])
+    with pytest.raises(DataError, match=r"labels: got 25.0% masked out; expected a number in every place"):
+        labels_of(masked)
+    with pytest.raises(DataError, match=r"frames: got 50.0% masked out"):
+        samples_of(np.ma.array(np.ones((4, 2)), mask=[[True, False]] * 4), [0, 1, 0, 1])
+    assert labels_of(np.ma.array([0, 1])).tolist() == [0, 1]
+
+
+def test_nested_tensors_are_no_samples_of_one_shape():
+    nested = torch.nested.nested_tensor([torch.ones(2, 3), torch.ones(4, 3)], layout=torch.jagged)
+    with pytest.raises(DataError, match="frames: got a nested tensor; expected samples of one shape"):
+        samples_of(nested, [0, 1])

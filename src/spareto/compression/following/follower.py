@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 from torch.utils.weak import WeakTensorKeyDictionary
+from typing_extensions import override
 
 from spareto.compression.following import operators
 from spareto.compression.following.arrivals import NORMS, Arrival, Followed, Kind, channels, input_axis
@@ -65,8 +66,8 @@ class _Follower(Recorder):
             self.found.first[name] = sum(self.found.size.values())
             self.found.size[name] = channels(module)
 
+    @override
     def operator(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """See `Watch.operator`."""
         short = func._schema.name.removeprefix("aten::")
         for tensor in tensors((args, kwargs)):
             if self._stack and tensor.numel() > 1 and tensor not in self._numbers:
@@ -75,8 +76,8 @@ class _Follower(Recorder):
         self._track(func, args, kwargs, output)
         return output
 
+    @override
     def enter(self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        """See `Watch.enter`."""
         if not self._stack:
             for tensor in tensors((args, kwargs)):
                 self._marks.setdefault(tensor, Marks(constant(tensor.shape, OTHER)))
@@ -85,10 +86,10 @@ class _Follower(Recorder):
             self._arrives(name, "neuron", module, next(tensors((args, kwargs)), None))
             self._inside.append(name)
 
+    @override
     def leave(
         self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any
     ) -> None:
-        """See `Watch.leave`."""
         if self._inside and self._inside[-1] == name and module in self._nodes:
             self._inside.pop()
         if is_whole(module) and module is not self._followed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from torch import nn
+from typing_extensions import override
 
 from spareto.compression.foreign import own_parametrization
 from spareto.compression.masking import place, prune_to, schedule_of
@@ -17,8 +18,8 @@ from spareto.records import PruneStep
 class Prune(Step):
     """Draw a mask for every layer from the scores of one pruner; schedules may change it in training."""
 
+    @override
     def apply(self, layers: Mapping[str, nn.Module], plan: PruneStep, context: StepContext) -> None:
-        """See `Step.apply`."""
         _refuse_twice(layers)
         schedule = schedule_of(plan, context.where)  # refused also where nothing is trained
         if any(update.exchange for update in schedule.updates(1000, plan.sparsity)):

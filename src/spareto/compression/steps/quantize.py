@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from spareto.compression.fold import fold_as_stored, fold_in_place
 from spareto.compression.layers import all_names
@@ -23,8 +24,8 @@ BIAS_QUANTIZER = "max_range"
 class Quantize(Step):
     """Give every layer its own quantizer, started from the layer's live weights."""
 
+    @override
     def apply(self, layers: Mapping[str, nn.Module], plan: QuantizeStep, context: StepContext) -> None:
-        """See `Step.apply`."""
         _refuse_twice(layers)
         names = {name: all_names(context.network, name) for name in layers}
         _refuse_unmatched(names, plan, context.where)

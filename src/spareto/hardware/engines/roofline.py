@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from spareto.core.config import Record
-from spareto.core.errors import Problem
+from spareto.core.errors import CapacityError, Problem
 from spareto.core.units import Bits, BitsPerCycle, EnergyPerBit, OpsPerCycle, Watts, Width
 from spareto.formats import Format, Train, spike_bits
 from spareto.hardware.charging import neurons
@@ -25,7 +25,6 @@ from spareto.hardware.describing.chip import Chip
 from spareto.hardware.describing.supply import pj_per_cycle
 from spareto.hardware.describing.weight_pattern import WeightPattern
 from spareto.hardware.engines._base import Engine, Plan
-from spareto.hardware.mapping.capacity import CapacityError
 from spareto.records.cost import ActionCost, LayerCost
 from spareto.records.workload import Layer, Tensor, Workload
 

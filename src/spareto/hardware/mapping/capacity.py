@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from spareto.core.errors import InputError, Problem
+from spareto.core.errors import CapacityError, Problem
 from spareto.hardware.charging.energy import accumulator_bits
 from spareto.hardware.describing.accelerator import Accelerator, Memory
 from spareto.hardware.describing.nest import Nest
 from spareto.hardware.describing.problem import Count, LoopProblem, TensorName
 from spareto.records.workload import Layer
-
-
-class CapacityError(InputError):
-    """A layer cannot be mapped: a memory is too small for it."""
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, inf
 
-from spareto.core.errors import ConfigError, Problem
+from spareto.core.errors import CapacityError, ConfigError, Problem
 from spareto.hardware.describing.event_chip import EventDriven
-from spareto.hardware.mapping.capacity import CapacityError
 from spareto.hardware.placement.boxes import Slices, fan_in, live_fan_in, neuron_count, slices
 from spareto.records.workload import Layer
 

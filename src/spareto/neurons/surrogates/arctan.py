@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from spareto.neurons.surrogates._base import Surrogate
 
@@ -27,19 +28,19 @@ class Arctan(Surrogate):
         super().__init__(alpha)
 
     @property
+    @override
     def slope(self) -> float:
-        """See `Surrogate.slope`."""
         return math.pi / 2 * self.alpha
 
     @property
+    @override
     def height(self) -> float:
-        """See `Surrogate.height`."""
         return self.alpha / 2
 
+    @override
     def primitive(self, x: Tensor) -> Tensor:
-        """See `Surrogate.primitive`."""
         return torch.atan(x * self.slope) / math.pi + 0.5
 
+    @override
     def derivative(self, x: Tensor) -> Tensor:
-        """See `Surrogate.derivative`."""
         return (x * self.slope).square_().add_(1.0).reciprocal_().mul_(self.height)

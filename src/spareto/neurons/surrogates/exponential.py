@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from spareto.neurons.surrogates._base import Surrogate
 
@@ -24,15 +25,15 @@ class Exponential(Surrogate):
         super().__init__(alpha)
 
     @property
+    @override
     def area(self) -> float:
-        """See `Surrogate.area`."""
         return 2.0
 
+    @override
     def primitive(self, x: Tensor) -> Tensor:
-        """See `Surrogate.primitive`."""
         z = x * self.alpha
         return 1.0 - torch.sign(z) * torch.expm1(-z.abs())
 
+    @override
     def derivative(self, x: Tensor) -> Tensor:
-        """See `Surrogate.derivative`."""
         return (x * self.alpha).abs_().neg_().exp_().mul_(self.alpha)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from torch import Tensor
+from typing_extensions import override
 
 from spareto.neurons.surrogates._base import Surrogate
 
@@ -27,19 +28,19 @@ class FastSigmoid(Surrogate):
         super().__init__(alpha)
 
     @property
+    @override
     def height(self) -> float:
-        """See `Surrogate.height`."""
         return 1.0
 
     @property
+    @override
     def area(self) -> float:
-        """See `Surrogate.area`."""
         return 2.0 / self.alpha
 
+    @override
     def primitive(self, x: Tensor) -> Tensor:
-        """See `Surrogate.primitive`."""
         return x / (x.abs() * self.alpha + 1.0) + 1.0 / self.alpha
 
+    @override
     def derivative(self, x: Tensor) -> Tensor:
-        """See `Surrogate.derivative`."""
         return x.abs().mul_(self.alpha).add_(1.0).square_().reciprocal_()

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from spareto.neurons.surrogates._base import Surrogate
 
@@ -27,14 +28,14 @@ class Gaussian(Surrogate):
         super().__init__(alpha)
 
     @property
+    @override
     def height(self) -> float:
-        """See `Surrogate.height`."""
         return self.alpha / math.sqrt(2 * math.pi)
 
+    @override
     def primitive(self, x: Tensor) -> Tensor:
-        """See `Surrogate.primitive`."""
         return torch.special.ndtr(x * self.alpha)
 
+    @override
     def derivative(self, x: Tensor) -> Tensor:
-        """See `Surrogate.derivative`."""
         return (x * self.alpha).square_().mul_(-0.5).exp_().mul_(self.height)

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from spareto.neurons.surrogates._base import Surrogate
 
@@ -25,10 +26,10 @@ class Rectangle(Surrogate):
     def __init__(self, alpha: float = 1.0) -> None:
         super().__init__(alpha)
 
+    @override
     def primitive(self, x: Tensor) -> Tensor:
-        """See `Surrogate.primitive`."""
         return torch.clamp(x * self.alpha + 0.5, 0.0, 1.0)
 
+    @override
     def derivative(self, x: Tensor) -> Tensor:
-        """See `Surrogate.derivative`."""
         return ((x * self.alpha).abs_() < 0.5).to(x.dtype).mul_(self.alpha)

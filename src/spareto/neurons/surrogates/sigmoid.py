@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from spareto.neurons.surrogates._base import Surrogate
 
@@ -22,11 +23,11 @@ class Sigmoid(Surrogate):
     def __init__(self, alpha: float = 4.0) -> None:
         super().__init__(alpha)
 
+    @override
     def primitive(self, x: Tensor) -> Tensor:
-        """See `Surrogate.primitive`."""
         return torch.sigmoid(x * self.alpha)
 
+    @override
     def derivative(self, x: Tensor) -> Tensor:
-        """See `Surrogate.derivative`."""
         fall = torch.exp(-torch.abs(x * self.alpha))  # never overflows, and keeps its digits far out
         return fall.div_((fall + 1.0).square_()).mul_(self.alpha)

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from spareto.neurons.surrogates._base import Surrogate
 
@@ -25,11 +26,11 @@ class Triangle(Surrogate):
     def __init__(self, alpha: float = 1.0) -> None:
         super().__init__(alpha)
 
+    @override
     def primitive(self, x: Tensor) -> Tensor:
-        """See `Surrogate.primitive`."""
         z = torch.clamp(x * self.alpha, -1.0, 1.0)
         return z - z * z.abs() / 2 + 0.5
 
+    @override
     def derivative(self, x: Tensor) -> Tensor:
-        """See `Surrogate.derivative`."""
         return (1.0 - (x * self.alpha).abs_()).clamp_(min=0.0).mul_(self.alpha)

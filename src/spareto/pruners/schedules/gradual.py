@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing_extensions import override
+
 from spareto.pruners.schedules._base import Count, End, Schedule, Update, evenly
 
 
@@ -21,8 +23,8 @@ class Gradual(Schedule):
     end: End = 0.75
     rounds: Count = 20
 
+    @override
     def updates(self, steps: int, target: float) -> tuple[Update, ...]:
-        """See `Schedule.updates`."""
         end = min(int(self.end * steps + 0.5), steps - 1)
         if end == 0:
             return (Update(0, target),)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing_extensions import override
+
 from spareto.pruners.schedules._base import Schedule, Update
 
 
@@ -12,6 +14,6 @@ class OneShot(Schedule):
         schaefer2023: masks are fixed from the pretrained weights.
     """
 
+    @override
     def updates(self, steps: int, target: float) -> tuple[Update, ...]:
-        """See `Schedule.updates`."""
         return (Update(0, target),)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from torch import Tensor
+from typing_extensions import override
 
 from spareto.pruners._base import Evidence, Need
 from spareto.pruners.schedules._base import Count, End, Schedule, Update
@@ -30,10 +31,10 @@ class RigL(Schedule):
     end: End = 0.75
     rounds: Count = 20
 
+    @override
     def updates(self, steps: int, target: float) -> tuple[Update, ...]:
-        """See `Schedule.updates`."""
         return regrowing(steps, target, self.exchange, self.end, self.rounds)
 
+    @override
     def growth(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
-        """See `Schedule.growth`."""
         return {name: evidence.gradients[name].abs() for name in weights}

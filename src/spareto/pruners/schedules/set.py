@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from spareto.pruners._base import Evidence
 from spareto.pruners.schedules._base import Count, End, Schedule, Update
@@ -28,12 +29,12 @@ class SparseEvolution(Schedule):
     end: End = 0.75
     rounds: Count = 20
 
+    @override
     def updates(self, steps: int, target: float) -> tuple[Update, ...]:
-        """See `Schedule.updates`."""
         return regrowing(steps, target, self.exchange, self.end, self.rounds)
 
+    @override
     def growth(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
-        """See `Schedule.growth`."""
         generator = torch.Generator().manual_seed(evidence.seed)
         return {
             name: torch.rand(weight.shape, generator=generator).to(weight.device)

@@ -6,6 +6,7 @@ import math
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from spareto.quantizers.rounding._base import DELTA, Rounding
 
@@ -25,6 +26,6 @@ class Arccos(Rounding):
     def __init__(self, delta: float = DELTA) -> None:
         self.delta = delta
 
+    @override
     def gradient(self, grad: Tensor, offset: Tensor) -> Tensor:
-        """See `Rounding.gradient`."""
         return torch.addcmul(grad, grad, (offset * math.pi).sin_(), value=self.delta / 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from spareto.quantizers.rounding._base import DELTA, Rounding
 
@@ -22,6 +23,6 @@ class Noise(Rounding):
     def __init__(self, delta: float = DELTA) -> None:
         self.delta = delta
 
+    @override
     def gradient(self, grad: Tensor, offset: Tensor) -> Tensor:
-        """See `Rounding.gradient`."""
         return torch.addcmul(grad, grad.abs(), torch.rand_like(grad).sub_(0.5), value=self.delta)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from torch import Tensor
+from typing_extensions import override
 
 from spareto.quantizers.rounding._base import Rounding
 
@@ -18,6 +19,6 @@ class StraightThrough(Rounding):
 
     straight: ClassVar[bool] = True
 
+    @override
     def gradient(self, grad: Tensor, offset: Tensor) -> Tensor:
-        """See `Rounding.gradient`."""
         return grad

@@ -6,39 +6,49 @@ typedef int16_t half_shorts __attribute__((vector_size(VB / 2), aligned(2), may_
 AI iv either(iv mask, iv yes, iv no) { return (mask & yes) | (~mask & no); }
 
 /* Potential only, everything in 32 bits: the loop that nearly all layers take. */
-AI void potentials(const int NARROW, const int SHORT, const int CLAMPS, const plan *p, const void *sums, void *v, uint64_t *out) {
+AI void potentials(const int NARROW, const int SHORT, const int CLAMPS, const plan *p, const void *sums, void *v,
+                   int64_t pixels, uint64_t *out) {
     const int shift = (int)p->shift;
     const iv decay = iv_all((int32_t)p->decay), leak = iv_all((int32_t)p->leak), keep = iv_all(p->keep ? -1 : 0);
     const iv limit = iv_all((int32_t)(p->threshold - !p->strict)); /* >= is > one less */
     const iv fall = iv_all((int32_t)(p->drop + (p->drop_threshold ? p->threshold : 0)));
     const iv half = iv_all(shift ? (1 << (shift - 1)) - 1 : 0), odd = iv_all(shift ? 1 : 0);
     const iv most = iv_all((int32_t)p->most), least = iv_all(-(int32_t)p->most);
-    for (int64_t w = 0; w < p->out_words; w++) out[w] = 0;
-    for (int64_t l = 0; l < p->lanes; l += VL) {
-        iv sum = NARROW ? __builtin_convertvector(LD(half_shorts, (const int16_t *)sums + l), iv) : LD(iv, (const int32_t *)sums + l);
-        iv kept = SHORT ? __builtin_convertvector(LD(half_shorts, (int16_t *)v + l), iv) : LD(iv, (int32_t *)v + l);
-        iv u = sum * LD(iv, p->multiplier32 + l) + LD(iv, p->bias32 + l) + kept * decay + leak;
-        iv fires = u > limit;
-        u = either(fires, (u & keep) - fall, u);
-        u = (u + half + ((u >> shift) & odd)) >> shift;
-        if (CLAMPS) {
-            u = either(u > most, most, u);
-            u = either(u < least, least, u);
+    const int64_t lanes = p->lanes, words = p->out_words;
+    const uint64_t last = p->out_c % 64 ? ((uint64_t)1 << p->out_c % 64) - 1 : ~(uint64_t)0; /* padded lanes may fire */
+    for (int64_t n = 0; n < pixels; n++, out += words) {
+        uint64_t word = 0;
+        for (int64_t l = 0; l < lanes; l += VL) {
+            const int64_t i = n * lanes + l;
+            iv sum = NARROW ? __builtin_convertvector(LD(half_shorts, (const int16_t *)sums + i), iv)
+                            : LD(iv, (const int32_t *)sums + i);
+            iv kept = SHORT ? __builtin_convertvector(LD(half_shorts, (int16_t *)v + i), iv) : LD(iv, (int32_t *)v + i);
+            iv u = sum * LD(iv, p->multiplier32 + l) + LD(iv, p->bias32 + l) + kept * decay + leak;
+            iv fires = u > limit;
+            u = either(fires, (u & keep) - fall, u);
+            u = (u + half + ((u >> shift) & odd)) >> shift;
+            if (CLAMPS) {
+                u = either(u > most, most, u);
+                u = either(u < least, least, u);
+            }
+            if (SHORT) ST(half_shorts, (int16_t *)v + i) = __builtin_convertvector(u, half_shorts);
+            else ST(iv, (int32_t *)v + i) = u;
+            word |= (uint64_t)iv_bits(fires) << l % 64;
+            if ((l + VL) % 64 == 0 || l + VL == lanes) {
+                if (l / 64 < words) out[l / 64] = l / 64 == words - 1 ? word & last : word;
+                word = 0;
+            }
         }
-        if (SHORT) ST(half_shorts, (int16_t *)v + l) = __builtin_convertvector(u, half_shorts);
-        else ST(iv, (int32_t *)v + l) = u;
-        if (l / 64 < p->out_words) out[l / 64] |= (uint64_t)iv_bits(fires) << l % 64;
     }
-    if (p->out_c % 64) out[p->out_words - 1] &= ((uint64_t)1 << p->out_c % 64) - 1; /* padded lanes may fire */
 }
 
-void spareto_fire(const plan *p, const void *sums, states *s, int64_t at, void *out) {
+void spareto_fire(const plan *p, const void *sums, states *s, int64_t at, int64_t n, void *out) {
     void *v = (char *)s->v + at * p->state;
     const int narrow = p->narrow != 0, brief = p->state == 2, clamps = p->clamps != 0;
-    if (narrow && brief) clamps ? potentials(1, 1, 1, p, sums, v, out) : potentials(1, 1, 0, p, sums, v, out);
-    else if (narrow) clamps ? potentials(1, 0, 1, p, sums, v, out) : potentials(1, 0, 0, p, sums, v, out);
-    else if (brief) clamps ? potentials(0, 1, 1, p, sums, v, out) : potentials(0, 1, 0, p, sums, v, out);
-    else clamps ? potentials(0, 0, 1, p, sums, v, out) : potentials(0, 0, 0, p, sums, v, out);
+    if (narrow && brief) clamps ? potentials(1, 1, 1, p, sums, v, n, out) : potentials(1, 1, 0, p, sums, v, n, out);
+    else if (narrow) clamps ? potentials(1, 0, 1, p, sums, v, n, out) : potentials(1, 0, 0, p, sums, v, n, out);
+    else if (brief) clamps ? potentials(0, 1, 1, p, sums, v, n, out) : potentials(0, 1, 0, p, sums, v, n, out);
+    else clamps ? potentials(0, 0, 1, p, sums, v, n, out) : potentials(0, 0, 0, p, sums, v, n, out);
 }
 
 AI int64_t rounded(int64_t value, int64_t shift) {
@@ -61,13 +71,14 @@ AI int64_t floor_over(int64_t a, int64_t b) {
     return q - (a % b != 0 && (a < 0) != (b < 0));
 }
 
-/* Any neuron, in 64 bits. */
-void spareto_fire_any(const plan *p, const void *sums, const int32_t *back, states *s, int64_t at, void *out) {
+/* One pixel of any neurons, in 64 bits. */
+static void any_pixel(const plan *p, const void *sums, const int32_t *back, states *s, int64_t at, void *out) {
     if (!p->out_values)
         for (int64_t w = 0; w < p->out_words; w++) ((uint64_t *)out)[w] = 0;
     for (int64_t c = 0; c < p->out_c; c++) {
         const int64_t n = at + c;
-        int64_t x = (p->narrow ? ((const int16_t *)sums)[c] : ((const int32_t *)sums)[c]) * p->multiplier[c] + p->bias[c];
+        int64_t x = (p->narrow ? ((const int16_t *)sums)[c] : ((const int32_t *)sums)[c]) * p->multiplier[c] +
+                    p->bias[c];
         if (back) x += back[c] * p->back_multiplier[c];
         if (p->current) {
             x += p->i_decay * get(p, s->i, n);
@@ -94,4 +105,11 @@ void spareto_fire_any(const plan *p, const void *sums, const int32_t *back, stat
         if (p->out_values) ((int32_t *)out)[c] = (int32_t)fires;
         else ((uint64_t *)out)[c / 64] |= (uint64_t)fires << c % 64;
     }
+}
+
+void spareto_fire_any(const plan *p, const void *sums, const int32_t *back, states *s, int64_t at, int64_t pixels,
+                      void *out) {
+    const int64_t each = p->lanes * (p->narrow ? 2 : 4), written = p->out_values ? p->out_c * 4 : p->out_words * 8;
+    for (int64_t n = 0; n < pixels; n++)
+        any_pixel(p, (const char *)sums + n * each, back, s, at + n * p->lanes, (char *)out + n * written);
 }

@@ -1,7 +1,7 @@
 /* What the integer kernels share.
  *
- * Spikes are bits: 64 channels a word, the words of a pixel side by side, pixels row by row.  Counts, sums and gated spikes are 32-bit
- * integers, channels last.  A layer is one struct, filled by runtime/plans.py in the same order.
+ * Spikes are bits: 64 channels a word, the words of a pixel side by side, pixels row by row.  Counts, sums and gated
+ * spikes are 32-bit integers, channels last.  A layer is one struct, filled by runtime/plans.py in the same order.
  */
 #ifndef SPARETO_SPIKES_H
 #define SPARETO_SPIKES_H
@@ -15,7 +15,7 @@ typedef struct {
     int64_t kh, kw, sh, sw, ph, pw, dh, dw, groups;
     int64_t kind, lanes, stride;  /* lanes: outputs of a row, padded; stride: bytes of a row */
     int64_t narrow, small, state; /* sums fit in 16 bits; neurons fit in 32; bytes of a stored state */
-    int64_t clamps;               /* whether a potential can saturate */
+    int64_t clamps, partial;      /* whether a potential can saturate; whether the sums of one pixel fit in 16 bits */
     const void *weights;          /* (kernel rows, kernel columns, inputs, outputs) */
     const int32_t *starts;        /* of each row's live weights in `places`; NULL where rows are whole */
     const uint16_t *places;
@@ -23,7 +23,7 @@ typedef struct {
     const int32_t *multiplier32, *bias32;
     /* neurons, see integer/neuron.py */
     int64_t shift, most, decay, leak, threshold, strict, keep, drop, drop_threshold;
-    int64_t delayed, delayed_drop;             /* delayed: 0 nothing, 1 forgets, 2 keeps */
+    int64_t delayed, delayed_drop;              /* delayed: 0 nothing, 1 forgets, 2 keeps */
     int64_t current, i_decay, gain, gain_shift; /* current: whether there is one */
     int64_t adaptation, a_decay, a_scale, a_one;
     int64_t counts; /* 0 for spikes */
@@ -39,17 +39,27 @@ typedef struct {
     int32_t *f;
 } states;
 
-/* The spikes that a window sees: rows of weights, and what each is taken times. */
+/* Spikes of a pixel: their channels, and what each counts. */
 typedef struct {
-    int32_t *rows, *values;
+    int32_t *channels, *values;
     int64_t count;
 } events;
 
-/* Sums of one pixel: 32 bits, or 16 where plan.narrow says that they fit. */
-void spareto_sum(const void *weights, int64_t kind, int64_t stride, int64_t lanes, int narrow, const events *seen, void *sums);
-void spareto_sum_groups(const plan *p, const events *seen, int32_t *sums);
-void spareto_sum_live(const plan *p, const events *seen, int32_t *sums);
-/* One timestep of one pixel's neurons; at is the number of its first state, out its words or integers. */
-void spareto_fire(const plan *p, const void *sums, states *s, int64_t at, void *out);
-void spareto_fire_any(const plan *p, const void *sums, const int32_t *back, states *s, int64_t at, void *out);
+/* Which windows see a pixel: for each column the taps and the outputs they reach, for one row the same. */
+typedef struct {
+    int32_t *x_from, *x_tap, *x_out; /* x_from: columns + 1 */
+    int32_t *y_tap, *y_out;          /* outputs counted from the strip's first row */
+    events spikes, back;             /* scratch; values of spikes that are bits are 1 */
+} taps;
+
+/* Adds the spikes of one row of pixels, beginning at `pixel`, to the sums of a strip: 32 bits each, 16 if plan.narrow.
+ */
+void spareto_add_row(const plan *p, const taps *seen, int64_t rows, const void *in, int64_t pixel, char *sums);
+/* What comes back to each neuron from the spikes of the timestep before. */
+void spareto_add_back(const plan *p, const int32_t *fired, const taps *seen, int32_t *sums);
+/* One timestep of `pixels` pixels side by side; `at` is the number of the first state, `out` their words or integers.
+ */
+void spareto_fire(const plan *p, const void *sums, states *s, int64_t at, int64_t pixels, void *out);
+void spareto_fire_any(const plan *p, const void *sums, const int32_t *back, states *s, int64_t at, int64_t pixels,
+                      void *out);
 #endif

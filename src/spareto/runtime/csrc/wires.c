@@ -15,7 +15,8 @@ EXPORT int spareto_pack(const uint8_t *in, uint64_t *out, int64_t frames, int64_
 }
 
 /* Bits (pixels, words) to integers (pixels, channels), each times the factor of its timestep and channel, or 1. */
-EXPORT int spareto_unpack(const uint64_t *in, int32_t *out, const int32_t *factors, int64_t steps, int64_t pixels, int64_t channels) {
+EXPORT int spareto_unpack(const uint64_t *in, int32_t *out, const int32_t *factors, int64_t steps, int64_t pixels,
+                          int64_t channels) {
     const int64_t words = (channels + 63) / 64;
     for (int64_t t = 0; t < steps; t++)
         for (int64_t i = 0; i < pixels; i++)
@@ -34,7 +35,7 @@ EXPORT int spareto_totals(const uint64_t *in, int64_t *out, int64_t steps, int64
     for (int64_t t = 0; t < steps; t++)
         for (int64_t i = 0; i < pixels; i++)
             for (int64_t w = 0; w < words; w++)
-                for (uint64_t left = in[(t * pixels + i) * words + w]; left; left &= left - 1)
+                for (uint64_t left = in [(t * pixels + i) * words + w]; left; left &= left - 1)
                     out[t * channels + w * 64 + __builtin_ctzll(left)]++;
     return DONE;
 }
@@ -63,7 +64,8 @@ EXPORT int spareto_pool_bits(const pooling *g, const uint64_t *in, uint64_t *out
 }
 
 /* Maxima or sums of windows of integers. */
-EXPORT int spareto_pool_values(const pooling *g, const int32_t *in, int32_t *out, int64_t steps, int64_t channels, int64_t sums) {
+EXPORT int spareto_pool_values(const pooling *g, const int32_t *in, int32_t *out, int64_t steps, int64_t channels,
+                               int64_t sums) {
     for (int64_t t = 0; t < steps; t++)
         for (int64_t y = 0; y < g->oh; y++)
             for (int64_t x = 0; x < g->ow; x++) {

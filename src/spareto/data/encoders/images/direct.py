@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing_extensions import override
+
 from spareto.data._base import Frames, ImageEncoder, SplitName
 
 
@@ -12,6 +14,6 @@ class DirectCoding(ImageEncoder):
         rueckauer2017: analog input currents.
     """
 
+    @override
     def encode(self, pixels: Frames, timesteps: int, split: SplitName) -> Frames:
-        """See `ImageEncoder.encode`."""
         return pixels[None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from typing_extensions import override
 
 from spareto.core.bounds import Seed
 from spareto.core.config import Record
@@ -30,8 +31,8 @@ class RateCoding(ImageEncoder):
     def __init__(self, *, seed: int = 0) -> None:
         self.seed = _Seed.parse({"seed": seed}, "data.options").seed
 
+    @override
     def encode(self, pixels: Frames, timesteps: int, split: SplitName) -> Frames:
-        """See `ImageEncoder.encode`."""
         frames = np.empty((timesteps, *pixels.shape), np.uint8)
         for start in range(0, len(pixels), CHUNK):
             some = pixels[start : start + CHUNK]

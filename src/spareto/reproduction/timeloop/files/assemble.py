@@ -9,8 +9,8 @@ from typing import Any
 
 from spareto.core.errors import ConfigError, Problem, one_of
 from spareto.hardware.describing.nest import LoopKind
-from spareto.hardware.describing.problem import TENSORS, TensorName
-from spareto.reproduction.timeloop.cases import CostCases, contradictions
+from spareto.hardware.describing.problem import TENSORS, LoopProblem, TensorName
+from spareto.reproduction.timeloop.cases import CostCases, contradictions, nest_of
 from spareto.reproduction.timeloop.conventions import Tool
 from spareto.reproduction.timeloop.files.architecture import Architecture, Part, read_architecture
 from spareto.reproduction.timeloop.files.energies import (
@@ -39,6 +39,7 @@ _KINDS: tuple[LoopKind, LoopKind] = ("temporal", "spatial")
 _WORD = ("datawidth", "word-bits", "word_bits", "data_width")
 _METADATA_WORD = ("metadata-word-bits", "metadata_word_bits", "metadata_datawidth")
 _METADATA_ROW = ("metadata_storage_width", "metadata-storage-width", "metadata_width")
+_DEPTH = ("depth", "data_storage_depth", "memory_depth")
 _WIDTH = ("width", "data_storage_width")
 _BLOCK = ("block-size", "block_size", "n_words", "cluster-size-words")
 
@@ -115,10 +116,23 @@ def read_files(
     cases = CostCases.parse(data, "timeloop").model_copy(update={"sparse_run": run})
     if found := list(contradictions(cases, "timeloop")):
         raise ConfigError(found)
-    notes = [*architecture.notes]
+    notes = [*architecture.notes, *_overfull(cases)]
     if problem.density and run is None:
         notes.append("densities change nothing where no level has a sparse optimization")
     return cases, tuple(notes)
+
+
+def _overfull(cases: CostCases) -> Iterator[str]:
+    """Memories whose tiles take more words than they hold, zeros included; the tool refuses that."""
+    case = cases.cases[0]
+    nest = nest_of(cases.architecture, case)
+    problem = LoopProblem(case.dims, case.stride, gaps="fetched")
+    for level in cases.architecture.stores:
+        tile = sum(int(problem.tile(tensor, nest.extents(level.name))[0]) for tensor in level.keeps)
+        room = level.depth and int(level.depth * level.words_per_access)
+        if room and tile > room:
+            told = f"tiles of {tile:,} words, which does not fit in {room:,} unless zeros are left out"
+            yield f"{level.name}: {told}"
 
 
 def _sparse(files: TimeloopFiles, architecture: Architecture, problem: ProblemFile) -> SparseRun | None:
@@ -226,6 +240,8 @@ def _store(part: Part, actions: Actions, keeps: tuple[TensorName, ...], where: s
         ("compression_pJ", COMPRESS),
     ):
         level[ours] = energy(actions, theirs, where, 0.0)
+    if depth := _attribute(part, _DEPTH, 0, where):
+        level["depth"] = depth
     for ours, theirs in (("metadata_word_bits", _METADATA_WORD), ("metadata_row_bits", _METADATA_ROW)):
         if bits := _attribute(part, theirs, 0, where):
             level[ours] = int(bits)

@@ -12,6 +12,8 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
 from spareto.core.errors import ConfigError, Problem
 from spareto.study.search.samplers._base import Outcome, Sampler, Task
 from spareto.study.search.space import Point, Variable
@@ -59,8 +61,8 @@ class OptunaSampler(Sampler):
             constraints: Optuna's `constraints_func`, or None where there are no constraints.
         """
 
+    @override
     def begin(self, task: Task) -> None:
-        """See `Sampler`."""
         self._task = task
         names = {"max": "maximize", "min": "minimize"}
         self._study: Study = self._optuna.create_study(
@@ -70,14 +72,14 @@ class OptunaSampler(Sampler):
             self._study.enqueue_trial({name: self._place(name, value) for name, value in point.items()})
         self._asked: Trial | None = None
 
+    @override
     def ask(self, number: int) -> Point | None:
-        """See `Sampler`."""
         self._study.sampler = self._seeded(number)
         self._asked = self._study.ask()
         return {variable.name: _value(variable, self._suggest(variable)) for variable in self._task.variables}
 
+    @override
     def tell(self, point: Point, outcome: Outcome | None) -> None:
-        """See `Sampler`."""
         asked, self._asked = self._asked, None
         assert asked is not None, "ask comes first"
         if outcome is None:

@@ -15,6 +15,7 @@ from typing import Any, Final, cast
 import numpy as np
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from spareto.core.errors import ConfigError, Problem
 from spareto.study.search.agent.ddpg import DDPG, Step
@@ -89,8 +90,8 @@ class LearnedSampler(Sampler):
         self._penalty, self._tolerance = float(penalty), float(tolerance)
         self._warm_up, self._noise, self._decay, self._updates = int(warm_up), noise, decay, int(updates)
 
+    @override
     def begin(self, task: Task) -> None:
-        """See `Sampler`."""
         self._task, self._layers = task, [layer for layer in task.layers if self._of(task, layer.name)]
         self._variables = [self._of(task, layer.name) for layer in self._layers]
         self._refuse_others(task)
@@ -108,8 +109,8 @@ class LearnedSampler(Sampler):
         self._generator = np.random.default_rng(task.seed)
         self._episode, self._walk = 0, _Walk([], [], [], [])
 
+    @override
     def ask(self, number: int) -> Point | None:
-        """See `Sampler`: one walk over the layers."""
         walk, point, removed, previous = _Walk([], [], [], []), Point(), 0.0, 0.0
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derived_seed(self._task.seed, number))
@@ -135,8 +136,8 @@ class LearnedSampler(Sampler):
         self._walk = walk
         return point
 
+    @override
     def tell(self, point: Point, outcome: Outcome | None) -> None:
-        """See `Sampler`: the reward, and some steps of learning."""
         rewards = [0.0] * (len(self._layers) - 1) + [self.reward(outcome)]
         walk = self._walk
         for place, reward in enumerate(rewards):

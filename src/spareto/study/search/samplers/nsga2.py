@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from typing_extensions import override
+
 from spareto.core.errors import ConfigError, Problem
 from spareto.study.search.samplers._optuna import OptunaSampler
 
@@ -29,8 +31,8 @@ class NSGA2Sampler(OptunaSampler):
             raise ConfigError(Problem("study.search.sampler.options.population", repr(population), rule))
         self._population, self._mutation = population, mutation
 
+    @override
     def sampler(self, seed: int, constraints: Any) -> Any:
-        """See `OptunaSampler`."""
         return self._optuna.samplers.NSGAIISampler(
             population_size=self._population,
             mutation_prob=self._mutation,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from typing_extensions import override
+
 from spareto.study.search.samplers._optuna import OptunaSampler
 
 
@@ -14,6 +16,6 @@ class RandomSampler(OptunaSampler):
         bergstra2012.
     """
 
+    @override
     def sampler(self, seed: int, constraints: Any) -> Any:
-        """See `OptunaSampler`."""
         return self._optuna.samplers.RandomSampler(seed=seed)

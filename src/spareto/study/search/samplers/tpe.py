@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from typing_extensions import override
+
 from spareto.core.errors import ConfigError, Problem
 from spareto.study.search.samplers._optuna import OptunaSampler
 
@@ -30,8 +32,8 @@ class TPESampler(OptunaSampler):
                 raise ConfigError(Problem(where, repr(value), "an integer of at least 1"))
         self._startup, self._candidates = startup, candidates
 
+    @override
     def sampler(self, seed: int, constraints: Any) -> Any:
-        """See `OptunaSampler`."""
         return self._optuna.samplers.TPESampler(
             n_startup_trials=self._startup,
             n_ei_candidates=self._candidates,

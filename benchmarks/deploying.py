@@ -1,0 +1,167 @@
+"""Integers, event by event, against networks of other frameworks and dense floats: one recording, batch 1."""
+
+from __future__ import annotations
+
+import sys
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import spareto
+from benchmarks.peers import PEERS
+from benchmarks.timing import in_turns, milliseconds, ratio
+from spareto.kernels import dense
+from spareto.layers.spiking_block import SpikingBlock
+from spareto.layers.spiking_dense import SpikingDense
+from spareto.lowering import lower
+from spareto.networks import registry
+from spareto.runtime import Engine
+
+RATE, INPUTS = 0.05, 0.03
+"""Share of what every layer passes on, behind its pooling, that are spikes; and of the input's values."""
+
+SHAPES: dict[str, dict[str, Any]] = {
+    "tcja": {
+        "name": "tcja", "sensor": (2, 128, 128), "classes": 11, "attention": (), "dropout": 0.0, "T": 20,
+    },
+    "nmnist": {
+        "name": "conv", "sensor": (2, 34, 34), "classes": 10, "channels": (32, 64), "kernel": 5, "stride": 2,
+        "T": 10,
+    },
+}  # fmt: skip
+
+
+def network(shape: str, rate: float = RATE) -> tuple[nn.Module, Tensor]:
+    """A network of random weights whose layers fire at `rate`, and a recording."""
+    torch.manual_seed(0)
+    options = dict(SHAPES[shape])
+    timesteps = options.pop("T")
+    made = registry.make(options.pop("name"), **options).eval()
+    frames = (torch.rand(timesteps, 1, *made.sensor) < INPUTS).float()
+    _set_rates(made, frames, rate)
+    return made, frames
+
+
+@torch.no_grad()
+def _set_rates(made: nn.Module, frames: Tensor, rate: float) -> None:
+    """Scale every layer's weights until `rate` of what it passes on are spikes."""
+    x = frames
+    for layer in made.modules():
+        if not isinstance(layer, SpikingBlock | SpikingDense):
+            continue
+        weights: Any = layer.conv if isinstance(layer, SpikingBlock) else layer.linear
+        low, high = -20.0, 20.0
+        start = weights.weight.clone()
+        for _ in range(24):
+            middle = (low + high) / 2
+            weights.weight.copy_(start * 2.0**middle)
+            fired = float((dense(layer(x)) != 0).float().mean())
+            low, high = (middle, high) if fired < rate else (low, middle)
+        x = dense(layer(x))
+
+
+class DenseFolded(nn.Module):
+    """What a careful user of plain torch would run: time as batch, batch norm folded, a fused LIF."""
+
+    def __init__(self, made: nn.Module) -> None:
+        super().__init__()
+        self.layers = [m for m in made.modules() if isinstance(m, SpikingBlock | SpikingDense)]
+
+    def forward(self, frames: Tensor) -> Tensor:
+        time, x = len(frames), frames
+        for layer in self.layers:
+            if isinstance(layer, SpikingBlock):
+                y = F.conv2d(x.flatten(0, 1), *_folded(layer.conv, layer.norm),
+                             layer.conv.stride, layer.conv.padding)  # fmt: skip
+            else:
+                y = F.linear(x.flatten(0, 1).flatten(1), *_folded(layer.linear, layer.norm))
+            x = layer.neuron(y.unflatten(0, (time, -1)))
+            pool = getattr(layer, "pool", None)
+            x = x if pool is None else pool(x.flatten(0, 1)).unflatten(0, (time, -1))
+        return x
+
+
+def _folded(layer: Any, norm: Any) -> tuple[Tensor, Tensor | None]:
+    if norm is None:
+        return layer.weight, layer.bias
+    factor = norm.weight / (norm.running_var + norm.eps).sqrt()
+    weight = layer.weight * factor.view(-1, *[1] * (layer.weight.dim() - 1))
+    return weight, norm.bias - norm.running_mean * factor
+
+
+def compare(shape: str, rounds: int = 7, bits: int = 8) -> None:
+    """Print milliseconds a recording, and how many times ours."""
+    made, frames = network(shape)
+    small = spareto.compress(made, spareto.recipes.quantize(bits=bits)).eval()
+    lowered = lower(small).network
+    engine, recording = Engine(lowered), frames[:, 0].to(torch.uint8).numpy()
+    threads = torch.get_num_threads()
+    session = engine.session(threads)
+
+    def ours() -> None:
+        session.reset()
+        session.push_frames(recording)
+
+    rates = [float((o != 0).mean()) for o in engine.session().outputs(recording)]
+    folded = DenseFolded(made)
+    peers = {name: peer(made).eval() for name, peer in PEERS.items()}
+    runs: dict[str, Any] = {"spareto": ours, "dense, folded": lambda: folded(frames)}
+    runs |= {name: lambda peer=peer: peer(frames) for name, peer in peers.items()}
+    with torch.no_grad():
+        seconds = in_turns(runs, rounds)
+    print(f"{shape}, {bits} bit, {len(frames)} timesteps, {threads} threads; rates {np.round(rates, 3)}")
+    for name in runs:
+        times = "" if name == "spareto" else f"  {ratio(seconds, name, 'spareto'):6.1f} times"
+        print(f"  {name:<16} {milliseconds(seconds, name):9.2f} ms{times}")
+
+
+def densities(rounds: int = 7) -> None:
+    """Print the time of one layer against the density of its spikes: a line, and where dense wins."""
+    torch.manual_seed(0)
+    conv = nn.Conv2d(128, 128, 3, padding=1, bias=False)
+    layer = SpikingBlock(conv, None, registry_neuron())
+    head = SpikingDense(nn.Linear(128 * 32 * 32, 10, bias=False), registry_neuron())
+    small = spareto.compress(nn.Sequential(layer, head), spareto.recipes.quantize(bits=8)).eval()
+    engine = Engine(lower(small, sensor=(128, 32, 32), classes=10).network)
+    points = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
+    drawn = {d: (np.random.default_rng(0).random((8, 128, 32, 32)) < d).astype(np.uint8) for d in points}
+    runs: dict[str, Any] = {
+        f"{density:.0%}": lambda x=x: engine.session().push_frames(x) for density, x in drawn.items()
+    }
+    weight = torch.randn(128, 128, 3, 3)
+    x = torch.rand(8, 128, 32, 32)
+    runs["dense floats"] = lambda: F.conv2d(x, weight, padding=1)
+    seconds = in_turns(runs, rounds)
+    print("one layer, 128 to 128 channels, 32 x 32, a timestep")
+    for name in runs:
+        print(f"  {name:<14} {milliseconds(seconds, name) / 8:7.3f} ms")
+    times = [milliseconds(seconds, f"{d:.0%}") for d in points]
+    slopes = [(b - a) / (q - p) for (a, b), (p, q) in zip(pairwise(times), pairwise(points), strict=True)]
+    print(f"  slope, ms a percent: {', '.join(f'{slope / 800:.4f}' for slope in slopes)}")
+
+
+def registry_neuron() -> Any:
+    """The neuron of the study's networks."""
+    from spareto.neurons import registry as neurons
+
+    return neurons.make("lif")
+
+
+def main() -> None:
+    """Everything, on two threads."""
+    torch.set_num_threads(2)
+    compare("nmnist")
+    compare("tcja", rounds=3)
+    densities()
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(int(sys.argv[2]) if len(sys.argv) > 2 else 2)
+    if len(sys.argv) > 1:
+        compare(sys.argv[1], 5)
+    else:
+        main()

@@ -1,0 +1,43 @@
+"""The report of a run folder, from whatever trials have finished."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from spareto.reports.results import StudyResults
+from spareto.reports.sources import Judge
+from spareto.reports.write import ReportPaths, write_files
+from spareto.study import front
+from spareto.study.files import StudyFiles
+from spareto.study.store import TrialStore
+
+
+def write_report(run: str | Path) -> ReportPaths:
+    """Write a study's page and figures beside its database.
+
+    Args:
+        run: Run folder of a study, or its database.
+
+    Returns:
+        The files: `report.html`, and `front`, `components`, `sparsity`, `formats` as `.png` and `.svg`.
+
+    Raises:
+        StoreError: There is no study, or the files cannot be written.
+
+    Example:
+        >>> import spareto
+        >>> spareto.write_report("runs/demo").report  # doctest: +SKIP
+        PosixPath('runs/demo/report.html')
+    """
+    with TrialStore.of(run) as store:
+        results, folder = results_of(store), store.path.parent
+    return write_files(results, folder)
+
+
+def results_of(store: TrialStore) -> StudyResults:
+    """What the reports of a study are drawn from."""
+    every, meta = store.items(), store.meta
+    items = [item for item in every if item[1].stage == "result"] or every  # all, while a search is under way
+    trials, files = [trial for _, trial in items], StudyFiles(store.path.parent, items)
+    rows, means = front.front_rows(trials), front.mean_rows(trials)
+    return StudyResults(trials, rows, means, meta, files, Judge(front.front, front.knee, front.hypervolume))
