@@ -91,6 +91,7 @@ class OptunaSampler(Sampler):
     def _seeded(self, number: int) -> BaseSampler:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", self._optuna.exceptions.ExperimentalWarning)
+            warnings.simplefilter("ignore", FutureWarning)  # of constraints_func, which Optuna 4 needs
             return self.sampler(
                 derived_seed(self._task.seed, number), _excesses if self._task.constraints else None
             )
