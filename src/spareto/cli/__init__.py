@@ -51,6 +51,11 @@ app.command(
     help="Energy per inference of a network of any framework, with its parts.",
 )
 app.command(
+    "spareto.cli.convert:convert",
+    name="convert",
+    help="Convert a network of another framework into layers of ours, and compare every spike.",
+)
+app.command(
     "spareto.cli.lower:lower", name="lower", help="Lower a compressed network to a package of integers."
 )
 app.command("spareto.cli.packages:run", name="run", help="Classify recordings with a package.")
