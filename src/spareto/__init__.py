@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         rehearse,
         shrink,
     )
+    from spareto.converting import convert
     from spareto.core.errors import (
         CapacityError,
         ConfigError,
@@ -102,6 +103,7 @@ _NAMES: Final = {
     "compression": (
         "bake calibrate compress compress_and_train compression_report fold_batch_norm rehearse shrink"
     ),
+    "converting": "convert",
     "core.errors": (
         "CapacityError ConfigError DataError InputError MissingDependency OutOfMemory ShapeError SparetoError"
         " StoreError TrainingError UnknownName UnsupportedLayer"

@@ -115,6 +115,7 @@ class Bare(Noting):
             ),
             "mv a sample": lambda: torch.stack([F.linear(now, w) for now in x]),
             "bmm": lambda: torch.bmm(x, w.t().expand(len(x), 6, 5)),
+            "spectral": lambda: F.linear(x, w / torch.dot(w[:, 0], torch.mv(w, w[0])).abs()),
         }[self.kind]()
         return self.note("out", self.fire(y), "TB").mean(0)
 
@@ -132,6 +133,7 @@ SPELLINGS = (
     "conv1d",
     "mv a sample",
     "bmm",
+    "spectral",
 )
 
 
@@ -143,6 +145,58 @@ def test_functions_on_a_parameter_are_layers(kind):
     (layer,) = found(net, frames, N, layout="time-first", time="time-batch").layers
     site = Site("", Weights(net.weight.detach().numpy()), book["in"], book["out"])
     comparing.assert_layer(layer, site)
+
+
+class Nodes(Noting):
+    """A weight over the tokens of `(T, B, tokens, F)`, as graphs and mixers have one."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.kind, self.fire, self.head = kind, Fire(), linear(4, 3)
+        self.weight = nn.Parameter(torch.randn(7, 5) * (torch.rand(7, 5) > 0.3))
+
+    def forward(self, x):
+        self.note("in", x.mT, "TB")
+        w, time = self.weight, len(x)
+        merged = x.flatten(0, 1)
+        y = {
+            "einsum, weight first": lambda: torch.einsum("nm,tbmf->tbnf", w, x),
+            "einsum, weight last": lambda: torch.einsum("tbmf,nm->tbnf", x, w),
+            "einsum, batch first": lambda: torch.einsum("nm,btmf->tbnf", w, x.transpose(0, 1)),
+            "einsum a timestep": lambda: torch.stack([torch.einsum("nm,bmf->bnf", w, now) for now in x]),
+            "@": lambda: w @ x,
+            "@ with axes": lambda: w[None, None] @ x,
+            "linear": lambda: F.linear(x.mT, w).mT,
+            "bmm": lambda: torch.bmm(w.expand(len(merged), 7, 5), merged).unflatten(0, (time, -1)),
+            "tensordot": lambda: torch.tensordot(w, x, dims=([1], [2])).permute(1, 2, 0, 3),
+            "conv1d": lambda: F.conv1d(merged, w[..., None]).unflatten(0, (time, -1)),
+        }[self.kind]()
+        emitted = self.note("out", self.fire(y).mT, "TB")
+        return self.fire(self.head(emitted.mT)).mean((0, 2))
+
+
+NODES = ("einsum, weight first", "einsum, weight last", "einsum, batch first", "einsum a timestep", "@")
+NODES += ("@ with axes", "linear", "bmm", "tensordot", "conv1d")
+
+
+@pytest.mark.parametrize("kind", NODES)
+def test_weights_over_tokens(kind):
+    torch.manual_seed(12)
+    net, frames = Nodes(kind), spikes(T, N, 5, 4, seed=12)
+    book = written(net, frames)
+    options = {"layout": "time-first", "time": "time-batch"}
+    workload = found(net, frames, N, **options)
+    layer = workload.layers[0]
+    counted = twin.count(Weights(net.weight.detach().numpy()), book["in"], places=1)
+    both = comparing._both
+    assert (layer.effectual_synops_mean, layer.effectual_synops_max) == both(counted.effectual)
+    assert (layer.reached_synops_mean, layer.reached_synops_max) == both(counted.reached)
+    assert (layer.touched_updates_mean, layer.touched_updates_max) == both(counted.touched)
+    assert layer.dense_synops == T * 4 * 7 * 5
+    assert layer.neuron.count == 4 * 7
+    assert layer.output.nonzero_mean == (book["out"] != 0).sum((0, 2, 3)).mean()
+    for size in (1, 2):
+        assert found(net, frames, N, batch_size=size, **options) == workload
 
 
 # --- what stands between

@@ -140,3 +140,20 @@ def test_the_right_class_must_be_asked_for_more_than_the_others(rates):
         TrainingPlan.parse({"target_rates": rates}, "training")
     rule = "the rate of the right class first, and above that of the others"
     assert str(error.value) == f"training.target_rates: got {rates}; expected {rule}."
+
+
+@pytest.mark.parametrize("why", ["frozen", "detached", "without a surrogate"])
+def test_a_network_of_which_nothing_trains_is_refused_in_words(data, why):
+    class Plain(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.fc = nn.Linear(data.train_frames[0, 0].size, data.info.classes)
+
+        def forward(self, x):
+            y = self.fc(x.flatten(2))
+            y = y.detach() if why == "detached" else (y > 0).float() if why == "without a surrogate" else y
+            return y.mean(0)
+
+    network = Plain().requires_grad_(why != "frozen")
+    with pytest.raises(ConfigError, match="network: got an answer without a gradient; expected one that"):
+        train(network, data, PLAN, time="time-batch")

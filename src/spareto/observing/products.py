@@ -67,10 +67,10 @@ class Product:
 
     def result(self, output: Tensor) -> Tensor:
         """What the operator gave, with outputs where `x` has its features."""
-        if self.form == "turned":
-            return output.transpose(-1, -2)
         if self.form == "grouped":
             return output.transpose(0, 1).flatten(1)
+        if self.form == "turned":
+            output = output.transpose(-1, -2)
         if self.kind == "linear" and output.dim() != self.x.dim():
             return output.reshape(*self.x.shape[:-1], -1)
         return output.unsqueeze(0) if self.form == "single" else output
@@ -149,7 +149,8 @@ def _linear(given: Mapping[str, Any], constant: Constant) -> Product | None:
 
 
 def _matmul(given: Mapping[str, Any], constant: Constant) -> Product | None:
-    left, right = given["self"], given.get("other", given.get("mat2", given.get("vec")))
+    left = given["self"]
+    right = next(given[name] for name in ("other", "mat2", "vec", "tensor") if name in given)
     return _of_two(left, right, None, constant)
 
 

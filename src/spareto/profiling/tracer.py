@@ -133,8 +133,9 @@ class Trace:
     @property
     def products(self) -> list[ProductEvent]:
         """Products that an activation takes part in, in order."""
-        busy = {event.site for _, event in self.operators if event is not None and not event.idle}
-        return [event for _, event in self.operators if event is not None and event.site in busy]
+        known = [(name, event) for name, event in self.operators if event is not None]
+        busy = {(name, event.site, event.x.shape) for name, event in known if not event.idle}
+        return [event for name, event in known if not event.idle or (name, event.site, event.x.shape) in busy]
 
 
 class Tracer(Recorder):

@@ -133,8 +133,13 @@ def _backward(loss: Tensor) -> None:
     """The gradients of a loss.
 
     Raises:
-        ConfigError: The graph hangs together with that of the batch before: a state was not reset.
+        ConfigError: The graph hangs together with that of the batch before: a state was not reset. Or nothing
+            that trains leads to the loss.
     """
+    if not loss.requires_grad:
+        got, rule = "an answer without a gradient", "one that depends on weights that train"
+        cure = "Call requires_grad_() on some, and give spikes a surrogate gradient."
+        raise ConfigError(Problem("network", got, rule, cure))
     try:
         loss.backward()
     except RuntimeError as error:
