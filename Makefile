@@ -58,9 +58,7 @@ triples: setup
 	cd tests && ../$(BIN)/python -W ignore -m triples $(COUNT) $(FIRST)
 
 fuzz-packages: setup
-	cd tests && XDG_CACHE_HOME=$$(mktemp -d) CC="gcc -fsanitize=address,undefined -fno-sanitize-recover=all" \
-	  LD_PRELOAD=$$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 \
-	  ../$(BIN)/python -W ignore -m fuzz.run $(COUNT) $(SEED) package "package manifest"
+	cd tests && ../$(BIN)/python -W ignore -m fuzz.sanitized $(COUNT) $(SEED)
 
 kills: setup
 	$(BIN)/python -m pytest -m slow tests/journey/test_kills.py
