@@ -64,7 +64,9 @@ app.command(
 )
 app.command("spareto.cli.packages:bench", name="bench", help="Time a package on this machine.")
 app.command(
-    "spareto.cli.packages:export", name="export", help="Write a package as source code for another machine."
+    "spareto.cli.packages:export",
+    name="export",
+    help="Write a package or network as source code for another machine or framework.",
 )
 app.command(recipe)
 recipe.command(
