@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         rehearse,
         shrink,
     )
+    from spareto.converting import convert
     from spareto.core.errors import (
         CapacityError,
         ConfigError,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     )
     from spareto.data.load import load_frames
     from spareto.data.own import load_data
+    from spareto.exporting import export_to
     from spareto.hardware import cost, cost_all_formats, cost_grid, load_accelerator
     from spareto.lowering import lower
     from spareto.profiling import energy, profile
@@ -102,12 +104,14 @@ _NAMES: Final = {
     "compression": (
         "bake calibrate compress compress_and_train compression_report fold_batch_norm rehearse shrink"
     ),
+    "converting": "convert",
     "core.errors": (
         "CapacityError ConfigError DataError InputError MissingDependency OutOfMemory ShapeError SparetoError"
         " StoreError TrainingError UnknownName UnsupportedLayer"
     ),
     "data.load": "load_frames",
     "data.own": "load_data",
+    "exporting": "export_to",
     "hardware": "cost cost_all_formats cost_grid load_accelerator",
     "lowering": "lower",
     "profiling": "energy profile",

@@ -141,9 +141,8 @@ def opened(browser, tmp_path_factory):
 
 
 def results_of(trials, meta=META) -> StudyResults:
-    return StudyResults(
-        trials, front_rows(trials), mean_rows(trials), meta, judge=Judge(front, knee, hypervolume)
-    )
+    judge = Judge(front, knee, hypervolume)
+    return StudyResults(trials, front_rows(trials), mean_rows(trials), meta, Files(), judge)
 
 
 @pytest.fixture(scope="session")

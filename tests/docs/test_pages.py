@@ -10,7 +10,14 @@ import torch
 
 from pages import ROOT, blocks_of, differences, rewritten, run
 
-PAGES = ["README.md", "docs/any-network.md", "docs/tutorials/my-snntorch-model.md"]
+PAGES = [
+    "README.md",
+    "docs/any-network.md",
+    "docs/convert.md",
+    "docs/tutorials/my-snntorch-model.md",
+    "docs/tutorials/my-own-chip.md",
+    "docs/tutorials/a-papers-figure.md",
+]
 
 
 @pytest.fixture(autouse=True)

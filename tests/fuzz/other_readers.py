@@ -20,6 +20,7 @@ from spareto.hardware import cost, find_mappings, load_accelerator
 from spareto.hardware.mapping.written import lines_of
 from spareto.records import Recipe, Workload
 from spareto.records.data import DataPlan, FolderData
+from spareto.records.details import TrialDetails
 from spareto.reproduction.timeloop.files import TimeloopFiles, read_files
 from spareto.reproduction.timeloop.files.workload import read_problem
 from spareto.study.builders import builder_of
@@ -197,3 +198,28 @@ steps:
      membrane: {bits: 8, v_max: 2.0}, layer_bits: [{layers: 'f*', bits: 2}], fold_batch_norm: true, rounding: ewgs}
 storage_bits: 8
 """  # noqa: E501 - one step a line
+
+
+def write_details(path):
+    """What a trial looked like, as far as it has parts."""
+    TrialDetails.parse(DETAILS, "details").save(path)
+
+
+HISTOGRAM = {
+    "name": "a",
+    "low": -1,
+    "high": 1,
+    "before": [1, 2],
+    "after": [2, 1],
+    "zeros": 3,
+    "levels": [0.5],
+}
+RASTER = {"name": "a", "neurons": 4, "shown": [0, 3], "spikes": ["1.", ".1"]}
+SAMPLE = {"index": 0, "label": 1, "frames": ["01", "10"], "height": 1, "width": 2, "answers": [[0.5, 0.5]]}
+DETAILS = {
+    "epochs": [{"epoch": 1, "loss": 0.5, "learning_rate": 0.01, "accuracy": 0.9}],
+    "confusion": [[3, 1], [0, 4]],
+    "weights": [HISTOGRAM],
+    "silence": [{"name": "a", "neurons": 4, "silent": 1}],
+    "samples": [{**SAMPLE, "rasters": [RASTER]}],
+}

@@ -31,6 +31,7 @@ from spareto.hardware.mapping.written import load_mappings
 from spareto.lowering import lower
 from spareto.package import read_package, vectors_of, write_package
 from spareto.records import Recipe, Workload
+from spareto.records.details import TrialDetails
 from spareto.runtime import Engine
 from spareto.study.config import NetworkPlan, StudyConfig
 from spareto.study.networks import load_network, save_network
@@ -315,6 +316,7 @@ READERS |= {
         Reader("network tensors", ".safetensors", _network, load_network, mutations.binary, _reheaded),
         Reader("tried study", ".yaml", _text(others.STUDY), others.try_study, mutations.anything),
         Reader("tried recipe", ".yaml", _text(others.RECIPE), others.try_recipe, mutations.anything),
+        Reader("details", ".json", others.write_details, TrialDetails.load, mutations.text, _resealed),
         Reader("options", ".yaml", others.write_options, others.read_options, mutations.text),
     )
 }  # fmt: skip

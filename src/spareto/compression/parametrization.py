@@ -1,4 +1,4 @@
-"""The one place where a mask and a quantizer meet a weight."""
+"""The parametrization of a compressed weight: mask, quantizer and their order."""
 
 from __future__ import annotations
 
@@ -208,6 +208,9 @@ def bake(network: nn.Module) -> None:
 
     What else a layer computes such a weight by, spectral norm say, goes with it. Shared weights stay shared,
     and every layer keeps the width its weights are stored at, for the profiler.
+
+    Args:
+        network: A compressed network; changed in place.
     """
     computed: dict[int, Tensor] = {}
     ends = [(layer, tensor) for layer in network.modules() for tensor in _compressed_tensors(layer)]

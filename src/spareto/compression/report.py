@@ -40,6 +40,9 @@ def compression_report(network: nn.Module) -> tuple[LayerReport, ...]:
     """One entry a convolution or dense layer, in the order they were defined.
 
     Recurrent and transposed layers, embeddings, biases and the like are in `stored_beside`.
+
+    Args:
+        network: A compressed network, or any other.
     """
     first: dict[int, str] = {}
     with torch.no_grad():

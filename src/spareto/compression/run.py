@@ -11,9 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from spareto.compression.calibration import calibrate
 from spareto.compression.checks import epoch_of, refuse_merged_starts, refuse_unfit
 from spareto.compression.compressing import begin_steps, compress, store
 from spareto.compression.copies import Module, copy_of
+from spareto.compression.masking import ONE_WEIGHT
 from spareto.compression.scheduling import MaskSchedule
 from spareto.compression.steps import Calibration
 from spareto.core.errors import together
@@ -85,6 +87,35 @@ def compress_and_train(
     return compressed
 
 
+def compress_and_calibrate(
+    network: Module,
+    recipe: Recipe,
+    data: Any,
+    *,
+    seed: int = 0,
+    samples: int = CALIBRATION_SAMPLES,
+    **how: Unpack[How],
+) -> Module:
+    """A compressed copy of a trained network that is not trained again: batch norms are measured afresh.
+
+    Args:
+        network: The trained network; left untouched.
+        recipe: Steps; all of them are in force, whatever their start. Its training plan gives the loss.
+        data: See `spareto.train`; only its training split is looked at.
+        seed: Decides what is random.
+        samples: Training samples that pruners and batch norms are measured on.
+        how: See `compress_and_train`.
+
+    Returns:
+        The compressed copy in evaluation mode, its weights as they will be stored.
+
+    Raises:
+        ConfigError: The recipe does not fit the network.
+    """
+    loss = _Plan(network, recipe, data_of(data), seed, interface_of(**how), samples).calibration(0)
+    return calibrate(network, recipe, loss, seed=seed, calibration=loss)
+
+
 def rehearse(network: Module, recipe: Recipe, data: Any, *, seed: int = 0, **how: Unpack[How]) -> Module:
     """What `compress_and_train` would give if it trained nothing, on a few samples: seconds instead of hours.
 
@@ -104,9 +135,21 @@ def rehearse(network: Module, recipe: Recipe, data: Any, *, seed: int = 0, **how
         ConfigError: The recipe does not fit the network; names everything that does not.
     """
     refuse_unfit(network)
-    plan = _Plan(network, recipe, data_of(data), seed, interface_of(**how), samples=REHEARSAL_SAMPLES)
+    alive = _with_one_weight(recipe)
+    plan = _Plan(network, alive, data_of(data), seed, interface_of(**how), samples=REHEARSAL_SAMPLES)
     compressed, *_ = together(plan.compressed, partial(refuse_merged_starts, recipe), plan.milestones)
     return compressed.eval()
+
+
+def _with_one_weight(recipe: Recipe) -> Recipe:
+    """The recipe that empties no layer where all are ranked together: training decides which it would be."""
+    steps = tuple(
+        step.model_copy(update={"floor": max(step.floor, ONE_WEIGHT)})
+        if isinstance(step, PruneStep) and step.scope == "global"
+        else step
+        for step in recipe.steps
+    )
+    return recipe.model_copy(update={"steps": steps})
 
 
 class _Plan(Generic[Module]):

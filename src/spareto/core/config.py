@@ -1,4 +1,4 @@
-"""Parse once, at the door: YAML or JSON becomes a frozen record, or one error that names every bad key."""
+"""Records parsed from YAML or JSON: frozen values, or one error that names every bad key."""
 
 from __future__ import annotations
 
@@ -156,11 +156,15 @@ class Record(BaseModel):
 
 
 def _has_halves(value: Any) -> bool:
-    """Whether a text, or one in a list or mapping, holds half a character, which no file can."""
+    """Whether a text, or one in a list or mapping, holds half a character, which no file can.
+
+    Mappings in a list are left out: they become records, which look themselves.
+    """
     if isinstance(value, str):
         return not value.isascii() and SURROGATE.search(value) is not None
     if isinstance(value, (list, tuple)):
-        return any(_has_halves(each) for each in cast(Sequence[Any], value) if not isinstance(each, float))
+        listed = cast(Sequence[Any], value)
+        return any(_has_halves(each) for each in listed if isinstance(each, (str, list, tuple)))
     if isinstance(value, Mapping):
         mapping = cast(Mapping[Any, Any], value)
         return any(map(_has_halves, mapping)) or any(map(_has_halves, mapping.values()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from spareto.frameworks._rows import BLOCK, SURROGATE, Framework, Free, NeuronFacts, Row
@@ -19,6 +20,13 @@ def _neuron(module: Any) -> NeuronFacts:
     )
 
 
+def _read(module: Any) -> NeuronFacts:
+    """Neurons whose potentials are read too; those that never fire give nothing else."""
+    fires = getattr(module.neuron, "v_threshold", 0.0) < NEVER
+    facts = _neuron(module.neuron)
+    return facts if fires else replace(facts, kind="li", fires=False, counts=True, spikes=1)
+
+
 def _kind(module: Any) -> str:
     """A leaky neuron that keeps all of its potential is an integrator."""
     inner = [part for part in module.modules() if isinstance(part, FamilyNeuron)]
@@ -28,7 +36,11 @@ def _kind(module: Any) -> str:
     return module.kind
 
 
+NEVER: Final = 1e29
+"""A threshold that no potential reaches: the neuron integrates and never fires."""
+
 _ROWS: Final[dict[str, Row]] = {
+    "Potentials": _read,
     "SpikingNeuron": _neuron,
     "Surrogate": SURROGATE,
     "Residual": Free(
@@ -47,6 +59,7 @@ FRAMEWORK: Final = Framework(
     rest={
         "spareto.networks": BLOCK,
         "spareto.layers": BLOCK,
+        "spareto.converting": BLOCK,
         "spareto.compression": Free("computes weights"),
     },
     whole={"Network": "time-batch"},

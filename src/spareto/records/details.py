@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import Field
-
+from spareto.core.bounds import Amount, Natural, Positive, Signed
 from spareto.core.config import Record, load_sealed, save_sealed
-
-Amount = Annotated[float, Field(ge=0)]
-Count = Annotated[int, Field(ge=0)]
 
 
 class EpochPoint(Record):
@@ -23,10 +19,10 @@ class EpochPoint(Record):
         accuracy: Share of the held-out samples classified correctly; None if none are held out.
     """
 
-    epoch: Annotated[int, Field(ge=1)]
-    loss: float
+    epoch: Positive
+    loss: Signed
     learning_rate: Amount
-    accuracy: float | None = None
+    accuracy: Amount | None = None
 
 
 class WeightHistogram(Record):
@@ -43,12 +39,12 @@ class WeightHistogram(Record):
     """
 
     name: str
-    low: float
-    high: float
-    before: tuple[Count, ...]
-    after: tuple[Count, ...]
-    zeros: Count
-    levels: tuple[float, ...] = ()
+    low: Signed
+    high: Signed
+    before: tuple[Natural, ...]
+    after: tuple[Natural, ...]
+    zeros: Natural
+    levels: tuple[Signed, ...] = ()
 
 
 class SpikeRaster(Record):
@@ -62,8 +58,8 @@ class SpikeRaster(Record):
     """
 
     name: str
-    neurons: Count
-    shown: tuple[Count, ...]
+    neurons: Natural
+    shown: tuple[Natural, ...]
     spikes: tuple[str, ...]
 
 
@@ -81,12 +77,12 @@ class SampleView(Record):
         rasters: Spikes, a layer each.
     """
 
-    index: Count
-    label: Count
+    index: Natural
+    label: Natural
     frames: tuple[str, ...] = ()
-    height: Count = 0
-    width: Count = 0
-    answers: tuple[tuple[float, ...], ...]
+    height: Natural = 0
+    width: Natural = 0
+    answers: tuple[tuple[Signed, ...], ...]
     rasters: tuple[SpikeRaster, ...] = ()
 
 
@@ -94,8 +90,8 @@ class NeuronSilence(Record):
     """Neurons of a layer that no sample of the test split made fire."""
 
     name: str
-    neurons: Count
-    silent: Count
+    neurons: Natural
+    silent: Natural
 
 
 class TrialDetails(Record):
@@ -112,7 +108,7 @@ class TrialDetails(Record):
 
     version: Literal[1] = 1
     epochs: tuple[EpochPoint, ...] = ()
-    confusion: tuple[tuple[Count, ...], ...] = ()
+    confusion: tuple[tuple[Natural, ...], ...] = ()
     weights: tuple[WeightHistogram, ...] = ()
     silence: tuple[NeuronSilence, ...] = ()
     samples: tuple[SampleView, ...] = ()

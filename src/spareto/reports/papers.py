@@ -35,14 +35,14 @@ STYLES: Final[dict[Style, dict[str, Any]]] = {
     "ieee": {
         **_EMBEDDED,
         "figure.figsize": (3.5, 2.6),  # one column
-        "font.family": ["Times New Roman", "STIXGeneral"],
+        "font.family": "STIXGeneral",  # a Times; matplotlib brings it, so every machine draws the same
         "font.size": 8.0,
         "legend.fontsize": 7.0,
     },
     "nature": {
         **_EMBEDDED,
         "figure.figsize": (3.504, 2.6),  # 89 mm
-        "font.family": ["Arial", "DejaVu Sans"],
+        "font.family": "DejaVu Sans",
         "font.size": 7.0,
         "legend.fontsize": 6.5,
     },

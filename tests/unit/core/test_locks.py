@@ -103,6 +103,17 @@ def test_a_run_folder_has_one_writer(tmp_path):
     assert list((tmp_path / "run").iterdir()) == []
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_a_run_folder_that_is_moved_away_is_no_good_end(again, tmp_path):
+    writer = only_writer(tmp_path / "run")
+    writer.__enter__()
+    (tmp_path / "run").rename(tmp_path / "away")
+    if again:
+        (tmp_path / "run").mkdir()
+    with pytest.raises(StoreError, match="run: got "):
+        writer.__exit__(None, None, None)
+
+
 def test_what_killed_writers_left_is_cleared_by_the_next(tmp_path):
     path = tmp_path / "networks" / "a.safetensors"
     for _ in range(2):

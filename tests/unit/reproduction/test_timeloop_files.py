@@ -140,6 +140,29 @@ def test_either_style_gives_what_the_tool_prints(tmp_path, arch, ert):
     assert cycles == 3072
 
 
+def test_a_bound_of_0_takes_the_rest(tmp_path):
+    rest = changed(MAPPING, lambda d: first(d).update(factors="R=0 P=0 K=0 C=2"))
+    rest["mapping"][3]["factors"] = "P=16"
+    assert energies(tmp_path, mapping=rest) == energies(tmp_path)
+
+
+def test_what_a_branch_says_of_itself_holds_inside(tmp_path):
+    """Words of 8 bits said once, and units that stand before their registers."""
+    arch = copy.deepcopy(SUBTREE)
+    tree = arch["architecture"]["subtree"][0]
+    tree["attributes"] = {"word-bits": 8, "meshX": 7}
+    chip = tree["subtree"][0]
+    inner = chip["subtree"][0]["local"]
+    for part in (tree["local"][0], chip["local"][0], inner[0]):
+        part["attributes"] = {
+            k: v for k, v in part["attributes"].items() if k not in ("word-bits", "block-size")
+        }
+    inner.reverse()
+    found, cycles = energies(tmp_path, arch=arch)
+    assert found == pytest.approx(PRINTED, abs=0.005)
+    assert cycles == 3072
+
+
 def test_newer_versions_fill_no_first_partial_sums(tmp_path):
     older, _ = energies(tmp_path)
     newer, _ = energies(tmp_path, tool="timeloop-0.4")
@@ -209,8 +232,13 @@ def tables(document):
     [
         ({"mapping": changed(MAPPING, lambda d: first(d).update(factors="R=3 P=1 K=16 C=2"))},
          r"loops_outermost_first, M: got 16 = 16; expected bounds that multiply"),
-        ({"mapping": changed(MAPPING, lambda d: first(d).update(factors="R=3 K=0"))},
-         r"mapping\[1\]\.factors: got 'K=0'; expected DIM=BOUND with a bound above 0"),
+        ({"mapping": changed(MAPPING, lambda d: first(d).update(factors="R=3 K"))},
+         r"mapping\[1\]\.factors: got 'K'; expected DIM=BOUND, dimensions"),
+        ({"mapping": changed(MAPPING, lambda d: [x.update(factors="C=0") for x in d["mapping"][:2]])},
+         "got 2 loops over C of bound 0; expected one at most"),
+        ({"mapping": changed(MAPPING, lambda d: [x.update(factors=f"C={b}") for x, b in
+                                                 zip(d["mapping"][1:3], (5, 0), strict=True)])},
+         "got bound 0 over C beside 5; expected others that divide its size of 32"),
         ({"mapping": changed(MAPPING, lambda d: first(d).update(factors="R=3 R=3"))}, "got R twice"),
         ({"mapping": changed(MAPPING, lambda d: first(d).update(permutation="PRKP"))}, "a dimension twice"),
         ({"mapping": changed(MAPPING, lambda d: first(d).update(type="sequential"))},

@@ -142,7 +142,8 @@ def write_figure(
         style: What differs from the style of all figures.
     """
     paths = tuple(path.with_suffix(kind) for kind in kinds)
-    with mpl.rc_context({**STYLE, **dict(style or {})}):
+    settings: Any = {**STYLE, **(style or {})}
+    with mpl.rc_context(settings):
         figure = draw(results)
         for target in paths:
             buffer = io.BytesIO()

@@ -59,7 +59,7 @@ function usePanel(place) {
   const path = D.networks[place];
   if (path === undefined) return { node: absent(LEFT_OUT) };
   if (!path) return { node: h("div.sheet", null, h("h3", { style: { margin: "0" } }, "Use this point"), absent("The run folder holds no network of this point.")) };
-  const python = `import spareto\n\nnetwork = spareto.load_network(${JSON.stringify(path)})\nplain = spareto.bake(network)    # a plain torch module, weights as stored`;
+  const python = `import spareto\n\nnetwork = spareto.load_network(${JSON.stringify(path)})\nspareto.bake(network)    # in place: plain torch layers with the weights as stored`;
   const workload = path.replace("/networks/", "/workloads/").replace(/\.safetensors$/, ".json");
   const shell = `spareto cost ${quoted(workload)} --compare`;
   const both = h("div.sheet", null, h("h3", { style: { margin: "0" } }, "Use this point"),

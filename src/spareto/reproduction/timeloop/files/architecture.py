@@ -88,6 +88,7 @@ def read_architecture(path: str | Path) -> Architecture:
         reading.branches(as_list(data["subtree"], f"{where}.subtree"), _Place(), f"{where}.subtree")
     else:
         raise ConfigError(Problem(where, f"the keys {', '.join(data)}", "'subtree' or 'nodes'"))
+    reading.parts.sort(key=lambda part: part.computes)  # units may stand before their registers
     reading.problems += _contradictions(reading.parts, where)
     if reading.problems:
         raise ConfigError(reading.problems)
@@ -100,6 +101,13 @@ class _Place:
 
     instances: int = 1
     beside: tuple[tuple[str, int], ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def within(self, node: Mapping[str, Any], where: str) -> _Place:
+        """What a branch or container says of itself holds for what is inside, but for its own mesh."""
+        own = as_mapping(node.get("attributes"), f"{where}.attributes")
+        said = {key: value for key, value in own.items() if key not in _AXES}
+        return replace(self, attributes={**self.attributes, **said})
 
 
 class _Reading:
@@ -119,7 +127,7 @@ class _Reading:
     def _subtree(self, tree: Mapping[str, Any], here: _Place, where: str) -> None:
         """Its own components, then the branches inside it; a range multiplies all of it."""
         _, count = ranged(str(tree.get("name", "?")), f"{where}.name")
-        here = replace(here, instances=here.instances * count)
+        here = replace(here, instances=here.instances * count).within(tree, where)
         for each in as_list(tree.get("local"), f"{where}.local"):
             node = as_mapping(each, f"{where}.local")
             own, more = ranged(str(node.get("name", "?")), f"{where}.local")
@@ -139,7 +147,7 @@ class _Reading:
                 here = replace(here, instances=here.instances * copies // count)
                 self._add(node, name, replace(here, instances=here.instances * count), f"{at} '{name}'")
             elif tag in ("Container", "Hierarchical", "Parallel"):
-                inside = replace(here, instances=here.instances * copies)
+                inside = replace(here, instances=here.instances * copies).within(node, at)
                 if copies > 1:
                     spread = Part(f"inter_{name}_spatial", "dummy_storage", {}, inside.instances)
                     self.parts.append(replace(spread, beside=here.beside))
@@ -189,7 +197,8 @@ class _Reading:
             return
         if "compute" in str(node.get("class", "")).lower():
             kind = "compute"
-        attributes = as_mapping(node.get("attributes"), f"{where}.attributes")
+        own = as_mapping(node.get("attributes"), f"{where}.attributes")
+        attributes = {**here.attributes, **own}
         constraints = as_mapping(node.get("constraints"), f"{where}.constraints")
         spaces = as_mapping(constraints.get("dataspace"), f"{where}.constraints.dataspace")
         keeps, passes = (
@@ -198,7 +207,7 @@ class _Reading:
         )
         instances = here.instances
         if instances == 1:
-            instances = _mesh(attributes, where)
+            instances = _mesh(own, where)
         if not kind:
             self.problems.append(Problem(f"{where}.class", "nothing", "the class of the component"))
         sparse = node.get("sparse_optimizations", node.get("sparse-optimizations"))

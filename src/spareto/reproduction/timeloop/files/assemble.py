@@ -28,7 +28,7 @@ from spareto.reproduction.timeloop.files.energies import (
     energy,
     read_energies,
 )
-from spareto.reproduction.timeloop.files.mapping import Directives, read_constraints, read_mapping
+from spareto.reproduction.timeloop.files.mapping import Directives, read_constraints, read_mapping, whole
 from spareto.reproduction.timeloop.files.names import Names
 from spareto.reproduction.timeloop.files.plain import number
 from spareto.reproduction.timeloop.files.sparse import read_sparse, sparse_run
@@ -40,7 +40,7 @@ _WORD = ("datawidth", "word-bits", "word_bits", "data_width")
 _METADATA_WORD = ("metadata-word-bits", "metadata_word_bits", "metadata_datawidth")
 _METADATA_ROW = ("metadata_storage_width", "metadata-storage-width", "metadata_width")
 _DEPTH = ("depth", "data_storage_depth", "memory_depth")
-_WIDTH = ("width", "data_storage_width")
+_WIDTH = ("width", "data_storage_width", "memory_width")
 _BLOCK = ("block-size", "block_size", "n_words", "cluster-size-words")
 
 
@@ -80,7 +80,8 @@ def read_files(
     names = problem.names
     architecture, energies = read_architecture(files.arch), read_energies(files.ert)
     known = [part.name for part in architecture.parts]
-    mapping = _renamed(read_mapping(files.mapping, names), known)
+    read = whole(read_mapping(files.mapping, names), problem.problem.dims, f"{files.mapping}: mapping")
+    mapping = _renamed(read, known)
     constraints = Directives()
     if files.constraints:
         constraints = _renamed(read_constraints(files.constraints, names), known)
@@ -116,10 +117,18 @@ def read_files(
     cases = CostCases.parse(data, "timeloop").model_copy(update={"sparse_run": run})
     if found := list(contradictions(cases, "timeloop")):
         raise ConfigError(found)
-    notes = [*architecture.notes, *_overfull(cases)]
+    notes = [*architecture.notes, *_overfull(cases), *_uncharged(energies)]
     if problem.density and run is None:
         notes.append("densities change nothing where no level has a sparse optimization")
     return cases, tuple(notes)
+
+
+def _uncharged(energies: Mapping[str, Actions]) -> Iterator[str]:
+    """Energies of what does not happen."""
+    for name, actions in energies.items():
+        for action, pj in actions.items():
+            if "skipped" in action and pj:
+                yield f"{name}: {action} of {pj:g} pJ; what is skipped takes nothing here"
 
 
 def _overfull(cases: CostCases) -> Iterator[str]:

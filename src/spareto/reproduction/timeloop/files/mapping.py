@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import prod
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,7 +29,7 @@ class Directives:
     """What a file says of each level.
 
     Args:
-        loops: Loops by level and kind, outermost first.
+        loops: Loops by level and kind, outermost first; a bound of 0 takes what the others leave.
         keeps: Data spaces by level.
         order: Levels in the order they are first named.
     """
@@ -64,6 +65,36 @@ def read_constraints(path: str | Path, names: Names = STANDARD) -> Directives:
         entries = section(as_mapping(given, where), "targets", where)
     spaces = [each for each in as_list(entries, where) if _kind(as_mapping(each, where)) in _SPACES]
     return _directives(spaces, where, names)
+
+
+def whole(said: Directives, sizes: Mapping[Dim, int], where: str) -> Directives:
+    """The same with every bound of 0 as long as the other loops of its dimension leave it.
+
+    Raises:
+        ConfigError: Two loops of a dimension take the rest, or the others do not divide its size.
+    """
+    problems, rest = list[Problem](), dict[Dim, int]()
+    every: Loops = [loop for loops in said.loops.values() for loop in loops]
+    open_ended: list[Dim] = [dim for dim, bound in every if bound == 0]
+    for dim in dict.fromkeys(open_ended):
+        given = [bound for own, bound in every if own == dim]
+        size, others = sizes.get(dim, 1), prod(bound for bound in given if bound)
+        if given.count(0) > 1:
+            problems.append(Problem(where, f"{given.count(0)} loops over {dim} of bound 0", "one at most"))
+        elif size % others:
+            got = f"bound 0 over {dim} beside {others}"
+            problems.append(Problem(where, got, f"others that divide its size of {size}"))
+        else:
+            rest[dim] = size // others
+    if problems:
+        raise ConfigError(problems)
+    return replace(
+        said,
+        loops={
+            key: [(dim, bound or rest[dim]) for dim, bound in loops if (bound or rest[dim]) > 1]
+            for key, loops in said.loops.items()
+        },
+    )
 
 
 def _kind(entry: Mapping[str, Any]) -> str:
@@ -109,8 +140,8 @@ def _loops(entry: Mapping[str, Any], where: str, names: Names, problems: list[Pr
     for text in _words(entry.get("factors")):
         match = _FACTOR.fullmatch(text.strip())
         theirs = (match["name"] or match["letters"]) if match else ""
-        if not match or theirs not in names.dims or match["bound"] == "0":
-            rule = f"DIM=BOUND with a bound above 0, dimensions {', '.join(names.dims)}"
+        if not match or theirs not in names.dims:
+            rule = f"DIM=BOUND, dimensions {', '.join(names.dims)}"
             problems.append(Problem(f"{where}.factors", repr(text), rule))
             continue
         dim = names.dims[theirs]
@@ -122,7 +153,7 @@ def _loops(entry: Mapping[str, Any], where: str, names: Names, problems: list[Pr
     if len(set(order)) != len(order):
         problems.append(Problem(f"{where}.permutation", "a dimension twice", "each dimension once"))
     inside_out: list[Dim] = order + [dim for dim in bounds if dim not in order]
-    return [(dim, bounds[dim]) for dim in reversed(inside_out) if bounds.get(dim, 1) > 1]
+    return [(dim, bounds[dim]) for dim in reversed(inside_out) if bounds.get(dim, 1) != 1]
 
 
 def _words(value: Any) -> Sequence[str]:

@@ -1,0 +1,153 @@
+"""A converted network: our layers, and what happens between them, on all timesteps at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from spareto.converting.functions import vote
+from spareto.core.errors import ConfigError, Problem
+from spareto.kernels import Spikes, dense
+from spareto.layers._fusion import over_time
+
+How = Literal["block", "layer", "neuron", "pair", "function", "vote", "running", "repeat"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a forward pass.
+
+    Args:
+        how: What is done.
+        reads: Numbers of the values it reads.
+        writes: Numbers of the values it gives.
+        part: Name of the layer; empty for a function.
+        function: The function, or how is voted.
+        time: Whether the values have a time axis.
+    """
+
+    how: How
+    reads: tuple[int, ...]
+    writes: tuple[int, ...]
+    part: str = ""
+    function: Any = None
+    time: bool = True
+
+
+class ConvertedNetwork(nn.Module):
+    """A network of Spareto's layers that computes what a network of another framework does.
+
+    It takes `(time, batch, ...)`, also where the other took the batch first or one timestep a call; a network
+    that made its own time takes `(batch, ...)`, as before. It returns what the other returned, sequences with
+    time first. Nothing is kept between calls.
+
+    Args:
+        parts: Its layers, in the order they run.
+        steps: What is done, in order; value 0 is the input.
+        output: Nested dicts and lists of values' numbers, None for what is no signal.
+        timesteps: Timesteps that a network without time in its input makes; None takes any.
+
+    Attributes:
+        neurons: Dotted names of its layers of neurons, by the names they had.
+        layouts: How the other network's outputs held time: `TB`, `BT`, `B*T`, or `sample` without.
+        notes: What a reader should know, one sentence each.
+    """
+
+    def __init__(
+        self, parts: dict[str, nn.Module], steps: list[Step], output: Any, timesteps: int | None
+    ) -> None:
+        super().__init__()
+        self.parts = nn.ModuleDict(parts)
+        self.steps, self.output, self.repeats = tuple(steps), output, timesteps
+        self.neurons: dict[str, str] = {}
+        self.layouts: tuple[str, ...] = ()
+        self.notes: tuple[str, ...] = ()
+        self._last = _last_reads(self.steps, output)
+
+    def forward(self, frames: Tensor) -> Any:
+        """What the network returns.
+
+        Args:
+            frames: Shape `(time, batch, ...)`, or `(batch, ...)` where the network makes its own time.
+        """
+        values: dict[int, Any] = {0: frames}
+        for number, step in enumerate(self.steps):
+            made = self._run(step, [values[index] for index in step.reads])
+            values.update(zip(step.writes, made, strict=True))
+            for index in self._last.get(number, ()):
+                del values[index]
+        return _collected(self.output, values)
+
+    def _run(self, step: Step, given: list[Any]) -> tuple[Any, ...]:
+        if step.how == "block":
+            return (self.parts[step.part](given[0]),)
+        signals = [dense(value) for value in given]
+        first = signals[0]
+        if step.how == "layer":
+            part = self.parts[step.part]
+            steady = getattr(part, "over_time", False)
+            return ((over_time(first, part) if step.time and not steady else part(first)),)
+        if step.how == "pair":
+            return self.parts[step.part](first)
+        if step.how == "neuron":
+            return (self.parts[step.part](first),)
+        if step.how == "function":
+            return (step.function(*signals, time=step.time),)
+        if step.how == "vote":
+            return (vote(first, step.function),)
+        if step.how == "running":
+            return (first.cumsum(0),)
+        assert self.repeats is not None
+        return (first.expand(self.repeats, *first.shape),)
+
+    def sequential(self) -> nn.Sequential:
+        """Its layers as a chain, without what is done to the last one's spikes.
+
+        Raises:
+            ConfigError: They are no chain.
+        """
+        names, value = list[str](), 0
+        for step in self.steps:
+            if step.how == "vote":
+                break
+            if step.how not in ("block", "layer", "neuron") or step.reads != (value,):
+                got, rule = f"'{step.part or step.how}', which does not follow on the layer before", "a chain"
+                raise ConfigError(Problem("network", got, rule, "Take a network without branches."))
+            names.append(step.part)
+            value = step.writes[0]
+        return nn.Sequential(*(self.parts[name] for name in names))
+
+
+def _last_reads(steps: tuple[Step, ...], output: Any) -> dict[int, tuple[int, ...]]:
+    """Values that nobody reads after a step."""
+    kept = set(_numbers(output))
+    last = dict[int, int]()
+    for number, step in enumerate(steps):
+        last |= dict.fromkeys((*step.reads, *step.writes), number)
+    found = dict[int, tuple[int, ...]]()
+    for value, number in last.items():
+        if value not in kept:
+            found[number] = (*found.get(number, ()), value)
+    return found
+
+
+def _numbers(output: Any) -> list[int]:
+    if isinstance(output, dict):
+        return [number for item in output.values() for number in _numbers(item)]
+    if isinstance(output, list | tuple):
+        return [number for item in output for number in _numbers(item)]
+    return [] if output is None else [output]
+
+
+def _collected(output: Any, values: dict[int, Any]) -> Any:
+    if isinstance(output, dict):
+        return {key: _collected(item, values) for key, item in output.items()}
+    if isinstance(output, list):
+        return tuple(_collected(item, values) for item in output)
+    if output is None:
+        return None
+    value = values[output]
+    return dense(value) if isinstance(value, Tensor | Spikes) else torch.as_tensor(value)
