@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     )
     from spareto.data.load import load_frames
     from spareto.data.own import load_data
+    from spareto.exporting import export_to
     from spareto.hardware import cost, cost_all_formats, cost_grid, load_accelerator
     from spareto.lowering import lower
     from spareto.profiling import energy, profile
@@ -110,6 +111,7 @@ _NAMES: Final = {
     ),
     "data.load": "load_frames",
     "data.own": "load_data",
+    "exporting": "export_to",
     "hardware": "cost cost_all_formats cost_grid load_accelerator",
     "lowering": "lower",
     "profiling": "energy profile",

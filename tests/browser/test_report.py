@@ -167,6 +167,7 @@ def test_words_explain_themselves(shown, seeds) -> None:
     assert page.js("document.getElementById('tip').hidden")
 
 
+@pytest.mark.slow
 def test_five_thousand_points_stay_interactive(opened, many) -> None:
     page = opened(many)
     assert page.js("performance.getEntriesByName('first-contentful-paint')[0].startTime") < 1500

@@ -47,3 +47,25 @@ def test_what_has_no_counterpart_is_told(code):
 
     with pytest.raises(SparetoError, match="graded_spikes_factor: got 2"):
         app([*code, "--options", "{graded_spikes_factor: 2.0}"], result_action="return_value")
+
+
+def test_a_network_is_written_for_another_framework(code, capsys, tmp_path):
+    (tmp_path / "ours.py").write_text(OURS)
+    app(["export", "ours.py:build", "--target", "norse", "--out", "there"], result_action="return_value")
+    assert "Written to there: network.py, weights.safetensors" in capsys.readouterr().out
+    assert "LIFBoxCell(" in (tmp_path / "there" / "network.py").read_text()
+
+
+def test_an_unknown_target_is_told_the_known(code):
+    from spareto.core.errors import SparetoError
+
+    with pytest.raises(SparetoError, match="c99, norse, sinabs, snntorch, spikingjelly"):
+        app(["export", "my.py:build", "--target", "brian", "--out", "there"], result_action="return_value")
+
+
+OURS = """
+import spareto
+
+def build():
+    return spareto.networks.registry.make("dense", sensor=(1, 1, 8), classes=3, hidden=(6,))
+"""

@@ -18,6 +18,8 @@ import yaml
 import spareto
 import spareto.kernels
 from spareto.cli import main
+from spareto.core.errors import ConfigError
+from spareto.runtime import Engine
 from spareto.study.config import StudyConfig
 from spareto.study.listener import StudyListener
 from spareto.study.store import STORE_NAME, TrialStore
@@ -158,6 +160,36 @@ def test_a_run_leaves_store_report_figures_workloads_and_networks(finished):
     for room, kind in (("workloads", ".json"), ("networks", ".safetensors")):
         assert [path.suffix for path in (run / room).iterdir()] == [kind] * len(LABELS)
     assert [path.name[:11] for path in (run / "checkpoints").iterdir()] == ["dense-seed0"]
+
+
+def test_a_run_ends_with_a_package_that_classifies(finished, rows, spareto_here):
+    run, done = finished
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    (label,) = [line.partition(": ")[2] for line in lines if line.startswith("Chosen point")]
+    assert f'network = spareto.load_network("{run}")' in lines
+    (command,) = [line for line in lines if line.startswith("spareto run ")]
+    status, out, _ = spareto_here(*command.split()[1:])
+    assert (status, len(out.splitlines())) == (0, 3)
+    status, out, _ = spareto_here("verify", run / "network.spareto")
+    assert (status, out.count("agrees on 4 recordings, every layer") >= 3) == (0, True)
+    (row,) = [row for row in rows if row["trial"] == label]
+    test = spareto.load_frames("digits", timesteps=3)
+    votes = Engine.load(run / "network.spareto").batch(test.test_frames)
+    right = (votes.argmax(1) == test.test_labels).mean()
+    assert abs(right - row["accuracy"]) <= 0.01
+    assert torch.equal(_rates(spareto.load_network(run)), _rates(spareto.load_network(run, trial=label)))
+
+
+def _rates(network):
+    return network(torch.ones(3, 1, *network.sensor))
+
+
+def test_a_trial_that_is_not_there_is_refused(finished):
+    with pytest.raises(ConfigError, match="Did you mean 'quantize 2 bit'"):
+        spareto.load_network(finished[0], trial="quantise 2 bit")
+    (path,) = finished[0].glob("networks/dense*")
+    with pytest.raises(ConfigError, match="none beside a single file"):
+        spareto.load_network(path, trial="quantize 2 bit")
 
 
 class _Loads(HTMLParser):

@@ -27,6 +27,11 @@ recipe = App(name="recipe", help="Recipe files.")
 reproduce = App(name="reproduce", help="Print our numbers beside published ones.")
 
 study.command("spareto.cli.study:run", name="run", help="Run a study, or carry on one that was stopped.")
+study.command(
+    "spareto.cli.sensitivity:sensitivity",
+    name="sensitivity",
+    help="Quantize and prune each layer alone, without training.",
+)
 app.command(study)
 app.command(
     "spareto.cli.front:front", name="front", help="Show a study's trials and its accuracy-energy front."
@@ -59,7 +64,9 @@ app.command(
 )
 app.command("spareto.cli.packages:bench", name="bench", help="Time a package on this machine.")
 app.command(
-    "spareto.cli.packages:export", name="export", help="Write a package as source code for another machine."
+    "spareto.cli.packages:export",
+    name="export",
+    help="Write a package or network as source code for another machine or framework.",
 )
 app.command(recipe)
 recipe.command(

@@ -14,6 +14,7 @@ from rich.table import Table
 from spareto.cli.console import Console
 from spareto.cli.textplot import plot as drawn
 from spareto.core.amounts import EnergyUnit, digits, energy_unit
+from spareto.records.recipe import Regime
 from spareto.records.rows import (
     MeanRow,
     TrialRow,
@@ -23,33 +24,37 @@ from spareto.records.rows import (
     split_chosen_by,
     split_shown,
 )
-from spareto.study.front import front_rows, mean_rows
+from spareto.study.front import front_rows, mean_rows, results_of
 from spareto.study.store import TrialStore
 
 Flag = Annotated[bool, Parameter(negative="")]
 
 
-def front(run: Path, /, *, mean: Flag = False, plot: bool = True, json: Flag = False) -> None:
+def front(
+    run: Path, /, *, mean: Flag = False, every: Flag = False, plot: bool = True, json: Flag = False
+) -> None:
     """Show a study's trials and its accuracy-energy front.
 
     Args:
         run: Run folder of a study, or its database.
         mean: One line a recipe, the mean over its seeds.
+        every: The trials that only showed a search the way, too.
         plot: Draw accuracy against energy in letters, above the table.
         json: Print JSON, in the order of the study; keys carry their unit.
     """
     if not json:
-        print_front(run, mean=mean, plot=plot)
+        print_front(run, mean=mean, every=every, plot=plot)
         return
     with TrialStore.of(run) as store:
-        trials = store.trials()
+        trials = store.trials() if every else results_of(store.trials())
     print(json_module.dumps(mean_rows(trials) if mean else front_rows(trials), indent=1))
 
 
-def print_front(run: Path, *, mean: bool = False, plot: bool = False) -> None:
+def print_front(run: Path, *, mean: bool = False, every: bool = False, plot: bool = False) -> None:
     """Print a study's trials as a table of at most 80 columns, least energy first, below a plot if asked."""
     with TrialStore.of(run) as store:
-        trials, name = store.trials(), store.meta.get("study", "")
+        stored, name = store.trials(), store.meta.get("study", "")
+    trials = stored if every else results_of(stored)
     rows: Sequence[TrialRow | MeanRow] = mean_rows(trials) if mean else front_rows(trials)
     console = Console(highlight=False)
     if not rows:
@@ -59,7 +64,7 @@ def print_front(run: Path, *, mean: bool = False, plot: bool = False) -> None:
     seeds, unit = {_seed(row) for row in rows}, energy_unit(row["energy_pj"] for row in rows)
     if plot:
         named = f"{split_chosen_by(rows)} accuracy"
-        points = [
+        points: list[tuple[float, float, Regime, bool]] = [
             (row["energy_pj"] / unit.pj, row_chosen_by(row), row["regime"], row["on_front"]) for row in rows
         ]
         console.print("\n".join(drawn(points, unit.sign, named)) + "\n")
@@ -72,6 +77,8 @@ def print_front(run: Path, *, mean: bool = False, plot: bool = False) -> None:
         console.print("Accuracies are on the validation split; the test split is opened at the end.")
     elif all(row["validation_accuracy"] is None for row in rows):
         console.print("Chosen on the test split: an older version ran this study.")
+    if len(stored) > len(trials):
+        console.print(f"Found among {len(stored)} trials of a search; --every shows all of them.")
     console.print(f"● on the front: {chosen} of {len(rows)} {what}{study}{averaged}")
 
 

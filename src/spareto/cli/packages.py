@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from cyclopts import Parameter
 
 from spareto.cli.console import Console
-from spareto.core.errors import ConfigError, Problem
+from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
 
 if TYPE_CHECKING:
     from spareto.integer import IntegerNetwork
@@ -138,19 +138,38 @@ def bench(package: Path, /, *, rounds: int = 20, threads: int = 1, density: floa
     console.print(f"weights {found.weight_bytes:,} bytes, states {found.state_bytes:,} bytes")
 
 
-def export(package: Path, /, *, out: Path, target: str = "c99") -> None:
-    """Write a package as source code for another machine, and print its memory map.
+def export(source: str, /, *, out: Path, target: str = "c99") -> None:
+    """Write a package, or a network, as source code for another machine or framework.
 
     Args:
-        package: The package.
+        source: A package, for c99; for a framework a network, as in `spareto profile`, which is written with
+            its weights as they are stored.
         out: Folder of the files.
-        target: What it is written for: c99.
+        target: What it is written for: c99, snntorch, spikingjelly, norse or sinabs.
     """
     from spareto.export import registry
     from spareto.package import read_package
 
-    exported = registry.make(target).write(read_package(package).network, out)
     console = Console(highlight=False, soft_wrap=True)
-    for name, size in exported.memory.items():
-        console.print(f"{name:<16} {size:>10,} bytes", markup=False)
-    console.print(f"Written to {out}: {', '.join(path.name for path in exported.files)}", markup=False)
+    if target in registry.names():
+        exported = registry.make(target).write(read_package(Path(source)).network, out)
+        for name, size in exported.memory.items():
+            console.print(f"{name:<16} {size:>10,} bytes", markup=False)
+        files = exported.files
+    else:
+        files = _export_to(source, target, out)
+    console.print(f"Written to {out}: {', '.join(path.name for path in files)}", markup=False)
+
+
+def _export_to(source: str, target: str, out: Path) -> tuple[Path, ...]:
+    from spareto.export import registry
+    from spareto.exporting import export_to
+    from spareto.exporting import registry as frameworks
+    from spareto.study.sources import open_source
+
+    if target not in frameworks.names():
+        known = (*registry.names(), *frameworks.names())
+        raise ConfigError(Problem("target", repr(target), one_of(known), did_you_mean(target, known)))
+    network, _ = open_source(source, {}, compressed=True).load()
+    written = export_to(network, target, out)
+    return written.code, written.weights

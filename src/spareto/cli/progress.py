@@ -124,6 +124,10 @@ class StudyProgress(StudyListener):
         self._bars.advance(self._trials)
 
     @override
+    def training_stopped(self, label: str, seed: int, epochs: int) -> None:
+        self._say(f"  {label}, seed {seed}: stopped after {epochs} epochs, for others did better")
+
+    @override
     def waits(self, holder: Holder) -> None:
         self._say(f"Waiting for {holder}, which writes to the same folder.")
 

@@ -53,6 +53,10 @@ class StudyRelay(StudyListener):
         self._other.trial_ends(trial, reused=reused)
 
     @override
+    def training_stopped(self, label: str, seed: int, epochs: int) -> None:
+        self._other.training_stopped(label, seed, epochs)
+
+    @override
     def trial_tested(self, trial: Trial) -> None:
         self._other.trial_tested(trial)
 

@@ -64,7 +64,8 @@ def _tell_package(console: Console, plan: StudyConfig, folder: Path) -> None:
         console.print(f"It has no integers: {made.why}", markup=False)
         return
     console.print(f"In integers: {made.package}", markup=False)
-    console.print(f"    spareto run {made.package} {' '.join(map(str, made.recordings))}", markup=False)
+    recordings = " ".join(map(str, made.recordings)) or "RECORDING"
+    console.print(f"    spareto run {made.package} {recordings}", markup=False)
 
 
 def _train(

@@ -15,6 +15,7 @@ from spareto.compression.fold import NORMS, Run
 from spareto.compression.foreign import own_parametrization
 from spareto.compression.layers import synaptic_layers
 from spareto.compression.measuring import looking_at
+from spareto.compression.steps import Calibration
 from spareto.compression.tensors import is_frozen, original
 from spareto.compression.ties import shared_with
 from spareto.core.errors import ConfigError, Problem
@@ -25,7 +26,14 @@ CHANNEL_AXIS = {nn.Conv1d: -2, nn.Conv2d: -3, nn.Linear: -1}
 
 
 def calibrate(
-    network: Module, recipe: Recipe, run: Run, *, batch_norm: bool = True, bias: bool = False, seed: int = 0
+    network: Module,
+    recipe: Recipe,
+    run: Run,
+    *,
+    batch_norm: bool = True,
+    bias: bool = False,
+    seed: int = 0,
+    calibration: Calibration | None = None,
 ) -> Module:
     """A compressed copy that is not trained again: quantizers start from the weights, `run` mends the rest.
 
@@ -38,6 +46,7 @@ def calibrate(
         batch_norm: Measure the statistics of batch norms afresh: compression moves them.
         bias: Shift the bias of every layer that has one, so that each channel's mean output is what it was.
         seed: Decides what is drawn at random.
+        calibration: As in `compress`, for steps that look at more than weights.
 
     Returns:
         The compressed copy, in evaluation mode.
@@ -57,7 +66,7 @@ def calibrate(
         >>> recipe = recipes.quantize(4, quantizer="least_error_range")
         >>> calibrated = calibrate(network, recipe, lambda network: network(data))
     """
-    compressed = compress(network, recipe, seed=seed).eval()
+    compressed = compress(network, recipe, calibration=calibration, seed=seed).eval()
     if batch_norm:
         measure_batch_norm(compressed, run)
     if bias:

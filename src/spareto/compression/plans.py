@@ -55,7 +55,7 @@ def from_tensor(stored: Tensor, where: str = "state dict") -> dict[str, Any]:
     try:
         if stored.dtype != torch.uint8 or stored.dim() != 1 or stored.numel() > LONGEST:
             raise ValueError
-        plan = from_json(bytes(stored.tolist()).decode())
+        plan: Any = from_json(bytes(stored.tolist()).decode())
     except ValueError:
         plan = None
     if not _is_plan(plan):

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from spareto.compression.calibration import calibrate
 from spareto.compression.checks import epoch_of, refuse_merged_starts, refuse_unfit
 from spareto.compression.compressing import begin_steps, compress, store
 from spareto.compression.copies import Module, copy_of
@@ -83,6 +84,35 @@ def compress_and_train(
     )
     store(compressed, recipe)
     return compressed
+
+
+def compress_and_calibrate(
+    network: Module,
+    recipe: Recipe,
+    data: Any,
+    *,
+    seed: int = 0,
+    samples: int = CALIBRATION_SAMPLES,
+    **how: Unpack[How],
+) -> Module:
+    """A compressed copy of a trained network that is not trained again: batch norms are measured afresh.
+
+    Args:
+        network: The trained network; left untouched.
+        recipe: Steps; all of them are in force, whatever their start. Its training plan gives the loss.
+        data: See `spareto.train`; only its training split is looked at.
+        seed: Decides what is random.
+        samples: Training samples that pruners and batch norms are measured on.
+        how: See `compress_and_train`.
+
+    Returns:
+        The compressed copy in evaluation mode, its weights as they will be stored.
+
+    Raises:
+        ConfigError: The recipe does not fit the network.
+    """
+    loss = _Plan(network, recipe, data_of(data), seed, interface_of(**how), samples).calibration(0)
+    return calibrate(network, recipe, loss, seed=seed, calibration=loss)
 
 
 def rehearse(network: Module, recipe: Recipe, data: Any, *, seed: int = 0, **how: Unpack[How]) -> Module:

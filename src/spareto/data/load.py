@@ -40,6 +40,9 @@ class FrameData:
         layout: `time-first`, as above; `static`, frames `(samples, ...)` without a time axis; None, frames
             `(samples, ...)` of which the network tells whether time is their second axis.
         notes: What was found out or left out when they were read, one sentence each.
+        validation_frames: As `train_frames`; measured after every epoch of a training whose plan holds out no
+            samples itself. None where there are none.
+        validation_labels: As `train_labels`.
     """
 
     train_frames: Frames
@@ -51,6 +54,8 @@ class FrameData:
     hash: str
     layout: Literal["time-first", "static"] | None = "time-first"
     notes: tuple[str, ...] = ()
+    validation_frames: Frames | None = None
+    validation_labels: npt.NDArray[np.int64] | None = None
 
     @property
     def timesteps(self) -> int | None:

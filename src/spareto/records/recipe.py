@@ -116,11 +116,16 @@ class LayerSparsity(Record):
         layers: Shell-style pattern on their dotted names (`conv.*`).
         sparsity: Share of the weights, or channels, of each layer to remove, 0..1.
         pruner: Name of the pruner; the step's, with its options, if left out.
+        options: What the constructor of this pruner takes.
     """
 
     layers: str
     sparsity: Sparsity
     pruner: str | None = None
+    options: Options = Field(default_factory=dict[str, Any])
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
 
 
 class PruneStep(Record):

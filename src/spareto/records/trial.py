@@ -78,6 +78,7 @@ class Trial(Record):
         weight_sparsity: Measured share of zero weights over all layers, 0..1.
         layers: One summary a layer.
         costs: One cost a weight format, on the study's accelerator.
+        stage: `result`, or `search` for a trial that only showed a search the way.
         seconds: Wall time of training, measuring and costing, not of the test at the end.
         manifest: Seed, hashes and versions.
     """
@@ -89,6 +90,7 @@ class Trial(Record):
     weight_sparsity: Annotated[float, Field(ge=0, le=1)]
     layers: tuple[LayerSummary, ...]
     costs: tuple[Cost, ...]
+    stage: Literal["result", "search"] = "result"
     seconds: Amount
     manifest: Manifest
 

@@ -8,7 +8,7 @@ from spareto.core.artifacts import fingerprint, there
 from spareto.core.errors import ConfigError, Problem, StoreError, did_you_mean
 from spareto.records import Trial
 from spareto.study.folder import RunFolder
-from spareto.study.front import knee
+from spareto.study.front import knee, results_of
 from spareto.study.store import STORE_NAME, TrialStore
 
 
@@ -31,7 +31,7 @@ def chosen(run: str | Path, trial: str | None = None) -> tuple[Trial, Path]:
         ConfigError: No trial has that name, or several have.
     """
     with TrialStore.of(run) as store:
-        trials, folder = store.trials(), RunFolder(store.path.parent)
+        trials, folder = tuple(results_of(store.trials())), RunFolder(store.path.parent)
     found = _named(trials, trial, run) if trial is not None else _knee(trials, run)
     seed, recipe = found.manifest.seed, found.recipe
     path = folder.network(recipe, seed, fingerprint([found.manifest.base_hash, recipe.hash, seed]))

@@ -17,6 +17,8 @@ from spareto.records import Recipe, TrainingPlan
 from spareto.records.data import AnyData, DataPlan, FolderData, Import, ImportedData
 from spareto.records.recipe import Bits, Sparsity, StorageBits
 from spareto.records.workload import Statistic
+from spareto.study.objectives import ACCURACY_ENERGY, AnyConstraint, AnyObjective
+from spareto.study.search.plan import SearchPlan
 
 HeldOut = Annotated[
     float, Field(gt=0, lt=1, strict=True), Rule("a share above 0 and below 1", "Write a fifth as 0.2.")
@@ -170,6 +172,9 @@ class StudyConfig(Record):
         compression_training: How a grid's recipes are trained.
         grid: Recipes by regime.
         recipes: Recipe files, relative to the study file.
+        objectives: What trials are compared by.
+        constraints: What a trial has to keep to be chosen by a search.
+        search: Recipes that are found instead of listed; a study has a grid and recipe files, or a search.
     """
 
     version: Literal[1] = 1
@@ -186,6 +191,15 @@ class StudyConfig(Record):
     compression_training: TrainingPlan = TrainingPlan()
     grid: tuple[RecipeGrid, ...] = ()
     recipes: tuple[str, ...] = ()
+    objectives: Annotated[tuple[AnyObjective, ...], Field(min_length=1)] = ACCURACY_ENERGY
+    constraints: tuple[AnyConstraint, ...] = ()
+    search: SearchPlan | None = None
+
+    @model_validator(mode="after")
+    def _listed_or_found(self) -> Self:
+        if self.search is not None and (self.grid or self.recipes):
+            raise ValueError("a search, or a grid and recipes, but not both")
+        return self
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

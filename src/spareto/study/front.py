@@ -90,6 +90,11 @@ def knee(points: Sequence[Sequence[float]], senses: Sequence[Sense] = ACCURACY_E
     return int(members[np.argmin(np.linalg.norm(scaled, axis=1))])
 
 
+def results_of(trials: Sequence[Trial]) -> list[Trial]:
+    """The trials a study ends with; while a search is under way, all that it has."""
+    return [trial for trial in trials if trial.stage == "result"] or list(trials)
+
+
 def front_rows(trials: Sequence[Trial]) -> list[TrialRow]:
     """One row a trial, in the order given, with its place on or off the front."""
     flags = front(trials)

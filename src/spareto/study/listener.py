@@ -34,6 +34,9 @@ class StudyListener:
     def layers_ran(self, kernels: str, decisions: Mapping[str, Decision]) -> None:
         """How the layers of the study's first training ran, by name, and by which kernels."""
 
+    def training_stopped(self, label: str, seed: int, epochs: int) -> None:
+        """A training was stopped after so many epochs, for others did better."""
+
     def trial_tested(self, trial: Trial) -> None:
         """All trials are done, the test split is open, and one of them was measured on it."""
 

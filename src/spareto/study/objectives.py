@@ -112,6 +112,11 @@ AnyConstraint = Annotated[
 ACCURACY_ENERGY: Final = (Objective(metric="accuracy"), Objective(metric="energy"))
 
 
+def senses_of(objectives: Sequence[Objective]) -> list[Sense]:
+    """Whether more or less is better, one an objective."""
+    return [objective.sense for objective in objectives]
+
+
 def point_of(trial: Trial, objectives: Sequence[Objective]) -> tuple[float, ...]:
     """The values of a trial's objectives."""
     return tuple(value_of(trial, objective.metric) for objective in objectives)

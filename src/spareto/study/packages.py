@@ -126,7 +126,10 @@ def package_run(folder: Path, frames: Frames, test: Frames, labels: Any) -> RunP
     except InputError as error:
         return RunPackage(None, (), trial.recipe.label, str(error.problems[0]))
     target = folder / "network.spareto"
-    write_lowered(target, lowering, frames[:, :VECTORS])
+    plain = frames.dtype == np.uint8 and frames.ndim == 5 and test.ndim == 5
+    write_lowered(target, lowering, frames[:, :VECTORS] if plain else None)
+    if not plain:
+        return RunPackage(target, (), trial.recipe.label)
     written: list[Path] = []
     for index in _of_different_labels(labels):
         path = folder / "recordings" / f"label-{labels[index]}.npy"

@@ -36,7 +36,8 @@ def write_report(run: str | Path) -> ReportPaths:
 
 def results_of(store: TrialStore) -> StudyResults:
     """What the reports of a study are drawn from."""
-    items, meta = store.items(), store.meta
+    every, meta = store.items(), store.meta
+    items = [item for item in every if item[1].stage == "result"] or every  # all, while a search is under way
     trials, files = [trial for _, trial in items], StudyFiles(store.path.parent, items)
     rows, means = front.front_rows(trials), front.mean_rows(trials)
     return StudyResults(trials, rows, means, meta, files, Judge(front.front, front.knee, front.hypervolume))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from torch import nn
@@ -9,14 +12,16 @@ from torch import nn
 from spareto.core.artifacts import canonical_json
 from spareto.core.errors import Problem, StoreError
 from spareto.data.own import load_data
-from spareto.records import Trial
+from spareto.records import Recipe, Trial
 from spareto.study.builders import builder_of
 from spareto.study.checks import refuse_misfits, refuse_other_frames, try_out
 from spareto.study.config import StudyConfig
 from spareto.study.cost_model import CostModel
 from spareto.study.folder import RunFolder
+from spareto.study.known import KnownTrials
 from spareto.study.listener import StudyListener
 from spareto.study.machine import device_named, refuse_several
+from spareto.study.search.run import search
 from spareto.study.splits import SealedTest, split_data
 from spareto.study.store import TrialStore
 from spareto.study.testing import measure_test
@@ -33,6 +38,8 @@ def run_study(
     wait: bool = False,
 ) -> tuple[Trial, ...]:
     """Carry out every recipe of a study with every seed.
+
+    A study that searches finds its recipes first; see `spareto.study.search`.
 
     A study that was killed is carried on by the same call: finished trials are read from the store, a
     training under way goes on after its last full epoch. A changed accelerator costs the stored trials
@@ -55,6 +62,44 @@ def run_study(
         StoreError: The folder holds another study, somebody else writes to it, or it cannot be written.
         TrainingError: A training diverged.
     """
+    with open_study(config, folder, listener, device, wait=wait) as study:
+        if config.search is not None:
+            study.listener.study_begins(config.search.trials)
+            trials = search(config, config.search, study.known, study.untrained)
+        else:
+            recipes = config.all_recipes()
+            study.listener.study_begins(len(recipes) * len(config.seeds))
+            trials = [trial for seed in config.seeds for trial in _run_seed(study.known, recipes, seed)]
+        return measure_test(study.known.runner, study.known.store, trials, study.sealed)
+
+
+@dataclass(frozen=True)
+class OpenStudy:
+    """A run folder that this process alone writes to, and what belongs to it.
+
+    Args:
+        known: Carries out what is not in the store.
+        untrained: A network of the study that nothing was trained of.
+        sealed: The test split.
+        listener: Who is told how it gets on.
+    """
+
+    known: KnownTrials
+    untrained: nn.Module
+    sealed: SealedTest
+    listener: StudyListener
+
+
+@contextmanager
+def open_study(
+    config: StudyConfig,
+    folder: str | Path | None = None,
+    listener: StudyListener | None = None,
+    device: str = "cpu",
+    *,
+    wait: bool = False,
+) -> Generator[OpenStudy]:
+    """Everything a study needs, refused now where it does not fit; arguments and errors as in `run_study`."""
     refuse_several("study")
     trained_on = device_named(device)
     recipes, costing = config.all_recipes(), CostModel.of(config)
@@ -69,32 +114,14 @@ def run_study(
     runner = TrialRunner(config, data, builder, costing, run_folder, told, trained_on)
     refuse_misfits(runner, untrained, recipes)
     told.noted((*data.train.notes, *notes))
-    told.study_begins(len(recipes) * len(config.seeds))
     with only_writer(run_folder.root, wait=wait, on_wait=told.waits), TrialStore(run_folder.store) as store:
         _claim(store, runner, sealed)
-        trials = [trial for seed in config.seeds for trial in _run_seed(runner, store, recipes, seed)]
-        return measure_test(runner, store, trials, sealed)
+        yield OpenStudy(KnownTrials(runner, store), untrained, sealed, told)
 
 
-def _run_seed(runner: TrialRunner, store: TrialStore, recipes: tuple, seed: int) -> list[Trial]:
-    dense: nn.Module | None = None
-    trials: list[Trial] = []
-    for recipe in recipes:
-        key = runner.key(recipe, seed)
-        known = store.get(key)
-        reused = known is not None
-        if known is None:
-            dense = dense or runner.dense_network(seed)
-            trial = runner.run(dense, recipe, seed)
-        elif known.manifest.accelerator_hash != runner.costing.hash:
-            trial = runner.recost(known)
-        else:
-            trial = known
-        if trial is not known:
-            store.put(key, trial)
-        runner.discard_checkpoint(recipe, seed)  # also one that a killed run had no time to
-        runner.listener.trial_ends(trial, reused=reused)
-        trials.append(trial)
+def _run_seed(known: KnownTrials, recipes: Sequence[Recipe], seed: int) -> list[Trial]:
+    trials = [known.trial(recipe, seed) for recipe in recipes]
+    known.forget(seed)
     return trials
 
 

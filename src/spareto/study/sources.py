@@ -116,7 +116,8 @@ class _StudyFile(Source):
     def save(self, path: Path, network: nn.Module, recipe: Recipe, data: AnyData | None) -> None:
         manifest = read_manifest(self.path)
         info, known = info_of(manifest, self.path), data or data_of(manifest)
-        save_network(path, network, plan_of(manifest), recipe, info.sensor, info.classes, known)
+        frames = manifest.get("frames")
+        save_network(path, network, plan_of(manifest), recipe, info.sensor, info.classes, known, frames)
 
 
 @dataclass(frozen=True)

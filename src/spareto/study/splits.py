@@ -51,6 +51,12 @@ class StudyData:
     validation: Samples
     hash: str
 
+    @property
+    def watched(self) -> FrameData:
+        """The training split, and the validation split to be measured on after every epoch."""
+        seen = self.validation
+        return replace(self.train, validation_frames=seen.frames, validation_labels=seen.labels)
+
 
 class SealedTest:
     """The test split of a study, which can be opened once.

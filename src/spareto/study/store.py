@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import sqlite3
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +29,9 @@ BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS trials (
     position INTEGER PRIMARY KEY, key TEXT UNIQUE NOT NULL, trial TEXT NOT NULL, checksum TEXT
 );
+CREATE TABLE IF NOT EXISTS proposals (
+    position INTEGER PRIMARY KEY, key TEXT UNIQUE NOT NULL, proposal TEXT NOT NULL, checksum TEXT
+);
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL, checksum TEXT);
 PRAGMA application_id = {_APPLICATION};
 PRAGMA user_version = {FORMAT};
@@ -38,6 +41,10 @@ COMMIT;
 _SET_META = (
     "INSERT INTO meta (key, value, checksum) VALUES (?, ?, ?)"
     " ON CONFLICT (key) DO UPDATE SET value = excluded.value, checksum = excluded.checksum"
+)
+_PUT_PROPOSAL = (
+    "INSERT INTO proposals (key, proposal, checksum) VALUES (?, ?, ?)"
+    " ON CONFLICT (key) DO UPDATE SET proposal = excluded.proposal, checksum = excluded.checksum"
 )
 
 
@@ -128,6 +135,21 @@ class TrialStore:
         rows = self._rows(f"SELECT key, trial, {self._checksum} FROM trials ORDER BY position")
         return tuple((row[0], self._trial(*row)) for row in rows)
 
+    def put_proposal(self, key: str, proposal: Mapping[str, Any]) -> None:
+        """Keep what a search proposed under `key`; returns once it is on disk."""
+        text = canonical_json(proposal)
+        with self._reported(), self._db:
+            self._db.execute(_PUT_PROPOSAL, (key, text, _checksum(key, text)))
+
+    def proposals(self) -> dict[str, dict[str, Any]]:
+        """Everything that searches proposed, by key, in the order in which it was first put."""
+        if not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'proposals'"):
+            return {}  # a study that never searched
+        rows = self._rows("SELECT key, proposal, checksum FROM proposals ORDER BY position")
+        return {
+            self._sound("proposal", key, text, checksum): json.loads(text) for key, text, checksum in rows
+        }
+
     @property
     def meta(self) -> dict[str, str]:
         """What is known of the study as a whole: `study`, `network`, `dataset`, `accelerator`, ..."""
@@ -143,7 +165,7 @@ class TrialStore:
         self._rows("PRAGMA synchronous = FULL")
         version, ours = self._pragma("user_version"), self._pragma("application_id") == _APPLICATION
         tables = {name for (name,) in self._rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        if version > FORMAT and (ours or tables <= {"trials", "meta"}):
+        if version > FORMAT and (ours or tables <= {"trials", "proposals", "meta"}):
             rule = f"format {FORMAT} or older"
             raise self._error(f"study format {version}", rule, "Update spareto, or start a new study folder.")
         if ours and not read_only and version < FORMAT and self._rows("SELECT 1 FROM trials LIMIT 1"):
@@ -155,7 +177,7 @@ class TrialStore:
                 got, "a study written by spareto", "Check the path, or start a new study folder."
             )
         with self._reported():
-            if not ours or (version < FORMAT and not read_only):
+            if not ours or (not read_only and (version < FORMAT or "proposals" not in tables)):
                 self._db.executescript(_SCHEMA)
             self._refuse_damage()
             self._know_checksums(read_only)

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from spareto.compression import compress_and_train, rehearse
+from spareto.compression.run import CALIBRATION_SAMPLES, compress_and_calibrate
 from spareto.core.artifacts import fingerprint
 from spareto.core.versions import versions
 from spareto.kernels import kernels_on
@@ -28,7 +29,7 @@ from spareto.study.folder import RunFolder
 from spareto.study.listener import StudyListener
 from spareto.study.networks import save_network
 from spareto.study.splits import StudyData
-from spareto.training import EpochReport, best_path, train
+from spareto.training import EpochReport, Listener, best_path, train
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,9 @@ class TrialRunner:
             self.listener.layers_ran(kernels_on(self.device.type), ran)
         return network
 
-    def _told(self, label: str, seed: int, epochs: list[EpochReport]) -> dict[str, Any]:
+    def _told(
+        self, label: str, seed: int, epochs: list[EpochReport], watch: Listener | None = None
+    ) -> dict[str, Any]:
         """What the listener hears of a training that begins now; its epochs are kept, too."""
         self.listener.training_begins(label, seed)
         silence = partial(self.listener.layer_is_silent, label, seed)
@@ -81,33 +84,65 @@ class TrialRunner:
         def ends(report: EpochReport) -> None:
             epochs.append(report)
             self.listener.epoch_ends(report)
+            if watch is not None:
+                watch(report)
 
         return {"on_epoch": ends, "on_silence": silence}
 
-    def run(self, dense: nn.Module, recipe: Recipe, seed: int) -> Trial:
-        """Train by the recipe, profile and cost; leaves the network and its workload in the run folder."""
+    def run(self, dense: nn.Module, recipe: Recipe, seed: int, watch: Listener | None = None) -> Trial:
+        """Train by the recipe, profile and cost; leaves the network and its workload in the run folder.
+
+        A recipe whose training has no epochs is carried out without: batch norms are measured again.
+
+        Args:
+            dense: The network to start from.
+            recipe: What to carry out.
+            seed: Decides what is random.
+            watch: Is told the validation accuracy after every epoch.
+        """
         started = time.perf_counter()
         key = self.key(recipe, seed)
-        checkpoint = self.folder.training(key) if recipe.training.epochs else None
         epochs, witness = list[EpochReport](), witness_of(self.data.validation.labels)
-        network = compress_and_train(
-            dense,
-            recipe,
-            self.data.train,
-            seed=seed,
-            checkpoint=checkpoint,
-            key=key,
-            interface=self.builder.interface,
-            **self._told(recipe.label, seed, epochs),
-        )
-        measured = self._measured(network.cpu(), witness=witness)
+        calibrated = bool(recipe.steps) and recipe.training.epochs == 0
+        if calibrated:
+            network = self._calibrated(dense, recipe, seed)
+            measured = self._measured(network.cpu())
+        else:
+            network = self._trained(dense, recipe, seed, epochs, watch)
+            measured = self._measured(network.cpu(), witness=witness)
         self._keep(network, measured.workload, recipe, seed)
-        shown = self.dense_epochs if recipe.regime == "dense" and not epochs else epochs
-        details = details_of(dense, network, self.data, measured.workload, witness, shown)
-        details.save(self.folder.details(recipe, seed, key))
+        if not calibrated:  # of what only shows a search the way, no report tells more
+            shown = self.dense_epochs if recipe.regime == "dense" and not epochs else epochs
+            details = details_of(dense, network, self.data, measured.workload, witness, shown)
+            details.save(self.folder.details(recipe, seed, key))
         seconds = time.perf_counter() - started
         assert measured.accuracy is not None  # every split of a study has labels
         return self._trial(recipe, seed, measured.accuracy, measured.workload, seconds)
+
+    def _calibrated(self, dense: nn.Module, recipe: Recipe, seed: int) -> nn.Module:
+        samples = self.config.search.calibration if self.config.search else CALIBRATION_SAMPLES
+        data, interface = self.data.train, self.builder.interface
+        return compress_and_calibrate(dense, recipe, data, seed=seed, samples=samples, interface=interface)
+
+    def _trained(
+        self,
+        dense: nn.Module,
+        recipe: Recipe,
+        seed: int,
+        epochs: list[EpochReport],
+        watch: Listener | None,
+    ) -> nn.Module:
+        key = self.key(recipe, seed)
+        return compress_and_train(
+            dense,
+            recipe,
+            self.data.train if watch is None else self.data.watched,
+            seed=seed,
+            checkpoint=self.folder.training(key) if recipe.training.epochs else None,
+            key=key,
+            interface=self.builder.interface,
+            **self._told(recipe.label, seed, epochs, watch),
+        )
 
     def rehearse(self, network: nn.Module, recipe: Recipe) -> None:
         """Carry a recipe out without training, on two samples; keeps nothing.

@@ -126,10 +126,9 @@ def whole_labels(data: FrameData) -> FrameData:
     return replace(data, train_labels=labels_of(labels, "training split: labels"))
 
 
-def samples_of_split(data: FrameData, split: Literal["train", "test"] = "train") -> Samples:
+def samples_of_split(data: FrameData, split: Literal["train", "validation", "test"] = "train") -> Samples:
     """A split as samples; their frames share memory with it."""
-    train = split == "train"
-    frames, labels = (data.train_frames, data.train_labels) if train else (data.test_frames, data.test_labels)
+    frames, labels = getattr(data, f"{split}_frames"), getattr(data, f"{split}_labels")
     return Samples(tensor_of(frames), labels_of(labels, f"{split} split: labels"), data.layout)
 
 

@@ -20,7 +20,7 @@ from spareto.running import Interface, Runner
 from spareto.running.interface import options_of
 from spareto.training.batches import Batches, device_of, samples_of_split
 from spareto.training.checkpoint import Stored, best_path, read, save_checkpoint, take
-from spareto.training.evaluation import count_correct
+from spareto.training.evaluation import accuracy_of, count_correct
 from spareto.training.final import Average, Best
 from spareto.training.health import first_non_finite, silence, silent_layers
 from spareto.training.listening import BeforeStep, EpochReport, Listener, SilenceListener
@@ -86,6 +86,7 @@ class TrainingRun:
     ) -> None:
         self.network, self.data, self.plan, self.seed, self.processes = network, data, plan, seed, processes
         self.checkpoint, self.on_epoch, self.on_silence = checkpoint, on_epoch, on_silence
+        self.interface = interface
         self.key = key or _key(data, plan, seed, interface)
         self.batches = Batches(data, plan, seed, processes, device_of(network))
         if plan.epochs and not self.batches.samples:
@@ -177,9 +178,15 @@ class TrainingRun:
     def _validate(self) -> float | None:
         held_out = self.batches.held_out
         if not len(held_out):
-            return None
+            return self._validate_apart()
         mine = held_out[self.processes.rank :: self.processes.size]
         return self.processes.sum(count_correct(self.runner, self.batches.in_order(mine))) / len(held_out)
+
+    def _validate_apart(self) -> float | None:
+        """Accuracy on the data's own validation split; the leading process measures it."""
+        if self.data.validation_labels is None or not self.processes.leads:
+            return None
+        return accuracy_of(self.network, samples_of_split(self.data, "validation"), self.interface)
 
     def _choose(self, accuracy: float | None) -> None:
         """Look at the weights after an epoch of the last phase: the best so far, part of the mean?"""

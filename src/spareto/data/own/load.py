@@ -35,7 +35,11 @@ SPLIT_PARAMETERS: dict[str, dict[Part, Any]] = {
 
 
 def load_data(plan: DataPlan | OwnPlan) -> FrameData:
-    """Both splits of any data: a data set of ours, or the user's own; see `load_frames` and `load_own`."""
+    """Both splits of any data: a data set of ours, or the user's own; see `load_frames` and `load_own`.
+
+    Args:
+        plan: What a study file says under `data`.
+    """
     return load_plan(plan) if isinstance(plan, DataPlan) else load_own(plan)
 
 

@@ -1,0 +1,163 @@
+"""A network of our layers as a list of statements."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from itertools import count
+from keyword import iskeyword
+from typing import Any, Final, Literal
+
+from torch import nn
+
+from spareto.converting.functions import Delay, Function, LateBias, Reshape
+from spareto.converting.network import ConvertedNetwork, Step
+from spareto.core.errors import ConfigError, Problem
+from spareto.layers.over_time import OverTime
+from spareto.layers.spiking_block import SpikingBlock
+from spareto.layers.spiking_dense import SpikingDense
+from spareto.networks import Network
+from spareto.neurons import SpikingNeuron
+
+SUMS: Final = {"add.Tensor": "+", "mul.Tensor": "*", "sub.Tensor": "-"}
+"""Functions of two signals that are written as what they are."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One line of the other network's `forward`.
+
+    Args:
+        how: `layer` of torch over time and batch; `neuron`; `flatten` of each sample; `code` as it stands, of
+            the values it reads; `late`, a bias from the second timestep on.
+        reads: Values it reads, by number.
+        writes: The value it gives.
+        name: Name of the module.
+        module: The module.
+        code: Code with `{0}`, `{1}` for the values.
+    """
+
+    how: Literal["layer", "neuron", "flatten", "code", "late"]
+    reads: tuple[int, ...]
+    writes: int
+    name: str = ""
+    module: Any = None
+    code: str = ""
+
+
+class Flat:
+    """Statements of a network so far; value 0 is its input."""
+
+    def __init__(self) -> None:
+        self.statements: list[Statement] = []
+        self.last = 0
+
+    def add(self, how: Any, reads: tuple[int, ...], **options: Any) -> int:
+        """Append a statement; the value it gives."""
+        self.last += 1
+        if "name" in options:
+            options["name"] = self._identifier(options["name"])
+        self.statements.append(Statement(how, reads, self.last, **options))
+        return self.last
+
+    def _identifier(self, name: str) -> str:
+        """A name as a module's attribute, that nothing else has."""
+        stem = re.sub(r"\W", "_", name, flags=re.ASCII)
+        if not stem.isidentifier() or iskeyword(stem) or hasattr(nn.Module(), stem):
+            stem = f"layer_{stem}"
+        taken = {statement.name for statement in self.statements}
+        number = next(
+            number for number in count(1) if (stem if number == 1 else f"{stem}_{number}") not in taken
+        )
+        return stem if number == 1 else f"{stem}_{number}"
+
+    def module(self, module: nn.Module, name: str, value: int) -> int:
+        """Append the statements of a module; the value it gives.
+
+        Raises:
+            ConfigError: There are none for it.
+        """
+        if isinstance(module, SpikingBlock):
+            parts = {"conv": module.conv, "norm": module.norm, "neuron": module.neuron, "pool": module.pool}
+            return self._parts(parts, name, value)
+        if isinstance(module, SpikingDense):
+            value = self.add("flatten", (value,))
+            parts = {"dropout": module.dropout, "linear": module.linear, "norm": module.norm}
+            return self._parts({**parts, "neuron": module.neuron}, name, value)
+        if isinstance(module, OverTime | nn.Sequential):
+            return self._parts(dict(module.named_children()), name, value)
+        if isinstance(module, SpikingNeuron):
+            return self.add("neuron", (value,), name=name, module=module)
+        if isinstance(module, LateBias):
+            return self.add("late", (value,), name=name, module=module)
+        if isinstance(module, Delay):
+            return self.add("code", (value,), code="torch.cat([torch.zeros_like({0}[:1]), {0}[:-1]])")
+        if type(module).__module__.startswith("torch.nn.modules.") and not list(module.children()):
+            return self.add("layer", (value,), name=name, module=module)
+        got, rule = type(module).__name__, "SpikingBlock, SpikingDense, OverTime or layers of torch"
+        raise ConfigError(Problem(f"'{name}'", got, rule, "Build the network of these, without attention."))
+
+    def _parts(self, parts: dict[str, nn.Module | None], name: str, value: int) -> int:
+        for part, module in parts.items():
+            if module is not None:
+                value = self.module(module, f"{name}_{part}".lstrip("_"), value)
+        return value
+
+
+def flat(network: nn.Module) -> tuple[Flat, Any]:
+    """The statements of a network, and what it returns: nested values' numbers.
+
+    Raises:
+        ConfigError: It has a layer that no framework has.
+    """
+    found = Flat()
+    if isinstance(network, ConvertedNetwork):
+        return found, _converted(found, network)
+    if isinstance(network, Network):
+        value = 0
+        children = dict(network.named_children())
+        if not set(children) <= {"features", "readout"}:
+            odd = next(name for name in children if name not in ("features", "readout"))
+            rule = "features and readout alone"
+            raise ConfigError(Problem(f"'{odd}'", type(children[odd]).__name__, rule, "Build it without."))
+        for name, part in children.items():
+            value = found.module(part, name, value)
+        votes = f"{{0}}.mean(0).unflatten(-1, ({network.classes}, -1)).mean(-1)"
+        return found, found.add("code", (value,), code=votes)
+    return found, found.module(network, "", 0)
+
+
+def _converted(found: Flat, network: ConvertedNetwork) -> Any:
+    values = {0: 0}
+    for step in network.steps:
+        reads = tuple(values[number] for number in step.reads)
+        values[step.writes[0]] = _step(found, network, step, reads)
+    return _renumbered(network.output, values)
+
+
+def _step(found: Flat, network: ConvertedNetwork, step: Step, reads: tuple[int, ...]) -> int:
+    if step.how in ("block", "layer", "neuron") and step.time:
+        return found.module(network.parts[step.part], step.part, reads[0])
+    if step.how == "vote":
+        code = "{0}[-1]" if step.function == "last" else f"{{0}}.{step.function.replace('max', 'amax')}(0)"
+        return found.add("code", reads, code=code)
+    if step.how == "running":
+        return found.add("code", reads, code="{0}.cumsum(0)")
+    if isinstance(step.function, Reshape) and step.time:
+        return found.add("code", reads, code=f"{{0}}.flatten(2).unflatten(2, {step.function.shape})")
+    function: Any = step.function
+    name = function.name if isinstance(function, Function) else ""
+    if name in SUMS and len(reads) == 2 and len(function.args) == 2 and not function.kwargs:
+        first, second = (argument.index for argument in function.args)
+        return found.add("code", reads, code=f"{{{first}}} {SUMS[name]} {{{second}}}")
+    got = step.part or name or step.how
+    rule = "layers, neurons, sums, reshapes and votes over time"
+    raise ConfigError(Problem("network", got, rule, "Export a network of these."))
+
+
+def _renumbered(output: Any, values: dict[int, int]) -> Any:
+    if isinstance(output, dict):
+        return {key: _renumbered(item, values) for key, item in output.items()}
+    if isinstance(output, list):
+        return [_renumbered(item, values) for item in output]
+    return None if output is None else values[output]

@@ -1,0 +1,81 @@
+"""How a study searches, as data; never imports torch."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from spareto.core.config import Record, Rule
+from spareto.records.training import Count, Flag, Share
+from spareto.study.search.space import Space
+
+Seed = Annotated[int, Field(ge=0, strict=True), Rule("an integer of at least 0")]
+
+
+class SamplerPlan(Record):
+    """Who proposes recipes.
+
+    Args:
+        name: Name of the sampler; in YAML the bare name will do where there are no options.
+        options: What its constructor takes.
+    """
+
+    name: str = "nsga2"
+    options: dict[str, Any] = Field(default_factory=dict[str, Any])
+
+
+class HalvingPlan(Record):
+    """Trainings that start together, of which the worse stop early.
+
+    Args:
+        candidates: Recipes that start: the fronts of the search, one behind the other.
+        pruner: `successive_halving`, `median` or `hyperband`, which stop by the validation accuracy an epoch.
+        groups: The candidates are compared within so many groups of like energy, so that the cheap are not
+            stopped for being less accurate than the dear.
+        options: What Optuna's pruner takes.
+    """
+
+    candidates: Count = 12
+    pruner: Literal["successive_halving", "median", "hyperband"] = "successive_halving"
+    groups: Count = 3
+    options: dict[str, Any] = Field(default_factory=dict[str, Any])
+
+
+def _named(plan: Any) -> Any:
+    return {"name": plan} if isinstance(plan, str) else plan
+
+
+class SearchPlan(Record):
+    """A search: many cheap trials, some trainings, a few of them with every seed.
+
+    Args:
+        sampler: Who proposes recipes.
+        trials: Recipes that are proposed, those that were proposed before included.
+        seed: Decides what the sampler draws.
+        evaluation: What a trial of the search is: `calibrated` compresses, measures batch norms again and
+            trains nothing; `trained` trains by the recipe.
+        calibration: How many training samples batch norms are measured on.
+        space: What may be chosen.
+        recipe: What is the same for every recipe: fields of a recipe, its steps as `prune` and `quantize`.
+        start: Points that are tried first, each the values of some variables by name; the sampler chooses
+            the others.
+        sensitivity: Measure each layer alone first, and let the search start at recipes that follow from it.
+        narrow: With `sensitivity`, leave out widths and sparsities of a layer that alone cost more validation
+            accuracy than this, 0..1.
+        halving: What is trained next, where trials train nothing; None trains the front at once.
+        finalists: At most so many of the front are trained with every seed; they are the study's result.
+    """
+
+    sampler: Annotated[SamplerPlan, BeforeValidator(_named)] = SamplerPlan()
+    trials: Count = 100
+    seed: Seed = 0
+    evaluation: Literal["calibrated", "trained"] = "calibrated"
+    calibration: Count = 128
+    space: Space
+    recipe: dict[str, Any] = Field(default_factory=dict[str, Any])
+    start: tuple[dict[str, Any], ...] = ()
+    sensitivity: Flag = False
+    narrow: Share | None = None
+    halving: HalvingPlan | None = None
+    finalists: Count = 8
