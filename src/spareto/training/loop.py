@@ -62,8 +62,7 @@ def train(
         TrainingError: The loss or a gradient is not finite.
         StoreError: The checkpoint is damaged or belongs to another run.
     """
-    of_kind(network, nn.Module, "network", "a torch.nn.Module")
-    of_kind(plan, TrainingPlan, "plan", "a TrainingPlan", "Write spareto.TrainingPlan(epochs=10).")
+    _refuse_others(network, plan)
     changes, frames, seed = milestones or {}, data_of(data), seed_of(seed)
     stated, path = interface_of(**how), None if checkpoint is None else path_of(checkpoint, "checkpoint")
     told = (on_epoch, on_silence, before_step)
@@ -79,3 +78,13 @@ def train(
     if run.finished or 0 < done == plan.epochs:
         run.reload()
     run.finish()
+
+
+def _refuse_others(network: object, plan: object) -> None:
+    """Refuse what is no network, and what is no plan.
+
+    Raises:
+        ConfigError: One of them is of another class.
+    """
+    of_kind(network, nn.Module, "network", "a torch.nn.Module")
+    of_kind(plan, TrainingPlan, "plan", "a TrainingPlan", "Write spareto.TrainingPlan(epochs=10).")
