@@ -6,8 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 import tiny
+from spareto import recipes
+from spareto.compression import rehearse
 from spareto.core.errors import ConfigError, StoreError
 from spareto.study import known as known_trials
 from spareto.study import run as running
@@ -239,3 +242,11 @@ def test_the_pruners_of_trainings_are_optunas(tmp_path) -> None:
         running.run_study(study("random", halving={"pruner": name, "candidates": 2}), tmp_path / name)
     with pytest.raises(ConfigError, match=r"study\.search\.halving\.options"):
         running.run_study(study("random", halving={"options": {"no": 1}}), tmp_path / "wrong")
+
+
+def test_a_grid_that_would_empty_a_layer_of_the_untrained_network_is_carried_out() -> None:
+    """Which layer a global ranking empties, the trained weights decide: a rehearsal cannot know."""
+    dead = tiny.network()
+    with torch.no_grad():
+        next(iter(dead.parameters())).mul_(1e-6)
+    assert rehearse(dead, recipes.prune(0.9), tiny.frame_data(8)) is not None

@@ -15,6 +15,7 @@ from spareto.compression.calibration import calibrate
 from spareto.compression.checks import epoch_of, refuse_merged_starts, refuse_unfit
 from spareto.compression.compressing import begin_steps, compress, store
 from spareto.compression.copies import Module, copy_of
+from spareto.compression.masking import ONE_WEIGHT
 from spareto.compression.scheduling import MaskSchedule
 from spareto.compression.steps import Calibration
 from spareto.core.errors import together
@@ -134,9 +135,21 @@ def rehearse(network: Module, recipe: Recipe, data: Any, *, seed: int = 0, **how
         ConfigError: The recipe does not fit the network; names everything that does not.
     """
     refuse_unfit(network)
-    plan = _Plan(network, recipe, data_of(data), seed, interface_of(**how), samples=REHEARSAL_SAMPLES)
+    alive = _with_one_weight(recipe)
+    plan = _Plan(network, alive, data_of(data), seed, interface_of(**how), samples=REHEARSAL_SAMPLES)
     compressed, *_ = together(plan.compressed, partial(refuse_merged_starts, recipe), plan.milestones)
     return compressed.eval()
+
+
+def _with_one_weight(recipe: Recipe) -> Recipe:
+    """The recipe that empties no layer where all are ranked together: training decides which it would be."""
+    steps = tuple(
+        step.model_copy(update={"floor": max(step.floor, ONE_WEIGHT)})
+        if isinstance(step, PruneStep) and step.scope == "global"
+        else step
+        for step in recipe.steps
+    )
+    return recipe.model_copy(update={"steps": steps})
 
 
 class _Plan(Generic[Module]):
