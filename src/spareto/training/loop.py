@@ -62,8 +62,7 @@ def train(
         TrainingError: The loss or a gradient is not finite.
         StoreError: The checkpoint is damaged or belongs to another run.
     """
-    _refuse_others(network, plan)
-    changes, frames, seed = milestones or {}, data_of(data), seed_of(seed)
+    changes, frames = _checked(network, plan, seed, milestones), data_of(data)
     stated, path = interface_of(**how), None if checkpoint is None else path_of(checkpoint, "checkpoint")
     told = (on_epoch, on_silence, before_step)
     run = TrainingRun(network, frames, plan, seed, path, key, *told, join(), stated)
@@ -80,11 +79,13 @@ def train(
     run.finish()
 
 
-def _refuse_others(network: object, plan: object) -> None:
-    """Refuse what is no network, and what is no plan.
+def _checked(network: object, plan: object, seed: object, milestones: Any) -> Any:
+    """The milestones, if what stands beside them is a network, a plan and a seed.
 
     Raises:
-        ConfigError: One of them is of another class.
+        ConfigError: One of them is none.
     """
     of_kind(network, nn.Module, "network", "a torch.nn.Module")
     of_kind(plan, TrainingPlan, "plan", "a TrainingPlan", "Write spareto.TrainingPlan(epochs=10).")
+    seed_of(seed)
+    return milestones or {}
