@@ -37,6 +37,7 @@ def main(*arguments: str) -> int:
             **os.environ,
             "XDG_CACHE_HOME": folder,
             "SPARETO_ISA": LEVEL,
+            "SPARETO_KERNELS": "torch",
             "LD_PRELOAD": runtime,
             "ASAN_OPTIONS": "detect_leaks=0",
         }

@@ -254,10 +254,26 @@ def test_kinds_and_places_that_are_not_there():
     ]
 
 
-def test_a_network_without_layers():
-    text = message(Recipe(steps=(TERNARY,)), nn.Sequential(nn.ReLU()))
-    rule = "a pattern that matches a layer"
-    assert text == f"recipe.layers.include[0]: got '*'; expected {rule}. The network has no such layer."
+class Bare(nn.Module):
+    """Weights that are parameters without a layer around them, as recurrent cells of Norse hold them."""
+
+    def __init__(self):
+        super().__init__()
+        self.cells = nn.ParameterList(nn.Parameter(torch.ones(3, 3)) for _ in range(4))
+        self.bias = nn.Parameter(torch.ones(3))
+
+
+@pytest.mark.parametrize("step", [PRUNE, TERNARY, PruneStep(sparsity=0.5, scope="per_layer")])
+@pytest.mark.parametrize(
+    ("network", "got"),
+    [(nn.ReLU(), "no weight"), (Bare(), "only cells.0, cells.1, cells.2 and 1 more")],
+    ids=["nothing", "parameters alone"],
+)
+def test_a_network_without_layers(network, got, step):
+    assert message(Recipe(name="r", steps=(step,)), network) == (
+        f"recipe.layers: got {got}; expected at least one convolution or dense layer. "
+        "Recipes compress weights of such modules. Write them as layers."
+    )
 
 
 def test_a_layer_that_would_lose_all_its_weights():

@@ -52,7 +52,7 @@ def convert(
     found = converted(
         model,
         split.frames,
-        time=source.interface.time,
+        time=source.interface.time if source.interface else None,
         layout=split.layout or "time-first",
         surrogate=surrogate,
     )

@@ -91,7 +91,7 @@ def _print(table: SensitivityTable) -> None:
     shown = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
     shown.add_column("layer", overflow="fold")
     kinds: tuple[Kind, ...] = ("bits", "sparsity")
-    columns = [(kind, value) for kind in kinds for value in _values(table, kind)]
+    columns: list[tuple[Kind, float]] = [(kind, value) for kind in kinds for value in _values(table, kind)]
     for kind, value in columns:
         header = f"{value:g}\nbit" if kind == "bits" else f"{100 * value:g}\n%"
         shown.add_column(header, justify="right", no_wrap=True, min_width=5)

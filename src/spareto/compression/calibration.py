@@ -1,4 +1,4 @@
-"""Compression without training: what a few batches can still put right."""
+"""Compression without training: scales, batch norms and biases corrected on a few batches."""
 
 from __future__ import annotations
 

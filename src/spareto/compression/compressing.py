@@ -92,6 +92,8 @@ def _begin(
         layers = _prepared(network, recipe)
 
     def carry_out(index: int, step: PruneStep | QuantizeStep) -> None:
+        if not layers:
+            return  # `prepare` says so
         names = None if stored is None else frozenset(stored)
         context = StepContext(network, f"recipe.steps[{index}]", recipe.order, seed, calibration, names)
         registry.make(step.kind).apply(layers, step, context)

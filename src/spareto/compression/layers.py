@@ -47,6 +47,10 @@ def touched_layers(network: nn.Module, filter_: LayerFilter) -> dict[str, nn.Mod
             the layers that share a weight are.
     """
     layers, also = synaptic_layers(network), aliases(network)
+    if not layers:
+        got, rule = _weights_of(network), "at least one convolution or dense layer"
+        cure = "Recipes compress weights of such modules. Write them as layers."
+        raise ConfigError(Problem("recipe.layers", got, rule, cure))
     names = {name: [name, *also.get(name, [])] for name in layers}
     problems = [*_unmatched(filter_, names), *_unknown_types(filter_, layers)]
     if problems:
@@ -64,6 +68,12 @@ def touched_layers(network: nn.Module, filter_: LayerFilter) -> dict[str, nn.Mod
         raise ConfigError(Problem("recipe.layers", "no layer", "at least one layer to touch", _have(layers)))
     refuse_half_touched(network, touched, set(layers))
     return {group[0]: touched[group[0]] for group in groups(touched)}
+
+
+def _weights_of(network: nn.Module) -> str:
+    names = [name for name, weight in network.named_parameters() if weight.dim() > 1]
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"only {', '.join(names[:3])}{more}" if names else "no weight"
 
 
 def all_names(network: nn.Module, layer: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The one place where a mask and a quantizer meet a weight."""
+"""The parametrization of a compressed weight: mask, quantizer and their order."""
 
 from __future__ import annotations
 

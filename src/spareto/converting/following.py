@@ -188,13 +188,17 @@ class Follower:
         steps = {len(calls.inputs) for calls in self.neurons.values() if -1 not in calls.inputs}
         steps |= {tape.timesteps} if tape.timesteps is not None else set()
         if not self.neurons:
-            tape.refuse("no neurons", "neurons of a known framework", "Convert a spiking network.", "network")
+            cure = "Where they are written by hand, use those of a framework, or of spareto.neurons."
+            tape.problems.clear()  # all else follows from it
+            tape.refuse("no neurons", "neurons of a known framework", cure, "network")
         elif len(steps) != 1 or None in steps:
             numbers = ", ".join(str(step) for step in sorted(step for step in steps if step is not None))
             tape.refuse(f"neurons called {numbers} times", "once a timestep", "Call each once.", "network")
         timesteps = next(iter(steps)) if len(steps) == 1 else 0
         tape.timesteps = timesteps
         currents = {calls.node: self._current(calls) for calls in self.neurons.values()}
+        if not self.neurons:
+            raise ConfigError(tape.problems)
         tree = self._tree(output[0] if hands_state(self.network) and isinstance(output, tuple) else output)
         if tape.problems:
             raise ConfigError(tape.problems)

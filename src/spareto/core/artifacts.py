@@ -1,4 +1,4 @@
-"""Files that are either the old one or the new one, never half of each."""
+"""Atomic writes: after a crash a file is the old one or the new one, whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parse once, at the door: YAML or JSON becomes a frozen record, or one error that names every bad key."""
+"""Records parsed from YAML or JSON: frozen values, or one error that names every bad key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text of others on its way to people: what could move a cursor or turn a line around is replaced."""
+"""Text from outside, made safe to print: control and direction characters are replaced."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrays kept on disk together with their hash: what comes back is what was written, or nothing."""
+"""Arrays kept on disk with their hash; an entry that does not match its hash is made again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A workload in, its cost out: what the hardware room is for."""
+"""The cost of a workload on an accelerator, in one or all weight formats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one family of recurrences that every fused kernel runs; a neuron inside it gets every kernel for free.
+"""The family of recurrences that every fused kernel runs; a neuron in it runs on all kernels.
 
     i[t]     = alpha · i[t-1] + x[t]                                     with a synaptic current; else i = x
     q[t]     = beta · v[t-1] + gain · i[t] + bias

@@ -1,4 +1,4 @@
-"""The event-driven sums of a layer and their gradients: what sets a convolution and a dense layer apart."""
+"""The event-driven sums of a layer and their gradients: for convolutions and dense layers."""
 
 from __future__ import annotations
 

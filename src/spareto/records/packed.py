@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import math
 import zlib
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -28,6 +29,12 @@ def _elements(shape: tuple[int, ...]) -> int:
 
 def _size(given: int, expected: int) -> str:
     return "more" if given > expected else str(given)
+
+
+@lru_cache(maxsize=32)
+def _unpacked(packed: str) -> bytes:
+    """The bytes behind a text; a layer's are asked for several times in a row."""
+    return zlib.decompress(base64.b64decode(packed))
 
 
 class Mask(Record):
@@ -56,7 +63,7 @@ class Mask(Record):
 
     def array(self) -> npt.NDArray[np.bool_]:
         """The mask as a Boolean array of `shape`."""
-        bits = np.frombuffer(zlib.decompress(base64.b64decode(self.packed)), dtype=np.uint8)
+        bits = np.frombuffer(_unpacked(self.packed), dtype=np.uint8)
         count = int(np.prod(self.shape))
         return np.unpackbits(bits, count=count).astype(np.bool_).reshape(self.shape)
 
@@ -90,5 +97,5 @@ class Numbers(Record):
 
     def array(self) -> npt.NDArray[np.float64]:
         """The numbers as an array of `shape`."""
-        values = np.frombuffer(zlib.decompress(base64.b64decode(self.packed)), dtype="<f8")
+        values = np.frombuffer(_unpacked(self.packed), dtype="<f8")
         return values.astype(np.float64).reshape(self.shape)

@@ -66,13 +66,18 @@ def levels_of(values: Values, precision: float) -> Levels | None:
 def _equidistant(values: Values, live: Values, precision: float) -> Levels | None:
     levels = np.unique(np.abs(live[:: max(1, live.size // SAMPLE)]))
     steps = (_step(levels, roundings * precision) for roundings in ROUNDINGS)
-    grids = (_on(step, values, live, precision) for step in steps if step is not None)
+    largest = _largest(values)
+    grids = (_on(step, values, live, precision, largest) for step in steps if step is not None)
     return next((grid for grid in grids if grid is not None), None)
 
 
-def _on(step: float, values: Values, live: Values, precision: float) -> Levels | None:
+def _largest(values: Values) -> float:
+    return max(float(values.max()), -float(values.min()))
+
+
+def _on(step: float, values: Values, live: Values, precision: float, largest: float) -> Levels | None:
     """The grid of a step, if the values lie on it."""
-    most = float(np.round(np.abs(values).max() / step))
+    most = float(np.round(largest / step))
     slack = 4 * precision * most  # a product of step and code is rounded; so is the step itself
     if slack >= 0.25 or _off(values[:SAMPLE] / step) > slack or _off(values / step) > slack:
         return None
@@ -145,4 +150,5 @@ def step_of(values: Values, precision: float) -> float | None:
         return 1.0
     levels = np.unique(np.abs(live))
     steps = (_step(levels, roundings * precision) for roundings in ROUNDINGS)
-    return next((step for step in steps if step and _on(step, values, live, precision)), None)
+    largest = _largest(values)
+    return next((step for step in steps if step and _on(step, values, live, precision, largest)), None)

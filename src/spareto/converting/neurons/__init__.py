@@ -18,6 +18,7 @@ from spareto.neurons.multi_spike import MultiSpike
 from spareto.neurons.recurrent import Recurrent
 
 FRAMEWORKS: Final = ("snntorch", "spikingjelly", "norse", "sinabs")
+ANY: Final = "a neuron of snnTorch, SpikingJelly, Norse or sinabs"
 CURE: Final = "Use one of those, or keep the network as it is: spareto compresses and costs it all the same."
 
 
@@ -35,8 +36,9 @@ def plan_of(place: str, module: nn.Module, surrogate: str | None = None) -> tupl
         return _container(read)
     known = _table(package)
     if name not in known:
-        rule = f"a neuron with a counterpart: {', '.join(known)}"
-        read.refuse("", f"{package} {name}", rule, CURE)
+        rule = f"a neuron with a counterpart: {', '.join(known)}" if known else ANY
+        cure = "It is of Spareto's layers already." if package == "spareto" else CURE
+        read.refuse("", f"{package} {name}", rule, cure)
         return None, read
     return known[name](read), read
 

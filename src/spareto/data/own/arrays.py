@@ -1,4 +1,4 @@
-"""Anything that looks like an array, as an array."""
+"""NumPy arrays from arrays, tensors and lists."""
 
 from __future__ import annotations
 

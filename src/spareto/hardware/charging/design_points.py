@@ -1,7 +1,7 @@
 """Points of a grid: one layer in many bit widths, sparsities, storage formats and activities.
 
-Whatever is moved or computed is a product: how often, which the mapping says, times how much, which the
-point says. The two never mix, so a grid of points and mappings is an outer product, not a loop over cases.
+Traffic = accesses (mapping) × bits per access (point), and likewise for operations. The two factors do not
+depend on each other, so a grid of points and mappings is an outer product.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a chip draws whether it works or not."""
+"""Power that a chip draws whether it works or not: leakage and clock."""
 
 from __future__ import annotations
 

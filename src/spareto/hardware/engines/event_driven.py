@@ -1,7 +1,7 @@
 """Event-driven chips: every spike travels to the cores it concerns and wakes their synapses.
 
-What is charged: an operation a live weight that a spike meets, a message a spike and core, an update a
-neuron and timestep. Published energies of such chips already hold the core's own memories.
+Charged are one operation per live weight that a spike meets, one message per spike and core, and one update
+per neuron and timestep. Published energies of such chips already hold the core's own memories.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Rounding that backward does not exist."""
+"""Straight-through estimator: backward treats rounding as the identity."""
 
 from __future__ import annotations
 
