@@ -14,6 +14,7 @@ from spareto.compression.layers import synaptic_layers, touched_layers
 from spareto.compression.loading import check_loads
 from spareto.compression.steps import Calibration, StepContext, registry
 from spareto.compression.weight_cache import cache_each_forward
+from spareto.core.arguments import of_kind
 from spareto.core.errors import together
 from spareto.records import PruneStep, QuantizeStep, Recipe
 
@@ -53,6 +54,8 @@ def compress(
         >>> len(ternary[0].weight.unique()) <= 3
         True
     """
+    of_kind(network, nn.Module, "network", "a torch.nn.Module")
+    of_kind(recipe, Recipe, "recipe", "a Recipe", "Write spareto.recipes.quantize(bits=4).")
     refuse_unfit(network)
     compressed = copy_of(network)
     starts = sorted({step.start for step in recipe.steps})

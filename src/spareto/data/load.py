@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import platformdirs
 
+from spareto.core.arguments import whole
 from spareto.core.artifacts import anything_there, fingerprint
 from spareto.core.errors import StoreError
 from spareto.data import registry
@@ -79,6 +80,7 @@ def load_frames(
         ConfigError: The data set has no such option.
         DataError: A file of the data set is missing, truncated or malformed.
     """
+    whole(timesteps, "data.timesteps", 1, 1_000_000)
     dataset = open_dataset(name, **options)
     path = _cache_folder(cache) / f"{name}-{timesteps}-{_key(dataset, timesteps, binary, options)}.npz"
     arrays = read_cache(path)

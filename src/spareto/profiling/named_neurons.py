@@ -7,6 +7,7 @@ from functools import partial
 
 from torch import nn
 
+from spareto.core.arguments import of_kind
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
 from spareto.frameworks import NeuronFacts, is_layer, neuron_facts
 from spareto.hardware.charging.neurons import KINDS
@@ -30,6 +31,7 @@ class NamedNeurons:
     """
 
     def __init__(self, network: nn.Module, kinds: Mapping[str, str]) -> None:
+        of_kind(kinds, Mapping, "neurons", "names and kinds", "Write {'fc1': 'lif'}.")
         self._kinds = dict(kinds)
         problems = [
             Problem(f"neurons['{name}']", repr(kind), one_of(KINDS), did_you_mean(kind, KINDS))

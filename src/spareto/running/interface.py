@@ -88,6 +88,6 @@ def options_of(interface: Interface) -> dict[str, Any]:
 
 
 def _not_one_of(name: str, value: object, allowed: tuple[str, ...]) -> list[Problem]:
-    if value is None or value in allowed:
+    if value is None or (isinstance(value, str) and value in allowed):
         return []
     return [Problem(name, shown(value), one_of(allowed), did_you_mean(value, allowed))]

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from spareto.core.arguments import of_kind
 from spareto.core.errors import ConfigError, DataError, Problem
 from spareto.frameworks import keeps_state, time_of
 from spareto.observing.compiled import eagerly, refuse_scripted
@@ -51,7 +52,7 @@ class Runner:
         samples: Samples,
         interface: Interface = Interface(),  # noqa: B008 - frozen
     ) -> None:
-        _refuse_unready(network)
+        _refuse_unready(of_kind(network, nn.Module, "network", "a torch.nn.Module"))
         self.network, self.samples, self.interface = network, samples, interface
         self.device, self.dtype = device_of(network), dtype_of(network)
         self.timesteps = samples.timesteps

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from spareto.compression import compress
 from spareto.compression.packing import most_numbers, names_of, pack, unpack
+from spareto.core.arguments import path_of
 from spareto.core.artifacts import there
 from spareto.core.errors import ConfigError, Problem, StoreError
 from spareto.core.versions import versions
@@ -89,7 +90,7 @@ def load_network(
     Raises:
         StoreError: The file is damaged, was written by a newer version, or the network's code is not there.
     """
-    path = Path(path)
+    path = path_of(path, "path")
     if is_run(path):
         path = chosen(path, trial)[1]
     elif trial is not None:

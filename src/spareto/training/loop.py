@@ -7,6 +7,7 @@ from typing import Any, Unpack
 
 from torch import nn
 
+from spareto.core.arguments import of_kind, path_of, seed_of
 from spareto.records import TrainingPlan
 from spareto.running import How, data_of, interface_of
 from spareto.training.health import warn_of_silence
@@ -61,8 +62,8 @@ def train(
         TrainingError: The loss or a gradient is not finite.
         StoreError: The checkpoint is damaged or belongs to another run.
     """
-    changes, frames = milestones or {}, data_of(data)
-    stated, path = interface_of(**how), None if checkpoint is None else Path(checkpoint)
+    changes, frames = _checked(network, plan, seed, milestones), data_of(data)
+    stated, path = interface_of(**how), None if checkpoint is None else path_of(checkpoint, "checkpoint")
     told = (on_epoch, on_silence, before_step)
     run = TrainingRun(network, frames, plan, seed, path, key, *told, join(), stated)
     done = run.epochs
@@ -76,3 +77,15 @@ def train(
     if run.finished or 0 < done == plan.epochs:
         run.reload()
     run.finish()
+
+
+def _checked(network: object, plan: object, seed: object, milestones: Any) -> Any:
+    """The milestones, if what stands beside them is a network, a plan and a seed.
+
+    Raises:
+        ConfigError: One of them is none.
+    """
+    of_kind(network, nn.Module, "network", "a torch.nn.Module")
+    of_kind(plan, TrainingPlan, "plan", "a TrainingPlan", "Write spareto.TrainingPlan(epochs=10).")
+    seed_of(seed)
+    return milestones or {}

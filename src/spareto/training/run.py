@@ -146,7 +146,8 @@ class TrainingRun:
     def _epoch(self, phase: Phase, optimizer: torch.optim.Optimizer) -> tuple[float, float]:
         """One pass over the training split: its mean loss and its last learning rate."""
         epoch, batches = self.epochs, len(self.batches)
-        torch.manual_seed(self.seed * 1_000_003 + epoch + self.processes.rank * 998_244_353)
+        drawn = self.seed * 1_000_003 + epoch + self.processes.rank * 998_244_353
+        torch.manual_seed(drawn % (1 << 63))
         self.network.train()
         total, rate = 0.0, 0.0
         for index, batch in enumerate(self.batches.epoch(epoch)):

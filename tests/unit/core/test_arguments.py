@@ -1,0 +1,46 @@
+"""Arguments of the wrong kind are refused by name at the door of the public functions."""
+
+import math
+
+import pytest
+import torch
+
+import spareto
+import tiny
+from spareto.core.errors import ConfigError, SparetoError
+
+OTHERS = (None, -1, 10**300, 2**63, math.nan, "x", b"x", [], {}, object(), torch.zeros(3), int, torch.nn.ReLU)
+DATA = tiny.frame_data(samples=4)
+PLAN = spareto.TrainingPlan(epochs=0)
+CALLS = {
+    "train, network": lambda other: spareto.train(other, DATA, PLAN),
+    "train, plan": lambda other: spareto.train(tiny.network(), DATA, other),
+    "train, seed": lambda other: spareto.train(tiny.network(), DATA, PLAN, seed=other),
+    "evaluate, network": lambda other: spareto.evaluate(other, DATA),
+    "profile, network": lambda other: spareto.profile(other, DATA.test_frames, DATA.test_labels),
+    "compress, network": lambda other: spareto.compress(other, spareto.recipes.quantize(4)),
+    "compress, recipe": lambda other: spareto.compress(tiny.network(), other),
+    "load_network": spareto.load_network,
+    "load_frames": lambda other: spareto.load_frames("digits", timesteps=other, sensor=8),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_an_argument_of_the_wrong_kind_is_refused(call):
+    for other in OTHERS:
+        with pytest.raises(SparetoError) as refused:
+            CALLS[call](other)
+        assert len(str(refused.value)) < 1000
+
+
+@pytest.mark.parametrize("seed", [0, 2**31, 2**62, 2**63 - 1])
+def test_every_seed_trains(seed):
+    network = tiny.network()
+    spareto.train(network, DATA, spareto.TrainingPlan(epochs=1, batch_size=4), seed=seed)
+    assert all(parameter.isfinite().all() for parameter in network.parameters())
+
+
+def test_a_checkpoint_is_a_path():
+    for other in (0, b"x", [], "", "."):
+        with pytest.raises(ConfigError, match="checkpoint"):
+            spareto.train(tiny.network(), DATA, PLAN, checkpoint=other)
