@@ -52,7 +52,7 @@ def path_of(value: Any, name: str) -> Path:
     Raises:
         ConfigError: It is none.
     """
-    path = Path(of_kind(value, (str, os.PathLike), name, "the path of a file"))  # pyright: ignore[reportArgumentType]
+    path = Path(os.fspath(of_kind(value, (str, os.PathLike), name, "the path of a file")))  # pyright: ignore
     if not path.name:
         raise ConfigError(Problem(name, shown(str(value)), "the path of a file"))
     return path

@@ -1,8 +1,7 @@
 /* Spike trains as bits [T][B][words], 64 elements a word: what is counted of them, one set bit after the other. */
 #include "memory.h"
 
-#define EACH_SET(mask, word)                                                                                           \
-    for (uint64_t mask = (word); mask; mask &= mask - 1)
+#define EACH_SET(mask, word) for (uint64_t mask = (word); mask; mask &= mask - 1)
 
 /* Of each sample's train of T times E elements in a row: live [T][B] set bits; padding [B][K], the sums over set bits
  * of (clear bits before it) >> k for k = 1 .. K; blocks [B][K], blocks of 2^k elements that are not all clear. */
@@ -16,8 +15,7 @@ EXPORT int spareto_train_gaps(const uint64_t *bits, int64_t *live, int64_t *padd
         for (int64_t t = 0; t < T; t++) {
             const uint64_t *row = bits + (t * B + b) * words;
             int64_t count = 0;
-            for (int64_t w = 0; w < words; w++)
-                EACH_SET(m, row[w]) {
+            for (int64_t w = 0; w < words; w++) EACH_SET(m, row[w]) {
                     int64_t place = t * E + w * 64 + __builtin_ctzll(m);
                     uint64_t run = (uint64_t)(place - before - 1);
                     for (int k = 1; run >>= 1; k++) left_out[k] += (int64_t)run;
@@ -54,8 +52,7 @@ EXPORT int spareto_train_effects(const uint64_t *bits, const double *effects, do
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t n = 0; n < N; n++) {
         double first = 0, second = 0;
-        for (int64_t w = 0; w < words; w++)
-            EACH_SET(m, bits[n * words + w]) {
+        for (int64_t w = 0; w < words; w++) EACH_SET(m, bits[n * words + w]) {
                 const double *effect = effects + 2 * (w * 64 + __builtin_ctzll(m));
                 first += effect[0], second += effect[1];
             }
@@ -70,7 +67,8 @@ typedef struct {
 } spread_shape;
 
 /* Where tap k leads from place `at` along one axis; -1 for nowhere. */
-static int32_t led_to(int64_t at, int64_t k, int64_t stride, int64_t pad, int64_t dilation, int64_t size, int transposed) {
+static int32_t led_to(int64_t at, int64_t k, int64_t stride, int64_t pad, int64_t dilation, int64_t size,
+                      int transposed) {
     int64_t to = transposed ? at * stride - pad + k * dilation : at + pad - k * dilation;
     if (to < 0 || (!transposed && to % stride)) return -1;
     if (!transposed) to /= stride;
@@ -118,23 +116,20 @@ EXPORT int spareto_train_reached(const uint64_t *bits, const uint64_t *masks, co
         uint64_t *mark = (uint64_t *)(mine + marked), *to = (uint64_t *)(mine + reached);
         memset(mark, 0, 8 * (size_t)marks), memset(to, 0, 8 * (size_t)met);
         int64_t c = 0, total = 0;
-        for (int64_t w = 0; w < words; w++)
-            EACH_SET(m, bits[n * words + w]) {
+        for (int64_t w = 0; w < words; w++) EACH_SET(m, bits[n * words + w]) {
                 int64_t place = w * 64 + __builtin_ctzll(m);
                 while (place >= (c + 1) * plane) c++;
                 int64_t at = class_of[c] * plane + place - c * plane;
                 mark[at >> 6] |= 1ull << (at & 63);
             }
         c = 0;
-        for (int64_t w = 0; w < marks; w++)
-            EACH_SET(m, mark[w]) {
+        for (int64_t w = 0; w < marks; w++) EACH_SET(m, mark[w]) {
                 int64_t place = w * 64 + __builtin_ctzll(m);
                 while (place >= (c + 1) * plane) c++;
                 int64_t y = row[place - c * plane], x = place - c * plane - y * s->W;
                 spread(s, masks + c * taps * s->words, down + y * s->KH, right + x * s->KW, to);
             }
-        for (int64_t i = 0; i < met; i++)
-            EACH_SET(m, to[i]) total += weights[i % s->words * 64 + __builtin_ctzll(m)];
+        for (int64_t i = 0; i < met; i++) EACH_SET(m, to[i]) total += weights[i % s->words * 64 + __builtin_ctzll(m)];
         counts[n] = total;
     }
     free(tables), free(scratch);
