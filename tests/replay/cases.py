@@ -3,12 +3,13 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from spareto import kernels
-from spareto.kernels import c_layers
+from spareto.kernels import c_layers, trains
 from spareto.kernels import neurons as loops
 from spareto.layers.residual import Residual
 from spareto.layers.spiking_block import SpikingBlock
@@ -31,6 +32,7 @@ def run():
     dense_layers()
     several_threads()
     looks()
+    spike_trains()
 
 
 def draw(*shape, seed=0):
@@ -173,6 +175,22 @@ def looks():
         assert c_layers.finite(values)
         values[size - 1] = math.inf
         assert not c_layers.finite(values)
+
+
+def spike_trains():
+    """What is counted of trains: gaps, places, windows, sums of effects, outputs that are reached."""
+    for time, samples, elements in [(1, 1, 1), (5, 3, 70), (9, 2, 200)]:
+        spikes = events(time * samples, elements, density=0.2)
+        spikes[-1, -1] = 1
+        words = trains.pack(spikes)[0].reshape(time, samples, -1)
+        trains.gaps(words, elements, 12)
+        trains.places(words, elements)
+        trains.windows(words)
+        trains.effects(words, np.arange(2.0 * elements).reshape(elements, 2) + 1)
+    spread = trains.Spread((2, 6, 5), (3, 3), (3, 3), (2, 2), (1, 1), (1, 1))
+    masks = np.arange(1, 2 * 9 + 1, dtype=np.uint64).reshape(2, 3, 3, 1)
+    words, _ = trains.pack(events(7, 60, density=0.1))
+    trains.reached(words, masks, np.arange(2), np.arange(64), spread)
 
 
 def several_threads():

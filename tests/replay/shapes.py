@@ -4,10 +4,11 @@ import ctypes
 import random
 from contextlib import suppress
 
+import numpy as np
 import torch
 
 from spareto.core.errors import ConfigError
-from spareto.kernels import c_layers, c_neurons
+from spareto.kernels import c_layers, c_neurons, trains
 from spareto.kernels.c_layers import BlockShape, ConvShape, Gradient, NotFinite, padded, words
 from spareto.kernels.dynamics import COEFFICIENTS
 
@@ -23,7 +24,9 @@ def run(count, seed=0):
             torch.manual_seed(seed * 1000 + number)
             torch.set_num_threads(pick.choice([1, 1, 2, 3]))
             with suppress(NotFinite):
-                pick.choice((convolution, convolution, dense, block, neuron, packing, huge))(pick)
+                pick.choice((convolution, convolution, dense, block, neuron, packing, spike_trains, huge))(
+                    pick
+                )
     finally:
         torch.set_num_threads(before)
 
@@ -141,6 +144,26 @@ def packing(pick):
         factors = [torch.randn(padded(channels)) for _ in range(3)]
         c_layers.affine_sum(y, *factors[:2], torch.randn(images, pixels, channels))
         Gradient(dz, y, *factors).written()
+
+
+def spike_trains(pick):
+    """Trains of any size, and the outputs that they reach through any taps."""
+    time, samples, elements = pick.randint(1, 9), size(pick, 5), size(pick, 200)
+    words_of = trains.pack((torch.rand(time * samples, elements) < 0.1).float())[0].reshape(time, samples, -1)
+    trains.gaps(words_of, elements, max(1, (time * elements).bit_length()))
+    trains.places(words_of, elements)
+    trains.windows(words_of)
+    trains.effects(words_of, np.ones((elements, 2)))
+    channels, *plane = size(pick, 5), size(pick, 9), size(pick, 9)
+    pairs = [
+        [pick.randint(low, high) for _ in range(2)] for low, high in ((0, 9), (1, 4), (1, 3), (0, 3), (1, 3))
+    ]
+    spread = trains.Spread((channels, *plane), *map(tuple, pairs), pick.random() < 0.5)
+    classes, outputs = pick.randint(1, 3), pick.randint(1, 3)
+    masks = np.random.default_rng(0).integers(0, 1 << 60, (classes, *pairs[1], outputs)).astype(np.uint64)
+    class_of, weights = np.arange(channels) % classes, np.ones(64 * outputs, np.int64)
+    x = (torch.rand(size(pick, 6), channels * plane[0] * plane[1]) < 0.2).float()
+    trains.reached(trains.pack(x)[0], masks, class_of, weights, spread)
 
 
 def huge(pick):

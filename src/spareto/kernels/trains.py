@@ -192,4 +192,4 @@ def _threads(elements: int) -> int:
 
 
 def _at(array: npt.NDArray[Any]) -> int:
-    return array.__array_interface__["data"][0]  # `ctypes.data` takes three times as long
+    return torch.from_numpy(array).data_ptr()  # `ctypes.data` takes longer

@@ -73,7 +73,7 @@ def _reach(product: Product, features: tuple[int, ...], channels: Tensor) -> _Re
 def _whole(groups: int, inputs: int, channels: Tensor, spread: Spread) -> _Reach:
     """Where no weight is zero, every output of a group is reached where any is: one bit a group."""
     one, _ = trains.pack(torch.eye(groups))
-    masks = np.broadcast_to(one[:, None, None], (groups, *spread.kernel, one.shape[1]))
+    masks = np.broadcast_to(one[:, None, None], (groups, *spread.kernel, one.shape[1])).copy()
     weights = np.zeros(64 * one.shape[1], np.int64)
     weights[:groups] = channels.reshape(groups, -1).sum(1).numpy()
     return _Reach(masks, np.arange(inputs) // (inputs // groups), weights, spread)
