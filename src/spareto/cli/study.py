@@ -46,8 +46,8 @@ def run(
         paths = write_report(folder)
         print_front(folder)
         console = Console(highlight=False, soft_wrap=True)
-        console.print(f"Report: {paths.report}")
         _tell_package(console, plan, folder)
+        console.print(f"Report: {paths.report}")
 
 
 def _tell_package(console: Console, plan: StudyConfig, folder: Path) -> None:

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from spareto.core.bounds import MOST_AMOUNT
 from spareto.core.errors import ConfigError, Problem
+from spareto.core.text import shown
 from spareto.pruners._base import Evidence, Need, Pruner
 
 
@@ -33,8 +35,8 @@ class SplicingPruner(Pruner):
     needs: ClassVar[frozenset[Need]] = frozenset({"gradients"})
 
     def __init__(self, step: float = 0.1) -> None:
-        if isinstance(step, bool) or not isinstance(step, int | float) or not 0 <= step < float("inf"):
-            raise ConfigError(Problem("pruner 'splicing'.step", repr(step), "a number of at least 0"))
+        if isinstance(step, bool) or not isinstance(step, int | float) or not 0 <= step <= MOST_AMOUNT:
+            raise ConfigError(Problem("pruner 'splicing'.step", shown(step), "a number of at least 0"))
         self.step = float(step)
 
     @override

@@ -6,11 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from spareto.core.config import Record, Rule
+from spareto.core.bounds import Seed
+from spareto.core.config import Record
 from spareto.records.training import Count, Flag, Share
 from spareto.study.search.space import Space
-
-Seed = Annotated[int, Field(ge=0, strict=True), Rule("an integer of at least 0")]
 
 
 class SamplerPlan(Record):

@@ -9,10 +9,12 @@ from typing import Annotated, Any, Final, cast
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from spareto.core.bounds import MOST_STORED, Signed
 from spareto.core.config import Record, Rule
 from spareto.core.errors import ConfigError, Problem
 
-Value = str | int | float | bool | None
+Whole = Annotated[int, Field(ge=-MOST_STORED, le=MOST_STORED)]
+Value = str | Whole | Signed | bool | None
 FLOAT: Final = 32
 """Width that stands for weights which no step quantizes."""
 _MOST_VALUES: Final = 10_000
