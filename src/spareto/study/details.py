@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from spareto.core.artifacts import there
 from spareto.profiling.witness import Spikes, Witness
 from spareto.records import Workload
 from spareto.records.details import (
@@ -21,7 +23,7 @@ from spareto.records.details import (
     WeightHistogram,
 )
 from spareto.study.splits import StudyData
-from spareto.training import EpochReport
+from spareto.training import read_manifest
 
 SAMPLES: Final = 4
 BINS: Final = 48
@@ -39,13 +41,20 @@ def witness_of(labels: npt.NDArray[np.int64]) -> Witness:
     return Witness(samples=tuple(first[label] for label in sorted(first)[:SAMPLES]))
 
 
+def curve_of(checkpoint: Path | None) -> tuple[EpochPoint, ...]:
+    """The epochs of a training as its checkpoint tells them, those before a kill too; none without one."""
+    if checkpoint is None or not there(checkpoint):
+        return ()
+    return tuple(EpochPoint.parse(point, "curve") for point in read_manifest(checkpoint).get("curve", []))
+
+
 def details_of(
     dense: nn.Module,
     network: nn.Module,
     data: StudyData,
     workload: Workload,
     witness: Witness,
-    epochs: Sequence[EpochReport],
+    epochs: Sequence[EpochPoint],
 ) -> TrialDetails:
     """Put the details of a trial together.
 
@@ -57,13 +66,8 @@ def details_of(
         witness: What the profile showed.
         epochs: The epochs of the training by the recipe.
     """
-    points = [
-        EpochPoint(epoch=each.epoch, loss=each.loss, learning_rate=each.learning_rate, accuracy=each.accuracy)
-        for each in epochs
-        if np.isfinite(each.loss)
-    ]
     return TrialDetails(
-        epochs=tuple(points),
+        epochs=tuple(epochs),
         confusion=_confusion(data.validation.labels, witness.answers, data.train.info.classes),
         weights=tuple(_histograms(dense, network, workload)),
         silence=tuple(

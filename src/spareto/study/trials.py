@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from spareto.records import Layer, LayerSummary, Manifest, Recipe, Trial, Worklo
 from spareto.study.builders import Builder
 from spareto.study.config import StudyConfig
 from spareto.study.cost_model import CostModel
-from spareto.study.details import details_of, witness_of
+from spareto.study.details import curve_of, details_of, witness_of
 from spareto.study.folder import RunFolder
 from spareto.study.listener import StudyListener
 from spareto.study.networks import save_network
@@ -43,7 +43,6 @@ class TrialRunner:
     folder: RunFolder
     listener: StudyListener
     device: torch.device
-    dense_epochs: list[EpochReport] = field(default_factory=list[EpochReport])
 
     @property
     def base_hash(self) -> str:
@@ -57,7 +56,6 @@ class TrialRunner:
     def dense_network(self, seed: int) -> nn.Module:
         """The trained full-precision network of a seed: trained once, reloaded ever after."""
         torch.manual_seed(seed)
-        self.dense_epochs.clear()
         network, _ = self.builder.build(self.data.train.info)
         network.to(self.device)  # the weights were drawn where every device draws the same
         train(
@@ -68,21 +66,18 @@ class TrialRunner:
             interface=self.builder.interface,
             checkpoint=self.folder.dense(self.base_hash, seed),
             key=fingerprint([self.base_hash, seed]),
-            **self._told("dense network", seed, self.dense_epochs),
+            **self._told("dense network", seed),
         )
         if seed == self.config.seeds[0] and (ran := decisions_of(network)):  # none ran if it was reloaded
             self.listener.layers_ran(kernels_on(self.device.type), ran)
         return network
 
-    def _told(
-        self, label: str, seed: int, epochs: list[EpochReport], watch: Listener | None = None
-    ) -> dict[str, Any]:
-        """What the listener hears of a training that begins now; its epochs are kept, too."""
+    def _told(self, label: str, seed: int, watch: Listener | None = None) -> dict[str, Any]:
+        """What the listener hears of a training that begins now."""
         self.listener.training_begins(label, seed)
         silence = partial(self.listener.layer_is_silent, label, seed)
 
         def ends(report: EpochReport) -> None:
-            epochs.append(report)
             self.listener.epoch_ends(report)
             if watch is not None:
                 watch(report)
@@ -102,18 +97,18 @@ class TrialRunner:
         """
         started = time.perf_counter()
         key = self.key(recipe, seed)
-        epochs, witness = list[EpochReport](), witness_of(self.data.validation.labels)
+        witness = witness_of(self.data.validation.labels)
         calibrated = bool(recipe.steps) and recipe.training.epochs == 0
         if calibrated:
             network = self._calibrated(dense, recipe, seed)
             measured = self._measured(network.cpu())
         else:
-            network = self._trained(dense, recipe, seed, epochs, watch)
+            network = self._trained(dense, recipe, seed, watch)
             measured = self._measured(network.cpu(), witness=witness)
         self._keep(network, measured.workload, recipe, seed)
         if not calibrated:  # of what only shows a search the way, no report tells more
-            shown = self.dense_epochs if recipe.regime == "dense" and not epochs else epochs
-            details = details_of(dense, network, self.data, measured.workload, witness, shown)
+            epochs = curve_of(self._checkpoint(recipe, seed))
+            details = details_of(dense, network, self.data, measured.workload, witness, epochs)
             details.save(self.folder.details(recipe, seed, key))
         seconds = time.perf_counter() - started
         assert measured.accuracy is not None  # every split of a study has labels
@@ -124,14 +119,7 @@ class TrialRunner:
         data, interface = self.data.train, self.builder.interface
         return compress_and_calibrate(dense, recipe, data, seed=seed, samples=samples, interface=interface)
 
-    def _trained(
-        self,
-        dense: nn.Module,
-        recipe: Recipe,
-        seed: int,
-        epochs: list[EpochReport],
-        watch: Listener | None,
-    ) -> nn.Module:
+    def _trained(self, dense: nn.Module, recipe: Recipe, seed: int, watch: Listener | None) -> nn.Module:
         key = self.key(recipe, seed)
         return compress_and_train(
             dense,
@@ -141,8 +129,14 @@ class TrialRunner:
             checkpoint=self.folder.training(key) if recipe.training.epochs else None,
             key=key,
             interface=self.builder.interface,
-            **self._told(recipe.label, seed, epochs, watch),
+            **self._told(recipe.label, seed, watch),
         )
+
+    def _checkpoint(self, recipe: Recipe, seed: int) -> Path | None:
+        """Where the training that a trial shows is kept: its own, or that of the dense network."""
+        if recipe.training.epochs:
+            return self.folder.training(self.key(recipe, seed))
+        return self.folder.dense(self.base_hash, seed) if recipe.regime == "dense" else None
 
     def rehearse(self, network: nn.Module, recipe: Recipe) -> None:
         """Carry a recipe out without training, on two samples; keeps nothing.

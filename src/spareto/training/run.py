@@ -104,6 +104,7 @@ class TrainingRun:
         self.best = Best(checkpoint and best_path(checkpoint), keep=plan.keep == "best")
         self.average = Average()
         self._known_silent: set[str] = set()
+        self._curve: list[dict[str, float | None]] = []
         self._found: Stored | None = None
         self.epochs, self.finished = self._resumable()
 
@@ -118,6 +119,8 @@ class TrainingRun:
             started = time.perf_counter()
             loss, rate = self._epoch(phase, optimizer)
             accuracy = self._validate()
+            point = {"epoch": self.epochs, "loss": loss, "learning_rate": rate, "accuracy": accuracy}
+            self._curve.append(point)
             if last:
                 self._choose(accuracy)
             self._save(optimizer)
@@ -218,6 +221,7 @@ class TrainingRun:
             "averaged": self.average.count,
             "best_epoch": self.best.epoch,
             "best_accuracy": self.best.accuracy,
+            "curve": self._curve,
         }
 
     def _resumable(self) -> tuple[int, bool]:
@@ -231,6 +235,7 @@ class TrainingRun:
             raise StoreError(
                 Problem(str(self.checkpoint), "a checkpoint of another run", "one of this run", cure)
             )
+        self._curve = list(manifest.get("curve", []))
         self.average.count = manifest.get("averaged", 0)
         self.best.epoch, self.best.accuracy = (
             manifest.get("best_epoch", 0),

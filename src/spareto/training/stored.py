@@ -40,7 +40,7 @@ _TYPES: Final[dict[str, type | tuple[type, ...]]] = {
     **dict.fromkeys(("plan", "versions", "network", "recipe", "parts", "frames"), dict),
     "finished": bool,
     "best_accuracy": (int, float),
-    "sensor": list,
+    **dict.fromkeys(("sensor", "curve"), list),
 }
 _log = logging.getLogger("spareto")
 
