@@ -16,16 +16,18 @@ from spareto.compression.ties import shared_with
 from spareto.core.errors import ConfigError, Problem
 from spareto.frameworks import claimed_buffers
 from spareto.records import Recipe
+from spareto.running import refuse_no_module
 
 WIDTHS: Final = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def refuse_unfit(network: nn.Module) -> None:
-    """Refuse lazy layers without weights, numbers that are not finite, and weights that are no reals.
+    """Refuse what is no network, lazy layers without weights, numbers that are not finite or not real.
 
     Raises:
         ConfigError: Names every such tensor.
     """
+    refuse_no_module(network)
     problems = [*_lazy(network)]
     if not problems:
         problems = [*_not_finite(network), *_not_real(network), *_one_memory(network)]

@@ -15,6 +15,7 @@ from spareto.compression.ties import holders
 from spareto.compression.weight_cache import WeightCache, stop_caching
 from spareto.quantizers import Quantizer
 from spareto.records.recipe import FLOAT_BITS
+from spareto.running import refuse_no_module
 from spareto.widths import declared_bits, float_bits, remember_bits, value_in_use
 
 Order = Literal["quantize_then_mask", "mask_then_quantize"]
@@ -211,7 +212,11 @@ def bake(network: nn.Module) -> None:
 
     Args:
         network: A compressed network; changed in place.
+
+    Raises:
+        ConfigError: It is no network.
     """
+    refuse_no_module(network)
     computed: dict[int, Tensor] = {}
     ends = [(layer, tensor) for layer in network.modules() for tensor in _compressed_tensors(layer)]
     for layer, tensor in ends:

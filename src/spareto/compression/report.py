@@ -10,6 +10,7 @@ from torch import nn
 from spareto.compression.layers import synaptic_layers
 from spareto.compression.parametrization import weight_bits
 from spareto.compression.tensors import original_weight
+from spareto.running import refuse_no_module
 from spareto.widths import value_in_use
 
 
@@ -43,7 +44,11 @@ def compression_report(network: nn.Module) -> tuple[LayerReport, ...]:
 
     Args:
         network: A compressed network, or any other.
+
+    Raises:
+        ConfigError: It is no network.
     """
+    refuse_no_module(network)
     first: dict[int, str] = {}
     with torch.no_grad():
         return tuple(

@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import nn
 
+from spareto.core.arguments import of_kind
 from spareto.core.errors import ConfigError, InputError, Problem, did_you_mean, one_of
 from spareto.hardware import BEST, Chip, cost, load_accelerator
 from spareto.profiling.energy_text import text_of
@@ -98,7 +99,11 @@ def energy(
         ['eyeriss_like']
     """
     _refuse_unknown(options)
-    names = [on] if isinstance(on, str | Path) else list(on)
+    rule, cure = "names of accelerators or files", "Write on=['eyeriss_like', 'loihi_like']."
+    names = [on] if isinstance(on, str | Path) else list(of_kind(on, Sequence, "on", rule, cure))
+    for place, name in enumerate(names):
+        if not isinstance(name, str | Path):
+            of_kind(name, str, f"on[{place}]", rule, cure)
     if not names:
         raise ConfigError(Problem("on", "no accelerator", "at least one", "Name one: on='eyeriss_like'."))
     chips = [load_accelerator(name) for name in names]

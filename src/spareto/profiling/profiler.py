@@ -100,7 +100,7 @@ def profile(
     declared = interface_of(interface, time=time, output=output, vote=vote, reset=reset)
     refuse_no_module(network)
     samples = _samples(network, frames, labels, layout)
-    named = NamedNeurons(network, neurons or {})
+    named = NamedNeurons(network, {} if neurons is None else neurons)
     with undisturbed(network, training=False), torch.inference_mode(), parametrize.cached(), reference():
         runner = Runner(network, samples, declared)
         plan, trace = _planned(network, runner, samples, declared, named)
