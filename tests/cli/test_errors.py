@@ -357,7 +357,7 @@ def test_the_installed_command_answers_the_same(study, tmp_path) -> None:
     assert done.stderr == (
         "study.weight_formts: got an unknown key; expected one of version, name, data, network, accelerator,"
         " weight_formats, spike_format, statistic, seeds, validation_share, training, compression_training,"
-        " grid, recipes."
+        " grid, recipes, objectives, constraints, search."
         " Did you mean 'weight_formats'?\n"
     )
 
