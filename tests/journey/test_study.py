@@ -165,7 +165,7 @@ def test_a_run_leaves_store_report_figures_workloads_and_networks(finished):
 def test_a_run_ends_with_a_package_that_classifies(finished, rows, spareto_here):
     run, done = finished
     lines = [line.strip() for line in done.stdout.splitlines()]
-    (label,) = [line.partition(": ")[2] for line in lines if line.startswith("Chosen point")]
+    (label,) = [line.partition(": ")[2] for line in lines if line.startswith("Knee of the front")]
     assert f'network = spareto.load_network("{run}")' in lines
     (command,) = [line for line in lines if line.startswith("spareto run ")]
     status, out, _ = spareto_here(*command.split()[1:])

@@ -51,13 +51,13 @@ def run(
 
 
 def _tell_package(console: Console, plan: StudyConfig, folder: Path) -> None:
-    """Lower the chosen point, and say how it is used."""
+    """Lower the knee of the front, and say how it is used."""
     from spareto.data.own import load_data
     from spareto.study.packages import package_run
 
     data = load_data(plan.data)
     made = package_run(folder, data.train_frames, data.test_frames, data.test_labels)
-    console.print(f"Chosen point, the knee of the front: {made.label}", markup=False)
+    console.print(f"Knee of the front: {made.label}", markup=False)
     console.print("    import spareto", markup=False)
     console.print(f'    network = spareto.load_network("{folder}")', markup=False)
     if made.package is None:
