@@ -38,6 +38,10 @@ KINDS = {
     "everything": EVERYTHING,
     "learned": {**LIF, "beta": torch.tensor(0.5), "surrogate": 5},
     "everything learned": {**EVERYTHING, "beta": torch.tensor(0.7)},
+    "stored": {**LIF, "state_step": 0.25, "state_most": 3},
+    "stored, step learned": {**LIF, "state_step": torch.tensor(0.3), "state_most": 3, "attached": True},
+    "stored everything": {**EVERYTHING, "state_step": 0.05, "state_most": 7},
+    "stored everything learned": {**EVERYTHING, "state_step": torch.tensor(0.05), "state_most": 7},
 }
 
 
@@ -57,7 +61,7 @@ def results(
     gk = torch.zeros(len(k), dtype=torch.float64, device=device) if flags & Flag.LEARNED else None
     loops.forward(x, spikes, k, state, last, flags)
     loops.backward(x, g, gx, k, gk, state, g_last, g_state, flags, dynamics.surrogate)
-    return [part.cpu() for part in (spikes, last, gx, g_state, torch.zeros(1) if gk is None else gk[:7])]
+    return [part.cpu() for part in (spikes, last, gx, g_state, torch.zeros(1) if gk is None else gk)]
 
 
 def check_same(one: list[Tensor], other: list[Tensor]) -> None:

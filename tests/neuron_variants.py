@@ -37,6 +37,16 @@ OPTIONS = {
         {"neuron": "plif", "reset": "zero_delayed", "detach_reset": False},
         {"neuron": "recurrent", "reset": "subtract_delayed"},
         {"neuron": "multi_spike"},
+        {"neuron": "lif", "bits": 2, "v_max": 1.0},
+    ],
+    "quantized_membrane": [
+        {},
+        {"bits": 4, "neuron": "synaptic", "reset": "subtract", "strict": True},
+        {"bits": 3, "neuron": "alif", "reset": "value", "v_reset": -0.25, "start": 0.7},
+        {"bits": 8, "neuron": "plif", "reset": "zero_delayed", "detach_reset": False},
+        {"bits": 4, "neuron": "synaptic", "reset": "subtract_delayed", "detach_reset": False},
+        {"neuron": "lif", "v_leak": -0.2},
+        {"squash": "tanh"},
     ],
     "recurrent": [
         {},
@@ -47,10 +57,11 @@ OPTIONS = {
         {"neuron": "synaptic", "reset": "zero_delayed", "strict": True},
         {"neuron": "synaptic", "reset": "subtract", "detach_reset": False, "bias": True},
         {"neuron": "quantized_state"},
+        {"neuron": "quantized_membrane", "bits": 3},
     ],
     "synaptic": [*FAMILY, {"alpha": 0.8, "beta": 0.6, "gain": 1.0, "reset": "zero_delayed"}],
 }
-BY_STEPS = ("multi_spike", "quantized_state")  # no kernel runs them
+BY_STEPS = ("multi_spike",)  # no kernel runs them
 VARIANTS = [(name, options) for name in registry.names() for options in OPTIONS.get(name, [{}])]
 SHAPES = [(1, 3), (7, 5, 3), (4, 1, 17), (6, 0, 2), (0, 4, 3), (3, 2, 259), (2, 3, 5, 7, 3)]
 LAYOUTS = ["transposed", "strided", "expanded", "channels_last", "single_channel"]

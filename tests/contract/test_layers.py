@@ -48,7 +48,7 @@ def recompute_even_small_sums():
         yield
 
 
-WITHOUT_KERNELS = ("multi_spike", "quantized_state", "recurrent")
+WITHOUT_KERNELS = ("multi_spike", "recurrent")
 FAMILY = [name for name in neurons.names() if name not in WITHOUT_KERNELS]
 TIMES = (1, 5, 8)
 

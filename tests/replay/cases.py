@@ -19,7 +19,7 @@ from spareto.neurons._family import Reset
 from spareto.neurons.surrogates import registry as surrogates
 
 FAMILY = [name for name in neurons.names() if name not in ("multi_spike", "recurrent")]
-LEARNED = ("alpha", "beta", "gain", "bias", "v_threshold", "adapt_decay", "adapt_scale")
+LEARNED = ("alpha", "beta", "gain", "bias", "v_threshold", "adapt_decay", "adapt_scale", "state_step")
 
 
 def run():
@@ -74,7 +74,8 @@ def odd_sizes():
 def coefficients():
     """Every coefficient learned, that a neuron has, alone and with all the others' parts."""
     fields = {"alpha": 0.4, "adapt_decay": 0.8, "adapt_scale": 0.3, "delayed_keep": 1, "delayed_drop": 0.1}
-    for extra in ({}, {"alpha": 0.4}, fields):
+    stored = {"state_step": 0.1, "state_most": 7}
+    for extra in ({}, {"alpha": 0.4}, fields, stored, fields | stored):
         dynamics = replace(
             neurons.make("lif", detach_reset=False).dynamics(), bias=0.02, v_start=-0.2, **extra
         )

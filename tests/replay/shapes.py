@@ -107,14 +107,23 @@ def block(pick):
         *(padded(channels), channels, *window),
     )
     y = values(pick, s.T * s.B, s.H, s.W, s.C)
-    a, b, k, flags = torch.rand(s.C), torch.rand(s.C), coefficients(pick), pick.randrange(64)
+    a, b, k, flags = (
+        torch.rand(s.C),
+        torch.rand(s.C),
+        coefficients(pick),
+        pick.randrange(64) + pick.choice([0, 128]),
+    )
     c_layers.block_forward(y, a, b, k, s, flags)
     g = torch.randn(*s.pooled, channels)
     c_layers.block_backward(y, a, b, k, g, s, flags, pick.randrange(6), pick.random() < 0.5)
 
 
 def neuron(pick):
-    x, k, flags = values(pick, size(pick, 9), size(pick, 5000)), coefficients(pick), pick.randrange(64)
+    x, k, flags = (
+        values(pick, size(pick, 9), size(pick, 5000)),
+        coefficients(pick),
+        pick.randrange(64) + pick.choice([0, 128]),
+    )
     parts = 1 + bool(flags & 1) + bool(flags & 2) + bool(flags & 4)
     there = x.shape[1] > 0  # an empty state has no address
     state = torch.randn(parts, x.shape[1]) if there and pick.random() < 0.5 else None

@@ -84,7 +84,8 @@ def backward(
     }
     _launch("backward", x, (x, g, gx, k, state, glast, gstate, tape, sums), constants)
     if gk is not None and sums is not None:
-        gk[: len(LEARNABLE)] += sums.sum(0)[: len(LEARNABLE)]
+        places = torch.tensor([COEFFICIENTS.index(name) for name in LEARNABLE], device=gk.device)
+        gk.index_add_(0, places, sums.sum(0))
 
 
 def _launch(name: str, x: Tensor, arrays: tuple[Tensor | None, ...], constants: dict[str, Any]) -> None:
@@ -113,5 +114,5 @@ def _blocks(x: Tensor) -> int:
 
 
 def _constants(flags: int) -> dict[str, Any]:
-    names = ("CURRENT", "ADAPTIVE", "DELAYED", "STRICT")
+    names = ("CURRENT", "ADAPTIVE", "DELAYED", "STRICT", "STORED")
     return {name: bool(flags & getattr(Flag, name)) for name in names}

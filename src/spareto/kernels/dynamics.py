@@ -7,6 +7,8 @@
     s[t]     = h[t] >= theta[t], or h[t] > theta[t] if strict
     a[t]     = adapt_decay · a[t-1] + s[t]
     v[t]     = h[t], or keep · h[t] − (drop + drop_theta · theta[t]) after a spike at t
+    v, i, a  = state_step · round(clamp(v / state_step, −state_most, state_most)), i and a alike,
+               where the state is stored: what the next timestep finds
 
 Mirrored by `csrc/neuron.h`: the fields of `COEFFICIENTS` and the flags stand in the same order there.
 """
@@ -17,6 +19,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -30,14 +33,16 @@ class Flag:
     STRICT: Final = 8
     ATTACHED: Final = 16
     LEARNED: Final = 32
+    STORED: Final = 128
     LAST: Final = 64  # the state after the last timestep is wanted; of no concern to the loops in C
 
 
 COEFFICIENTS: Final = (
     *("alpha", "beta", "gain", "bias", "v_threshold", "adapt_decay", "adapt_scale"),
     *("delayed_keep", "delayed_drop", "keep", "drop", "drop_theta", "v_start", "slope", "height"),
+    *("state_step", "state_rate", "state_most"),
 )
-LEARNABLE: Final = COEFFICIENTS[:7]
+LEARNABLE: Final = (*COEFFICIENTS[:7], "state_step")
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,9 @@ class Dynamics:
         surrogate: Number of the surrogate in the kernels; None if they do not have it.
         slope: Factor of the distance to the threshold inside the surrogate's derivative.
         height: Value of the surrogate's derivative at the threshold.
-        v_start: Membrane potential before the first timestep.
+        v_start: Membrane potential before the first timestep, as it is stored.
+        state_step: What the state is kept in whole steps of; None where it is kept as it is.
+        state_most: Largest number of steps either way.
     """
 
     beta: float | Tensor
@@ -83,6 +90,8 @@ class Dynamics:
     strict: bool = False
     attached: bool = False
     v_start: float = 0.0
+    state_step: float | Tensor | None = None
+    state_most: int = 0
 
     @property
     def learned(self) -> bool:
@@ -99,20 +108,24 @@ class Dynamics:
             | Flag.STRICT * self.strict
             | Flag.ATTACHED * self.attached
             | Flag.LEARNED * self.learned
+            | Flag.STORED * (self.state_step is not None)
         )
 
     def coefficients(self, dtype: torch.dtype = torch.float32, device: torch.device | None = None) -> Tensor:
-        """The array the kernels read, shape `(15,)`; differentiable where a coefficient is learned."""
+        """The array the kernels read, shape `(18,)`; differentiable where a coefficient is learned."""
         if torch.compiler.is_compiling():
             return self._stack(dtype, device)
         if not self.learned:
             return _constants(self, dtype, device)
         learned = {name: value for name in LEARNABLE if isinstance(value := getattr(self, name), Tensor)}
-        fixed = _constants(replace(self, **dict.fromkeys(learned, 0.0)), dtype, device).unbind()
+        numbers = dict.fromkeys(learned, 1.0)  # in place of tensors; any would do
+        fixed = _constants(replace(self, **numbers), dtype, device).unbind()
         parts = dict(
             zip(COEFFICIENTS, fixed, strict=True)
         )  # on a GPU each fresh number would be a copy there
         parts |= {name: value.to(device, dtype) for name, value in learned.items()}
+        if isinstance(self.state_step, Tensor):
+            parts["state_rate"] = 1.0 / parts["state_step"].detach()
         return torch.stack(list(parts.values()))
 
     def _stack(self, dtype: torch.dtype, device: torch.device | None) -> Tensor:
@@ -122,9 +135,18 @@ class Dynamics:
         return torch.stack([torch.as_tensor(value, dtype=dtype, device=device) for value in values])
 
     def _value(self, name: str) -> float | Tensor:
+        if name == "state_rate":
+            return rate_of(self.state_step)
         value = getattr(self, name)
-        absent = {"alpha": 0.0, "adapt_decay": 0.0, "delayed_keep": 1.0}
+        absent = {"alpha": 0.0, "adapt_decay": 0.0, "delayed_keep": 1.0, "state_step": 0.0}
         return absent[name] if value is None else value
+
+
+def rate_of(step: float | Tensor | None) -> float | Tensor:
+    """Steps a unit, in single precision where the step is a plain number: what every kernel multiplies by."""
+    if isinstance(step, Tensor):
+        return 1.0 / step.detach()
+    return 0.0 if step is None else float(np.float32(1.0) / np.float32(step))
 
 
 @lru_cache(maxsize=256)

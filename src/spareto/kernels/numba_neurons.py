@@ -65,7 +65,7 @@ def backward(
         gk += torch.from_numpy(sums.sum(0))
 
 
-_SHAPE = Flag.CURRENT | Flag.ADAPTIVE | Flag.DELAYED | Flag.STRICT
+_SHAPE = Flag.CURRENT | Flag.ADAPTIVE | Flag.DELAYED | Flag.STRICT | Flag.STORED
 
 
 @cache
@@ -102,10 +102,22 @@ def _give(planes: Any, state: Tensor | None, flags: int) -> None:
             values.copy_(torch.from_numpy(planes[place]).view(values.shape))
 
 
+def _whole() -> Callable[..., Any]:
+    """Where a part of the state lies among the steps it is stored in, and the nearest step."""
+
+    def whole(x, k):  # noqa: ANN001, ANN202 - numba compiles it
+        scaled, most, half_even = x * k[16], k[17], _F(12582912)  # 1.5 * 2^23
+        clipped = most if scaled > most else -most if scaled < -most else scaled
+        return scaled, clipped, (clipped + half_even) - half_even
+
+    return _numba().njit(whole, cache=True, error_model="numpy")
+
+
 def _step(flags: int) -> Callable[..., Any]:
     """One timestep of a row, compiled into both loops: writes h, spikes and the state in place."""
     current, adaptive, delayed = (bool(flags & flag) for flag in PLANES[1:])
     strict, zero, one = bool(flags & Flag.STRICT), _F(0), _F(1)
+    stored, whole = bool(flags & Flag.STORED), _whole()
 
     def step(x, k, v, i, a, s, h, spikes):  # noqa: ANN001, ANN202 - numba compiles it
         alpha, beta, gain, bias, threshold, decay, scale = k[0], k[1], k[2], k[3], k[4], k[5], k[6]
@@ -126,6 +138,12 @@ def _step(flags: int) -> Callable[..., Any]:
             v[j] = (q if keep > zero else zero) - (drop + drop_theta * theta) if fires else q
             if adaptive:
                 a[j] = decay * a[j] + fired
+            if stored:
+                v[j] = whole(v[j], k)[2] * k[15]
+                if current:
+                    i[j] = whole(i[j], k)[2] * k[15]
+                if adaptive:
+                    a[j] = whole(a[j], k)[2] * k[15]
             s[j] = fired
             h[j] = q
             spikes[j] = fired
@@ -187,12 +205,27 @@ def _derivative(surrogate: int) -> Callable[..., Any]:
     return _numba().njit(chosen, cache=True, error_model="numpy")
 
 
+def _unstored(learned: bool) -> Callable[..., Any]:
+    """Gradient of a part of the state before it was stored; adds up that of the step."""
+    whole = _whole()
+
+    def unstored(x, g, k, sums):  # noqa: ANN001, ANN202 - numba compiles it
+        scaled, clipped, nearest = whole(x, k)
+        inside = clipped == scaled
+        if learned:
+            sums[15] += g * (nearest - scaled if inside else nearest)
+        return g if inside else _F(0)
+
+    return _numba().njit(unstored, cache=True, error_model="numpy")
+
+
 def _back(flags: int, surrogate: int) -> Callable[..., Any]:
     """One timestep of a row backward; mirrors `neuron_backward_step` of `csrc/neuron.h`."""
     current, adaptive, delayed = (bool(flags & flag) for flag in PLANES[1:])
     attached, learned = bool(flags & Flag.ATTACHED), bool(flags & Flag.LEARNED)
-    zero = _F(0)
+    stored, zero = bool(flags & Flag.STORED), _F(0)
     derivative = _derivative(surrogate)
+    unstored = _unstored(learned)
 
     def back(x, g, gx, k, h, fired, before, c, sums):  # noqa: ANN001, ANN202 - numba compiles it
         alpha, beta, gain, bias, threshold, decay, scale = k[0], k[1], k[2], k[3], k[4], k[5], k[6]
@@ -200,6 +233,14 @@ def _back(flags: int, surrogate: int) -> Callable[..., Any]:
         slope, height = k[13], k[14]
         for j in range(x.shape[0]):
             theta = threshold + scale * before[2, j] if adaptive else threshold
+            i = alpha * before[1, j] + x[j] if current else x[j]
+            if stored:
+                lower = (h[j] if keep > zero else zero) - (drop + drop_theta * theta)
+                c[0, j] = unstored(lower if fired[j] > zero else h[j], c[0, j], k, sums)
+                if current:
+                    c[1, j] = unstored(i, c[1, j], k, sums)
+                if adaptive:
+                    c[2, j] = unstored(decay * before[2, j] + fired[j], c[2, j], k, sums)
             gv, gs = c[0, j], g[j]
             if delayed:
                 gs += c[3, j]
@@ -210,7 +251,6 @@ def _back(flags: int, surrogate: int) -> Callable[..., Any]:
             gd = gs * height * derivative(slope * (h[j] - theta))
             gh = gd + (gv if keep > zero or not fired[j] > zero else zero)
             gq = gh
-            i = alpha * before[1, j] + x[j] if current else x[j]
             if delayed:
                 q = beta * before[0, j] + gain * i + bias
                 gq = gh if delayed_keep > zero or not before[3, j] > zero else zero

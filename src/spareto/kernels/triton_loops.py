@@ -52,6 +52,38 @@ def _after(h, a, theta, fires, decay, keep, drop, drop_theta, ADAPTIVE: tl.const
 
 
 @triton.jit
+def _whole(x, rate, most):
+    """Where a part of the state lies among the steps it is stored in, saturated, and the nearest step."""
+    scaled = x * rate
+    clipped = tl.where(scaled > most, most, scaled)
+    clipped = tl.where(clipped < -most, -most, clipped)
+    return scaled, clipped, (clipped + 12582912.0) - 12582912.0  # 1.5 * 2^23: half to even
+
+
+@triton.jit
+def _kept(v, i, a, step, rate, most, CURRENT: tl.constexpr, ADAPTIVE: tl.constexpr, STORED: tl.constexpr):
+    """v, i and a as the next timestep finds them."""
+    if STORED:
+        _scaled, _clipped, nearest = _whole(v, rate, most)
+        v = nearest * step
+        if CURRENT:
+            _scaled, _clipped, nearest = _whole(i, rate, most)
+            i = nearest * step
+        if ADAPTIVE:
+            _scaled, _clipped, nearest = _whole(a, rate, most)
+            a = nearest * step
+    return v, i, a
+
+
+@triton.jit
+def _unstored(x, g, rate, most):
+    """Gradient of a part of the state before it was stored, and what it gives that of the step."""
+    scaled, clipped, nearest = _whole(x, rate, most)
+    inside = clipped == scaled
+    return tl.where(inside, g, 0.0), g * (nearest - tl.where(inside, scaled, 0.0))
+
+
+@triton.jit
 def _read(planes, step, at, here, v, CURRENT: tl.constexpr, ADAPTIVE: tl.constexpr, DELAYED: tl.constexpr):
     """v, i, a and s, or their gradients, from planes `step` apart; without planes, the v given and zeros."""
     i, a, s = tl.zeros_like(v), tl.zeros_like(v), tl.zeros_like(v)
@@ -95,13 +127,13 @@ def _write_others(
 def forward(
     x, spikes, k, state, last, steps, size,
     CURRENT: tl.constexpr, ADAPTIVE: tl.constexpr, DELAYED: tl.constexpr, STRICT: tl.constexpr,
-    BLOCK: tl.constexpr,
+    STORED: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Spikes `(steps, size)`, and the state after the last timestep if there is a place for it."""
     alpha, beta, gain, bias = tl.load(k), tl.load(k + 1), tl.load(k + 2), tl.load(k + 3)
     threshold, decay, scale = tl.load(k + 4), tl.load(k + 5), tl.load(k + 6)
     kept, lost, keep, drop = tl.load(k + 7), tl.load(k + 8), tl.load(k + 9), tl.load(k + 10)
-    drop_theta = tl.load(k + 11)
+    drop_theta, step, rate, most = tl.load(k + 11), tl.load(k + 15), tl.load(k + 16), tl.load(k + 17)
     row = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     here = row < size
     fresh = tl.zeros((BLOCK,), tl.float32) + tl.load(k + 12)
@@ -113,6 +145,7 @@ def forward(
         )
         theta, fires = _fire(h, a, threshold, scale, ADAPTIVE, STRICT)
         v, a, s = _after(h, a, theta, fires, decay, keep, drop, drop_theta, ADAPTIVE)
+        v, i, a = _kept(v, i, a, step, rate, most, CURRENT, ADAPTIVE, STORED)
         tl.store(spikes + now + row, s, here)
         now += size
     if last is not None:
@@ -172,12 +205,13 @@ def _back(
 def _record(
     x, gx, tape, k, state, steps, size, row, here, area, zero,
     CURRENT: tl.constexpr, ADAPTIVE: tl.constexpr, DELAYED: tl.constexpr, STRICT: tl.constexpr,
+    STORED: tl.constexpr,
 ):  # fmt: skip
     """The timesteps once more, with the state before each of them written down."""
     alpha, beta, gain, bias = tl.load(k), tl.load(k + 1), tl.load(k + 2), tl.load(k + 3)
     threshold, decay, scale = tl.load(k + 4), tl.load(k + 5), tl.load(k + 6)
     kept, lost, keep, drop = tl.load(k + 7), tl.load(k + 8), tl.load(k + 9), tl.load(k + 10)
-    drop_theta = tl.load(k + 11)
+    drop_theta, step, rate, most = tl.load(k + 11), tl.load(k + 15), tl.load(k + 16), tl.load(k + 17)
     v, i, a, s = _read(state, size, row, here, zero + tl.load(k + 12), CURRENT, ADAPTIVE, DELAYED)
     now = tl.cast(0, tl.int64)
     for _ in range(steps):
@@ -189,11 +223,12 @@ def _record(
         )
         theta, fires = _fire(h, a, threshold, scale, ADAPTIVE, STRICT)
         v, a, s = _after(h, a, theta, fires, decay, keep, drop, drop_theta, ADAPTIVE)
+        v, i, a = _kept(v, i, a, step, rate, most, CURRENT, ADAPTIVE, STORED)
         now += size
 
 
 @triton.jit
-def _store_sums(sums, alpha, beta, gain, bias, theta, decay, scale):
+def _store_sums(sums, alpha, beta, gain, bias, theta, decay, scale, step):
     tl.store(sums, tl.sum(alpha))
     tl.store(sums + 1, tl.sum(beta))
     tl.store(sums + 2, tl.sum(gain))
@@ -201,33 +236,38 @@ def _store_sums(sums, alpha, beta, gain, bias, theta, decay, scale):
     tl.store(sums + 4, tl.sum(theta))
     tl.store(sums + 5, tl.sum(decay))
     tl.store(sums + 6, tl.sum(scale))
+    tl.store(sums + 7, tl.sum(step))
 
 
 @triton.jit
 def backward(
     x, g, gx, k, state, glast, gstate, tape, sums, steps, size,
     CURRENT: tl.constexpr, ADAPTIVE: tl.constexpr, DELAYED: tl.constexpr, STRICT: tl.constexpr,
-    ATTACHED: tl.constexpr, LEARNED: tl.constexpr, SURROGATE: tl.constexpr, BLOCK: tl.constexpr,
+    ATTACHED: tl.constexpr, LEARNED: tl.constexpr, STORED: tl.constexpr, SURROGATE: tl.constexpr,
+    BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Gradients of `x`, of the first state if there is a place for them, and of the coefficients if learned.
 
     `gx` first takes v before every timestep, `tape` what else there is of the state, `(parts, steps, size)`;
-    `sums` gets the gradients of the first seven coefficients in float64, a row of eight a program.
+    `sums` gets the gradients of the learnable coefficients in float64, a row of eight a program.
     """
     alpha, beta, gain, bias = tl.load(k), tl.load(k + 1), tl.load(k + 2), tl.load(k + 3)
     threshold, decay, scale = tl.load(k + 4), tl.load(k + 5), tl.load(k + 6)
     kept, lost, keep, drop = tl.load(k + 7), tl.load(k + 8), tl.load(k + 9), tl.load(k + 10)
     drop_theta, slope, height = tl.load(k + 11), tl.load(k + 13), tl.load(k + 14)
+    rate, most = tl.load(k + 16), tl.load(k + 17)
     row = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     here = row < size
     area = tl.cast(steps, tl.int64) * size
     zero = tl.zeros((BLOCK,), tl.float32)
-    _record(x, gx, tape, k, state, steps, size, row, here, area, zero, CURRENT, ADAPTIVE, DELAYED, STRICT)
+    _record(
+        x, gx, tape, k, state, steps, size, row, here, area, zero, CURRENT, ADAPTIVE, DELAYED, STRICT, STORED
+    )
     tl.debug_barrier()  # other threads of the program may read the tape than wrote it
     gv, gi, ga, gs = _read(glast, size, row, here, zero, CURRENT, ADAPTIVE, DELAYED)
     total = zero.to(tl.float64)
-    s_alpha, s_beta, s_gain, s_bias, s_theta, s_decay, s_scale = (
-        total, total, total, total, total, total, total,
+    s_alpha, s_beta, s_gain, s_bias, s_theta, s_decay, s_scale, s_step = (
+        total, total, total, total, total, total, total, total,
     )  # fmt: skip
     i, a, s, now = zero, zero, zero, area
     for _ in range(steps):
@@ -239,6 +279,17 @@ def backward(
             tl.load(x + now + row, here, 0.0), v, i, s, alpha, beta, gain, bias, kept, lost, CURRENT, DELAYED
         )
         theta, fires = _fire(h, a, threshold, scale, ADAPTIVE, STRICT)
+        if STORED:
+            after, risen, _s = _after(h, a, theta, fires, decay, keep, drop, drop_theta, ADAPTIVE)
+            gv, moved = _unstored(after, gv, rate, most)
+            if CURRENT:
+                gi, more = _unstored(current, gi, rate, most)
+                moved += more
+            if ADAPTIVE:
+                ga, more = _unstored(risen, ga, rate, most)
+                moved += more
+            if LEARNED:
+                s_step += moved.to(tl.float64)
         if LEARNED and ADAPTIVE:
             s_decay += (ga * a).to(tl.float64)
         spiking = tl.load(g + now + row, here, 0.0)
@@ -260,4 +311,6 @@ def backward(
         tl.store(gstate + row, gv, here)
         _write_others(gstate + size, size, row, here, gi, ga, gs, CURRENT, ADAPTIVE, DELAYED)
     if LEARNED:
-        _store_sums(sums + tl.program_id(0) * 8, s_alpha, s_beta, s_gain, s_bias, s_theta, s_decay, s_scale)
+        _store_sums(
+            sums + tl.program_id(0) * 8, s_alpha, s_beta, s_gain, s_bias, s_theta, s_decay, s_scale, s_step
+        )

@@ -36,13 +36,18 @@ def run(layer: nn.Module, reference: Callable[[Tensor], Tensor], sequence: Tenso
 
 @contextmanager
 def _statistics_untouched(layer: nn.Module) -> Iterator[None]:
-    """Batch norms do the same work, but take no batch into their running statistics a second time."""
+    """Batch norms and observing neurons do the same work, but take no batch in a second time."""
     norms = [norm for norm in layer.modules() if isinstance(norm, _BatchNorm)]
     before = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
+    observers = [neuron for neuron in layer.modules() if getattr(neuron, "observes", False) is True]
     for norm in norms:
         norm.momentum, norm.num_batches_tracked = 0.0, None
+    for neuron in observers:
+        neuron.observes = False
     try:
         yield
     finally:
+        for neuron in observers:
+            neuron.observes = True
         for norm, (momentum, seen) in zip(norms, before, strict=True):
             norm.momentum, norm.num_batches_tracked = momentum, seen

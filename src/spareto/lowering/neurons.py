@@ -14,6 +14,7 @@ from spareto.core.errors import ConfigError, Problem
 from spareto.integer.network import Adaptation, Current, Neuron
 from spareto.kernels.dynamics import Dynamics
 from spareto.neurons import SpikingNeuron
+from spareto.neurons._storing import StoringNeuron
 from spareto.neurons.multi_spike import MultiSpike
 from spareto.neurons.quantized_state import QuantizedState
 from spareto.neurons.recurrent import Recurrent
@@ -67,6 +68,13 @@ def found_in(neuron: SpikingNeuron, name: str) -> Found:
         step = neuron.v_max / (most + 1)
         spike = min(most, round(1.0 / step)) * step
         return Found(inner.dynamics, inner.feedback, (neuron.bits, neuron.v_max), inner.counts, spike)
+    if isinstance(neuron, StoringNeuron):
+        got, rule = (
+            f"a state stored over a {getattr(neuron, 'range', '')} range".replace("  ", " "),
+            "a range that is a power of two",
+        )
+        cure = "Train with neuron 'quantized_state', in a recipe membrane range 'fixed'."
+        raise ConfigError(Problem(f"neuron '{name}'", got, rule, cure))
     if isinstance(neuron, Recurrent):
         inner = found_in(neuron.neuron, name)
         return Found(inner.dynamics, neuron.linear, inner.stored, inner.counts)

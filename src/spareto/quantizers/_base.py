@@ -37,6 +37,8 @@ class Quantizer(nn.Module, ABC):
         nearest: A weight gets the code whose value is nearest to it, now and after any training of the
             scales: inside the range, the error is at most half the gap between codes there.
         tracks_weights: In training its range follows the weights; in evaluation it stays where it was.
+        idempotent: A quantized weight, quantized again at the same scales, keeps its code.
+        soft: In training a smooth function stands in for the codes, which evaluation gives.
 
     Raises:
         ConfigError: The quantizer has no codes of that width.
@@ -48,6 +50,8 @@ class Quantizer(nn.Module, ABC):
     keeps_zero: ClassVar[bool] = True
     nearest: ClassVar[bool] = True
     tracks_weights: ClassVar[bool] = False
+    idempotent: ClassVar[bool] = True
+    soft: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -104,9 +108,19 @@ class Quantizer(nn.Module, ABC):
     def forward(self, weight: Tensor, live: Tensor | None = None) -> Tensor:
         """`decode(encode(weight))`, to the bit, with a gradient for the weight and the scales.
 
+        One that is `soft` gives that in evaluation only.
+
         Args:
             weight: Shape (out channels, ...).
             live: True where a weight is not pruned; looked at in training by quantizers that `follow`.
+        """
+
+    def begin_epoch(self, epoch: int, epochs: int) -> None:
+        """An epoch of training begins: those with a schedule move on.
+
+        Args:
+            epoch: Epochs of the training before it.
+            epochs: Epochs of the training.
         """
 
 

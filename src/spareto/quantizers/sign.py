@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
 from spareto.quantizers._base import STRAIGHT_THROUGH, Granularity, Quantizer
+from spareto.quantizers._signs import as_sign
 from spareto.quantizers._symmetric import bounded, mean_magnitude
 from spareto.quantizers.rounding import Rounding
 
@@ -62,19 +63,4 @@ class Sign(Quantizer):
         scale = self.scale
         soft = (weight / scale.detach()).clamp(-2.0, 2.0)
         sign = self.encode(weight).to(weight.dtype)
-        return _Replace.apply(soft, sign, self.rounding) * scale
-
-
-class _Replace(torch.autograd.Function):
-    """Value of the second argument; for the first, the gradient of rounding between −1 and 1, a gap of 2."""
-
-    @staticmethod
-    def forward(ctx: Any, soft: Tensor, hard: Tensor, rounding: Rounding) -> Tensor:
-        ctx.save_for_backward(soft, hard)
-        ctx.rounding = rounding
-        return hard
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
-        soft, hard = ctx.saved_tensors
-        return ctx.rounding.gradient(grads[0], (soft - hard) / 2), None, None
+        return as_sign(soft, sign, self.rounding) * scale

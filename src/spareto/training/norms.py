@@ -21,6 +21,16 @@ def batch_norms(network: nn.Module) -> list[_BatchNorm]:
     ]
 
 
+def observed_ranges(network: nn.Module) -> list[Tensor]:
+    """Running ranges of membranes, which follow the batches as batch norms do."""
+    return [
+        module.get_buffer(name)
+        for module in network.modules()
+        if getattr(module, "observes", False) is True
+        for name in ("seen", "peak")
+    ]
+
+
 @torch.no_grad()
 def estimate_norms(network: nn.Module, batches: Iterable[Tensor], run: Run | None = None) -> None:
     """Replace the running statistics by the mean over batches, as the present weights make them.

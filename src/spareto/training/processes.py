@@ -10,7 +10,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from spareto.training.norms import batch_norms
+from spareto.training.norms import batch_norms, observed_ranges
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,11 @@ class Processes:
         self._reduce([p.grad for p in network.parameters() if p.grad is not None])
 
     def average_norms(self, network: nn.Module) -> None:
-        """Replace the running statistics of batch norms by their mean over the processes."""
+        """Replace running statistics of batch norms and membranes by their mean over the processes."""
         tensors: list[Any] = [
             t for norm in batch_norms(network) for t in (norm.running_mean, norm.running_var)
         ]
-        self._reduce(tensors, scale=1.0 / self.size)
+        self._reduce(tensors + observed_ranges(network), scale=1.0 / self.size)
 
     def start_alike(self, network: nn.Module) -> None:
         """Give every process the parameters and buffers of the leading one."""

@@ -123,8 +123,8 @@ def test_threads_change_nothing(kind):
 def test_a_long_time_fits_the_scratch():
     dynamics = Dynamics(**KINDS["everything learned"])
     x = torch.randn(3000, 40)
-    spikes, gx, gk = torch.empty_like(x), torch.empty_like(x), torch.zeros(15, dtype=torch.float64)
     k = dynamics.coefficients().detach()
+    spikes, gx, gk = torch.empty_like(x), torch.empty_like(x), torch.zeros(len(k), dtype=torch.float64)
     c_neurons.forward(x, spikes, k, None, None, dynamics.flags)
     c_neurons.backward(x, torch.ones_like(x), gx, k, gk, None, None, None, dynamics.flags, 1)
     assert torch.isfinite(gx).all()

@@ -117,6 +117,17 @@ WRONG = [
         ],
     ),
     (
+        "quantized_membrane",
+        {"bits": 17, "range": "learnt", "squash": True, "start": 0},
+        [
+            "neuron 'quantized_membrane'.bits: got 17; expected an integer from 2 to 16.",
+            "neuron 'quantized_membrane'.range: got 'learnt'; expected one of learned, running, batch. "
+            "Did you mean 'learned'?",
+            "neuron 'quantized_membrane'.squash: got True; expected one of none, tanh.",
+            "neuron 'quantized_membrane'.start: got 0; expected a number above 0.",
+        ],
+    ),
+    (
         "lif",
         {"surrogate": None, "strict": "yes", "detach_reset": 1},
         [
@@ -158,7 +169,12 @@ def test_wrong_parameters(name, options, lines):
 
 
 def test_options_beside_a_neuron_that_has_its_own():
-    for name, options in (("recurrent", {"features": 3}), ("quantized_state", {}), ("multi_spike", {})):
+    for name, options in (
+        ("recurrent", {"features": 3}),
+        ("quantized_state", {}),
+        ("multi_spike", {}),
+        ("quantized_membrane", {}),
+    ):
         neuron = registry.make("lif", reset="subtract")
         lines = refusal(
             lambda made=(name, options), own=neuron: registry.make(made[0], neuron=own, tau=3.0, **made[1])
@@ -180,7 +196,8 @@ CURRENTS = [
     (torch.zeros(5, 3, dtype=torch.complex64), [f"got torch.complex64; {REAL}"]),
 ]
 NEURONS = {name: {"features": 3} if name == "recurrent" else {} for name in registry.names()}
-ASKED = {name: "lif" if name == "quantized_state" else name for name in registry.names()}  # which it wraps
+WRAPPERS = ("quantized_membrane", "quantized_state")
+ASKED = {name: "lif" if name in WRAPPERS else name for name in registry.names()}  # which they wrap
 
 
 @pytest.mark.parametrize("name", NEURONS)

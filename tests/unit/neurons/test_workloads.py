@@ -15,6 +15,7 @@ EXPECTED = {
     "lif": ("lif", 1),
     "multi_spike": ("lif", 1),
     "plif": ("plif", 1),
+    "quantized_membrane": ("lif", 1),
     "quantized_state": ("lif", 1),
     "recurrent": ("lif", 1),
     "synaptic": ("synaptic", 2),

@@ -14,7 +14,7 @@ typedef struct {
 } block_shape;
 
 #define STATE_BYTES (128 << 10) /* what a segment of windows may keep of all its timesteps */
-#define ALL (CURRENT | ADAPTIVE | DELAYED)
+#define PARTS (CURRENT | ADAPTIVE | DELAYED)
 
 /* What most networks use gets a template of its own: fires at the threshold, detached reset, forgets the potential,
  * arctan. */
@@ -87,10 +87,12 @@ static Segment segment_of(const block_shape *s, int job, int width) {
     g.p1 = g.p0 + width < pw ? g.p0 + width : pw;
     return g;
 }
-/* The template that runs: it has none of the parts, one of them, or all. */
+/* The template that runs: it has none of the parts, one of them, or all. Backward a stored state goes with learned
+ * coefficients: most learn its step. */
 static int template_of(const block_shape *s, int flags, int all) {
     int own = flags & all;
-    return usual_window(s) && !(own & (own - 1)) ? own : all;
+    if (own & STORED && !(own & PARTS)) own = all & (STORED | LEARNED);
+    return usual_window(s) && (!(own & (own - 1)) || own == (STORED | LEARNED)) ? own : all;
 }
 /* Whether a block is one, and its segments can be counted in 32 bits. */
 static int block_fits(const block_shape *s, int threads) {
@@ -164,7 +166,7 @@ EXPORT int spareto_block_forward(const float *y, const float *a, const float *b,
                                  const block_shape *s, int flags, int threads) {
     if (!block_fits(s, threads)) return TOO_LARGE;
     Neuron n = neuron_load(k, flags, 0);
-    int chosen = template_of(s, flags, ALL), kinds = planes_of(chosen), width = segment(s, kinds, 1);
+    int chosen = template_of(s, flags, PARTS | STORED), kinds = planes_of(chosen), width = segment(s, kinds, 1);
     Input in = {s, &n, y, a, b, 0, 0, width};
     part(&in.each, times((int64_t)width * s->KH * s->KW, (int64_t)s->C * kinds), sizeof(float));
     in.scratch = memory(in.each, threads);
@@ -180,7 +182,8 @@ EXPORT int spareto_block_forward(const float *y, const float *a, const float *b,
     case CURRENT: forward_window(CURRENT, &in, bits); break;
     case ADAPTIVE: forward_window(ADAPTIVE, &in, bits); break;
     case DELAYED: forward_window(DELAYED, &in, bits); break;
-    default: forward_template(ALL, s->KH, s->KW, &in, bits); /* absent parts have coefficients that change nothing */
+    case STORED: forward_window(STORED, &in, bits); break;
+    default: forward_template(PARTS | STORED, s->KH, s->KW, &in, bits); /* absent parts change nothing */
     }
     free(in.scratch);
     return DONE;
@@ -302,6 +305,7 @@ AI void back_window(const int flags, const int KH, const int KW, const Input *in
 static void grads_join(NeuronGrads *sum, const NeuronGrads *g) {
     sum->alpha += g->alpha, sum->beta += g->beta, sum->gain += g->gain, sum->bias += g->bias;
     sum->threshold += g->threshold, sum->adapt_decay += g->adapt_decay, sum->adapt_scale += g->adapt_scale;
+    sum->state_step += g->state_step;
 }
 AI void back_segment(const int flags, const int KH, const int KW, const Input *in, const Output *out, const Segment *g,
                      const planes *carry, const Tape *tape, int64_t size, float *sums, NeuronGrads *grads) {
@@ -329,6 +333,7 @@ static void grads_add(double *sums, const NeuronGrads *g) {
     sums[K_ALPHA] += fv_sum(g->alpha), sums[K_BETA] += fv_sum(g->beta), sums[K_GAIN] += fv_sum(g->gain);
     sums[K_BIAS] += fv_sum(g->bias), sums[K_THRESHOLD] += fv_sum(g->threshold);
     sums[K_ADAPT_DECAY] += fv_sum(g->adapt_decay), sums[K_ADAPT_SCALE] += fv_sum(g->adapt_scale);
+    sums[K_STATE_STEP] += fv_sum(g->state_step);
 }
 AI void backward_template(const int flags, const int KH, const int KW, const Input *in, const Output *out) {
     const block_shape *s = in->s;
@@ -398,6 +403,7 @@ EXPORT int spareto_block_backward(const float *y, const float *a, const float *b
     case CURRENT: backward_window(CURRENT, &in, &out); break;
     case ADAPTIVE: backward_window(ADAPTIVE, &in, &out); break;
     case DELAYED: backward_window(DELAYED, &in, &out); break;
+    case STORED | LEARNED: backward_window(STORED | LEARNED, &in, &out); break;
     default: backward_template(TEMPLATE, s->KH, s->KW, &in, &out);
     }
     memset(sums, 0, sizeof(double) * 2 * s->C);

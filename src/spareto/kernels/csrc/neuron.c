@@ -93,12 +93,13 @@ EXPORT int spareto_neuron_forward(const float *x, float *spikes, const float *k,
     int width = block_width(size, threads, BLOCK);
     /* parallel outside the template: GCC outlines a parallel body before it inlines, and the constants would be lost */
 #pragma omp parallel num_threads(threads)
-    switch (flags & (CURRENT | ADAPTIVE | DELAYED)) {
+    switch (flags & (CURRENT | ADAPTIVE | DELAYED | STORED)) {
     case 0: forward_template(0, &n, x, spikes, state, last, T, size, width); break;
     case CURRENT: forward_template(CURRENT, &n, x, spikes, state, last, T, size, width); break;
     case ADAPTIVE: forward_template(ADAPTIVE, &n, x, spikes, state, last, T, size, width); break;
     case DELAYED: forward_template(DELAYED, &n, x, spikes, state, last, T, size, width); break;
-    default: forward_template(CURRENT | ADAPTIVE | DELAYED, &n, x, spikes, state, last, T, size, width);
+    case STORED: forward_template(STORED, &n, x, spikes, state, last, T, size, width); break;
+    default: forward_template(TEMPLATE & ~LEARNED, &n, x, spikes, state, last, T, size, width);
     }
     return DONE;
 }
@@ -107,15 +108,16 @@ EXPORT int spareto_neuron_forward(const float *x, float *spikes, const float *k,
 
 /* What the forward run leaves for the backward run: a row of `width` values for every timestep. */
 typedef struct {
-    float *h, *v, *i, *a; /* i has one row more: the current before the first timestep */
+    float *h, *v, *i, *a; /* v, i and a before each timestep */
     int32_t *s;
     int width;
 } Tape;
 
 /* The template that runs: it has none of the parts or one of them; rare mixtures have all, with coefficients that do
- * nothing where a part is absent. */
+ * nothing where a part is absent. A stored state goes with learned coefficients: most learn its step. */
 static int template_of(int flags) {
     int own = flags & TEMPLATE;
+    if (own == STORED || own == (STORED | LEARNED)) return STORED | LEARNED;
     return !(own & (own - 1)) ? own : flags & LEARNED ? TEMPLATE : TEMPLATE & ~LEARNED;
 }
 static int tape_rows(const int flags) {
@@ -146,8 +148,8 @@ AI void tape_vector(const int flags, const Neuron *n, Block *b, const float *x, 
     if (flags & (DELAYED | LEARNED)) ST(fv, tape->v + at) = state.v;
     if (flags & ADAPTIVE) ST(fv, tape->a + at) = state.a;
     if (flags & DELAYED) ST(iv, tape->s + at) = state.s;
+    if ((flags & CURRENT) && (flags & (DELAYED | LEARNED))) ST(fv, tape->i + at) = state.i;
     neuron_forward_step(flags, n, &state, fv_load(x + j, count), &h);
-    if ((flags & CURRENT) && (flags & (DELAYED | LEARNED))) ST(fv, tape->i + at + tape->width) = state.i;
     ST(fv, tape->h + at) = h;
     block_put(flags, b, j, &state);
 }
@@ -165,9 +167,10 @@ AI void backward_vector(const int flags, const Neuron *n, const Tape *tape, int6
     fv i = fv_zero();
     if (flags & (DELAYED | LEARNED)) {
         before.v = LD(fv, tape->v + at);
-        i = flags & CURRENT ? LD(fv, tape->i + at + tape->width) : fv_load(x + j, count);
+        i = fv_load(x + j, count);
+        if (flags & CURRENT)
+            before.i = LD(fv, tape->i + at), i = n->alpha * neuron_part(flags, n->current, before.i) + i;
     }
-    if ((flags & CURRENT) && (flags & LEARNED)) before.i = LD(fv, tape->i + at);
     if (flags & CURRENT) carry.i = LD(fv, c->i + j);
     if (flags & ADAPTIVE) before.a = LD(fv, tape->a + at), carry.a = LD(fv, c->a + j);
     if (flags & DELAYED) before.s = LD(iv, tape->s + at), carry.s = LD(fv, c->s + j);
@@ -192,6 +195,7 @@ static void grads_add(double *sums, const NeuronGrads *g) {
     sums[K_ALPHA] += fv_sum(g->alpha), sums[K_BETA] += fv_sum(g->beta), sums[K_GAIN] += fv_sum(g->gain);
     sums[K_BIAS] += fv_sum(g->bias), sums[K_THRESHOLD] += fv_sum(g->threshold);
     sums[K_ADAPT_DECAY] += fv_sum(g->adapt_decay), sums[K_ADAPT_SCALE] += fv_sum(g->adapt_scale);
+    sums[K_STATE_STEP] += fv_sum(g->state_step);
 }
 
 typedef struct {
@@ -209,7 +213,6 @@ AI void backward_block(const int flags, const Neuron *n, const Backward *job, Ta
     Block b;
     BlockCarry c;
     block_start(&b, n, job->state, first, m);
-    if (tape->i) memcpy(tape->i, b.i, sizeof(float) * (size_t)tape->width);
     for (int64_t t = 0; t < job->T; t++) {
         const float *x = job->x + t * job->size + first;
         int j = 0;
@@ -247,12 +250,12 @@ EXPORT int spareto_neuron_backward(const float *x, const float *g, float *gx, co
                                    int64_t size, int flags, int surrogate, int threads) {
     if (!loop_fits(T, size, threads)) return TOO_LARGE;
     Neuron n = neuron_load(k, flags, surrogate);
-    double *sums = flags & LEARNED ? calloc((size_t)COEFFICIENTS * (size_t)threads, sizeof(double)) : NULL;
     int chosen = template_of(flags), width = block_width(size, threads, tape_width(chosen, T));
+    double *sums = chosen & LEARNED ? calloc((size_t)COEFFICIENTS * (size_t)threads, sizeof(double)) : NULL;
     Backward job = {x, g, gx, sums, state, last, start, T, size, 0, 0, width};
     part(&job.each, times(T + 1, (int64_t)width * tape_rows(chosen)), sizeof(float));
     job.scratch = memory(job.each, threads);
-    if (!job.scratch || (flags & LEARNED && !sums)) {
+    if (!job.scratch || (chosen & LEARNED && !sums)) {
         free(job.scratch), free(sums);
         return NO_MEMORY;
     }
@@ -263,10 +266,11 @@ EXPORT int spareto_neuron_backward(const float *x, const float *g, float *gx, co
     case CURRENT: backward_template(CURRENT, &n, &job); break;
     case ADAPTIVE: backward_template(ADAPTIVE, &n, &job); break;
     case DELAYED: backward_template(DELAYED, &n, &job); break;
+    case STORED | LEARNED: backward_template(STORED | LEARNED, &n, &job); break;
     case TEMPLATE: backward_template(TEMPLATE, &n, &job); break;
     default: backward_template(TEMPLATE & ~LEARNED, &n, &job);
     }
-    for (int t = 0; sums && t < threads; t++) /* in the order of the threads: same inputs, same bytes */
+    for (int t = 0; sums && gk && t < threads; t++) /* in the order of the threads: same inputs, same bytes */
         for (int c = 0; c < COEFFICIENTS; c++) gk[c] += sums[t * COEFFICIENTS + c];
     free(job.scratch), free(sums);
     return DONE;

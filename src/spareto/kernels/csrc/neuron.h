@@ -7,10 +7,11 @@
  *     s[t]     = h[t] >= theta[t]                                             STRICT: h[t] > theta[t]
  *     a[t]     = adapt_decay a[t-1] + s[t]
  *     v[t]     = s[t] ? keep h[t] - (drop + drop_theta theta[t]) : h[t]       keep, delayed_keep: 0 or 1
+ *     v, i, a  = step round(clamp(rate v, -most, most)), i and a alike         STORED: what the next timestep finds
  *
- * The flags CURRENT, ADAPTIVE, DELAYED and LEARNED choose a template (pass them as constants: unused terms vanish);
- * STRICT and ATTACHED are data of `Neuron`.  Every sum is rounded as written, in the order written: compile with
- * -ffp-contract=off, and the spikes are those of the torch steps in `kernels/reference.py`.
+ * The flags CURRENT, ADAPTIVE, DELAYED, LEARNED and STORED choose a template (pass them as constants: unused terms
+ * vanish); STRICT and ATTACHED are data of `Neuron`.  Every sum is rounded as written, in the order written: compile
+ * with -ffp-contract=off, and the spikes are those of the torch steps in `kernels/reference.py`.
  *
  * Mirrored by `kernels/dynamics.py`; keep the enumerations alike.
  */
@@ -25,7 +26,8 @@ enum {
     STRICT = 8,    /* fires above the threshold, not at it */
     ATTACHED = 16, /* the gradient also flows through the reset */
     LEARNED = 32,  /* the backward step also adds up the gradients of the coefficients */
-    TEMPLATE = CURRENT | ADAPTIVE | DELAYED | LEARNED
+    STORED = 128,  /* the state is kept in whole steps, saturating; 64 is taken in dynamics.py */
+    TEMPLATE = CURRENT | ADAPTIVE | DELAYED | LEARNED | STORED
 };
 
 enum { /* places in the array of coefficients */
@@ -44,6 +46,9 @@ enum { /* places in the array of coefficients */
        K_V_START,
        K_SLOPE,
        K_HEIGHT,
+       K_STATE_STEP,
+       K_STATE_RATE,
+       K_STATE_MOST,
        COEFFICIENTS
 };
 
@@ -53,7 +58,8 @@ typedef struct {
     fv alpha, beta, gain, bias, threshold, adapt_decay, adapt_scale, delayed_drop, drop, drop_theta, slope, height;
     fv fixed_drop; /* what a spike takes where the threshold is fixed */
     iv delayed_keep, keep, at_threshold, attached;
-    iv current, adaptive, delayed; /* whether it has the part, where a template has them all */
+    fv state_step, state_rate, state_most;
+    iv current, adaptive, delayed, stored; /* whether it has the part, where a template has them all */
     float v_start;
     int surrogate;
 } Neuron;
@@ -71,7 +77,7 @@ typedef struct {
 
 /* Gradients of the coefficients, summed over calls; only with LEARNED. */
 typedef struct {
-    fv alpha, beta, gain, bias, threshold, adapt_decay, adapt_scale;
+    fv alpha, beta, gain, bias, threshold, adapt_decay, adapt_scale, state_step;
 } NeuronGrads;
 
 AI Neuron neuron_load(const float *k, int flags, int surrogate) {
@@ -86,7 +92,9 @@ AI Neuron neuron_load(const float *k, int flags, int surrogate) {
     n.slope = fv_all(k[K_SLOPE]), n.height = fv_all(k[K_HEIGHT]);
     n.at_threshold = iv_all(flags & STRICT ? 0 : -1), n.attached = iv_all(flags & ATTACHED ? -1 : 0);
     n.current = iv_all(flags & CURRENT ? -1 : 0), n.adaptive = iv_all(flags & ADAPTIVE ? -1 : 0);
-    n.delayed = iv_all(flags & DELAYED ? -1 : 0);
+    n.delayed = iv_all(flags & DELAYED ? -1 : 0), n.stored = iv_all(flags & STORED ? -1 : 0);
+    n.state_step = fv_all(k[K_STATE_STEP]), n.state_rate = fv_all(k[K_STATE_RATE]);
+    n.state_most = fv_all(k[K_STATE_MOST]);
     n.v_start = k[K_V_START], n.surrogate = surrogate;
     return n;
 }
@@ -119,6 +127,29 @@ AI fv neuron_reset(const int flags, const Neuron *n, fv h, fv theta, iv s) {
     return fv_select(s, fv_and(n->keep, h) - neuron_drop(flags, n, theta), h);
 }
 
+/* A state as whole steps: where it lies among them, saturated. */
+AI fv neuron_clipped(const Neuron *n, fv scaled) {
+    scaled = fv_select(scaled > n->state_most, n->state_most, scaled);
+    return fv_select(scaled < -n->state_most, -n->state_most, scaled);
+}
+AI fv neuron_whole(fv clipped) {
+    return (clipped + fv_all(12582912.f)) - fv_all(12582912.f);
+} /* 1.5 * 2^23, half even */
+
+/* What the next timestep finds of a part of the state. */
+AI fv neuron_stored(const int flags, const Neuron *n, fv x) {
+    if (!(flags & STORED)) return x;
+    return fv_select(n->stored, neuron_whole(neuron_clipped(n, x * n->state_rate)) * n->state_step, x);
+}
+/* The gradient of that part before it was stored: straight through the rounding, none where it saturates. */
+AI fv neuron_stored_back(const int flags, const Neuron *n, fv x, fv g, NeuronGrads *grads) {
+    if (!(flags & STORED)) return g;
+    fv scaled = x * n->state_rate, clipped = neuron_clipped(n, scaled);
+    iv inside = clipped == scaled;
+    if (flags & LEARNED) grads->state_step += fv_and(n->stored, g * (neuron_whole(clipped) - fv_and(inside, scaled)));
+    return fv_and(inside | ~n->stored, g);
+}
+
 /* One timestep: updates the state, stores the pre-reset potential in *h, returns the spikes as a mask. */
 AI iv neuron_forward_step(const int flags, const Neuron *n, NeuronState *state, fv x, fv *h) {
     fv i = x;
@@ -127,9 +158,9 @@ AI iv neuron_forward_step(const int flags, const Neuron *n, NeuronState *state, 
     if (flags & DELAYED) q = fv_select(state->s, fv_and(n->delayed_keep, q) - n->delayed_drop, q);
     fv theta = neuron_theta(flags, n, state->a);
     iv s = neuron_fires(n, q, theta);
-    state->v = neuron_reset(flags, n, q, theta, s);
-    if (flags & CURRENT) state->i = i;
-    if (flags & ADAPTIVE) state->a = n->adapt_decay * state->a + fv_one_where(s);
+    state->v = neuron_stored(flags, n, neuron_reset(flags, n, q, theta, s));
+    if (flags & CURRENT) state->i = neuron_stored(flags, n, i);
+    if (flags & ADAPTIVE) state->a = neuron_stored(flags, n, n->adapt_decay * state->a + fv_one_where(s));
     state->s = s;
     *h = q;
     return s;
@@ -161,7 +192,7 @@ AI fv neuron_surrogate(const Neuron *n, fv distance) {
  *
  * h:       this timestep's pre-reset potential, as the forward step gave it
  * before:  the state the timestep started from (v only where LEARNED or DELAYED; a where ADAPTIVE; s where DELAYED)
- * i:       this timestep's synaptic current (x where not CURRENT); only where LEARNED or DELAYED
+ * i:       this timestep's synaptic current, not as it is stored (x where not CURRENT); where LEARNED or DELAYED
  * g:       gradient of this timestep's spikes
  * Returns the gradient of x; *carry becomes that of the state before.
  */
@@ -169,9 +200,12 @@ AI fv neuron_backward_step(const int flags, const Neuron *n, const NeuronState *
                            NeuronCarry *carry, NeuronGrads *grads) {
     fv theta = neuron_theta(flags, n, before->a), distance = h - theta;
     iv s = neuron_fires(n, h, theta);
-    fv gv = carry->v, gs = g;
+    fv gv = neuron_stored_back(flags, n, neuron_reset(flags, n, h, theta, s), carry->v, grads), gs = g;
     if (flags & DELAYED) gs += carry->s;
-    if (flags & ADAPTIVE) gs += carry->a;
+    if (flags & ADAPTIVE) {
+        carry->a = neuron_stored_back(flags, n, n->adapt_decay * before->a + fv_one_where(s), carry->a, grads);
+        gs += carry->a;
+    }
     /* what the spike took from the potential: h - v */
     gs -= fv_and(n->attached, gv * (h - (fv_and(n->keep, h) - neuron_drop(flags, n, theta))));
     fv gd = gs * neuron_surrogate(n, distance);
@@ -193,7 +227,7 @@ AI fv neuron_backward_step(const int flags, const Neuron *n, const NeuronState *
     }
     fv gi = n->gain * gq;
     if (flags & CURRENT) {
-        gi += carry->i;
+        gi += neuron_stored_back(flags, n, i, carry->i, grads);
         if (flags & LEARNED) grads->alpha += gi * before->i;
         carry->i = neuron_part(flags, n->current, n->alpha * gi);
     }
