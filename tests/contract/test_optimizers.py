@@ -9,7 +9,7 @@ import tiny
 from spareto import recipes
 from spareto.compression import compress
 from spareto.core.errors import ConfigError, UnknownName
-from spareto.records import Recipe, TrainingPlan, UpdatePlan
+from spareto.records import OptimizerPlan, Recipe, TrainingPlan, UpdatePlan
 from spareto.testing import optimizers as laws
 from spareto.training import train
 from spareto.training.optimizer import optimizer_of
@@ -30,7 +30,7 @@ def network(request):
 
 @pytest.mark.parametrize("update", UPDATES, ids=str)
 def test_laws(name, network, update):
-    plan = laws.plan_of(name, learning_rate=0.5, update=update)
+    plan = TrainingPlan(optimizer=OptimizerPlan(name=name), learning_rate=0.5, update=update)
     laws.check_groups(network, plan)
     laws.check_resumes(network, copy.deepcopy(network), plan)
     laws.check_moves(network, plan)

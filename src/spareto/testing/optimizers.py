@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from spareto.records import OptimizerPlan, TrainingPlan
+from spareto.records import TrainingPlan
 from spareto.training.optimizer import make_optimizer
 from spareto.training.optimizers import Parameters
 
@@ -58,8 +58,3 @@ def check_resumes(first: nn.Module, second: nn.Module, plan: TrainingPlan) -> No
     _steps(second, other, 3, 3)
     for (name, one), two in zip(first.named_parameters(), second.parameters(), strict=True):
         assert torch.equal(one, two), f"'{name}' differs after the state was taken up again"
-
-
-def plan_of(name: str, **plan: object) -> TrainingPlan:
-    """A plan with this optimizer and its defaults."""
-    return TrainingPlan(optimizer=OptimizerPlan(name=name), **plan)
