@@ -14,7 +14,15 @@ Reference:
 
 from __future__ import annotations
 
-from spareto.records import PruneStep, QuantizeStep, Recipe, TrainingPlan
+from spareto.records import (
+    LayerFilter,
+    MembranePlan,
+    OptimizerPlan,
+    PruneStep,
+    QuantizeStep,
+    Recipe,
+    TrainingPlan,
+)
 
 _ISOLATED = TrainingPlan(epochs=50, batch_size=16, learning_rate=1e-4, warmup_epochs=5)
 _COMBINED = TrainingPlan(epochs=50, batch_size=16, learning_rate=1e-3, warmup_epochs=2)
@@ -78,3 +86,66 @@ def joint(
         QuantizeStep(bits=bits, quantizer=quantizer, rounding=rounding),
     )
     return Recipe(steps=steps, training=_COMBINED)
+
+
+def q_snn(membrane_bits: int = 2, *, code: bool = False, balanced: bool = True) -> Recipe:
+    """Q-SNN: binary hidden weights, 8 bit at both ends, membranes of a few bits, and rates drawn to 0.5.
+
+    Args:
+        membrane_bits: Width of a stored membrane; the paper has 2, 4 and 8.
+        code: As its authors' code has it, not the paper: mean and deviation per channel, scales that are
+            powers of two, the gradient `tanh`, `tanh` before membranes are stored, their range that of each
+            batch, and 5e-3 as weight of the rates. Answers then depend on the batch.
+        balanced: Without it no weight is standardized and no rate drawn anywhere: the ablation of WS-DR.
+
+    Reference:
+        wei2024. The range of a membrane is learned where the paper takes the layer's maximum. Trained by SGD
+        with a learning rate of 0.1 and a cosine. Batch norms have to follow the weights.
+    """
+    options = {"statistics": "per_channel", "power_of_two": True, "gradient": "tanh"}
+    signs = options if code else {"statistics": "per_tensor"}
+    step = QuantizeStep(
+        quantizer="standardized_sign" if balanced else "sign",
+        bits=1,
+        granularity="per_channel",
+        options=signs if balanced else {},
+        end_bits=8,
+        membrane=MembranePlan(
+            bits=membrane_bits, range="batch" if code else "learned", squash="tanh" if code else "none"
+        ),
+    )
+    training = TrainingPlan(
+        epochs=300,
+        batch_size=256,
+        optimizer=OptimizerPlan(name="sgd", options={"momentum": 0.9}),
+        learning_rate=0.1,
+        warmup_epochs=0,
+        weight_decay=1e-4,
+        loss="cross_entropy_time",
+        rate_weight=(5e-3 if code else 1e-3) if balanced else 0.0,
+    )
+    return Recipe(steps=(step,), training=training)
+
+
+def differentiable(bits: int, temperature: float = 10.0, derivative: str = "true") -> Recipe:
+    """The differentiable quantization function, from trained weights; first and last layer stay as they are.
+
+    Args:
+        bits: Width of a weight, 1..5; 1 is binary, 2 ternary.
+        temperature: That of the first epoch.
+        derivative: `true`, or `code`, that of the authors of its parent method.
+
+    Reference:
+        shymyrbay2023; yang2019 for the method and its training by SGD, with gradients clipped at 5.
+    """
+    options = {"temperature": temperature, "derivative": derivative}
+    step = QuantizeStep(quantizer="differentiable", bits=bits, options=options)
+    training = TrainingPlan(
+        epochs=55,
+        batch_size=64,
+        optimizer=OptimizerPlan(name="sgd", options={"momentum": 0.9}),
+        learning_rate=1e-3,
+        warmup_epochs=0,
+        clip_norm=5.0,
+    )
+    return Recipe(layers=LayerFilter(first=False, last=False), steps=(step,), training=training)

@@ -7,6 +7,8 @@ from torch import nn
 from spareto.core.errors import ConfigError, Problem
 from spareto.neurons import SpikingNeuron
 from spareto.neurons._fixed_point import rounded
+from spareto.neurons._storing import StoringNeuron
+from spareto.neurons.quantized_membrane import QuantizedMembrane
 from spareto.neurons.quantized_state import QuantizedState
 from spareto.records import MembranePlan
 
@@ -41,15 +43,24 @@ def round_parameters(network: nn.Module, bits: int, where: str) -> None:
 
 
 def store_membranes(network: nn.Module, plan: MembranePlan, where: str) -> None:
-    """Let every spiking neuron keep its state in fixed point, in place.
+    """Let every spiking neuron keep its state in a few bits, in place.
 
     Raises:
-        ConfigError: There are no neurons of ours.
+        ConfigError: There are no neurons of ours, or they keep it so already.
     """
-    for name, neuron in _outermost(network, f"{where}.membrane").items():
+    outermost = _outermost(network, f"{where}.membrane")
+    if stored := [name for name, part in _all(network).items() if isinstance(part, StoringNeuron)]:
+        rule, cure = "neurons that keep their state as it is", f"Leave {where}.membrane out."
+        raise ConfigError(Problem(f"neuron '{stored[0]}'", "a stored state", rule, cure))
+    for name, neuron in outermost.items():
         parent, _, child = name.rpartition(".")
-        stored = QuantizedState(neuron, bits=plan.bits, v_max=plan.v_max)
-        setattr(network.get_submodule(parent), child, stored.train(neuron.training))
+        setattr(network.get_submodule(parent), child, _storing(neuron, plan).train(neuron.training))
+
+
+def _storing(neuron: SpikingNeuron, plan: MembranePlan) -> StoringNeuron:
+    if plan.range == "fixed":
+        return QuantizedState(neuron, bits=plan.bits, v_max=plan.v_max)
+    return QuantizedMembrane(neuron, bits=plan.bits, range=plan.range, squash=plan.squash)
 
 
 def _all(network: nn.Module) -> dict[str, SpikingNeuron]:

@@ -15,6 +15,7 @@ from spareto.compression.calibration import calibrate
 from spareto.compression.checks import epoch_of, refuse_merged_starts, refuse_unfit
 from spareto.compression.compressing import begin_steps, compress, store
 from spareto.compression.copies import Module, copy_of
+from spareto.compression.epochs import begin_epoch
 from spareto.compression.masking import ONE_WEIGHT
 from spareto.compression.scheduling import MaskSchedule
 from spareto.compression.steps import Calibration
@@ -78,6 +79,7 @@ def compress_and_train(
         seed=seed,
         milestones=plan.milestones(),
         before_step=plan.schedule.before_step if plan.schedule is not None else None,
+        before_epoch=begin_epoch,
         checkpoint=checkpoint,
         key=key,
         on_epoch=on_epoch,

@@ -58,6 +58,12 @@ class Spikes:
             x = _Unpack.apply(self.carrier, self.bits, self.channels)
         return x.movedim(-1, 1).unflatten(0, (self.time, self.batch))
 
+    def rate(self) -> Tensor:
+        """Share of spikes, a scalar, differentiable; nothing is unpacked."""
+        if traced(self.carrier):
+            return self.dense().mean()
+        return _Rate.apply(self.carrier, self.density)
+
     def __repr__(self) -> str:
         return f"Spikes(shape={tuple(self.shape)}, density={self.density:.3f})"
 
@@ -95,6 +101,17 @@ def no_carrier(*shape: int) -> Tensor:
 def passed_on(bits: Tensor, shape: BlockShape) -> Tensor:
     """What autograd sees of a block's output: a carrier of its spikes, or the averages of its windows."""
     return c_layers.average(bits, shape) if shape.averages else no_carrier(*shape.pooled, shape.channels)
+
+
+class _Rate(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, carrier: Tensor, density: float) -> Tensor:
+        ctx.shape = carrier.shape
+        return carrier.new_tensor(density)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        return (grads[0] / max(math.prod(ctx.shape), 1)).expand(ctx.shape), None
 
 
 class _Unpack(torch.autograd.Function):

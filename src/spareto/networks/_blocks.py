@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-from torch import nn
+from torch import Tensor, nn
 
+from spareto.kernels import Spikes
+from spareto.layers.over_time import OverTime
 from spareto.layers.spiking_block import SpikingBlock
 from spareto.layers.spiking_dense import SpikingDense
 from spareto.neurons import SpikingNeuron
@@ -15,9 +17,11 @@ from spareto.neurons.recurrent import Recurrent
 MakeNeuron = Callable[[], SpikingNeuron]
 
 
-def conv_block(inputs: int, outputs: int, neuron: MakeNeuron, pool: nn.Module | None = None) -> SpikingBlock:
+def conv_block(
+    inputs: int, outputs: int, neuron: MakeNeuron, pool: nn.Module | None = None, stride: int = 1
+) -> SpikingBlock:
     """3x3 convolution without bias, batch norm, neurons, and a pooling if one is given."""
-    conv = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+    conv = nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
     return SpikingBlock(conv, nn.BatchNorm2d(outputs), neuron(), pool)
 
 
@@ -50,3 +54,24 @@ def dense_blocks(
             )
         )
     return blocks
+
+
+class AverageHead(nn.Module):
+    """The mean of every channel, then dense connections with biases and neurons.
+
+    Args:
+        channels: Channels that come in.
+        outputs: Neurons.
+        neuron: Makes the neurons.
+        dropout: Share of the means silenced in training, 0..1.
+    """
+
+    def __init__(self, channels: int, outputs: int, neuron: MakeNeuron, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.average = OverTime(nn.AdaptiveAvgPool2d(1))
+        linear = nn.Linear(channels, outputs)
+        self.dense = SpikingDense(linear, neuron(), None, nn.Dropout(dropout) if dropout else None)
+
+    def forward(self, sequence: Tensor | Spikes) -> Tensor | Spikes:
+        """Spikes of all timesteps, from those of maps `(time, batch, channels, height, width)`."""
+        return self.dense(self.average(sequence))

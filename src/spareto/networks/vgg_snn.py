@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar, Literal, get_args
 
 from torch import Tensor, nn
 from typing_extensions import override
 
-from spareto.core.errors import Problem
+from spareto.core.errors import Problem, did_you_mean, one_of
 from spareto.core.text import shown
 from spareto.networks import _checks as checks
 from spareto.networks._base import Network
-from spareto.networks._blocks import conv_block, dense_blocks
+from spareto.networks._blocks import AverageHead, conv_block, dense_blocks
 from spareto.networks._neurons import NeuronPlan, neuron_maker
 from spareto.networks._vote import vote
+
+Head = Literal["flat", "average"]
 
 
 class VGGSNN(Network):
@@ -31,14 +34,18 @@ class VGGSNN(Network):
         dropout: Share of the read-out's inputs silenced in training, 0..1.
         surrogate: Name of the surrogate gradient; left out, that of `neuron`, arctan.
         neuron: Name of the neuron, or a mapping of `name` [lif] and what its constructor takes.
+        head: What is behind the stages: `flat` connects every pixel and normalizes; `average` takes the mean
+            of every channel, and its connections have biases in place of a batch norm.
 
     Raises:
         UnknownName: No neuron or surrogate has that name.
         ConfigError: An option has a wrong value, or the sensor is too small for so many stages.
 
     Reference:
-        deng2022, appendix.
+        deng2022, appendix; wei2024 (Q-SNN) has the head `average`.
     """
+
+    name: ClassVar[str] = "vgg_snn"
 
     def __init__(
         self,
@@ -50,14 +57,15 @@ class VGGSNN(Network):
         dropout: float = 0.25,
         surrogate: str | None = None,
         neuron: NeuronPlan | None = None,
+        head: Head = "flat",
     ) -> None:
         wrong = _stages(stages)
         if not wrong:
             wrong += checks.poolings("stages", sensor, len(stages))
         numbers = checks.count("votes", votes) + checks.share("dropout", dropout)
-        checks.refuse("vgg_snn", checks.frame(sensor, classes), wrong, numbers)
+        checks.refuse(self.name, checks.frame(sensor, classes), wrong, numbers, _head(head))
         super().__init__(sensor, classes)
-        make = neuron_maker("vgg_snn", neuron, tau, surrogate)
+        make = neuron_maker(self.name, neuron, tau, surrogate)
         width, height, columns = sensor
         blocks: list[nn.Module] = []
         for stage in stages:
@@ -67,12 +75,21 @@ class VGGSNN(Network):
                 width = out
             height, columns = height // 2, columns // 2
         self.features = nn.Sequential(*blocks)
-        sizes = (width * height * columns, classes * votes)
-        self.readout = nn.Sequential(*dense_blocks(sizes, make, dropout, batch_norm=True))
+        if head == "average":
+            self.readout: nn.Module = AverageHead(width, classes * votes, make, dropout)
+        else:
+            sizes = (width * height * columns, classes * votes)
+            self.readout = nn.Sequential(*dense_blocks(sizes, make, dropout, batch_norm=True))
 
     @override
     def rates(self, frames: Tensor) -> Tensor:
         return vote(self.readout(self.features(frames)), self.classes)
+
+
+def _head(head: object) -> list[Problem]:
+    known = get_args(Head)
+    cure = did_you_mean(head, known)
+    return [] if head in known else [Problem("head", shown(head), one_of(known), cure)]
 
 
 def _stages(stages: object) -> list[Problem]:

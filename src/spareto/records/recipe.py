@@ -182,15 +182,29 @@ class LayerBits(Record):
 
 
 class MembranePlan(Record):
-    """How a neuron's state is stored between timesteps: signed fixed point that saturates.
+    """How a neuron's state is stored between timesteps: in a few levels, saturating.
 
     Args:
         bits: Width of one state variable.
-        v_max: Where it saturates, a power of two, in the units of the firing threshold.
+        v_max: Where it saturates, a power of two, in the units of the firing threshold; for range `fixed`.
+        range: `fixed` is fixed point up to `v_max`, `learned` trains the range with the weights, `running`
+            follows the largest state of the training batches; `batch` takes that of each batch, also in
+            evaluation, for reproducing published code: answers depend on the batch.
+        squash: `tanh` stores `tanh` of the state, as that code does; not with range `fixed`.
     """
 
     bits: StateBits
     v_max: PowerOfTwo = 2.0
+    range: Literal["fixed", "learned", "running", "batch"] = "fixed"
+    squash: Literal["none", "tanh"] = "none"
+
+    @model_validator(mode="after")
+    def _check_range(self) -> MembranePlan:
+        if self.range == "fixed" and self.squash != "none":
+            raise ValueError("squash none with range fixed, whose levels are those of a chip")
+        if self.range != "fixed" and self.v_max != 2.0:
+            raise ValueError(f"no v_max with range {self.range}, which finds its own")
+        return self
 
 
 class QuantizeStep(Record):
@@ -204,6 +218,8 @@ class QuantizeStep(Record):
         rounding: Name of the gradient that passes through the rounding.
         options: What the quantizer's constructor takes beside these.
         layer_bits: Other widths for some layers; the first pattern that matches a layer counts.
+        end_bits: Width of the network's first and last layer, by quantizer `max_range`; None treats them like
+            the others. Patterns of `layer_bits` count before it.
         bias_bits: Width of a stored bias; None keeps floats.
         neuron_bits: Width of the neurons' decays, gains and thresholds; None keeps floats.
         membrane: How the neurons' state is stored; None keeps floats.
@@ -218,6 +234,7 @@ class QuantizeStep(Record):
     rounding: str = "straight_through"
     options: Options = Field(default_factory=dict[str, Any])
     layer_bits: tuple[LayerBits, ...] = ()
+    end_bits: StateBits | None = None
     bias_bits: StateBits | None = None
     neuron_bits: StateBits | None = None
     membrane: MembranePlan | None = None
@@ -319,8 +336,9 @@ class Recipe(Record):
 
     def _widths(self) -> list[int]:
         """Every width a stored weight may have."""
-        own = self.quantize_step.layer_bits if self.quantize_step else ()
-        return [self.weight_bits, *(each.bits for each in own)]
+        step = self.quantize_step
+        own = [each.bits for each in step.layer_bits] if step else []
+        return [self.weight_bits, *own, *([step.end_bits] if step and step.end_bits else [])]
 
     def _shares(self) -> list[float]:
         """Every share of weights that some layer is asked to give."""

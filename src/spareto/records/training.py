@@ -86,7 +86,11 @@ class TrainingPlan(Record):
         weight_decay: Decoupled weight decay of convolution and dense weights.
         l1: Times the sum of their magnitudes is added to the loss.
         loss: `mse_vote` compares voted firing rates with the one-hot target; `cross_entropy_rate` takes
-            them as logits; `spike_count` asks for a firing rate of the right class and one of the others.
+            them as logits, `cross_entropy_time` the votes of every timestep; `spike_count` asks for a firing
+            rate of the right class and one of the others.
+        rate_weight: Times the squared distance of every hidden layer's mean firing rate from `rate_target` is
+            added to the loss; 0 adds nothing.
+        rate_target: Firing rate of a hidden layer: 0.5 is that of most entropy.
         label_smoothing: Share of the target spread evenly over all classes; not used by `spike_count`.
         target_rates: Firing rates `spike_count` asks for: of the right class, and a lower one of every other.
         max_shift: Training frames move by up to this many pixels in x and y, at random.
@@ -116,7 +120,9 @@ class TrainingPlan(Record):
     update: UpdatePlan | None = None
     weight_decay: NotNegative = 0.0
     l1: NotNegative = 0.0
-    loss: Literal["mse_vote", "cross_entropy_rate", "spike_count"] = "mse_vote"
+    loss: Literal["mse_vote", "cross_entropy_rate", "cross_entropy_time", "spike_count"] = "mse_vote"
+    rate_weight: NotNegative = 0.0
+    rate_target: Rate = 0.5
     label_smoothing: Share = 0.0
     target_rates: Annotated[tuple[Rate, Rate], AfterValidator(_right_above_others)] = (0.8, 0.05)
     max_shift: Pixels = 0

@@ -49,7 +49,7 @@ def silent_layers(network: nn.Module, batches: Iterable[Tensor], run: Run | None
 
 def _silent_on(network: nn.Module, frames: Tensor, run: Run) -> tuple[str, ...]:
     silent: dict[str, bool] = {}
-    watched = _spiking(network)
+    watched = spiking_layers(network)
 
     def see(name: str, _: nn.Module, __: Any, ___: Any, spikes: Any) -> None:
         if spikes is None:  # the call ended in an error, which says what there is to say
@@ -61,7 +61,7 @@ def _silent_on(network: nn.Module, frames: Tensor, run: Run) -> tuple[str, ...]:
     return tuple(name for name, quiet in silent.items() if quiet)
 
 
-def _spiking(network: nn.Module) -> dict[str, tuple[nn.Module, int]]:
+def spiking_layers(network: nn.Module) -> dict[str, tuple[nn.Module, int]]:
     """Where spikes come out, and which item of a tuple they are, by the name of their neurons.
 
     A block is watched whole and so stays fused.

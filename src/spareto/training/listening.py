@@ -52,6 +52,12 @@ class BeforeStep(Protocol):
         ...
 
 
+BeforeEpoch = Callable[[nn.Module, int, int], None]
+"""Called before each epoch with the network, the epochs behind the training, and those of all of it.
+
+What it changes must stand in the state dict, or follow from the epoch: a killed training goes on from there.
+"""
+
 Listener = Callable[[EpochReport], None]
 SilenceListener = Callable[[Problem], None]
 Milestones = Mapping[int, Callable[[nn.Module], None]]

@@ -35,6 +35,21 @@ def cross_entropy_rate(rates: Tensor, labels: Tensor, label_smoothing: float = 0
     return F.cross_entropy(rates, labels, label_smoothing=label_smoothing)
 
 
+def cross_entropy_time(votes: Tensor, labels: Tensor, label_smoothing: float = 0.0) -> Tensor:
+    """Mean over timesteps of the cross-entropy with that timestep's votes as logits.
+
+    Args:
+        votes: Shape `(time, batch, classes)`.
+        labels: Shape `(batch,)`.
+        label_smoothing: See `mse_vote`.
+
+    Reference:
+        wei2024 (Q-SNN), equation 16, its first term.
+    """
+    every = labels.expand(len(votes), -1).flatten()
+    return F.cross_entropy(votes.flatten(0, 1).float(), every, label_smoothing=label_smoothing)
+
+
 def spike_count(rates: Tensor, labels: Tensor, right: float = 0.8, others: float = 0.05) -> Tensor:
     """Half the squared distance between spike counts and the counts asked for, summed over classes.
 
@@ -59,11 +74,14 @@ def takes_rates(plan: TrainingPlan) -> bool:
 
 
 def make_loss(plan: TrainingPlan) -> Loss:
-    """The loss a plan asks for: `(rates, labels)` to a scalar, the mean over the batch."""
+    """The loss a plan asks for: `(rates, labels)` to a scalar, the mean over the batch.
+
+    Rates say nothing of single timesteps: `cross_entropy_time` is that of the mean over them.
+    """
     match plan.loss:
         case "mse_vote":
             return partial(mse_vote, label_smoothing=plan.label_smoothing)
-        case "cross_entropy_rate":
+        case "cross_entropy_rate" | "cross_entropy_time":
             return partial(cross_entropy_rate, label_smoothing=plan.label_smoothing)
         case "spike_count":
             right, others = plan.target_rates

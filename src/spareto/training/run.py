@@ -23,7 +23,7 @@ from spareto.training.checkpoint import Stored, best_path, read, save_checkpoint
 from spareto.training.evaluation import accuracy_of, count_correct
 from spareto.training.final import Average, Best
 from spareto.training.health import first_non_finite, silence, silent_layers
-from spareto.training.listening import BeforeStep, EpochReport, Listener, SilenceListener
+from spareto.training.listening import BeforeEpoch, BeforeStep, EpochReport, Listener, SilenceListener
 from spareto.training.optimizer import make_optimizer, optimizer_of, set_learning_rate
 from spareto.training.processes import Processes
 from spareto.training.schedule import Phase
@@ -66,6 +66,7 @@ class TrainingRun:
         on_epoch: Called after every epoch, in the leading process.
         on_silence: Called, in the leading process, once for every layer found without a spike.
         before_step: Called before each optimizer step.
+        before_epoch: Called before each epoch.
         processes: The processes that train together.
         interface: What is stated of how the network is run.
     """
@@ -81,12 +82,13 @@ class TrainingRun:
         on_epoch: Listener | None,
         on_silence: SilenceListener,
         before_step: BeforeStep | None,
+        before_epoch: BeforeEpoch | None,
         processes: Processes,
         interface: Interface,
     ) -> None:
         self.network, self.data, self.plan, self.seed, self.processes = network, data, plan, seed, processes
         self.checkpoint, self.on_epoch, self.on_silence = checkpoint, on_epoch, on_silence
-        self.interface = interface
+        self.interface, self.before_epoch = interface, before_epoch
         self.key = key or _key(data, plan, seed, interface)
         optimizer_of(plan)  # refused before anything is read
         self.batches = Batches(data, plan, seed, processes, device_of(network))
@@ -152,6 +154,8 @@ class TrainingRun:
         epoch, batches = self.epochs, len(self.batches)
         drawn = self.seed * 1_000_003 + epoch + self.processes.rank * 998_244_353
         torch.manual_seed(drawn % (1 << 63))
+        if self.before_epoch is not None:
+            self.before_epoch(self.network, epoch, self.plan.epochs)
         self.network.train()
         total, rate = 0.0, 0.0
         for index, batch in enumerate(self.batches.epoch(epoch)):

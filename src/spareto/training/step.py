@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -16,9 +17,10 @@ from spareto.running.states import RESET_CURE
 from spareto.training.batches import Batch
 from spareto.training.health import first_non_finite
 from spareto.training.listening import BeforeStep
-from spareto.training.losses import make_loss, takes_rates
+from spareto.training.losses import cross_entropy_time, make_loss, takes_rates
 from spareto.training.optimizers import Parameters
 from spareto.training.processes import Processes
+from spareto.training.rates import LayersSeen
 
 
 @dataclass(frozen=True)
@@ -105,10 +107,22 @@ class Stepper:
             options(bfloat16=gradient, recompute=self.plan.recompute or None),
             torch.autocast(batch.frames.device.type, dtype=torch.bfloat16, enabled=narrow),
         ):
-            rated = takes_rates(self.plan)
-            rates = self.runner.answers(batch.frames, len(batch.labels), rates=rated)
+            rated, seen = takes_rates(self.plan), LayersSeen(self.network)
+            with seen if self._looks_inside else nullcontext():
+                rates = self.runner.answers(batch.frames, len(batch.labels), rates=rated)
         self._check_rates(rates, len(batch.labels))
-        return self.loss(rates.float(), batch.labels) + self._penalty()
+        if self.plan.loss == "cross_entropy_time":
+            loss = cross_entropy_time(seen.votes(rates), batch.labels, self.plan.label_smoothing)
+        else:
+            loss = self.loss(rates.float(), batch.labels)
+        if self.plan.rate_weight:
+            loss = loss + self.plan.rate_weight * seen.distance(self.plan.rate_target)
+        return loss + self._penalty()
+
+    @property
+    def _looks_inside(self) -> bool:
+        """Whether the loss depends on more than the answer."""
+        return self.plan.loss == "cross_entropy_time" or self.plan.rate_weight > 0
 
     def _penalty(self) -> Tensor | float:
         """What the size of the weights adds to the loss."""

@@ -31,7 +31,7 @@ def states(neuron, current):
 
 @pytest.mark.parametrize("bits", [2, 3, 4, 8])
 def test_the_levels_of_the_published_equation(bits):
-    """Q_u(u) = α/n · round(n · clip(u/α, −1, 1)): at most 2n + 1 levels, off by α/2n at most, and idempotent."""
+    """Q_u(u) = α/n · round(n · clip(u/α, −1, 1)): 2n + 1 levels, off by α/2n at most, idempotent."""
     neuron, alpha, n = membrane(bits=bits, start=0.8), 0.8, 2 ** (bits - 1) - 1
     u = torch.linspace(-1.5, 1.5, 4001, dtype=torch.float64)
     stored = neuron.double()._stored(u).detach()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from spareto.compression.fold import fold_as_stored, fold_in_place
-from spareto.compression.layers import all_names
+from spareto.compression.layers import all_names, synaptic_layers
 from spareto.compression.neurons import round_parameters, store_membranes
 from spareto.compression.parametrization import attach, compressed_weight, incoming, widened
 from spareto.compression.steps._base import Step, StepContext
@@ -18,7 +18,7 @@ from spareto.core.errors import ConfigError, Problem
 from spareto.quantizers import Quantizer, registry
 from spareto.records import LayerBits, QuantizeStep
 
-BIAS_QUANTIZER = "max_range"
+BIAS_QUANTIZER = END_QUANTIZER = "max_range"
 
 
 class Quantize(Step):
@@ -29,7 +29,11 @@ class Quantize(Step):
         _refuse_twice(layers)
         names = {name: all_names(context.network, name) for name in layers}
         _refuse_unmatched(names, plan, context.where)
-        quantizers = {name: _quantizer(names[name], plan, context.where) for name in layers}
+        ends = _ends(context.network)
+        quantizers = {
+            name: _quantizer(names[name], plan, context.where, any(layer is end for end in ends))
+            for name, layer in layers.items()
+        }
         if plan.fold_batch_norm and context.stored is not None:
             fold_as_stored(context.network, context.stored)
         elif plan.fold_batch_norm:
@@ -46,12 +50,20 @@ class Quantize(Step):
             store_membranes(context.network, plan.membrane, context.where)
 
 
-def _quantizer(names: list[str], plan: QuantizeStep, where: str) -> Quantizer:
+def _ends(network: nn.Module) -> list[nn.Module]:
+    """The first and the last layer with weights, in order of definition."""
+    layers = list(synaptic_layers(network).values())
+    return [*layers[:1], *layers[-1:]]
+
+
+def _quantizer(names: list[str], plan: QuantizeStep, where: str, end: bool = False) -> Quantizer:
     """The quantizer of a layer, or of all the layers that share one weight."""
     own = [next((bits for bits in plan.layer_bits if fnmatchcase(name, bits.layers)), None) for name in names]
     if any(each != own[0] for each in own):
         rule, cure = "one width for the layers that share a weight", "Give them the same, or none."
         raise ConfigError(Problem(f"{where}.layer_bits", f"several for {', '.join(names)}", rule, cure))
+    if own[0] is None and end and plan.end_bits is not None:
+        return registry.make(END_QUANTIZER, f"{where}.end_bits", bits=plan.end_bits)
     chosen = own[0] or LayerBits(layers="*", bits=plan.bits)
     return registry.make(
         chosen.quantizer or plan.quantizer,
