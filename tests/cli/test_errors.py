@@ -242,7 +242,10 @@ def test_a_number_without_a_unit(accelerator, refused) -> None:
         ),
         (
             {"network": {"name": "cnov"}},
-            ["network: got 'cnov'; expected one of conv, dense, plif, tcja, vgg_snn. Did you mean 'conv'?"],
+            [
+                "network: got 'cnov'; expected one of conv, dense, plif, resnet19, tcja, vgg16, vgg_snn."
+                " Did you mean 'conv'?"
+            ],
         ),
         (
             {"network": {"name": "conv", "options": {"chanels": [2], "size": 3}}},

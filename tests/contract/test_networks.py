@@ -11,12 +11,17 @@ from spareto.testing import networks as laws
 SENSOR = (2, 32, 32)
 CLASSES = 3
 TIMESTEPS = 4
+NARROW = {  # the published widths would take minutes
+    "resnet19": {"channels": (8, 12, 16), "blocks": (1, 2, 1)},
+    "vgg16": {"stages": ((4, 4), (6,), (8, 8))},
+}
 
 
 @pytest.fixture(params=registry.names())
 def make(request):
     takes_timesteps = "timesteps" in inspect.signature(registry.get(request.param)).parameters
     options = {"timesteps": TIMESTEPS} if takes_timesteps else {}
+    options |= NARROW.get(request.param, {})
     return lambda: build(request.param, sensor=SENSOR, classes=CLASSES, **options)
 
 
@@ -65,4 +70,4 @@ def test_every_layer_can_be_counted(network, frames):
 
 
 def test_the_zoo_is_registered():
-    assert {"conv", "dense", "plif", "tcja", "vgg_snn"} <= set(names())
+    assert {"conv", "dense", "plif", "resnet19", "tcja", "vgg16", "vgg_snn"} <= set(names())

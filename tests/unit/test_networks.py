@@ -109,6 +109,8 @@ SMALL = {
     "dense": {"hidden": (3,)},
     "plif": {"channels": (2,), "hidden": (3,)},
     "tcja": {"channels": (2,), "attention": (1,), "hidden": (3,), "timesteps": 3},
+    "resnet19": {"channels": (2, 3), "blocks": (1, 1)},
+    "vgg16": {"stages": ((2,),)},
     "vgg_snn": {"stages": ((2,),)},
 }
 
@@ -168,6 +170,16 @@ def test_an_unknown_neuron_is_named():
                 "stages: got ((4,), ()); expected a list of stages, each a list of integers of at least 1.",
                 "dropout: got 'half'; expected a share from 0 to below 1.",
             ],
+        ),
+        (
+            "vgg16",
+            {"head": "averaged"},
+            ["head: got 'averaged'; expected one of flat, average. Did you mean 'average'?"],
+        ),
+        (
+            "resnet19",
+            {"channels": (4, 8), "blocks": (1,)},
+            ["blocks: got 1 numbers; expected one for each of the 2 stages, at least one."],
         ),
         ("dense", {"hidden": 8}, ["hidden: got 8; expected a list of integers of at least 1."]),
         (
