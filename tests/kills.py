@@ -18,11 +18,13 @@ import time
 from pathlib import Path
 
 import torch
+import torch._dynamo  # the first trial would import it in every child, for seconds
 
 from spareto.core.errors import SparetoError
-from spareto.study import store
 from spareto.study.config import StudyConfig
+from spareto.study.database import engines
 from spareto.study.run import run_study
+from spareto.study.store import STORE_NAME
 
 STUDY = {
     "name": "killed",
@@ -34,7 +36,7 @@ STUDY = {
     "grid": [{"regime": "quantize", "bits": [4]}, {"regime": "prune", "sparsity": [0.5]}],
 }  # fmt: skip
 EVENTS = ("os.rename", "os.remove")
-WRITES = ("INSERT", "CREATE", "ALTER")
+WRITES = ("INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "PRAGMA user_version =")
 
 
 class Countdown:
@@ -53,30 +55,34 @@ def watched(countdown):
     """Call the countdown before every rename and removal, and before and behind every write."""
     sys.addaudithook(lambda event, _: countdown() if event in EVENTS else None)
 
-    class Connection(sqlite3.Connection):
+    def counted(change, statement, *values):
+        writes = statement.lstrip().startswith(WRITES)
+        if writes:
+            countdown()
+        found = change(statement, *values)
+        if writes:
+            countdown()
+        return found
+
+    class Cursor(sqlite3.Cursor):
         def execute(self, statement, *values):
-            return self._counted(super().execute, statement, *values)
+            return counted(super().execute, statement, *values)
 
         def executemany(self, statement, *values):
-            return self._counted(super().executemany, statement, *values)
+            return counted(super().executemany, statement, *values)
 
-        def _counted(self, run, statement, *values):
-            writes = statement.lstrip().startswith(WRITES)
-            if writes:
-                countdown()
-            found = run(statement, *values)
-            if writes:
-                countdown()
-            return found
+    class Connection(sqlite3.Connection):
+        def cursor(self, factory=Cursor):
+            return super().cursor(factory)
 
-        def __exit__(self, *error):
+        def commit(self):
+            if self.in_transaction:
+                countdown()
+            super().commit()
             countdown()
-            found = super().__exit__(*error)
-            countdown()
-            return found
 
     connect = sqlite3.connect
-    store.sqlite3.connect = lambda *given, **options: connect(*given, factory=Connection, **options)
+    engines.sqlite3.connect = lambda *given, **options: connect(*given, factory=Connection, **options)
 
 
 def study(folder, place=None, room=None):
@@ -108,19 +114,31 @@ def ended(child):
 
 
 def content(folder):
-    """What a run folder holds: trials without their seconds, and every file but the database."""
-    with sqlite3.connect(folder / store.STORE_NAME) as database:
-        rows = [(key, json.loads(trial)) for key, trial in database.execute("SELECT key, trial FROM trials")]
-        meta = database.execute("SELECT key, value FROM meta ORDER BY key").fetchall()
+    """What a run folder holds: its database without seconds and times of day, and every other file."""
+    tables = {}
+    with sqlite3.connect(folder / STORE_NAME) as database:
+        database.row_factory = sqlite3.Row
+        for table in ("trials", "points", "meta", "proposals", "tasks"):
+            order = "key" if table == "meta" else "position"
+            rows = map(dict, database.execute(f"SELECT * FROM {table} ORDER BY {order}"))
+            tables[f"table {table}"] = [told(table, row) for row in rows]
     database.close()
-    for _, trial in rows:
-        trial.pop("seconds")
     files = {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != store.STORE_NAME
+        if path.is_file() and path.name != STORE_NAME
     }
-    return {"trials": rows, "meta": meta, **files}
+    return {**tables, **files}
+
+
+def told(table, row):
+    """A row without what another run may have otherwise."""
+    if table == "trials":
+        row["trial"] = json.loads(row["trial"])
+        del row["trial"]["seconds"], row["checksum"]
+    for column in ("seconds", "finished"):
+        row.pop(column, None)
+    return row
 
 
 def differences(folder, expected):
