@@ -50,9 +50,7 @@ def run_study(
     device: str = "cpu",
     *,
     wait: bool = False,
-    store: str | None = None,
-    artifacts: str | None = None,
-    executor: Executor | None = None,
+    **where: Unpack[Where],
 ) -> tuple[Trial, ...]:
     """Carry out every recipe of a study with every seed.
 
@@ -69,9 +67,9 @@ def run_study(
         device: Where networks are trained: `cpu`, `cuda`, or `auto` for a GPU if there is one. Accuracy and
             spikes are measured on the processor.
         wait: Wait for another process that writes to the folder, instead of refusing.
-        store: URL of a PostgreSQL server that keeps the trials; a file in the run folder if left out.
-        artifacts: URL of a folder that keeps the trials' files for other machines, too.
-        executor: Who carries the trials out; this process if left out.
+        where: `store`, URL of a PostgreSQL server that keeps the trials instead of a file in the run folder;
+            `artifacts`, URL of a folder that keeps the trials' files for other machines, too; `executor`, who
+            carries the trials out instead of this process.
 
     Returns:
         The study's trials, in the order of seeds and recipes.
@@ -82,7 +80,6 @@ def run_study(
         StoreError: The folder holds another study, somebody else writes to it, or it cannot be written.
         TrainingError: A training diverged.
     """
-    where: Where = {"store": store, "artifacts": artifacts, "executor": executor}
     with open_study(config, folder, listener, device, wait=wait, **where) as study:
         if config.search is not None:
             study.listener.study_begins(config.search.trials)
