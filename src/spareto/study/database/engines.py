@@ -150,7 +150,9 @@ def _of_server(place: StorePlace, read_only: bool) -> Engine:
     except ImportError as error:
         cure = "Install it: pip install 'spareto[postgresql]'."
         raise MissingDependency(Problem("store", place.where, "the package psycopg", cure)) from error
-    engine = sa.create_engine(place.server, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+    engine = sa.create_engine(
+        place.server, pool_pre_ping=True, connect_args={"connect_timeout": 10, "client_encoding": "utf8"}
+    )
     given: dict[str, Any] = {"schema_translate_map": {None: place.schema}}
     if read_only:
         given["postgresql_readonly"] = True
