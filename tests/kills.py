@@ -2,9 +2,10 @@
 
 One process imports everything once and forks a child for every run: the first is killed with signal 9, with
 its whole process group, the second carries on. With `WORKERS` it has a pool of so many processes; `STORE` is
-the URL of a PostgreSQL server. `MOMENTS` kills come at random moments, `PLACES` at renames, removals and writes to the
-database, spread over all there are; 0 means every one, -1 none. `FULL` runs find no room for files beyond some size,
-and must say so. Ends with status 1 and a line for each run that did not end as one that was never killed.
+the URL of a PostgreSQL server. `MOMENTS` kills come at random moments, `PLACES` at renames, removals and
+writes to the database, spread over all there are; 0 means every one, -1 none. `FULL` runs find no room for
+files beyond some size, and must say so. Ends with status 1 and a line for each run that did not end as one
+that was never killed.
 """
 
 import json
@@ -20,7 +21,6 @@ from pathlib import Path
 
 import torch
 import torch._dynamo  # the first trial would import it in every child, for seconds
-
 from sqlalchemy import select
 
 from spareto.core.errors import SparetoError

@@ -37,7 +37,7 @@ def user():
 @contextmanager
 def serving(connections=100):
     """URL of a database that nobody else has."""
-    with tempfile.TemporaryDirectory(prefix="pg", dir="/tmp", ignore_cleanup_errors=True) as name:  # noqa: S108
+    with tempfile.TemporaryDirectory(prefix="pg", dir="/tmp", ignore_cleanup_errors=True) as name:
         folder, who = Path(name), user()
         if who is not None:
             shutil.chown(folder, who)
