@@ -89,7 +89,7 @@ class TrialStore:
         """Close the database; everything put before is already on disk."""
         self._database.close()
 
-    def put(self, key: str, trial: Trial, claim: Claim | None = None) -> None:
+    def put(self, key: str, trial: Trial, claim: Claim | None = None, *, now: bool = True) -> None:
         """Keep `trial` under `key`; returns once it is on disk. A known key keeps its place in the order.
 
         Trial, numbers and the end of its task are one transaction.
@@ -98,6 +98,7 @@ class TrialStore:
             key: Its name.
             trial: The trial, with its manifest.
             claim: By which it was carried out; it ends.
+            now: Whether it was finished now, and not brought from elsewhere.
 
         Raises:
             LostClaim: Somebody else has the task by now, or it is done; nothing is changed.
@@ -116,7 +117,7 @@ class TrialStore:
                 return
             place = self.tasks.next_place(connection) if place is None else place
             connection.execute(sa.insert(trials).values(position=place, key=key, **row))
-            point = {**point_of(trial), "position": place, "finished": time.time()}
+            point = {**point_of(trial), "position": place, "finished": time.time() if now else None}
             connection.execute(sa.insert(points).values(point))
 
     def get(self, key: str) -> Trial | None:
