@@ -118,7 +118,7 @@ def garbage(store: TrialStore) -> dict[str, int]:
     """
     folder = RunFolder(store.place.folder, store.place.artifacts)
     needed: set[str] = set()
-    for _, trial in store.items():
+    for trial in store.trials():
         needed |= folder.names(trial).keys()
     done = store.keys()
     found: dict[str, int] = {}

@@ -91,10 +91,10 @@ def main(talk: int, life: int, data: int) -> None:
     except EOFError:
         return
     except BaseException as error:
-        line.send(("failed", *_carried(error)))
+        line.send(("failed", *carried(error)))
 
 
-def _carried(error: BaseException) -> tuple[type[BaseException], Any]:
+def carried(error: BaseException) -> tuple[type[BaseException], Any]:
     """An error as its class and what it is made of; of one that is not ours, all that is known."""
     if isinstance(error, InputError):
         return type(error), error.problems
