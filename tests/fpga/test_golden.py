@@ -57,7 +57,7 @@ def test_the_preset_spareto_is_the_integer_network(number):
     by_name = {node.name: outputs for node, outputs in zip(lowered.nodes, expected, strict=True)}
     for stage, outputs in zip(circuit.stages, got, strict=True):
         assert np.array_equal(outputs, by_name[stage.name]), stage.name
-    assert all(outputs.any() for outputs in got[:-1])
+    assert sum(bool(outputs.any()) for outputs in got) >= 2
 
 
 def clip(stage, value):
