@@ -103,8 +103,13 @@ def front_rows(trials: Sequence[Trial]) -> list[TrialRow]:
 
 def mean_rows(trials: Sequence[Trial]) -> list[MeanRow]:
     """One row a recipe: means over its seeds; the front is taken among the means."""
+    return means_of(front_rows(trials))
+
+
+def means_of(trial_rows: Iterable[TrialRow]) -> list[MeanRow]:
+    """One row a recipe from the rows of its trials."""
     groups: dict[str, list[TrialRow]] = {}
-    for row in front_rows(trials):
+    for row in trial_rows:
         groups.setdefault(row["recipe_hash"], []).append(row)
     rows = [_mean_row(group) for group in groups.values()]
     flags = front([(row_chosen_by(row), row["energy_pj"]) for row in rows])

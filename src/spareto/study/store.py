@@ -179,6 +179,16 @@ class TrialStore:
             found = connection.execute(asked).mappings()
             return [row_of(dict(point), point["position"] in best) for point in found]
 
+    def count(self, *, every: bool = False) -> int:
+        """How many trials `rows` gives."""
+        if every or self.format < FORMAT:
+            return len(self) if every else len(results_of(self.trials()))
+        with self._database.reading() as connection:
+            stage = stage_shown(connection)
+            asked = sa.select(sa.func.count()).select_from(points)
+            asked = asked if stage is None else asked.where(points.c.stage == stage)
+            return connection.execute(asked).scalar_one()
+
     @contextmanager
     def scanning(self) -> Generator[Connection]:
         """A transaction that reads: for exports and counts of many trials."""

@@ -26,6 +26,8 @@ APPLICATION: Final = (
     0x53504152  # "SPAR" in the file's header, so that `file` and we can tell it from other databases
 )
 
+CHECKED: Final = 1 << 28
+"""Bytes of a file up to which every page is looked at when it is opened; it takes a second or so."""
 _log = logging.getLogger("spareto")
 
 
@@ -144,6 +146,9 @@ def _add_checksums(connection: Connection) -> None:
 
 def _refuse_damage(database: Database, connection: Connection) -> None:
     """What checksums of rows cannot see: pages of which rows are lost."""
+    if database.place.path.stat().st_size > CHECKED:
+        _log.info("spareto: %s is large, so its pages are not looked at one by one.", database.place.path)
+        return
     found = connection.exec_driver_sql("PRAGMA quick_check(1)").fetchall()[0][0]
     if found != "ok":
         got = f"a damaged database ({' '.join(str(found).split())[:80]})"
