@@ -103,22 +103,27 @@ class TrialStore:
         Raises:
             LostClaim: Somebody else has the task by now, or it is done; nothing is changed.
         """
+        with self._database.writing() as connection:
+            self.put_in(connection, key, trial, claim, now=now)
+
+    def put_in(
+        self, connection: Connection, key: str, trial: Trial, claim: Claim | None = None, *, now: bool = True
+    ) -> None:
+        """`put` inside a transaction that writes."""
         text = canonical_json(trial.to_dict())
         row = {"trial": text, "checksum": _checksum(key, text)}
-        with self._database.writing() as connection:
+        place = None if claim is None else self.tasks.done(connection, key, claim)
+        if place is None:
             self._database.one_by_one(connection)
-            place = None if claim is None else self.tasks.done(connection, key, claim)
-            known = connection.execute(sa.select(trials.c.position).where(trials.c.key == key)).scalar()
-            if known is not None:
-                connection.execute(sa.update(trials).where(trials.c.position == known).values(row))
-                connection.execute(
-                    sa.update(points).where(points.c.position == known).values(point_of(trial))
-                )
-                return
-            place = self.tasks.next_place(connection) if place is None else place
-            connection.execute(sa.insert(trials).values(position=place, key=key, **row))
-            point = {**point_of(trial), "position": place, "finished": time.time() if now else None}
-            connection.execute(sa.insert(points).values(point))
+        known = connection.execute(sa.select(trials.c.position).where(trials.c.key == key)).scalar()
+        if known is not None:
+            connection.execute(sa.update(trials).where(trials.c.position == known).values(row))
+            connection.execute(sa.update(points).where(points.c.position == known).values(point_of(trial)))
+            return
+        place = self.tasks.next_place(connection) if place is None else place
+        connection.execute(sa.insert(trials).values(position=place, key=key, **row))
+        point = {**point_of(trial), "position": place, "finished": time.time() if now else None}
+        connection.execute(sa.insert(points).values(point))
 
     def get(self, key: str) -> Trial | None:
         """The trial kept under `key`, or None."""

@@ -137,34 +137,48 @@ class Tasks:
             The claim; None if there is nothing to be had.
         """
         with self._database.writing() as connection:
-            now = self._database.now(connection)
-            found = connection.execute(_claimable(now, key)).first()
-            if found is None:
-                return None
-            token = secrets.token_hex(8)
-            attempts = int(found.attempts) + 1
-            connection.execute(
-                sa.update(tasks).where(tasks.c.position == found.position),
-                {
-                    "token": token,
-                    "holder": holder,
-                    "worker": worker,
-                    "begun": now,
-                    "expires": now + lease,
-                    "attempts": attempts,
-                },
-            )
-            return Claim(found.key, token, json.loads(found.job), attempts)
+            return self.claim_in(connection, holder, worker, key=key, lease=lease)
+
+    def claim_in(
+        self,
+        connection: Connection,
+        holder: str,
+        worker: str = "",
+        *,
+        key: str | None = None,
+        lease: float = LEASE,
+    ) -> Claim | None:
+        """`claim` inside a transaction that writes."""
+        now = self._database.now(connection)
+        found = connection.execute(_claimable(now, key)).first()
+        if found is None:
+            return None
+        token = secrets.token_hex(8)
+        attempts = int(found.attempts) + 1
+        taken = {
+            "token": token,
+            "holder": holder,
+            "worker": worker,
+            "begun": now,
+            "expires": now + lease,
+            "attempts": attempts,
+        }
+        connection.execute(sa.update(tasks).where(tasks.c.position == found.position), taken)
+        return Claim(found.key, token, json.loads(found.job), attempts)
 
     def beat(self, claims: Sequence[Claim], *, lease: float = LEASE) -> set[str]:
         """Renew claims; the tokens of those that still hold."""
         if not claims:
             return set()
-        held = tasks.c.token.in_([claim.token for claim in claims])
         with self._database.writing() as connection:
-            expires = self._database.now(connection) + lease
-            connection.execute(sa.update(tasks).where(held).values(expires=expires))
-            return set(connection.execute(sa.select(tasks.c.token).where(held)).scalars())
+            return self.beat_in(connection, claims, lease=lease)
+
+    def beat_in(self, connection: Connection, claims: Sequence[Claim], *, lease: float = LEASE) -> set[str]:
+        """`beat` inside a transaction that writes."""
+        held = tasks.c.token.in_([claim.token for claim in claims])
+        expires = self._database.now(connection) + lease
+        connection.execute(sa.update(tasks).where(held).values(expires=expires))
+        return set(connection.execute(sa.select(tasks.c.token).where(held)).scalars())
 
     def release(self, claim: Claim, *, failed: bool = False) -> None:
         """Give a task back; one whose worker did not fail does not count as tried."""
