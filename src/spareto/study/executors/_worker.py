@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import os
-import signal
-import sys
 import threading
 import traceback
 from collections.abc import Mapping, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
+import torch
 from typing_extensions import override
 
 from spareto.core.errors import InputError, Problem, SparetoError
 from spareto.kernels import Decision
 from spareto.records import Trial
+from spareto.study.executors._sharing import received
 from spareto.study.listener import StudyListener
 from spareto.training import EpochReport
+from spareto.training.memory import keep_large_blocks
 
 
 class Telling(StudyListener):
@@ -66,19 +67,12 @@ def main(talk: int, life: int, data: int) -> None:
         life: Handle of a pipe that ends with it.
         data: Handle of the file with the data.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; one process decides
     threading.Thread(target=_die_with, args=(life,), daemon=True).start()
     line = Connection(talk)
     given: Any = line.recv()
     if given["cores"]:
         os.sched_setaffinity(0, given["cores"])
-    sys.path[:] = given["path"]
     try:
-        import torch
-
-        from spareto.study.executors._sharing import received
-        from spareto.training.memory import keep_large_blocks
-
         torch.set_num_threads(given["threads"])
         keep_large_blocks()
         known = given["handed"].study(received(data, given["pickled"], given["spans"]), Telling(line))

@@ -19,9 +19,9 @@ from typing_extensions import override
 from spareto.core.errors import ConfigError, Problem
 from spareto.study.database.tasks import Claim
 from spareto.study.executors._base import POLL, Executor, refuse_deadly
+from spareto.study.executors._sharing import Handed, Shared, share
 
 if TYPE_CHECKING:
-    from spareto.study.executors._sharing import Shared
     from spareto.study.known import KnownTrials
 
 ENDING: Final = 5.0
@@ -144,8 +144,6 @@ class Local(Executor):
             known.store.tasks.release(worker.claim, failed=True)
 
     def _start(self, known: KnownTrials, number: int) -> _Worker:
-        from spareto.study.executors._sharing import Handed, share
-
         self._shared = self._shared or share(known.runner.data)
         ours, theirs = socket.socketpair()
         alive, held = os.pipe()
@@ -168,7 +166,6 @@ class Local(Executor):
             {
                 "cores": self._cores[number],
                 "threads": self.threads,
-                "path": sys.path,
                 "handed": Handed.by(known, name),
                 "pickled": self._shared.pickled,
                 "spans": self._shared.spans,

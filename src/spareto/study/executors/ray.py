@@ -13,14 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import torch
 from typing_extensions import override
 
 from spareto.core.errors import MissingDependency, Problem
 from spareto.study.database.tasks import Claim
 from spareto.study.executors._base import POLL, Executor, refuse_deadly
+from spareto.study.executors._sharing import Handed
+from spareto.study.executors._worker import carried
+from spareto.study.listener import StudyListener
+from spareto.training.memory import keep_large_blocks
 
 if TYPE_CHECKING:
-    from spareto.study.executors._sharing import Handed
     from spareto.study.known import KnownTrials
     from spareto.study.splits import StudyData
 
@@ -71,8 +75,6 @@ class Ray(Executor):
             raise
 
     def _begin(self, known: KnownTrials) -> None:
-        from spareto.study.executors._sharing import Handed
-
         if not self._ray.is_initialized():
             address = os.environ.get(ADDRESS)
             # the nodes import what this process imports
@@ -139,8 +141,6 @@ class Ray(Executor):
 
 def _carry_out(data: StudyData, handed: Handed, claim: Claim, threads: int) -> tuple[Any, bool]:
     """On a node: carry a task out and put its trial; an error as its parts, and whether it was put."""
-    from spareto.study.executors._worker import carried
-
     try:
         known = _study(data, handed, threads)
         return None, known.made(claim) is not None
@@ -152,11 +152,6 @@ def _study(data: StudyData, handed: Handed, threads: int) -> KnownTrials:
     """The study, opened once in a worker process; it keeps the dense network of the last seed."""
     key = f"{handed.owner} {handed.base_hash}"
     if key not in _opened:
-        import torch
-
-        from spareto.study.listener import StudyListener
-        from spareto.training.memory import keep_large_blocks
-
         torch.set_num_threads(threads)
         keep_large_blocks()
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # Ray's memory is shared
