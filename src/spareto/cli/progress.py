@@ -13,7 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from typing_extensions import override
 
 from spareto.cli.console import Console
-from spareto.core.amounts import MICROJOULES, energy
+from spareto.cli.spans import span
+from spareto.core.amounts import MICROJOULES, energy, file_size
 from spareto.core.errors import Problem
 from spareto.core.locks import Holder
 from spareto.core.text import visible
@@ -82,6 +83,10 @@ class StudyProgress(StudyListener):
     def noted(self, notes: Sequence[str]) -> None:
         for note in notes:
             self._say(f"  {note}")
+
+    @override
+    def estimated(self, trials: int, seconds: float, size: float) -> None:
+        self._say(f"  estimate: {trials} trials take about {span(seconds)} and {file_size(size)}")
 
     @override
     def training_begins(self, label: str, seed: int) -> None:

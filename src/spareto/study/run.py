@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +15,13 @@ from typing_extensions import Unpack
 from spareto.core.artifacts import canonical_json
 from spareto.core.errors import Problem, StoreError
 from spareto.data.own import load_data
-from spareto.records import Trial
+from spareto.records import Recipe, Trial
 from spareto.study.builders import builder_of
 from spareto.study.checks import refuse_misfits, refuse_other_frames, try_out
 from spareto.study.config import StudyConfig
 from spareto.study.cost_model import CostModel
 from spareto.study.database.places import place_for
+from spareto.study.estimate import estimate, is_long
 from spareto.study.executors import Executor
 from spareto.study.folder import RunFolder
 from spareto.study.known import KnownTrials
@@ -87,9 +88,20 @@ def run_study(
         else:
             recipes = config.all_recipes()
             study.listener.study_begins(len(recipes) * len(config.seeds))
-            trials = study.known.trials([(recipe, seed) for seed in config.seeds for recipe in recipes])
+            wanted = [(recipe, seed) for seed in config.seeds for recipe in recipes]
+            _tell_estimate(study, wanted)
+            trials = study.known.trials(wanted)
         study.known.stopping.check()
         return measure_test(study.known.runner, study.known.store, trials, study.sealed)
+
+
+def _tell_estimate(study: OpenStudy, wanted: Sequence[tuple[Recipe, int]]) -> None:
+    """Say what a long study will take."""
+    runner = study.known.runner
+    left = [(recipe, seed) for recipe, seed in wanted if not study.known.has(recipe, seed)]
+    if is_long(runner, left):
+        found = estimate(runner, left, study.known.executor.workers)
+        study.listener.estimated(found.trials, found.seconds, found.bytes)
 
 
 @dataclass(frozen=True)
