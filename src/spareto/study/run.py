@@ -13,7 +13,7 @@ from torch import nn
 from typing_extensions import Unpack
 
 from spareto.core.artifacts import canonical_json
-from spareto.core.errors import Problem, StoreError
+from spareto.core.errors import ConfigError, Problem, StoreError
 from spareto.data.own import load_data
 from spareto.records import Recipe, Trial
 from spareto.study.builders import builder_of
@@ -27,6 +27,7 @@ from spareto.study.folder import RunFolder
 from spareto.study.known import KnownTrials
 from spareto.study.listener import StudyListener
 from spareto.study.machine import device_named, refuse_several
+from spareto.study.parts import has_parts
 from spareto.study.search.run import search
 from spareto.study.splits import SealedTest, split_data
 from spareto.study.stopping import stoppable
@@ -133,6 +134,12 @@ def open_study(
 ) -> Generator[OpenStudy]:
     """Everything a study needs, refused now where it does not fit; arguments and errors as in `run_study`."""
     refuse_several("study")
+    if has_parts(config):
+        rule, cure = (
+            "one data set, network and accelerator",
+            "Run each of spareto.study.parts.parts_of(config).",
+        )
+        raise ConfigError(Problem("study", "lists of them", rule, cure))
     trained_on = device_named(device)
     recipes, costing = config.all_recipes(), CostModel.of(config)
     builder = builder_of(config.network)
