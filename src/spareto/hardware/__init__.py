@@ -3,6 +3,9 @@
 from spareto.hardware.accelerators import load_accelerator as load_accelerator
 from spareto.hardware.accelerators import names as accelerator_names
 from spareto.hardware.accelerators.scaling import scaled as scaled
+from spareto.hardware.bops import bops as bops
+from spareto.hardware.bops import layer_bops as layer_bops
+from spareto.hardware.bops import workload_bops as workload_bops
 from spareto.hardware.describing.accelerator import Accelerator as Accelerator
 from spareto.hardware.describing.chip import Chip as Chip
 from spareto.hardware.engines import Lanes as Lanes
@@ -26,12 +29,15 @@ __all__ = [
     "Metrics",
     "accelerator_names",
     "best_by_layer",
+    "bops",
     "cost",
     "cost_all_formats",
     "cost_grid",
     "find_mappings",
     "fixed_nest",
+    "layer_bops",
     "load_accelerator",
     "metrics",
     "scaled",
+    "workload_bops",
 ]

@@ -11,7 +11,7 @@ from spareto.core.arguments import of_kind, path_of, seed_of
 from spareto.records import TrainingPlan
 from spareto.running import How, data_of, interface_of
 from spareto.training.health import warn_of_silence
-from spareto.training.listening import BeforeStep, Listener, Milestones, SilenceListener
+from spareto.training.listening import BeforeStep, ExtraLoss, Listener, Milestones, SilenceListener
 from spareto.training.processes import join
 from spareto.training.run import TrainingRun
 from spareto.training.schedule import phases
@@ -29,6 +29,7 @@ def train(
     on_epoch: Listener | None = None,
     on_silence: SilenceListener = warn_of_silence,
     before_step: BeforeStep | None = None,
+    extra_loss: ExtraLoss | None = None,
     **how: Unpack[How],
 ) -> None:
     """Train a network in place; it ends in evaluation mode.
@@ -54,6 +55,7 @@ def train(
         on_silence: Called once for every layer without a spike in the whole training split; left out, it is
             warned of.
         before_step: Called before each optimizer step; see `BeforeStep`.
+        extra_loss: A term added to the loss of each batch; see `ExtraLoss`.
         how: `time`, `output`, `vote` and `reset`, as in `spareto.Interface`, or `interface`, all in one.
 
     Raises:
@@ -64,7 +66,7 @@ def train(
     """
     changes, frames = _checked(network, plan, seed, milestones), data_of(data)
     stated, path = interface_of(**how), None if checkpoint is None else path_of(checkpoint, "checkpoint")
-    told = (on_epoch, on_silence, before_step)
+    told = (on_epoch, on_silence, before_step, extra_loss)
     run = TrainingRun(network, frames, plan, seed, path, key, *told, join(), stated)
     done = run.epochs
     for phase in phases(plan.epochs, changes):
