@@ -16,6 +16,8 @@ from spareto.records.training import TrainingPlan as TrainingPlan
 from spareto.records.trial import LayerSummary as LayerSummary
 from spareto.records.trial import Manifest as Manifest
 from spareto.records.trial import Trial as Trial
+from spareto.records.widening import Budget as Budget
+from spareto.records.widening import WideningPlan as WideningPlan
 from spareto.records.workload import FreeLayer as FreeLayer
 from spareto.records.workload import Layer as Layer
 from spareto.records.workload import Mask as Mask
