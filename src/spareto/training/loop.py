@@ -41,19 +41,15 @@ def train(
     Under `torchrun` the processes share every batch, and follow the gradient of the whole of it.
 
     Args:
-        network: Any module. One of ours takes frames `(time, batch, ...)` and gives rates `(batch, classes)`;
-            of any other it is found out how it is run, or asked for.
-        data: What `load_frames` or `from_arrays` give; `(frames, labels)`; a `Dataset` or `DataLoader` of
-            torch, which is read once, in order.
+        network: Any module; how one that is not ours is run is found out, or asked for.
+        data: What `load_frames` or `from_arrays` give; `(frames, labels)`; torch `Dataset` or `DataLoader`.
         plan: Epochs, learning rate, loss.
         seed: Decides what is held out, order, augmentation and dropout.
-        milestones: Epoch to a change of the network made before that epoch; each starts a new phase of the
-            learning rate and a fresh optimizer.
+        milestones: Epoch to a change made before it; each starts a new phase and a fresh optimizer.
         checkpoint: Where to keep the state.
         key: Fingerprint of what the run depends on, else of data, plan and seed; another's is refused.
         on_epoch: Called after every epoch.
-        on_silence: Called once for every layer without a spike in the whole training split; left out, it is
-            warned of.
+        on_silence: Called once for every layer without a spike in the training split; else it is warned of.
         before_step: Called before each optimizer step; see `BeforeStep`.
         extra_loss: A term added to the loss of each batch; see `ExtraLoss`.
         how: `time`, `output`, `vote` and `reset`, as in `spareto.Interface`, or `interface`, all in one.
