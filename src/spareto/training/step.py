@@ -17,6 +17,7 @@ from spareto.training.batches import Batch
 from spareto.training.health import first_non_finite
 from spareto.training.listening import BeforeStep, ExtraLoss
 from spareto.training.losses import make_loss, takes_rates
+from spareto.training.optimizers import Parameters
 from spareto.training.processes import Processes
 
 
@@ -110,8 +111,15 @@ class Stepper:
             rates = self.runner.answers(batch.frames, len(batch.labels), rates=rated)
             extra = self.extra_loss(self.network, batch.frames) if self.extra_loss is not None else None
         self._check_rates(rates, len(batch.labels))
-        loss = self.loss(rates.float(), batch.labels)
+        loss = self.loss(rates.float(), batch.labels) + self._penalty()
         return loss if extra is None else loss + extra
+
+    def _penalty(self) -> Tensor | float:
+        """What the size of the weights adds to the loss."""
+        if not self.plan.l1:
+            return 0.0
+        weights = Parameters.of(self.network).weights.values()
+        return self.plan.l1 * torch.stack([weight.abs().sum() for weight in weights]).sum()
 
     def _check_rates(self, rates: Tensor, samples: int) -> None:
         shape = tuple(rates.shape)
