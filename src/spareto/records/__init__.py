@@ -8,6 +8,7 @@ from spareto.records.recipe import LayerBits as LayerBits
 from spareto.records.recipe import LayerFilter as LayerFilter
 from spareto.records.recipe import LayerSparsity as LayerSparsity
 from spareto.records.recipe import MembranePlan as MembranePlan
+from spareto.records.recipe import NeuronChange as NeuronChange
 from spareto.records.recipe import PruneStep as PruneStep
 from spareto.records.recipe import QuantizeStep as QuantizeStep
 from spareto.records.recipe import Recipe as Recipe
