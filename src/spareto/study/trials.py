@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from spareto.compression import compress_and_train, rehearse
 from spareto.compression.run import CALIBRATION_SAMPLES, compress_and_calibrate
 from spareto.core.artifacts import fingerprint
 from spareto.core.versions import versions
+from spareto.hardware.bops import layer_bops
 from spareto.kernels import kernels_on
 from spareto.layers.decisions import decisions_of
 from spareto.profiling import Profile, profile
@@ -97,11 +99,11 @@ class TrialRunner:
         """
         started = time.perf_counter()
         key = self.key(recipe, seed)
-        witness = witness_of(self.data.validation.labels)
         calibrated = bool(recipe.steps) and recipe.training.epochs == 0
+        witness = Witness() if calibrated else witness_of(self.data.validation.labels)
         if calibrated:
             network = self._calibrated(dense, recipe, seed)
-            measured = self._measured(network.cpu())
+            measured = self._measured(network.cpu(), witness=witness)
         else:
             network = self._trained(dense, recipe, seed, watch)
             measured = self._measured(network.cpu(), witness=witness)
@@ -112,7 +114,8 @@ class TrialRunner:
             details.save(self.folder.details(recipe, seed, key))
         seconds = time.perf_counter() - started
         assert measured.accuracy is not None  # every split of a study has labels
-        return self._trial(recipe, seed, measured.accuracy, measured.workload, seconds)
+        efficiency = {name: states.efficiency for name, states in witness.states.items()}
+        return self._trial(recipe, seed, measured.accuracy, measured.workload, seconds, efficiency)
 
     def _calibrated(self, dense: nn.Module, recipe: Recipe, seed: int) -> nn.Module:
         samples = self.config.search.calibration if self.config.search else CALIBRATION_SAMPLES
@@ -174,7 +177,10 @@ class TrialRunner:
         """The trial costed afresh from its stored workload; trains nothing."""
         recipe, seed = trial.recipe, trial.manifest.seed
         workload = Workload.load(self.folder.workload(recipe, seed, self.key(recipe, seed)))
-        fresh = self._trial(recipe, seed, trial.chosen_by, workload, trial.seconds)
+        known = {
+            each.name: each.neural_efficiency for each in trial.layers if each.neural_efficiency is not None
+        }
+        fresh = self._trial(recipe, seed, trial.chosen_by, workload, trial.seconds, known)
         return fresh.replace(accuracy=trial.accuracy)
 
     def _keep(self, network: nn.Module, workload: Workload, recipe: Recipe, seed: int) -> None:
@@ -194,14 +200,20 @@ class TrialRunner:
         return {**facts, "binary": most == 1, "most": most}
 
     def _trial(
-        self, recipe: Recipe, seed: int, validation_accuracy: float, workload: Workload, seconds: float
+        self,
+        recipe: Recipe,
+        seed: int,
+        validation_accuracy: float,
+        workload: Workload,
+        seconds: float,
+        efficiency: Mapping[str, float],
     ) -> Trial:
         return Trial(
             recipe=recipe,
             accuracy=None,
             validation_accuracy=validation_accuracy,
             weight_sparsity=workload.weight_sparsity,
-            layers=tuple(summary(layer) for layer in workload.layers),
+            layers=tuple(summary(layer, efficiency.get(layer.name)) for layer in workload.layers),
             costs=self.costing(workload),
             seconds=seconds,
             manifest=Manifest(
@@ -221,8 +233,8 @@ class TrialRunner:
             stale.unlink(missing_ok=True)
 
 
-def summary(layer: Layer) -> LayerSummary:
-    """What a report says about one layer of a workload."""
+def summary(layer: Layer, efficiency: float | None = None) -> LayerSummary:
+    """What a report says about one layer of a workload, and its neural efficiency if it was measured."""
     return LayerSummary(
         name=layer.name,
         weights=layer.weight_count,
@@ -232,4 +244,6 @@ def summary(layer: Layer) -> LayerSummary:
         firing_rate_out=layer.output.nonzero_mean / (layer.output.size * layer.timesteps),
         effectual_synops=layer.effectual_synops_mean,
         bit_operations=layer.effectual_synops_mean * layer.weight_bits * layer.input.bits,
+        static_bops=layer_bops(layer),
+        neural_efficiency=efficiency,
     )
