@@ -24,6 +24,7 @@ app = App(
 )
 study = App(name="study", help="Train, compress, measure and cost many recipes of one network.")
 recipe = App(name="recipe", help="Recipe files.")
+fpga = App(name="fpga", help="Simulate and size exported Verilog with free tools.")
 reproduce = App(name="reproduce", help="Print our numbers beside published ones.")
 
 study.command("spareto.cli.study:run", name="run", help="Run a study, or carry on one that was stopped.")
@@ -67,6 +68,10 @@ app.command(
     "spareto.cli.packages:export",
     name="export",
     help="Write a package or network as source code for another machine or framework.",
+)
+app.command(fpga)
+fpga.command(
+    "spareto.cli.fpga:simulate", name="simulate", help="Simulate exported Verilog against the golden model."
 )
 app.command(recipe)
 recipe.command(
