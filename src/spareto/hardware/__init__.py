@@ -3,7 +3,6 @@
 from spareto.hardware.accelerators import load_accelerator as load_accelerator
 from spareto.hardware.accelerators import names as accelerator_names
 from spareto.hardware.accelerators.scaling import scaled as scaled
-from spareto.hardware.bops import bops as bops
 from spareto.hardware.bops import layer_bops as layer_bops
 from spareto.hardware.bops import workload_bops as workload_bops
 from spareto.hardware.counting.encoders import list_addresses as list_addresses
@@ -31,7 +30,6 @@ __all__ = [
     "Metrics",
     "accelerator_names",
     "best_by_layer",
-    "bops",
     "cost",
     "cost_all_formats",
     "cost_grid",

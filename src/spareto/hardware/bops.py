@@ -1,53 +1,46 @@
-"""Bit operations: what the multiplications and additions of a layer take in one-bit steps.
-
-Reference:
-    baskin2021 (UNIQ) for a dense layer and a convolution; hawks2021 (Ps and Qs) for pruned weights.
-"""
+"""Bit operations by shape, widths and zeros alone: what a network costs before any sample is seen."""
 
 from __future__ import annotations
 
 from math import log2
 
-from spareto.records.workload import Layer, Workload
+from spareto.records.layer import Layer
+from spareto.records.workload import Workload
 
 
-def bops(
-    outputs: int, inputs: int, weight_bits: int, input_bits: int, *, sparsity: float = 0.0, uses: int = 1
+def bit_operations(
+    inputs: int, outputs: int, activation_bits: float, weight_bits: float, zeros: float = 0.0
 ) -> float:
-    """Bit operations of one layer: `uses · m · n · ((1 - f) · b_a · b_w + b_a + b_w + log2 n)`.
+    """BOPs of one pass through a dense layer: `m·n·[(1 − f)·b_a·b_w + b_a + b_w + log2 n]`.
+
+    Products with a zero weight are left out; the adders are not, so that the count never reaches 0.
 
     Args:
-        outputs: m, output channels.
-        inputs: n, inputs of one output: channels of its group times the kernel's places.
-        weight_bits: b_w.
-        input_bits: b_a; 1 for spikes.
-        sparsity: f, the share of zero weights, 0..1.
-        uses: How often the weights are used: output positions times timesteps.
+        inputs: `n`, what one output sums up; of a convolution channels times kernel.
+        outputs: `m`; of a convolution channels times places.
+        activation_bits: Width of an input.
+        weight_bits: Width of a weight.
+        zeros: `f`, share of zero weights, 0..1.
 
-    >>> bops(64, 16, 32, 32)
-    1118208.0
+    Example:
+        >>> bit_operations(16, 64, 32, 32)
+        1118208.0
+
+    Reference:
+        baskin2021 (UNIQ); hawks2021, equation 8.
     """
-    product = (1.0 - sparsity) * input_bits * weight_bits
-    return uses * outputs * inputs * (product + input_bits + weight_bits + log2(inputs))
+    products = (1 - zeros) * activation_bits * weight_bits
+    return outputs * inputs * (products + activation_bits + weight_bits + log2(inputs))
 
 
 def layer_bops(layer: Layer) -> float:
-    """Bit operations of one measured layer per inference, over all its positions and timesteps.
-
-    They depend on shapes, widths and zero weights alone: a silent input is counted like any other.
-    """
-    inputs = layer.weight_count // layer.out_channels
+    """BOPs of one inference, all timesteps, at a layer's widths and zeros."""
+    fan_in = layer.weight_count // layer.out_channels
     height, width = layer.plane
-    return bops(
-        layer.out_channels,
-        inputs,
-        layer.weight_bits,
-        layer.input.bits,
-        sparsity=layer.weight_sparsity,
-        uses=height * width * layer.timesteps,
-    )
+    outputs = layer.out_channels * height * width * layer.timesteps
+    return bit_operations(fan_in, outputs, layer.input.bits, layer.weight_bits, layer.weight_sparsity)
 
 
 def workload_bops(workload: Workload) -> float:
-    """Bit operations of one inference: of all layers with weights; bare neurons have none."""
+    """BOPs of one inference of a network; neurons that no layer feeds have none."""
     return sum(layer_bops(layer) for layer in workload.layers if layer.kind != "neurons")

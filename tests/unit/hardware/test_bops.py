@@ -6,6 +6,7 @@ import pytest
 
 import workloads
 from spareto import hardware
+from spareto.hardware.bops import bit_operations
 
 MLP = ((16, 64), (64, 32), (32, 32), (32, 5))
 
@@ -16,7 +17,7 @@ MLP = ((16, 64), (64, 32), (32, 32), (32, 5))
 def test_the_jet_tagger_of_ps_and_qs_has_its_published_number(bits, published):
     """Its features come in as 32-bit numbers, whatever the width of the network."""
     arriving = (32, bits, bits, bits)
-    found = sum(hardware.bops(m, n, bits, wide) for (n, m), wide in zip(MLP, arriving, strict=True))
+    found = sum(bit_operations(n, m, wide, bits) for (n, m), wide in zip(MLP, arriving, strict=True))
     assert found == published
 
 
