@@ -10,6 +10,7 @@ from spareto.reports.sources import Judge
 from spareto.reports.write import ReportPaths, write_files
 from spareto.study import front
 from spareto.study.files import StudyFiles
+from spareto.study.folder import RunFolder
 from spareto.study.store import TrialStore
 
 
@@ -32,7 +33,7 @@ def write_report(run: str | Path, beside: str | Path | None = None) -> ReportPat
         PosixPath('runs/demo/report.html')
     """
     with TrialStore.of(run) as store:
-        results, folder = results_of(store), store.path.parent
+        results, folder = results_of(store), store.place.folder
     if beside is not None:
         with TrialStore.of(beside) as other:
             results = replace(results, beside=results_of(other))
@@ -43,6 +44,9 @@ def results_of(store: TrialStore) -> StudyResults:
     """What the reports of a study are drawn from."""
     every, meta = store.items(), store.meta
     items = [item for item in every if item[1].stage == "result"] or every  # all, while a search is under way
-    trials, files = [trial for _, trial in items], StudyFiles(store.path.parent, items)
+    trials, files = (
+        [trial for _, trial in items],
+        StudyFiles(RunFolder(store.place.folder, store.place.artifacts)),
+    )
     rows, means = front.front_rows(trials), front.mean_rows(trials)
     return StudyResults(trials, rows, means, meta, files, Judge(front.front, front.knee, front.hypervolume))
