@@ -93,12 +93,23 @@ def synthesized(
         ]
         call([*program, "-q", "-p", "; ".join(steps)], folder, seconds, "yosys")
         text = out.read_text(encoding="utf-8")
+    return cells_in(text)
+
+
+def cells_in(text: str) -> dict[str, int]:
+    """Cells of the whole design out of `stat -json`, of which only the last table is read.
+
+    yosys 0.23 leaves commas out between modules, so that the text as a whole is no JSON.
+
+    Raises:
+        SparetoError: There is no table.
+    """
+    begin = text.rfind('"num_cells_by_type"')
     try:
-        said: Any = json.loads(text[text.index("{") :])
-        found: dict[str, int] = said["design"]["num_cells_by_type"]
-    except (ValueError, KeyError) as error:
-        raise SparetoError(f"yosys printed no statistics: {text[:200]!r} ({error})") from None
-    return dict(sorted(found.items()))
+        found: dict[str, Any] = json.loads(text[text.index("{", begin) : text.index("}", begin) + 1])
+        return {name: int(count) for name, count in sorted(found.items())}
+    except (ValueError, TypeError) as error:
+        raise SparetoError(f"yosys printed no statistics: {text[-200:]!r} ({error})") from None
 
 
 def counted(cells: dict[str, int], family: Family, tool: str) -> Estimate:

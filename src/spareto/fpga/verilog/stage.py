@@ -14,11 +14,7 @@ from spareto.fpga.verilog.arithmetic import bits_for
 from spareto.fpga.verilog.encoder import encoder_name
 from spareto.fpga.verilog.neuron import NeuronModule, Shape, constants_of, shape_of
 from spareto.fpga.verilog.text import index_bits, memory, packed, rendered
-
-BLOCK_BITS = 4096
-"""Bits from which on a memory of many rows is a block RAM."""
-
-BLOCK_ROWS = 64
+from spareto.hardware.fabric.memories import in_blocks
 
 
 @dataclass(frozen=True)
@@ -43,7 +39,7 @@ def style(rows: int, bits: int, kind: str = "rom") -> str:
 
     Small constants become logic; small memories that are written, what the family has for them.
     """
-    if rows >= BLOCK_ROWS and rows * bits >= BLOCK_BITS:
+    if in_blocks(rows, bits):
         return f'(* {kind}_style = "block" *) '
     return '(* rom_style = "logic" *) ' if kind == "rom" else ""
 
