@@ -84,6 +84,14 @@ app.command(fpga)
 fpga.command(
     "spareto.cli.fpga:simulate", name="simulate", help="Simulate exported Verilog against the golden model."
 )
+fpga.command(
+    "spareto.cli.fpga:estimate",
+    name="estimate",
+    help="Size exported Verilog with yosys, and time it with nextpnr.",
+)
+fpga.command(
+    "spareto.cli.fpga:report", name="report", help="Simulate and size exported Verilog, and write a report."
+)
 app.command(recipe)
 recipe.command(
     "spareto.cli.recipe:schema", name="schema", help="Print the JSON Schema of recipe files, for editors."
