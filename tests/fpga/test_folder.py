@@ -109,7 +109,7 @@ def test_a_folder_that_is_none_and_one_without_vectors(tmp_path):
 
 def test_a_tool_that_is_not_here_says_how_to_get_it(monkeypatch):
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(MissingDependency, match="apt-get install verilator. Or: apt-get install iverilog"):
+    with pytest.raises(MissingDependency, match=r"apt-get install verilator\. Or: apt-get"):
         require("verilator", "iverilog")
 
 
