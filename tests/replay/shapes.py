@@ -8,9 +8,11 @@ import numpy as np
 import torch
 
 from spareto.core.errors import ConfigError
-from spareto.kernels import c_layers, c_neurons, trains
+from spareto.kernels import c_layers, c_neurons, local, trains
 from spareto.kernels.c_layers import BlockShape, ConvShape, Gradient, NotFinite, padded, words
 from spareto.kernels.dynamics import COEFFICIENTS
+from spareto.plasticity.constants import constants
+from spareto.records.plasticity import PlasticityPlan
 
 HUGE = 2**31 - 1
 
@@ -24,9 +26,19 @@ def run(count, seed=0):
             torch.manual_seed(seed * 1000 + number)
             torch.set_num_threads(pick.choice([1, 1, 2, 3]))
             with suppress(NotFinite):
-                pick.choice((convolution, convolution, dense, block, neuron, packing, spike_trains, huge))(
-                    pick
-                )
+                pick.choice(
+                    (
+                        convolution,
+                        convolution,
+                        dense,
+                        block,
+                        neuron,
+                        packing,
+                        spike_trains,
+                        local_learning,
+                        huge,
+                    )
+                )(pick)
     finally:
         torch.set_num_threads(before)
 
@@ -164,6 +176,25 @@ def spike_trains(pick):
     class_of, weights = np.arange(channels) % classes, np.ones(64 * outputs, np.int64)
     x = (torch.rand(size(pick, 6), channels * plane[0] * plane[1]) < 0.2).float()
     trains.reached(trains.pack(x)[0], masks, class_of, weights, spread)
+
+
+def local_learning(pick):
+    """Samples of any size, inputs and neurons of any number."""
+    duration, window = pick.choice([(6, 0), (6, 3), (1, 1), (9, 9)])
+    learning = {"window_ms": window, "depresses": pick.choice(["silent", "active"])}
+    plan = {
+        "coding": {"duration_ms": duration, "size": None},
+        "learning": learning,
+        "inhibition": {"kind": pick.choice(["population", "lateral"])},
+        "fixed_point": pick.choice([None, {}]),
+        "excitatory": {"threshold_mv": pick.choice([-52.0, -64.5]), "one_spike": pick.random() < 0.5},
+    }
+    inputs, neurons, samples = size(pick, 40), size(pick, 40), size(pick, 4)
+    c = constants(PlasticityPlan.parse(plan, "plan"), inputs, neurons)
+    limits = torch.randint(-(2**31), 2**31 - 1, (samples, inputs), dtype=torch.int32)
+    keys = torch.randint(-(2**31), 2**31 - 1, (samples, 2), dtype=torch.int32)
+    weight, theta = torch.rand(inputs, neurons), torch.rand(neurons)
+    local.run(limits, keys, weight, theta, c.k, c.shape, learns=pick.random() < 0.5, threads=2)
 
 
 def huge(pick):

@@ -68,6 +68,7 @@ app.command(
     name="export",
     help="Write a package or network as source code for another machine or framework.",
 )
+app.command("spareto.cli.learn:learn", name="learn", help="Train networks that learn by local rules (STDP).")
 app.command(recipe)
 recipe.command(
     "spareto.cli.recipe:schema", name="schema", help="Print the JSON Schema of recipe files, for editors."

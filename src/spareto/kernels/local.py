@@ -12,13 +12,21 @@ from spareto.kernels.library import function
 COEFFICIENTS: Final = (
     *("rest", "reset", "threshold", "decay", "theta_plus", "theta_decay", "inhibition", "trace_decay"),
     *("rate_pre", "rate_post", "norm", "inner_rest", "inner_reset", "inner_threshold", "inner_decay"),
-    *("excitation", "spike_threshold", "weight_scale", "weight_high", "state_scale", "state_low", "state_high"),
+    *(
+        "excitation",
+        "spike_threshold",
+        "weight_scale",
+        "weight_high",
+        "state_scale",
+        "state_low",
+        "state_high",
+    ),
 )
 """Their order in `csrc/local.c`; float32."""
-SHAPE: Final = ("T", "M", "N", "refractory", "inner_refractory", "window", "inner", "one_spike")
+SHAPE: Final = ("T", "M", "N", "refractory", "inner_refractory", "window", "inner", "one_spike", "active")
 COUNTS: Final = ("inputs", "spikes", "inner_spikes", "updates", "writes", "columns")
-"""What is counted of each sample: spikes of the inputs, of the neurons and of their inhibitory population; moments at
-which weights change; weights written at them; neurons whose weights were normalised."""
+"""What is counted of each sample: spikes of the inputs, of the neurons and of their inhibitory population;
+moments at which weights change; weights written at them; neurons whose weights were normalised."""
 
 
 def run(

@@ -1,4 +1,4 @@
-"""Images as chances of spikes, and the random numbers that decide: whole numbers, the same on every machine."""
+"""Images as chances of spikes, and the whole numbers that decide: the same on every machine."""
 
 from __future__ import annotations
 

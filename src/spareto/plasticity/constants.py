@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,7 +25,7 @@ class Constants:
     k: Tensor
     shape: Tensor
 
-    def __getattr__(self, name: str) -> float | int:
+    def __getattr__(self, name: str) -> Any:
         if name in COEFFICIENTS:
             return self.k[COEFFICIENTS.index(name)].item()
         if name in SHAPE:
@@ -69,6 +70,7 @@ def constants(plan: PlasticityPlan, inputs: int, neurons: int) -> Constants:
         "window": learning.window_ms,
         "inner": isinstance(inner, Population),
         "one_spike": own.one_spike,
+        "active": learning.depresses == "active",
     }
     return Constants(
         torch.tensor([values[name] for name in COEFFICIENTS], dtype=torch.float32),

@@ -1,4 +1,4 @@
-"""The definition of local learning: plain torch, one timestep after the other. The kernel gives the same bits."""
+"""The definition of local learning: plain torch, timestep by timestep. The kernel gives the same bits."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _sample(
             _learn(s, sent, weight, c, t, counts)
         s.arriving = sent
     if learns and c.norm > 0:
-        every = c.window > 0 and c.rate_pre != 0
+        every = c.window > 0 and not c.active and c.rate_pre != 0
         changed = torch.arange(c.N) if every else s.spikes.nonzero()[:, 0]
         _normalise(weight, changed, c)
         counts["columns"] = len(changed)
@@ -167,12 +167,13 @@ def _learn(s: _State, sent: Tensor, weight: Tensor, c: Constants, t: int, counts
             most = int(s.spikes.max())
             k = math.ceil(most / c.spike_threshold) if c.spike_threshold and most else 1
             up, down = torch.tensor(float(k)) * torch.tensor(c.rate_post), -torch.tensor(c.rate_pre)
-            gain = torch.where(s.in_window > 0, up, down)
+            depressed = s.spikes > 0 if c.active else torch.ones(c.N, dtype=torch.bool)
+            gain = torch.where(s.in_window > 0, up, torch.where(depressed, down, torch.zeros(())))
             rows = s.pre.nonzero()[:, 0]
             weight[rows] = weights(weight[rows] + gain * s.pre[rows, None], c)
             s.in_window.zero_()
             counts["updates"] += 1
-            counts["writes"] += len(rows) * c.N
+            counts["writes"] += len(rows) * int((gain != 0).sum())
         return
     s.post = state(s.post * c.trace_decay, c)
     s.post[s.spiked] = 1

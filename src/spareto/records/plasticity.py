@@ -143,8 +143,9 @@ class Learning(Record):
 
     Without a window, a pre-synaptic spike takes `pre_rate` × the post-synaptic trace, and a post-synaptic one
     adds `post_rate` × the pre-synaptic trace. With one, weights change once a window: those of a neuron that
-    spiked in it grow by k × `post_rate` × the pre-synaptic trace, those of the others lose `pre_rate` × it;
-    k = ceil(most spikes of a neuron in this sample so far / `spike_threshold`).
+    spiked in it grow by k × `post_rate` × the pre-synaptic trace, those of the others lose `pre_rate` × it,
+    all or only of those that have spiked for this sample; k = ceil(most spikes of a neuron in this sample so
+    far / `spike_threshold`).
 
     Args:
         pre_rate: Rate of depression.
@@ -152,6 +153,8 @@ class Learning(Record):
         trace_ms: Time constant of the traces; a spike sets them to 1.
         window_ms: Timesteps of a window; 0 for changes at every spike.
         spike_threshold: See above; 0 for k = 1.
+        depresses: With a window: `silent` neurons, all that did not spike in it, or of these only the
+            `active` ones, which have spiked for this sample.
         norm_share: After each sample the weights of a neuron that changed are scaled to this sum a pixel;
             0 for no such rule.
     """
@@ -161,6 +164,7 @@ class Learning(Record):
     trace_ms: Time = 20.0
     window_ms: Steps = 0
     spike_threshold: Steps = 0
+    depresses: Literal["silent", "active"] = "silent"
     norm_share: Rate = 0.1
 
 
@@ -215,9 +219,7 @@ class PlasticityPlan(Record):
             problems.append(Problem(".learning.window_ms", str(window), rule))
         if self.learning.spike_threshold and not window:
             rule = "0 where window_ms is 0: the factor belongs to windows"
-            problems.append(
-                Problem(".learning.spike_threshold", str(self.learning.spike_threshold), rule)
-            )
+            problems.append(Problem(".learning.spike_threshold", str(self.learning.spike_threshold), rule))
         if self.fixed_point is not None:
             problems += self._beyond(self.fixed_point)
         if problems:

@@ -12,7 +12,7 @@ typedef struct { /* mirrors COEFFICIENTS in spareto/kernels/local.py */
 } coefficients;
 
 typedef struct { /* mirrors SHAPE in spareto/kernels/local.py */
-    int64_t T, M, N, refractory, inner_refractory, window, inner, one_spike;
+    int64_t T, M, N, refractory, inner_refractory, window, inner, one_spike, active;
 } shape;
 
 enum { INPUTS, SPIKES, INNER_SPIKES, UPDATES, WRITES, COLUMNS, COUNTS };
@@ -137,29 +137,41 @@ static int64_t by_spikes(const shape *s, const coefficients *k, const room *r, f
     }
     return (int64_t)sent * live + (int64_t)fired * s->M;
 }
-/* Once a window: neurons that fired in it (place) are potentiated by the input traces, the others depressed. */
-static int64_t by_window(const shape *s, const coefficients *k, const room *r, float *W, int32_t most) {
+/* Once a window: neurons that fired in it (count) are potentiated by the input traces, the others depressed, all or
+ * those that have spiked for this sample. */
+static int64_t by_window(const shape *s, const coefficients *k, const room *r, const int32_t *spikes, float *W,
+                         int32_t most) {
     float times = 1.f;
     if (k->spike_threshold > 0.f && most > 0) {
         times = (float)(int32_t)((float)most / k->spike_threshold);
         if (times * k->spike_threshold < (float)most) times += 1.f;
     }
     const float up = times * k->rate_post, down = -k->rate_pre;
-    int64_t writes = 0;
+    int64_t rows = 0, changing = 0;
     float *restrict gain = r->gain;
-    for (int64_t j = 0; j < s->N; j++) gain[j] = r->crossed[j] ? up : down;
+    int32_t *restrict changed = r->crossed;
+    for (int64_t j = 0; j < s->N; j++) {
+        gain[j] = r->count[j] ? up : s->active && !spikes[j] ? 0.f : down;
+        changed[changing] = (int32_t)j, changing += gain[j] != 0.f;
+    }
     const float scale = k->weight_scale, high = k->weight_high;
     for (int64_t i = 0; i < s->M; i++) {
         const float trace = r->pre[i];
         if (trace == 0.f) continue;
         float *restrict w = W + i * s->N;
-        if (scale > 0.f)
+        if (changing * 8 < s->N)
+            for (int64_t l = 0; l < changing; l++) {
+                float *one = w + changed[l];
+                *one = weight_of(k, *one + gain[changed[l]] * trace);
+            }
+        else if (scale > 0.f)
             for (int64_t j = 0; j < s->N; j++) w[j] = rounded(w[j] + gain[j] * trace, scale, 0.f, high);
         else
             for (int64_t j = 0; j < s->N; j++) w[j] = within(w[j] + gain[j] * trace, 0.f, high);
-        writes += s->N;
+        rows++;
     }
-    return writes;
+    memset(r->count, 0, sizeof(int32_t) * (size_t)s->N);
+    return rows * changing;
 }
 /* Gives columns the sum they must have: those in the list, or all of them where there is none. */
 static void normalise(const shape *s, const coefficients *k, const room *r, float *W, int32_t live) {
@@ -242,9 +254,7 @@ AI void present(const shape *s, const coefficients *k, room *r, const uint32_t *
                 counts[WRITES] += by_spikes(s, k, r, W, sent, fired, live);
                 counts[UPDATES] += sent + fired;
             } else if ((t + 1) % s->window == 0) {
-                memcpy(r->crossed, r->count, sizeof(int32_t) * (size_t)N);
-                memset(r->count, 0, sizeof(int32_t) * (size_t)N);
-                counts[WRITES] += by_window(s, k, r, W, most);
+                counts[WRITES] += by_window(s, k, r, spikes, W, most);
                 counts[UPDATES]++;
             }
         }
@@ -252,7 +262,7 @@ AI void present(const shape *s, const coefficients *k, room *r, const uint32_t *
         r->arriving = r->sent, r->sent = before, arriving = sent;
     }
     if (learns && k->norm > 0.f) {
-        int all = s->window && k->rate_pre != 0.f;
+        int all = s->window && !s->active && k->rate_pre != 0.f;
         normalise(s, k, r, W, all ? -1 : live);
         counts[COLUMNS] = all ? N : live;
     }
