@@ -200,7 +200,7 @@ class PlasticityPlan(Record):
         fixed_point: Formats of the numbers; None for float32.
 
     Reference:
-        diehl2015 (the network); putra2020 (lateral inhibition, windows, potentiation factor, formats).
+        diehl2015b (the network); putra2020 (lateral inhibition, windows, potentiation factor, formats).
     """
 
     about: str = ""
