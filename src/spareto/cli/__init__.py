@@ -24,6 +24,7 @@ app = App(
 )
 study = App(name="study", help="Train, compress, measure and cost many recipes of one network.")
 recipe = App(name="recipe", help="Recipe files.")
+fpga = App(name="fpga", help="Simulate and size exported Verilog with free tools.")
 reproduce = App(name="reproduce", help="Print our numbers beside published ones.")
 
 study.command("spareto.cli.study:run", name="run", help="Run a study, or carry on one that was stopped.")
@@ -69,6 +70,10 @@ app.command(
     help="Write a package or network as source code for another machine or framework.",
 )
 app.command("spareto.cli.learn:learn", name="learn", help="Train networks that learn by local rules (STDP).")
+app.command(fpga)
+fpga.command(
+    "spareto.cli.fpga:simulate", name="simulate", help="Simulate exported Verilog against the golden model."
+)
 app.command(recipe)
 recipe.command(
     "spareto.cli.recipe:schema", name="schema", help="Print the JSON Schema of recipe files, for editors."
