@@ -33,6 +33,16 @@ study.command(
     name="sensitivity",
     help="Quantize and prune each layer alone, without training.",
 )
+for _name, _place, _help in (
+    ("list", "studies:list_", "List the studies of a folder or a database."),
+    ("show", "studies:show", "Show what a study's store holds."),
+    ("export", "studies:export", "Write a study's trials as CSV or Parquet."),
+    ("import", "studies:import_", "Bring the trials of an exported file into a study."),
+    ("merge", "studies:merge", "Bring the trials of several stores into one."),
+    ("gc", "studies:gc", "Remove files that no trial needs."),
+    ("watch", "watch:watch", "Show how a study gets on, from another terminal."),
+):
+    study.command(f"spareto.cli.{_place}", name=_name, help=_help)
 app.command(study)
 app.command(
     "spareto.cli.front:front", name="front", help="Show a study's trials and its accuracy-energy front."

@@ -56,6 +56,8 @@ class Manifest(Record):
         base_hash: Fingerprint of data, network and dense training: what every recipe of a study starts from.
         accelerator_hash: Fingerprint of the accelerator, formats and statistic the costs were made with.
         versions: Package to version.
+        artifacts: `network`, `workload`, `details` and, of a dense trial, `dense` to the SHA-256 of its file;
+            files of trials of before are found by their keys.
     """
 
     seed: Seed
@@ -64,6 +66,7 @@ class Manifest(Record):
     base_hash: str
     accelerator_hash: str = ""
     versions: dict[str, str]
+    artifacts: dict[str, str] = Field(default_factory=dict[str, str])
 
 
 class Trial(Record):
