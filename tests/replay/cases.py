@@ -9,11 +9,12 @@ import torch
 from torch import nn
 
 from spareto import kernels
-from spareto.kernels import c_layers, local, trains
+from spareto.kernels import banded, c_layers, local, trains
 from spareto.kernels import neurons as loops
 from spareto.layers.residual import Residual
 from spareto.layers.spiking_block import SpikingBlock
 from spareto.layers.spiking_dense import SpikingDense
+from spareto.mechanistic.system import Problems, RowWeights, assemble
 from spareto.neurons import registry as neurons
 from spareto.neurons._family import Reset
 from spareto.neurons.surrogates import registry as surrogates
@@ -36,6 +37,7 @@ def run():
     looks()
     spike_trains()
     local_learning()
+    banded_systems()
 
 
 def draw(*shape, seed=0):
@@ -211,6 +213,22 @@ def local_learning():
         weight = draw(21, 19).abs().clamp(max=1)
         for learns in (True, False):
             local.run(limits, keys, weight, theta, c.k, c.shape, learns=learns, threads=2)
+
+
+def banded_systems():
+    """One and two blocks beside the diagonal, factored and solved, then solved again; one that is open."""
+    for central in (False, True):
+        c, b, v = draw(3, 5, 1, 2, 3).double(), draw(3, 5, 1).double(), draw(3, 1, 2, 2).double()
+        given = Problems(c, b, v, torch.full((3, 4), 0.7, dtype=torch.float64))
+        for scale in (1.0, 0.0):
+            system = assemble(given, RowWeights(), central=central)
+            parts = [
+                None if x is None else scale * x.contiguous() for x in (system.diag, system.sub, system.far)
+            ]
+            rhs = system.rhs.contiguous()
+            banded.solve(*parts, rhs, ready=False)
+            if scale:
+                banded.solve(*parts, rhs, ready=True)
 
 
 def several_threads():

@@ -83,7 +83,8 @@ def run(
 def _sample(
     limit: Tensor, key: Tensor, weight: Tensor, theta: Tensor, c: Constants, learns: bool, sums: Sums
 ) -> tuple[Tensor, Tensor]:
-    s, counts = _State.at_rest(c), dict.fromkeys(COUNTS, 0)
+    s = _State.at_rest(c)
+    counts: dict[str, int] = dict.fromkeys(COUNTS, 0)
     for t in range(c.T):
         current = _current(s, weight, c, sums)
         sent = drawn(limit, key, t)
