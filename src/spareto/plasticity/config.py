@@ -78,6 +78,8 @@ class LocalStudy(Record):
         networks: What is compared; the first is what the others are compared with.
         changes: Keys of every plan that are otherwise.
         neurons: Sizes of the layer.
+        changes_at: Keys that are otherwise at one of these sizes: the more neurons share the samples, the
+            fewer spikes each has for its threshold to settle.
         epochs: Passes over the training images.
         seeds: Each trains every network anew.
         validation_share: Share of the training images that nothing is learnt from; it ranks the candidates.
@@ -91,6 +93,7 @@ class LocalStudy(Record):
     networks: Annotated[tuple[NetworkEntry, ...], Field(min_length=1, max_length=100)]
     changes: dict[str, Any] = Field(default_factory=dict[str, Any])
     neurons: Annotated[tuple[Neurons, ...], Field(min_length=1, max_length=100)] = (100, 400)
+    changes_at: dict[Neurons, dict[str, Any]] = Field(default_factory=dict[int, dict[str, Any]])
     epochs: Epochs = 3
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1, max_length=100)] = (0, 1, 2)
     validation_share: Share = 0.1
@@ -102,12 +105,16 @@ class LocalStudy(Record):
         problems: list[Problem] = []
         for number, entry in enumerate(self.networks):
             where = f".networks[{number}]"
-            try:
-                self.plan(entry, where)
-            except ConfigError as error:
-                problems += error.problems
+            for neurons in self.neurons:
+                try:
+                    self.plan(entry, neurons, where)
+                except ConfigError as error:
+                    problems += [problem for problem in error.problems if problem not in problems]
             if entry.called in [other.called for other in self.networks[:number]]:
                 problems.append(Problem(f"{where}.label", f"'{entry.called}' again", "different labels"))
+        for neurons in self.changes_at:
+            if neurons not in self.neurons:
+                problems.append(Problem(".changes_at", str(neurons), f"one of neurons, {list(self.neurons)}"))
         for key in ("neurons", "seeds"):
             values = getattr(self, key)
             if len(set(values)) < len(values):
@@ -116,11 +123,12 @@ class LocalStudy(Record):
             raise contradiction(problems)
         return self
 
-    def plan(self, entry: NetworkEntry, where: str = "networks") -> PlasticityPlan:
-        """The plan of one of its networks.
+    def plan(self, entry: NetworkEntry, neurons: int, where: str = "networks") -> PlasticityPlan:
+        """The plan of one of its networks, of so many neurons.
 
         Raises:
             UnknownName: There is no such variant.
             ConfigError: A change breaks a rule.
         """
-        return load_plan(entry.variant, self.changes, entry.changes, where=where)
+        at_size = self.changes_at.get(neurons, {})
+        return load_plan(entry.variant, self.changes, at_size, entry.changes, where=where)

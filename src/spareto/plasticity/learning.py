@@ -52,7 +52,7 @@ def learnt(
     Raises:
         StoreError: The checkpoint cannot be used.
     """
-    plan = study.plan(entry)
+    plan = study.plan(entry, neurons)
     network = LocalNetwork.for_images(plan, data.train.pixels, neurons, seed)
     done, sums = _carried_on(network, checkpoint, key)
     total = study.epochs * len(data.train)
@@ -64,6 +64,23 @@ def learnt(
         done, sums = done + len(some), sums + counts.sum(0)
         _keep(network, checkpoint, key, done, sums)
         told(done, total)
+    accuracies, unassigned, watching = _measured(network, data)
+    return network, LocalResult(
+        **accuracies,
+        label=entry.called,
+        neurons=neurons,
+        pixels=len(network.weight),
+        seed=seed,
+        key=key,
+        plan=plan,
+        unassigned=unassigned,
+        learning=dict(zip(COUNTS, (sums / total).tolist(), strict=True)),
+        watching=watching,
+    )
+
+
+def _measured(network: LocalNetwork, data: PictureData) -> tuple[dict[str, float], int, dict[str, float]]:
+    """Accuracies by both votes, neurons without a class, and mean counts of a test image."""
     read = {
         "train": (data.train, TRAIN),
         "validation": (data.validation, VALIDATION),
@@ -76,18 +93,9 @@ def learnt(
         for name, part in (("validation", data.validation), ("test", data.test))
         for vote in ("all", "proportion")
     }
-    return network, LocalResult(
-        **accuracies,
-        label=entry.called,
-        neurons=neurons,
-        pixels=len(network.weight),
-        seed=seed,
-        key=key,
-        plan=plan,
-        unassigned=int((classes.of_neuron < 0).sum()),
-        learning=dict(zip(COUNTS, (sums / total).tolist(), strict=True)),
-        watching=dict(zip(COUNTS, spikes["test"][1].mean(0).tolist(), strict=True)),
-    )
+    means: list[float] = spikes["test"][1].mean(0).tolist()
+    watching = {str(name): mean for name, mean in zip(COUNTS, means, strict=True)}
+    return accuracies, int((classes.of_neuron < 0).sum()), watching
 
 
 def _watched(

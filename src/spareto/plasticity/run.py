@@ -83,7 +83,7 @@ def _read(path: Path, key: str) -> LocalResult:
 
 def _key(study: LocalStudy, entry: NetworkEntry, neurons: int, seed: int, data: PictureData) -> str:
     """Fingerprint of all that a result depends on."""
-    plan = study.plan(entry)
+    plan = study.plan(entry, neurons)
     return fingerprint(
         {
             "rules": RULES,

@@ -104,6 +104,8 @@ def test_baselines_are_those_of_the_images(data):
         ({"changes": {"learning": {"rate": 1}}}, "learning.rate"),
         ({"seeds": [1, 1]}, "each value once"),
         ({"neurons": [0]}, "an integer from 1 to 100,000"),
+        ({"changes_at": {50: {}}}, "one of neurons"),
+        ({"changes_at": {10: {"learning": {"post_rate": 2.0}}}}, "a number from 0 to 1"),
     ],
 )
 def test_studies_that_cannot_be_carried_out_are_refused(changes, said):
