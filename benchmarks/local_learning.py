@@ -2,10 +2,10 @@
 
 python -m benchmarks.local_learning [--neurons 400] [--images 4] [--rounds 3] [--json]
 
-Each shows the same images to the same network (the baseline, one thread) and learns from them; seconds are CPU time an
-image. BindsNET is taken where it is installed; its release of 2026 asks for another torch, so that it is installed
-with `--no-deps`, and beside it pandas, scikit-image, tensorboardX, tqdm, gymnasium, opencv-python-headless, ale-py and
-torchvision.
+Each shows the same images to the same network (the baseline, one thread) and learns from them; seconds are
+CPU time an image. BindsNET is taken where it is installed; its release 0.3.4 asks for another torch, so it is
+installed with `--no-deps`, and beside it what it imports: pandas, scikit-image, tensorboardX, tqdm, gymnasium,
+opencv-python-headless, ale-py and torchvision.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ _library: list[Any] = []
 
 
 def _torchvision() -> None:
-    """BindsNET imports it for its data sets; one built for CUDA lacks operators beside a torch for processors.
+    """BindsNET imports it for its data sets; one built for CUDA lacks operators beside a torch without.
 
     They are named, so that it can be imported; nothing here calls them.
     """
