@@ -4,8 +4,8 @@ python -m benchmarks.local_learning [--neurons 400] [--images 4] [--rounds 3] [-
 
 Each shows the same images to the same network (the baseline, one thread) and learns from them; seconds are
 CPU time an image. BindsNET is taken where it is installed; its release 0.3.4 asks for another torch, so it is
-installed with `--no-deps`, and beside it what it imports: pandas, scikit-image, tensorboardX, tqdm, gymnasium,
-opencv-python-headless, ale-py and torchvision.
+installed with `--no-deps`, and beside it what it imports: pandas, scikit-image, tensorboardX, tqdm,
+gymnasium, opencv-python-headless, ale-py, torchvision.
 """
 
 from __future__ import annotations
