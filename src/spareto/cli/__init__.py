@@ -48,6 +48,7 @@ app.command(
     "spareto.cli.front:front", name="front", help="Show a study's trials and its accuracy-energy front."
 )
 app.command("spareto.cli.show:show", name="show", help="Show one recipe of a study in full.")
+app.command("spareto.cli.compare:compare", name="compare", help="Compare two studies, recipe by recipe.")
 app.command("spareto.cli.report:report", name="report", help="Write a study's report page and figures.")
 app.command("spareto.cli.explore:explore", name="explore", help="Serve the report page while a study runs.")
 app.command("spareto.cli.figure:figure", name="figure", help="Draw a study's figure or table for a paper.")
@@ -79,9 +80,18 @@ app.command(
     name="export",
     help="Write a package or network as source code for another machine or framework.",
 )
+app.command("spareto.cli.learn:learn", name="learn", help="Train networks that learn by local rules (STDP).")
 app.command(fpga)
 fpga.command(
     "spareto.cli.fpga:simulate", name="simulate", help="Simulate exported Verilog against the golden model."
+)
+fpga.command(
+    "spareto.cli.fpga:estimate",
+    name="estimate",
+    help="Size exported Verilog with yosys, and time it with nextpnr.",
+)
+fpga.command(
+    "spareto.cli.fpga:report", name="report", help="Simulate and size exported Verilog, and write a report."
 )
 app.command(recipe)
 recipe.command(

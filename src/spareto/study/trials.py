@@ -17,6 +17,7 @@ from spareto.compression import compress_and_train, rehearse
 from spareto.compression.run import CALIBRATION_SAMPLES, compress_and_calibrate
 from spareto.core.artifacts import fingerprint, there
 from spareto.core.versions import versions
+from spareto.hardware.bops import layer_bops
 from spareto.kernels import kernels_on
 from spareto.layers.decisions import decisions_of
 from spareto.profiling import Profile, profile
@@ -106,11 +107,11 @@ class TrialRunner:
             on_epoch: Is told of every epoch; what it raises ends the training.
         """
         started = time.perf_counter()
-        witness = witness_of(self.data.validation.labels)
         calibrated = bool(recipe.steps) and recipe.training.epochs == 0
+        witness = Witness() if calibrated else witness_of(self.data.validation.labels)
         if calibrated:
             network = self._calibrated(dense, recipe, seed)
-            measured = self.measured(network.cpu())
+            measured = self.measured(network.cpu(), witness=witness)
         else:
             network = self._trained(dense, recipe, seed, watch, on_epoch)
             measured = self.measured(network.cpu(), witness=witness)
@@ -123,7 +124,9 @@ class TrialRunner:
             artifacts[DENSE] = self.folder.keep_dense(self.base_hash, seed)
         seconds = time.perf_counter() - started
         assert measured.accuracy is not None  # every split of a study has labels
-        return self._trial(recipe, seed, measured.accuracy, measured.workload, seconds, artifacts)
+        efficiency = {name: states.efficiency for name, states in witness.states.items()}
+        found = measured.accuracy
+        return self._trial(recipe, seed, found, measured.workload, seconds, artifacts, efficiency)
 
     def _calibrated(self, dense: nn.Module, recipe: Recipe, seed: int) -> nn.Module:
         samples = self.config.search.calibration if self.config.search else CALIBRATION_SAMPLES
@@ -188,7 +191,11 @@ class TrialRunner:
         recipe, seed = trial.recipe, trial.manifest.seed
         workload = Workload.load(self.folder.file("workload", trial))
         known = trial.manifest.artifacts
-        fresh = self._trial(recipe, seed, trial.chosen_by, workload, trial.seconds, known)
+        efficiency = {
+            each.name: each.neural_efficiency for each in trial.layers if each.neural_efficiency is not None
+        }
+        found, seconds = trial.chosen_by, trial.seconds
+        fresh = self._trial(recipe, seed, found, workload, seconds, known, efficiency)
         return fresh.replace(accuracy=trial.accuracy, stage=trial.stage)
 
     def _keep(self, network: nn.Module, workload: Workload, recipe: Recipe, seed: int) -> dict[str, str]:
@@ -220,13 +227,14 @@ class TrialRunner:
         workload: Workload,
         seconds: float,
         artifacts: Mapping[str, str],
+        efficiency: Mapping[str, float],
     ) -> Trial:
         return Trial(
             recipe=recipe,
             accuracy=None,
             validation_accuracy=validation_accuracy,
             weight_sparsity=workload.weight_sparsity,
-            layers=tuple(summary(layer) for layer in workload.layers),
+            layers=tuple(summary(layer, efficiency.get(layer.name)) for layer in workload.layers),
             costs=self.costing(workload),
             seconds=seconds,
             manifest=Manifest(
@@ -247,8 +255,8 @@ class TrialRunner:
             stale.unlink(missing_ok=True)
 
 
-def summary(layer: Layer) -> LayerSummary:
-    """What a report says about one layer of a workload."""
+def summary(layer: Layer, efficiency: float | None = None) -> LayerSummary:
+    """What a report says about one layer of a workload, and its neural efficiency if it was measured."""
     return LayerSummary(
         name=layer.name,
         weights=layer.weight_count,
@@ -258,4 +266,6 @@ def summary(layer: Layer) -> LayerSummary:
         firing_rate_out=layer.output.nonzero_mean / (layer.output.size * layer.timesteps),
         effectual_synops=layer.effectual_synops_mean,
         bit_operations=layer.effectual_synops_mean * layer.weight_bits * layer.input.bits,
+        static_bops=layer_bops(layer),
+        neural_efficiency=efficiency,
     )
