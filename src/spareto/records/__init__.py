@@ -12,7 +12,9 @@ from spareto.records.recipe import PruneStep as PruneStep
 from spareto.records.recipe import QuantizeStep as QuantizeStep
 from spareto.records.recipe import Recipe as Recipe
 from spareto.records.recipe import SchedulePlan as SchedulePlan
+from spareto.records.training import OptimizerPlan as OptimizerPlan
 from spareto.records.training import TrainingPlan as TrainingPlan
+from spareto.records.training import UpdatePlan as UpdatePlan
 from spareto.records.trial import LayerSummary as LayerSummary
 from spareto.records.trial import Manifest as Manifest
 from spareto.records.trial import Trial as Trial

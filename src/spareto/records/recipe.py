@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 
 from spareto.core.artifacts import fingerprint, write_text
 from spareto.core.config import Record, Rule
-from spareto.records.training import Flag, Share, TrainingPlan
+from spareto.records.training import Flag, Options, Share, TrainingPlan
 
 Bits = Annotated[
     int,
@@ -60,10 +60,6 @@ PowerOfTwo = Annotated[
     Field(ge=2.0**-64, le=2.0**64),
     AfterValidator(_power_of_two),
     Rule("a power of two", "Use 1, 2 or 4, say."),
-]
-Options = Annotated[
-    dict[str, Any],
-    Rule("names and values of options", "Write {name: value}."),
 ]
 LayerType = Literal["conv1d", "conv2d", "linear"]
 

@@ -24,7 +24,7 @@ from spareto.training.evaluation import accuracy_of, count_correct
 from spareto.training.final import Average, Best
 from spareto.training.health import first_non_finite, silence, silent_layers
 from spareto.training.listening import BeforeStep, EpochReport, Listener, SilenceListener
-from spareto.training.optimizer import make_optimizer, set_learning_rate
+from spareto.training.optimizer import make_optimizer, optimizer_of, set_learning_rate
 from spareto.training.processes import Processes
 from spareto.training.schedule import Phase
 from spareto.training.step import Place, Stepper, diverged
@@ -88,6 +88,7 @@ class TrainingRun:
         self.checkpoint, self.on_epoch, self.on_silence = checkpoint, on_epoch, on_silence
         self.interface = interface
         self.key = key or _key(data, plan, seed, interface)
+        optimizer_of(plan)  # refused before anything is read
         self.batches = Batches(data, plan, seed, processes, device_of(network))
         if plan.epochs and not self.batches.samples:
             got = f"{plan.validation_share:g} of {len(data.train_labels)} samples"

@@ -17,6 +17,7 @@ from spareto.training.batches import Batch
 from spareto.training.health import first_non_finite
 from spareto.training.listening import BeforeStep
 from spareto.training.losses import make_loss, takes_rates
+from spareto.training.optimizers import Parameters
 from spareto.training.processes import Processes
 
 
@@ -107,7 +108,14 @@ class Stepper:
             rated = takes_rates(self.plan)
             rates = self.runner.answers(batch.frames, len(batch.labels), rates=rated)
         self._check_rates(rates, len(batch.labels))
-        return self.loss(rates.float(), batch.labels)
+        return self.loss(rates.float(), batch.labels) + self._penalty()
+
+    def _penalty(self) -> Tensor | float:
+        """What the size of the weights adds to the loss."""
+        if not self.plan.l1:
+            return 0.0
+        weights = Parameters.of(self.network).weights.values()
+        return self.plan.l1 * torch.stack([weight.abs().sum() for weight in weights]).sum()
 
     def _check_rates(self, rates: Tensor, samples: int) -> None:
         shape = tuple(rates.shape)
