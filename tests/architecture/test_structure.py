@@ -26,6 +26,7 @@ TORCH_FREE = (
     "integer",
     "package",
     "runtime",
+    "fpga",
     "export",
 )
 MOST_LINES, MOST_FUNCTION_LINES = 400, 60

@@ -337,7 +337,7 @@ def test_a_study_written_by_a_newer_version(refused, tmp_path, command) -> None:
     before = path.read_bytes()
     refused(
         [*command, tmp_path],
-        f"{path}: got study format 99; expected format 2 or older."
+        f"{path}: got study format 99; expected format 3 or older."
         " Update spareto, or start a new study folder.",
     )
     assert path.read_bytes() == before

@@ -24,6 +24,7 @@ app = App(
 )
 study = App(name="study", help="Train, compress, measure and cost many recipes of one network.")
 recipe = App(name="recipe", help="Recipe files.")
+fpga = App(name="fpga", help="Simulate and size exported Verilog with free tools.")
 reproduce = App(name="reproduce", help="Print our numbers beside published ones.")
 
 study.command("spareto.cli.study:run", name="run", help="Run a study, or carry on one that was stopped.")
@@ -32,6 +33,16 @@ study.command(
     name="sensitivity",
     help="Quantize and prune each layer alone, without training.",
 )
+for _name, _place, _help in (
+    ("list", "studies:list_", "List the studies of a folder or a database."),
+    ("show", "studies:show", "Show what a study's store holds."),
+    ("export", "studies:export", "Write a study's trials as CSV or Parquet."),
+    ("import", "studies:import_", "Bring the trials of an exported file into a study."),
+    ("merge", "studies:merge", "Bring the trials of several stores into one."),
+    ("gc", "studies:gc", "Remove files that no trial needs."),
+    ("watch", "watch:watch", "Show how a study gets on, from another terminal."),
+):
+    study.command(f"spareto.cli.{_place}", name=_name, help=_help)
 app.command(study)
 app.command(
     "spareto.cli.front:front", name="front", help="Show a study's trials and its accuracy-energy front."
@@ -67,6 +78,18 @@ app.command(
     "spareto.cli.packages:export",
     name="export",
     help="Write a package or network as source code for another machine or framework.",
+)
+app.command(fpga)
+fpga.command(
+    "spareto.cli.fpga:simulate", name="simulate", help="Simulate exported Verilog against the golden model."
+)
+fpga.command(
+    "spareto.cli.fpga:estimate",
+    name="estimate",
+    help="Size exported Verilog with yosys, and time it with nextpnr.",
+)
+fpga.command(
+    "spareto.cli.fpga:report", name="report", help="Simulate and size exported Verilog, and write a report."
 )
 app.command(recipe)
 recipe.command(

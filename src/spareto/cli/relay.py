@@ -61,5 +61,13 @@ class StudyRelay(StudyListener):
         self._other.trial_tested(trial)
 
     @override
+    def stopping(self) -> None:
+        self._other.stopping()
+
+    @override
+    def of_worker(self, worker: int) -> StudyListener:
+        return self._other.of_worker(worker)
+
+    @override
     def waits(self, holder: Holder) -> None:
         self._other.waits(holder)

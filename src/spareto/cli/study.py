@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from spareto.cli.console import Console
 from spareto.cli.front import print_front
 from spareto.study.config import StudyConfig
+
+if TYPE_CHECKING:
+    from spareto.study.run import Where
 
 
 def run(
@@ -19,25 +22,39 @@ def run(
     out: Path | None = None,
     device: str = "cpu",
     tensorboard: Path | None = None,
+    workers: int = 1,
+    threads: int | None = None,
+    executor: str | None = None,
+    store: str | None = None,
+    artifacts: str | None = None,
     quiet: Annotated[bool, Parameter(negative="")] = False,
     wait: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Train what is missing, store each finished trial at once, and end with a report.
 
     The report page is written while the study runs, too, at most once a minute.
-    A study that was stopped is carried on by the same command.
+    A study that was stopped is carried on by the same command. Ctrl-C finishes the running trials; a second
+    one stops at once.
 
     Args:
         config: Study file, YAML.
         out: Run folder; runs/NAME if left out.
         device: Where networks are trained: cpu, cuda, or auto for a GPU if there is one.
         tensorboard: Folder for TensorBoard's files, one folder a training in it.
+        workers: Trials that run at once, each in a process with cores of its own.
+        threads: Threads of each; the cores, shared out, if left out. Numbers repeat for the same threads.
+        executor: Who runs them: inline, local (for several workers) or ray, which needs the extra 'ray'.
+        store: Keep the trials in a PostgreSQL database, postgresql://user@host/database.
+        artifacts: Keep the files of trials in a folder that other machines reach, too; any URL of fsspec.
         quiet: Show no progress.
         wait: Wait for another process that writes to the run folder, instead of refusing.
     """
+    from spareto.study.executors import chosen
+
     plan = StudyConfig.load(config)
     folder = out or Path("runs") / plan.name
-    _train(plan, folder, device, tensorboard, quiet=quiet, wait=wait)
+    where: Where = {"store": store, "artifacts": artifacts, "executor": chosen(executor, workers, threads)}
+    _train(plan, folder, device, tensorboard, where, quiet=quiet, wait=wait)
 
     from spareto.study.report import write_report
     from spareto.study.writer import unmoved
@@ -69,7 +86,14 @@ def _tell_package(console: Console, plan: StudyConfig, folder: Path) -> None:
 
 
 def _train(
-    plan: StudyConfig, folder: Path, device: str, tensorboard: Path | None, *, quiet: bool, wait: bool
+    plan: StudyConfig,
+    folder: Path,
+    device: str,
+    tensorboard: Path | None,
+    where: Where,
+    *,
+    quiet: bool,
+    wait: bool,
 ) -> None:
     from spareto.cli.pages import StudyPages
     from spareto.cli.progress import telling
@@ -78,4 +102,4 @@ def _train(
 
     keep_large_blocks()
     with telling(quiet=quiet, tensorboard=tensorboard) as listener:
-        run_study(plan, folder, StudyPages(folder, listener), device, wait=wait)
+        run_study(plan, folder, StudyPages(folder, listener), device, wait=wait, **where)

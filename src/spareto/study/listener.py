@@ -40,6 +40,16 @@ class StudyListener:
     def trial_tested(self, trial: Trial) -> None:
         """All trials are done, the test split is open, and one of them was measured on it."""
 
+    def stopping(self) -> None:
+        """The first Ctrl-C: running trials are finished, then the study ends."""
+        logging.getLogger("spareto").warning(
+            "spareto: finishing what is under way; Ctrl-C again stops at once."
+        )
+
+    def of_worker(self, worker: int) -> StudyListener:
+        """Who hears of the trainings of one of several workers."""
+        return self
+
     def waits(self, holder: Holder) -> None:
         """Another process writes to the folder, and its end is waited for."""
         logging.getLogger("spareto").warning("spareto: waiting for %s.", holder)

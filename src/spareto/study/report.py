@@ -9,6 +9,7 @@ from spareto.reports.sources import Judge
 from spareto.reports.write import ReportPaths, write_files
 from spareto.study import front
 from spareto.study.files import StudyFiles
+from spareto.study.folder import RunFolder
 from spareto.study.store import TrialStore
 
 
@@ -30,7 +31,7 @@ def write_report(run: str | Path) -> ReportPaths:
         PosixPath('runs/demo/report.html')
     """
     with TrialStore.of(run) as store:
-        results, folder = results_of(store), store.path.parent
+        results, folder = results_of(store), store.place.folder
     return write_files(results, folder)
 
 
@@ -38,6 +39,9 @@ def results_of(store: TrialStore) -> StudyResults:
     """What the reports of a study are drawn from."""
     every, meta = store.items(), store.meta
     items = [item for item in every if item[1].stage == "result"] or every  # all, while a search is under way
-    trials, files = [trial for _, trial in items], StudyFiles(store.path.parent, items)
+    trials, files = (
+        [trial for _, trial in items],
+        StudyFiles(RunFolder(store.place.folder, store.place.artifacts)),
+    )
     rows, means = front.front_rows(trials), front.mean_rows(trials)
     return StudyResults(trials, rows, means, meta, files, Judge(front.front, front.knee, front.hypervolume))
