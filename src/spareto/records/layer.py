@@ -168,11 +168,7 @@ class Layer(Record):
     @property
     def dense_synops_inside(self) -> int:
         """Synaptic operations per inference if every weight and every input counted, padding left out."""
-        return self._dense_where(self.taps_met())
-
-    def _dense_where(self, taps: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]) -> int:
-        vertical, horizontal = (int(met.sum()) for met in taps)
-        return self.timesteps * self.out_channels * (self.in_channels // self.groups) * vertical * horizontal
+        return _dense_inside(self, self.taps_met())
 
     def taps_met(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Output pixels whose input at each row, and each column, of the kernel is not the zero border."""
@@ -264,7 +260,7 @@ def _operations(layer: Layer, places: npt.NDArray[np.int64]) -> Iterator[Problem
     """Effectual operations are some of the reached ones, and these some of those of the dense layer."""
     taps = layer.taps_met()
     live = int(taps[0] @ places @ taps[1]) * layer.timesteps
-    dense, fan_out = layer._dense_where(taps), prod((layer.out_channels // layer.groups, *layer.kernel))
+    dense, fan_out = _dense_inside(layer, taps), prod((layer.out_channels // layer.groups, *layer.kernel))
     for statistic in ("mean", "max"):
         effectual, reached = layer.effectual_synops(statistic), layer.reached_synops(statistic)
         nonzero = layer.input.nonzero(statistic)
@@ -275,6 +271,11 @@ def _operations(layer: Layer, places: npt.NDArray[np.int64]) -> Iterator[Problem
         yield from at_most(other, reached, nonzero * fan_out, f"{nonzero:.12g} inputs x {fan_out} weights")
         if reached is not None:
             yield from at_most(where, effectual, reached, "that are reached")
+
+
+def _dense_inside(layer: Layer, taps: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]) -> int:
+    vertical, horizontal = (int(met.sum()) for met in taps)
+    return layer.timesteps * layer.out_channels * (layer.in_channels // layer.groups) * vertical * horizontal
 
 
 def _touched(layer: Layer) -> Iterator[Problem]:
