@@ -48,6 +48,7 @@ app.command(
     "spareto.cli.front:front", name="front", help="Show a study's trials and its accuracy-energy front."
 )
 app.command("spareto.cli.show:show", name="show", help="Show one recipe of a study in full.")
+app.command("spareto.cli.compare:compare", name="compare", help="Compare two studies, recipe by recipe.")
 app.command("spareto.cli.report:report", name="report", help="Write a study's report page and figures.")
 app.command("spareto.cli.explore:explore", name="explore", help="Serve the report page while a study runs.")
 app.command("spareto.cli.figure:figure", name="figure", help="Draw a study's figure or table for a paper.")

@@ -140,7 +140,7 @@ class Numbers(Record):
         """The packed form of an array."""
         array = np.asarray(values, "<f8")
         return cls(
-            shape=array.shape, packed=base64.b64encode(zlib.compress(array.tobytes(), 6)).decode("ascii")
+            shape=array.shape, packed=base64.b64encode(zlib.compress(array.tobytes(), 4)).decode("ascii")
         )
 
     @model_validator(mode="after")
