@@ -24,7 +24,7 @@ from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_sc
 from spareto.core.artifacts import fingerprint, there, write_text
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of, suggestion
 from spareto.core.plain import from_json, from_yaml
-from spareto.core.strict import SURROGATE, kind_of
+from spareto.core.strict import SURROGATE
 from spareto.core.text import shown
 
 SEAL: Final = "checksum"
@@ -179,7 +179,7 @@ def _has_halves(value: Any) -> bool:
 
     Mappings in a list are left out: they become records, which look themselves.
     """
-    kind = kind_of(value)
+    kind = type(value)  # pyright: ignore[reportUnknownVariableType]
     if kind is str:
         return not value.isascii() and SURROGATE.search(value) is not None
     if kind in _PLAIN:

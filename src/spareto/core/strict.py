@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, NoReturn
 
 DEEPEST: Final = 100
 """Levels of lists and mappings inside each other."""
 
 LARGEST_INTEGER: Final = 1 << 63
-
-kind_of: Final[Callable[[Any], type[object]]] = type
-"""The class of a value of which nothing is known."""
 
 SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 
@@ -53,7 +50,7 @@ def _inside(values: Sequence[Any]) -> list[Any]:
     """What lists and mappings among values hold, one level down; what is neither is looked at."""
     inner: list[Any] = []
     for value in values:
-        kind = kind_of(value)
+        kind = type(value)  # pyright: ignore[reportUnknownVariableType]
         if kind is float:
             if not math.isfinite(value):
                 raise ValueError(f"the number {value}, which is not finite")
