@@ -5,13 +5,14 @@ READY := .venv/.ready
 # named in every request: what the peers ask for would bring another torch, with gigabytes of CUDA
 TORCH := torch==2.13.0
 
-.PHONY: help setup demo site dist shots test test-slow test-arm sanitize fuzz triples kills check bench clean
+.PHONY: help setup demo site dist shots test test-slow test-arm test-fpga sanitize fuzz triples kills check bench clean
 
 help:
 	@echo "make demo       run the main job on the embedded data; ends with runs/demo/report.html"
 	@echo "make test       all quick tests"
 	@echo "make test-slow  the tests that take minutes"
 	@echo "make test-arm   the kernels on an emulated 64-bit Arm; needs gcc-aarch64-linux-gnu and qemu-user-static"
+	@echo "make test-fpga  random circuits over a thousand timesteps in a simulator, and yosys; needs iverilog, verilator and yosys"
 	@echo "make sanitize   the kernels under AddressSanitizer and UBSan, with 2,000 random shapes and failing memory"
 	@echo "make fuzz       COUNT=200000 mutations of a file for every reader (READERS=\"workload npz\" for some)"
 	@echo "make triples    COUNT=10000 random accelerators, workloads and mappings from seed FIRST=0, held to laws"
@@ -44,6 +45,9 @@ test-slow: setup
 
 test-arm: setup
 	$(BIN)/python -m pytest -m cross
+
+test-fpga: setup
+	$(BIN)/python -m pytest -m slow tests/fpga
 
 sanitize: setup
 	$(BIN)/python -m pytest -m slow tests/unit/kernels

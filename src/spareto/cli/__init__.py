@@ -80,6 +80,7 @@ app.command(
     name="export",
     help="Write a package or network as source code for another machine or framework.",
 )
+app.command("spareto.cli.learn:learn", name="learn", help="Train networks that learn by local rules (STDP).")
 app.command(fpga)
 fpga.command(
     "spareto.cli.fpga:simulate", name="simulate", help="Simulate exported Verilog against the golden model."
