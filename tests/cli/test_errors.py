@@ -356,7 +356,8 @@ def test_the_installed_command_answers_the_same(study, tmp_path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         "study.weight_formts: got an unknown key; expected one of version, name, data, network, accelerator,"
-        " weight_formats, spike_format, statistic, seeds, validation_share, training, compression_training,"
+        " datasets, networks, accelerators, weight_formats, spike_format, statistic, seeds, validation_share,"
+        " training, compression_training,"
         " grid, recipes, objectives, constraints, search."
         " Did you mean 'weight_formats'?\n"
     )

@@ -138,6 +138,7 @@ class Ray(Executor):
         if self._began:
             self._ray.shutdown()
             self._began = False
+        self._handed = None
 
 
 def _carry_out(data: StudyData, handed: Handed, claim: Claim, threads: int) -> tuple[Any, bool]:
