@@ -5,7 +5,7 @@ import torch
 
 from spareto import recipes
 from spareto.compression import compress
-from spareto.compression.footprint import footprint
+from spareto.compression.footprints import footprint
 from spareto.networks import build
 
 NETWORKS = {

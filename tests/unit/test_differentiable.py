@@ -35,9 +35,7 @@ def test_soft_becomes_hard_except_at_thresholds(bits):
     quantizer = made(bits, weight).requires_grad_(False)
     hard, place = quantizer.eval()(weight), weight * quantizer.beta
     far = (place[..., None] - quantizer.thresholds).abs().amin(-1) > 0.02
-    errors = [
-        (hot(quantizer.train(), t)(weight) - hard)[far].abs().max().item() for t in (10, 50, 250, 1250)
-    ]
+    errors = [(hot(quantizer.train(), t)(weight) - hard)[far].abs().max().item() for t in (10, 50, 250, 1250)]
     assert errors == sorted(errors, reverse=True)
     assert errors[-1] < 1e-6 * float(quantizer.alpha)
     at = (quantizer.thresholds / quantizer.beta).detach()

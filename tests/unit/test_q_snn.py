@@ -111,7 +111,9 @@ def test_a_network_without_a_hidden_layer_is_refused():
     data = tiny.frame_data()
     recipe = recipes.q_snn(2)
     short = recipe.training.replace(epochs=1, batch_size=4)
-    with pytest.raises(ConfigError, match=r"training.rate_weight: got 2 layers of neurons; expected a hidden"):
+    with pytest.raises(
+        ConfigError, match=r"training.rate_weight: got 2 layers of neurons; expected a hidden"
+    ):
         compress_and_train(tiny.network(), recipe.replace(training=short), data)
 
 
@@ -129,7 +131,9 @@ def test_the_recipe_stores_ends_at_8_bits_and_membranes_at_2():
     assert type(compressed_weight(plain.features[1].conv).quantizer).__name__ == "Sign"
     stored = deeper()
     stored.features[0].neuron = QuantizedMembrane()
-    with pytest.raises(ConfigError, match=r"neuron 'features.0.neuron': got a stored state; expected neurons"):
+    with pytest.raises(
+        ConfigError, match=r"neuron 'features.0.neuron': got a stored state; expected neurons"
+    ):
         compress(stored, recipes.q_snn(2))
 
 
@@ -139,6 +143,7 @@ def test_a_training_goes_on_after_a_kill(tmp_path):
     plan = TrainingPlan(epochs=2, batch_size=4, learning_rate=0.01, warmup_epochs=0, rate_weight=0.001,
                         loss="cross_entropy_time")  # fmt: skip
     recipe = recipes.q_snn(2).replace(training=plan)
+
     class Stop(Exception):
         pass
 

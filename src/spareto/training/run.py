@@ -23,7 +23,14 @@ from spareto.training.checkpoint import Stored, best_path, read, save_checkpoint
 from spareto.training.evaluation import accuracy_of, count_correct
 from spareto.training.final import Average, Best
 from spareto.training.health import first_non_finite, silence, silent_layers
-from spareto.training.listening import BeforeEpoch, BeforeStep, EpochReport, Listener, SilenceListener
+from spareto.training.listening import (
+    BeforeEpoch,
+    BeforeStep,
+    EpochReport,
+    ExtraLoss,
+    Listener,
+    SilenceListener,
+)
 from spareto.training.optimizer import make_optimizer, optimizer_of, set_learning_rate
 from spareto.training.processes import Processes
 from spareto.training.schedule import Phase
@@ -67,6 +74,7 @@ class TrainingRun:
         on_silence: Called, in the leading process, once for every layer found without a spike.
         before_step: Called before each optimizer step.
         before_epoch: Called before each epoch.
+        extra_loss: A term added to the loss of each batch.
         processes: The processes that train together.
         interface: What is stated of how the network is run.
     """
@@ -83,6 +91,7 @@ class TrainingRun:
         on_silence: SilenceListener,
         before_step: BeforeStep | None,
         before_epoch: BeforeEpoch | None,
+        extra_loss: ExtraLoss | None,
         processes: Processes,
         interface: Interface,
     ) -> None:
@@ -103,7 +112,7 @@ class TrainingRun:
         if self.batches.samples % plan.batch_size == 1:
             _refuse_lonely(self.runner)
         classes = 1 + int(self.data.train_labels.max())
-        self.stepper = Stepper(self.runner, plan, processes, before_step, classes)
+        self.stepper = Stepper(self.runner, plan, processes, before_step, extra_loss, classes)
         self.best = Best(checkpoint and best_path(checkpoint), keep=plan.keep == "best")
         self.average = Average()
         self._known_silent: set[str] = set()

@@ -16,7 +16,7 @@ from spareto.running import Runner
 from spareto.running.states import RESET_CURE
 from spareto.training.batches import Batch
 from spareto.training.health import first_non_finite
-from spareto.training.listening import BeforeStep
+from spareto.training.listening import BeforeStep, ExtraLoss
 from spareto.training.losses import cross_entropy_time, make_loss, takes_rates
 from spareto.training.optimizers import Parameters
 from spareto.training.processes import Processes
@@ -61,6 +61,7 @@ class Stepper:
         plan: Loss, precision, clipping.
         processes: The processes that share each batch.
         before_step: Called before each optimizer step.
+        extra_loss: A term added to the loss.
         classes: Every label lies below it.
     """
 
@@ -70,11 +71,12 @@ class Stepper:
         plan: TrainingPlan,
         processes: Processes,
         before_step: BeforeStep | None,
+        extra_loss: ExtraLoss | None,
         classes: int,
     ) -> None:
         self.runner, self.network = runner, runner.network
         self.plan, self.processes, self.before_step = plan, processes, before_step
-        self.classes = classes
+        self.extra_loss, self.classes = extra_loss, classes
         self.loss = make_loss(plan)
 
     def __call__(self, batch: Batch, optimizer: torch.optim.Optimizer, place: Place) -> float:
@@ -110,6 +112,7 @@ class Stepper:
             rated, seen = takes_rates(self.plan), LayersSeen(self.network)
             with seen if self._looks_inside else nullcontext():
                 rates = self.runner.answers(batch.frames, len(batch.labels), rates=rated)
+            extra = self.extra_loss(self.network, batch.frames) if self.extra_loss is not None else None
         self._check_rates(rates, len(batch.labels))
         if self.plan.loss == "cross_entropy_time":
             loss = cross_entropy_time(seen.votes(rates), batch.labels, self.plan.label_smoothing)
@@ -117,7 +120,8 @@ class Stepper:
             loss = self.loss(rates.float(), batch.labels)
         if self.plan.rate_weight:
             loss = loss + self.plan.rate_weight * seen.distance(self.plan.rate_target)
-        return loss + self._penalty()
+        loss = loss + self._penalty()
+        return loss if extra is None else loss + extra
 
     @property
     def _looks_inside(self) -> bool:
