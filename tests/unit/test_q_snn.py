@@ -144,15 +144,15 @@ def test_a_training_goes_on_after_a_kill(tmp_path):
                         loss="cross_entropy_time")  # fmt: skip
     recipe = recipes.q_snn(2).replace(training=plan)
 
-    class Stop(Exception):
+    class StopError(Exception):
         pass
 
     def stop(report):
-        raise Stop
+        raise StopError
 
     whole = compress_and_train(network, recipe, data, seed=1)
     path = tmp_path / "c.safetensors"
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         compress_and_train(network, recipe, data, seed=1, checkpoint=path, on_epoch=stop)
     resumed = compress_and_train(network, recipe, data, seed=1, checkpoint=path)
     expected, found = whole.state_dict(), resumed.state_dict()
