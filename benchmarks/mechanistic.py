@@ -2,8 +2,9 @@
 
 python -m benchmarks.mechanistic [--rounds 5] [--json]
 
-`y'' + y = 0`, float64, one thread, CPU time, the least of some rounds: forward and backward of 16 equations for the
-banded solver, one factorization and one solve of one equation for the dense one, of the same normal equations.
+`y'' + y = 0`, float64, one thread, CPU time, the least of some rounds: forward and backward of 16 equations
+for the banded solver, one factorization and one solve of one equation for the dense one, of the same normal
+equations.
 """
 
 from __future__ import annotations
