@@ -15,7 +15,9 @@ PAGES = [
     "docs/any-network.md",
     "docs/convert.md",
     "docs/tutorials/my-snntorch-model.md",
+    "docs/tutorials/my-own-data.md",
     "docs/tutorials/my-own-chip.md",
+    "docs/tutorials/deploy.md",
     "docs/tutorials/a-papers-figure.md",
 ]
 

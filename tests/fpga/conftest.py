@@ -14,9 +14,9 @@ def simulated(tmp_path_factory):
     if shutil.which("iverilog") is None:
         pytest.skip("no Icarus Verilog here: apt-get install iverilog")
 
-    def run(circuit, frames, simulator="iverilog", **options):
+    def run(circuit, frames, simulator="iverilog", images=None, **options):
         folder = tmp_path_factory.mktemp("verilog")
-        write_circuit(circuit, folder, Options(word_bits=8, **options), frames)
+        write_circuit(circuit, folder, Options(word_bits=8, **options), frames, images)
         found = simulate(folder, simulator)
         assert found.agrees, found.said
         assert found.cycles == found.predicted

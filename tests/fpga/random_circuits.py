@@ -63,8 +63,8 @@ def neurons(pick, name, source, window, channels, *, reads=None):
         feedback_multiplier=rng.integers(0, 9, channels) if fed and scaled else None,
         most=pick.choice((None, None, max(1, most - 1))),
         start=pick.choice((0, 0, -1, 1)),
-        units=pick.choice([n for n in range(1, channels + 1) if channels % n == 0]),
-        reads=reads or (pick.choice(("scan", "event")) if window.plain else "scan"),
+        units=(units := pick.choice([n for n in range(1, channels + 1) if channels % n == 0])),
+        reads=reads or reading(pick, window, fed, channels, units),
     )
 
 
@@ -122,3 +122,10 @@ def frames_for(pick, circuit, timesteps, recordings):
     rng = np.random.default_rng(pick.getrandbits(32))
     density = rng.choice([0.0, 0.05, 0.3, 0.7, 1.0], (timesteps, recordings, 1))
     return (rng.random((timesteps, recordings, circuit.inputs)) < density).astype(np.int64)
+
+
+def reading(pick, window, fed, channels, units):
+    """A way to read inputs that such a stage has."""
+    if not window.plain:
+        return "scan"
+    return pick.choice(("scan", "event", "scan" if fed or units == channels else "compressed"))

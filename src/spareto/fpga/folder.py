@@ -15,9 +15,11 @@ from spareto.core.strict import from_json
 from spareto.fpga.build import circuit_of
 from spareto.fpga.circuit import Circuit, Neurons
 from spareto.fpga.options import Options
+from spareto.fpga.rate import encoded
 from spareto.fpga.timing import timings
 from spareto.fpga.verilog.design import Files, design
-from spareto.fpga.verilog.testbench import Bench, testbench
+from spareto.fpga.verilog.inputs import stream_of
+from spareto.fpga.verilog.testbench import Bench, bench_of
 from spareto.hardware.fabric.timing import total_cycles
 from spareto.integer import IntegerNetwork
 from spareto.integer.network import Ints
@@ -56,17 +58,47 @@ def write_design(
         StoreError: A file cannot be written.
     """
     circuit = circuit_of(network, options)
+    images = None if options.images is None else images_in(Path(options.images), circuit.inputs)
+    if options.stream == "rate":
+        frames = None if images is None else encoded(images, options.timesteps, options.seed)
+        return write_circuit(circuit, folder, options, frames, images)
     frames = None if vectors is None else frames_of(vectors, options)
     return write_circuit(circuit, folder, options, frames)
 
 
-def write_circuit(circuit: Circuit, folder: Path, options: Options, frames: Ints | None) -> tuple[Path, ...]:
-    """Write a circuit; with frames (time, recordings, inputs) also its testbench."""
-    files = design(circuit, options.word_bits, options.count_bits)
+def images_in(path: Path, inputs: int) -> Ints:
+    """Images of 8-bit pixels out of a .npy file, (images, inputs).
+
+    Raises:
+        StoreError: It holds none.
+    """
+    try:
+        found: Any = np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise StoreError(Problem(str(path), str(error)[:100], "a .npy file of images")) from None
+    if getattr(found, "dtype", None) != np.uint8 or found.ndim < 2 or found[0].size != inputs:
+        got = f"{getattr(found, 'dtype', type(found).__name__)} of shape {getattr(found, 'shape', ())}"
+        raise StoreError(Problem(str(path), got, f"uint8 images of {inputs} pixels"))
+    return found.reshape(len(found), -1).astype(np.int64)
+
+
+def write_circuit(
+    circuit: Circuit, folder: Path, options: Options, frames: Ints | None, images: Ints | None = None
+) -> tuple[Path, ...]:
+    """Write a circuit; with frames (time, recordings, inputs) also its testbench.
+
+    Args:
+        circuit: The circuit.
+        folder: Where to.
+        options: Choices of the stream and the wrappers.
+        frames: Bits that the testbench sends.
+        images: What the rate encoder makes these bits of, (recordings, inputs).
+    """
+    files = design(circuit, options)
     texts = files.sources | files.memories
     bench = None
     if frames is not None:
-        bench = testbench(circuit, frames, files.names, options.word_bits, options.count_bits)
+        bench = bench_of(circuit, frames, files.names, options, images)
         texts |= {TESTBENCH: bench.source} | bench.memories
     for name, text in texts.items():
         write_text(folder / name, text)
@@ -128,7 +160,7 @@ def _model(circuit: Circuit, options: Options, frames: Ints, bench: Bench) -> di
     spikes = [into.ravel().tolist() for into, _ in bench.active]
     back = [own.ravel().tolist() for _, own in bench.active]
     last = ([False] * (time - 1) + [True]) * recordings
-    words = -(-circuit.inputs // min(options.word_bits, circuit.inputs))
-    total = total_cycles(stages, spikes, back, last, words, circuit.classes)
+    stream = stream_of(circuit.inputs, options)
+    total = total_cycles(stages, spikes, back, last, stream.frame_cycles, circuit.classes, stream.loading)
     busy = [sum(map(stage.cycles, a, b)) for stage, a, b in zip(stages, spikes, back, strict=True)]
     return {"timesteps": time, "recordings": recordings, "total": total, "busy": busy}

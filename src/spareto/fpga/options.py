@@ -30,7 +30,8 @@ class Options:
         count_bits: Bits of the counter of each class.
         stream: Frames as `words`, or images whose pixels become spikes by chance on the chip (`rate`).
         seed: Of the rate encoder's shift register.
-        timesteps: Of an image, with `rate`.
+        timesteps: Of an image, with `rate`; of a recording, with the serial wrapper.
+        images: File of images (.npy, uint8) for the testbench, with `rate`.
         wrappers: Further top modules: `axis` (AXI-Stream), `serial` (UART).
         recordings: Recordings of the package's vectors in the testbench; None for all.
 
@@ -48,6 +49,7 @@ class Options:
     stream: Stream = "words"
     seed: int = 5
     timesteps: int = 100
+    images: str | None = None
     wrappers: tuple[Wrapper, ...] = ()
     recordings: int | None = None
 

@@ -14,7 +14,7 @@ def timing_of(stage: AnyStage) -> Stage:
         return Stage("pooling")
     return Stage(
         "neurons",
-        "scan" if stage.reads == "scan" else "event",
+        stage.reads,
         taps=stage.window.taps,
         back=0 if stage.feedback is None else stage.outputs,
         passes=stage.passes,

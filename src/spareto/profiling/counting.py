@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 from torch import Tensor, nn
@@ -16,6 +17,7 @@ from spareto.observing.products import PRODUCTS, product_of
 from spareto.observing.watching import Watch, tensors, watching
 from spareto.profiling.charging import Plan
 from spareto.profiling.counters import LayerCounter, NeuronCounter, PairCounter, counter_of
+from spareto.profiling.packing import LastPacked
 from spareto.profiling.states import Signs
 from spareto.profiling.storage import Trains
 from spareto.profiling.uses import unproven
@@ -36,6 +38,7 @@ class Counts(Watch):
     ) -> None:
         super().__init__()
         self.plan, self._facts, self.wants_states = plan, facts, states
+        self._packed = LastPacked()
         self.products: list[LayerCounter | PairCounter] = [counter_of(planned) for planned in plan.products]
         self.neurons = [NeuronCounter(use) for use in plan.neurons]
         self.signs = Signs()
@@ -78,8 +81,10 @@ class Counts(Watch):
 
     def operator(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Run it, and count what it multiplies or which spikes it gives."""
-        name = func._schema.name
-        if name not in PRODUCTS:
+        name, multiplies, changes = _kind_of(func)
+        if changes:
+            self._packed.forget()
+        if not multiplies:
             output = func(*args, **kwargs)
             group = self.plan.spikes.get(self.dispatched)
             if group is not None:
@@ -94,7 +99,7 @@ class Counts(Watch):
         counter = self.products[place]
         if counter.planned.use.unsure and bool(product.x.any()):
             raise ConfigError(unproven(counter.planned.use))
-        counter.see(product)
+        counter.see(product, self._packed.words)
         output = func(*args, **kwargs)
         counter.see_output(product, output)
         if self.wants_states and counter.planned.neurons is None:
@@ -105,6 +110,7 @@ class Counts(Watch):
         self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any
     ) -> None:
         """Count what neurons gave, and note what a batch norm made of a product."""
+        self._packed.forget()
         if self.wants_states and isinstance(module, _BatchNorm) and isinstance(output, Tensor):
             self.signs.replace(output)
         occurrence = self._occurrences[name]
@@ -129,12 +135,18 @@ class Counts(Watch):
         counter = self.neurons[group]
         if counter.use.unsure and bool(spikes.any()):
             raise ConfigError(unproven(counter.use))
-        counter.see(spikes)
+        counter.see(spikes, self._packed.words)
 
     def _see_spikes(self, group: int, output: Any) -> None:
         if not isinstance(output, Tensor):
             raise _runs_otherwise("another operator", "the one that gives spikes")
         self._see(group, output)
+
+
+@lru_cache(maxsize=4096)
+def _kind_of(func: Any) -> tuple[str, bool, bool]:
+    """Name of an operator, whether it may be a product, and whether it changes what it is given."""
+    return func._schema.name, func._schema.name in PRODUCTS, func._schema.is_mutable
 
 
 def _runs_otherwise(got: str, expected: str) -> ConfigError:

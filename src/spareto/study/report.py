@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from spareto.reports.results import StudyResults
@@ -13,11 +14,12 @@ from spareto.study.folder import RunFolder
 from spareto.study.store import TrialStore
 
 
-def write_report(run: str | Path) -> ReportPaths:
+def write_report(run: str | Path, beside: str | Path | None = None) -> ReportPaths:
     """Write a study's page and figures beside its database.
 
     Args:
         run: Run folder of a study, or its database.
+        beside: Another study, which the page compares it with, recipe by recipe.
 
     Returns:
         The files: `report.html`, and `front`, `components`, `sparsity`, `formats` as `.png` and `.svg`.
@@ -32,6 +34,9 @@ def write_report(run: str | Path) -> ReportPaths:
     """
     with TrialStore.of(run) as store:
         results, folder = results_of(store), store.place.folder
+    if beside is not None:
+        with TrialStore.of(beside) as other:
+            results = replace(results, beside=results_of(other))
     return write_files(results, folder)
 
 

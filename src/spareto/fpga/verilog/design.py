@@ -8,7 +8,9 @@ from typing import Any
 
 from spareto._version import __version__
 from spareto.fpga.circuit import Circuit, Neurons, Pooling
+from spareto.fpga.options import Options
 from spareto.fpga.verilog.encoder import encoder_module, encoder_name
+from spareto.fpga.verilog.inputs import Stream, input_module, stream_of, wrappers
 from spareto.fpga.verilog.stage import StageWriter
 from spareto.fpga.verilog.text import index_bits, rendered
 
@@ -37,14 +39,8 @@ def module_name(number: int, name: str) -> str:
     return f"stage{number}_" + (re.sub(r"\W", "_", name, flags=re.ASCII) or "neurons")[:40]
 
 
-def design(circuit: Circuit, word_bits: int, count_bits: int) -> Files:
-    """Every file of a circuit.
-
-    Args:
-        circuit: The circuit.
-        word_bits: Bits of a word of the input stream.
-        count_bits: Bits of the counter of each class.
-    """
+def design(circuit: Circuit, options: Options) -> Files:
+    """Every file of a circuit."""
     names = tuple(module_name(number, stage.name) for number, stage in enumerate(circuit.stages))
     sources, memories, encoders = {}, {}, set[int]()
     for stage, name in zip(circuit.stages, names, strict=True):
@@ -57,16 +53,18 @@ def design(circuit: Circuit, word_bits: int, count_bits: int) -> Files:
         encoders |= set(text.encoders)
     for width in sorted(encoders):
         sources[f"{encoder_name(width)}.v"] = encoder_module(width)
-    sources["frame_input.v"] = _frame_input(circuit.inputs, word_bits)
+    stream = stream_of(circuit.inputs, options)
+    sources[f"{stream.module}.v"] = input_module(circuit.inputs, options)
     outputs = circuit.stages[-1].outputs
     counting: dict[str, Any] = {
         "classes": circuit.classes,
         "class_bits": index_bits(circuit.classes),
-        "count_bits": count_bits,
+        "count_bits": options.count_bits,
     }
     voters = outputs // circuit.classes
     sources["votes.v"] = rendered("votes.v.j2", outputs=outputs, voters=voters, **counting)
-    sources["network.v"] = _top(circuit, names, min(word_bits, circuit.inputs), counting)
+    sources["network.v"] = _top(circuit, names, stream, counting)
+    sources |= wrappers(circuit, options)
     headed = {name: header(circuit) + text for name, text in sources.items()}
     return Files(headed, memories, names)
 
@@ -80,7 +78,7 @@ def header(circuit: Circuit) -> str:
     return "".join(f"// {line}\n" for line in lines)
 
 
-def _top(circuit: Circuit, names: tuple[str, ...], word_bits: int, counting: dict[str, Any]) -> str:
+def _top(circuit: Circuit, names: tuple[str, ...], stream: Stream, counting: dict[str, Any]) -> str:
     def source(number: int) -> str:
         return "input" if number < 0 else names[number]
 
@@ -90,14 +88,17 @@ def _top(circuit: Circuit, names: tuple[str, ...], word_bits: int, counting: dic
         {"name": name, "source": source(stage.source), "about": _about(stage)}
         for name, stage in zip(names, circuit.stages, strict=True)
     ]
-    words = -(-circuit.inputs // word_bits)
+    told = f"frames of {circuit.inputs} bits in {stream.words} words each, as frame_input.v says."
+    if not stream.has_last:
+        told = f"images of {circuit.inputs} pixels, which rate_input.v turns into spikes."
     return rendered(
         "top.v.j2",
         about=f"A spiking network: {circuit.inputs} inputs, {len(names)} stages, {circuit.classes} classes.",
-        stream_story=f"frames of {circuit.inputs} bits in {words} words each, as frame_input.v says.",
+        stream_story=told,
+        has_last=stream.has_last,
         last_story="with the last word of a recording's last frame",
-        input_module="frame_input",
-        word_bits=word_bits,
+        input_module=stream.module,
+        word_bits=stream.word_bits,
         wires=wires,
         stages=stages,
         last=names[-1],
@@ -110,19 +111,6 @@ def _about(stage: Neurons | Pooling) -> str:
         return f"{stage.outputs} maxima"
     how = stage.semantics
     return f"{stage.outputs} neurons of {how.neuron_bits} bits, weights of {how.weight_bits}"
-
-
-def _frame_input(inputs: int, word_bits: int) -> str:
-    bits = min(word_bits, inputs)
-    words = -(-inputs // bits)
-    return rendered(
-        "frame_input.v.j2",
-        inputs=inputs,
-        word_bits=bits,
-        words=words,
-        count_bits=index_bits(words),
-        padding=words * bits - inputs,
-    )
 
 
 def _pooling(stage: Pooling, name: str) -> str:

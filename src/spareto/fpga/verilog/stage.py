@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from spareto.fpga.circuit import Neurons
+from spareto.fpga.compression import compressed
 from spareto.fpga.ranges import Ranges, ranges
 from spareto.fpga.verilog.arithmetic import bits_for
 from spareto.fpga.verilog.encoder import encoder_name
 from spareto.fpga.verilog.neuron import NeuronModule, Shape, constants_of, shape_of
 from spareto.fpga.verilog.text import index_bits, memory, packed, rendered
-
-BLOCK_BITS = 4096
-"""Bits from which on a memory of many rows is a block RAM."""
-
-BLOCK_ROWS = 64
+from spareto.hardware.fabric.memories import in_blocks
 
 
 @dataclass(frozen=True)
@@ -38,9 +35,13 @@ class StageText:
 
 
 def style(rows: int, bits: int, kind: str = "rom") -> str:
-    """The attribute that says where a memory lies: a rule of ours, so that its size is known beforehand."""
-    where = "block" if rows >= BLOCK_ROWS and rows * bits >= BLOCK_BITS else "distributed"
-    return f'(* {kind}_style = "{where}" *)'
+    """The attribute that says where a memory lies, with a blank behind it: a rule, so that sizes are known.
+
+    Small constants become logic; small memories that are written, what the family has for them.
+    """
+    if in_blocks(rows, bits):
+        return f'(* {kind}_style = "block" *) '
+    return '(* rom_style = "logic" *) ' if kind == "rom" else ""
 
 
 class StageWriter:
@@ -69,24 +70,30 @@ class StageWriter:
         plain = how.order == "fire" and how.saturation == "each" and not how.second_order
         return plain and stage.passes == 1
 
+    @property
+    def cleared(self) -> bool:
+        """Whether states are registers, put back when a recording ends."""
+        return self.stage.passes == 1
+
     def text(self) -> StageText:
         """Module and memories."""
         encoders: list[int] = []
-        if self.stage.reads == "event":
+        sparse = self.stage.reads == "compressed"
+        if self.stage.reads != "scan":
             encoders.append(self.stage.window.inputs)
             encoders += [self.stage.outputs] if self.stage.feedback is not None else []
-        context = self._control() | self._weights() | self._window() | self._back() | self._scale()
-        context |= self._constants()
+        context = self._control() | self._scale() | self._constants()
+        context |= self._words() if sparse else self._weights() | self._window() | self._back()
         ports = self._ports()
         neuron = rendered(
             "neuron.v.j2",
             name=self.name,
             about=f"One neuron of '{self.stage.name}': its arithmetic, without registers.",
             ports=[declaration for declaration, _, _ in ports],
-            body=NeuronModule(self.stage, self.found, self.shape, self.direct).body(),
+            body=NeuronModule(self.stage, self.found, self.shape, self.direct, self.cleared).body(),
         )
         wires = [(port, wire) for _, port, wire in ports]
-        module = rendered("stage.v.j2", ports=wires, **context)
+        module = rendered("compressed.v.j2" if sparse else "stage.v.j2", ports=wires, **context)
         return StageText(module, neuron, self.memories, tuple(encoders))
 
     def _control(self) -> dict[str, Any]:
@@ -112,6 +119,9 @@ class StageWriter:
             "fed": fed,
             "keeps_spikes": not event or passes > 1,
             "keeps_fed": fed and not (event and passes == 1),
+            "cleared": self.cleared,
+            "keeps_fresh": fed or not self.cleared,
+            "start_word": packed([stage.start], self.shape.state),
             "scaled": self.scaled,
             "direct": self.direct,
             "fire_first": how.order == "fire",
@@ -139,6 +149,35 @@ class StageWriter:
             "address_bits": address,
             "weight_style": style(rows, bits),
             "spike_at": "place" if windowed else "next_tap",
+            "encoder": encoder_name(stage.window.inputs),
+        }
+
+    def _words(self) -> dict[str, Any]:
+        stage = self.stage
+        rows = compressed(stage.weights, stage.units)
+        slot, width = index_bits(stage.passes), self.shape.weight
+        words, more = len(rows.weights), index_bits(max(1, int(rows.counts.max())))
+        start = max(index_bits(words), more)
+        entries = [
+            packed(
+                [_word([(int(v), width), (int(s), slot)]) for v, s in zip(*pair, strict=True)], slot + width
+            )
+            for pair in zip(rows.weights, rows.slots, strict=True)
+        ]
+        bits = stage.units * (slot + width)
+        self.memories["words"] = memory(entries, bits)
+        pairs = zip(rows.starts.tolist(), np.maximum(rows.counts - 1, 0).tolist(), strict=True)
+        self.memories["rows"] = memory((_word([(a, start), (b, more)]) for a, b in pairs), start + more)
+        return {
+            "connected": f"{packed((rows.counts > 0).astype(int).tolist(), 1):x}",
+            "row_index_bits": index_bits(stage.window.inputs),
+            "start_bits": start,
+            "more_bits": more,
+            "row_style": style(stage.window.inputs, start + more),
+            "entry_bits": slot + width,
+            "words": words,
+            "weight_style": style(words, bits),
+            "offset_at": f"{{{start - more}'d0, offset}}" if start > more else "offset",
             "encoder": encoder_name(stage.window.inputs),
         }
 
@@ -215,7 +254,7 @@ class StageWriter:
             "scale_rows": len(words),
             "scale_bits": index_bits(len(words)),
             "scale_digits": digits,
-            "scale_count_bits": index_bits(digits),
+            "scale_count_bits": index_bits(digits + 1),
             "scale_style": style(len(words), bits),
         }
 
@@ -234,11 +273,13 @@ class StageWriter:
         self.memories["constants"] = memory(rows, bits)
         names = zip(("threshold", "reset", "bias"), shape.constants, strict=True)
         context["constant_names"] = ", ".join(name for name, used in names if used)
-        return context | {"constant_style": style(1, bits)}  # read without a clock
+        return context | {"constant_style": style(0, bits)}  # read without a clock
 
     def _ports(self) -> list[tuple[str, str, str]]:
         """Ports of the neuron: their declaration, their name, what a unit connects them to."""
         shape, how = self.shape, self.stage.semantics
+        if self.stage.reads == "compressed":
+            return self._lane_ports()
         ports: list[tuple[str, str, str]] = []
 
         def one(direction: str, name: str, wire: str) -> None:
@@ -250,7 +291,8 @@ class StageWriter:
             place = f"{vector}[unit * {stride}{offset} +: {bits}]"
             ports.append((f"{direction} wire signed [{bits - 1}:0] {name}", name, place))
 
-        one("input ", "fresh", "fresh")
+        if not self.cleared:
+            one("input ", "fresh", "fresh")
         word("input ", "stored_potential", shape.state, "prior", shape.stored)
         if shape.current:
             word("input ", "stored_current", shape.current, "prior", shape.stored, shape.state)
@@ -284,6 +326,18 @@ class StageWriter:
         if shape.current:
             word("output", "ended_current", shape.current, "result", shape.stored, shape.state)
         return ports
+
+    def _lane_ports(self) -> list[tuple[str, str, str]]:
+        """The same for a unit with sums of its own."""
+        own = {"sum", "added", "begun", "held", "held_next"}
+        entry = index_bits(self.stage.passes) + self.shape.weight
+        found: list[tuple[str, str, str]] = []
+        plain = replace(self.stage, reads="event")
+        for declaration, name, wire in StageWriter(plain, self.name)._ports():
+            place = name if name in own else wire
+            place = f"word[unit * {entry} +: {self.shape.weight}]" if name == "weight" else place
+            found.append((declaration, name, place))
+        return found
 
     def _scaled_ports(self, one: Any, word: Any) -> None:
         shape, units = self.shape, self.stage.units

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 
 from spareto.fpga.circuit import Circuit, Neurons
+from spareto.fpga.compression import compressed
 from spareto.fpga.golden import Golden
+from spareto.fpga.options import Options
 from spareto.fpga.ranges import ranges
 from spareto.fpga.verilog.design import header
+from spareto.fpga.verilog.inputs import stream_of
 from spareto.fpga.verilog.neuron import shape_of
 from spareto.fpga.verilog.stage import StageWriter
 from spareto.fpga.verilog.text import index_bits, memory, packed, rendered
@@ -24,7 +27,8 @@ class Bench:
     Args:
         source: Verilog.
         memories: Files for `$readmemh`, by file name.
-        active: Of each stage, shape (frames,): inputs that spiked in every timestep, then recurrent ones.
+        active: Of each stage, shape (recordings, time): inputs that spiked (words, with compressed rows),
+            then recurrent ones.
     """
 
     source: str
@@ -32,8 +36,8 @@ class Bench:
     active: tuple[tuple[Ints, Ints], ...]
 
 
-def testbench(
-    circuit: Circuit, frames: Ints, names: tuple[str, ...], word_bits: int, count_bits: int
+def bench_of(
+    circuit: Circuit, frames: Ints, names: tuple[str, ...], options: Options, images: Ints | None = None
 ) -> Bench:
     """A testbench for recordings.
 
@@ -41,9 +45,10 @@ def testbench(
         circuit: The circuit.
         frames: Bits, shape (time, recordings, inputs).
         names: Module of each stage.
-        word_bits: As in `design`.
-        count_bits: As in `design`.
+        options: The design's.
+        images: What the rate encoder makes the frames of, shape (recordings, inputs).
     """
+    stream, count_bits = stream_of(circuit.inputs, options), options.count_bits
     time, recordings = frames.shape[:2]
     golden = Golden(circuit)
     words: dict[int, list[list[int]]] = {
@@ -55,24 +60,27 @@ def testbench(
         for number, stage in enumerate(circuit.stages):
             for recording in range(recordings):
                 words[number][recording] += _words(stage, golden, number, recording, wires[-1][number])
-    memories = {"vectors_stream.hex": _stream(frames, min(word_bits, circuit.inputs))}
+    words_in = (
+        memory(images.reshape(-1).tolist(), 9) if images is not None else _stream(frames, stream.word_bits)
+    )
+    memories = {"vectors_stream.hex": words_in}
     stages = [_stage(stage, name) for stage, name in zip(circuit.stages, names, strict=True)]
     for number, row in enumerate(stages):
         flat = [word for recording in words[number] for word in recording]
         memories[f"vectors_{row['name']}.hex"] = memory(flat, row["bits"])
     memories["vectors_decisions.hex"] = _decisions(circuit, np.stack([w[-1] for w in wires]), count_bits)
-    bits = min(word_bits, circuit.inputs)
     source = rendered(
         "testbench.v.j2",
         frames=time * recordings,
         recordings=recordings,
-        word_bits=bits,
-        words=-(-circuit.inputs // bits),
+        word_bits=stream.word_bits,
+        stream_words=stream.words * recordings * (time if images is None else 1),
+        has_last=stream.has_last,
         classes=circuit.classes,
         class_bits=index_bits(circuit.classes),
         count_bits=count_bits,
         stages=stages,
-        patience=_patience(circuit),
+        patience=_patience(circuit) + (circuit.inputs + 10) * (1 if images is None else time),
     )
     return Bench(header(circuit) + source, memories, _active(circuit, frames, wires))
 
@@ -94,7 +102,10 @@ def _active(circuit: Circuit, frames: Ints, wires: list[list[Ints]]) -> tuple[tu
         own = np.stack([w[number] for w in wires]).sum(2).T
         back = np.concatenate([np.zeros_like(own[:, :1]), own[:, :-1]], 1)
         fed = isinstance(stage, Neurons) and stage.feedback is not None
-        found.append((into.sum(2).T, back if fed else np.zeros_like(back)))
+        count = into.sum(2).T
+        if isinstance(stage, Neurons) and stage.reads == "compressed":
+            count = (into @ compressed(stage.weights, stage.units).counts).T
+        found.append((count, back if fed else np.zeros_like(back)))
     return tuple(found)
 
 

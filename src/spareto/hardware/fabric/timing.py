@@ -17,7 +17,8 @@ class Stage:
 
     Args:
         kind: `neurons`, or `pooling`, which takes its inputs in one cycle and holds them for one.
-        reads: Every input in turn (`scan`) or those that spiked (`event`).
+        reads: Every input in turn (`scan`), those that spiked (`event`), or only their weights that are not
+            zero (`compressed`), of which each timestep's words are given instead of its spikes.
         taps: Inputs of a neuron.
         back: Recurrent inputs of a neuron.
         passes: How often the units are used in a timestep.
@@ -26,7 +27,7 @@ class Stage:
     """
 
     kind: Literal["neurons", "pooling"]
-    reads: Literal["scan", "event"] = "scan"
+    reads: Literal["scan", "event", "compressed"] = "scan"
     taps: int = 0
     back: int = 0
     passes: int = 1
@@ -36,6 +37,8 @@ class Stage:
     @property
     def silent(self) -> int:
         """Cycles of a timestep without a spike: c0."""
+        if self.reads == "compressed":
+            return 1 + self.passes * (4 + (self.digits + 1 if self.digits else 0))
         return 1 + self.passes * (2 + self.loads + self.digits)
 
     def reading(self, spikes: int, back: int) -> int:
@@ -48,10 +51,15 @@ class Stage:
         """Cycles of a timestep from taking its spikes to handing its own over."""
         if self.kind == "pooling":
             return 1
+        if self.reads == "compressed":
+            return self.silent + (spikes + 1 if spikes else 0)
         return self.silent + self.passes * self.reading(spikes, back)
 
     def first_end(self, spikes: int, back: int) -> int:
         """Cycles until it first writes its output register, that one included."""
+        if self.reads == "compressed":
+            last = (self.passes - 1) * (2 + (self.digits + 1 if self.digits else 0))
+            return self.cycles(spikes) - last
         return 1 + (2 + self.loads + self.digits) + self.reading(spikes, back)
 
 
@@ -62,6 +70,7 @@ def total_cycles(
     last: Sequence[bool],
     words: int,
     classes: int,
+    loading: int = 0,
 ) -> int:
     """Cycles from the first word of the first frame to the last decision.
 
@@ -70,10 +79,11 @@ def total_cycles(
         spikes: Of each stage, how many inputs spiked in each timestep.
         back: Of each stage, how many of its own spikes came back.
         last: Of each timestep, whether it ends a recording.
-        words: Words of a frame.
+        words: Cycles that a frame takes to come in.
         classes: Classes that are searched at the end of a recording.
+        loading: Further cycles of the first frame of a recording.
     """
-    frame = words - 1  # when the last word of the frame is taken
+    frame = words - 1 + loading  # when the last word of the frame is taken
     free = [0] * len(stages)  # when a stage can take the next timestep
     taken = [0] * len(stages)  # when its last output was taken
     votes_free = decided = 0
@@ -82,7 +92,7 @@ def total_cycles(
         for number, stage in enumerate(stages):
             begins = max(ready, free[number])
             if held_by < 0:
-                frame = begins + words
+                frame = begins + words + (loading if ends else 0)
             else:
                 taken[held_by] = begins
                 if stages[held_by].kind == "pooling":
