@@ -64,9 +64,9 @@ def table(methods: dict[str, list[dict[str, str]]]) -> str:
     lines.append("|---|---|---|---|---|---|---|")
     for name, rows in sorted(methods.items(), key=lambda item: -points[item[0]][1]):
         accuracy, spread = numbers(rows, "accuracy")
-        zeros = 100 * numbers(rows, "sparsity")[0]
+        zeros, energy = 100 * numbers(rows, "sparsity")[0], points[name][1]
         lines.append(
-            f"| {name} | {100 * accuracy:.1f} ± {100 * spread:.1f} | {points[name][1]:.2f} | {rows[0]['bits']} "
+            f"| {name} | {100 * accuracy:.1f} ± {100 * spread:.1f} | {energy:.2f} | {rows[0]['bits']} "
             f"| {zeros:.1f} | {len(rows)} | {'yes' if name in best else ''} |"
         )
     return "\n".join(lines)
