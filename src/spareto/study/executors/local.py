@@ -193,6 +193,7 @@ class Local(Executor):
         self._end(now=False)
         if self._shared is not None:
             self._shared.file.close()
+            self._shared = None
 
 
 class _deaf:  # noqa: N801 - a block
