@@ -37,6 +37,8 @@ if TYPE_CHECKING:
         fold_batch_norm,
         rehearse,
         shrink,
+        widen,
+        widen_and_squeeze,
     )
     from spareto.converting import convert
     from spareto.core.errors import (
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
     from spareto.lowering import lower
     from spareto.profiling import energy, profile
     from spareto.records import (
+        Budget,
         Cost,
         LayerBits,
         LayerFilter,
@@ -70,6 +73,7 @@ if TYPE_CHECKING:
         SchedulePlan,
         TrainingPlan,
         Trial,
+        WideningPlan,
         Workload,
     )
     from spareto.records.data import DataPlan, FolderData, ImportedData
@@ -103,6 +107,7 @@ _ROOMS: Final = [
 _NAMES: Final = {
     "compression": (
         "bake calibrate compress compress_and_train compression_report fold_batch_norm rehearse shrink"
+        " widen widen_and_squeeze"
     ),
     "converting": "convert",
     "core.errors": (
@@ -116,8 +121,8 @@ _NAMES: Final = {
     "lowering": "lower",
     "profiling": "energy profile",
     "records": (
-        "Cost LayerBits LayerFilter MembranePlan PruneStep QuantizeStep Recipe SchedulePlan TrainingPlan"
-        " Trial Workload"
+        "Budget Cost LayerBits LayerFilter MembranePlan PruneStep QuantizeStep Recipe SchedulePlan"
+        " TrainingPlan Trial WideningPlan Workload"
     ),
     "records.data": "DataPlan FolderData ImportedData",
     "running": "Interface from_arrays",

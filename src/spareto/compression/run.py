@@ -195,7 +195,7 @@ class _Plan(Generic[Module]):
             for epoch, change in self.schedule.milestones().items():
                 changes.setdefault(epoch, []).append(change)
             recipe = _with_sparsity(recipe, self.schedule.first_sparsity)
-        for start in sorted({step.start for step in recipe.steps}):
+        for start in recipe.starts:
             data = self.calibration(0)
             begin = partial(begin_steps, recipe=recipe, share=start, calibration=data, seed=self.seed)
             changes.setdefault(epoch_of(start, recipe), []).append(begin)

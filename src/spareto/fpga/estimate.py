@@ -15,7 +15,7 @@ from spareto.fpga.tools import call, require
 Family = Literal["xc7", "ice40", "ecp5"]
 SECONDS: Final = 7200.0
 _SYNTH: Final = {
-    "xc7": "synth_xilinx -family xc7 -top {top} -noiopad -noclkbuf",
+    "xc7": "synth_xilinx -family xc7 -flatten -top {top} -noiopad -noclkbuf",
     "ice40": "synth_ice40 -top {top}",
     "ecp5": "synth_ecp5 -top {top}",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import log2
 
 from spareto.records.layer import Layer
+from spareto.records.workload import Workload
 
 
 def bit_operations(
@@ -38,3 +39,8 @@ def layer_bops(layer: Layer) -> float:
     height, width = layer.plane
     outputs = layer.out_channels * height * width * layer.timesteps
     return bit_operations(fan_in, outputs, layer.input.bits, layer.weight_bits, layer.weight_sparsity)
+
+
+def workload_bops(workload: Workload) -> float:
+    """BOPs of one inference of a network; neurons that no layer feeds have none."""
+    return sum(layer_bops(layer) for layer in workload.layers if layer.kind != "neurons")

@@ -8,6 +8,7 @@ from spareto.records.recipe import LayerBits as LayerBits
 from spareto.records.recipe import LayerFilter as LayerFilter
 from spareto.records.recipe import LayerSparsity as LayerSparsity
 from spareto.records.recipe import MembranePlan as MembranePlan
+from spareto.records.recipe import NeuronChange as NeuronChange
 from spareto.records.recipe import PruneStep as PruneStep
 from spareto.records.recipe import QuantizeStep as QuantizeStep
 from spareto.records.recipe import Recipe as Recipe
@@ -18,6 +19,8 @@ from spareto.records.training import UpdatePlan as UpdatePlan
 from spareto.records.trial import LayerSummary as LayerSummary
 from spareto.records.trial import Manifest as Manifest
 from spareto.records.trial import Trial as Trial
+from spareto.records.widening import Budget as Budget
+from spareto.records.widening import WideningPlan as WideningPlan
 from spareto.records.workload import FreeLayer as FreeLayer
 from spareto.records.workload import Layer as Layer
 from spareto.records.workload import Mask as Mask

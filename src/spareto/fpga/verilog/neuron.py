@@ -107,10 +107,13 @@ class NeuronModule:
         found: Ranges of its registers.
         shape: Widths of what the module is wired to.
         direct: Whether the accumulator is the potential, so that nothing ends.
+        cleared: Whether stored states are put back at a recording's end; else each timestep asks for it.
     """
 
-    def __init__(self, stage: Neurons, found: Ranges, shape: Shape, direct: bool = False) -> None:
-        self.direct = direct
+    def __init__(
+        self, stage: Neurons, found: Ranges, shape: Shape, direct: bool = False, cleared: bool = False
+    ) -> None:
+        self.direct, self.cleared = direct, cleared
         self.stage, self.found, self.shape, self.how = stage, found, shape, stage.semantics
         self.block = Block()
         self.each = self.how.saturation == "each"
@@ -138,14 +141,18 @@ class NeuronModule:
         """The potential before the timestep."""
         stage, block = self.stage, self.block
         stored = Signal("stored_potential", stage.low, stage.high, self.shape.state)
+        if self.cleared:
+            return stored
         return block.choose("potential", "fresh", Signal.constant(stage.start), stored)
 
     def _old_current(self) -> Signal:
         stored = Signal("stored_current", self.stage.low, self.stage.high, self.shape.current)
+        if self.cleared:
+            return stored
         return self.block.choose("current", "fresh", Signal.constant(0), stored)
 
     def _late(self) -> str:
-        return self.block.flag("late", "stored_fired & ~fresh")
+        return "stored_fired" if self.cleared else self.block.flag("late", "stored_fired & ~fresh")
 
     def _limited(self, name: str, value: Signal) -> Signal:
         return self.block.clip(name, value, self.stage.low, self.stage.high) if self.each else value
@@ -175,7 +182,11 @@ class NeuronModule:
         block.compare("above", v, how.comparison, self._constant(0, stage.threshold))
         block.lines.append("assign fires_first = above;")
         amount = self._constant(1, stage.reset)
-        after = block.subtract("dropped", v, amount) if how.reset == "subtract" else amount
+        after = amount
+        if how.reset == "subtract":  # of a potential that reaches the threshold; else it is not taken
+            least = max(v.low, int(stage.threshold.min()) + (how.comparison == ">"))
+            within = min(least, v.high) - int(stage.reset.max()), v.high - int(stage.reset.min())
+            after = block.subtract("dropped", v, amount, within)
         after = block.clip("reset_to", after, stage.low, stage.high)
         if how.firing_leaks or how.leak_shift is None:
             v = block.choose("fired_or_not", "above", after, v)

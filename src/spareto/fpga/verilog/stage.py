@@ -70,6 +70,11 @@ class StageWriter:
         plain = how.order == "fire" and how.saturation == "each" and not how.second_order
         return plain and stage.passes == 1
 
+    @property
+    def cleared(self) -> bool:
+        """Whether states are registers, put back when a recording ends."""
+        return self.stage.passes == 1
+
     def text(self) -> StageText:
         """Module and memories."""
         encoders: list[int] = []
@@ -85,7 +90,7 @@ class StageWriter:
             name=self.name,
             about=f"One neuron of '{self.stage.name}': its arithmetic, without registers.",
             ports=[declaration for declaration, _, _ in ports],
-            body=NeuronModule(self.stage, self.found, self.shape, self.direct).body(),
+            body=NeuronModule(self.stage, self.found, self.shape, self.direct, self.cleared).body(),
         )
         wires = [(port, wire) for _, port, wire in ports]
         module = rendered("compressed.v.j2" if sparse else "stage.v.j2", ports=wires, **context)
@@ -114,6 +119,9 @@ class StageWriter:
             "fed": fed,
             "keeps_spikes": not event or passes > 1,
             "keeps_fed": fed and not (event and passes == 1),
+            "cleared": self.cleared,
+            "keeps_fresh": fed or not self.cleared,
+            "start_word": packed([stage.start], self.shape.state),
             "scaled": self.scaled,
             "direct": self.direct,
             "fire_first": how.order == "fire",
@@ -283,7 +291,8 @@ class StageWriter:
             place = f"{vector}[unit * {stride}{offset} +: {bits}]"
             ports.append((f"{direction} wire signed [{bits - 1}:0] {name}", name, place))
 
-        one("input ", "fresh", "fresh")
+        if not self.cleared:
+            one("input ", "fresh", "fresh")
         word("input ", "stored_potential", shape.state, "prior", shape.stored)
         if shape.current:
             word("input ", "stored_current", shape.current, "prior", shape.stored, shape.state)
