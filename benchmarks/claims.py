@@ -37,9 +37,13 @@ class Traffic:
         engine: Asynchronous connections to the same server.
         trial: What each of them puts.
         pause: Seconds that a training takes, on average.
+        lease: Seconds that a claim holds.
     """
 
-    def __init__(self, store: TrialStore, engine: AsyncEngine, trial: object, pause: float) -> None:
+    def __init__(
+        self, store: TrialStore, engine: AsyncEngine, trial: object, pause: float, lease: float
+    ) -> None:
+        self.lease = lease
         self.store, self.engine, self.trial, self.pause = store, engine, trial, pause
         self.seconds: dict[str, list[float]] = {"claim": [], "beat": [], "put": []}
         self.done = 0
@@ -51,12 +55,14 @@ class Traffic:
         tasks = self.store.tasks
         while True:
             claim: Claim | None = await self._timed(
-                "claim", lambda c: tasks.claim_in(c, "many", f"worker {number}")
+                "claim", lambda c: tasks.claim_in(c, "many", f"worker {number}", lease=self.lease)
             )
             if claim is None:
                 return
             await asyncio.sleep(draw.expovariate(2 / self.pause))
-            alive = await self._timed("beat", lambda c, held=claim: tasks.beat_in(c, [held]))
+            alive = await self._timed(
+                "beat", lambda c, held=claim: tasks.beat_in(c, [held], lease=self.lease)
+            )
             assert alive == {claim.token}, "a claim was lost"
             await asyncio.sleep(draw.expovariate(2 / self.pause))
             await self._timed("put", lambda c, held=claim: self.store.put_in(c, held.key, self.trial, held))
@@ -70,7 +76,9 @@ class Traffic:
         return found
 
 
-async def traffic(url: str, workers: int, trials: int, connections: int, pause: float) -> dict[str, object]:
+async def traffic(
+    url: str, workers: int, trials: int, connections: int, pause: float, lease: float
+) -> dict[str, object]:
     """Fill the queue, let every worker at it, and count."""
     import factories
 
@@ -83,7 +91,7 @@ async def traffic(url: str, workers: int, trials: int, connections: int, pause: 
             store.place.server, pool_size=connections, max_overflow=0, pool_timeout=600,
             connect_args={"client_encoding": "utf8"},
         ).execution_options(schema_translate_map={None: store.place.schema})  # fmt: skip
-        many = Traffic(store, engine, trial, pause)
+        many = Traffic(store, engine, trial, pause, lease)
         began = time.perf_counter()
         clients: list[Awaitable[None]] = [many.worker(n) for n in range(workers)]
         await asyncio.gather(*clients)
@@ -113,6 +121,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=30_000)
     parser.add_argument("--connections", type=int, default=60)
     parser.add_argument("--pause", type=float, default=60.0)
+    parser.add_argument("--lease", type=float, default=600.0)
     parser.add_argument("--url")
     given = parser.parse_args()
     with ExitStack() as stack:
@@ -121,7 +130,9 @@ def main() -> None:
             from postgres_server import serving
 
             url = stack.enter_context(serving(given.connections + 20))
-        found = asyncio.run(traffic(url, given.workers, given.trials, given.connections, given.pause))
+        found = asyncio.run(
+            traffic(url, given.workers, given.trials, given.connections, given.pause, given.lease)
+        )
     print(json.dumps(found, indent=1))
 
 

@@ -12,9 +12,8 @@ from spareto.hardware import workload_bops
 
 FOLDER = Path("runs/widen_and_squeeze")
 TRAINING = spareto.TrainingPlan(epochs=6, learning_rate=0.01)
-ENDS = tuple(
-    spareto.LayerBits(layers=layers, bits=8, quantizer="learned_clip") for layers in ("features.0.*", "readout.*")
-)
+EIGHT = {"bits": 8, "quantizer": "learned_clip"}
+ENDS = tuple(spareto.LayerBits(layers=layers, **EIGHT) for layers in ("features.0.*", "readout.*"))
 SIGN = spareto.QuantizeStep(quantizer="sign", bits=1, granularity="per_channel", layer_bits=ENDS)
 
 

@@ -116,6 +116,13 @@ reproduce.command(
     "spareto.cli.reproduce_chips:chips", name="chips", help="Measured energy and power of real chips."
 )
 
+_NO_MEMORY = (
+    "not enough memory",
+    "can't allocate memory",  # torch
+    "cannot allocate memory",  # the system, of a library's code
+    "failed to map segment",
+)
+
 
 def main() -> None:
     """Entry point of `spareto`; a user's mistake ends in exit status 2, without a traceback."""
@@ -150,10 +157,20 @@ def _of_the_system(error: Exception) -> Problem | None:
     if isinstance(error, OSError) and error.filename is not None:
         got = (error.strerror or text).lower()
         return Problem(str(error.filename), got, "a file that can be used", "Check the disk and its rights.")
-    if isinstance(error, MemoryError) or "not enough memory" in text or "can't allocate memory" in text:
+    if _for_want_of_memory(error):
         cure = "Use smaller batches, fewer timesteps or a smaller network."
         return Problem("this command", "no memory", "as much as it takes", cure)
     return None
+
+
+def _for_want_of_memory(error: BaseException | None) -> bool:
+    """Whether an error, or one behind it, is that of a program or a library that got no memory."""
+    while error is not None:
+        text = str(error).lower()
+        if isinstance(error, MemoryError) or any(words in text for words in _NO_MEMORY):
+            return True
+        error = error.__cause__
+    return False
 
 
 def _run() -> None:
@@ -161,7 +178,7 @@ def _run() -> None:
         app(sys.argv[1:])
     except SparetoError as error:
         _refuse(error)
-    except (OSError, MemoryError, RuntimeError) as error:
+    except (OSError, MemoryError, RuntimeError, ImportError) as error:
         said = _of_the_system(error)
         if said is None:
             raise

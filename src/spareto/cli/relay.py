@@ -33,6 +33,10 @@ class StudyRelay(StudyListener):
         self._other.noted(notes)
 
     @override
+    def estimated(self, trials: int, seconds: float, size: float) -> None:
+        self._other.estimated(trials, seconds, size)
+
+    @override
     def training_begins(self, label: str, seed: int) -> None:
         self._other.training_begins(label, seed)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json as json_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 from cyclopts import Parameter
 
@@ -13,6 +14,15 @@ from spareto.study.config import StudyConfig
 
 if TYPE_CHECKING:
     from spareto.study.run import Where
+
+
+class Told(TypedDict):
+    """How a study's progress is shown; see `spareto.cli.progress.telling`."""
+
+    quiet: bool
+    tensorboard: Path | None
+    plain: bool
+    json: bool
 
 
 def run(
@@ -27,6 +37,8 @@ def run(
     executor: str | None = None,
     store: str | None = None,
     artifacts: str | None = None,
+    plain: Annotated[bool, Parameter(negative="")] = False,
+    json: Annotated[bool, Parameter(negative="")] = False,
     quiet: Annotated[bool, Parameter(negative="")] = False,
     wait: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
@@ -46,21 +58,38 @@ def run(
         executor: Who runs them: inline, local (for several workers) or ray, which needs the extra 'ray'.
         store: Keep the trials in a PostgreSQL database, postgresql://user@host/database.
         artifacts: Keep the files of trials in a folder that other machines reach, too; any URL of fsspec.
+        plain: Show lines instead of bars on a terminal, too.
+        json: Print a line of JSON for everything that happens, and nothing else, on stdout.
         quiet: Show no progress.
         wait: Wait for another process that writes to the run folder, instead of refusing.
     """
+    from spareto.cli.side_by_side import print_side_by_side
     from spareto.study.executors import chosen
+    from spareto.study.parts import parts_of, take_over
 
     plan = StudyConfig.load(config)
     folder = out or Path("runs") / plan.name
     where: Where = {"store": store, "artifacts": artifacts, "executor": chosen(executor, workers, threads)}
-    _train(plan, folder, device, tensorboard, where, quiet=quiet, wait=wait)
+    told: Told = {"quiet": quiet, "tensorboard": tensorboard, "plain": plain, "json": json}
+    parts = parts_of(plan, folder)
+    for part in parts:
+        take_over(part, store, artifacts)
+        _train(part.config, part.folder, device, where, told, wait=wait)
+        _report(part.config, part.folder, json=json)
+    if len(parts) > 1 and not json:
+        print_side_by_side(parts, folder)
 
+
+def _report(plan: StudyConfig, folder: Path, *, json: bool) -> None:
+    """Write the report and show the front."""
     from spareto.study.report import write_report
     from spareto.study.writer import unmoved
 
     with unmoved(folder):
         paths = write_report(folder)
+        if json:
+            print(json_module.dumps({"event": "study ends", "report": str(paths.report)}))
+            return
         print_front(folder)
         console = Console(highlight=False, soft_wrap=True)
         _tell_package(console, plan, folder)
@@ -89,10 +118,9 @@ def _train(
     plan: StudyConfig,
     folder: Path,
     device: str,
-    tensorboard: Path | None,
     where: Where,
+    told: Told,
     *,
-    quiet: bool,
     wait: bool,
 ) -> None:
     from spareto.cli.pages import StudyPages
@@ -101,5 +129,5 @@ def _train(
     from spareto.training.memory import keep_large_blocks
 
     keep_large_blocks()
-    with telling(quiet=quiet, tensorboard=tensorboard) as listener:
+    with telling(**told) as listener:
         run_study(plan, folder, StudyPages(folder, listener), device, wait=wait, **where)

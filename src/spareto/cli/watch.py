@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from spareto.cli.console import Console
+from spareto.cli.spans import span
 from spareto.core.amounts import MICROJOULES, energy
 from spareto.core.text import one_line, visible
 from spareto.records.rows import TrialRow, row_chosen_by
@@ -107,15 +108,3 @@ def _pace(state: State) -> list[str]:
 
 def _point(row: TrialRow) -> str:
     return f"{row_chosen_by(row):.1%} at {energy(row['energy_pj'], MICROJOULES).strip()}"
-
-
-def span(seconds: float) -> str:
-    """A time as people say it.
-
-    >>> span(75), span(4000)
-    ('75 s', '67 min')
-    """
-    for size, sign in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.0f} {sign}"
-    return f"{seconds:.0f} s"

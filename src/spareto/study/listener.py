@@ -21,6 +21,9 @@ class StudyListener:
     def noted(self, notes: Sequence[str]) -> None:
         """What was found out about data and network, and what of them is left out, one sentence each."""
 
+    def estimated(self, trials: int, seconds: float, size: float) -> None:
+        """What a long study will take, before it starts: trials, wall time, bytes of files."""
+
     def training_begins(self, label: str, seed: int) -> None:
         """A dense network or a recipe starts to train."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,19 +13,21 @@ from torch import nn
 from typing_extensions import Unpack
 
 from spareto.core.artifacts import canonical_json
-from spareto.core.errors import Problem, StoreError
+from spareto.core.errors import ConfigError, Problem, StoreError
 from spareto.data.own import load_data
-from spareto.records import Trial
+from spareto.records import Recipe, Trial
 from spareto.study.builders import builder_of
 from spareto.study.checks import refuse_misfits, refuse_other_frames, try_out
 from spareto.study.config import StudyConfig
 from spareto.study.cost_model import CostModel
 from spareto.study.database.places import place_for
+from spareto.study.estimate import estimate, is_long
 from spareto.study.executors import Executor
 from spareto.study.folder import RunFolder
 from spareto.study.known import KnownTrials
 from spareto.study.listener import StudyListener
 from spareto.study.machine import device_named, refuse_several
+from spareto.study.parts import has_parts
 from spareto.study.search.run import search
 from spareto.study.splits import SealedTest, split_data
 from spareto.study.stopping import stoppable
@@ -87,9 +89,20 @@ def run_study(
         else:
             recipes = config.all_recipes()
             study.listener.study_begins(len(recipes) * len(config.seeds))
-            trials = study.known.trials([(recipe, seed) for seed in config.seeds for recipe in recipes])
+            wanted = [(recipe, seed) for seed in config.seeds for recipe in recipes]
+            _tell_estimate(study, wanted)
+            trials = study.known.trials(wanted)
         study.known.stopping.check()
         return measure_test(study.known.runner, study.known.store, trials, study.sealed)
+
+
+def _tell_estimate(study: OpenStudy, wanted: Sequence[tuple[Recipe, int]]) -> None:
+    """Say what a long study will take."""
+    runner = study.known.runner
+    left = [(recipe, seed) for recipe, seed in wanted if not study.known.has(recipe, seed)]
+    if is_long(runner, left):
+        found = estimate(runner, left, study.known.executor.workers)
+        study.listener.estimated(found.trials, found.seconds, found.bytes)
 
 
 @dataclass(frozen=True)
@@ -121,6 +134,12 @@ def open_study(
 ) -> Generator[OpenStudy]:
     """Everything a study needs, refused now where it does not fit; arguments and errors as in `run_study`."""
     refuse_several("study")
+    if has_parts(config):
+        rule, cure = (
+            "one data set, network and accelerator",
+            "Run each of spareto.study.parts.parts_of(config).",
+        )
+        raise ConfigError(Problem("study", "lists of them", rule, cure))
     trained_on = device_named(device)
     recipes, costing = config.all_recipes(), CostModel.of(config)
     builder = builder_of(config.network)

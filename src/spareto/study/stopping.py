@@ -1,4 +1,4 @@
-"""Ctrl-C: the first lets the running trials finish, a second one stops at once; the store resumes."""
+"""Ctrl-C and SIGTERM: the first lets running trials finish, a second one stops at once; the store resumes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Final
+
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+UNTOUCHED: Final = (signal.default_int_handler, signal.SIG_DFL)
+"""Handlers that nobody has set."""
 
 
 class Stopping:
@@ -27,14 +32,13 @@ class Stopping:
 
 @contextmanager
 def stoppable(stopping: Stopping, told: Callable[[], None]) -> Generator[None]:
-    """Take the first Ctrl-C inside the block as a wish; nothing changes in threads, which get no signals.
+    """Take the first signal inside the block as a wish; nothing changes in threads, which get no signals.
 
     Args:
         stopping: Learns of it.
         told: Called at the first one, to say what happens now.
     """
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or before is not signal.default_int_handler:
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
 
@@ -44,8 +48,11 @@ def stoppable(stopping: Stopping, told: Callable[[], None]) -> Generator[None]:
         stopping.asked = True
         told()
 
-    signal.signal(signal.SIGINT, interrupted)
+    ours = {each: handler for each in SIGNALS if (handler := signal.getsignal(each)) in UNTOUCHED}
+    for each in ours:
+        signal.signal(each, interrupted)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for each, handler in ours.items():
+            signal.signal(each, handler)

@@ -111,10 +111,10 @@ class TrialRunner:
         witness = Witness() if calibrated else witness_of(self.data.validation.labels)
         if calibrated:
             network = self._calibrated(dense, recipe, seed)
-            measured = self._measured(network.cpu(), witness=witness)
+            measured = self.measured(network.cpu(), witness=witness)
         else:
             network = self._trained(dense, recipe, seed, watch, on_epoch)
-            measured = self._measured(network.cpu(), witness=witness)
+            measured = self.measured(network.cpu(), witness=witness)
         artifacts = self._keep(network, measured.workload, recipe, seed)
         if not calibrated:  # of what only shows a search the way, no report tells more
             epochs = curve_of(self._checkpoint(recipe, seed))
@@ -162,9 +162,9 @@ class TrialRunner:
         """
         interface = self.builder.interface
         compressed = rehearse(network, recipe, self.data.train, interface=interface)
-        self.costing(self._measured(compressed, samples=2).workload)
+        self.costing(self.measured(compressed, samples=2).workload)
 
-    def _measured(
+    def measured(
         self, network: nn.Module, samples: int | None = None, witness: Witness | None = None
     ) -> Profile:
         """Accuracy and workload on the first validation samples, or on all of them."""

@@ -53,7 +53,7 @@ def read(path: Path) -> Iterator[Mapping[str, str]]:
         ConfigError: It has none, or is no such file.
     """
     try:
-        rows = list(csv.DictReader(path.open(encoding="utf-8"))) if path.suffix == ".csv" else _rows(path)
+        rows = _read_csv(path) if path.suffix == ".csv" else _rows(path)
     except (OSError, ValueError) as error:
         got = str(error).splitlines()[0]
         raise ConfigError(Problem(str(path), got, "a CSV or Parquet file of spareto study export")) from None
@@ -100,6 +100,12 @@ def _parquet(path: Path, names: tuple[str, ...], batches: Iterator[list[tuple[An
             writer.write_table(arrow.Table.from_arrays(columns, schema=schema))
             count += len(rows)
     return count
+
+
+def _read_csv(path: Path) -> list[dict[str, str]]:
+    csv.field_size_limit(1 << 30)  # a trial in full is longer than what a cell mostly holds
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import torch
 from typing_extensions import override
 
+from spareto.core.artifacts import written
 from spareto.core.errors import MissingDependency, Problem
 from spareto.study.database.tasks import Claim
 from spareto.study.executors._base import POLL, Executor, refuse_deadly
@@ -137,6 +138,7 @@ class Ray(Executor):
         if self._began:
             self._ray.shutdown()
             self._began = False
+        self._handed = None
 
 
 def _carry_out(data: StudyData, handed: Handed, claim: Claim, threads: int) -> tuple[Any, bool]:
@@ -155,7 +157,9 @@ def _study(data: StudyData, handed: Handed, threads: int) -> KnownTrials:
         torch.set_num_threads(threads)
         keep_large_blocks()
         warnings.filterwarnings("ignore", "The given NumPy array is not writable")  # Ray's memory is shared
-        Path(handed.folder.root).mkdir(parents=True, exist_ok=True)  # a node without the disk has its own
+        root = Path(handed.folder.root)
+        with written(root):
+            root.mkdir(parents=True, exist_ok=True)  # a node without the disk has its own
         _opened.clear()
         _opened[key] = handed.study(data, StudyListener())
     return _opened[key]
