@@ -16,16 +16,24 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 
 DOCS = Path("docs")
+BUDGET = {"nmnist_small": 16, "fashion_mnist": 10}
+"""Epochs of all trainings of a point, dense ones too."""
 MARKS = {"dense": "k*", "house": "C7o", "lns": "C0s", "qap": "C3^", "q-snn": "C2D", "dqf": "C4v"}
 
 
 def read() -> dict[str, dict[str, list[dict[str, str]]]]:
-    """By data set and method, one row a seed."""
+    """By data set and method, one row a seed; rows of another budget are left out, and named."""
     found: dict[str, dict[str, list[dict[str, str]]]] = defaultdict(lambda: defaultdict(list))
     for path in sorted((DOCS / "methods").glob("results-*.csv")):
         with path.open(newline="") as file:
-            for row in csv.DictReader(file):
+            rows = list(csv.DictReader(file))
+        for row in rows:
+            if int(row["epochs"]) == BUDGET.get(row["dataset"]):
                 found[row["dataset"]][row["method"]].append(row)
+        if left := sorted(
+            {row["method"] for row in rows if int(row["epochs"]) != BUDGET.get(row["dataset"])}
+        ):
+            print(f"{path.name}: left out, for they had another budget: {', '.join(left)}")
     return found
 
 
