@@ -56,13 +56,13 @@ class Local(Executor):
     """Processes of this machine."""
 
     def __init__(self, workers: int = 1, threads: int | None = None) -> None:
-        if not hasattr(os, "sched_getaffinity") and sys.platform == "win32":
+        if sys.platform == "win32":
             cure = "Leave --workers out; the study then runs in one process."
             raise ConfigError(Problem("workers", str(workers), "1, for Windows hands no files on", cure))
         cores = _cores()
         super().__init__(workers, threads or max(1, len(cores) // workers))
         assert self.threads is not None
-        pinned = workers * self.threads <= len(cores)
+        pinned = workers * self.threads <= len(cores) and hasattr(os, "sched_setaffinity")
         self._cores = [
             cores[n * self.threads : (n + 1) * self.threads] if pinned else [] for n in range(workers)
         ]
