@@ -1,7 +1,7 @@
 """N-MNIST from recordings to simulated Verilog: a dense and a convolutional network, all 100 test recordings.
 
-    python examples/fpga/nmnist.py dense --out runs/fpga
-    python examples/fpga/nmnist.py conv --out runs/fpga
+python examples/fpga/nmnist.py dense --out runs/fpga
+python examples/fpga/nmnist.py conv --out runs/fpga
 """
 
 import argparse
@@ -41,9 +41,13 @@ def main():
     folder = given.out / f"nmnist-{given.which}"
     write_design(lowered, folder, Options(), vectors)
     found = simulate(folder)
-    print(f"{given.which}: {found.simulator} {found.said}; accuracy {right:.1%} on {len(data.test_labels)} recordings")
+    print(
+        f"{given.which}: {found.simulator} {found.said}; accuracy {right:.1%} on {len(data.test_labels)} recordings"
+    )
     each = found.cycles / found.recordings
-    print(f"{each:,.0f} cycles a recording, {'as' if found.cycles == found.predicted else 'NOT as'} predicted")
+    print(
+        f"{each:,.0f} cycles a recording, {'as' if found.cycles == found.predicted else 'NOT as'} predicted"
+    )
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from pages import ROOT, blocks_of, differences, rewritten, run
 PAGES = [
     "README.md",
     "docs/any-network.md",
+    "docs/codesign.md",
     "docs/convert.md",
     "docs/tutorials/my-snntorch-model.md",
     "docs/tutorials/my-own-data.md",

@@ -120,7 +120,7 @@ def _changed(array, pick):
         return array
     changed = array.copy()
     limits = np.iinfo(changed.dtype) if changed.dtype.kind in "iu" else np.finfo(changed.dtype)
-    values = (limits.min, limits.max, 0, 1, limits.max // 2, limits.max if limits.bits < 32 else 2**31)
+    values = (limits.min, limits.max, 0, 1, limits.max // 2, limits.max if limits.bits <= 32 else 2**31)
     if changed.dtype.kind == "f":
         values += (np.nan, np.inf, -np.inf, 0.5, 1e-300)
     place = pick.randrange(changed.size) if kind == 3 else slice(None)

@@ -171,7 +171,8 @@ def packing(pick):
 def spike_trains(pick):
     """Trains of any size, and the outputs that they reach through any taps."""
     time, samples, elements = pick.randint(1, 9), size(pick, 5), size(pick, 200)
-    words_of = trains.pack((torch.rand(time * samples, elements) < 0.1).float())[0].reshape(time, samples, -1)
+    packed, _ = trains.pack((torch.rand(time * samples, elements) < 0.1).float())
+    words_of = packed.reshape(time, samples, packed.shape[-1])
     trains.gaps(words_of, elements, max(1, (time * elements).bit_length()))
     trains.places(words_of, elements)
     trains.windows(words_of)

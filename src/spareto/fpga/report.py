@@ -74,7 +74,7 @@ def _lines(
         )
         if each is not None and size.family == "xc7":
             told = "an estimate from a published design's power, not measured"
-            yield f"Energy of a recording: {energy_uj(size.luts, each):,.1f} µJ ({told})."
+            yield f"Energy of a recording: {energy_uj(size.luts, each):.3g} µJ ({told})."
     for timing in timings:
         used = ", ".join(f"{n:,} of {of:,} {kind}" for kind, (n, of) in sorted(timing.used.items()))
         yield ""

@@ -9,7 +9,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+import workloads
 from spareto.core.errors import ConfigError
+from spareto.hardware import load_accelerator
+from spareto.hardware.charging.energy import operation
+from spareto.hardware.tables import estimate
 from spareto.integer import logarithmic as lns
 from spareto.quantizers import registry
 from spareto.records import OptimizerPlan, TrainingPlan, UpdatePlan
@@ -116,6 +120,26 @@ def test_the_machine_is_as_good_as_its_table(pairs):
 @given(NUMBERS, NUMBERS)
 def test_a_product_is_exact_in_the_exponent(a, b):
     assert lns.product(a, b) == lns.LogarithmicNumber(a.sign * b.sign, a.exponent + b.exponent)
+
+
+def test_the_energy_of_a_logarithmic_unit():
+    """A product adds exponents, 0.0857 pJ for 32 bits; every operation pays for a table and a shift."""
+    table = {"table": "lns_45nm"}
+    read = estimate({**table, "action": "conversion", "depth": 8, "width_bits": 8}, "x")["value"]
+    shift = estimate({**table, "action": "shift", "bits": 24}, "x")["value"]
+    plain, logarithmic = (load_accelerator(name).compute for name in ("eyeriss_like", "lns_like"))
+    assert logarithmic.conversion_energy.amount == pytest.approx(read + shift, rel=1e-5)
+    spiking, analog = workloads.layer(), workloads.layer(analog=True)
+    costs = {
+        name: [operation(layer, unit)[1] for layer in (spiking, analog)]
+        for name, unit in (("plain", plain), ("lns", logarithmic))
+    }
+    bits = max(8, analog.input.bits)
+    product = 8.63 * 8 * analog.input.bits / 32**2
+    assert costs["lns"][0] - costs["plain"][0] == pytest.approx(read + shift, rel=1e-5)
+    assert costs["lns"][1] - costs["plain"][1] == pytest.approx(read + shift + 0.0857 * bits / 32 - product)
+    small = estimate({**table, "action": "conversion", "depth": 1, "width_bits": 8}, "x")["value"]
+    assert small < read  # a smaller table costs less, and its line is less exact
 
 
 def stepped(weight, gradient, rate=1 / 128, **options):
