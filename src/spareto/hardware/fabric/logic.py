@@ -80,7 +80,7 @@ class Built:
 
     @property
     def unit_logic(self) -> float:
-        """LUTs of a unit's logic: a bit of an adder takes one, selections and comparisons share theirs in part."""
+        """LUTs of a unit's logic: a bit of an adder takes one; selections and comparisons share theirs."""
         how, wide, state = self.semantics, self.sums_bits, self.semantics.neuron_bits
         found = 1.9 * wide  # the addition, and the choice of what it begins with
         if how.leak_shift is not None:
