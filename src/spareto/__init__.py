@@ -61,7 +61,10 @@ if TYPE_CHECKING:
     from spareto.profiling import energy, profile
     from spareto.records import (
         Cost,
+        Epitome,
+        EpitomeStep,
         LayerBits,
+        LayerEpitome,
         LayerFilter,
         MembranePlan,
         PruneStep,
@@ -116,8 +119,8 @@ _NAMES: Final = {
     "lowering": "lower",
     "profiling": "energy profile",
     "records": (
-        "Cost LayerBits LayerFilter MembranePlan PruneStep QuantizeStep Recipe SchedulePlan TrainingPlan"
-        " Trial Workload"
+        "Cost Epitome EpitomeStep LayerBits LayerEpitome LayerFilter MembranePlan PruneStep QuantizeStep"
+        " Recipe SchedulePlan TrainingPlan Trial Workload"
     ),
     "records.data": "DataPlan FolderData ImportedData",
     "running": "Interface from_arrays",
