@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import lru_cache
 from math import ceil, prod
 from typing import Any, Final
 
@@ -90,16 +90,10 @@ class Epitome(Record):
         """Output blocks that are computed; the others, if wrapped, are copies of earlier ones."""
         return tuple(sorted(set(self.source)))
 
-    @cached_property
+    @property
     def source(self) -> tuple[int, ...]:
         """For each output block, the one it is a copy of: itself, unless wrapped."""
-        if not self.wrapped:
-            return tuple(range(len(self.starts)))
-        first: dict[Any, int] = {}
-        found: list[int] = []
-        for place, row in enumerate(self.starts):
-            found.append(first.setdefault((place // self.group_blocks, row), place))
-        return tuple(found)
+        return _source(self)
 
     @property
     def rounds(self) -> int:
@@ -112,22 +106,10 @@ class Epitome(Record):
         """
         return 1 if self.plain else sum(len(self.starts[place]) for place in self.computed)
 
-    @cached_property
+    @property
     def index(self) -> Ints:
-        """For each weight its place in the flattened epitome, shape of the weight."""
-        outputs, inputs, height, width = self.weight
-        starts = np.asarray(self.starts, np.int64)  # (P, Q, 4)
-        channel = np.arange(outputs)
-        within = channel % self.group_outputs
-        row = channel // self.group_outputs * self.group_blocks + within // self.block[0]
-        column = np.arange(inputs) // self.block[1]
-        begin = starts[row[:, None], column[None, :]]  # (M, C, 4)
-        out = begin[..., 0] + (within % self.block[0])[:, None]
-        into = begin[..., 1] + (np.arange(inputs) % self.block[1])[None, :]
-        down = begin[..., 2][..., None, None] + np.arange(height)[:, None]
-        across = begin[..., 3][..., None, None] + np.arange(width)
-        _, channels, rows, columns = self.shape
-        return ((out * channels + into)[..., None, None] * rows + down) * columns + across
+        """For each weight its place in the flattened epitome, shape of the weight; not to be written to."""
+        return _index(self)
 
     def uses(self) -> Ints:
         """How many weights are made of each number, shape of the epitome; their sum is the weight's size."""
@@ -218,6 +200,36 @@ class Epitome(Record):
         )
         shape = (min(outputs, columns), kept, *plane)
         return cls.of(weight, shape, groups=groups, block=block, wrapped=step.wrap)
+
+
+@lru_cache(maxsize=256)
+def _source(epitome: Epitome) -> tuple[int, ...]:
+    if not epitome.wrapped:
+        return tuple(range(len(epitome.starts)))
+    first: dict[Any, int] = {}
+    return tuple(
+        first.setdefault((place // epitome.group_blocks, row), place)
+        for place, row in enumerate(epitome.starts)
+    )
+
+
+@lru_cache(maxsize=64)
+def _index(epitome: Epitome) -> Ints:
+    outputs, inputs, height, width = epitome.weight
+    starts = np.asarray(epitome.starts, np.int64)  # (P, Q, 4)
+    channel = np.arange(outputs)
+    within = channel % epitome.group_outputs
+    row = channel // epitome.group_outputs * epitome.group_blocks + within // epitome.block[0]
+    column = np.arange(inputs) // epitome.block[1]
+    begin = starts[row[:, None], column[None, :]]  # (M, C, 4)
+    out = begin[..., 0] + (within % epitome.block[0])[:, None]
+    into = begin[..., 1] + (np.arange(inputs) % epitome.block[1])[None, :]
+    down = begin[..., 2][..., None, None] + np.arange(height)[:, None]
+    across = begin[..., 3][..., None, None] + np.arange(width)
+    _, channels, rows, columns = epitome.shape
+    found = ((out * channels + into)[..., None, None] * rows + down) * columns + across
+    found.flags.writeable = False
+    return found
 
 
 def _spread(size: int, block: int, count: int) -> list[int]:

@@ -32,7 +32,7 @@ class AssembledWeight(nn.Module):
     def __init__(self, epitome: Epitome, shape: tuple[int, ...]) -> None:
         super().__init__()
         self.epitome, self.shape = epitome, shape
-        index = torch.from_numpy(epitome.index.reshape(-1))
+        index = torch.from_numpy(epitome.index.reshape(-1).copy())
         self.register_buffer("index", index, persistent=False)
 
     def forward(self, numbers: Tensor) -> Tensor:
