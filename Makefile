@@ -5,18 +5,20 @@ READY := .venv/.ready
 # named in every request: what the peers ask for would bring another torch, with gigabytes of CUDA
 TORCH := torch==2.13.0
 
-.PHONY: help setup demo site dist shots test test-slow test-arm sanitize fuzz triples kills check bench clean
+.PHONY: help setup demo site dist shots test test-slow test-arm test-fpga sanitize fuzz triples kills scale check bench clean
 
 help:
 	@echo "make demo       run the main job on the embedded data; ends with runs/demo/report.html"
 	@echo "make test       all quick tests"
 	@echo "make test-slow  the tests that take minutes"
 	@echo "make test-arm   the kernels on an emulated 64-bit Arm; needs gcc-aarch64-linux-gnu and qemu-user-static"
+	@echo "make test-fpga  random circuits over a thousand timesteps in a simulator, and yosys; needs iverilog, verilator and yosys"
 	@echo "make sanitize   the kernels under AddressSanitizer and UBSan, with 2,000 random shapes and failing memory"
 	@echo "make fuzz       COUNT=200000 mutations of a file for every reader (READERS=\"workload npz\" for some)"
 	@echo "make triples    COUNT=10000 random accelerators, workloads and mappings from seed FIRST=0, held to laws"
 	@echo "make fuzz-packages  COUNT=500000 mutations of each of a package's parts, read and run under AddressSanitizer and UBSan"
 	@echo "make kills      a study killed at 50 moments and at every change of a file, and on a disk that fails"
+	@echo "make scale      eight writers, a Ray cluster that loses a node, Ctrl-C with workers: minutes"
 	@echo "make check      format, lint, types, import contract; no tests"
 	@echo "make bench      measure speed"
 	@echo "make site       the documentation site in build/site; a broken link is an error"
@@ -45,6 +47,9 @@ test-slow: setup
 test-arm: setup
 	$(BIN)/python -m pytest -m cross
 
+test-fpga: setup
+	$(BIN)/python -m pytest -m slow tests/fpga
+
 sanitize: setup
 	$(BIN)/python -m pytest -m slow tests/unit/kernels
 
@@ -62,6 +67,9 @@ fuzz-packages: setup
 
 kills: setup
 	$(BIN)/python -m pytest -m slow tests/journey/test_kills.py
+
+scale: setup
+	$(BIN)/python -m pytest -m slow tests/unit/study/test_claims.py tests/journey/test_ray.py tests/journey/test_stopping.py
 
 check: setup
 	$(BIN)/ruff format --check src tests

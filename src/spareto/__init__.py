@@ -37,6 +37,8 @@ if TYPE_CHECKING:
         fold_batch_norm,
         rehearse,
         shrink,
+        widen,
+        widen_and_squeeze,
     )
     from spareto.converting import convert
     from spareto.core.errors import (
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
     from spareto.lowering import lower
     from spareto.profiling import energy, profile
     from spareto.records import (
+        Budget,
         Cost,
         Epitome,
         EpitomeStep,
@@ -73,6 +76,7 @@ if TYPE_CHECKING:
         SchedulePlan,
         TrainingPlan,
         Trial,
+        WideningPlan,
         Workload,
     )
     from spareto.records.data import DataPlan, FolderData, ImportedData
@@ -106,6 +110,7 @@ _ROOMS: Final = [
 _NAMES: Final = {
     "compression": (
         "bake calibrate compress compress_and_train compression_report fold_batch_norm rehearse shrink"
+        " widen widen_and_squeeze"
     ),
     "converting": "convert",
     "core.errors": (
@@ -119,8 +124,8 @@ _NAMES: Final = {
     "lowering": "lower",
     "profiling": "energy profile",
     "records": (
-        "Cost Epitome EpitomeStep LayerBits LayerEpitome LayerFilter MembranePlan PruneStep QuantizeStep"
-        " Recipe SchedulePlan TrainingPlan Trial Workload"
+        "Budget Cost Epitome EpitomeStep LayerBits LayerEpitome LayerFilter MembranePlan PruneStep"
+        " QuantizeStep Recipe SchedulePlan TrainingPlan Trial WideningPlan Workload"
     ),
     "records.data": "DataPlan FolderData ImportedData",
     "running": "Interface from_arrays",

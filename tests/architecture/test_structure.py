@@ -26,6 +26,7 @@ TORCH_FREE = (
     "integer",
     "package",
     "runtime",
+    "fpga",
     "export",
 )
 MOST_LINES, MOST_FUNCTION_LINES = 400, 60
@@ -118,6 +119,24 @@ def test_functions_stay_small():
         if function.end_lineno - function.lineno >= MOST_FUNCTION_LINES
     ]
     assert not long
+
+
+WRITES = {".write_text", ".write_bytes", ".mkdir", ".savez", ".savefig", "save_file"}
+OWN_RULES = {"core/artifacts.py", "native/build.py", "native/cached.py"}
+"""Files that are written by other rules: the one that writes for all, and a cache that one can do without."""
+
+
+def test_whatever_writes_a_file_says_what_the_disk_says():
+    """A function that writes does so inside `replacing` or `written`, which name file and cause."""
+    bare = []
+    for path, tree in TREES.items():
+        for function in functions(tree) if name(path) not in OWN_RULES else ():
+            calls = [each.func for each in ast.walk(function) if isinstance(each, ast.Call)]
+            called = {f".{call.attr}" for call in calls if isinstance(call, ast.Attribute)}
+            called |= {call.id for call in calls if isinstance(call, ast.Name)}
+            if called & WRITES and not called & {"replacing", "written"}:
+                bare.append(f"{name(path)}: {function.name} calls {sorted(called & WRITES)}")
+    assert not bare, bare
 
 
 def test_nothing_is_left_to_do():

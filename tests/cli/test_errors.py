@@ -337,7 +337,7 @@ def test_a_study_written_by_a_newer_version(refused, tmp_path, command) -> None:
     before = path.read_bytes()
     refused(
         [*command, tmp_path],
-        f"{path}: got study format 99; expected format 2 or older."
+        f"{path}: got study format 99; expected format 3 or older."
         " Update spareto, or start a new study folder.",
     )
     assert path.read_bytes() == before
@@ -356,7 +356,8 @@ def test_the_installed_command_answers_the_same(study, tmp_path) -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         "study.weight_formts: got an unknown key; expected one of version, name, data, network, accelerator,"
-        " weight_formats, spike_format, statistic, seeds, validation_share, training, compression_training,"
+        " datasets, networks, accelerators, weight_formats, spike_format, statistic, seeds, validation_share,"
+        " training, compression_training,"
         " grid, recipes, objectives, constraints, search."
         " Did you mean 'weight_formats'?\n"
     )
@@ -376,3 +377,25 @@ def test_output_that_finds_no_room_is_said(command):
     assert done.returncode == 2
     assert done.stderr.startswith("the output: got no space left on device")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 8 bytes."),
+        ImportError("libtorch_cpu.so: failed to map segment from shared object"),
+        OSError("libgomp.so.1: cannot allocate memory in static TLS block"),
+    ],
+)
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_too_little_memory_is_said(error, wrapped, monkeypatch, capsys):
+    def starved(_):
+        if wrapped:
+            raise ImportError("Cannot import module 'spareto.cli.study'") from error
+        raise error
+
+    monkeypatch.setattr("spareto.cli.app", starved)
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert capsys.readouterr().err.startswith("this command: got no memory; expected as much as it takes.")

@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -6,9 +7,11 @@ from pathlib import Path
 import pytest
 
 import factories
+from spareto.cli.compare import compare
 from spareto.cli.front import front
 from spareto.cli.report import report
 from spareto.core.errors import StoreError
+from spareto.reports.page.content import unpacked
 from spareto.study.front import front_rows, mean_rows
 from spareto.study.store import STORE_NAME, TrialStore
 
@@ -79,3 +82,23 @@ def test_a_missing_run_is_told(tmp_path) -> None:
 def test_neither_command_loads_torch() -> None:
     script = "import sys, spareto.cli.front, spareto.cli.report; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_two_studies_are_compared_in_80_columns(tmp_path, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    one, other = stored(tmp_path / "one", seeds=2), stored(tmp_path / "other")
+    compare(one, other)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "demo (1) beside demo (2): 23 recipes of both."
+    assert max(map(len, lines)) <= 80
+    assert "alike" in lines[-1]
+    compare(one, other, json=True)
+    assert len(json.loads(capsys.readouterr().out)["pairs"]) == 23
+
+
+def test_a_report_beside_another_study_holds_it(tmp_path) -> None:
+    one, other = stored(tmp_path / "one"), stored(tmp_path / "other")
+    report(one, beside=other)
+    held = re.search(r'id="data">([^<]+)<', (one / "report.html").read_text())
+    assert held is not None
+    assert unpacked(held[1])["beside"]["titles"] == ["demo (1)", "demo (2)"]

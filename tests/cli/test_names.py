@@ -80,11 +80,16 @@ def test_no_record_holds_half_a_character():
 def test_a_recipe_of_that_name_has_its_files_in_the_run_folder(kind, tmp_path):
     folder = RunFolder(tmp_path)
     recipe = Recipe(name=NAMES[kind]) if NAMES[kind] else Recipe()
-    for path in (folder.network(recipe, 0, "key12345"), folder.workload(recipe, 0, "key12345")):
-        assert path.parent.parent == tmp_path
-        assert len(path.name) < 150
-        path.parent.mkdir(exist_ok=True)
-        path.write_text("x")
+    trial = factories.trial(recipe)
+    for kind_of_file in ("network", "workload"):
+        old = folder.file(kind_of_file, trial)
+        digest = folder.keep(kind_of_file, recipe, 0, lambda path: path.write_text("x"))
+        artifacts = {kind_of_file: digest}
+        kept = folder.file(kind_of_file, trial.replace(manifest=trial.manifest.replace(artifacts=artifacts)))
+        assert kept.read_text() == "x"
+        for path in (old, kept):
+            assert path.parent.parent == tmp_path
+            assert len(path.name) < 150
 
 
 def renamed(name):

@@ -13,9 +13,12 @@ from pages import ROOT, blocks_of, differences, rewritten, run
 PAGES = [
     "README.md",
     "docs/any-network.md",
+    "docs/codesign.md",
     "docs/convert.md",
     "docs/tutorials/my-snntorch-model.md",
+    "docs/tutorials/my-own-data.md",
     "docs/tutorials/my-own-chip.md",
+    "docs/tutorials/deploy.md",
     "docs/tutorials/a-papers-figure.md",
 ]
 

@@ -2,16 +2,16 @@
 
 import importlib.util
 import inspect
+import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 import spareto
+from pages import ROOT, blocks_of
 
-ROOT = Path(__file__).parents[2]
 NEEDS = ("mkdocs", "material", "mkdocstrings")
 PUBLIC = [name for name in spareto.__all__ if not name.startswith("__")]
 
@@ -47,6 +47,15 @@ def test_every_command_and_key_is_in_the_reference(site) -> None:
     for key in ("validation_share", "compression_training", "layer_bits", "read_bandwidth"):
         assert f"<code>{key}</code>" in keys
     assert (site / "reference" / "study.schema.json").is_file()
+
+
+def test_every_tutorial_is_a_notebook_with_the_code_of_its_page(site) -> None:
+    for page in sorted((ROOT / "docs" / "tutorials").glob("*.md")):
+        found = json.loads((site / "tutorials" / f"{page.stem}.ipynb").read_text())
+        assert (found["nbformat"], found["nbformat_minor"]) == (4, 5)
+        cells = ["".join(cell["source"]) for cell in found["cells"] if cell["cell_type"] == "code"]
+        assert cells == [block.code.rstrip("\n") for block in blocks_of(f"docs/tutorials/{page.name}")]
+        assert len({cell["id"] for cell in found["cells"]}) == len(found["cells"])
 
 
 def test_the_site_loads_nothing_from_elsewhere(site) -> None:

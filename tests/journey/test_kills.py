@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
+import postgres_server
+
 TESTS = Path(__file__).parents[1]
 SCRIPT = TESTS / "kills.py"
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 
 
-def killed(folder, moments, places, full=0):
+def killed(folder, moments, places, full=0, workers=1, *store):
+    told = (moments, places, 1, full, workers, *store)
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", SCRIPT, folder, *map(str, (moments, places, 1, full))],
+        [sys.executable, "-W", "ignore", SCRIPT, folder / "runs", *map(str, told)],
         capture_output=True,
         text=True,
         check=False,
@@ -30,6 +33,18 @@ def test_a_few_kills(tmp_path):
 
 def test_a_full_disk_is_said_and_with_room_the_study_goes_on(tmp_path):
     killed(tmp_path, 0, 1, 4)
+
+
+@pytest.mark.parametrize("moments", [1, pytest.param(50, marks=pytest.mark.slow)])
+def test_a_pool_of_two_killed_with_its_whole_group(tmp_path, moments):
+    killed(tmp_path, moments, -1, 0, 2)
+
+
+@pytest.mark.parametrize("moments", [1, pytest.param(50, marks=pytest.mark.slow)])
+def test_a_study_on_postgresql_killed(tmp_path, moments):
+    postgres_server.skip_without_server()
+    with postgres_server.serving() as url:
+        killed(tmp_path, moments, -1, 0, 1, url)
 
 
 @pytest.mark.slow

@@ -9,14 +9,17 @@ import torch
 from torch import nn
 
 from spareto import kernels
-from spareto.kernels import c_layers, trains
+from spareto.kernels import banded, c_layers, local, trains
 from spareto.kernels import neurons as loops
 from spareto.layers.residual import Residual
 from spareto.layers.spiking_block import SpikingBlock
 from spareto.layers.spiking_dense import SpikingDense
+from spareto.mechanistic.system import Problems, RowWeights, assemble
 from spareto.neurons import registry as neurons
 from spareto.neurons._family import Reset
 from spareto.neurons.surrogates import registry as surrogates
+from spareto.plasticity.constants import constants
+from spareto.records.plasticity import PlasticityPlan
 
 FAMILY = [name for name in neurons.names() if name not in ("multi_spike", "recurrent")]
 LEARNED = ("alpha", "beta", "gain", "bias", "v_threshold", "adapt_decay", "adapt_scale")
@@ -33,6 +36,8 @@ def run():
     several_threads()
     looks()
     spike_trains()
+    local_learning()
+    banded_systems()
 
 
 def draw(*shape, seed=0):
@@ -191,6 +196,39 @@ def spike_trains():
     masks = np.arange(1, 2 * 9 + 1, dtype=np.uint64).reshape(2, 3, 3, 1)
     words, _ = trains.pack(events(7, 60, density=0.1))
     trains.reached(words, masks, np.arange(2), np.arange(64), spread)
+
+
+def local_learning():
+    """Both inhibitions, changes at spikes and once a window, float and fixed point; then without learning."""
+    lateral, window = (
+        {"inhibition": {"kind": "lateral"}},
+        {"learning": {"window_ms": 5, "spike_threshold": 2}},
+    )
+    fixed, coding = {"fixed_point": {}}, {"coding": {"duration_ms": 20, "frequency_hz": 900.0, "size": None}}
+    active = {"learning": {"window_ms": 4, "depresses": "active"}}
+    for changes in ({}, lateral | window, lateral | active | fixed, fixed, lateral | window | fixed):
+        c = constants(PlasticityPlan.parse(coding | changes, "plan"), 21, 19)
+        limits = torch.arange(42, dtype=torch.int32).reshape(2, 21) * 50_000_000
+        keys, theta = torch.arange(4, dtype=torch.int32).reshape(2, 2), torch.zeros(19)
+        weight = draw(21, 19).abs().clamp(max=1)
+        for learns in (True, False):
+            local.run(limits, keys, weight, theta, c.k, c.shape, learns=learns, threads=2)
+
+
+def banded_systems():
+    """One and two blocks beside the diagonal, factored and solved, then solved again; one that is open."""
+    for central in (False, True):
+        c, b, v = draw(3, 5, 1, 2, 3).double(), draw(3, 5, 1).double(), draw(3, 1, 2, 2).double()
+        given = Problems(c, b, v, torch.full((3, 4), 0.7, dtype=torch.float64))
+        for scale in (1.0, 0.0):
+            system = assemble(given, RowWeights(), central=central)
+            parts = [
+                None if x is None else scale * x.contiguous() for x in (system.diag, system.sub, system.far)
+            ]
+            rhs = system.rhs.contiguous()
+            banded.solve(*parts, rhs, ready=False)
+            if scale:
+                banded.solve(*parts, rhs, ready=True)
 
 
 def several_threads():

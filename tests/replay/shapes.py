@@ -8,9 +8,11 @@ import numpy as np
 import torch
 
 from spareto.core.errors import ConfigError
-from spareto.kernels import c_layers, c_neurons, trains
+from spareto.kernels import banded, c_layers, c_neurons, local, trains
 from spareto.kernels.c_layers import BlockShape, ConvShape, Gradient, NotFinite, padded, words
 from spareto.kernels.dynamics import COEFFICIENTS
+from spareto.plasticity.constants import constants
+from spareto.records.plasticity import PlasticityPlan
 
 HUGE = 2**31 - 1
 
@@ -24,9 +26,20 @@ def run(count, seed=0):
             torch.manual_seed(seed * 1000 + number)
             torch.set_num_threads(pick.choice([1, 1, 2, 3]))
             with suppress(NotFinite):
-                pick.choice((convolution, convolution, dense, block, neuron, packing, spike_trains, huge))(
-                    pick
-                )
+                pick.choice(
+                    (
+                        convolution,
+                        convolution,
+                        dense,
+                        block,
+                        neuron,
+                        packing,
+                        spike_trains,
+                        local_learning,
+                        banded_systems,
+                        huge,
+                    )
+                )(pick)
     finally:
         torch.set_num_threads(before)
 
@@ -149,7 +162,8 @@ def packing(pick):
 def spike_trains(pick):
     """Trains of any size, and the outputs that they reach through any taps."""
     time, samples, elements = pick.randint(1, 9), size(pick, 5), size(pick, 200)
-    words_of = trains.pack((torch.rand(time * samples, elements) < 0.1).float())[0].reshape(time, samples, -1)
+    packed, _ = trains.pack((torch.rand(time * samples, elements) < 0.1).float())
+    words_of = packed.reshape(time, samples, packed.shape[-1])
     trains.gaps(words_of, elements, max(1, (time * elements).bit_length()))
     trains.places(words_of, elements)
     trains.windows(words_of)
@@ -164,6 +178,38 @@ def spike_trains(pick):
     class_of, weights = np.arange(channels) % classes, np.ones(64 * outputs, np.int64)
     x = (torch.rand(size(pick, 6), channels * plane[0] * plane[1]) < 0.2).float()
     trains.reached(trains.pack(x)[0], masks, class_of, weights, spread)
+
+
+def local_learning(pick):
+    """Samples of any size, inputs and neurons of any number."""
+    duration, window = pick.choice([(6, 0), (6, 3), (1, 1), (9, 9)])
+    learning = {"window_ms": window, "depresses": pick.choice(["silent", "active"])}
+    plan = {
+        "coding": {"duration_ms": duration, "size": None},
+        "learning": learning,
+        "inhibition": {"kind": pick.choice(["population", "lateral"])},
+        "fixed_point": pick.choice([None, {}]),
+        "excitatory": {"threshold_mv": pick.choice([-52.0, -64.5]), "one_spike": pick.random() < 0.5},
+    }
+    inputs, neurons, samples = size(pick, 40), size(pick, 40), size(pick, 4)
+    c = constants(PlasticityPlan.parse(plan, "plan"), inputs, neurons)
+    limits = torch.randint(-(2**31), 2**31 - 1, (samples, inputs), dtype=torch.int32)
+    keys = torch.randint(-(2**31), 2**31 - 1, (samples, 2), dtype=torch.int32)
+    weight, theta = torch.rand(inputs, neurons), torch.rand(neurons)
+    local.run(limits, keys, weight, theta, c.k, c.shape, learns=pick.random() < 0.5, threads=2)
+
+
+def banded_systems(pick):
+    """Systems of any size, most of them without a solution."""
+    count, time, block = size(pick, 4), size(pick, 6), size(pick, 7)
+    far = torch.randn(count, max(time - 2, 0), block, block, dtype=torch.float64)
+    sub = torch.randn(count, max(time - 1, 0), block, block, dtype=torch.float64)
+    diag = torch.randn(count, time, block, block, dtype=torch.float64)
+    diag = diag @ diag.mT + pick.choice([0, 9, 99]) * torch.eye(block, dtype=torch.float64)
+    x = torch.randn(count, time, block, dtype=torch.float64)
+    failed = banded.solve(diag, sub, far if pick.random() < 0.5 else None, x, ready=False)
+    if (failed < 0).all():
+        banded.solve(diag, sub, None, x, ready=True)
 
 
 def huge(pick):
@@ -188,6 +234,7 @@ def huge(pick):
     refused("spareto_block_backward", "ppppqpppppiiii", *[at] * 4, 16, *[at] * 4, shape, 0, 0, 0, 1)
     sizes = pick.choice([(2**40, 2**40), (-1, 3), (3, -1), (2**62, 2)])
     refused("spareto_neuron_forward", "pppppqqii", at, at, at, None, None, *sizes, 0, 1)
+    refused("spareto_band_solve", "pppppqqqii", *[at] * 5, *sizes, pick.choice([2**20, -1]), 0, 1)
 
 
 def refused(name, signature, *arguments):

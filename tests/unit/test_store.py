@@ -105,11 +105,11 @@ def test_reading_a_missing_study_creates_nothing(tmp_path: Path) -> None:
 def test_a_newer_format_is_refused(tmp_path: Path, read_only: bool) -> None:
     path = stored(tmp_path / STORE_NAME)
     with sqlite3.connect(path) as database:
-        database.execute("PRAGMA user_version = 3")
+        database.execute("PRAGMA user_version = 4")
     database.close()
     before = path.read_bytes()
-    expected = "expected format 2 or older. Update spareto, or start a new study folder."
-    assert refusal(path, read_only=read_only) == f"{path}: got study format 3; {expected}"
+    expected = "expected format 3 or older. Update spareto, or start a new study folder."
+    assert refusal(path, read_only=read_only) == f"{path}: got study format 4; {expected}"
     assert path.read_bytes() == before
 
 
@@ -119,7 +119,9 @@ def test_trials_of_the_first_format_are_read_and_not_gone_on_with(tmp_path: Path
         database.execute("PRAGMA user_version = 1")
     database.close()
     before = path.read_bytes()
-    expected = "got study format 1; expected format 2 to go on with; older ones can be read. Start a new"
+    expected = (
+        "got study format 1; expected format 2 or newer to go on with; older ones can be read. Start a new"
+    )
     assert refusal(path, read_only=False).startswith(f"{path}: {expected} study folder")
     with TrialStore(path, read_only=True) as store:
         assert len(store.trials()) == len(store)

@@ -24,6 +24,7 @@ app = App(
 )
 study = App(name="study", help="Train, compress, measure and cost many recipes of one network.")
 recipe = App(name="recipe", help="Recipe files.")
+fpga = App(name="fpga", help="Simulate and size exported Verilog with free tools.")
 reproduce = App(name="reproduce", help="Print our numbers beside published ones.")
 
 study.command("spareto.cli.study:run", name="run", help="Run a study, or carry on one that was stopped.")
@@ -32,11 +33,22 @@ study.command(
     name="sensitivity",
     help="Quantize and prune each layer alone, without training.",
 )
+for _name, _place, _help in (
+    ("list", "studies:list_", "List the studies of a folder or a database."),
+    ("show", "studies:show", "Show what a study's store holds."),
+    ("export", "studies:export", "Write a study's trials as CSV or Parquet."),
+    ("import", "studies:import_", "Bring the trials of an exported file into a study."),
+    ("merge", "studies:merge", "Bring the trials of several stores into one."),
+    ("gc", "studies:gc", "Remove files that no trial needs."),
+    ("watch", "watch:watch", "Show how a study gets on, from another terminal."),
+):
+    study.command(f"spareto.cli.{_place}", name=_name, help=_help)
 app.command(study)
 app.command(
     "spareto.cli.front:front", name="front", help="Show a study's trials and its accuracy-energy front."
 )
 app.command("spareto.cli.show:show", name="show", help="Show one recipe of a study in full.")
+app.command("spareto.cli.compare:compare", name="compare", help="Compare two studies, recipe by recipe.")
 app.command("spareto.cli.report:report", name="report", help="Write a study's report page and figures.")
 app.command("spareto.cli.explore:explore", name="explore", help="Serve the report page while a study runs.")
 app.command("spareto.cli.figure:figure", name="figure", help="Draw a study's figure or table for a paper.")
@@ -68,6 +80,19 @@ app.command(
     name="export",
     help="Write a package or network as source code for another machine or framework.",
 )
+app.command("spareto.cli.learn:learn", name="learn", help="Train networks that learn by local rules (STDP).")
+app.command(fpga)
+fpga.command(
+    "spareto.cli.fpga:simulate", name="simulate", help="Simulate exported Verilog against the golden model."
+)
+fpga.command(
+    "spareto.cli.fpga:estimate",
+    name="estimate",
+    help="Size exported Verilog with yosys, and time it with nextpnr.",
+)
+fpga.command(
+    "spareto.cli.fpga:report", name="report", help="Simulate and size exported Verilog, and write a report."
+)
 app.command(recipe)
 recipe.command(
     "spareto.cli.recipe:schema", name="schema", help="Print the JSON Schema of recipe files, for editors."
@@ -89,6 +114,13 @@ reproduce.command(
 
 reproduce.command(
     "spareto.cli.reproduce_chips:chips", name="chips", help="Measured energy and power of real chips."
+)
+
+_NO_MEMORY = (
+    "not enough memory",
+    "can't allocate memory",  # torch
+    "cannot allocate memory",  # the system, of a library's code
+    "failed to map segment",
 )
 
 
@@ -125,10 +157,20 @@ def _of_the_system(error: Exception) -> Problem | None:
     if isinstance(error, OSError) and error.filename is not None:
         got = (error.strerror or text).lower()
         return Problem(str(error.filename), got, "a file that can be used", "Check the disk and its rights.")
-    if isinstance(error, MemoryError) or "not enough memory" in text or "can't allocate memory" in text:
+    if _for_want_of_memory(error):
         cure = "Use smaller batches, fewer timesteps or a smaller network."
         return Problem("this command", "no memory", "as much as it takes", cure)
     return None
+
+
+def _for_want_of_memory(error: BaseException | None) -> bool:
+    """Whether an error, or one behind it, is that of a program or a library that got no memory."""
+    while error is not None:
+        text = str(error).lower()
+        if isinstance(error, MemoryError) or any(words in text for words in _NO_MEMORY):
+            return True
+        error = error.__cause__
+    return False
 
 
 def _run() -> None:
@@ -136,7 +178,7 @@ def _run() -> None:
         app(sys.argv[1:])
     except SparetoError as error:
         _refuse(error)
-    except (OSError, MemoryError, RuntimeError) as error:
+    except (OSError, MemoryError, RuntimeError, ImportError) as error:
         said = _of_the_system(error)
         if said is None:
             raise

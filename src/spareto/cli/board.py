@@ -31,6 +31,7 @@ class StudyBoard(StudyRelay):
         super().__init__(other)
         self._folder, self._name = folder, "training"
         self._board: TensorBoardListener | None = None
+        self._boards: dict[int, StudyBoard] = {}
 
     @override
     def training_begins(self, label: str, seed: int) -> None:
@@ -46,8 +47,16 @@ class StudyBoard(StudyRelay):
         self._board(report)
         self._other.epoch_ends(report)
 
+    @override
+    def of_worker(self, worker: int) -> StudyListener:
+        if worker not in self._boards:
+            self._boards[worker] = StudyBoard(self._folder, self._other.of_worker(worker))
+        return self._boards[worker]
+
     def close(self) -> None:
         """Finish the file of the training under way."""
+        for each in self._boards.values():
+            each.close()
         if self._board is not None:
             self._board.close()
             self._board = None

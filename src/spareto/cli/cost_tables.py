@@ -132,10 +132,18 @@ def _pipeline_rows(cost: Cost) -> Iterator[tuple[str, str]]:
         return
     busy = [layer.latency_cycles / layer.steps for layer in cost.layers]
     yield "cycles of a timestep", f"{cost.step_cycles:,.0f}"
-    yield "cycles of its barrier", f"{cost.pipeline.barrier_cycles:,.0f}"
+    if not cost.pipeline.buffers:
+        yield "cycles of its barrier", f"{cost.pipeline.barrier_cycles:,.0f}"
     yield "slowest layer", cost.layers[busy.index(max(busy))].name
     yield "cycles between inferences", f"{cost.interval_cycles:,.0f}"
+    if cost.fps is not None and cost.fps_per_watt is not None:
+        yield "inferences a second", f"{cost.fps:,.0f}"
+        yield "inferences a second and watt", f"{cost.fps_per_watt:,.0f}"
+    for name, used in cost.resources.items():
+        yield name, f"{used:,.0f}"
     cores = sum(layer.cores for layer in cost.layers)
+    if not cores:
+        return
     worked = sum(each * layer.cores for each, layer in zip(busy, cost.layers, strict=True))
     yield "cores", f"{cores:,}"
     yield "cores wait", f"{100 * (1 - worked / (cores * cost.step_cycles)):.1f} % of the time"

@@ -70,8 +70,7 @@ class Serving(ThreadingHTTPServer):
     def version(self) -> str:
         """Changes with every stored trial."""
         with TrialStore.of(self.run) as store:
-            state = store.path.stat()
-            return f"{len(store)}-{state.st_mtime_ns}"
+            return store.version()
 
     def page(self) -> bytes:
         """The page of what is stored now; made once a version."""

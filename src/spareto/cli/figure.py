@@ -29,6 +29,5 @@ def figure(kind: Kind, run: Path, /, *, style: Style = "ieee", out: Path | None 
         cure = "Wait for the first trial."
         raise ConfigError(Problem(str(run), "no finished trial", "a study with something to draw", cure))
     path = out or folder / "figures" / f"{kind}-{style}"
-    path.parent.mkdir(parents=True, exist_ok=True)
     for written in write_paper(results, kind, style, path):
         print(written)

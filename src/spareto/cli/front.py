@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as json_module
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from cyclopts import Parameter
 from rich import box
@@ -24,19 +24,22 @@ from spareto.records.rows import (
     split_chosen_by,
     split_shown,
 )
-from spareto.study.front import front_rows, mean_rows, results_of
+from spareto.study.front import means_of
 from spareto.study.store import TrialStore
+
+SHOWN: Final = 1000
+"""Trials of which a table shows all."""
 
 Flag = Annotated[bool, Parameter(negative="")]
 
 
 def front(
-    run: Path, /, *, mean: Flag = False, every: Flag = False, plot: bool = True, json: Flag = False
+    run: str, /, *, mean: Flag = False, every: Flag = False, plot: bool = True, json: Flag = False
 ) -> None:
     """Show a study's trials and its accuracy-energy front.
 
     Args:
-        run: Run folder of a study, or its database.
+        run: Run folder of a study, its database, or the URL of a server with study=NAME in its query.
         mean: One line a recipe, the mean over its seeds.
         every: The trials that only showed a search the way, too.
         plot: Draw accuracy against energy in letters, above the table.
@@ -46,16 +49,18 @@ def front(
         print_front(run, mean=mean, every=every, plot=plot)
         return
     with TrialStore.of(run) as store:
-        trials = store.trials() if every else results_of(store.trials())
-    print(json_module.dumps(mean_rows(trials) if mean else front_rows(trials), indent=1))
+        rows = store.rows(every=every)
+    print(json_module.dumps(means_of(rows) if mean else rows, indent=1))
 
 
-def print_front(run: Path, *, mean: bool = False, every: bool = False, plot: bool = False) -> None:
+def print_front(run: str | Path, *, mean: bool = False, every: bool = False, plot: bool = False) -> None:
     """Print a study's trials as a table of at most 80 columns, least energy first, below a plot if asked."""
     with TrialStore.of(run) as store:
-        stored, name = store.trials(), store.meta.get("study", "")
-    trials = stored if every else results_of(stored)
-    rows: Sequence[TrialRow | MeanRow] = mean_rows(trials) if mean else front_rows(trials)
+        stored, name = len(store), store.meta.get("study", "")
+        large = stored > SHOWN and not mean
+        found = store.rows(every=every, front=large)
+        asked = store.count(every=every)
+    rows: Sequence[TrialRow | MeanRow] = means_of(found) if mean else found
     console = Console(highlight=False)
     if not rows:
         console.print("No trial has finished yet.")
@@ -77,9 +82,11 @@ def print_front(run: Path, *, mean: bool = False, every: bool = False, plot: boo
         console.print("Accuracies are on the validation split; the test split is opened at the end.")
     elif all(row["validation_accuracy"] is None for row in rows):
         console.print("Chosen on the test split: an older version ran this study.")
-    if len(stored) > len(trials):
-        console.print(f"Found among {len(stored)} trials of a search; --every shows all of them.")
-    console.print(f"● on the front: {chosen} of {len(rows)} {what}{study}{averaged}")
+    if stored > asked:
+        console.print(f"Found among {stored} trials of a search; --every shows all of them.")
+    if large:
+        console.print("Only the front is shown; spareto study export and --json give every trial.")
+    console.print(f"● on the front: {chosen} of {asked if large else len(rows)} {what}{study}{averaged}")
 
 
 def _table(rows: Sequence[TrialRow | MeanRow], unit: EnergyUnit, with_seeds: bool) -> Table:

@@ -138,21 +138,25 @@ def bench(package: Path, /, *, rounds: int = 20, threads: int = 1, density: floa
     console.print(f"weights {found.weight_bytes:,} bytes, states {found.state_bytes:,} bytes")
 
 
-def export(source: str, /, *, out: Path, target: str = "c99") -> None:
+def export(source: str, /, *, out: Path, target: str = "c99", design: str | None = None) -> None:
     """Write a package, or a network, as source code for another machine or framework.
 
     Args:
-        source: A package, for c99; for a framework a network, as in `spareto profile`, which is written with
-            its weights as they are stored.
+        source: A package, for c99 and verilog; for a framework a network, as in `spareto profile`, which is
+            written with its weights as they are stored.
         out: Folder of the files.
-        target: What it is written for: c99, snntorch, spikingjelly, norse or sinabs.
+        target: What it is written for: c99, verilog, snntorch, spikingjelly, norse or sinabs.
+        design: Choices for verilog, as YAML: "{semantics: spiker, ratio: 4}".
     """
+    from spareto.cli.own import mapping
     from spareto.export import registry
     from spareto.package import read_package
 
     console = Console(highlight=False, soft_wrap=True)
+    choices = {} if design is None else mapping(design, "design")
     if target in registry.names():
-        exported = registry.make(target).write(read_package(Path(source)).network, out)
+        package = read_package(Path(source))
+        exported = registry.make(target, "design", **choices).write(package.network, out, package.vectors)
         for name, size in exported.memory.items():
             console.print(f"{name:<16} {size:>10,} bytes", markup=False)
         files = exported.files

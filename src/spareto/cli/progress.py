@@ -13,7 +13,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from typing_extensions import override
 
 from spareto.cli.console import Console
-from spareto.core.amounts import MICROJOULES, energy
+from spareto.cli.jsonlines import StudyJson
+from spareto.cli.pace import Pace
+from spareto.cli.spans import span
+from spareto.core.amounts import MICROJOULES, energy, file_size
 from spareto.core.errors import Problem
 from spareto.core.locks import Holder
 from spareto.core.text import visible
@@ -27,18 +30,26 @@ PAUSE: Final = 30.0
 
 
 @contextmanager
-def telling(*, quiet: bool, tensorboard: Path | None) -> Iterator[StudyListener]:
+def telling(
+    *, quiet: bool, tensorboard: Path | None, plain: bool = False, json: bool = False
+) -> Iterator[StudyListener]:
     """Who is told of a command's trainings.
 
     Args:
         quiet: Show no progress; warnings still come.
         tensorboard: Folder of the files for TensorBoard, or None.
+        plain: Lines instead of bars, on a terminal too.
+        json: A line of JSON on stdout for everything that happens.
 
     Raises:
         ConfigError: TensorBoard is asked for and not installed.
     """
     with ExitStack() as stack:
-        listener = StudyListener() if quiet else stack.enter_context(StudyProgress())
+        listener = StudyListener()
+        if json:
+            listener = StudyJson()
+        elif not quiet:
+            listener = stack.enter_context(StudyProgress(plain=plain))
         if tensorboard is not None:
             from spareto.cli.board import StudyBoard
 
@@ -47,10 +58,16 @@ def telling(*, quiet: bool, tensorboard: Path | None) -> Iterator[StudyListener]
 
 
 class StudyProgress(StudyListener):
-    """Two bars, trials and epochs; finished trials scroll by above them."""
+    """A bar of trials, and one of epochs for each worker; finished trials scroll by above them.
 
-    def __init__(self) -> None:
-        self._console = Console(stderr=True, highlight=False)
+    Args:
+        plain: No bars on a terminal either; lines as in a log.
+    """
+
+    def __init__(self, *, plain: bool = False) -> None:
+        self._console = Console(stderr=True, highlight=False, **({"force_terminal": False} if plain else {}))
+        self._pace = Pace()
+        self._workers: dict[int, _WorkerBars] = {}
         self._bars = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
@@ -62,7 +79,7 @@ class StudyProgress(StudyListener):
         )
         self._trials = self._bars.add_task("trials", total=None)
         self._epochs = self._bars.add_task("epochs", total=None, visible=False)
-        self._label = ""
+        self._label, self._left = "", 0
         self._said = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -76,12 +93,23 @@ class StudyProgress(StudyListener):
 
     @override
     def study_begins(self, trials: int) -> None:
+        self._left = trials
         self._bars.update(self._trials, total=trials)
+
+    @override
+    def of_worker(self, worker: int) -> StudyListener:
+        if worker not in self._workers:
+            self._workers[worker] = _WorkerBars(self, self._bars, worker)
+        return self._workers[worker]
 
     @override
     def noted(self, notes: Sequence[str]) -> None:
         for note in notes:
             self._say(f"  {note}")
+
+    @override
+    def estimated(self, trials: int, seconds: float, size: float) -> None:
+        self._say(f"  estimate: {trials} trials take about {span(seconds)} and {file_size(size)}")
 
     @override
     def training_begins(self, label: str, seed: int) -> None:
@@ -121,6 +149,9 @@ class StudyProgress(StudyListener):
         label = f"{trial.recipe.label}, seed {trial.manifest.seed}"
         accuracy, used = f"{trial.chosen_by:7.2%}", f"{energy(trial.energy_pj, MICROJOULES):>12}"
         self._say(f"{label:<34.34} validated {accuracy}  energy {used}  ({how})")
+        self._left -= 1
+        said = self._pace.after(trial, self._left, reused=reused)
+        self._bars.update(self._trials, description=visible(f"trials{said}"))
         self._bars.advance(self._trials)
 
     @override
@@ -134,3 +165,43 @@ class StudyProgress(StudyListener):
     def _say(self, line: str) -> None:
         self._said = time.monotonic()
         self._console.print(line, soft_wrap=True, markup=False)
+
+
+class _WorkerBars(StudyListener):
+    """A bar of epochs for one of several workers; lines only where there are no bars.
+
+    Args:
+        study: Says what is to be read.
+        bars: Where the bar goes.
+        worker: Number from 0.
+    """
+
+    def __init__(self, study: StudyProgress, bars: Progress, worker: int) -> None:
+        self._study, self._bars, self._name = study, bars, f"{worker + 1}"
+        self._label, self._bar = "", bars.add_task("", total=None, visible=False)
+
+    @override
+    def noted(self, notes: Sequence[str]) -> None:
+        self._study.noted(notes)
+
+    @override
+    def training_begins(self, label: str, seed: int) -> None:
+        self._label = f"worker {self._name}: {label}, seed {seed}"
+        self._bars.reset(self._bar, total=None, visible=False)
+
+    @override
+    def epoch_ends(self, report: EpochReport) -> None:
+        text = f"{self._label}: loss {report.loss:.4f}, {report.seconds:.1f} s"
+        self._bars.update(
+            self._bar, completed=report.epoch, total=report.epochs, description=visible(text), visible=True
+        )
+        if self._bars.disable and report.last:
+            self._study.noted((f"{self._label}: {report.epoch} epochs, last loss {report.loss:.4f}",))
+
+    @override
+    def layer_is_silent(self, label: str, seed: int, problem: Problem) -> None:
+        self._study.layer_is_silent(label, seed, problem)
+
+    @override
+    def layers_ran(self, kernels: str, decisions: Mapping[str, Decision]) -> None:
+        self._study.layers_ran(kernels, decisions)

@@ -33,6 +33,10 @@ class StudyRelay(StudyListener):
         self._other.noted(notes)
 
     @override
+    def estimated(self, trials: int, seconds: float, size: float) -> None:
+        self._other.estimated(trials, seconds, size)
+
+    @override
     def training_begins(self, label: str, seed: int) -> None:
         self._other.training_begins(label, seed)
 
@@ -59,6 +63,14 @@ class StudyRelay(StudyListener):
     @override
     def trial_tested(self, trial: Trial) -> None:
         self._other.trial_tested(trial)
+
+    @override
+    def stopping(self) -> None:
+        self._other.stopping()
+
+    @override
+    def of_worker(self, worker: int) -> StudyListener:
+        return self._other.of_worker(worker)
 
     @override
     def waits(self, holder: Holder) -> None:

@@ -18,3 +18,7 @@ from spareto.compression.report import compression_report as compression_report
 from spareto.compression.run import compress_and_train as compress_and_train
 from spareto.compression.run import rehearse as rehearse
 from spareto.compression.shrinking import shrink as shrink
+from spareto.compression.widening import merge_duplicates as merge_duplicates
+from spareto.compression.widening import squeeze as squeeze
+from spareto.compression.widening import widen as widen
+from spareto.compression.widening import widen_and_squeeze as widen_and_squeeze

@@ -12,6 +12,7 @@ from spareto.compression.copies import Module, copy_of
 from spareto.compression.foreign import renew
 from spareto.compression.layers import synaptic_layers, touched_layers
 from spareto.compression.loading import check_loads
+from spareto.compression.neurons import change_neurons
 from spareto.compression.steps import Calibration, StepContext, registry
 from spareto.compression.weight_cache import cache_each_forward
 from spareto.core.arguments import of_kind
@@ -58,8 +59,8 @@ def compress(
     of_kind(recipe, Recipe, "recipe", "a Recipe", "Write spareto.recipes.quantize(bits=4).")
     refuse_unfit(network)
     compressed = copy_of(network)
-    starts = sorted({step.start for step in recipe.steps})
-    together(*(partial(_begin, compressed, recipe, share, calibration, seed, stored) for share in starts))
+    begin = partial(_begin, compressed, recipe, calibration=calibration, seed=seed, stored=stored)
+    together(*(partial(begin, share) for share in recipe.starts))
     store(compressed, recipe)
     return compressed
 
@@ -99,7 +100,8 @@ def _begin(
         registry.make(step.kind).apply(layers, step, context)
 
     begun = [(index, step) for index, step in enumerate(recipe.steps) if step.start == share]
-    together(prepare, *(partial(carry_out, *each) for each in begun))
+    changed = [] if recipe.neurons is None or share else [partial(change_neurons, network, recipe.neurons)]
+    together(prepare, *changed, *(partial(carry_out, *each) for each in begun))
     refuse_claimed(network)
 
 

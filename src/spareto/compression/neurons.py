@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from torch import nn
 
 from spareto.core.errors import ConfigError, Problem
 from spareto.neurons import SpikingNeuron
+from spareto.neurons._family import FamilyNeuron
 from spareto.neurons._fixed_point import rounded
 from spareto.neurons.quantized_state import QuantizedState
-from spareto.records import MembranePlan
+from spareto.neurons.surrogates import registry as surrogates
+from spareto.records import MembranePlan, NeuronChange
 
 PARAMETERS = ("beta", "alpha", "gain", "adapt_decay", "adapt_scale", "v_threshold")
 
@@ -38,6 +42,43 @@ def round_parameters(network: nn.Module, bits: int, where: str) -> None:
             value = getattr(neuron, parameter, None)
             if isinstance(value, float):
                 setattr(neuron, parameter, rounded(value, bits))
+
+
+def change_neurons(network: nn.Module, change: NeuronChange) -> None:
+    """Set thresholds, decays and surrogates of every spiking neuron, in place.
+
+    Raises:
+        ConfigError: There are no neurons of ours, or some have no such number of their own, or learn it.
+        UnknownName: No surrogate has that name.
+    """
+    where = "recipe.neurons"
+    _outermost(network, where)
+    neurons = {name: each for name, each in _all(network).items() if isinstance(each, FamilyNeuron)}
+    wanted = {key: value for key in ("v_threshold", "beta") if (value := getattr(change, key)) is not None}
+    problems = [
+        Problem(f"neuron '{name}'", f"no '{key}' that is a plain number", f"one, for {where}.{key}")
+        for name, neuron in neurons.items()
+        for key in wanted
+        if not isinstance(getattr(neuron, key, None), int | float)
+    ]
+    if problems:
+        raise ConfigError(problems)
+    for neuron in neurons.values():
+        _set_numbers(neuron, wanted)
+        if change.surrogate is not None or change.slope is not None:
+            options = {} if change.slope is None else {"alpha": change.slope}
+            name = change.surrogate or neuron.surrogate_name
+            neuron.surrogate = surrogates.make(name, f"{where}.slope", **options)
+
+
+def _set_numbers(neuron: FamilyNeuron, wanted: Mapping[str, float]) -> None:
+    """A gain that is what the leak lets go stays so."""
+    beta, gain = getattr(neuron, "beta", None), getattr(neuron, "gain", None)
+    follows = "beta" in wanted and isinstance(beta, float) and gain == 1.0 - beta
+    for key, value in wanted.items():
+        setattr(neuron, key, value)
+    if follows:
+        setattr(neuron, "gain", 1.0 - wanted["beta"])  # noqa: B010 - some neurons have one
 
 
 def store_membranes(network: nn.Module, plan: MembranePlan, where: str) -> None:

@@ -25,6 +25,7 @@ from spareto.running import How, Interface, Runner, data_of, interface_of
 from spareto.training import Listener, Milestones, SilenceListener, train, warn_of_silence
 from spareto.training.batches import samples_of_split, steps_per_epoch, whole_labels
 from spareto.training.losses import make_loss, takes_rates
+from spareto.training.optimizer import optimizer_of
 
 ONE_SHOT = SchedulePlan()
 CALIBRATION_SAMPLES = 128
@@ -137,7 +138,8 @@ def rehearse(network: Module, recipe: Recipe, data: Any, *, seed: int = 0, **how
     refuse_unfit(network)
     alive = _with_one_weight(recipe)
     plan = _Plan(network, alive, data_of(data), seed, interface_of(**how), samples=REHEARSAL_SAMPLES)
-    compressed, *_ = together(plan.compressed, partial(refuse_merged_starts, recipe), plan.milestones)
+    asked = partial(optimizer_of, recipe.training, "recipe.training.optimizer")
+    compressed, *_ = together(plan.compressed, partial(refuse_merged_starts, recipe), plan.milestones, asked)
     return compressed.eval()
 
 
@@ -193,7 +195,7 @@ class _Plan(Generic[Module]):
             for epoch, change in self.schedule.milestones().items():
                 changes.setdefault(epoch, []).append(change)
             recipe = _with_sparsity(recipe, self.schedule.first_sparsity)
-        for start in sorted({step.start for step in recipe.steps}):
+        for start in recipe.starts:
             data = self.calibration(0)
             begin = partial(begin_steps, recipe=recipe, share=start, calibration=data, seed=self.seed)
             changes.setdefault(epoch_of(start, recipe), []).append(begin)

@@ -9,11 +9,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from spareto.core.registry import Registry
 from spareto.pruners import registry as pruners
 from spareto.pruners.schedules import registry as schedules
 from spareto.quantizers import registry as quantizers
 from spareto.quantizers.rounding import registry as roundings
-from spareto.records import Recipe, recipe
+from spareto.records import Recipe, recipe, training
+from spareto.training.optimizers import registry as optimizers
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -30,16 +32,13 @@ def recipe_schema() -> dict[str, Any]:
     parts["QuantizeStep"]["properties"]["rounding"]["enum"] = list(roundings.names())
     for step in ("EpitomeStep", "PruneStep", "QuantizeStep"):
         parts[step]["required"] = sorted({*parts[step].get("required", ()), "kind"})
-    schedule = parts["PruneStep"]["properties"]["schedule"]
-    names = list(schedules.names())
-    parts["SchedulePlan"]["anyOf"] = [_schedule(name) for name in names]
-    schedule["anyOf"] = [{"enum": names}, {"$ref": schedule.pop("$ref")}]
+    _name(parts["PruneStep"]["properties"]["schedule"], parts["SchedulePlan"], schedules)
+    _name(parts["TrainingPlan"]["properties"]["optimizer"], parts["OptimizerPlan"], optimizers)
     return {"$schema": DIALECT, **schema}
 
 
 def _record(name: str) -> type[BaseModel] | None:
-    from_recipe = vars(recipe)
-    found = from_recipe.get(name)
+    found = {**vars(training), **vars(recipe)}.get(name)
     return found if inspect.isclass(found) and issubclass(found, BaseModel) else None
 
 
@@ -59,8 +58,14 @@ def _arguments(text: str) -> Iterator[tuple[str, str]]:
             yield match[1], " ".join(match[2].split())
 
 
-def _schedule(name: str) -> dict[str, Any]:
-    record = schedules.get(name)
+def _name(field: dict[str, Any], plan: dict[str, Any], registry: Registry[Any]) -> None:
+    """Let a field take a bare name, or a name and the options that belong to it."""
+    names = list(registry.names())
+    plan["anyOf"] = [_named(name, registry.get(name)) for name in names]
+    field["anyOf"] = [{"enum": names}, {"$ref": field.pop("$ref")}]
+
+
+def _named(name: str, record: type[BaseModel]) -> dict[str, Any]:
     options = record.model_json_schema()
     _describe(options, record)
     return {"properties": {"name": {"const": name}, "options": options}}

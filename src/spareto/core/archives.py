@@ -48,6 +48,27 @@ def inflated_size(packed: bytes, most: int) -> int:
     return count
 
 
+def inflated(packed: bytes, size: int) -> bytearray:
+    """What zlib-compressed data stands for, which should be `size` bytes; one byte more if it is longer.
+
+    Raises:
+        ValueError: The data is damaged, ends too early, or something follows it.
+    """
+    stream, content, rest = zlib.decompressobj(), bytearray(), packed
+    try:
+        while not stream.eof and len(content) <= size:
+            piece = stream.decompress(rest, min(_STEP, size + 1 - len(content)))
+            rest = stream.unconsumed_tail
+            content += piece
+            if not piece and not rest:
+                break
+    except zlib.error as error:
+        raise ValueError(str(error)) from None
+    if len(content) <= size and (not stream.eof or stream.unused_data):
+        raise ValueError("it ends too early, or too late")
+    return content
+
+
 def load_arrays(path: Path, names: tuple[str, ...] | None = None) -> Arrays | npt.NDArray[Any]:
     """The arrays of an `.npz` archive by name, or the single array of an `.npy` file; nothing in it is run.
 

@@ -57,7 +57,7 @@ def replacing(path: Path) -> Generator[Path]:
             with temporary.open("rb") as stream:
                 os.fsync(stream.fileno())
             temporary.replace(path)
-            _settle(path.parent)
+            settle(path.parent)
         except BaseException:
             with suppress(OSError):
                 temporary.unlink()
@@ -136,7 +136,7 @@ def _begun(path: Path) -> tuple[Path, int | None]:
         os.close(handle)  # a sweeper came first
 
 
-def _settle(folder: Path) -> None:
+def settle(folder: Path) -> None:
     """Put a rename on disk; where folders cannot be synced, that is up to the system."""
     if sys.platform == "win32":
         return

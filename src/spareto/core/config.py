@@ -6,11 +6,19 @@ import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
 import yaml
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_schema
 
 from spareto.core.artifacts import fingerprint, there, write_text
@@ -25,6 +33,8 @@ SEAL: Final = "checksum"
 SHOWN: Final = 20
 """Problems of one input that its error names; a file may have a million."""
 
+_PLAIN: Final = frozenset((int, float, bool, type(None)))
+_WHOLE: Final = object()
 _log = logging.getLogger("spareto")
 RecordT = TypeVar("RecordT", bound="Record")
 
@@ -92,25 +102,34 @@ class Record(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _mark_unknown_keys(cls, data: Any) -> Any:
-        if not isinstance(data, Mapping):
+    def _mark_unknown_keys(cls, data: Any, about: ValidationInfo) -> Any:
+        if type(data) is not dict and not isinstance(data, Mapping):
             return data
         given = cast(Mapping[Any, Any], data)
-        if halves := [key for key, value in given.items() if _has_halves(value)]:
+        whole = about.context is _WHOLE
+        if not whole and (halves := [key for key, value in given.items() if _has_halves(value)]):
             rule, cure = "text of whole characters", "Remove the lone surrogate."
             raise contradiction([Problem(f".{key}", shown(given[key]), rule, cure) for key in halves])
-        known = tuple(field.alias or name for name, field in cls.model_fields.items())
-        return {key: value if key in known else _UnknownKey(value, known) for key, value in given.items()}
+        known = _keys(cls)
+        if given.keys() <= known.keys():
+            return given
+        unknown = partial(_UnknownKey, known=tuple(known))
+        return {key: value if key in known else unknown(value) for key, value in given.items()}
 
     @classmethod
-    def parse(cls, data: Any, where: str) -> Self:
-        """Build the record from plain data; `where` is the root of the paths in error messages.
+    def parse(cls, data: Any, where: str, whole: bool = False) -> Self:
+        """Build the record from plain data.
+
+        Args:
+            data: Keys and values.
+            where: The root of the paths in error messages.
+            whole: No text in it holds half a character, as none does that `load_data` gave.
 
         Raises:
             ConfigError: With every problem of `data`, not just the first.
         """
         try:
-            return cls.model_validate(data)
+            return cls.model_validate(data, context=_WHOLE if whole else None)
         except ValidationError as error:
             raise ConfigError(_problems(error, data, where)) from None
 
@@ -121,7 +140,7 @@ class Record(BaseModel):
         Raises:
             ConfigError: The file is missing, is not YAML or JSON, or breaks a rule of the record.
         """
-        return cls.parse(load_keys(path), cls.__name__.lower())
+        return cls.parse(load_keys(path), cls.__name__.lower(), whole=True)
 
     def replace(self, **changes: Any) -> Self:
         """A copy with other values in some fields, checked as if the record were made anew.
@@ -160,15 +179,26 @@ def _has_halves(value: Any) -> bool:
 
     Mappings in a list are left out: they become records, which look themselves.
     """
-    if isinstance(value, str):
+    kind = type(value)  # pyright: ignore[reportUnknownVariableType]
+    if kind is str:
         return not value.isascii() and SURROGATE.search(value) is not None
+    if kind in _PLAIN:
+        return False
     if isinstance(value, (list, tuple)):
         listed = cast(Sequence[Any], value)
-        return any(_has_halves(each) for each in listed if isinstance(each, (str, list, tuple)))
+        return not _PLAIN.issuperset(map(type, listed)) and any(
+            _has_halves(each) for each in listed if isinstance(each, (str, list, tuple))
+        )
     if isinstance(value, Mapping):
         mapping = cast(Mapping[Any, Any], value)
         return any(map(_has_halves, mapping)) or any(map(_has_halves, mapping.values()))
-    return False
+    return isinstance(value, str) and _has_halves(str(value))
+
+
+@cache
+def _keys(record: type[Record]) -> dict[str, None]:
+    """The keys of a record, in order."""
+    return {field.alias or name: None for name, field in record.model_fields.items()}
 
 
 def load_data(path: str | Path) -> Any:

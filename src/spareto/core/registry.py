@@ -101,6 +101,7 @@ class Registry(Generic[Base]):
         return found[0]
 
 
+@cache
 def _options(cls: type[Any]) -> tuple[str, ...] | None:
     """Names of what a constructor takes; None if it takes any name."""
     parameters = inspect.signature(cls).parameters.values()
@@ -110,6 +111,7 @@ def _options(cls: type[Any]) -> tuple[str, ...] | None:
     return tuple(parameter.name for parameter in parameters if parameter.kind in named)
 
 
+@cache
 def _required(cls: type[Any]) -> tuple[str, ...]:
     """Names of what a constructor cannot do without."""
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)

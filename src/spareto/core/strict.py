@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Any, Final, NoReturn, cast
+from collections.abc import Sequence
+from typing import Any, Final, NoReturn
 
 DEEPEST: Final = 100
 """Levels of lists and mappings inside each other."""
@@ -35,26 +36,41 @@ def check(data: Any) -> None:
     Raises:
         ValueError: Something in it is of that kind.
     """
-    rest: list[tuple[Any, int]] = [(data, 0)]
-    while rest:
-        value, depth = rest.pop()
-        if isinstance(value, (dict, list)):
-            if depth >= DEEPEST:
-                raise ValueError(f"lists or mappings more than {DEEPEST} deep")
-            if isinstance(value, dict):
-                mapping = cast(dict[Any, Any], value)
-                rest += [(key, depth + 1) for key in mapping]
-                rest += [(inner, depth + 1) for inner in mapping.values()]
-            else:
-                rest += [(inner, depth + 1) for inner in cast(list[Any], value)]
-        elif isinstance(value, str):
+    level: list[Any] = [data]
+    for _ in range(DEEPEST):
+        level = _inside(level)
+        if not level:
+            return
+    if any(type(value) in (dict, list) for value in level):
+        raise ValueError(f"lists or mappings more than {DEEPEST} deep")
+    _inside(level)
+
+
+def _inside(values: Sequence[Any]) -> list[Any]:
+    """What lists and mappings among values hold, one level down; what is neither is looked at."""
+    inner: list[Any] = []
+    for value in values:
+        kind = type(value)  # pyright: ignore[reportUnknownVariableType]
+        if kind is float:
+            if not math.isfinite(value):
+                raise ValueError(f"the number {value}, which is not finite")
+        elif kind is str:
             if not value.isascii() and SURROGATE.search(value):
                 raise ValueError(f"half a character in {value[:40]!a}")
-        elif isinstance(value, int):
+        elif kind is int:
             if not -LARGEST_INTEGER <= value < LARGEST_INTEGER:
                 raise ValueError("an integer of more than 64 bits")
-        elif isinstance(value, float) and not math.isfinite(value):
-            raise ValueError(f"the number {value}, which is not finite")
+        elif kind is dict:
+            inner += value
+            inner += value.values()
+        elif kind is list and not _finite_floats(value):
+            inner += value
+    return inner
+
+
+def _finite_floats(values: list[Any]) -> bool:
+    """Whether a list holds finite fractions alone: a sum of any other is not finite."""
+    return set(map(type, values)) == {float} and math.isfinite(sum(values))
 
 
 def _unique_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spareto.integer import IntegerNetwork
+from spareto.package.vectors import Vectors
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,13 @@ class Target(ABC):
     """A machine or language that integer networks are written for; one file each in `export/`."""
 
     @abstractmethod
-    def write(self, network: IntegerNetwork, folder: Path) -> Exported:
+    def write(self, network: IntegerNetwork, folder: Path, vectors: Vectors | None = None) -> Exported:
         """Write the network into a folder, file by file, atomically.
+
+        Args:
+            network: The network.
+            folder: Where to.
+            vectors: Test vectors, for targets that write a test.
 
         Raises:
             StoreError: A file cannot be written.

@@ -15,6 +15,7 @@ from spareto.core.artifacts import write_text
 from spareto.export._base import Exported, Target
 from spareto.integer import IntegerNetwork, Layer, bounds
 from spareto.integer.network import INPUT, Attention, Ints, Node, Pool, Synapses
+from spareto.package.vectors import Vectors
 
 _JOINS: Final = {"add": 0, "and": 1, "iand": 2}
 _LINE: Final = 24
@@ -29,7 +30,7 @@ class C99(Target):
     """
 
     @override
-    def write(self, network: IntegerNetwork, folder: Path) -> Exported:
+    def write(self, network: IntegerNetwork, folder: Path, vectors: Vectors | None = None) -> Exported:
         source = _Source(network)
         body = source.body()
         texts = {name: _shipped(name) for name in ("spareto.h", "spareto.c")}

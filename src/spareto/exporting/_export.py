@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from spareto._version import __version__
 from spareto.compression import bake
 from spareto.compression.copies import copy_of
-from spareto.core.artifacts import replacing, write_text
+from spareto.core.artifacts import write_text
 from spareto.core.errors import ConfigError, Problem
 from spareto.core.registry import Registry
 from spareto.exporting._base import Framework, number, taken_apart
 from spareto.exporting._flat import Flat, Statement, flat
 from spareto.neurons.recurrent import Recurrent
+from spareto.training.stored import write_tensors
 
 registry: Final[Registry[Framework]] = Registry("spareto.exporting", Framework, "framework")
 
@@ -104,10 +104,8 @@ def export_to(network: nn.Module, framework: str, folder: str | Path) -> Exporte
         forward="\n".join(forward),
     )
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     files = ExportedNetwork(folder / "network.py", folder / "weights.safetensors")
-    with replacing(files.weights) as path:
-        save_file(weights, path)
+    write_tensors(files.weights, weights)
     write_text(files.code, code)
     return files
 

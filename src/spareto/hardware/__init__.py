@@ -3,6 +3,10 @@
 from spareto.hardware.accelerators import load_accelerator as load_accelerator
 from spareto.hardware.accelerators import names as accelerator_names
 from spareto.hardware.accelerators.scaling import scaled as scaled
+from spareto.hardware.bops import layer_bops as layer_bops
+from spareto.hardware.bops import workload_bops as workload_bops
+from spareto.hardware.counting.encoders import list_addresses as list_addresses
+from spareto.hardware.counting.sparsity import sparsity_by_step as sparsity_by_step
 from spareto.hardware.describing.accelerator import Accelerator as Accelerator
 from spareto.hardware.describing.chip import Chip as Chip
 from spareto.hardware.engines import Lanes as Lanes
@@ -31,7 +35,11 @@ __all__ = [
     "cost_grid",
     "find_mappings",
     "fixed_nest",
+    "layer_bops",
+    "list_addresses",
     "load_accelerator",
     "metrics",
     "scaled",
+    "sparsity_by_step",
+    "workload_bops",
 ]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
+from weakref import ref
 
 import torch
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.nn.utils import parametrize
-from torch.utils.weak import WeakTensorKeyDictionary
 
 from spareto.observing.observation import Call, Observation, Operation, Value
 from spareto.observing.watching import Watch, tensors, watching
@@ -42,6 +42,24 @@ def _extent(tensor: Tensor) -> tuple[int, int]:
     return int(first), int(first + sum((size - 1) * stride for size, stride in steps if size))
 
 
+class _Numbers:
+    """A number for each tensor, as long as it lives."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[ref[Tensor], int]] = {}
+
+    def __setitem__(self, tensor: Tensor, number: int) -> None:
+        self._known[id(tensor)] = ref(tensor), number
+
+    def __contains__(self, tensor: Tensor) -> bool:
+        return self.get(tensor) is not None
+
+    def get(self, tensor: Tensor) -> int | None:
+        """Its number, or None; one that lies where another lay is not known."""
+        lives, number = self._known.get(id(tensor), (None, 0))
+        return number if lives is not None and lives() is tensor else None
+
+
 class Recorder(Watch):
     """Numbers every tensor, and notes who reads and who writes it.
 
@@ -56,7 +74,7 @@ class Recorder(Watch):
         self.named: list[Value] = []
         """Values that are a parameter or a buffer, or were one before they were changed."""
         self._network = network
-        self._numbers = WeakTensorKeyDictionary()
+        self._numbers = _Numbers()
         self._storages: dict[int, StorageWeakRef] = {}  # while these are held, no address is used again
         self._stack: list[Call] = []
         self._times: dict[nn.Module, int] = {}

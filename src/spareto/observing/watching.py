@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -156,16 +156,24 @@ def _steps_shown(func: Any) -> Iterator[None]:
 def tensors(value: Any) -> Iterator[Tensor]:
     """Tensors in nested tuples, lists, mappings and records, in the order they stand there."""
     if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, list | tuple):
-        for item in value:
-            if isinstance(item, Tensor):
-                yield item
-            elif not isinstance(item, str | int | float | None):
-                yield from tensors(item)
+        return iter((value,))
+    found: list[Tensor] = []
+    _gather(value, found)
+    return iter(found)
+
+
+def _gather(value: Any, found: list[Tensor]) -> None:
+    if isinstance(value, list | tuple):
+        items: Iterable[Any] = value
     elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from tensors(item)
-    elif hasattr(value, "__dataclass_fields__"):
-        for field in value.__dataclass_fields__:
-            yield from tensors(getattr(value, field))
+        items = value.values()
+    else:
+        items = [getattr(value, field) for field in getattr(value, "__dataclass_fields__", ())]
+    for item in items:
+        if isinstance(item, Tensor):
+            found.append(item)
+        elif type(item) not in _PLAIN:
+            _gather(item, found)
+
+
+_PLAIN: Final = frozenset((type(None), bool, int, float, str, torch.dtype, torch.device, torch.layout))

@@ -11,10 +11,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from spareto.core.errors import ConfigError, Problem
-from spareto.kernels.trains import Words, pack
+from spareto.kernels.trains import Words
+from spareto.kernels.trains import pack as packed
 from spareto.observing.products import Product
 from spareto.profiling.charging import Planned
 from spareto.profiling.effects import effects_of, is_plain, unfolded
+from spareto.profiling.packing import Pack
 from spareto.profiling.storage import Trains
 from spareto.profiling.stream import Stream
 from spareto.profiling.touching import Touching
@@ -68,12 +70,12 @@ class LayerCounter:
         """The stream that carries the effects."""
         return self.input if self.source is None else self.source
 
-    def see(self, product: Product) -> None:
+    def see(self, product: Product, pack: Pack) -> None:
         """Note one call."""
         layout, x = self.planned.use.layout, product.x
         if product.kind == "embedding" or (self._by_place and self._places > 1):
             return self._see_split(product)
-        words, ones = layout.words(x)
+        words, ones = pack(layout, x)
         self._touch(words)
         shape = plane_shape(tuple(x.shape[len(layout.axes) :]))
         self.effective.see_words(words.squeeze(2), ones, shape)
@@ -88,7 +90,7 @@ class LayerCounter:
             split = F.one_hot(split.long(), len(product.other)).to(torch.float32)
         self.effective.see(split.movedim(-1, 2).unsqueeze(3))
         if self._touching is not None:
-            words, _ = pack(split.flatten(0, 2))
+            words, _ = packed(split.flatten(0, 2))
             self._touch(words.reshape(*split.shape[:3], -1))
 
     def _see_unfolded(self, split: Tensor, ones: bool) -> None:
@@ -153,7 +155,7 @@ class PairCounter:
         self._calls: list[Tensor] = []
         self._batches: list[npt.NDArray[np.float64]] = []
 
-    def see(self, product: Product) -> None:
+    def see(self, product: Product, _: Pack) -> None:
         """Note one call."""
         use = self.planned.use
         left, right = use.layout.split(product.x), use.right[0].split(product.other)
@@ -192,11 +194,11 @@ class NeuronCounter:
         self.use, self.spikes, self.arriving = use, Stream(), Stream()
         self.shape: tuple[int, ...] = ()
 
-    def see(self, spikes: Tensor) -> None:
+    def see(self, spikes: Tensor, pack: Pack) -> None:
         """Note one call."""
         layout = self.use.layout
         if layout.places == 1:
-            words, ones = layout.words(spikes)
+            words, ones = pack(layout, spikes)
             self.shape = tuple(spikes.shape[len(layout.axes) :])
             self.spikes.see_words(words.squeeze(2), ones, (prod(self.shape), 1, 1))
             return

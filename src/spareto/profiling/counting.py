@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]
 
 from spareto.core.errors import ConfigError, Problem
 from spareto.frameworks import NeuronFacts
@@ -15,6 +17,8 @@ from spareto.observing.products import PRODUCTS, product_of
 from spareto.observing.watching import Watch, tensors, watching
 from spareto.profiling.charging import Plan
 from spareto.profiling.counters import LayerCounter, NeuronCounter, PairCounter, counter_of
+from spareto.profiling.packing import LastPacked
+from spareto.profiling.states import Signs
 from spareto.profiling.storage import Trains
 from spareto.profiling.uses import unproven
 from spareto.profiling.witness import Witness
@@ -26,13 +30,18 @@ class Counts(Watch):
     Args:
         plan: What is looked at.
         facts: What is known of a module's neurons; None for a module that is none.
+        states: Whether the signs are wanted of what layers without neurons put out.
     """
 
-    def __init__(self, plan: Plan, facts: Callable[[nn.Module], NeuronFacts | None]) -> None:
+    def __init__(
+        self, plan: Plan, facts: Callable[[nn.Module], NeuronFacts | None], *, states: bool = False
+    ) -> None:
         super().__init__()
-        self.plan, self._facts = plan, facts
+        self.plan, self._facts, self.wants_states = plan, facts, states
+        self._packed = LastPacked()
         self.products: list[LayerCounter | PairCounter] = [counter_of(planned) for planned in plan.products]
         self.neurons = [NeuronCounter(use) for use in plan.neurons]
+        self.signs = Signs()
         self._begin()
 
     def _begin(self) -> None:
@@ -61,16 +70,21 @@ class Counts(Watch):
             witness: Who is shown it.
             first: Place of the batch's first sample.
         """
-        for counter in self.products:
-            group = counter.planned.neurons
+        for place, counter in enumerate(self.products):
+            group, name = counter.planned.neurons, counter.planned.use.name
             spikes = None if group is None else self.neurons[group].spikes.pending()
             if spikes is not None:
-                witness.see_spikes(counter.planned.use.name, spikes, first)
+                witness.see_spikes(name, spikes, first)
+            signs = self.signs.pending(place)
+            if signs is not None:
+                witness.see_states(name, signs)
 
     def operator(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Run it, and count what it multiplies or which spikes it gives."""
-        name = func._schema.name
-        if name not in PRODUCTS:
+        name, multiplies, changes = _kind_of(func)
+        if changes:
+            self._packed.forget()
+        if not multiplies:
             output = func(*args, **kwargs)
             group = self.plan.spikes.get(self.dispatched)
             if group is not None:
@@ -85,15 +99,20 @@ class Counts(Watch):
         counter = self.products[place]
         if counter.planned.use.unsure and bool(product.x.any()):
             raise ConfigError(unproven(counter.planned.use))
-        counter.see(product)
+        counter.see(product, self._packed.words)
         output = func(*args, **kwargs)
         counter.see_output(product, output)
+        if self.wants_states and counter.planned.neurons is None:
+            self.signs.see(place, counter.planned.use.layout, product.result(output))
         return output
 
     def leave(
         self, name: str, module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], output: Any
     ) -> None:
-        """Count what neurons gave."""
+        """Count what neurons gave, and note what a batch norm made of a product."""
+        self._packed.forget()
+        if self.wants_states and isinstance(module, _BatchNorm) and isinstance(output, Tensor):
+            self.signs.replace(output)
         occurrence = self._occurrences[name]
         self._occurrences[name] += 1
         group = self.plan.calls.get((name, occurrence))
@@ -116,12 +135,18 @@ class Counts(Watch):
         counter = self.neurons[group]
         if counter.use.unsure and bool(spikes.any()):
             raise ConfigError(unproven(counter.use))
-        counter.see(spikes)
+        counter.see(spikes, self._packed.words)
 
     def _see_spikes(self, group: int, output: Any) -> None:
         if not isinstance(output, Tensor):
             raise _runs_otherwise("another operator", "the one that gives spikes")
         self._see(group, output)
+
+
+@lru_cache(maxsize=4096)
+def _kind_of(func: Any) -> tuple[str, bool, bool]:
+    """Name of an operator, whether it may be a product, and whether it changes what it is given."""
+    return func._schema.name, func._schema.name in PRODUCTS, func._schema.is_mutable
 
 
 def _runs_otherwise(got: str, expected: str) -> ConfigError:
@@ -136,8 +161,14 @@ def counting(
     plan: Plan,
     facts: Callable[[nn.Module], NeuronFacts | None],
     opaque: Callable[[nn.Module], bool],
+    *,
+    states: bool = False,
 ) -> Iterator[Counts]:
-    """Count while the network runs inside the block."""
-    counts = Counts(plan, facts)
-    with watching(network, counts, opaque, lambda module: facts(module) is not None):
+    """Count while the network runs inside the block; see `Counts`."""
+    counts = Counts(plan, facts, states=states)
+
+    def called(module: nn.Module) -> bool:
+        return facts(module) is not None or (states and isinstance(module, _BatchNorm))
+
+    with watching(network, counts, opaque, called):
         yield counts

@@ -56,16 +56,16 @@ def effects_of(product: Product, features: tuple[int, ...]) -> Tensor:
     Returns:
         Whole numbers, shape `(*features, 2)`, double precision.
     """
+    if product.geometry is None:
+        live = (product.other != 0).sum(1 if product.kind == "embedding" else -2).flatten()
+        outputs = product.other.shape[1 if product.kind == "embedding" else -2]
+        return torch.stack([live, torch.full_like(live, outputs)], dim=1).double()
     live = (product.other != 0).double()
-    if product.kind == "embedding":
-        return torch.stack([live.sum(1), torch.full((len(live),), float(live.shape[1])).double()], dim=1)
     return torch.stack([_met(product, mask, features) for mask in (live, torch.ones_like(live))], dim=-1)
 
 
 def _met(product: Product, mask: Tensor, features: tuple[int, ...]) -> Tensor:
     """How many weights of a mask each element meets: the gradient of all sums."""
-    if product.geometry is None:
-        return mask.sum(-2).flatten()
     with torch.inference_mode(False), torch.enable_grad():
         x = torch.zeros(1, *features, dtype=torch.float64, requires_grad=True)
         total = operator_of(product)(x, mask.clone()).sum()

@@ -167,7 +167,7 @@ def _count(
     witness: Witness | None,
 ) -> tuple[int, Counts]:
     correct = 0
-    with counting(network, plan, named.facts, named.opaque) as counts:
+    with counting(network, plan, named.facts, named.opaque, states=witness is not None) as counts:
         for first in range(0, samples.count, batch_size):
             last = min(first + batch_size, samples.count)
             with counts.aside():

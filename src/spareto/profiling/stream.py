@@ -80,10 +80,15 @@ class Stream:
         self._by_step = trains.by_step if self._by_step is None else self._by_step + trains.by_step
         self._awake.append(trains.awake)
         if self._effects is not None:
-            self._met.append(effects(trains.words, self._effects))
+            self._met.append(self._effects_of(trains, self._effects))
         if self.spikes_only and self._formats:
             self._windows.append(trains.windows)
             self._sizes.append({name: trains.sizes(fmt) for name, fmt in self._formats.items()})
+
+    def _effects_of(self, trains: Trains, each: Amounts) -> Amounts:
+        if (each == each[0]).all():  # a dense layer that is not pruned
+            return trains.counts[..., None] * each[0]
+        return effects(trains.words, each)
 
     def _together(self, before: int, behind: int) -> Words:
         empty = np.zeros_like(self._calls[0][:1])

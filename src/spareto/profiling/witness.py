@@ -10,6 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from spareto.profiling.states import States
 from spareto.running import Runner
 
 Spikes = npt.NDArray[np.bool_]
@@ -24,6 +25,8 @@ class Witness:
         answers: The answered class of every sample, in order.
         fired: By layer, whether each neuron fired on any sample so far.
         spikes: By layer and sample, its spikes, shape `(timesteps, neurons)`.
+        states: By layer, the patterns of its spikes; of a layer without spiking neurons, of the signs of what
+            it puts out, behind its batch norm.
         decisions: By sample, the answer after 1, 2, ... timesteps, shape `(timesteps, classes)`; one row for
             a network that takes no other number of timesteps.
     """
@@ -32,6 +35,7 @@ class Witness:
     answers: list[int] = field(default_factory=list[int])
     fired: dict[str, Spikes] = field(default_factory=dict[str, Spikes])
     spikes: dict[str, dict[int, Spikes]] = field(default_factory=dict[str, dict[int, Spikes]])
+    states: dict[str, States] = field(default_factory=dict[str, States])
     decisions: dict[int, npt.NDArray[np.float64]] = field(default_factory=dict[int, npt.NDArray[np.float64]])
 
     def see_answers(self, answer: Tensor) -> None:
@@ -46,12 +50,17 @@ class Witness:
             spikes: Shape `(timesteps, samples, neurons)`.
             first: Place of the batch's first sample.
         """
+        self.see_states(layer, spikes)
         fired: Spikes = np.any(spikes, axis=(0, 1))
         known = self.fired.get(layer)
         self.fired[layer] = fired if known is None else np.logical_or(known, fired)
         for sample in self.samples:
             if first <= sample < first + spikes.shape[1]:
                 self.spikes.setdefault(layer, {})[sample] = spikes[:, sample - first].copy()
+
+    def see_states(self, layer: str, on: Spikes) -> None:
+        """Note which neurons of a layer are on in a batch, shape `(timesteps, samples, neurons)`."""
+        self.states.setdefault(layer, States(on.shape[-1])).see(on)
 
     def see_decisions(self, runner: Runner) -> None:
         """Run the kept samples on their first timesteps, one more each time.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from spareto.core.bounds import Amount, Natural, Positive
 from spareto.core.config import Record
 from spareto.records.pipeline import Pipeline
@@ -44,6 +46,7 @@ class LayerCost(Record):
         steps: Timesteps its cycles are spread over.
         cores: Cores or crossbar arrays it takes; 0 where the accelerator is not made of such.
         notes: What a reader should know about how it was costed: what a mapping pads, units left idle.
+        cycles_by_step: Cycles of each timestep, where layers are joined by buffers; they sum to its cycles.
     """
 
     name: str
@@ -54,6 +57,15 @@ class LayerCost(Record):
     steps: Positive = 1
     cores: Natural = 0
     notes: tuple[str, ...] = ()
+    cycles_by_step: tuple[Amount, ...] = ()
+
+    def steps_of(self, timesteps: int, inferences: int = 1) -> tuple[float, ...]:
+        """Cycles of each timestep of so many inferences; what runs once an inference runs in its first."""
+        if len(self.cycles_by_step) == timesteps * inferences:
+            return self.cycles_by_step
+        if self.steps == 1:
+            return (self.latency_cycles, *[0.0] * (timesteps - 1)) * inferences
+        return (self.latency_cycles / timesteps,) * (timesteps * inferences)
 
     @property
     def energy_pj(self) -> float:
@@ -109,6 +121,7 @@ class Cost(Record):
         pipeline: How layers that run at the same time share it; None where one runs after the other.
         batch: Inferences that were costed together; all numbers are of one of them.
         notes: What a reader should know about all of them: where mappings come from.
+        resources: What it takes of programmable logic: `lut`, `ff`, `dsp`, blocks of memories by name.
     """
 
     accelerator: str
@@ -122,6 +135,7 @@ class Cost(Record):
     pipeline: Pipeline | None = None
     batch: Positive = 1
     notes: tuple[str, ...] = ()
+    resources: dict[str, Amount] = Field(default_factory=dict[str, Amount])
 
     def __repr__(self) -> str:
         return (
@@ -147,14 +161,18 @@ class Cost(Record):
 
     @property
     def step_cycles(self) -> float | None:
-        """Cycles of one timestep, where layers run at the same time."""
+        """Cycles of one timestep, where layers run at the same time; with buffers, a mean."""
         if not self.pipeline:
             return None
+        if self.pipeline.buffers:
+            return self.interval_cycles / self.pipeline.timesteps
         return self.pipeline.step_cycles(layer.latency_cycles / layer.steps for layer in self.layers)
 
     @property
     def latency_cycles(self) -> float:
         """Cycles of one inference."""
+        if self.pipeline and self.pipeline.buffers:
+            return self.pipeline.buffered(self._rows)
         if self.pipeline and self.step_cycles is not None:
             return self.pipeline.latency(self.step_cycles)
         return sum(layer.latency_cycles for layer in self.layers)
@@ -162,6 +180,8 @@ class Cost(Record):
     @property
     def interval_cycles(self) -> float:
         """Cycles between two inferences that follow each other at once."""
+        if self.pipeline and self.pipeline.buffers:
+            return self.pipeline.buffered_interval(self._rows)
         if self.pipeline and self.step_cycles is not None:
             return self.pipeline.interval(self.step_cycles)
         return self.latency_cycles
@@ -170,6 +190,24 @@ class Cost(Record):
     def latency_us(self) -> float | None:
         """Microseconds of one inference, where the clock is known."""
         return self.latency_cycles / self.clock_mhz if self.clock_mhz else None
+
+    @property
+    def _rows(self) -> list[tuple[float, ...]]:
+        """Cycles of every layer for every timestep."""
+        pipeline = self.pipeline
+        assert pipeline is not None, "only what has buffers has rows"
+        return [layer.steps_of(pipeline.timesteps, pipeline.inferences) for layer in self.layers]
+
+    @property
+    def fps(self) -> float | None:
+        """Inferences a second that follow each other at once, where the clock is known."""
+        busy = self.interval_cycles
+        return self.clock_mhz * 1e6 / busy if self.clock_mhz and busy else None
+
+    @property
+    def fps_per_watt(self) -> float | None:
+        """Inferences a joule: inferences a second by the power they take; None if they take no energy."""
+        return 1e12 / self.energy_pj if self.energy_pj else None
 
     @property
     def footprint_bits(self) -> float:

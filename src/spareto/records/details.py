@@ -124,4 +124,4 @@ class TrialDetails(Record):
         Raises:
             ConfigError: The file is missing, is not as it was written, or breaks a rule.
         """
-        return cls.parse(load_sealed(path), "details")
+        return cls.parse(load_sealed(path), "details", whole=True)

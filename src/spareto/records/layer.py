@@ -156,7 +156,7 @@ class Layer(Record):
     @property
     def live_weights(self) -> int:
         """Weights that are not zero."""
-        return int(self.weight_mask.array().sum())
+        return int(self.weight_mask.places().sum())
 
     @property
     def weight_sparsity(self) -> float:
@@ -172,8 +172,7 @@ class Layer(Record):
     @property
     def dense_synops_inside(self) -> int:
         """Synaptic operations per inference if every weight and every input counted, padding left out."""
-        vertical, horizontal = (int(met.sum()) for met in self.taps_met())
-        return self.timesteps * self.out_channels * (self.in_channels // self.groups) * vertical * horizontal
+        return _dense_inside(self, self.taps_met())
 
     def taps_met(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Output pixels whose input at each row, and each column, of the kernel is not the zero border."""
@@ -256,17 +255,20 @@ def _counts(layer: Layer) -> Iterator[Problem]:
         yield from run_problems(layer.source, layer.timesteps, ".source")
     for name in ("effectual_synops", "reached_synops", "touched_updates"):
         yield from ordered(name, getattr(layer, f"{name}_mean"), getattr(layer, f"{name}_max"))
-    yield from _operations(layer)
+    if layer.reaching is None:
+        yield from _operations(layer, layer.weight_mask.places())
+    else:
+        live = layer.weight_mask.sums(layer.groups)
+        yield from _operations(layer, live.sum(axis=(0, 1)))
+        yield from _reaching(layer, live, layer.reaching)
     yield from _touched(layer)
-    yield from _reaching(layer)
 
 
-def _operations(layer: Layer) -> Iterator[Problem]:
+def _operations(layer: Layer, places: npt.NDArray[np.int64]) -> Iterator[Problem]:
     """Effectual operations are some of the reached ones, and these some of those of the dense layer."""
-    mask = layer.weight_mask.array()
-    vertical, horizontal = layer.taps_met()
-    live = int(np.einsum("mcrs,r,s->", mask.astype(np.int64), vertical, horizontal)) * layer.timesteps
-    dense, fan_out = layer.dense_synops_inside, prod((layer.out_channels // layer.groups, *layer.kernel))
+    taps = layer.taps_met()
+    live = int(taps[0] @ places @ taps[1]) * layer.timesteps
+    dense, fan_out = _dense_inside(layer, taps), prod((layer.out_channels // layer.groups, *layer.kernel))
     for statistic in ("mean", "max"):
         effectual, reached = layer.effectual_synops(statistic), layer.reached_synops(statistic)
         nonzero = layer.input.nonzero(statistic)
@@ -277,6 +279,11 @@ def _operations(layer: Layer) -> Iterator[Problem]:
         yield from at_most(other, reached, nonzero * fan_out, f"{nonzero:.12g} inputs x {fan_out} weights")
         if reached is not None:
             yield from at_most(where, effectual, reached, "that are reached")
+
+
+def _dense_inside(layer: Layer, taps: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]) -> int:
+    vertical, horizontal = (int(met.sum()) for met in taps)
+    return layer.timesteps * layer.out_channels * (layer.in_channels // layer.groups) * vertical * horizontal
 
 
 def _touched(layer: Layer) -> Iterator[Problem]:
@@ -291,14 +298,11 @@ def _touched(layer: Layer) -> Iterator[Problem]:
             yield from at_most(where, touched, effectual, what)
 
 
-def _reaching(layer: Layer) -> Iterator[Problem]:
+def _reaching(layer: Layer, live: npt.NDArray[np.int64], reaching: Numbers) -> Iterator[Problem]:
     """Inputs that meet each place of the kernel, times the weights there, are the operations."""
-    if layer.reaching is None:
-        return
-    met = layer.reaching.array().reshape(layer.groups, -1, *layer.kernel)
-    live = layer.weight_mask.array().reshape(layer.groups, -1, met.shape[1], *layer.kernel)
-    effectual = float((live.sum(axis=1) * met).sum())
+    met = reaching.array().reshape(live.shape)
+    effectual = float((live * met).sum())
     yield from same(".reaching", effectual, layer.effectual_synops_mean, "effectual operations")
     if layer.reached_synops_mean is not None:
-        reached = float(met.sum()) * live.shape[1]
+        reached = float(met.sum()) * (layer.out_channels // layer.groups)
         yield from same(".reaching", reached, layer.reached_synops_mean, "reached operations")

@@ -13,7 +13,7 @@ from spareto.core.artifacts import fingerprint, write_text
 from spareto.core.config import Record, Rule
 from spareto.records.epitome_step import EpitomeStep
 from spareto.records.epitome_step import LayerEpitome as LayerEpitome
-from spareto.records.training import Flag, Share, Start, TrainingPlan
+from spareto.records.training import Flag, Options, Share, Start, TrainingPlan
 
 Bits = Annotated[
     int,
@@ -57,10 +57,6 @@ PowerOfTwo = Annotated[
     Field(ge=2.0**-64, le=2.0**64),
     AfterValidator(_power_of_two),
     Rule("a power of two", "Use 1, 2 or 4, say."),
-]
-Options = Annotated[
-    dict[str, Any],
-    Rule("names and values of options", "Write {name: value}."),
 ]
 LayerType = Literal["conv1d", "conv2d", "linear"]
 
@@ -230,6 +226,36 @@ class QuantizeStep(Record):
 
 Step = Annotated[EpitomeStep | PruneStep | QuantizeStep, Field(discriminator="kind")]
 
+Kept = Annotated[float, Field(ge=0, le=1, strict=True), Rule("a share from 0 to 1")]
+Level = Annotated[float, Field(gt=0, le=1e9, strict=True), Rule("a number above 0, at most 1e9")]
+
+
+class NeuronChange(Record):
+    """What becomes another in all spiking neurons when compression begins; what is left out stays.
+
+    They are knobs of sparsity: thresholds and leaks decide how often neurons fire.
+
+    Args:
+        v_threshold: Firing level.
+        beta: Share of the membrane potential kept over a timestep.
+        surrogate: Name of the surrogate gradient.
+        slope: Its `alpha`; left out beside `surrogate`, its default.
+
+    Reference:
+        aliyev2024: surrogate, leak and threshold as choices of hardware-aware searches.
+    """
+
+    v_threshold: Level | None = None
+    beta: Kept | None = None
+    surrogate: str | None = None
+    slope: Level | None = None
+
+    @model_validator(mode="after")
+    def _check_any(self) -> NeuronChange:
+        if self == NeuronChange.model_construct():
+            raise ValueError("at least one of v_threshold, beta, surrogate, slope")
+        return self
+
 
 class Recipe(Record):
     """The plan by which one network is compressed.
@@ -245,6 +271,7 @@ class Recipe(Record):
             trained weights to integers before accuracy and cost are measured (the study stores its
             pruned networks at 8 bits).
         training: How the network is trained while it is compressed.
+        neurons: What becomes another in the neurons of the network; None leaves them as they are.
 
     Reference:
         schaefer2023, section III: the four regimes; weights are quantized, then masked.
@@ -257,6 +284,7 @@ class Recipe(Record):
     order: Literal["quantize_then_mask", "mask_then_quantize"] = "quantize_then_mask"
     storage_bits: StorageBits = FLOAT_BITS
     training: TrainingPlan = TrainingPlan()
+    neurons: NeuronChange | None = None
 
     @field_validator("steps")
     @classmethod
@@ -345,7 +373,16 @@ class Recipe(Record):
     @property
     def hash(self) -> str:
         """Fingerprint of everything that can change the compressed network, so not of the name."""
-        return fingerprint({key: value for key, value in self.to_dict().items() if key != "name"})
+        told = {key: value for key, value in self.to_dict().items() if key != "name"}
+        if self.neurons is None:
+            del told["neurons"]  # recipes of before there was such a thing keep theirs
+        return fingerprint(told)
+
+    @property
+    def starts(self) -> tuple[float, ...]:
+        """Shares of the training at which something is done to the network, rising."""
+        neurons = () if self.neurons is None else (0.0,)
+        return tuple(sorted({*neurons, *(step.start for step in self.steps)}))
 
 
 def _range(values: list[int] | list[float]) -> str:

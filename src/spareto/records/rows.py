@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TypedDict
 
 from spareto.records.recipe import Regime
-from spareto.records.trial import chosen_by
+from spareto.records.trial import Trial, chosen_by
 
 
 class PointRow(TypedDict):
@@ -43,6 +43,27 @@ class MeanRow(PointRow):
     accuracy_std: float | None
     validation_accuracy_std: float | None
     energy_pj_std: float
+
+
+def trial_row(trial: Trial, on_front: bool) -> TrialRow:
+    """What tables and fronts say of a trial."""
+    recipe, cost = trial.recipe, trial.best_cost
+    return TrialRow(
+        trial=recipe.label,
+        recipe_hash=recipe.hash,
+        regime=recipe.regime,
+        seed=trial.manifest.seed,
+        weight_bits=recipe.weight_bits,
+        weight_sparsity=trial.weight_sparsity,
+        weight_sparsity_target=recipe.sparsity,
+        accuracy=trial.accuracy,
+        validation_accuracy=trial.validation_accuracy,
+        energy_pj=cost.energy_pj,
+        latency_cycles=cost.latency_cycles,
+        stored_bytes=cost.footprint_bits / 8,
+        weight_format=cost.weight_format,
+        on_front=on_front,
+    )
 
 
 def shown_accuracy(row: PointRow) -> float:

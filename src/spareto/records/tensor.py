@@ -92,8 +92,7 @@ def _problems(tensor: Tensor) -> Iterator[Problem]:
         yield from same(".nonzero_per_timestep", sum(tensor.nonzero_per_timestep), tensor.nonzero_mean)
         yield from each_at_most(".nonzero_per_timestep", tensor.nonzero_per_timestep, tensor.size)
     if tensor.nonzero_by_channel:
-        total = float(tensor.nonzero_by_channel.array().sum())
-        yield from same(".nonzero_by_channel", total, tensor.nonzero_mean)
+        yield from same(".nonzero_by_channel", tensor.nonzero_by_channel.total, tensor.nonzero_mean)
     if tensor.awake_windows:
         yield from same(".awake_windows[0]", tensor.awake_windows[0][0], tensor.nonzero_mean)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from spareto.core.bounds import MOST_COUNTED
 from spareto.core.config import Record, Rule
@@ -27,6 +27,50 @@ Pixels = Annotated[
 ]
 Degrees = Annotated[float, Field(ge=0, le=180, strict=True), Rule("an angle from 0 to 180 degrees")]
 
+NotNegative = Annotated[float, Field(ge=0, le=1e9, strict=True), Rule("a number of at least 0, at most 1e9")]
+Options = Annotated[
+    dict[str, Any],
+    Rule("names and values of options", "Write {name: value}."),
+]
+
+
+class OptimizerPlan(Record):
+    """What makes a step of a gradient.
+
+    Args:
+        name: Name of the optimizer; in YAML the bare name will do where there are no options.
+        options: What its constructor takes.
+    """
+
+    name: str = "adam"
+    options: Options = Field(default_factory=dict[str, Any])
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
+
+
+class UpdatePlan(Record):
+    """On which logarithmic grid weights lie between two optimizer steps.
+
+    Args:
+        bits: Width of a weight there: one of the sign, the others of the exponent, which spans 16 octaves.
+        rounding: To the nearest exponent, or up and down at random so that the mean stays.
+
+    Reference:
+        zhao2022 (LNS-Madam), the update quantizer.
+    """
+
+    bits: Annotated[int, Field(ge=6, le=16, strict=True), Rule("an integer from 6 to 16")]
+    rounding: Literal["nearest", "stochastic"] = "nearest"
+
+
+def _named(plan: Any) -> Any:
+    if isinstance(plan, str):
+        return {"name": plan}
+    if not isinstance(plan, dict | OptimizerPlan):
+        raise ValueError("the name of an optimizer, or its name and options")
+    return cast(Any, plan)
+
 
 def _right_above_others(rates: tuple[float, float]) -> tuple[float, float]:
     if rates[0] <= rates[1]:
@@ -35,14 +79,17 @@ def _right_above_others(rates: tuple[float, float]) -> tuple[float, float]:
 
 
 class TrainingPlan(Record):
-    """Adam with linear warm-up and cosine decay; both restart when a recipe step begins.
+    """An optimizer with linear warm-up and cosine decay; both restart when a recipe step begins.
 
     Args:
         epochs: Passes over the training split.
         batch_size: Samples a step, over all processes.
         learning_rate: Peak learning rate, reached after the warm-up.
         warmup_epochs: Epochs over which the learning rate rises from 0 to its peak.
+        optimizer: What makes a step of a gradient.
+        update: Grid on which the weights lie between two steps; None leaves them floats.
         weight_decay: Decoupled weight decay of convolution and dense weights.
+        l1: Times the sum of their magnitudes is added to the loss.
         loss: `mse_vote` compares voted firing rates with the one-hot target; `cross_entropy_rate` takes
             them as logits; `spike_count` asks for a firing rate of the right class and one of the others.
         label_smoothing: Share of the target spread evenly over all classes; not used by `spike_count`.
@@ -70,9 +117,10 @@ class TrainingPlan(Record):
     batch_size: Count = 32
     learning_rate: Positive = 1e-3
     warmup_epochs: Epochs = 1
-    weight_decay: Annotated[
-        float, Field(ge=0, le=1e9, strict=True), Rule("a number of at least 0, at most 1e9")
-    ] = 0.0
+    optimizer: Annotated[OptimizerPlan, BeforeValidator(_named)] = OptimizerPlan()
+    update: UpdatePlan | None = None
+    weight_decay: NotNegative = 0.0
+    l1: NotNegative = 0.0
     loss: Literal["mse_vote", "cross_entropy_rate", "spike_count"] = "mse_vote"
     label_smoothing: Share = 0.0
     target_rates: Annotated[tuple[Rate, Rate], AfterValidator(_right_above_others)] = (0.8, 0.05)

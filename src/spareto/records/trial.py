@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import log2
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -21,6 +23,36 @@ def chosen_by(accuracy: float | None, validation_accuracy: float | None) -> floa
     return found
 
 
+def geometric_mean(values: Sequence[float]) -> float:
+    """Of numbers of at least 0; 0 if one of them is, or there is none.
+
+    Example:
+        >>> geometric_mean([0.5, 0.125])
+        0.25
+    """
+    if not values or min(values) <= 0:
+        return 0.0
+    return 2.0 ** (sum(log2(value) for value in values) / len(values))
+
+
+def quotient(accuracy: float, efficiency: float, beta: float = 2.0) -> float:
+    """aIQ, the artificial intelligence quotient: `(accuracy^β · η)^(1 / (β + 1))`.
+
+    Args:
+        accuracy: Or another figure of merit, 0..1.
+        efficiency: Neural efficiency η, 0..1.
+        beta: How much accuracy counts.
+
+    Example:
+        >>> round(quotient(0.9, 0.1), 4)
+        0.4327
+
+    Reference:
+        schaub2020; hawks2021 (Ps and Qs), with β = 2.
+    """
+    return (accuracy**beta * efficiency) ** (1 / (beta + 1))
+
+
 class LayerSummary(Record):
     """What a report says about one compressed layer.
 
@@ -34,6 +66,9 @@ class LayerSummary(Record):
         effectual_synops: Live weights met by a non-zero input, per inference.
         bit_operations: Synaptic operations times the widths of weight and input; None in trials of older
             versions.
+        static_bops: Bit operations by shape, widths and zeros alone; None in trials of older versions.
+        neural_efficiency: Entropy of the patterns of what it puts out on the validation samples, by neuron;
+            None where it was not measured.
     """
 
     name: str
@@ -44,6 +79,8 @@ class LayerSummary(Record):
     firing_rate_out: Amount
     effectual_synops: Amount
     bit_operations: Amount | None = None
+    static_bops: Amount | None = None
+    neural_efficiency: Annotated[float, Field(ge=0, le=1)] | None = None
 
 
 class Manifest(Record):
@@ -56,6 +93,8 @@ class Manifest(Record):
         base_hash: Fingerprint of data, network and dense training: what every recipe of a study starts from.
         accelerator_hash: Fingerprint of the accelerator, formats and statistic the costs were made with.
         versions: Package to version.
+        artifacts: `network`, `workload`, `details` and, of a dense trial, `dense` to the SHA-256 of its file;
+            files of trials of before are found by their keys.
     """
 
     seed: Seed
@@ -64,6 +103,7 @@ class Manifest(Record):
     base_hash: str
     accelerator_hash: str = ""
     versions: dict[str, str]
+    artifacts: dict[str, str] = Field(default_factory=dict[str, str])
 
 
 class Trial(Record):
@@ -98,6 +138,19 @@ class Trial(Record):
     def chosen_by(self) -> float:
         """The accuracy that trials are compared by: on the validation split, where there is one."""
         return chosen_by(self.accuracy, self.validation_accuracy)
+
+    @property
+    def neural_efficiency(self) -> float | None:
+        """Geometric mean of the layers' neural efficiencies, 0..1; None where one was not measured."""
+        layers = [layer.neural_efficiency for layer in self.layers]
+        known = [efficiency for efficiency in layers if efficiency is not None]
+        return geometric_mean(known) if known and len(known) == len(layers) else None
+
+    @property
+    def artificial_intelligence_quotient(self) -> float | None:
+        """aIQ: `(accuracy^2 · η)^(1/3)` of the network's neural efficiency η; see `quotient`."""
+        efficiency = self.neural_efficiency
+        return None if efficiency is None else quotient(self.chosen_by, efficiency)
 
     @property
     def best_cost(self) -> Cost:

@@ -78,7 +78,7 @@ class Workload(Record):
         Raises:
             ConfigError: The file is missing, is not as it was written, or breaks a rule.
         """
-        return cls.parse(load_sealed(path), "workload")
+        return cls.parse(load_sealed(path), "workload", whole=True)
 
     @property
     def weight_sparsity(self) -> float:

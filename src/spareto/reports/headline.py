@@ -71,10 +71,23 @@ def _rule(results: StudyResults, chosen: MeanRow, dense: MeanRow) -> str:
 
 def _saving(chosen: MeanRow, dense: MeanRow) -> str:
     name = chosen["trial"]
-    ratio, accuracies = times(dense["energy_pj"], chosen["energy_pj"]), _against(chosen, dense)
+    ratio, accuracies = times_less(chosen, dense), _against(chosen, dense)
     if chosen["energy_pj"] >= dense["energy_pj"]:
         return f"No network within one point of dense accuracy saves energy; the nearest is {name}."
     return f"{name} takes {ratio} times less energy than the dense network, at {accuracies} accuracy."
+
+
+def times_less(row: MeanRow, dense: MeanRow) -> str:
+    """How many times less energy a recipe takes, with the spread over the seeds: `5.26`, `5.26 ± 0.12`.
+
+    The two relative deviations add up as those of independent numbers do.
+    """
+    told = times(dense["energy_pj"], row["energy_pj"])
+    if not row["energy_pj"] or row["seeds"] < 2:
+        return told
+    ratio = dense["energy_pj"] / row["energy_pj"]
+    wide = ratio * math.hypot(*(each["energy_pj_std"] / each["energy_pj"] for each in (row, dense)))
+    return f"{told} ± {wide:.{len(told.partition('.')[2])}f}"
 
 
 def _against(row: MeanRow, dense: MeanRow) -> str:

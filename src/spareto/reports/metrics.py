@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import Final, Literal
@@ -32,7 +32,15 @@ class Metric:
 
 
 def _bit_operations(trial: Trial) -> float | None:
-    counts = [layer.bit_operations for layer in trial.layers]
+    return _all(layer.bit_operations for layer in trial.layers)
+
+
+def _static_bops(trial: Trial) -> float | None:
+    return _all(layer.static_bops for layer in trial.layers)
+
+
+def _all(counted: Iterable[float | None]) -> float | None:
+    counts = list(counted)
     known_ones = [count for count in counts if count is not None]
     return sum(known_ones) if counts and len(known_ones) == len(counts) else None
 
@@ -114,6 +122,30 @@ METRICS: Final = (
         "min",
         "Bit operations: synaptic operations times the bits of the weight and of the input.",
         _bit_operations,
+    ),
+    Metric(
+        "static_bops",
+        "static BOPs",
+        "operations",
+        "min",
+        "Bit operations by shape, widths and zeros alone, whatever the spikes.",
+        _static_bops,
+    ),
+    Metric(
+        "neural_efficiency",
+        "neural efficiency",
+        "share",
+        "max",
+        "Entropy of the neurons' on-off patterns over the validation samples, by neuron; mean of the layers.",
+        lambda trial: trial.neural_efficiency,
+    ),
+    Metric(
+        "aiq",
+        "aIQ",
+        "share",
+        "max",
+        "Artificial intelligence quotient: cube root of accuracy squared times neural efficiency.",
+        lambda trial: trial.artificial_intelligence_quotient,
     ),
     Metric(
         "area_um2",

@@ -31,6 +31,7 @@ class StudyResults:
         meta: What is known of the study as a whole: `study`, `network`, `dataset`, ...
         files: The files of each trial, where there are any.
         judge: Knows which points are on a front; without it only the front of `rows` and `means` is told.
+        beside: Another study that this one is compared with.
     """
 
     trials: Sequence[Trial]
@@ -39,6 +40,7 @@ class StudyResults:
     meta: Mapping[str, str] = field(default_factory=dict[str, str])
     files: TrialFiles | None = None
     judge: Judge | None = None
+    beside: StudyResults | None = None
 
     @property
     def title(self) -> str:

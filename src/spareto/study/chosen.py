@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spareto.core.artifacts import fingerprint, there
+from spareto.core.artifacts import there
 from spareto.core.errors import ConfigError, Problem, StoreError, did_you_mean
 from spareto.records import Trial
+from spareto.study.database.places import POINTER, STORE_NAME
 from spareto.study.folder import RunFolder
 from spareto.study.front import knee, results_of
-from spareto.study.store import STORE_NAME, TrialStore
+from spareto.study.store import TrialStore
 
 
 def is_run(path: Path) -> bool:
     """Whether a path is a study's run folder, or its database."""
-    return path.name == STORE_NAME or there(path / STORE_NAME)
+    return path.name == STORE_NAME or there(path / STORE_NAME) or there(path / POINTER)
 
 
 def chosen(run: str | Path, trial: str | None = None) -> tuple[Trial, Path]:
@@ -31,10 +32,12 @@ def chosen(run: str | Path, trial: str | None = None) -> tuple[Trial, Path]:
         ConfigError: No trial has that name, or several have.
     """
     with TrialStore.of(run) as store:
-        trials, folder = tuple(results_of(store.trials())), RunFolder(store.path.parent)
+        trials, folder = (
+            tuple(results_of(store.trials())),
+            RunFolder(store.place.folder, store.place.artifacts),
+        )
     found = _named(trials, trial, run) if trial is not None else _knee(trials, run)
-    seed, recipe = found.manifest.seed, found.recipe
-    path = folder.network(recipe, seed, fingerprint([found.manifest.base_hash, recipe.hash, seed]))
+    path = folder.file("network", found)
     if not there(path):
         cure = "Restore it, or delete the trial's study and run it again."
         raise StoreError(Problem(str(path), "no such file", "the network of a trial", cure))

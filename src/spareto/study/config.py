@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
@@ -24,6 +24,9 @@ HeldOut = Annotated[
     float, Field(gt=0, lt=1, strict=True), Rule("a share above 0 and below 1", "Write a fifth as 0.2.")
 ]
 
+
+LISTS: Final = {"data": "datasets", "network": "networks", "accelerator": "accelerators"}
+"""What a study has one of, and the key that takes several."""
 
 LONGEST_NAME = 200
 """Bytes of a study's name; file systems hold 255."""
@@ -161,6 +164,8 @@ class StudyConfig(Record):
         data: A data set of ours by name, what a function of the user's returns, or a folder of files.
         network: A network of ours by name, or what a function of the user's makes.
         accelerator: Name of a built-in accelerator, or path of a YAML file.
+        datasets, networks, accelerators: Several of each instead: a study of every combination, side by side;
+            see `spareto.study.parts`.
         weight_formats: Formats the weights are costed in; a trial counts with the one that takes the least
             energy. `best` takes the best of all formats in each layer.
         spike_format: Format of spikes where the accelerator compresses them; None takes its own.
@@ -182,6 +187,9 @@ class StudyConfig(Record):
     data: AnyData = DataPlan()
     network: AnyNetwork = NetworkPlan()
     accelerator: str = "eyeriss_like"
+    datasets: tuple[AnyData, ...] = ()
+    networks: tuple[AnyNetwork, ...] = ()
+    accelerators: tuple[str, ...] = ()
     weight_formats: Annotated[tuple[str, ...], Field(min_length=1)] = ("none", "bitmask", "rle", "cp", "uop")
     spike_format: str | None = None
     statistic: Statistic = "mean"
@@ -194,6 +202,13 @@ class StudyConfig(Record):
     objectives: Annotated[tuple[AnyObjective, ...], Field(min_length=1)] = ACCURACY_ENERGY
     constraints: tuple[AnyConstraint, ...] = ()
     search: SearchPlan | None = None
+
+    @model_validator(mode="after")
+    def _one_or_several(self) -> Self:
+        for one, several in LISTS.items():
+            if one in self.model_fields_set and several in self.model_fields_set:
+                raise ValueError(f"{one} or {several}, but not both")
+        return self
 
     @model_validator(mode="after")
     def _listed_or_found(self) -> Self:
@@ -210,13 +225,17 @@ class StudyConfig(Record):
         """
         config = cls.parse(load_keys(path), "study")
         folder = Path(path).parent
-        local = folder / config.accelerator
-        return config.replace(
-            recipes=tuple(str(folder / name) for name in config.recipes),
-            accelerator=str(local) if there(local) else config.accelerator,
-            network=_network_beside(config.network, folder),
-            data=data_beside(config.data, folder),
-        )
+        found: dict[str, Any] = {
+            "recipes": tuple(str(folder / name) for name in config.recipes),
+            "accelerator": _chip_beside(config.accelerator, folder),
+            "network": _network_beside(config.network, folder),
+            "data": data_beside(config.data, folder),
+            "accelerators": tuple(_chip_beside(name, folder) for name in config.accelerators),
+            "networks": tuple(_network_beside(plan, folder) for plan in config.networks),
+            "datasets": tuple(data_beside(plan, folder) for plan in config.datasets),
+        }
+        lists = {key: value for key, value in found.items() if key in LISTS or value}
+        return config.replace(**{key: value for key, value in lists.items() if not _listed(config, key)})
 
     @property
     def dense_training(self) -> TrainingPlan:
@@ -252,6 +271,16 @@ class StudyConfig(Record):
             self.validation_share,
         ]
         return fingerprint(parts)
+
+
+def _listed(config: StudyConfig, one: str) -> bool:
+    """Whether a study names several where it may name one, which then says nothing."""
+    return one in LISTS and bool(getattr(config, LISTS[one]))
+
+
+def _chip_beside(name: str, folder: Path) -> str:
+    local = folder / name
+    return str(local) if there(local) else name
 
 
 def _network_beside(plan: NetworkPlan | OwnNetworkPlan, folder: Path) -> NetworkPlan | OwnNetworkPlan:

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Final, Literal
 
+from spareto.core.artifacts import fingerprint, there
 from spareto.core.text import component
-from spareto.records import Recipe
-from spareto.study.store import STORE_NAME
+from spareto.records import Recipe, Trial
+from spareto.study.artifacts import RemoteFolder, fetched, kept, sha256_of
+from spareto.study.database.places import STORE_NAME
+
+Kind = Literal["network", "workload", "details"]
+
+ROOMS: Final[dict[str, tuple[str, str]]] = {
+    "network": ("networks", ".safetensors"),
+    "workload": ("workloads", ".json"),
+    "details": ("details", ".json"),
+}
+"""Folder and suffix of each kind of file."""
+DENSE: Final = "dense"
+"""Under which a dense trial names the checkpoint of its network."""
 
 
 @dataclass(frozen=True)
@@ -16,14 +32,24 @@ class RunFolder:
 
     `study.sqlite` holds the trials, `workloads/` what the hardware side needs to cost them again,
     `networks/` the compressed networks, `details/` what the report shows of each, `checkpoints/` the dense
-    networks and the trainings under way.
+    networks and the trainings under way. The first three are named by their content, which trials know.
+
+    Args:
+        root: The folder.
+        url: Of a folder that holds the same files, for several machines; None for none.
     """
 
     root: Path
+    url: str | None = None
+
+    @cached_property
+    def remote(self) -> RemoteFolder | None:
+        """The folder behind the URL."""
+        return None if self.url is None else RemoteFolder(self.url)
 
     @property
     def store(self) -> Path:
-        """The database of finished trials."""
+        """The database of finished trials, unless it is on a server."""
         return self.root / STORE_NAME
 
     def dense(self, base: str, seed: int) -> Path:
@@ -34,18 +60,61 @@ class RunFolder:
         """Checkpoint of a recipe's training, removed once its trial is stored."""
         return self.root / "checkpoints" / f"{key}.safetensors"
 
-    def network(self, recipe: Recipe, seed: int, key: str) -> Path:
-        """A compressed network."""
-        return self.root / "networks" / f"{_name(recipe, seed, key)}.safetensors"
+    def keep(self, kind: Kind, recipe: Recipe, seed: int, write: Callable[[Path], None]) -> str:
+        """Write a file of a trial; its SHA-256, by which the trial has to name it."""
+        room, suffix = ROOMS[kind]
+        path, digest = kept(
+            self.root / room, suffix, lambda found: _name(recipe, seed, found) + suffix, write
+        )
+        if self.remote is not None:
+            self.remote.push(path, f"{room}/{path.name}")
+        return digest
 
-    def workload(self, recipe: Recipe, seed: int, key: str) -> Path:
-        """A workload."""
-        return self.root / "workloads" / f"{_name(recipe, seed, key)}.json"
+    def keep_dense(self, base: str, seed: int) -> str:
+        """Make the checkpoint of a dense network known by its content, for other machines too."""
+        path = self.dense(base, seed)
+        digest = sha256_of(path)
+        if self.remote is not None:
+            self.remote.push(path, _dense_name(seed, digest))
+        return digest
 
-    def details(self, recipe: Recipe, seed: int, key: str) -> Path:
-        """What a trial looked like, for its report."""
-        return self.root / "details" / f"{_name(recipe, seed, key)}.json"
+    def fetch_dense(self, base: str, seed: int, trial: Trial | None) -> None:
+        """Bring the checkpoint of a dense network here, if another machine has left it."""
+        digest = "" if trial is None else trial.manifest.artifacts.get(DENSE, "")
+        fetched(self.dense(base, seed), _dense_name(seed, digest), digest, self.remote)
+
+    def file(self, kind: Kind, trial: Trial) -> Path:
+        """A file of a trial; brought here if it is elsewhere.
+
+        Raises:
+            StoreError: It is elsewhere and cannot be had.
+        """
+        name = self.name(kind, trial)
+        return fetched(self.root / name, name, trial.manifest.artifacts.get(kind, ""), self.remote)
+
+    def name(self, kind: Kind, trial: Trial) -> str:
+        """The name of a file of a trial, from the run folder; trials of before name none by its content."""
+        room, suffix = ROOMS[kind]
+        seed, address = trial.manifest.seed, trial.manifest.artifacts.get(kind)
+        if not address:  # named by the trial's key
+            address = fingerprint([trial.manifest.base_hash, trial.recipe.hash, seed])[:8]
+        return f"{room}/{_name(trial.recipe, seed, address)}{suffix}"
+
+    def names(self, trial: Trial) -> dict[str, str]:
+        """Every file that a trial names, with its SHA-256; empty for trials of before."""
+        found = {self.name(kind, trial): trial.manifest.artifacts.get(kind, "") for kind in ROOMS}  # pyright: ignore[reportArgumentType]
+        dense = trial.manifest.artifacts.get(DENSE)
+        return {**found, **({_dense_name(trial.manifest.seed, dense): dense} if dense else {})}
+
+    def has(self, kind: Kind, trial: Trial) -> bool:
+        """Whether a file of a trial can be had."""
+        name = self.name(kind, trial)
+        return there(self.root / name) or (self.remote is not None and self.remote.has(name))
 
 
-def _name(recipe: Recipe, seed: int, key: str) -> str:
-    return f"{component(recipe.label)}-seed{seed}-{key[:8]}"
+def _name(recipe: Recipe, seed: int, digest: str) -> str:
+    return f"{component(recipe.label)}-seed{seed}-{digest[:16]}"
+
+
+def _dense_name(seed: int, digest: str) -> str:
+    return f"checkpoints/dense-seed{seed}-{digest[:16]}.safetensors"

@@ -6,7 +6,7 @@ worse in one objective and equal in the others is off the front, and exact dupli
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from math import prod
 from statistics import mean, stdev
 
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spareto.core.errors import InputError, Problem
-from spareto.records.rows import MeanRow, TrialRow, row_chosen_by
+from spareto.records.rows import MeanRow, TrialRow, row_chosen_by, trial_row
 from spareto.records.trial import Trial
 from spareto.study.metrics import Sense
 
@@ -98,13 +98,18 @@ def results_of(trials: Sequence[Trial]) -> list[Trial]:
 def front_rows(trials: Sequence[Trial]) -> list[TrialRow]:
     """One row a trial, in the order given, with its place on or off the front."""
     flags = front(trials)
-    return [_trial_row(trial, flag) for trial, flag in zip(trials, flags, strict=True)]
+    return [trial_row(trial, flag) for trial, flag in zip(trials, flags, strict=True)]
 
 
 def mean_rows(trials: Sequence[Trial]) -> list[MeanRow]:
     """One row a recipe: means over its seeds; the front is taken among the means."""
+    return means_of(front_rows(trials))
+
+
+def means_of(trial_rows: Iterable[TrialRow]) -> list[MeanRow]:
+    """One row a recipe from the rows of its trials."""
     groups: dict[str, list[TrialRow]] = {}
-    for row in front_rows(trials):
+    for row in trial_rows:
         groups.setdefault(row["recipe_hash"], []).append(row)
     rows = [_mean_row(group) for group in groups.values()]
     flags = front([(row_chosen_by(row), row["energy_pj"]) for row in rows])
@@ -142,14 +147,21 @@ def _volume(costs: npt.NDArray[np.float64], limit: npt.NDArray[np.float64]) -> f
     return total
 
 
+def in_order(points: Iterable[tuple[float, float]]) -> Iterator[bool]:
+    """Flags of the front of two costs, for points in ascending order of both; holds one point in memory."""
+    best: tuple[float, float] = (np.inf, np.inf)
+    for point in points:
+        if point[1] < best[1]:
+            best = point
+        yield point == best
+
+
 def _front_of_two(costs: npt.NDArray[np.float64]) -> list[bool]:
     flags = [False] * len(costs)
-    best: tuple[float, float] = (np.inf, np.inf)
-    for index in np.lexsort((costs[:, 1], costs[:, 0])):
-        first, second = costs[index]
-        if second < best[1]:
-            best = (first, second)
-        flags[index] = (first, second) == best
+    order = np.lexsort((costs[:, 1], costs[:, 0])).tolist()
+    points: list[tuple[float, float]] = [(row[0], row[1]) for row in costs[order].tolist()]
+    for index, flag in zip(order, in_order(points), strict=True):
+        flags[index] = flag
     return flags
 
 
@@ -158,26 +170,6 @@ def _front_of_many(costs: npt.NDArray[np.float64]) -> list[bool]:
         return bool(np.any(np.all(costs <= point, axis=1) & np.any(costs < point, axis=1)))
 
     return [not dominated(point) for point in costs]
-
-
-def _trial_row(trial: Trial, on_front: bool) -> TrialRow:
-    recipe, cost = trial.recipe, trial.best_cost
-    return TrialRow(
-        trial=recipe.label,
-        recipe_hash=recipe.hash,
-        regime=recipe.regime,
-        seed=trial.manifest.seed,
-        weight_bits=recipe.weight_bits,
-        weight_sparsity=trial.weight_sparsity,
-        weight_sparsity_target=recipe.sparsity,
-        accuracy=trial.accuracy,
-        validation_accuracy=trial.validation_accuracy,
-        energy_pj=cost.energy_pj,
-        latency_cycles=cost.latency_cycles,
-        stored_bytes=cost.footprint_bits / 8,
-        weight_format=cost.weight_format,
-        on_front=on_front,
-    )
 
 
 def _mean_row(group: Sequence[TrialRow]) -> MeanRow:

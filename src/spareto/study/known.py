@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import os
+import socket
+import time
+from collections.abc import Sequence
+from typing import Any
 
 from torch import nn
 
+from spareto import recipes
 from spareto.compression.layers import touched_layers
+from spareto.core.errors import Problem
 from spareto.records import LayerFilter, Recipe, Trial, Workload
+from spareto.study.database.heart import Heart
+from spareto.study.database.tasks import LEASE, Claim, LostClaim, Task
+from spareto.study.executors import Executor, registry
+from spareto.study.executors._base import POLL, Job, Stage
+from spareto.study.stopping import Stopping
 from spareto.study.store import TrialStore
 from spareto.study.trials import TrialRunner
-from spareto.training import Listener
+from spareto.training import EpochReport, Listener
+
+FRESH = 64
+"""Keys that are looked for one by one; more are looked for among all."""
 
 
 class KnownTrials:
@@ -19,21 +33,35 @@ class KnownTrials:
     Args:
         runner: Trains, measures and costs.
         store: Where finished trials are.
+        executor: Who carries out many trials; this process if left out.
+        lease: Seconds that a claim holds without a heartbeat.
     """
 
-    def __init__(self, runner: TrialRunner, store: TrialStore) -> None:
+    def __init__(
+        self, runner: TrialRunner, store: TrialStore, executor: Executor | None = None, lease: float = LEASE
+    ) -> None:
         self.runner, self.store = runner, store
-        self._dense: dict[int, nn.Module] = {}
+        self.executor = executor or registry.make("inline")
+        self.heart, self.stopping = Heart(store.tasks, lease), Stopping()
+        self.owner = f"{socket.gethostname()}:{runner.folder.root.resolve()}"
+        self.worker = f"process {os.getpid()} on {socket.gethostname()}"
+        self._dense: tuple[int, nn.Module] | None = None
+        self._asked: dict[str, Task] = {}
+
+    def close(self) -> None:
+        """End workers and heartbeat."""
+        self.executor.close()
+        self.heart.close()
+        self.store.tasks.settle(self.owner)
 
     def dense(self, seed: int) -> nn.Module:
-        """The trained dense network of a seed, loaded or trained once."""
-        if seed not in self._dense:
-            self._dense[seed] = self.runner.dense_network(seed)
-        return self._dense[seed]
-
-    def forget(self, seed: int) -> None:
-        """Free the memory of a seed's dense network."""
-        self._dense.pop(seed, None)
+        """The trained dense network of a seed, loaded or trained once; that of the seed before is let go."""
+        if self._dense is None or self._dense[0] != seed:
+            self._dense = None
+            known = self.store.get(self.runner.key(recipes.dense(), seed)) if self.runner.folder.url else None
+            self.runner.folder.fetch_dense(self.runner.base_hash, seed, known)
+            self._dense = seed, self.runner.dense_network(seed)
+        return self._dense[1]
 
     def layers(self, seed: int) -> list[str]:
         """Names of the layers that recipes can touch, in network order."""
@@ -41,17 +69,38 @@ class KnownTrials:
 
     def workload(self, recipe: Recipe, seed: int) -> Workload:
         """The workload of a trial that is in the store."""
-        return Workload.load(self.runner.folder.workload(recipe, seed, self.runner.key(recipe, seed)))
+        return Workload.load(self.runner.folder.file("workload", self._stored(recipe, seed)))
 
     def has(self, recipe: Recipe, seed: int) -> bool:
         """Whether a trial is in the store."""
         return self.runner.key(recipe, seed) in self.store
 
+    def trials(self, wanted: Sequence[tuple[Recipe, int]], stage: Stage = "result") -> tuple[Trial, ...]:
+        """The trials of recipes with seeds, as many at once as the executor can; see `trial`.
+
+        Args:
+            wanted: What to carry out, in the order the trials are to have.
+            stage: What for.
+        """
+        keys = [self.runner.key(recipe, seed) for recipe, seed in wanted]
+        stored = self.store.keys() if len(keys) > FRESH else {key for key in keys if key in self.store}
+        fresh: list[Task] = []
+        for key, (recipe, seed) in zip(keys, wanted, strict=True):
+            if key in stored:
+                self._reused(recipe, seed, stage)
+            else:
+                fresh.append(self._task(Job(recipe, seed, stage), {*stored, *keys}))
+        if fresh:
+            self._asked = {task.key: task for task in fresh}
+            self.store.tasks.ask(fresh, self.owner)
+            self.executor.work(self, list(self._asked))
+        return tuple(self._stored(recipe, seed) for recipe, seed in wanted)
+
     def trial(
         self,
         recipe: Recipe,
         seed: int,
-        stage: Literal["result", "search"] = "result",
+        stage: Stage = "result",
         watch: Listener | None = None,
     ) -> Trial:
         """The trial of a recipe with a seed; in the store, and costed on the accelerator as it is now.
@@ -63,15 +112,85 @@ class KnownTrials:
             watch: Is told the validation accuracy after every epoch; what it raises ends the training.
         """
         key = self.runner.key(recipe, seed)
-        known = found = self.store.get(key)
-        if found is None:
-            found = self.runner.run(self.dense(seed), recipe, seed, watch).replace(stage=stage)
-        elif found.manifest.accelerator_hash != self.runner.costing.hash:
+        while key not in self.store:
+            self.stopping.check()
+            self.store.tasks.ask([self._task(Job(recipe, seed, stage), set())], self.owner)
+            claim = self.store.tasks.claim(self.owner, self.worker, key=key, lease=self.heart.lease)
+            if claim is None:
+                time.sleep(POLL)
+            elif (made := self._alone(claim, watch)) is not None:
+                return made
+        return self._reused(recipe, seed, stage)
+
+    def _alone(self, claim: Claim, watch: Listener | None) -> Trial | None:
+        """Carry a task out that nobody else is to take up if it is given up."""
+        try:
+            return self.carry_out(claim, watch)
+        except BaseException:
+            self.store.tasks.cancel(claim.key, self.owner)
+            raise
+
+    def carry_out(self, claim: Claim, watch: Listener | None = None) -> Trial | None:
+        """Carry a claimed task out and put its trial; None if somebody else took it over meanwhile."""
+        made = self.made(claim, watch)
+        if made is not None:
+            self.runner.listener.trial_ends(made, reused=False)
+        return made
+
+    def made(self, claim: Claim, watch: Listener | None = None) -> Trial | None:
+        """As `carry_out`, but tells nobody of the end."""
+        job = Job.of(claim.job)
+
+        def epoch_ends(report: EpochReport) -> None:
+            if self.heart.lost(claim):
+                raise LostClaim(Problem(f"trial {claim.key}", "a claim that is lost", "one that holds"))
+            if watch is not None:
+                watch(report)
+
+        try:
+            with self.heart.keeping(claim):
+                told = None if watch is None else epoch_ends
+                made = self.runner.run(self.dense(job.seed), job.recipe, job.seed, told, epoch_ends)
+                made = made.replace(stage=job.stage)
+                self.store.put(claim.key, made, claim)
+        except LostClaim:
+            self.runner.listener.noted(
+                (f"{job.recipe.label}, seed {job.seed}: another worker has it by now.",)
+            )
+            return None
+        except BaseException:
+            self.store.tasks.release(claim)
+            raise
+        self.runner.discard_checkpoint(job.recipe, job.seed)
+        return made
+
+    def all_stored(self, keys: Sequence[str]) -> bool:
+        """Whether every one of these trials is there."""
+        return self.store.has_all(keys)
+
+    def ask_again(self, keys: Sequence[str]) -> None:
+        """Ask for trials whose tasks their former owner has taken back."""
+        self.store.tasks.ask([self._asked[key] for key in keys if key in self._asked], self.owner)
+
+    def _task(self, job: Job, there: set[str]) -> Task:
+        """A job as a task; it needs the dense trial of its seed, which trains the network it starts from."""
+        dense = self.runner.key(recipes.dense(), job.seed)
+        key = self.runner.key(job.recipe, job.seed)
+        return job.task(key, dense if key != dense and dense in there else None)
+
+    def _reused(self, recipe: Recipe, seed: int, stage: Stage) -> Trial:
+        """A trial of the store, costed and staged as it is wanted now."""
+        known = found = self._stored(recipe, seed)
+        if found.manifest.accelerator_hash != self.runner.costing.hash:
             found = self.runner.recost(found)
         if stage == "result" and found.stage != "result":
             found = found.replace(stage="result")
         if found is not known:
-            self.store.put(key, found)
+            self.store.put(self.runner.key(recipe, seed), found)
         self.runner.discard_checkpoint(recipe, seed)  # also one that a killed run had no time to
-        self.runner.listener.trial_ends(found, reused=known is not None)
+        self.runner.listener.trial_ends(found, reused=True)
+        return found
+
+    def _stored(self, recipe: Recipe, seed: int) -> Trial:
+        found: Any = self.store.get(self.runner.key(recipe, seed))
         return found

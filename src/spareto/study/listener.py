@@ -21,6 +21,9 @@ class StudyListener:
     def noted(self, notes: Sequence[str]) -> None:
         """What was found out about data and network, and what of them is left out, one sentence each."""
 
+    def estimated(self, trials: int, seconds: float, size: float) -> None:
+        """What a long study will take, before it starts: trials, wall time, bytes of files."""
+
     def training_begins(self, label: str, seed: int) -> None:
         """A dense network or a recipe starts to train."""
 
@@ -39,6 +42,16 @@ class StudyListener:
 
     def trial_tested(self, trial: Trial) -> None:
         """All trials are done, the test split is open, and one of them was measured on it."""
+
+    def stopping(self) -> None:
+        """The first Ctrl-C: running trials are finished, then the study ends."""
+        logging.getLogger("spareto").warning(
+            "spareto: finishing what is under way; Ctrl-C again stops at once."
+        )
+
+    def of_worker(self, worker: int) -> StudyListener:
+        """Who hears of the trainings of one of several workers."""
+        return self
 
     def waits(self, holder: Holder) -> None:
         """Another process writes to the folder, and its end is waited for."""

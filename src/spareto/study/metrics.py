@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -34,7 +34,15 @@ def _edp(trial: Trial) -> float:
 
 
 def _bops(trial: Trial) -> float | None:
-    counts = [layer.bit_operations for layer in trial.layers]
+    return _all(layer.bit_operations for layer in trial.layers)
+
+
+def _static_bops(trial: Trial) -> float | None:
+    return _all(layer.static_bops for layer in trial.layers)
+
+
+def _all(counted: Iterable[float | None]) -> float | None:
+    counts = list(counted)
     known = [count for count in counts if count is not None]
     return sum(known) if len(known) == len(counts) else None
 
@@ -52,6 +60,9 @@ METRICS: Final[Mapping[str, Metric]] = {
     "cores": Metric("min", "", lambda trial: sum(layer.cores for layer in trial.best_cost.layers)),
     "synops": Metric("min", "", lambda trial: sum(layer.effectual_synops for layer in trial.layers)),
     "bops": Metric("min", "", _bops),
+    "static_bops": Metric("min", "", _static_bops),
+    "neural_efficiency": Metric("max", "", lambda trial: trial.neural_efficiency),
+    "aiq": Metric("max", "", lambda trial: trial.artificial_intelligence_quotient),
     "sparsity": Metric("max", "", lambda trial: trial.weight_sparsity, {"%": 0.01}),
 }
 """Of a trial's least-energy weight format; `accuracy` is that on the validation split, never on the test

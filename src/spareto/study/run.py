@@ -6,27 +6,43 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
+import torch
 from torch import nn
+from typing_extensions import Unpack
 
 from spareto.core.artifacts import canonical_json
-from spareto.core.errors import Problem, StoreError
+from spareto.core.errors import ConfigError, Problem, StoreError
 from spareto.data.own import load_data
 from spareto.records import Recipe, Trial
 from spareto.study.builders import builder_of
 from spareto.study.checks import refuse_misfits, refuse_other_frames, try_out
 from spareto.study.config import StudyConfig
 from spareto.study.cost_model import CostModel
+from spareto.study.database.places import place_for
+from spareto.study.estimate import estimate, is_long
+from spareto.study.executors import Executor
 from spareto.study.folder import RunFolder
 from spareto.study.known import KnownTrials
 from spareto.study.listener import StudyListener
 from spareto.study.machine import device_named, refuse_several
+from spareto.study.parts import has_parts
 from spareto.study.search.run import search
 from spareto.study.splits import SealedTest, split_data
+from spareto.study.stopping import stoppable
 from spareto.study.store import TrialStore
 from spareto.study.testing import measure_test
 from spareto.study.trials import TrialRunner
 from spareto.study.writer import only_writer
+
+
+class Where(TypedDict, total=False):
+    """Where a study's trials are kept, and who carries them out; see `run_study`."""
+
+    store: str | None
+    artifacts: str | None
+    executor: Executor | None
 
 
 def run_study(
@@ -36,6 +52,7 @@ def run_study(
     device: str = "cpu",
     *,
     wait: bool = False,
+    **where: Unpack[Where],
 ) -> tuple[Trial, ...]:
     """Carry out every recipe of a study with every seed.
 
@@ -52,6 +69,9 @@ def run_study(
         device: Where networks are trained: `cpu`, `cuda`, or `auto` for a GPU if there is one. Accuracy and
             spikes are measured on the processor.
         wait: Wait for another process that writes to the folder, instead of refusing.
+        where: `store`, URL of a PostgreSQL server that keeps the trials instead of a file in the run folder;
+            `artifacts`, URL of a folder that keeps the trials' files for other machines, too; `executor`, who
+            carries the trials out instead of this process.
 
     Returns:
         The study's trials, in the order of seeds and recipes.
@@ -62,15 +82,27 @@ def run_study(
         StoreError: The folder holds another study, somebody else writes to it, or it cannot be written.
         TrainingError: A training diverged.
     """
-    with open_study(config, folder, listener, device, wait=wait) as study:
+    with open_study(config, folder, listener, device, wait=wait, **where) as study:
         if config.search is not None:
             study.listener.study_begins(config.search.trials)
             trials = search(config, config.search, study.known, study.untrained)
         else:
             recipes = config.all_recipes()
             study.listener.study_begins(len(recipes) * len(config.seeds))
-            trials = [trial for seed in config.seeds for trial in _run_seed(study.known, recipes, seed)]
+            wanted = [(recipe, seed) for seed in config.seeds for recipe in recipes]
+            _tell_estimate(study, wanted)
+            trials = study.known.trials(wanted)
+        study.known.stopping.check()
         return measure_test(study.known.runner, study.known.store, trials, study.sealed)
+
+
+def _tell_estimate(study: OpenStudy, wanted: Sequence[tuple[Recipe, int]]) -> None:
+    """Say what a long study will take."""
+    runner = study.known.runner
+    left = [(recipe, seed) for recipe, seed in wanted if not study.known.has(recipe, seed)]
+    if is_long(runner, left):
+        found = estimate(runner, left, study.known.executor.workers)
+        study.listener.estimated(found.trials, found.seconds, found.bytes)
 
 
 @dataclass(frozen=True)
@@ -98,9 +130,16 @@ def open_study(
     device: str = "cpu",
     *,
     wait: bool = False,
+    **where: Unpack[Where],
 ) -> Generator[OpenStudy]:
     """Everything a study needs, refused now where it does not fit; arguments and errors as in `run_study`."""
     refuse_several("study")
+    if has_parts(config):
+        rule, cure = (
+            "one data set, network and accelerator",
+            "Run each of spareto.study.parts.parts_of(config).",
+        )
+        raise ConfigError(Problem("study", "lists of them", rule, cure))
     trained_on = device_named(device)
     recipes, costing = config.all_recipes(), CostModel.of(config)
     builder = builder_of(config.network)
@@ -109,23 +148,28 @@ def open_study(
     untrained, notes = builder.build(data.train.info)
     if builder.interface is not None:
         notes += try_out(untrained, data.train, builder.interface)
-    run_folder = RunFolder(Path(folder or Path("runs") / config.name))
+    root = Path(folder or Path("runs") / config.name)
+    place = place_for(root, where.get("store"), where.get("artifacts"), config.name)
+    run_folder = RunFolder(root, place.artifacts)
     told = listener or StudyListener()
     runner = TrialRunner(config, data, builder, costing, run_folder, told, trained_on)
     refuse_misfits(runner, untrained, recipes)
     told.noted((*data.train.notes, *notes))
-    with only_writer(run_folder.root, wait=wait, on_wait=told.waits), TrialStore(run_folder.store) as store:
-        _claim(store, runner, sealed)
-        yield OpenStudy(KnownTrials(runner, store), untrained, sealed, told)
+    with only_writer(root, wait=wait, on_wait=told.waits), TrialStore(place) as store:
+        place.point()
+        _begin(store, runner, sealed)
+        known = KnownTrials(runner, store, executor := where.get("executor"))
+        if executor is not None and executor.threads is not None:
+            torch.set_num_threads(executor.threads)  # sums are added in the same order, whoever adds them
+        known.store.tasks.settle(known.owner)  # what a killed run was at
+        try:
+            with stoppable(known.stopping, told.stopping):
+                yield OpenStudy(known, untrained, sealed, told)
+        finally:
+            known.close()
 
 
-def _run_seed(known: KnownTrials, recipes: Sequence[Recipe], seed: int) -> list[Trial]:
-    trials = [known.trial(recipe, seed) for recipe in recipes]
-    known.forget(seed)
-    return trials
-
-
-def _claim(store: TrialStore, runner: TrialRunner, sealed: SealedTest) -> None:
+def _begin(store: TrialStore, runner: TrialRunner, sealed: SealedTest) -> None:
     """Refuse a folder whose trials started from another network, data set or dense training."""
     base, meta = runner.base_hash, store.meta
     config, data, parts = runner.config, runner.data, runner.builder.parts
@@ -142,7 +186,7 @@ def _claim(store: TrialStore, runner: TrialRunner, sealed: SealedTest) -> None:
         )
         cure = "Choose another folder with --out, or delete this one."
         rule = "trials of the same data, network and dense training"
-        raise StoreError(Problem(str(store.path), got, rule, cure))
+        raise StoreError(Problem(store.place.where, got, rule, cure))
     store.set_meta(
         study=config.name,
         network=config.network.name,

@@ -1,51 +1,41 @@
-"""Finished trials in one SQLite file: a trial that was put is there after a kill, a crash or a reboot."""
+"""Finished trials in one database: a trial that was put is there after a kill, a crash or a reboot."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import logging
-import sqlite3
-from collections.abc import Generator, Mapping
+import time
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from spareto.core.artifacts import canonical_json, there, written
-from spareto.core.errors import Problem, StoreError
+import sqlalchemy as sa
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+from spareto.core.artifacts import canonical_json
+from spareto.core.errors import StoreError
+from spareto.records.rows import TrialRow
 from spareto.records.trial import Trial
-
-STORE_NAME = "study.sqlite"
-FORMAT = 2
-"""Format 1 named trials by what differed from the defaults, and trained on all samples but those of the test.
-Such trials are read, but no study goes on with them. A later format that does says how, here."""
-_APPLICATION = (
-    0x53504152  # "SPAR" in the file's header, so that `file` and we can tell it from other databases
+from spareto.study.database.engines import BACKUP, Database
+from spareto.study.database.formats import FORMAT, opened
+from spareto.study.database.places import STORE_NAME, StorePlace
+from spareto.study.database.points import (
+    front_positions,
+    point_of,
+    row_of,
+    rows_at,
+    stage_shown,
 )
+from spareto.study.database.tables import meta, points, proposals, trials
+from spareto.study.database.tasks import Claim, Tasks
+from spareto.study.front import front_rows, results_of
+
+__all__ = ["FORMAT", "STORE_NAME", "Claim", "StorePlace", "TrialStore"]
 _log = logging.getLogger("spareto")
-_SCHEMA = f"""
-BEGIN IMMEDIATE;
-CREATE TABLE IF NOT EXISTS trials (
-    position INTEGER PRIMARY KEY, key TEXT UNIQUE NOT NULL, trial TEXT NOT NULL, checksum TEXT
-);
-CREATE TABLE IF NOT EXISTS proposals (
-    position INTEGER PRIMARY KEY, key TEXT UNIQUE NOT NULL, proposal TEXT NOT NULL, checksum TEXT
-);
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL, checksum TEXT);
-PRAGMA application_id = {_APPLICATION};
-PRAGMA user_version = {FORMAT};
-COMMIT;
-"""
-
-_SET_META = (
-    "INSERT INTO meta (key, value, checksum) VALUES (?, ?, ?)"
-    " ON CONFLICT (key) DO UPDATE SET value = excluded.value, checksum = excluded.checksum"
-)
-_PUT_PROPOSAL = (
-    "INSERT INTO proposals (key, proposal, checksum) VALUES (?, ?, ?)"
-    " ON CONFLICT (key) DO UPDATE SET proposal = excluded.proposal, checksum = excluded.checksum"
-)
 
 
 def _checksum(key: str, text: str) -> str:
@@ -57,38 +47,32 @@ class TrialStore:
     """The trials of one study, each written durably before the next one starts.
 
     Args:
-        path: The database file; `TrialStore.of` finds it in a run folder.
+        path: The database file, or the URL of a PostgreSQL server with `study=NAME` in its query;
+            `TrialStore.of` finds it in a run folder.
         read_only: Open an existing study for reading; never creates or changes a file.
 
     Raises:
         StoreError: The file is missing (reading), is no study, or was written by a newer version.
+        MissingDependency: A server's driver is not installed.
     """
 
-    def __init__(self, path: str | Path, *, read_only: bool = False) -> None:
-        self.path, self._checksum = Path(path), "checksum"
-        if read_only and not there(self.path):
-            raise self._error(
-                "no such file", "a study database", "Check the path, or run 'spareto study run' first."
-            )
-        if not read_only:
-            with written(self.path):
-                self.path.parent.mkdir(parents=True, exist_ok=True)
-        # Reading opens "rw" too: a journal left by a killed writer can only be rolled back by a writer.
-        mode = "rw" if read_only else "rwc"
-        with self._reported():
-            self._db = sqlite3.connect(f"{self.path.absolute().as_uri()}?mode={mode}", uri=True, timeout=30)
+    def __init__(self, path: str | Path | StorePlace, *, read_only: bool = False) -> None:
+        self.place = path if isinstance(path, StorePlace) else _place(path)
+        self.path = self.place.path
+        self._database = Database(self.place, read_only=read_only)
         try:
-            self._open(read_only)
+            self.format = opened(self._database)
+            self._checksums = self.format >= FORMAT or self._has_checksums()
         except BaseException:
-            self._db.close()
+            self.close()
             raise
+        self.tasks = Tasks(self._database)
+        """What is still to be done."""
 
     @classmethod
     def of(cls, run: str | Path, *, read_only: bool = True) -> TrialStore:
-        """Open the store of `run`: a run folder, or the database file itself."""
-        run = Path(run)
-        is_file = there(run) or run.suffix == Path(STORE_NAME).suffix
-        return cls(run if is_file else run / STORE_NAME, read_only=read_only)
+        """Open the store of `run`: a run folder, the database file itself, or a server's URL."""
+        return cls(StorePlace.of(run), read_only=read_only)
 
     def __enter__(self) -> Self:
         return self
@@ -102,50 +86,137 @@ class TrialStore:
         self.close()
 
     def close(self) -> None:
-        """Close the file; everything put before is already on disk."""
-        self._db.close()
+        """Close the database; everything put before is already on disk."""
+        self._database.close()
 
-    def put(self, key: str, trial: Trial) -> None:
-        """Keep `trial` under `key`; returns once it is on disk. A known key keeps its place in the order."""
-        statement = (
-            "INSERT INTO trials (key, trial, checksum) VALUES (?, ?, ?)"
-            " ON CONFLICT (key) DO UPDATE SET trial = excluded.trial, checksum = excluded.checksum"
-        )
+    def put(self, key: str, trial: Trial, claim: Claim | None = None, *, now: bool = True) -> None:
+        """Keep `trial` under `key`; returns once it is on disk. A known key keeps its place in the order.
+
+        Trial, numbers and the end of its task are one transaction.
+
+        Args:
+            key: Its name.
+            trial: The trial, with its manifest.
+            claim: By which it was carried out; it ends.
+            now: Whether it was finished now, and not brought from elsewhere.
+
+        Raises:
+            LostClaim: Somebody else has the task by now, or it is done; nothing is changed.
+        """
+        with self._database.writing() as connection:
+            self.put_in(connection, key, trial, claim, now=now)
+
+    def put_in(
+        self, connection: Connection, key: str, trial: Trial, claim: Claim | None = None, *, now: bool = True
+    ) -> None:
+        """`put` inside a transaction that writes."""
         text = canonical_json(trial.to_dict())
-        with self._reported(), self._db:
-            self._db.execute(statement, (key, text, _checksum(key, text)))
+        row = {"trial": text, "checksum": _checksum(key, text)}
+        place = None if claim is None else self.tasks.done(connection, key, claim)
+        if place is None:
+            self._database.one_by_one(connection)
+        known = connection.execute(sa.select(trials.c.position).where(trials.c.key == key)).scalar()
+        if known is not None:
+            connection.execute(sa.update(trials).where(trials.c.position == known).values(row))
+            connection.execute(sa.update(points).where(points.c.position == known).values(point_of(trial)))
+            return
+        place = self.tasks.next_place(connection) if place is None else place
+        connection.execute(sa.insert(trials).values(position=place, key=key, **row))
+        point = {**point_of(trial), "position": place, "finished": time.time() if now else None}
+        connection.execute(sa.insert(points).values(point))
 
     def get(self, key: str) -> Trial | None:
         """The trial kept under `key`, or None."""
-        rows = self._rows(f"SELECT key, trial, {self._checksum} FROM trials WHERE key = ?", key)
+        rows = self._rows(self._trials().where(trials.c.key == key))
         return self._trial(*rows[0]) if rows else None
 
     def __contains__(self, key: object) -> bool:
-        return bool(self._rows("SELECT 1 FROM trials WHERE key = ?", key))
+        return bool(self._rows(sa.select(sa.literal(1)).where(trials.c.key == key)))
 
     def __len__(self) -> int:
-        return self._rows("SELECT count(*) FROM trials")[0][0]
+        return self._rows(sa.select(sa.func.count()).select_from(trials))[0][0]
+
+    def version(self) -> str:
+        """Another text after every change of a trial."""
+        if self.format < FORMAT:
+            return str(len(self))
+        numbers = (points.c.accuracy, points.c.energy_pj, points.c.finished, points.c.seconds)
+        asked = sa.select(sa.func.count(), *map(sa.func.sum, numbers), sa.func.max(points.c.stage))
+        return "-".join(map(str, self._rows(asked.select_from(points))[0]))
+
+    def has_all(self, keys: Sequence[str]) -> bool:
+        """Whether all of these are there."""
+        some = (keys[first : first + 500] for first in range(0, len(keys), 500))
+        asked = sa.select(sa.func.count()).select_from(trials)
+        return all(self._rows(asked.where(trials.c.key.in_(each)))[0][0] == len(set(each)) for each in some)
+
+    def keys(self) -> set[str]:
+        """The keys of all trials."""
+        return {key for (key,) in self._rows(sa.select(trials.c.key))}
 
     def trials(self) -> tuple[Trial, ...]:
-        """All trials in the order in which they were first put."""
+        """All trials in the order in which they were first put, or asked for."""
         return tuple(trial for _, trial in self.items())
 
     def items(self) -> tuple[tuple[str, Trial], ...]:
-        """The key and the trial of each, in the order in which they were first put."""
-        rows = self._rows(f"SELECT key, trial, {self._checksum} FROM trials ORDER BY position")
-        return tuple((row[0], self._trial(*row)) for row in rows)
+        """The key and the trial of each, in the order in which they were first put, or asked for."""
+        return tuple(
+            (row[0], self._trial(*row)) for row in self._rows(self._trials().order_by(trials.c.position))
+        )
+
+    def rows(self, *, every: bool = False, front: bool = False) -> list[TrialRow]:
+        """What tables say of the trials, in their order; the front is taken among them.
+
+        Args:
+            every: Also those that only showed a search the way.
+            front: Only those on the front; of a million trials that takes no memory.
+        """
+        if self.format < FORMAT:
+            found = self.trials() if every else results_of(self.trials())
+            return [row for row in front_rows(found) if row["on_front"] or not front]
+        with self._database.reading() as connection:
+            stage = None if every else stage_shown(connection)
+            best = front_positions(connection, stage)
+            if front:
+                return [row_of(point, True) for point in rows_at(connection, sorted(best))]
+            asked = sa.select(points).order_by(points.c.position)
+            asked = asked if stage is None else asked.where(points.c.stage == stage)
+            found = connection.execute(asked).mappings()
+            return [row_of(dict(point), point["position"] in best) for point in found]
+
+    def count(self, *, every: bool = False) -> int:
+        """How many trials `rows` gives."""
+        if every or self.format < FORMAT:
+            return len(self) if every else len(results_of(self.trials()))
+        with self._database.reading() as connection:
+            stage = stage_shown(connection)
+            asked = sa.select(sa.func.count()).select_from(points)
+            asked = asked if stage is None else asked.where(points.c.stage == stage)
+            return connection.execute(asked).scalar_one()
+
+    @contextmanager
+    def scanning(self) -> Generator[Connection]:
+        """A transaction that reads: for exports and counts of many trials."""
+        with self._database.reading() as connection:
+            yield connection
 
     def put_proposal(self, key: str, proposal: Mapping[str, Any]) -> None:
         """Keep what a search proposed under `key`; returns once it is on disk."""
         text = canonical_json(proposal)
-        with self._reported(), self._db:
-            self._db.execute(_PUT_PROPOSAL, (key, text, _checksum(key, text)))
+        row = {"proposal": text, "checksum": _checksum(key, text)}
+        with self._database.writing() as connection:
+            self._database.one_by_one(connection)
+            changed = connection.execute(sa.update(proposals).where(proposals.c.key == key).values(row))
+            if not changed.rowcount:
+                last = connection.execute(sa.select(sa.func.max(proposals.c.position))).scalar() or 0
+                connection.execute(sa.insert(proposals).values(position=last + 1, key=key, **row))
 
     def proposals(self) -> dict[str, dict[str, Any]]:
         """Everything that searches proposed, by key, in the order in which it was first put."""
-        if not self._rows("SELECT 1 FROM sqlite_master WHERE name = 'proposals'"):
+        if not self._has(proposals):
             return {}  # a study that never searched
-        rows = self._rows("SELECT key, proposal, checksum FROM proposals ORDER BY position")
+        asked = sa.select(proposals.c.key, proposals.c.proposal, proposals.c.checksum)
+        rows = self._rows(asked.order_by(proposals.c.position))
         return {
             self._sound("proposal", key, text, checksum): json.loads(text) for key, text, checksum in rows
         }
@@ -153,98 +224,70 @@ class TrialStore:
     @property
     def meta(self) -> dict[str, str]:
         """What is known of the study as a whole: `study`, `network`, `dataset`, `accelerator`, ..."""
-        rows = self._rows(f"SELECT key, value, {self._checksum} FROM meta ORDER BY rowid")
+        order = sa.text("rowid") if self._database.is_file else meta.c.key
+        rows = self._rows(sa.select(meta.c.key, meta.c.value, self._checksum_of(meta)).order_by(order))
         return {self._sound("fact", key, value, checksum): value for key, value, checksum in rows}
 
     def set_meta(self, **entries: str) -> None:
         """Keep facts of the study as a whole; a known key gets the new value."""
-        with self._reported(), self._db:
-            self._db.executemany(_SET_META, [(k, v, _checksum(k, v)) for k, v in entries.items()])
+        insert = (sqlite if self._database.is_file else postgresql).insert(meta)
+        asked = insert.on_conflict_do_update(
+            index_elements=["key"],
+            set_={"value": insert.excluded.value, "checksum": insert.excluded.checksum},
+        )
+        rows = [{"key": k, "value": v, "checksum": _checksum(k, v)} for k, v in entries.items()]
+        with self._database.writing() as connection:
+            connection.execute(asked, rows)
 
-    def _open(self, read_only: bool) -> None:
-        self._rows("PRAGMA synchronous = FULL")
-        version, ours = self._pragma("user_version"), self._pragma("application_id") == _APPLICATION
-        tables = {name for (name,) in self._rows("SELECT name FROM sqlite_master WHERE type = 'table'")}
-        if version > FORMAT and (ours or tables <= {"trials", "proposals", "meta"}):
-            rule = f"format {FORMAT} or older"
-            raise self._error(f"study format {version}", rule, "Update spareto, or start a new study folder.")
-        if ours and not read_only and version < FORMAT and self._rows("SELECT 1 FROM trials LIMIT 1"):
-            rule = f"format {FORMAT} to go on with; older ones can be read"
-            raise self._error(f"study format {version}", rule, "Start a new study folder with --out.")
-        if not ours and (read_only or tables):
-            got = "another program's database" if tables else "an empty database"
-            raise self._error(
-                got, "a study written by spareto", "Check the path, or start a new study folder."
+    def _trials(self) -> sa.Select[*tuple[Any, ...]]:
+        return sa.select(trials.c.key, trials.c.trial, self._checksum_of(trials))
+
+    def _checksum_of(self, table: Table) -> Any:
+        return table.c.checksum if self._checksums else sa.null().label("checksum")
+
+    def _has_checksums(self) -> bool:
+        """Files of before have none; a file that is only read gets no column for them."""
+        with self._database.reading() as connection:
+            looked = sa.inspect(connection)
+            lacking = any(
+                "checksum" not in {c["name"] for c in looked.get_columns(name)} for name in ("trials", "meta")
             )
-        with self._reported():
-            if not ours or (not read_only and (version < FORMAT or "proposals" not in tables)):
-                self._db.executescript(_SCHEMA)
-            self._refuse_damage()
-            self._know_checksums(read_only)
-            self._db.execute(f"PRAGMA query_only = {int(read_only)}")
+        if lacking:
+            _log.info("spareto: rows of %s have no checksums: an older version wrote them.", self.path)
+        return not lacking
 
-    def _refuse_damage(self) -> None:
-        """What checksums of rows cannot see: pages of which rows are lost."""
-        found = self._rows("PRAGMA quick_check(1)")[0][0]
-        if found != "ok":
-            got = f"a damaged database ({' '.join(str(found).split())[:80]})"
-            raise self._error(got, "one as it was written", "Restore the file from a backup.")
+    def _has(self, table: Table) -> bool:
+        if self.format >= FORMAT:
+            return True
+        with self._database.reading() as connection:
+            return sa.inspect(connection).has_table(table.name)
 
-    def _know_checksums(self, read_only: bool) -> None:
-        """Files of before have none; they get the column when they are written to."""
-        for table in ("trials", "meta"):
-            if "checksum" not in {row[1] for row in self._rows(f"PRAGMA table_info({table})")}:
-                if read_only:
-                    self._checksum = "NULL"
-                    _log.info(
-                        "spareto: rows of %s have no checksums: an older version wrote them.", self.path
-                    )
-                else:
-                    self._db.execute(f"ALTER TABLE {table} ADD COLUMN checksum TEXT")
+    def _rows(self, asked: sa.Select[*tuple[Any, ...]]) -> list[Any]:
+        with self._database.reading() as connection:
+            return list(connection.execute(asked).fetchall())
 
     def _sound(self, what: str, key: Any, text: Any, checksum: Any) -> str:
         """The key of a row that is as it was written."""
         if not isinstance(key, str) or not isinstance(text, str):
             got = f"no text in {what} '{str(key)[:40]}'"
-            raise self._error(got, "one as it was written", "Restore the file from a backup.")
+            raise self._error(got, "one as it was written", BACKUP)
         if checksum is not None and checksum != _checksum(key, text):
             got = f"damage in {what} '{key[:40]}' (its checksum differs)"
-            raise self._error(got, "a study as it was written", "Restore the file from a backup.")
+            raise self._error(got, "a study as it was written", BACKUP)
         return key
-
-    def _pragma(self, name: str) -> int:
-        return self._rows(f"PRAGMA {name}")[0][0]
-
-    def _rows(self, statement: str, *values: object) -> list[Any]:
-        with self._reported():
-            return self._db.execute(statement, values).fetchall()
 
     def _trial(self, key: str, text: str, checksum: str | None) -> Trial:
         self._sound("trial", key, text, checksum)
         try:
             data = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise self._error(
-                f"{error} in trial '{key}'", "JSON", "Restore the file from a backup."
-            ) from None
-        return Trial.parse(data, f"{self.path}: trial '{key}'")
+            raise self._error(f"{error} in trial '{key}'", "JSON", BACKUP) from None
+        return Trial.parse(data, f"{self.place.where}: trial '{key}'")
 
     def _error(self, got: str, rule: str, cure: str) -> StoreError:
-        return StoreError(Problem(str(self.path), got, rule, cure))
+        return self._database.error(got, rule, cure)
 
-    @contextmanager
-    def _reported(self) -> Generator[None]:
-        """Turn what SQLite raises into the error template."""
-        try:
-            yield
-        except (OverflowError, UnicodeError) as error:  # bytes that are no text, numbers that are too large
-            raise self._error(
-                str(error), "a study written by spareto", "Restore the file from a backup."
-            ) from error
-        except sqlite3.OperationalError as error:
-            cure = "Check the disk and its rights, and that no other program holds the file."
-            raise self._error(str(error), "a study database that can be used", cure) from error
-        except sqlite3.DatabaseError as error:
-            cure = "Check the path, or start a new study folder."
-            got = "no SQLite database" if "not a database" in str(error) else str(error)
-            raise self._error(got, "a study written by spareto", cure) from error
+
+def _place(path: str | Path) -> StorePlace:
+    found = StorePlace.of(path)
+    return found if found.url else StorePlace(Path(path))

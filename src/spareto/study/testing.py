@@ -58,7 +58,6 @@ def measure_test(
 
 
 def _network(runner: TrialRunner, trial: Trial) -> nn.Module:
-    recipe, seed = trial.recipe, trial.manifest.seed
-    path = runner.folder.network(recipe, seed, runner.key(recipe, seed))
+    path = runner.folder.file("network", trial)
     built: Any = runner.builder.build(runner.data.train.info)[0]
     return load_network(path, built)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,8 +15,9 @@ from torch import nn
 
 from spareto.compression import compress_and_train, rehearse
 from spareto.compression.run import CALIBRATION_SAMPLES, compress_and_calibrate
-from spareto.core.artifacts import fingerprint
+from spareto.core.artifacts import fingerprint, there
 from spareto.core.versions import versions
+from spareto.hardware.bops import layer_bops
 from spareto.kernels import kernels_on
 from spareto.layers.decisions import decisions_of
 from spareto.profiling import Profile, profile
@@ -25,7 +27,7 @@ from spareto.study.builders import Builder
 from spareto.study.config import StudyConfig
 from spareto.study.cost_model import CostModel
 from spareto.study.details import curve_of, details_of, witness_of
-from spareto.study.folder import RunFolder
+from spareto.study.folder import DENSE, RunFolder
 from spareto.study.listener import StudyListener
 from spareto.study.networks import save_network
 from spareto.study.splits import StudyData
@@ -72,19 +74,27 @@ class TrialRunner:
             self.listener.layers_ran(kernels_on(self.device.type), ran)
         return network
 
-    def _told(self, label: str, seed: int, watch: Listener | None = None) -> dict[str, Any]:
+    def _told(self, label: str, seed: int, *also: Listener | None) -> dict[str, Any]:
         """What the listener hears of a training that begins now."""
         self.listener.training_begins(label, seed)
         silence = partial(self.listener.layer_is_silent, label, seed)
 
         def ends(report: EpochReport) -> None:
             self.listener.epoch_ends(report)
-            if watch is not None:
-                watch(report)
+            for each in also:
+                if each is not None:
+                    each(report)
 
         return {"on_epoch": ends, "on_silence": silence}
 
-    def run(self, dense: nn.Module, recipe: Recipe, seed: int, watch: Listener | None = None) -> Trial:
+    def run(
+        self,
+        dense: nn.Module,
+        recipe: Recipe,
+        seed: int,
+        watch: Listener | None = None,
+        on_epoch: Listener | None = None,
+    ) -> Trial:
         """Train by the recipe, profile and cost; leaves the network and its workload in the run folder.
 
         A recipe whose training has no epochs is carried out without: batch norms are measured again.
@@ -94,32 +104,38 @@ class TrialRunner:
             recipe: What to carry out.
             seed: Decides what is random.
             watch: Is told the validation accuracy after every epoch.
+            on_epoch: Is told of every epoch; what it raises ends the training.
         """
         started = time.perf_counter()
-        key = self.key(recipe, seed)
-        witness = witness_of(self.data.validation.labels)
         calibrated = bool(recipe.steps) and recipe.training.epochs == 0
+        witness = Witness() if calibrated else witness_of(self.data.validation.labels)
         if calibrated:
             network = self._calibrated(dense, recipe, seed)
-            measured = self._measured(network.cpu())
+            measured = self.measured(network.cpu(), witness=witness)
         else:
-            network = self._trained(dense, recipe, seed, watch)
-            measured = self._measured(network.cpu(), witness=witness)
-        self._keep(network, measured.workload, recipe, seed)
+            network = self._trained(dense, recipe, seed, watch, on_epoch)
+            measured = self.measured(network.cpu(), witness=witness)
+        artifacts = self._keep(network, measured.workload, recipe, seed)
         if not calibrated:  # of what only shows a search the way, no report tells more
             epochs = curve_of(self._checkpoint(recipe, seed))
             details = details_of(dense, network, self.data, measured.workload, witness, epochs)
-            details.save(self.folder.details(recipe, seed, key))
+            artifacts["details"] = self.folder.keep("details", recipe, seed, details.save)
+        if recipe.regime == "dense" and there(self.folder.dense(self.base_hash, seed)):
+            artifacts[DENSE] = self.folder.keep_dense(self.base_hash, seed)
         seconds = time.perf_counter() - started
         assert measured.accuracy is not None  # every split of a study has labels
-        return self._trial(recipe, seed, measured.accuracy, measured.workload, seconds)
+        efficiency = {name: states.efficiency for name, states in witness.states.items()}
+        found = measured.accuracy
+        return self._trial(recipe, seed, found, measured.workload, seconds, artifacts, efficiency)
 
     def _calibrated(self, dense: nn.Module, recipe: Recipe, seed: int) -> nn.Module:
         samples = self.config.search.calibration if self.config.search else CALIBRATION_SAMPLES
         data, interface = self.data.train, self.builder.interface
         return compress_and_calibrate(dense, recipe, data, seed=seed, samples=samples, interface=interface)
 
-    def _trained(self, dense: nn.Module, recipe: Recipe, seed: int, watch: Listener | None) -> nn.Module:
+    def _trained(
+        self, dense: nn.Module, recipe: Recipe, seed: int, watch: Listener | None, on_epoch: Listener | None
+    ) -> nn.Module:
         key = self.key(recipe, seed)
         return compress_and_train(
             dense,
@@ -129,7 +145,7 @@ class TrialRunner:
             checkpoint=self.folder.training(key) if recipe.training.epochs else None,
             key=key,
             interface=self.builder.interface,
-            **self._told(recipe.label, seed, watch),
+            **self._told(recipe.label, seed, on_epoch if watch is None else watch),
         )
 
     def _checkpoint(self, recipe: Recipe, seed: int) -> Path | None:
@@ -146,9 +162,9 @@ class TrialRunner:
         """
         interface = self.builder.interface
         compressed = rehearse(network, recipe, self.data.train, interface=interface)
-        self.costing(self._measured(compressed, samples=2).workload)
+        self.costing(self.measured(compressed, samples=2).workload)
 
-    def _measured(
+    def measured(
         self, network: nn.Module, samples: int | None = None, witness: Witness | None = None
     ) -> Profile:
         """Accuracy and workload on the first validation samples, or on all of them."""
@@ -173,16 +189,26 @@ class TrialRunner:
     def recost(self, trial: Trial) -> Trial:
         """The trial costed afresh from its stored workload; trains nothing."""
         recipe, seed = trial.recipe, trial.manifest.seed
-        workload = Workload.load(self.folder.workload(recipe, seed, self.key(recipe, seed)))
-        fresh = self._trial(recipe, seed, trial.chosen_by, workload, trial.seconds)
-        return fresh.replace(accuracy=trial.accuracy)
+        workload = Workload.load(self.folder.file("workload", trial))
+        known = trial.manifest.artifacts
+        efficiency = {
+            each.name: each.neural_efficiency for each in trial.layers if each.neural_efficiency is not None
+        }
+        found, seconds = trial.chosen_by, trial.seconds
+        fresh = self._trial(recipe, seed, found, workload, seconds, known, efficiency)
+        return fresh.replace(accuracy=trial.accuracy, stage=trial.stage)
 
-    def _keep(self, network: nn.Module, workload: Workload, recipe: Recipe, seed: int) -> None:
-        key = self.key(recipe, seed)
-        path, info = self.folder.network(recipe, seed, key), self.data.train.info
-        plan, data = self.config.network, self.config.data
-        save_network(path, network, plan, recipe, info.sensor, info.classes, data, self._frames())
-        workload.save(self.folder.workload(recipe, seed, key))
+    def _keep(self, network: nn.Module, workload: Workload, recipe: Recipe, seed: int) -> dict[str, str]:
+        """Write network and workload; the SHA-256 of each."""
+        info, plan, data = self.data.train.info, self.config.network, self.config.data
+
+        def save(path: Path) -> None:
+            save_network(path, network, plan, recipe, info.sensor, info.classes, data, self._frames())
+
+        return {
+            "network": self.folder.keep("network", recipe, seed, save),
+            "workload": self.folder.keep("workload", recipe, seed, workload.save),
+        }
 
     def _frames(self) -> dict[str, int | bool]:
         """How recordings became frames, for what runs the network elsewhere."""
@@ -194,14 +220,21 @@ class TrialRunner:
         return {**facts, "binary": most == 1, "most": most}
 
     def _trial(
-        self, recipe: Recipe, seed: int, validation_accuracy: float, workload: Workload, seconds: float
+        self,
+        recipe: Recipe,
+        seed: int,
+        validation_accuracy: float,
+        workload: Workload,
+        seconds: float,
+        artifacts: Mapping[str, str],
+        efficiency: Mapping[str, float],
     ) -> Trial:
         return Trial(
             recipe=recipe,
             accuracy=None,
             validation_accuracy=validation_accuracy,
             weight_sparsity=workload.weight_sparsity,
-            layers=tuple(summary(layer) for layer in workload.layers),
+            layers=tuple(summary(layer, efficiency.get(layer.name)) for layer in workload.layers),
             costs=self.costing(workload),
             seconds=seconds,
             manifest=Manifest(
@@ -211,6 +244,7 @@ class TrialRunner:
                 base_hash=self.base_hash,
                 accelerator_hash=self.costing.hash,
                 versions=versions(),
+                artifacts=dict(artifacts),
             ),
         )
 
@@ -221,8 +255,8 @@ class TrialRunner:
             stale.unlink(missing_ok=True)
 
 
-def summary(layer: Layer) -> LayerSummary:
-    """What a report says about one layer of a workload."""
+def summary(layer: Layer, efficiency: float | None = None) -> LayerSummary:
+    """What a report says about one layer of a workload, and its neural efficiency if it was measured."""
     return LayerSummary(
         name=layer.name,
         weights=layer.weight_count,
@@ -232,4 +266,6 @@ def summary(layer: Layer) -> LayerSummary:
         firing_rate_out=layer.output.nonzero_mean / (layer.output.size * layer.timesteps),
         effectual_synops=layer.effectual_synops_mean,
         bit_operations=layer.effectual_synops_mean * layer.weight_bits * layer.input.bits,
+        static_bops=layer_bops(layer),
+        neural_efficiency=efficiency,
     )

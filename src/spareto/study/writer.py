@@ -12,6 +12,7 @@ from typing import Final
 from spareto.core.artifacts import sweep, written
 from spareto.core.errors import Problem, StoreError
 from spareto.core.locks import Held, Holder, holding
+from spareto.study.artifacts import PENDING
 
 LOCK: Final = ".spareto-lock"
 """File in a run folder that names the process which writes there; gone when it ends."""
@@ -42,8 +43,12 @@ def only_writer(
         got, rule = f"a folder that {held.holder} writes to", "a folder with one writer"
         raise StoreError(Problem(str(folder), got, rule, cure)) from None
     try:
-        for place, _, _ in os.walk(folder):
+        for place, _, names in os.walk(folder):
             sweep(Path(place))
+            with written(Path(place)):
+                for name in names:
+                    if name.startswith(PENDING):
+                        (Path(place) / name).unlink(missing_ok=True)
         with unmoved(folder):
             yield
     finally:

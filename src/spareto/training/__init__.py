@@ -9,6 +9,7 @@ from spareto.training.health import SilentLayerWarning as SilentLayerWarning
 from spareto.training.health import warn_of_silence as warn_of_silence
 from spareto.training.listening import BeforeStep as BeforeStep
 from spareto.training.listening import EpochReport as EpochReport
+from spareto.training.listening import ExtraLoss as ExtraLoss
 from spareto.training.listening import Listener as Listener
 from spareto.training.listening import Milestones as Milestones
 from spareto.training.listening import SilenceListener as SilenceListener

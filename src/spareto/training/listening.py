@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from torch import nn
+from torch import Tensor, nn
 
 from spareto.core.errors import Problem
 
@@ -48,6 +48,23 @@ class BeforeStep(Protocol):
             network: The network in training.
             step: Optimizer steps behind the training, from 0 over all its epochs.
             steps: Optimizer steps of the whole training.
+        """
+        ...
+
+
+class ExtraLoss(Protocol):
+    """A term added to the loss of each batch, right after the network ran on it.
+
+    It may depend on the network, the frames and the step alone, as `BeforeStep` may. What it learns itself
+    belongs to the network, so that it is trained and stored with it.
+    """
+
+    def __call__(self, network: nn.Module, frames: Tensor) -> Tensor:
+        """The term, a number with its gradient.
+
+        Args:
+            network: The network in training; it has just run.
+            frames: The frames it ran on, in the layout of the data.
         """
         ...
 

@@ -11,7 +11,7 @@ from spareto.core.arguments import of_kind, path_of, seed_of
 from spareto.records import TrainingPlan
 from spareto.running import How, data_of, interface_of
 from spareto.training.health import warn_of_silence
-from spareto.training.listening import BeforeStep, Listener, Milestones, SilenceListener
+from spareto.training.listening import BeforeStep, ExtraLoss, Listener, Milestones, SilenceListener
 from spareto.training.processes import join
 from spareto.training.run import TrainingRun
 from spareto.training.schedule import phases
@@ -29,6 +29,7 @@ def train(
     on_epoch: Listener | None = None,
     on_silence: SilenceListener = warn_of_silence,
     before_step: BeforeStep | None = None,
+    extra_loss: ExtraLoss | None = None,
     **how: Unpack[How],
 ) -> None:
     """Train a network in place; it ends in evaluation mode.
@@ -40,20 +41,17 @@ def train(
     Under `torchrun` the processes share every batch, and follow the gradient of the whole of it.
 
     Args:
-        network: Any module. One of ours takes frames `(time, batch, ...)` and gives rates `(batch, classes)`;
-            of any other it is found out how it is run, or asked for.
-        data: What `load_frames` or `from_arrays` give; `(frames, labels)`; a `Dataset` or `DataLoader` of
-            torch, which is read once, in order.
+        network: Any module; how one that is not ours is run is found out, or asked for.
+        data: What `load_frames` or `from_arrays` give; `(frames, labels)`; torch `Dataset` or `DataLoader`.
         plan: Epochs, learning rate, loss.
         seed: Decides what is held out, order, augmentation and dropout.
-        milestones: Epoch to a change of the network made before that epoch; each starts a new phase of the
-            learning rate and a fresh optimizer.
+        milestones: Epoch to a change made before it; each starts a new phase and a fresh optimizer.
         checkpoint: Where to keep the state.
         key: Fingerprint of what the run depends on, else of data, plan and seed; another's is refused.
         on_epoch: Called after every epoch.
-        on_silence: Called once for every layer without a spike in the whole training split; left out, it is
-            warned of.
+        on_silence: Called once for every layer without a spike in the training split; else it is warned of.
         before_step: Called before each optimizer step; see `BeforeStep`.
+        extra_loss: A term added to the loss of each batch; see `ExtraLoss`.
         how: `time`, `output`, `vote` and `reset`, as in `spareto.Interface`, or `interface`, all in one.
 
     Raises:
@@ -64,7 +62,7 @@ def train(
     """
     changes, frames = _checked(network, plan, seed, milestones), data_of(data)
     stated, path = interface_of(**how), None if checkpoint is None else path_of(checkpoint, "checkpoint")
-    told = (on_epoch, on_silence, before_step)
+    told = (on_epoch, on_silence, before_step, extra_loss)
     run = TrainingRun(network, frames, plan, seed, path, key, *told, join(), stated)
     done = run.epochs
     for phase in phases(plan.epochs, changes):

@@ -6,17 +6,36 @@ import torch
 from torch import nn
 
 from spareto.records import TrainingPlan
+from spareto.training.optimizers import Optimizer, Parameters, registry
 from spareto.training.schedule import Phase, learning_rate_factor
+from spareto.training.updating import keep_on_grid
+
+
+def optimizer_of(plan: TrainingPlan, where: str = "training.optimizer") -> Optimizer:
+    """The optimizer a plan asks for, as data.
+
+    Args:
+        plan: The plan.
+        where: Its place, for messages.
+
+    Raises:
+        UnknownName: There is no such optimizer.
+        ConfigError: It has no such option, or an option has a wrong value.
+    """
+    return registry.get(plan.optimizer.name).parse(plan.optimizer.options, f"{where}.options")
 
 
 def make_optimizer(network: nn.Module, plan: TrainingPlan) -> torch.optim.Optimizer:
-    """Adam; weights of two or more dimensions decay, scales and batch norms do not."""
-    parameters = [p for p in network.parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.dim() >= 2 and p.numel() > p.shape[0]]},
-        {"params": [p for p in parameters if p.dim() < 2 or p.numel() == p.shape[0]], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=plan.learning_rate, weight_decay=plan.weight_decay)
+    """The optimizer of one phase, which keeps weights on the plan's grid, if it has one.
+
+    Raises:
+        UnknownName: There is no such optimizer.
+        ConfigError: The network's weights cannot be trained by it.
+    """
+    optimizer = optimizer_of(plan).make(Parameters.of(network), plan)
+    if plan.update is not None:
+        keep_on_grid(optimizer, plan.update)
+    return optimizer
 
 
 def set_learning_rate(
@@ -26,5 +45,5 @@ def set_learning_rate(
     inside, steps = step - phase.first * batches, (phase.end - phase.first) * batches
     rate = plan.learning_rate * learning_rate_factor(inside, steps, plan.warmup_epochs * batches)
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get("lr_factor", 1.0)
     return rate

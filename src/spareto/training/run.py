@@ -23,8 +23,8 @@ from spareto.training.checkpoint import Stored, best_path, read, save_checkpoint
 from spareto.training.evaluation import accuracy_of, count_correct
 from spareto.training.final import Average, Best
 from spareto.training.health import first_non_finite, silence, silent_layers
-from spareto.training.listening import BeforeStep, EpochReport, Listener, SilenceListener
-from spareto.training.optimizer import make_optimizer, set_learning_rate
+from spareto.training.listening import BeforeStep, EpochReport, ExtraLoss, Listener, SilenceListener
+from spareto.training.optimizer import make_optimizer, optimizer_of, set_learning_rate
 from spareto.training.processes import Processes
 from spareto.training.schedule import Phase
 from spareto.training.step import Place, Stepper, diverged
@@ -66,6 +66,7 @@ class TrainingRun:
         on_epoch: Called after every epoch, in the leading process.
         on_silence: Called, in the leading process, once for every layer found without a spike.
         before_step: Called before each optimizer step.
+        extra_loss: A term added to the loss of each batch.
         processes: The processes that train together.
         interface: What is stated of how the network is run.
     """
@@ -81,6 +82,7 @@ class TrainingRun:
         on_epoch: Listener | None,
         on_silence: SilenceListener,
         before_step: BeforeStep | None,
+        extra_loss: ExtraLoss | None,
         processes: Processes,
         interface: Interface,
     ) -> None:
@@ -88,6 +90,7 @@ class TrainingRun:
         self.checkpoint, self.on_epoch, self.on_silence = checkpoint, on_epoch, on_silence
         self.interface = interface
         self.key = key or _key(data, plan, seed, interface)
+        optimizer_of(plan)  # refused before anything is read
         self.batches = Batches(data, plan, seed, processes, device_of(network))
         if plan.epochs and not self.batches.samples:
             got = f"{plan.validation_share:g} of {len(data.train_labels)} samples"
@@ -100,7 +103,7 @@ class TrainingRun:
         if self.batches.samples % plan.batch_size == 1:
             _refuse_lonely(self.runner)
         classes = 1 + int(self.data.train_labels.max())
-        self.stepper = Stepper(self.runner, plan, processes, before_step, classes)
+        self.stepper = Stepper(self.runner, plan, processes, before_step, extra_loss, classes)
         self.best = Best(checkpoint and best_path(checkpoint), keep=plan.keep == "best")
         self.average = Average()
         self._known_silent: set[str] = set()

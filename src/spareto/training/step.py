@@ -15,8 +15,9 @@ from spareto.running import Runner
 from spareto.running.states import RESET_CURE
 from spareto.training.batches import Batch
 from spareto.training.health import first_non_finite
-from spareto.training.listening import BeforeStep
+from spareto.training.listening import BeforeStep, ExtraLoss
 from spareto.training.losses import make_loss, takes_rates
+from spareto.training.optimizers import Parameters
 from spareto.training.processes import Processes
 
 
@@ -58,6 +59,7 @@ class Stepper:
         plan: Loss, precision, clipping.
         processes: The processes that share each batch.
         before_step: Called before each optimizer step.
+        extra_loss: A term added to the loss.
         classes: Every label lies below it.
     """
 
@@ -67,11 +69,12 @@ class Stepper:
         plan: TrainingPlan,
         processes: Processes,
         before_step: BeforeStep | None,
+        extra_loss: ExtraLoss | None,
         classes: int,
     ) -> None:
         self.runner, self.network = runner, runner.network
         self.plan, self.processes, self.before_step = plan, processes, before_step
-        self.classes = classes
+        self.extra_loss, self.classes = extra_loss, classes
         self.loss = make_loss(plan)
 
     def __call__(self, batch: Batch, optimizer: torch.optim.Optimizer, place: Place) -> float:
@@ -106,8 +109,17 @@ class Stepper:
         ):
             rated = takes_rates(self.plan)
             rates = self.runner.answers(batch.frames, len(batch.labels), rates=rated)
+            extra = self.extra_loss(self.network, batch.frames) if self.extra_loss is not None else None
         self._check_rates(rates, len(batch.labels))
-        return self.loss(rates.float(), batch.labels)
+        loss = self.loss(rates.float(), batch.labels) + self._penalty()
+        return loss if extra is None else loss + extra
+
+    def _penalty(self) -> Tensor | float:
+        """What the size of the weights adds to the loss."""
+        if not self.plan.l1:
+            return 0.0
+        weights = Parameters.of(self.network).weights.values()
+        return self.plan.l1 * torch.stack([weight.abs().sum() for weight in weights]).sum()
 
     def _check_rates(self, rates: Tensor, samples: int) -> None:
         shape = tuple(rates.shape)

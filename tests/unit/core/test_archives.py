@@ -1,7 +1,9 @@
 """Compressed content takes the memory that it declares, and may not declare more than is there."""
 
+import base64
 import gzip
 import io
+import math
 import struct
 import tracemalloc
 import zipfile
@@ -12,11 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spareto.core.archives import Damaged, inflated_size, load_arrays
+import workloads
+from spareto.core.archives import Damaged, inflated, inflated_size, load_arrays
 from spareto.core.errors import ConfigError, DataError
 from spareto.data import DatasetInfo
 from spareto.data.idx import read_idx
 from spareto.data.npz_events import LONGEST, read_arrays, recordings_of
+from spareto.records import packed
+from spareto.records.layer import Layer
 from spareto.records.packed import Mask, Numbers
 
 INFO = DatasetInfo(10, (2, 34, 34), 310_000, licence="", source="")
@@ -25,6 +30,7 @@ INFO = DatasetInfo(10, (2, 34, 34), 310_000, licence="", source="")
 @given(st.binary(max_size=5000), st.integers(0, 6000))
 def test_the_size_is_counted_up_to_a_limit(data, most):
     assert inflated_size(zlib.compress(data), most) == min(len(data), most + 1)
+    assert inflated(zlib.compress(data), most) == data[: most + 1]
 
 
 @given(st.binary(min_size=1, max_size=300))
@@ -35,6 +41,8 @@ def test_what_is_cut_off_or_goes_on_has_no_size(data):
             continue
         with pytest.raises(ValueError):
             inflated_size(wrong, 10**6)
+        with pytest.raises(ValueError):
+            inflated(wrong, 10**6)
 
 
 def peak(run):
@@ -48,8 +56,6 @@ def peak(run):
 
 @pytest.mark.parametrize("kind", [Mask, Numbers])
 def test_a_mask_that_expands_to_gigabytes_is_stopped(kind):
-    import base64
-
     stream = zlib.compressobj(9)
     bomb = b"".join([*(stream.compress(bytes(1 << 20)) for _ in range(500)), stream.flush()])
     packed = base64.b64encode(bomb).decode()
@@ -64,6 +70,40 @@ def test_a_mask_that_expands_to_gigabytes_is_stopped(kind):
                 kind.parse({"shape": shape, "packed": packed}, "mask")
 
         assert peak(read) < 20 << 20
+
+
+@pytest.mark.parametrize("side", [(1 << 14, 1 << 13), (1, 1 << 27), (1 << 27, 1)])
+def test_a_workload_of_a_huge_mask_takes_the_memory_of_its_bits(side):
+    """A file of 22 kB declares 2^27 weights: 16 MiB of bits, and 1 GiB of 64-bit numbers."""
+    rows, columns = side
+    bits = base64.b64encode(zlib.compress(bytes(rows * columns // 8), 9)).decode()
+    layer = workloads.layer("a", size=1, kernel=1).to_dict()
+    layer |= {
+        "in_channels": columns,
+        "out_channels": rows,
+        "kernel": [1, 1],
+        "padding": [0, 0],
+        "neuron": None,
+    }
+    layer |= {"weight_mask": {"shape": [rows, columns, 1, 1], "packed": bits}}
+    layer |= dict.fromkeys((key for key in layer if key.endswith(("_mean", "_max"))), 0)
+    for end, size in (("input", columns), ("output", rows)):
+        layer[end] = {"shape": [size, 1, 1], "kind": "spike", "bits": 1, "nonzero_mean": 0, "nonzero_max": 0}
+    assert len(bits) < 30_000
+    assert peak(lambda: Layer.parse(layer, "layer")) < 60 << 20
+
+
+@given(st.data())
+def test_sums_of_a_mask_are_those_of_its_array(data):
+    groups, rows, *rest = data.draw(st.tuples(*[st.integers(1, 4)] * 5))
+    shape = (groups * rows, *rest)
+    live = np.array(data.draw(st.lists(st.booleans(), min_size=(n := math.prod(shape)), max_size=n)))
+    mask, array = Mask.of(live.reshape(shape)), live.reshape(shape)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(packed, "_KEPT", data.draw(st.sampled_from((1, 7, 8, 100, 1 << 20))))
+        assert np.array_equal(mask.array(), array)
+        assert np.array_equal(mask.places(), array.sum(axis=(0, 1)))
+        assert np.array_equal(mask.sums(groups), array.reshape(groups, rows, *rest).sum(axis=1))
 
 
 @pytest.mark.parametrize("name", ["a.npz", "a.npy"])

@@ -172,13 +172,13 @@ def test_fingerprints_pin_every_field_and_default():
     kept = LayerFilter(exclude=("a",))
     late = PruneStep(sparsity=0.3, pruner="random", scope="per_layer", start=0.5)
     made = {
-        "e2de74a9dd636e27": recipes.dense(),
-        "f6493d56e6231068": recipes.quantize(2),
-        "72d183fbf148be64": recipes.prune(0.8),
-        "21ac8cd28c483a7a": recipes.prune(0.5, storage_bits=32),
-        "db94c7dd53f6c25e": recipes.cumulative(4, 0.8),
-        "acb19460a4fb06e3": recipes.joint(4, 0.8),
-        "6e5bad5d0b6d54da": Recipe(steps=(late,), layers=kept),
+        "d66b86335741d274": recipes.dense(),
+        "232834f612a61af7": recipes.quantize(2),
+        "3d7849cc48db3e60": recipes.prune(0.8),
+        "b383531439cbabbd": recipes.prune(0.5, storage_bits=32),
+        "8c4c15260d867952": recipes.cumulative(4, 0.8),
+        "c153a520864dc824": recipes.joint(4, 0.8),
+        "ef30dc5ee2071d89": Recipe(steps=(late,), layers=kept),
     }
     assert [recipe.hash for recipe in made.values()] == list(made)
 

@@ -1,5 +1,10 @@
+import math
+
+import pytest
+
 import factories
-from spareto.reports.headline import headline
+from spareto.reports.headline import headline, times_less
+from spareto.study.front import mean_rows
 
 
 def plain(text: str) -> str:
@@ -82,3 +87,20 @@ def test_no_trials(make) -> None:
 
 def test_odd_studies_have_a_finding(odd) -> None:
     assert headline(odd).title.endswith(".")
+
+
+def test_a_ratio_of_several_seeds_has_their_spread() -> None:
+    means = mean_rows(factories.study(seeds=3))
+    dense = next(row for row in means if row["regime"] == "dense")
+    for row in means:
+        ratio = dense["energy_pj"] / row["energy_pj"]
+        wide = ratio * math.hypot(*(each["energy_pj_std"] / each["energy_pj"] for each in (row, dense)))
+        told, spread = times_less(row, dense).split(" ± ")
+        assert float(told.replace(",", "")) == pytest.approx(ratio, rel=5e-3)
+        assert abs(float(spread) - wide) <= 0.5 * 10 ** -len(told.partition(".")[2]) + 1e-12
+
+
+def test_a_ratio_of_one_seed_has_none() -> None:
+    means = mean_rows(factories.study())
+    dense = next(row for row in means if row["regime"] == "dense")
+    assert all("±" not in times_less(row, dense) for row in means)

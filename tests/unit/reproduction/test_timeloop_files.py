@@ -192,6 +192,12 @@ def test_a_bypassed_level_is_passed_by(tmp_path):
     assert by_mapping["Main", "outputs"] > PRINTED["Main", "outputs"]
 
 
+def test_streams_of_a_mappers_output_carry_nothing(tmp_path):
+    every = ["Weights", "Inputs", "Outputs"]
+    told = [{"target": "Main", "type": "datatype", "keep": every, "stream": ["Weights"]}]
+    assert energies(tmp_path, mapping={"mapping": MAPPING["mapping"] + told}) == energies(tmp_path)
+
+
 def test_constraints_say_what_is_kept_where_nothing_else_does(tmp_path):
     found, problem = files(tmp_path)
     targets = [

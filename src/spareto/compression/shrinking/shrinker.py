@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor, nn
 
 from spareto.compression.checks import refuse_unfit
-from spareto.compression.copies import Module, copy_of, passing_copy
-from spareto.compression.following import Arrival, Followed, channels, follow
+from spareto.compression.copies import Module, passing_copy
+from spareto.compression.following import Followed, channels, follow
 from spareto.compression.layers import synaptic_layers
-from spareto.compression.shrinking.cut import resize, select, select_neurons
-from spareto.compression.shrinking.obstacles import obstacles
+from spareto.compression.shrinking.channels import cut_channels, norms_of
 from spareto.core.errors import ConfigError, Problem
 from spareto.observing.watching import tensors
 from spareto.widths import value_in_use
@@ -41,19 +38,8 @@ def shrink(network: Module, example: Tensor) -> Module:
     """
     refuse_unfit(network)
     seen = follow(network, lambda: network(example))
-    smaller = copy_of(network)
-    keep = _kept_channels(network, seen)
-    problems = obstacles(network, keep, seen)
-    if problems:
-        raise ConfigError(problems)
-    gone = torch.cat([seen.channels(name)[~kept] for name, kept in keep.items()]) if keep else torch.empty(0)
-    with torch.no_grad():
-        for name, kept in keep.items():
-            _cut_outputs(smaller.get_submodule(name), kept)
-        for arrival in seen.arrivals.values():
-            if arrival.layers & set(keep):
-                _cut_inputs(smaller.get_submodule(arrival.reader), arrival, gone)
-    _refuse_another_function(network, smaller, example)
+    smaller = cut_channels(network, seen, _kept_channels(network, seen))
+    refuse_another_function(network, smaller, example, "the same output without its silent channels")
     return smaller
 
 
@@ -63,21 +49,12 @@ def _kept_channels(network: nn.Module, seen: Followed) -> dict[str, Tensor]:
     for name, layer in synaptic_layers(network).items():
         if name in seen.arrivals and name not in seen.answer:
             silent = _zero(layer, "weight") & _zero(layer, "bias")
-            for norm, vector in _norms(name, seen):
-                own = (vector >= seen.first[name]) & (vector < seen.first[name] + seen.size[name])
-                loud = ~(_zero(norm, "weight") & _zero(norm, "bias")) & own
-                silent[(vector[loud] - seen.first[name]).long()] = False
+            for norm, places, channel in norms_of(name, seen):
+                loud = ~(_zero(norm, "weight") & _zero(norm, "bias"))[places]
+                silent[channel[loud]] = False
             if silent.any() and not silent.all():
                 keep[name] = ~silent
     return keep
-
-
-def _norms(layer: str, seen: Followed) -> Iterator[tuple[nn.Module, Tensor]]:
-    """Batch norms that read a layer's channels, and which each of theirs is."""
-    for arrival in seen.arrivals.values():
-        vector = arrival.vector() if arrival.kind == "norm" and layer in arrival.layers else None
-        if vector is not None and arrival.module is not None:
-            yield arrival.module, vector
 
 
 def _zero(layer: nn.Module, tensor: str) -> Tensor:
@@ -88,38 +65,13 @@ def _zero(layer: nn.Module, tensor: str) -> Tensor:
     return zero.flatten(1).all(1) if zero.dim() > 1 else zero
 
 
-def _cut_outputs(layer: nn.Module, kept: Tensor) -> None:
-    positions = torch.nonzero(kept).flatten()
-    for tensor in ("weight", "bias"):
-        select(layer, tensor, 0, positions)
-    resize(layer)
+def refuse_another_function(network: nn.Module, other: nn.Module, example: Tensor, rule: str) -> None:
+    """Refuse a changed network that does not answer in evaluation mode as the one it was made of.
 
-
-def _cut_inputs(module: nn.Module, arrival: Arrival, gone: Tensor) -> None:
-    marks = arrival.marks[0]
-    assert marks is not None, "what is unknown is an obstacle"
-    if arrival.kind == "neuron":
-        axis = marks.axis()
-        assert axis is not None, "what lies along several axes is an obstacle"
-        vector = marks.along(axis)
-        assert vector is not None, "it lies along one axis"
-        select_neurons(module, -axis, len(vector), _positions(vector, gone))
-        return
-    vector = arrival.vector()
-    assert vector is not None, "what differs between calls is an obstacle"
-    norm = arrival.kind == "norm"
-    for tensor in ("weight", "bias", "running_mean", "running_var") if norm else ("weight",):
-        select(module, tensor, 0 if norm else 1, _positions(vector, gone))
-    resize(module)
-
-
-def _positions(vector: Tensor, gone: Tensor) -> Tensor:
-    return torch.nonzero(~torch.isin(vector, gone)).flatten()
-
-
-def _refuse_another_function(network: nn.Module, smaller: nn.Module, example: Tensor) -> None:
-    """Both answer the same in evaluation mode."""
-    expected, got = _both(network, smaller, example)
+    Raises:
+        ConfigError: It does not; `rule` says what was expected.
+    """
+    expected, got = _both(network, other, example)
     if got is None:
         difference = "a network that does not run any more"
     elif got.shape != expected.shape:
@@ -129,7 +81,6 @@ def _refuse_another_function(network: nn.Module, smaller: nn.Module, example: Te
         if error <= TOLERANCE * max(1.0, float(expected.abs().max())):
             return
         difference = f"an output that differs by {error:.1e}"
-    rule = "the same output without its silent channels"
     cure = (
         "Neurons that fire without input, numbers of channels written in forward, or state left from an "
         "earlier run can be why: reset it first."
@@ -137,14 +88,14 @@ def _refuse_another_function(network: nn.Module, smaller: nn.Module, example: Te
     raise ConfigError(Problem("the network", difference, rule, cure))
 
 
-def _both(network: nn.Module, smaller: nn.Module, example: Tensor) -> tuple[Tensor, Tensor | None]:
-    """What the network answers, and what the smaller one does; None if it cannot."""
+def _both(network: nn.Module, other: nn.Module, example: Tensor) -> tuple[Tensor, Tensor | None]:
+    """What the network answers, and what the other one does; None if it cannot."""
     try:
         expected, run = _in_double(network, example), _in_double
     except RuntimeError:  # a network that makes single-precision tensors inside
         expected, run = _answer(network, example), _answer
     try:
-        return expected, run(smaller, example)
+        return expected, run(other, example)
     except (RuntimeError, ValueError, IndexError):
         return expected, None
 

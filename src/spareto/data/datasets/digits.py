@@ -60,7 +60,7 @@ class Digits(Dataset):
     def split(self, name: SplitName) -> Recordings:
         """Read one split; see `Dataset.split`."""
         images, labels = self._images
-        is_test = _every_fifth_of_each(labels)
+        is_test = every_fifth_of_each(labels)
         chosen = is_test if name == "test" else ~is_test
         return self.camera.watch(self.eye.scenes(images[chosen]), labels[chosen])
 
@@ -70,7 +70,8 @@ class Digits(Dataset):
         return np.reshape(pixels, (-1, 8, 8)) / WHITE, np.asarray(labels, np.int64)
 
 
-def _every_fifth_of_each(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+def every_fifth_of_each(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Which images are of the test split: every fifth of each digit, in file order."""
     held_out = np.zeros(len(labels), np.bool_)
     for label in np.unique(labels):
         held_out[np.flatnonzero(labels == label)[HOLD_OUT - 1 :: HOLD_OUT]] = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -40,6 +40,8 @@ class FashionMnist(Dataset):
         licence="MIT",
         source="Fashion-MNIST (Xiao et al. 2017)",
     )
+    folder: ClassVar[str] = "fashion_mnist"
+    origin: ClassVar[str] = ORIGIN
 
     def __init__(
         self,
@@ -55,8 +57,8 @@ class FashionMnist(Dataset):
             raise ConfigError(Problem("data.options.limit", shown(limit), "an integer of at least 1"))
         self.limit = limit
         folder = data_folder(root)
-        self.root = folder if there(self._paths(folder, "train")[0]) else folder / "fashion_mnist"
-        self._cure = where_to_put(self.root, ORIGIN)
+        self.root = folder if there(self._paths(folder, "train")[0]) else folder / self.folder
+        self._cure = where_to_put(self.root, self.origin)
 
     def sources(self) -> tuple[Path, ...]:
         """Images and labels, training split first."""

@@ -23,7 +23,8 @@ def operation(layer: Layer, compute: Compute) -> tuple[str, float]:
     """What the units do for one synaptic operation of a layer, and its energy.
 
     A spike selects a weight to add; an analog input is multiplied first. An integer adder's energy is
-    linear in its width, a multiplier's in the product of both.
+    linear in its width, a multiplier's in the product of both. Where numbers are logarithms, exponents are
+    added instead, and every operation converts one logarithm.
     """
     spikes = layer.input.kind == "spike"
     if is_float(layer):
@@ -32,6 +33,10 @@ def operation(layer: Layer, compute: Compute) -> tuple[str, float]:
         width = compute.multiplier_width.amount
         add = compute.adder_energy.amount * accumulator_bits(layer, compute) / compute.adder_width.amount
         multiply = compute.multiplier_energy.amount * layer.weight_bits * layer.input.bits / width**2
+        if compute.conversion_energy is not None:
+            exponent = max(layer.weight_bits, layer.input.bits)
+            multiply = compute.adder_energy.amount * exponent / compute.adder_width.amount
+            add += compute.conversion_energy.amount
     return ("accumulate", add) if spikes else ("multiply_accumulate", add + multiply)
 
 

@@ -92,6 +92,12 @@ def state_flows(points: DesignPoints, nest: Nest, accelerator: Accelerator) -> I
         yield from _both_ways(outermost, (passes - 1).astype(np.float64), bits)
 
 
+def actions_of(neuron: Neuron) -> int:
+    """Actions of one update, over all states: leak, integrate, compare."""
+    update = _update_of(neuron)
+    return len(update.each_state) * neuron.states + len(update.once)
+
+
 def _update_of(neuron: Neuron) -> _Update:
     """What one update does: as the workload says, else by the kind."""
     return _UPDATES[neuron.kind] if neuron.update is None else _Update(*neuron.update)

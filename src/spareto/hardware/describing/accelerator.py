@@ -109,6 +109,8 @@ class Compute(Record):
         float_multiplier_energy: 32-bit floating-point product.
         gated_energy: An operation that is gated.
         accumulator_width: Width of a partial sum of integer weights.
+        conversion_energy: One conversion of a logarithm into a number that can be added, once a synaptic
+            operation; a product is then the sum of two exponents. None where numbers are no logarithms.
         zero_inputs: What happens on a zero input: no cycle (`skip`), no energy (`gate`), or `compute`.
         zero_weights: The same on a zero weight; skipping needs a format that locates zeros.
         window: Timesteps that are skipped only together, because lanes share a step; None skips each alone.
@@ -131,6 +133,7 @@ class Compute(Record):
     float_multiplier_energy: Energy
     gated_energy: Energy
     accumulator_width: Width
+    conversion_energy: Energy | None = None
     zero_inputs: OnZero
     zero_weights: OnZero
     window: Timesteps | None = None

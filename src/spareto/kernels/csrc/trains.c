@@ -1,6 +1,7 @@
 /* Spike trains as bits [T][B][words], 64 elements a word: what is counted of them, one set bit after the other. */
 #include "memory.h"
 
+#define SHORT 64 /* runs that are counted by their length first */
 #define EACH_SET(mask, word) for (uint64_t mask = (word); mask; mask &= mask - 1)
 
 /* Of each sample's train of T times E elements in a row: live [T][B] set bits; padding [B][K], the sums over set bits
@@ -11,19 +12,23 @@ EXPORT int spareto_train_gaps(const uint64_t *bits, int64_t *live, int64_t *padd
     int64_t words = (E + 63) / 64;
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t b = 0; b < B; b++) {
-        int64_t before = -1, left_out[64] = {0}, differ[64] = {0};
+        int64_t before = -1, left_out[64] = {0}, differ[64] = {0}, short_runs[SHORT] = {0};
         for (int64_t t = 0; t < T; t++) {
             const uint64_t *row = bits + (t * B + b) * words;
             int64_t count = 0;
             for (int64_t w = 0; w < words; w++) EACH_SET(m, row[w]) {
                     int64_t place = t * E + w * 64 + __builtin_ctzll(m);
                     uint64_t run = (uint64_t)(place - before - 1);
-                    for (int k = 1; run >>= 1; k++) left_out[k] += (int64_t)run;
+                    if (run < SHORT) short_runs[run]++;
+                    else
+                        for (int k = 1; run >>= 1; k++) left_out[k] += (int64_t)run;
                     differ[before < 0 ? 63 : 63 - __builtin_clzll((uint64_t)(place ^ before))]++;
                     before = place, count++;
                 }
             live[t * B + b] = count;
         }
+        for (int64_t length = 2; length < SHORT; length++)
+            for (int k = 1; length >> k; k++) left_out[k] += short_runs[length] * (length >> k);
         int64_t found = differ[63];
         for (int k = 62; k > 0; k--) {
             found += differ[k]; /* neighbours whose highest different bit is k or more lie in different blocks of 2^k */

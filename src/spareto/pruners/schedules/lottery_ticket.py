@@ -6,6 +6,7 @@ from math import expm1, log1p
 from typing import ClassVar
 
 from spareto.pruners.schedules._base import Count, Schedule, Update, last_of_each_step
+from spareto.pruners.schedules._stages import Remaining, evenly_long, stages
 
 
 class LotteryTicket(Schedule):
@@ -17,17 +18,22 @@ class LotteryTicket(Schedule):
 
     Args:
         rounds: How often weights are removed.
+        remaining: Shares of weights left after each round, falling, in place of `rounds`; the recipe's own
+            target comes last.
 
     Reference:
-        frankle2019, iterative pruning with resetting; frankle2020, late rewinding.
+        frankle2019, iterative pruning with resetting; frankle2020, late rewinding; hawks2021 for shares.
     """
 
     rewinds: ClassVar[bool] = True
 
     rounds: Count = 5
+    remaining: Remaining = ()
 
     def updates(self, steps: int, target: float) -> tuple[Update, ...]:
         """See `Schedule.updates`; `steps` are epochs."""
+        if self.remaining:
+            return evenly_long(stages(self.remaining, target), steps)
         left = log1p(-target)  # 1 - (1 - target) ** x would round a tiny target up
         rising = (-expm1(left * number / self.rounds) for number in range(self.rounds))
         shares = [*(min(share, target) for share in rising), target]

@@ -14,6 +14,7 @@ from spareto.hardware import Chip
 from spareto.records.cost import PARTS
 from spareto.records.rows import MeanRow, split_chosen_by
 from spareto.records.workload import Workload
+from spareto.reports.comparing import compared
 from spareto.reports.findings import findings
 from spareto.reports.headline import headline
 from spareto.reports.page.costs import PURPOSES, costs, format_costs
@@ -97,6 +98,7 @@ def _base(results: StudyResults, chip: Chip | None) -> dict[str, Any]:
             "terms": terms(chip),
             "machine": drawn(chip) if chip else None,
             "others": _others(results),
+            "beside": None if results.beside is None else _beside(results, results.beside),
             "texts": {
                 "commands": commands(results),
                 "methods": methods(results),
@@ -178,6 +180,21 @@ def _others(results: StudyResults) -> dict[str, Any] | None:
     rows = [row for row in (results.dense, chosen) if row is not None]
     pairs = [(row["trial"], workload) for row in rows if (workload := _workload(results, row))]
     return {"networks": [name for name, _ in pairs], "rows": side_by_side(pairs)} if pairs else None
+
+
+def _beside(results: StudyResults, other: StudyResults) -> dict[str, Any]:
+    """The recipes of two studies, with what is to be said of each difference."""
+    found = compared(results, other)
+    rows = [
+        {
+            "name": pair.name,
+            "accuracy": pair.accuracies,
+            "energy": pair.energies_pj,
+            "alike": [pair.accuracy_alike, pair.energy_alike],
+        }
+        for pair in found.pairs
+    ]
+    return {"titles": found.titles, "rows": rows, "alone": found.alone, "differ": found.differ}
 
 
 def _planned_seeds(results: StudyResults) -> int:

@@ -11,10 +11,10 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from spareto.core.amounts import file_size, percent, times
+from spareto.core.amounts import file_size, percent
 from spareto.core.text import visible
 from spareto.reports.findings import findings
-from spareto.reports.headline import Headline, difference, headline
+from spareto.reports.headline import Headline, difference, headline, times_less
 from spareto.reports.page.content import content, packed
 from spareto.reports.provenance import counted, meta_line, not_counted, provenance
 from spareto.reports.results import StudyResults
@@ -125,7 +125,7 @@ def _tiles(results: StudyResults, finding: Headline) -> list[tuple[str, str]]:
     accuracy = f"{100 * change:+.1f}".replace("-", "−") + (f" ± {100 * spread:.1f}" if spread else "")
     stored = f"weights stored, of {file_size(dense['stored_bytes'])}"
     return [
-        (f"÷ {times(dense['energy_pj'], chosen['energy_pj'])}", energies),
+        (f"÷ {times_less(chosen, dense)}", energies),
         (accuracy, "points of accuracy"),
         (file_size(chosen["stored_bytes"]), stored),
         (percent(chosen["weight_sparsity"]), f"of {chosen['weight_bits']}-bit weights are zero"),

@@ -77,9 +77,8 @@ def search(
         recipes_left = _finalists(halve(racing, plan.halving, known, config.seeds[0]), config, plan, known)
     else:
         recipes_left = [each.recipe for each in chosen]
-    return tuple(
-        known.trial(recipe, seed) for seed in config.seeds for recipe in (recipes.dense(), *recipes_left)
-    )
+    ended = [(recipe, seed) for seed in config.seeds for recipe in (recipes.dense(), *recipes_left)]
+    return known.trials(list({(recipe.hash, seed): (recipe, seed) for recipe, seed in ended}.values()))
 
 
 def propose(

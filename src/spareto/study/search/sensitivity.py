@@ -107,11 +107,12 @@ def measure(
     seed = config.seeds[0] if seed is None else seed
     dense = known.trial(recipes.dense(), seed, "search")
     widths = sorted({*bits, STORED_BITS}, reverse=True)
-    entries: list[Entry] = []
-    for layer in names:
-        for kind, value, recipe in _alone(layer, widths, sparsities, training):
-            trial = known.trial(recipe, seed, "search")
-            entries.append(Entry(layer, kind, value, trial, dense.chosen_by - trial.chosen_by))
+    alone = [(layer, *each) for layer in names for each in _alone(layer, widths, sparsities, training)]
+    trials = known.trials([(recipe, seed) for *_, recipe in alone], "search")
+    entries = [
+        Entry(layer, kind, value, trial, dense.chosen_by - trial.chosen_by)
+        for (layer, kind, value, _), trial in zip(alone, trials, strict=True)
+    ]
     return SensitivityTable(dense, tuple(entries))
 
 

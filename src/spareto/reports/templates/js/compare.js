@@ -12,7 +12,19 @@ function drawCompare() {
   const cells = rows.map((row) => ({ cells: [row.name, row.read(first), ...places.slice(1).map((place) => h("span", null, row.read(place), " ", change_(row, first, place)))] }));
   const made = places.every((place) => costOf(place)) ? comparePanel(places) : { node: absent(LEFT_OUT) };
   box.replaceChildren(head, table(["", ...places.map((place) => D.points.name[place])], cells, { name: "Compared points", caption: `Differences are from ${D.points.name[first]}. A difference within the spread is told as alike; the spread is that of the seeds, or of counting the test samples where there is one seed.` }), h("div.grid", { style: { "margin-top": "16px" } }, made.node));
+  if (D.beside) box.append(besidePanel(D.beside));
   if (made.fill) made.fill();
+}
+
+// Recipes of this study and of another one.
+function besidePanel(other) {
+  const [one, two] = other.titles;
+  const share = ([before, now], alike) => (alike ? "alike" : `${now >= before ? "+" : "−"}${(100 * Math.abs(now - before)).toFixed(1)} points`);
+  const change = ([before, now], alike) => (alike ? "alike" : before ? `${now >= before ? "+" : "−"}${amount((100 * Math.abs(now - before)) / before)} %` : "");
+  const rows = other.rows.map((row) => ({ cells: [row.name, ...row.accuracy.map(percent), share(row.accuracy, row.alike[0]), ...row.energy.map((each) => told("pJ", each)), change(row.energy, row.alike[1])] }));
+  const only = other.alone.flatMap((names, place) => (names.length ? [`Only in ${other.titles[place]}: ${names.join(", ")}.`] : []));
+  return h("div", { style: { "margin-top": "24px" } }, h("h3", null, `This study beside ${two}`), [...other.differ, ...only].map((text) => h("p.note", null, text)),
+    rows.length ? table(["", `accuracy, ${one}`, two, "difference", `energy, ${one}`, two, "change"], rows, { name: `Recipes of ${one} and ${two}`, caption: `Recipes of both studies; differences are from ${one} to ${two}. A difference within its spread is told as alike.` }) : h("p.note", null, "They have no recipe in common."));
 }
 
 function change_(row, first, place) {

@@ -16,8 +16,8 @@ from spareto.reproduction.timeloop.files.names import STANDARD, Names
 from spareto.reproduction.timeloop.files.plain import TAG, as_list, as_mapping, load, ranged, section
 
 _SPACES: Final = ("datatype", "dataspace", "bypass", "bypassing")
-_KNOWN: Final = (
-    *("target", "type", "factors", "permutation", "split", "keep", "bypass", "no_link_transfer"),
+_KNOWN: Final = (  # of `stream`, which the mapper's own output names, the tool counts nothing
+    *("target", "type", "factors", "permutation", "split", "keep", "bypass", "no_link_transfer", "stream"),
     TAG,
 )
 _FACTOR = re.compile(r"(?:(?P<name>\w+)\s*=\s*|(?P<letters>[A-Za-z]+))(?P<bound>\d+)")

@@ -1,0 +1,30 @@
+"""A circuit's stages as the cost model sees them."""
+
+from __future__ import annotations
+
+from spareto.fpga.circuit import Circuit, Neurons
+from spareto.fpga.ranges import ranges
+from spareto.fpga.verilog.arithmetic import bits_for
+from spareto.hardware.fabric.logic import Built
+from spareto.hardware.fabric.rows import words_of
+
+
+def built_of(stage: Neurons) -> Built:
+    """What decides a stage's size."""
+    sparse = stage.reads == "compressed"
+    return Built(
+        inputs=stage.window.inputs,
+        columns=stage.weights.shape[1],
+        channels=stage.channels,
+        positions=stage.window.positions,
+        units=stage.units,
+        reads=stage.reads,
+        semantics=stage.semantics,
+        sums_bits=bits_for(*ranges(stage).sums),
+        words=int(words_of(stage.weights != 0, stage.units).sum()) if sparse else 0,
+    )
+
+
+def built(circuit: Circuit) -> list[Built]:
+    """Every stage of neurons; poolings take a look-up table an output and are not counted."""
+    return [built_of(stage) for stage in circuit.stages if isinstance(stage, Neurons)]

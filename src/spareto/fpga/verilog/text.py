@@ -1,0 +1,55 @@
+"""Templates and memory files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined
+    )
+
+
+@cache
+def _template(name: str) -> Any:
+    folder = resources.files("spareto.fpga") / "templates"
+    return _environment().from_string(folder.joinpath(name).read_text(encoding="utf-8"))
+
+
+def rendered(template: str, /, **values: Any) -> str:
+    """A template's text."""
+    return _template(template).render(**values)
+
+
+def index_bits(count: int) -> int:
+    """Bits of an index below `count`; at least 1.
+
+    >>> index_bits(1), index_bits(8), index_bits(9)
+    (1, 3, 4)
+    """
+    return max(1, (count - 1).bit_length())
+
+
+def packed(values: Sequence[int], bits: int) -> int:
+    """Numbers of `bits` in two's complement side by side, the first one lowest.
+
+    >>> hex(packed([1, -1], 4))
+    '0xf1'
+    """
+    mask, word = (1 << bits) - 1, 0
+    for value in reversed(values):
+        word = word << bits | (value & mask)
+    return word
+
+
+def memory(words: Iterable[int], bits: int) -> str:
+    """A file for `$readmemh`."""
+    width = -(-bits // 4)
+    return "".join(f"{word:0{width}x}\n" for word in words)

@@ -1,0 +1,244 @@
+"""FPGAs: every layer is a stage of a pipeline, as `spareto export --target verilog` writes it.
+
+Cycles follow from the same model as the Verilog's, which they equal there; look-up tables and block memories
+from a model held against yosys. A format that locates zeros means compressed rows, any other a weight for
+every input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+from typing_extensions import override
+
+from spareto.core.config import Record
+from spareto.core.errors import CapacityError, Problem
+from spareto.core.units import Energy, Instances, Width
+from spareto.formats import Format
+from spareto.hardware.charging import neurons
+from spareto.hardware.describing.chip import Chip
+from spareto.hardware.engines._base import Engine, Plan
+from spareto.hardware.fabric.logic import Built, luts
+from spareto.hardware.fabric.rows import words_of
+from spareto.hardware.fabric.timing import Stage
+from spareto.integer.semantics import PRESETS, preset
+from spareto.records.cost import ActionCost, LayerCost
+from spareto.records.pipeline import Pipeline
+from spareto.records.workload import Layer, Statistic, Workload
+
+
+class Fabric(Record):
+    """What a device has.
+
+    Args:
+        luts: Look-up tables.
+        block_rams: Block memories of 36 kbit.
+        lut_energy: Energy of a look-up table that is used, in a cycle, everything else included.
+    """
+
+    kind: Literal["fabric"]
+    name: str
+    about: str = ""
+    luts: Instances
+    block_rams: Instances
+    lut_energy: Energy
+
+
+class Fpga(Chip):
+    """An FPGA.
+
+    Args:
+        components: One `fabric`.
+        semantics: What a timestep means: a preset.
+        neuron_bits: Width of a stored state.
+        lanes: Neurons of a layer that are computed at the same time, at most.
+        inputs: Whether a layer scans all inputs or takes the events.
+    """
+
+    kind: Literal["fpga"]
+    components: Annotated[tuple[Fabric, ...], Field(min_length=1, max_length=1)]
+    semantics: Literal["spareto", "spiker", "hls4ml", "snntorch"]
+    neuron_bits: Width
+    lanes: Instances
+    inputs: Literal["scan", "event"]
+
+    @property
+    def parts(self) -> tuple[Fabric, ...]:
+        """Its components."""
+        return self.components
+
+    @property
+    def fabric(self) -> Fabric:
+        """What the device has."""
+        return self.components[0]
+
+    @property
+    def memory_bits(self) -> float:
+        """Bits of all block memories."""
+        return self.fabric.block_rams.amount * 36 * 1024
+
+    @property
+    def peak_ops_per_cycle(self) -> float:
+        """An addition a lane and cycle."""
+        return self.lanes.amount
+
+    @property
+    def principle(self) -> str:
+        """How it works, in one line."""
+        return "all layers side by side, a timestep behind each other"
+
+
+class FpgaEngine(Engine[Fpga]):
+    """Costs a workload on an FPGA."""
+
+    schema = Fpga
+
+    @override
+    def problems(self, chip: Fpga) -> Sequence[Problem]:
+        found: list[Problem] = []
+        if chip.clock is None:
+            found.append(Problem("accelerator.clock", "nothing", "a clock, to turn cycles into time"))
+        if chip.semantics not in PRESETS:
+            found.append(Problem("accelerator.semantics", chip.semantics, ", ".join(PRESETS)))
+        return found
+
+    @override
+    def layers(self, workload: Workload, chip: Fpga, plan: Plan) -> Iterator[tuple[LayerCost, ...]]:
+        neurons.refuse_unknown(workload)
+        for name, fmt in plan.weight_formats.items():
+            built = [Sized.of(layer, chip, fmt, plan.statistic) for layer in workload.layers]
+            _check_room(built, chip)
+            yield tuple(each.cost(chip, name) for each in built)
+
+    @override
+    def notes(self, workload: Workload, chip: Fpga, plan: Plan) -> Sequence[str]:
+        return ("LUTs are a model held against yosys, energy one from a published design's power",)
+
+    @override
+    def pipeline(self, workload: Workload, chip: Fpga, layers: Sequence[LayerCost]) -> Pipeline | None:
+        if not layers:
+            return None
+        return Pipeline(timesteps=workload.timesteps, stages=len(layers))
+
+
+@dataclass(frozen=True)
+class Sized:
+    """A layer as a stage.
+
+    Args:
+        layer: The layer.
+        built: What is built.
+        cycles: Of an inference.
+    """
+
+    layer: Layer
+    built: Built
+    cycles: float
+
+    @classmethod
+    def of(cls, layer: Layer, chip: Fpga, fmt: Format, statistic: Statistic) -> Sized:
+        """A layer on a device."""
+        mask = layer.weight_mask.array()
+        plain = layer.kernel == (1, 1) and layer.input.shape[1:] == (1, 1)
+        channels, columns = mask.shape[0], int(np.prod(mask.shape[1:]))
+        units = max(n for n in range(1, channels + 1) if channels % n == 0 and n <= chip.lanes.amount)
+        sparse = fmt.locates_zeros and plain and units < channels and layer.groups == 1
+        reads = "compressed" if sparse else (chip.inputs if plain else "scan")
+        second = bool(layer.neuron and layer.neuron.kind == "synaptic")
+        how = preset(
+            chip.semantics,
+            leak_shift=4,
+            second_order=second,
+            weight_bits=min(32, layer.weight_bits),
+            neuron_bits=int(chip.neuron_bits.amount),
+        )
+        grown = max(how.weight_bits, how.neuron_bits) + (columns - 1).bit_length() // 2
+        counts = words_of(mask.reshape(channels, columns), units) if sparse else np.zeros(0, np.int64)
+        positions = layer.plane[0] * layer.plane[1]
+        built = Built(
+            inputs=int(np.prod(layer.input.shape)),
+            columns=columns,
+            channels=channels,
+            positions=positions,
+            units=units,
+            reads=reads,
+            semantics=how,
+            sums_bits=how.neuron_bits if how.saturation == "each" else min(48, grown),
+            words=int(counts.sum()),
+        )
+        return cls(layer, built, _cycles(layer, built, counts, statistic, plain))
+
+    @property
+    def luts(self) -> int:
+        """Look-up tables of the stage alone."""
+        return luts([self.built], 0)
+
+    def cost(self, chip: Fpga, weight_format: str) -> LayerCost:
+        """Everything the layer is charged for."""
+        used = self.luts
+        return LayerCost(
+            name=self.layer.name,
+            weight_format=weight_format,
+            latency_cycles=self.cycles,
+            stored_bits=self.layer.stored_bias_bits + self._stored(),
+            steps=self.layer.timesteps,
+            actions=(
+                ActionCost(
+                    component=chip.fabric.name,
+                    tensor="products",
+                    action="run",
+                    count=self.cycles,
+                    energy_pj=self.cycles * used * chip.fabric.lut_energy.amount,
+                ),
+            ),
+            notes=(f"{used:,} LUTs, {self.built.block_rams:g} block RAMs, {self.built.units} units",),
+        )
+
+    def _stored(self) -> float:
+        if not self.layer.stores_weights:
+            return 0.0
+        weights = self.built.memories[: 2 if self.built.reads == "compressed" else 1]
+        return float(sum(rows * bits for rows, bits in weights))
+
+
+def _cycles(layer: Layer, built: Built, counts: np.ndarray, statistic: Statistic, plain: bool) -> float:
+    """Cycles of an inference; where inputs are scanned, every timestep is taken for one with a spike."""
+    steps = layer.timesteps
+    stage = Stage(
+        "neurons",
+        built.reads,
+        taps=built.columns,
+        passes=built.passes,
+        loads=int(built.passes > 1 or not plain),
+    )
+    arriving = layer.input
+    spikes = arriving.nonzero_mean if statistic == "mean" else arriving.nonzero_max
+    if built.reads == "scan":
+        return float(steps * stage.cycles(1))
+    if built.reads == "event":
+        return steps * stage.silent + built.passes * spikes
+    share = spikes / max(1, steps * built.inputs)
+    return steps * (stage.silent + 1) + share * steps * float(counts.sum())
+
+
+def _check_room(built: list[Sized], chip: Fpga) -> None:
+    """Refuse a network that the device does not hold."""
+    fabric = chip.fabric
+    used, blocks = sum(each.luts for each in built), sum(each.built.block_rams for each in built)
+    needed = (("LUTs", used, fabric.luts.amount), ("block RAMs", blocks, fabric.block_rams.amount))
+    problems = [
+        Problem(
+            f"{chip.name}.{fabric.name}",
+            f"{count:,.0f} {what}",
+            f"at most {there:,.0f} (over by {count - there:,.0f})",
+            "Use fewer lanes, a smaller network or narrower weights.",
+        )
+        for what, count, there in needed
+        if count > there
+    ]
+    if problems:
+        raise CapacityError(problems)

@@ -1,0 +1,109 @@
+"""Look-up tables of generated stages: a model of few terms, set by six designs of `benchmarks/fpga`.
+
+The terms follow from what the generator writes: adders and selections as wide as the numbers they hold, for
+each unit; the choice of one input bit, or the priority encoder, for each input; counters of the classes.
+`python -m benchmarks.fpga.fit` holds the model against every design there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from spareto.hardware.fabric.memories import block_rams, in_blocks
+from spareto.integer.semantics import Semantics
+
+COEFFICIENTS: Final = (1.0, 0.55, 2.7, 1.2, 1.0)
+"""LUTs of what a unit counts, of an input that is scanned, of one in a priority encoder, of a bit of a
+class's counter, and of a stage's control and constants."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """A stage as it is built.
+
+    Args:
+        inputs: Bits of the wire it reads.
+        columns: Different weights of a neuron.
+        channels: Neurons at each position.
+        positions: Pixels of its output.
+        units: Channels that are computed at the same time.
+        reads: How it reads its inputs.
+        semantics: What a timestep means, widths included.
+        sums_bits: Width of an accumulator; that of a state where every addition saturates.
+        words: Words of compressed rows, all inputs together.
+    """
+
+    inputs: int
+    columns: int
+    channels: int
+    positions: int
+    units: int
+    reads: Literal["scan", "event", "compressed"]
+    semantics: Semantics
+    sums_bits: int
+    words: int = 0
+
+    @property
+    def passes(self) -> int:
+        """How often the units are used in a timestep."""
+        return self.channels // self.units * self.positions
+
+    @property
+    def memories(self) -> tuple[tuple[int, int], ...]:
+        """Rows and bits of its memories: weights, states, the places of compressed rows."""
+        how = self.semantics
+        state = how.neuron_bits * (2 if how.second_order else 1) + how.reset_late
+        states = ((self.passes, self.units * state),) if self.passes > 1 else ()
+        if self.reads != "compressed":
+            rows = self.columns * (self.channels // self.units)
+            return ((rows, self.units * how.weight_bits), *states)
+        slot = max(1, (self.passes - 1).bit_length())
+        place = max(1, (self.words - 1).bit_length()) + slot
+        return ((self.words, self.units * (how.weight_bits + slot)), (self.inputs, place), *states)
+
+    @property
+    def block_rams(self) -> float:
+        """Block memories, in halves."""
+        return sum(block_rams(*memory) for memory in self.memories)
+
+    @property
+    def unit_luts(self) -> float:
+        """LUTs of a unit: a bit of an adder takes one, selections and comparisons share theirs in part."""
+        how, wide, state = self.semantics, self.sums_bits, self.semantics.neuron_bits
+        found = 1.9 * wide  # the addition, and the choice of what it begins with
+        if how.leak_shift is not None:
+            found += state * (1.0 if how.rounding == "floor" else 1.3)
+        if how.order == "fire":
+            found += 0.4 * state  # comparison and reset
+        else:
+            found += (1.9 if how.reset_late else 2.1) * wide  # and saturation
+        if self.passes > 1:  # states come out of a memory, of LUTs where it is small
+            found += state
+            if not in_blocks(*self.memories[-1]):
+                found += 2 / 3 * state * -(-self.passes // 32)
+        if self.reads == "compressed":  # sums in a memory of LUTs for each unit
+            found += wide * (2 + 2 / 3 * -(-self.passes // 32)) + 3 * self.passes.bit_length()
+        return found
+
+    def terms(self) -> tuple[float, ...]:
+        """What the coefficients multiply, the counters aside."""
+        encodes = self.reads != "scan"
+        constants = self.memories[:-1] if self.passes > 1 else self.memories
+        control = 37.0 + sum(-(-rows // 64) * bits for rows, bits in constants if not in_blocks(rows, bits))
+        return (
+            self.units * self.unit_luts,
+            0.0 if encodes else self.inputs,
+            self.inputs if encodes else 0.0,
+            0.0,
+            control,
+        )
+
+
+def luts(stages: Iterable[Built], classes: int, count_bits: int = 16) -> int:
+    """Look-up tables of a network: its stages and the counters of its classes."""
+    terms = [stage.terms() for stage in stages]
+    total = [float(sum(column)) for column in zip(*terms, strict=True)]
+    total[3] = float(classes * count_bits)
+    return round(sum(each * term for each, term in zip(COEFFICIENTS, total, strict=True)))

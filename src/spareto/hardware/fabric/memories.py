@@ -1,0 +1,34 @@
+"""Block memories of a family of devices: how many a memory of some rows and bits takes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+BLOCK_BITS: Final = 4096
+"""Bits from which on a memory of `BLOCK_ROWS` rows or more is a block memory: the generator asks for it."""
+
+BLOCK_ROWS: Final = 64
+
+_HALVES: Final = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
+"""Rows and bits of half a block (RAMB18), as a memory with one port to read and one to write."""
+
+_WHOLE: Final = ((512, 72), (1024, 36), (2048, 18), (4096, 9), (8192, 4), (16384, 2), (32768, 1))
+"""Rows and bits of a block (RAMB36)."""
+
+
+def in_blocks(rows: int, bits: int) -> bool:
+    """Whether a memory lies in blocks, not in logic."""
+    return rows >= BLOCK_ROWS and rows * bits >= BLOCK_BITS
+
+
+def block_rams(rows: int, bits: int) -> float:
+    """Blocks of Xilinx' seventh series that yosys takes, halves included; 0 where it lies in logic.
+
+    >>> block_rams(784, 512), block_rams(32, 512)
+    (14.5, 0.0)
+    """
+    if not in_blocks(rows, bits):
+        return 0.0
+    halves = min(-(-rows // depth) * -(-bits // width) for depth, width in _HALVES)
+    whole = min(-(-rows // depth) * -(-bits // width) for depth, width in _WHOLE)
+    return float(min(halves / 2, whole))

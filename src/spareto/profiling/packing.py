@@ -1,0 +1,30 @@
+"""Pack a tensor once, though two ask for it: what neurons emit is often what the next layer is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from spareto.kernels.trains import Words
+from spareto.profiling.axes import Layout
+
+Pack = Callable[[Layout, Tensor], tuple[Words, bool]]
+"""Gives a tensor as bits; see `Layout.words`."""
+
+
+class LastPacked:
+    """Remembers the tensor that was packed last, until something may have changed it."""
+
+    def __init__(self) -> None:
+        self._last: tuple[Tensor, Layout, tuple[Words, bool]] | None = None
+
+    def words(self, layout: Layout, tensor: Tensor) -> tuple[Words, bool]:
+        """`tensor` as bits; see `Layout.words`."""
+        if self._last is None or self._last[0] is not tensor or self._last[1] != layout:
+            self._last = tensor, layout, layout.words(tensor)
+        return self._last[2]
+
+    def forget(self) -> None:
+        """An operator has changed some tensor, or a module ran of which nothing was seen."""
+        self._last = None

@@ -1,0 +1,1 @@
+"""Where trials are kept: one file of SQLite, or a PostgreSQL server for many machines."""

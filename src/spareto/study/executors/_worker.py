@@ -1,0 +1,104 @@
+"""A worker of the local pool: a process that gets claimed tasks one by one and puts their trials."""
+
+from __future__ import annotations
+
+import os
+import threading
+import traceback
+from collections.abc import Mapping, Sequence
+from multiprocessing.connection import Connection
+from typing import Any
+
+import torch
+from typing_extensions import override
+
+from spareto.core.errors import InputError, Problem, SparetoError
+from spareto.kernels import Decision
+from spareto.records import Trial
+from spareto.study.executors._sharing import received
+from spareto.study.listener import StudyListener
+from spareto.training import EpochReport
+from spareto.training.memory import keep_large_blocks
+
+
+class Telling(StudyListener):
+    """Sends what it hears to the study's process.
+
+    Args:
+        to: Who listens there.
+    """
+
+    def __init__(self, to: Connection) -> None:
+        self._to = to
+
+    def _tell(self, what: str, *said: Any) -> None:
+        self._to.send(("told", what, said))
+
+    @override
+    def noted(self, notes: Sequence[str]) -> None:
+        self._tell("noted", tuple(notes))
+
+    @override
+    def training_begins(self, label: str, seed: int) -> None:
+        self._tell("training_begins", label, seed)
+
+    @override
+    def epoch_ends(self, report: EpochReport) -> None:
+        self._tell("epoch_ends", report)
+
+    @override
+    def layer_is_silent(self, label: str, seed: int, problem: Problem) -> None:
+        self._tell("layer_is_silent", label, seed, problem)
+
+    @override
+    def layers_ran(self, kernels: str, decisions: Mapping[str, Decision]) -> None:
+        self._tell("layers_ran", kernels, dict(decisions))
+
+    @override
+    def trial_ends(self, trial: Trial, *, reused: bool) -> None:
+        """The study's process says it, when it has the trial."""
+
+
+def main(talk: int, life: int, data: int) -> None:
+    """Work until the study's process is gone or has nothing more to do.
+
+    Args:
+        talk: Handle of the line to the study's process.
+        life: Handle of a pipe that ends with it.
+        data: Handle of the file with the data.
+    """
+    threading.Thread(target=_die_with, args=(life,), daemon=True).start()
+    line = Connection(talk)
+    given: Any = line.recv()
+    if given["cores"]:
+        os.sched_setaffinity(0, given["cores"])
+    try:
+        torch.set_num_threads(given["threads"])
+        keep_large_blocks()
+        known = given["handed"].study(received(data, given["pickled"], given["spans"]), Telling(line))
+        line.send(("ready",))
+        while (claim := line.recv()) is not None:
+            made = known.made(claim)
+            line.send(("done" if made is not None else "lost",))
+        known.heart.close()
+        known.store.close()
+    except EOFError:
+        return
+    except BaseException as error:
+        line.send(("failed", *carried(error)))
+
+
+def carried(error: BaseException) -> tuple[type[BaseException], Any]:
+    """An error as its class and what it is made of; of one that is not ours, all that is known."""
+    if isinstance(error, InputError):
+        return type(error), error.problems
+    if isinstance(error, SparetoError | MemoryError):
+        return type(error), str(error)
+    return RuntimeError, "".join(traceback.format_exception(error))
+
+
+def _die_with(life: int) -> None:
+    """End at once when nobody holds the other end any more: the study's process was killed."""
+    while os.read(life, 1):
+        pass
+    os._exit(1)

@@ -1,0 +1,214 @@
+"""A pool of processes on this machine; each has cores of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import TYPE_CHECKING, Any, Final
+
+import torch
+from typing_extensions import override
+
+from spareto.core.errors import ConfigError, Problem
+from spareto.study.database.tasks import Claim
+from spareto.study.executors._base import POLL, Executor, refuse_deadly
+from spareto.study.executors._sharing import Handed, Shared, share
+
+if TYPE_CHECKING:
+    from spareto.study.known import KnownTrials
+
+ENDING: Final = 5.0
+"""Seconds that a worker with nothing to do has to end."""
+THREADS: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+@dataclass
+class _Worker:
+    number: int
+    process: subprocess.Popen[bytes]
+    line: Connection
+    life: int
+    ready: bool = False
+    claim: Claim | None = None
+
+    def end(self, *, now: bool) -> None:
+        """Let it go, at once if it is wanted now."""
+        if now:
+            self.process.kill()
+        try:
+            self.line.send(None)
+            self.process.wait(ENDING)
+        except (OSError, subprocess.TimeoutExpired):
+            self.process.kill()
+        self.process.wait()
+        self.line.close()
+        os.close(self.life)
+
+
+class Local(Executor):
+    """Processes of this machine."""
+
+    def __init__(self, workers: int = 1, threads: int | None = None) -> None:
+        if sys.platform == "win32":
+            cure = "Leave --workers out; the study then runs in one process."
+            raise ConfigError(Problem("workers", str(workers), "1, for Windows hands no files on", cure))
+        cores = _cores()
+        super().__init__(workers, threads or max(1, len(cores) // workers))
+        assert self.threads is not None
+        pinned = workers * self.threads <= len(cores) and hasattr(os, "sched_setaffinity")
+        self._cores = [
+            cores[n * self.threads : (n + 1) * self.threads] if pinned else [] for n in range(workers)
+        ]
+        self._pool: dict[int, _Worker] = {}
+        self._shared: Shared | None = None
+
+    @override
+    def work(self, known: KnownTrials, keys: Sequence[str]) -> None:
+        try:
+            while self._busy() or not known.all_stored(keys):
+                self._step(known, keys)
+        except BaseException:
+            self._end(now=True)
+            raise
+
+    def _busy(self) -> bool:
+        return any(worker.claim is not None for worker in self._pool.values())
+
+    def _step(self, known: KnownTrials, keys: Sequence[str]) -> None:
+        """Give out what can be had, then hear what the workers say."""
+        if not known.stopping.asked:
+            self._give_out(known)
+        if not self._busy():
+            known.stopping.check()
+            known.ask_again(keys)
+        for line in wait([worker.line for worker in self._pool.values()], POLL):
+            (worker,) = (each for each in self._pool.values() if each.line is line)
+            self._hear(known, worker)
+
+    def _give_out(self, known: KnownTrials) -> None:
+        for number in range(self.workers):
+            worker = self._pool.get(number)
+            if worker is not None and worker.claim is not None:
+                continue
+            claim = known.store.tasks.claim(known.owner, f"worker {number + 1}", lease=known.heart.lease)
+            if claim is None:
+                return
+            try:
+                refuse_deadly(claim)
+                worker = worker or self._start(known, number)
+                worker.claim = claim
+                known.heart.add(claim)  # until the worker beats for itself
+                worker.line.send(claim)
+            except (BrokenPipeError, ConnectionResetError):
+                pass  # what it has to say, or that it died, is heard
+            except BaseException:
+                known.store.tasks.release(claim)
+                raise
+
+    def _hear(self, known: KnownTrials, worker: _Worker) -> None:
+        try:
+            what, *said = worker.line.recv()
+        except (EOFError, OSError):
+            self._bury(known, worker)
+            return
+        if what == "told":
+            name, arguments = said
+            getattr(known.runner.listener.of_worker(worker.number), name)(*arguments)
+        elif what == "failed":
+            kind, content = said
+            raise kind(content)
+        elif worker.claim is not None and what in ("done", "lost"):
+            claim, worker.claim = worker.claim, None
+            known.heart.drop(claim)
+            made = known.store.get(claim.key) if what == "done" else None
+            if made is not None:
+                known.runner.listener.trial_ends(made, reused=False)
+
+    def _bury(self, known: KnownTrials, worker: _Worker) -> None:
+        """A worker died: another one goes on with its trial."""
+        del self._pool[worker.number]
+        worker.end(now=True)
+        code = worker.process.returncode
+        how = f"by signal {-code}" if code < 0 else f"with status {code}"
+        label = "" if worker.claim is None else f", in the middle of {worker.claim.job['label']}"
+        known.runner.listener.noted((f"Worker {worker.number + 1} ended {how}{label}.",))
+        if worker.claim is not None:
+            known.heart.drop(worker.claim)
+            known.store.tasks.release(worker.claim, failed=True)
+
+    def _start(self, known: KnownTrials, number: int) -> _Worker:
+        self._shared = self._shared or share(known.runner.data)
+        ours, theirs = socket.socketpair()
+        alive, held = os.pipe()
+        data = self._shared.file.fileno()
+        handles = (theirs.fileno(), alive, data)
+        code = f"from spareto.study.executors._worker import main; main{handles}"
+        flags = [f"-W{each}" for each in sys.warnoptions]
+        with _deaf():
+            process = subprocess.Popen(
+                [sys.executable, *flags, "-c", code],
+                pass_fds=handles,
+                stdin=subprocess.DEVNULL,
+                env=self._environment(known, number),
+            )
+        theirs.close()
+        os.close(alive)
+        line = Connection(ours.detach())
+        name = f"worker {number + 1}, process {process.pid} on {socket.gethostname()}"
+        line.send(
+            {
+                "cores": self._cores[number],
+                "threads": self.threads,
+                "handed": Handed.by(known, name),
+                "pickled": self._shared.pickled,
+                "spans": self._shared.spans,
+            }
+        )
+        self._pool[number] = _Worker(number, process, line, held)
+        return self._pool[number]
+
+    def _environment(self, known: KnownTrials, number: int) -> dict[str, str]:
+        found = {**os.environ, **dict.fromkeys(THREADS, str(self.threads))}
+        found["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+        if known.runner.device.type == "cuda":
+            own = os.environ.get("CUDA_VISIBLE_DEVICES")
+            devices = own.split(",") if own else [str(n) for n in range(torch.cuda.device_count())]
+            found["CUDA_VISIBLE_DEVICES"] = devices[number % len(devices)]
+        return found
+
+    def _end(self, *, now: bool) -> None:
+        for worker in self._pool.values():
+            worker.end(now=now)
+        self._pool = {}
+
+    @override
+    def close(self) -> None:
+        self._end(now=False)
+        if self._shared is not None:
+            self._shared.file.close()
+            self._shared = None
+
+
+class _deaf:  # noqa: N801 - a block
+    """Ctrl-C is ignored inside the block, and by what is started there."""
+
+    def __enter__(self) -> None:
+        self._main = threading.current_thread() is threading.main_thread()
+        self._before: Any = signal.signal(signal.SIGINT, signal.SIG_IGN) if self._main else None
+
+    def __exit__(self, *_error: object) -> None:
+        if self._main:
+            signal.signal(signal.SIGINT, self._before)
+
+
+def _cores() -> list[int]:
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))

@@ -1,0 +1,127 @@
+"""Packages become folders; what has no circuit is refused with its place and a cure."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import spareto
+from spareto.core.errors import ConfigError, MissingDependency, StoreError
+from spareto.export import registry
+from spareto.fpga import Options, circuit_of, options_of, simulate
+from spareto.fpga.folder import read_design
+from spareto.fpga.tools import require
+from spareto.layers.spiking_block import SpikingBlock
+from spareto.layers.spiking_dense import SpikingDense
+from spareto.neurons import registry as neurons
+from spareto.neurons.recurrent import Recurrent
+from spareto.package import write_package
+from spareto.package.vectors import vectors_of
+
+
+def lowered(*layers, sensor=(1, 6, 6), **options):
+    torch.manual_seed(0)
+    compressed = spareto.compress(nn.Sequential(*layers), spareto.recipes.quantize(bits=4))
+    return spareto.lower(compressed, sensor=sensor, classes=2, **options).network
+
+
+def lif(**options):
+    return neurons.make("lif", beta=0.5, v_threshold=0.1, **options)
+
+
+def conv():
+    return SpikingBlock(nn.Conv2d(1, 4, 3), None, lif(), nn.AvgPool2d(2))
+
+
+def small():
+    return lowered(conv(), SpikingDense(nn.Linear(16, 2), lif()))
+
+
+def with_vectors(network):
+    frames = (np.random.default_rng(0).random((5, 2, 1, 6, 6)) < 0.4).astype(np.uint8)
+    return vectors_of(network, frames)
+
+
+@pytest.mark.parametrize(
+    ("layers", "options", "said"),
+    [
+        ([SpikingDense(nn.Linear(36, 2), neurons.make("lif", beta=0.9))], {}, r"1 − 2\^−s"),
+        ([SpikingDense(nn.Linear(36, 2), neurons.make("alif", beta=0.5))], {}, "threshold that adapts"),
+        ([SpikingDense(nn.Linear(36, 2), lif(reset="none"))], {}, "without a reset"),
+        ([SpikingDense(nn.Linear(36, 6), lif())], {"ratio": 4}, "a divisor of its 6 channels: 1, 2, 3, 6"),
+        ([conv(), SpikingDense(nn.Linear(16, 2), lif())], {"inputs": "event"}, "windows overlap"),
+        ([SpikingDense(nn.Linear(36, 2), lif())], {"inputs": "compressed"}, "a ratio of at least 2"),
+        ([SpikingDense(nn.Linear(36, 2), lif())], {"neuron_bits": 8}, "keeps what the network was lowered"),
+        (
+            [SpikingDense(nn.Linear(36, 2), lif())],
+            {"semantics": "spiker", "neuron_bits": 2},
+            "more neuron_bits",
+        ),
+        ([SpikingDense(nn.Linear(36, 2), lif())], {"ratio": (1, 1)}, "one for each layer"),
+        (
+            [SpikingDense(nn.Linear(36, 4), Recurrent(4, lif()))],
+            {"inputs": "compressed", "ratio": 2},
+            "recurrent weights",
+        ),
+    ],
+)
+def test_what_has_no_circuit_is_refused(layers, options, said):
+    with pytest.raises(ConfigError, match=said):
+        circuit_of(lowered(*layers), Options(**options))
+
+
+def test_numbers_as_input_are_refused():
+    network = lowered(SpikingDense(nn.Linear(36, 2), lif()), input_most=255, input_step=1 / 255)
+    with pytest.raises(ConfigError, match="numbers up to 255"):
+        circuit_of(network, Options())
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"semantic": "spiker"}, "Did you mean 'semantics'"),
+        ({"semantics": "spikr"}, "Did you mean 'spiker'"),
+        ({"inputs": ["scan", "events"]}, "Did you mean 'event'"),
+        ({"ratio": 0}, "a whole number from 1"),
+        ({"wrappers": ["uart"]}, "one of axis, serial"),
+    ],
+)
+def test_options_that_do_not_exist_are_refused(said, told):
+    with pytest.raises(ConfigError, match=told):
+        options_of(said)
+
+
+def test_a_folder_that_is_none_and_one_without_vectors(tmp_path):
+    with pytest.raises(StoreError, match="spareto export PACKAGE"):
+        read_design(tmp_path)
+    registry.make("verilog").write(small(), tmp_path)
+    with pytest.raises(StoreError, match="no test vectors"):
+        simulate(tmp_path)
+    record = tmp_path / "design.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"sources": ["../x.v"]}))
+    with pytest.raises(StoreError, match="cannot be read"):
+        read_design(tmp_path)
+
+
+def test_a_tool_that_is_not_here_says_how_to_get_it(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(MissingDependency, match=r"apt-get install verilator\. Or: apt-get"):
+        require("verilator", "iverilog")
+
+
+def test_a_package_goes_all_the_way(tmp_path, simulated):
+    network = small()
+    write_package(tmp_path / "n.spareto", network, test=with_vectors(network))
+    command = [sys.executable, "-m", "spareto"]
+    out = str(tmp_path / "out")
+    export = [*command, "export", str(tmp_path / "n.spareto"), "--target", "verilog", "--out", out]
+    subprocess.run([*export, "--design", "{ratio: [2, 1]}"], check=True, capture_output=True)
+    run = [*command, "fpga", "simulate", out, "--simulator", "iverilog", "--json"]
+    found = json.loads(subprocess.run(run, check=True, capture_output=True).stdout)
+    assert found["agrees"]
+    assert found["cycles"] == found["predicted"]
+    assert found["timesteps"] == 10
