@@ -14,7 +14,7 @@ Reference:
 
 from __future__ import annotations
 
-from spareto.records import PruneStep, QuantizeStep, Recipe, TrainingPlan
+from spareto.records import EpitomeStep, PruneStep, QuantizeStep, Recipe, TrainingPlan
 
 _ISOLATED = TrainingPlan(epochs=50, batch_size=16, learning_rate=1e-4, warmup_epochs=5)
 _COMBINED = TrainingPlan(epochs=50, batch_size=16, learning_rate=1e-3, warmup_epochs=2)
@@ -78,3 +78,16 @@ def joint(
         QuantizeStep(bits=bits, quantizer=quantizer, rounding=rounding),
     )
     return Recipe(steps=steps, training=_COMBINED)
+
+
+def epitome(rows: int | None, columns: int | None, bits: int | None = None) -> Recipe:
+    """Weights assembled from epitomes, for crossbars, and quantized with one scale an array.
+
+    Args:
+        rows: Most rows of an epitome: input channels times kernel; None for no limit.
+        columns: Most columns: output channels; None for no limit.
+        bits: Width of a stored number; None keeps floats.
+    """
+    made = (EpitomeStep(rows=rows, columns=columns),)
+    quantized = () if bits is None else (QuantizeStep(bits=bits, quantizer="crossbar_tile"),)
+    return Recipe(steps=(*made, *quantized), training=_COMBINED if quantized else _ISOLATED)
