@@ -93,7 +93,7 @@ class Epitome(Record):
     @property
     def source(self) -> tuple[int, ...]:
         """For each output block, the one it is a copy of: itself, unless wrapped."""
-        return _source(self)
+        return _source(self)  # pyright: ignore[reportArgumentType] - records are frozen
 
     @property
     def rounds(self) -> int:
@@ -109,7 +109,7 @@ class Epitome(Record):
     @property
     def index(self) -> Ints:
         """For each weight its place in the flattened epitome, shape of the weight; not to be written to."""
-        return _index(self)
+        return _index(self)  # pyright: ignore[reportArgumentType] - records are frozen
 
     def uses(self) -> Ints:
         """How many weights are made of each number, shape of the epitome; their sum is the weight's size."""
