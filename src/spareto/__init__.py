@@ -65,7 +65,10 @@ if TYPE_CHECKING:
     from spareto.records import (
         Budget,
         Cost,
+        Epitome,
+        EpitomeStep,
         LayerBits,
+        LayerEpitome,
         LayerFilter,
         MembranePlan,
         PruneStep,
@@ -122,8 +125,8 @@ _NAMES: Final = {
     "lowering": "lower",
     "profiling": "energy profile",
     "records": (
-        "Budget Cost LayerBits LayerFilter MembranePlan PruneStep QuantizeStep Recipe SchedulePlan"
-        " TrainingPlan Trial WideningPlan Workload"
+        "Budget Cost Epitome EpitomeStep LayerBits LayerEpitome LayerFilter MembranePlan PruneStep"
+        " QuantizeStep Recipe SchedulePlan TrainingPlan Trial WideningPlan Workload"
     ),
     "records.data": "DataPlan FolderData ImportedData",
     "running": "Interface from_arrays",

@@ -15,6 +15,7 @@ Reference:
 from __future__ import annotations
 
 from spareto.records import (
+    EpitomeStep,
     LayerFilter,
     MembranePlan,
     OptimizerPlan,
@@ -149,3 +150,16 @@ def differentiable(bits: int, temperature: float = 10.0, derivative: str = "true
         clip_norm=5.0,
     )
     return Recipe(layers=LayerFilter(first=False, last=False), steps=(step,), training=training)
+
+
+def epitome(rows: int | None, columns: int | None, bits: int | None = None) -> Recipe:
+    """Weights assembled from epitomes, for crossbars, and quantized with one scale an array.
+
+    Args:
+        rows: Most rows of an epitome: input channels times kernel; None for no limit.
+        columns: Most columns: output channels; None for no limit.
+        bits: Width of a stored number; None keeps floats.
+    """
+    made = (EpitomeStep(rows=rows, columns=columns),)
+    quantized = () if bits is None else (QuantizeStep(bits=bits, quantizer="crossbar_tile"),)
+    return Recipe(steps=(*made, *quantized), training=_COMBINED if quantized else _ISOLATED)

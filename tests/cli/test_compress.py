@@ -390,5 +390,6 @@ def test_a_wrong_recipe(refused):
     refused(
         ["my_networks:build", "bad.yaml"],
         "recipe.steps[0].sparsity: got 80; expected a share from 0 to below 1. Write 80 % as 0.8.",
-        "recipe.steps[1].kind: got 'quantise'; expected one of prune, quantize. Did you mean 'quantize'?",
+        "recipe.steps[1].kind: got 'quantise'; expected one of epitome, prune, quantize. "
+        "Did you mean 'quantize'?",
     )

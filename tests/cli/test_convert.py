@@ -59,7 +59,7 @@ def test_a_network_is_written_for_another_framework(code, capsys, tmp_path):
 def test_an_unknown_target_is_told_the_known(code):
     from spareto.core.errors import SparetoError
 
-    with pytest.raises(SparetoError, match="c99, norse, sinabs, snntorch, spikingjelly"):
+    with pytest.raises(SparetoError, match="c99, verilog, norse, sinabs, snntorch, spikingjelly"):
         app(["export", "my.py:build", "--target", "brian", "--out", "there"], result_action="return_value")
 
 

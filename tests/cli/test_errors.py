@@ -101,7 +101,7 @@ def test_unknown_keys_of_a_recipe(recipe, refused) -> None:
         "recipe.steps[0].prunner: got an unknown key; expected one of kind, pruner, sparsity, scope, start,"
         " floor, options, schedule, layer_sparsity. Did you mean 'pruner'?",
         "recipe.layerz: got an unknown key; expected one of version, name, layers, steps, order,"
-        " storage_bits, training. Did you mean 'layers'?",
+        " storage_bits, training, neurons. Did you mean 'layers'?",
     )
 
 
@@ -232,8 +232,8 @@ def test_a_number_without_a_unit(accelerator, refused) -> None:
         (
             {"data": {"name": "digitz"}},
             [
-                "data set: got 'digitz'; expected one of digits, fashion_mnist, nmnist, nmnist_small,"
-                " nmnist_xyt. Did you mean 'digits'?"
+                "data set: got 'digitz'; expected one of digit_images, digits, fashion_mnist, mnist, nmnist,"
+                " nmnist_small, nmnist_xyt, optdigits. Did you mean 'digits'?"
             ],
         ),
         (

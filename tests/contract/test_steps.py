@@ -6,11 +6,15 @@ import pytest
 
 import tiny
 from spareto.compression.steps import registry
-from spareto.records import PruneStep, QuantizeStep, Recipe
+from spareto.records import EpitomeStep, PruneStep, QuantizeStep, Recipe
 from spareto.records.recipe import Step
 from spareto.testing import steps as laws
 
 PLANS = {
+    "epitome": [
+        EpitomeStep(rows=9, columns=2),
+        EpitomeStep(columns=2, margin=1, output_share=0.5, wrap=False),
+    ],
     "prune": [PruneStep(sparsity=0.5), PruneStep(sparsity=0.3, pruner="random", scope="per_layer")],
     "quantize": [QuantizeStep(bits=2), QuantizeStep(bits=1, quantizer="sign", granularity="per_channel")],
 }

@@ -16,6 +16,7 @@ MARKS: Final[dict[Regime, str]] = {
     "prune": "p",
     "cumulative": "c",
     "joint": "j",
+    "epitome": "e",
 }
 _LOG_FROM: Final = 3.0
 _LEFT: Final = 7  # columns of the accuracy axis

@@ -26,6 +26,7 @@ _NAMES: Final = {
     "_WeightNorm": "weight norm",
     "WeightNorm": "weight norm",
     "_Orthogonal": "an orthogonal parametrization",
+    "AssembledWeight": "an epitome",
 }
 
 

@@ -16,6 +16,7 @@ from torch.nn.utils import parametrize
 
 from spareto.compression.parametrization import CompressedWeight, widened
 from spareto.quantizers import Quantizer
+from spareto.widths import AssembledWeight
 
 CODES: Final = "codes"
 LIVE: Final = "live"
@@ -39,13 +40,13 @@ def pack(network: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             continue
         with torch.no_grad():
             masked = original if part.mask is None else original * part.mask
-            if part.quantizer is not None and len(chain) == 1:
+            if part.quantizer is not None and _first_alone(chain):
                 source = original if part.order == "quantize_then_mask" else masked
                 codes = part.quantizer.encode(widened(source))
                 if _same(part, original, _decoded(part, codes, original)):
                     packed[f"{name}.{CODES}"] = _bits_of(codes, part.quantizer)
                     del packed[f"{name}.original"]
-            elif part.mask is not None and len(chain) == 1:
+            elif part.mask is not None and _first_alone(chain):
                 packed[f"{name}.{LIVE}"] = original[part.mask != 0].clone()
                 del packed[f"{name}.original"]
         if part.mask is not None:
@@ -102,6 +103,11 @@ def _compressions(network: nn.Module) -> Iterator[tuple[str, Any, CompressedWeig
         first: Any = chain[0] if isinstance(chain, parametrize.ParametrizationList) else None
         if isinstance(first, CompressedWeight):
             yield name, chain, first
+
+
+def _first_alone(chain: Any) -> bool:
+    """Whether nothing behind our part changes numbers: an epitome only puts them in their places."""
+    return all(isinstance(part, AssembledWeight) for part in list(chain)[1:])
 
 
 def _decoded(part: CompressedWeight, codes: Tensor, original: Tensor) -> Tensor:

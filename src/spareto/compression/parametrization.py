@@ -16,7 +16,14 @@ from spareto.compression.weight_cache import WeightCache, stop_caching
 from spareto.quantizers import Quantizer
 from spareto.records.recipe import FLOAT_BITS
 from spareto.running import refuse_no_module
-from spareto.widths import declared_bits, float_bits, remember_bits, value_in_use
+from spareto.widths import (
+    assembled,
+    declared_bits,
+    float_bits,
+    remember_bits,
+    remember_epitome,
+    value_in_use,
+)
 
 Order = Literal["quantize_then_mask", "mask_then_quantize"]
 
@@ -225,6 +232,7 @@ def bake(network: nn.Module) -> None:
             computed[shared] = value_in_use(layer, tensor).clone()
     for layer, tensor in ends:
         parameter, bits = original(layer, tensor), _bits(layer, tensor)
+        part = assembled(layer, tensor)
         own_class(layer)
         parametrize.remove_parametrizations(layer, tensor, leave_parametrized=True)
         layer._buffers.pop(tensor, None)
@@ -232,6 +240,8 @@ def bake(network: nn.Module) -> None:
         parameter.data = computed[id(parameter)]
         if bits < FLOAT_BITS:
             remember_bits(layer, bits, tensor)
+        if part is not None:
+            remember_epitome(layer, part.epitome)
     stop_caching(network)
 
 

@@ -24,7 +24,8 @@ class LayerReport:
         bits: Width of one stored weight; 32 means floating point.
         levels: Distinct values its weights take.
         sparsity: Share of zero weights, 0..1.
-        bytes: Its weights stored densely at `bits`, rounded up; 0 where another layer stores them.
+        bytes: Its weights stored densely at `bits`, or the numbers of their epitome, rounded up; 0 where
+            another layer stores them.
         shares: Name of the earlier layer whose weight it uses too; empty if it has its own.
     """
 
@@ -65,6 +66,6 @@ def _layer_report(name: str, layer: nn.Module, first: str) -> LayerReport:
         bits=bits,
         levels=len(weight.unique()),
         sparsity=float((weight == 0).double().mean()),
-        bytes=-(-weight.numel() * bits // 8) if first == name else 0,
+        bytes=-(-original_weight(layer).numel() * bits // 8) if first == name else 0,
         shares="" if first == name else first,
     )

@@ -30,8 +30,8 @@ def recipe_schema() -> dict[str, Any]:
     parts["PruneStep"]["properties"]["pruner"]["enum"] = list(pruners.names())
     parts["QuantizeStep"]["properties"]["quantizer"]["enum"] = list(quantizers.names())
     parts["QuantizeStep"]["properties"]["rounding"]["enum"] = list(roundings.names())
-    for step in ("PruneStep", "QuantizeStep"):
-        parts[step]["required"] = sorted({*parts[step]["required"], "kind"})
+    for step in ("EpitomeStep", "PruneStep", "QuantizeStep"):
+        parts[step]["required"] = sorted({*parts[step].get("required", ()), "kind"})
     _name(parts["PruneStep"]["properties"]["schedule"], parts["SchedulePlan"], schedules)
     _name(parts["TrainingPlan"]["properties"]["optimizer"], parts["OptimizerPlan"], optimizers)
     return {"$schema": DIALECT, **schema}

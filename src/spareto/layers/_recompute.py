@@ -43,11 +43,11 @@ def _statistics_untouched(layer: nn.Module) -> Iterator[None]:
     for norm in norms:
         norm.momentum, norm.num_batches_tracked = 0.0, None
     for neuron in observers:
-        neuron.observes = False
+        setattr(neuron, "observes", False)  # noqa: B010 - modules type their attributes as tensors
     try:
         yield
     finally:
         for neuron in observers:
-            neuron.observes = True
+            setattr(neuron, "observes", True)  # noqa: B010
         for norm, (momentum, seen) in zip(norms, before, strict=True):
             norm.momentum, norm.num_batches_tracked = momentum, seen

@@ -16,7 +16,7 @@ from spareto.profiling.counters import LayerCounter, NeuronCounter, PairCounter,
 from spareto.profiling.effects import unfolded_weight
 from spareto.profiling.places import reaching
 from spareto.profiling.stream import Stream
-from spareto.records import Layer, Mask, Neuron, Numbers, Product, Tensor
+from spareto.records import Epitome, Layer, Mask, Neuron, Numbers, Product, Tensor
 from spareto.records.workload import LayerKind
 
 ALONE: Final = "No layer feeds these neurons, so they are charged alone."
@@ -44,12 +44,14 @@ class Stored:
         weight_bits: Width of one weight.
         bias_bits: Width of one bias; None without any.
         shares: Layer whose stored weights it uses; None if it has its own.
+        epitome: What its weights are assembled from, if they are.
         notes: How the widths were found, where nobody declared them.
     """
 
     weight_bits: int
     bias_bits: int | None = None
     shares: str | None = None
+    epitome: Epitome | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -87,10 +89,17 @@ def layer_record(
         source=None if counter.source is None else _tensor(counter.source, widths.analog),
         bias_bits=stored.bias_bits,
         shares=stored.shares,
+        epitome=_epitome(stored.epitome, shape),
         note=" ".join([*([] if counter.plain else [UNFOLDED]), *planned.notes, *notes, *stored.notes]),
         **shape,
     )
     return layer.model_copy(update={"reaching": _reaching(layer, counter.input)})
+
+
+def _epitome(epitome: Epitome | None, shape: dict[str, Any]) -> Epitome | None:
+    """The epitome where the record shows the very weight it makes: not where the layer was unfolded."""
+    shown = shape["weight_mask"].shape, shape.get("groups", 1)
+    return epitome if epitome and (epitome.weight, epitome.groups) == shown else None
 
 
 def product_record(

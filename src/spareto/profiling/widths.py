@@ -12,6 +12,7 @@ from spareto.core.text import shown
 from spareto.profiling.charging import Plan, Planned
 from spareto.profiling.layers import Stored
 from spareto.records.recipe import FLOAT_BITS
+from spareto.widths.epitome import epitome_of
 from spareto.widths.stored import declared_bits, float_bits, found_bits
 
 WeightBits = int | Mapping[str, int] | None
@@ -40,6 +41,7 @@ def stored_as(network: nn.Module, plan: Plan, asked: WeightBits) -> dict[str, St
             weight_bits=bits,
             bias_bits=None if planned.constant is None else _bias_bits(network, planned),
             shares=None if owner == name else owner,
+            epitome=None if (module := _module_of(network, planned)) is None else epitome_of(module),
             notes=notes,
         )
     return found

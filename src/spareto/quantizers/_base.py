@@ -96,6 +96,13 @@ class Quantizer(nn.Module, ABC):
             live: True where a weight is not pruned; pruned weights say nothing about the range.
         """
 
+    def weigh(self, uses: Tensor) -> None:
+        """Hear, before `start`, how many weights are made of each number; most quantizers treat all alike.
+
+        Args:
+            uses: Shape of the tensor that is quantized, whole numbers: those of an epitome.
+        """
+
     @abstractmethod
     def encode(self, weight: Tensor) -> Tensor:
         """Integer codes of a weight, int32, same shape."""

@@ -4,7 +4,10 @@ from spareto.records.cost import ActionCost as ActionCost
 from spareto.records.cost import Cost as Cost
 from spareto.records.cost import LayerCost as LayerCost
 from spareto.records.data import DataPlan as DataPlan
+from spareto.records.epitome import Epitome as Epitome
+from spareto.records.recipe import EpitomeStep as EpitomeStep
 from spareto.records.recipe import LayerBits as LayerBits
+from spareto.records.recipe import LayerEpitome as LayerEpitome
 from spareto.records.recipe import LayerFilter as LayerFilter
 from spareto.records.recipe import LayerSparsity as LayerSparsity
 from spareto.records.recipe import MembranePlan as MembranePlan

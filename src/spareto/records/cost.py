@@ -44,7 +44,7 @@ class LayerCost(Record):
         actions: Everything that was charged.
         weight_format: Format its weights are stored in.
         steps: Timesteps its cycles are spread over.
-        cores: Cores it takes; 0 where the accelerator is not made of cores.
+        cores: Cores or crossbar arrays it takes; 0 where the accelerator is not made of such.
         notes: What a reader should know about how it was costed: what a mapping pads, units left idle.
         cycles_by_step: Cycles of each timestep, where layers are joined by buffers; they sum to its cycles.
     """

@@ -14,6 +14,7 @@ from spareto.core.bounds import Amount, Natural, Positive
 from spareto.core.config import Record
 from spareto.core.errors import Problem
 from spareto.records.agreement import Statistic, at_most, ordered, require, same
+from spareto.records.epitome import Epitome
 from spareto.records.packed import Mask, Numbers
 from spareto.records.tensor import Tensor, run_problems
 
@@ -90,6 +91,8 @@ class Layer(Record):
         bias_bits: Width of one stored bias, one an output channel; None without a bias. A batch norm behind
             the layer is folded into one.
         shares: Name of an earlier layer whose stored weights this one uses too; None if it has its own.
+        epitome: What its weights are assembled from where they are stored as such; None if they are stored
+            one by one. Only crossbars make use of it: other accelerators hold the assembled weights.
         note: What a reader should know about how it was counted.
     """
 
@@ -118,6 +121,7 @@ class Layer(Record):
     source: Tensor | None = None
     bias_bits: Positive | None = None
     shares: str | None = None
+    epitome: Epitome | None = None
     note: str = ""
 
     @model_validator(mode="after")
@@ -223,6 +227,10 @@ def _shapes(layer: Layer) -> Iterator[Problem]:
     if layer.neuron and layer.neuron.count != layer.output.size:
         rule = f"as many as the output has elements, {layer.output.size}"
         yield Problem(".neuron.count", f"{layer.neuron.count} neurons", rule)
+    made = layer.epitome
+    if made and (made.weight, made.groups) != (expected, layer.groups):
+        rule = f"one of a weight of shape {expected} in {layer.groups} groups"
+        yield Problem(".epitome", f"one of {made.weight} in {made.groups} groups", rule)
     if layer.kind == "linear" and layer.kernel != (1, 1):
         yield Problem(".kernel", str(layer.kernel), "(1, 1) for a linear layer")
 

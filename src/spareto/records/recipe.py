@@ -11,7 +11,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 
 from spareto.core.artifacts import fingerprint, write_text
 from spareto.core.config import Record, Rule
-from spareto.records.training import Flag, Options, Share, TrainingPlan
+from spareto.records.epitome_step import EpitomeStep
+from spareto.records.epitome_step import LayerEpitome as LayerEpitome
+from spareto.records.training import Flag, Options, Share, Start, TrainingPlan
 
 Bits = Annotated[
     int,
@@ -23,12 +25,7 @@ Sparsity = Annotated[
     Field(ge=0, lt=1, strict=True),
     Rule("a share from 0 to below 1", "Write 80 % as 0.8."),
 ]
-Start = Annotated[
-    float,
-    Field(ge=0, lt=1, strict=True),
-    Rule("a share of the training from 0 to below 1", "Write the middle of the training as 0.5."),
-]
-Regime = Literal["dense", "quantize", "prune", "cumulative", "joint"]
+Regime = Literal["dense", "quantize", "prune", "cumulative", "joint", "epitome"]
 FLOAT_BITS = 32
 
 
@@ -244,7 +241,7 @@ class QuantizeStep(Record):
         return hash(self.hash)
 
 
-Step = Annotated[PruneStep | QuantizeStep, Field(discriminator="kind")]
+Step = Annotated[EpitomeStep | PruneStep | QuantizeStep, Field(discriminator="kind")]
 
 Kept = Annotated[float, Field(ge=0, le=1, strict=True), Rule("a share from 0 to 1")]
 Level = Annotated[float, Field(gt=0, le=1e9, strict=True), Rule("a number above 0, at most 1e9")]
@@ -285,7 +282,7 @@ class Recipe(Record):
         name: Short name for tables and plots; drawn from the steps if left out.
         layers: Which layers are touched.
         steps: What is done, each from its own start; at most one step of a kind. Their order when read is
-            that of their starts; of steps that start together, pruning comes first.
+            that of their starts; of steps that start together, quantizing comes last.
         order: Whether a weight is quantized before its mask is applied, or after.
         storage_bits: Bits a weight takes when no step quantizes it: 32 keeps floats, fewer rounds the
             trained weights to integers before accuracy and cost are measured (the study stores its
@@ -309,7 +306,7 @@ class Recipe(Record):
     @field_validator("steps")
     @classmethod
     def _in_order(cls, steps: tuple[Step, ...]) -> tuple[Step, ...]:
-        """As they are carried out: by their start; of steps that start together, pruning is first."""
+        """As they are carried out: by their start; of steps that start together, quantizing comes last."""
         return tuple(sorted(steps, key=lambda step: (step.start, step.kind)))
 
     @model_validator(mode="after")
@@ -317,6 +314,10 @@ class Recipe(Record):
         kinds = [step.kind for step in self.steps]
         if len(set(kinds)) < len(kinds):
             raise ValueError("at most one step of a kind")
+        if self.epitome_step and self.prune_step:
+            raise ValueError("epitomes or pruning, not both: a pruned number of an epitome frees no cell")
+        if self.epitome_step and self.quantize_step and self.epitome_step.start > self.quantize_step.start:
+            raise ValueError("an epitome that is made before it is quantized")
         return self
 
     def save(self, path: str | Path) -> None:
@@ -338,9 +339,16 @@ class Recipe(Record):
         return next((step for step in self.steps if isinstance(step, QuantizeStep)), None)
 
     @property
+    def epitome_step(self) -> EpitomeStep | None:
+        """The step that makes epitomes, if there is one."""
+        return next((step for step in self.steps if isinstance(step, EpitomeStep)), None)
+
+    @property
     def regime(self) -> Regime:
-        """Which of the study's regimes the steps describe."""
+        """Which of the study's regimes the steps describe; `epitome` where weights are made of epitomes."""
         prune, quantize = self.prune_step, self.quantize_step
+        if self.epitome_step:
+            return "epitome"
         if prune and quantize:
             return "cumulative" if quantize.start > prune.start else "joint"
         if prune:
@@ -364,6 +372,8 @@ class Recipe(Record):
             return self.name
         bits, shares = self._widths(), self._shares()
         text = "float" if bits == [FLOAT_BITS] else f"{_range(bits)} bit"
+        if self.epitome_step:
+            return f"epitome {self.epitome_step.limits} {text}"
         return f"{self.regime} {text}" + (f" {_range([100 * share for share in shares])} %" if shares else "")
 
     def _widths(self) -> list[int]:

@@ -17,6 +17,11 @@ Positive = Annotated[float, Field(gt=0, le=1e9, strict=True), Rule("a number abo
 Share = Annotated[float, Field(ge=0, lt=1, strict=True), Rule("a share from 0 to below 1")]
 Rate = Annotated[float, Field(ge=0, le=1, strict=True), Rule("a firing rate from 0 to 1")]
 Flag = Annotated[bool, Field(strict=True), Rule("true or false")]
+Start = Annotated[
+    float,
+    Field(ge=0, lt=1, strict=True),
+    Rule("a share of the training from 0 to below 1", "Write the middle of the training as 0.5."),
+]
 Pixels = Annotated[
     int, Field(ge=0, le=10_000, strict=True), Rule("a whole number of pixels, 0 or more, at most 10,000")
 ]

@@ -57,6 +57,7 @@ METRICS: Final[Mapping[str, Metric]] = {
     "edp": Metric("min", "pJ·cycles", _edp),
     "stored": Metric("min", "B", lambda trial: trial.best_cost.footprint_bits / 8, BYTES),
     "area": Metric("min", "um2", lambda trial: trial.best_cost.area_um2, {"um2": 1.0, "mm2": 1e6}),
+    "cores": Metric("min", "", lambda trial: sum(layer.cores for layer in trial.best_cost.layers)),
     "synops": Metric("min", "", lambda trial: sum(layer.effectual_synops for layer in trial.layers)),
     "bops": Metric("min", "", _bops),
     "static_bops": Metric("min", "", _static_bops),

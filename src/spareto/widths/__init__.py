@@ -8,6 +8,10 @@
 (3, 'found: 7 equidistant levels')
 """
 
+from spareto.widths.epitome import AssembledWeight as AssembledWeight
+from spareto.widths.epitome import assembled as assembled
+from spareto.widths.epitome import epitome_of as epitome_of
+from spareto.widths.epitome import remember_epitome as remember_epitome
 from spareto.widths.stored import declared_bits as declared_bits
 from spareto.widths.stored import float_bits as float_bits
 from spareto.widths.stored import found_bits as found_bits

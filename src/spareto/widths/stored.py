@@ -62,7 +62,7 @@ def declared_bits(layer: nn.Module, tensor: str = "weight") -> int | None:
         widths = [bits for part in chains[tensor] if (bits := getattr(part, "weight_bits", None)) is not None]
         return widths[-1] if widths and widths[-1] < FLOAT_BITS else None
     known: _Known | None = vars(layer).get(_KEPT, {}).get(tensor)
-    if known is None or known.fingerprint != _fingerprint(getattr(layer, tensor)):
+    if known is None or known.fingerprint != fingerprint_of(getattr(layer, tensor)):
         return None
     return known.bits
 
@@ -71,7 +71,7 @@ def remember_bits(layer: nn.Module, bits: int, tensor: str = "weight") -> None:
     """Let a layer tell the width its plain values were quantized to, as long as they stay what they are."""
     vars(layer)[_KEPT] = {
         **vars(layer).get(_KEPT, {}),
-        tensor: _Known(bits, _fingerprint(getattr(layer, tensor))),
+        tensor: _Known(bits, fingerprint_of(getattr(layer, tensor))),
     }
 
 
@@ -156,6 +156,6 @@ def _counted(grid: Levels) -> str:
     return f"{grid.levels} {'equidistant levels' if grid.equidistant else 'values'}"
 
 
-def _fingerprint(value: Tensor) -> int:
+def fingerprint_of(value: Tensor) -> int:
     """Of the values in single precision, so that a network in double precision is still known."""
     return zlib.crc32(value.detach().cpu().float().contiguous().numpy().tobytes())

@@ -159,6 +159,7 @@ def test_an_unknown_kind():
     with pytest.raises(ConfigError) as error:
         parse_accelerator({"kind": "event_drive"})
     assert str(error.value) == (
-        "accelerator.kind: got 'event_drive'; expected one of array, event_driven, roofline. "
+        "accelerator.kind: got 'event_drive'; expected one of array, crossbar, event_driven, fpga, "
+        "pipelined, roofline. "
         "Did you mean 'event_driven'?"
     )

@@ -13,6 +13,7 @@ from spareto.compression.parametrization import compressed_weight
 from spareto.compression.steps._base import Step, StepContext
 from spareto.core.errors import ConfigError, Problem
 from spareto.records import PruneStep
+from spareto.widths import epitome_of
 
 
 class Prune(Step):
@@ -21,6 +22,7 @@ class Prune(Step):
     @override
     def apply(self, layers: Mapping[str, nn.Module], plan: PruneStep, context: StepContext) -> None:
         _refuse_twice(layers)
+        _refuse_epitomes(layers)
         schedule = schedule_of(plan, context.where)  # refused also where nothing is trained
         if any(update.exchange for update in schedule.updates(1000, plan.sparsity)):
             _refuse_computed(layers, context.where)
@@ -37,6 +39,17 @@ def _refuse_twice(layers: Mapping[str, nn.Module]) -> None:
     if twice:
         cure = "Start from the uncompressed network."
         raise ConfigError(Problem(f"layers {', '.join(twice)}", "a mask", "weights without a mask", cure))
+
+
+def _refuse_epitomes(layers: Mapping[str, nn.Module]) -> None:
+    """A pruned number of an epitome frees no cell of a crossbar."""
+    made = [name for name, layer in layers.items() if epitome_of(layer) is not None]
+    if made:
+        rule, cure = (
+            "weights of their own",
+            "Leave them out in recipe.layers, or start from the network without.",
+        )
+        raise ConfigError(Problem(f"layers {', '.join(made)}", "epitomes", rule, cure))
 
 
 def _refuse_computed(layers: Mapping[str, nn.Module], where: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
+import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
@@ -17,6 +18,7 @@ from spareto.compression.tensors import is_frozen
 from spareto.core.errors import ConfigError, Problem
 from spareto.quantizers import Quantizer, registry
 from spareto.records import LayerBits, QuantizeStep
+from spareto.widths import assembled
 
 BIAS_QUANTIZER = END_QUANTIZER = "max_range"
 
@@ -77,6 +79,9 @@ def _quantizer(names: list[str], plan: QuantizeStep, where: str, end: bool = Fal
 
 def _started(quantizer: Quantizer, layer: nn.Module, tensor: str, live: Tensor | None = None) -> Quantizer:
     """A quantizer that fits a layer's tensor now; where that is frozen, so are its scales."""
+    part = assembled(layer, tensor)
+    if part is not None:
+        quantizer.weigh(torch.from_numpy(part.epitome.uses()))
     quantizer.start(widened(incoming(layer, tensor)), live)
     if is_frozen(layer, tensor):
         quantizer.requires_grad_(False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -12,10 +12,12 @@ from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
 from spareto.hardware.charging.design_points import Column, DesignPoints
 from spareto.hardware.charging.energy import neuron_actions
 from spareto.hardware.charging.traffic import Amount, Flow
-from spareto.hardware.describing.accelerator import Accelerator
+from spareto.hardware.describing.accelerator import Accelerator, NeuronUnit
 from spareto.hardware.describing.nest import Nest
 from spareto.hardware.describing.problem import RELEVANT
 from spareto.records.workload import Neuron, Workload
+
+CountT = TypeVar("CountT", float, Column)
 
 
 @dataclass(frozen=True)
@@ -120,14 +122,22 @@ def arithmetic(points: DesignPoints, accelerator: Accelerator) -> Iterator[Arith
     neuron = points.layer.neuron
     if neuron is None:
         return
-    unit, update = accelerator.neuron, _update_of(neuron)
-    energies, updates = neuron_actions(unit, neuron.state_bits), points.column(lambda p: p.updates)
+    updates, spikes = points.column(lambda p: p.updates), points.column(lambda p: p.spikes)
+    for action, count, each in update_actions(neuron, accelerator.neuron, updates, spikes):
+        yield Arithmetic(action, count, each)
+
+
+def update_actions(
+    neuron: Neuron, unit: NeuronUnit, updates: CountT, spikes: CountT
+) -> Iterator[tuple[str, CountT, float]]:
+    """What updates of neurons do: each action, how often, and the energy of one."""
+    update, energies = _update_of(neuron), neuron_actions(unit, neuron.state_bits)
     for action in update.each_state:
-        yield Arithmetic(action, updates * neuron.states, energies[action])
+        yield action, updates * neuron.states, energies[action]
     for action in update.once:
-        yield Arithmetic(action, updates, energies[action])
+        yield action, updates, energies[action]
     if "compare" in update.once and "reset" in energies:
-        yield Arithmetic("reset", points.column(lambda p: p.spikes), energies["reset"])
+        yield "reset", spikes, energies["reset"]
 
 
 def update_cycles(points: DesignPoints, accelerator: Accelerator) -> Column:

@@ -37,7 +37,7 @@ class Fabric(Record):
     Args:
         luts: Look-up tables.
         block_rams: Block memories of 36 kbit.
-        lut_energy: Energy of a look-up table that is used, in a cycle, everything else included.
+        lut_energy: Energy of a look-up table of logic in a cycle, everything else included, memories too.
     """
 
     kind: Literal["fabric"]
@@ -192,7 +192,7 @@ class Sized:
                     tensor="products",
                     action="run",
                     count=self.cycles,
-                    energy_pj=self.cycles * used * chip.fabric.lut_energy.amount,
+                    energy_pj=self.cycles * self.built.logic * chip.fabric.lut_energy.amount,
                 ),
             ),
             notes=(f"{used:,} LUTs, {self.built.block_rams:g} block RAMs, {self.built.units} units",),

@@ -18,6 +18,9 @@ COEFFICIENTS: Final = (1.0, 0.55, 2.7, 1.2, 1.0)
 """LUTs of what a unit counts, of an input that is scanned, of one in a priority encoder, of a bit of a
 class's counter, and of a stage's control and constants."""
 
+CONTROL: Final = 37.0
+"""LUTs of a stage's control."""
+
 
 @dataclass(frozen=True)
 class Built:
@@ -70,7 +73,14 @@ class Built:
 
     @property
     def unit_luts(self) -> float:
-        """LUTs of a unit: a bit of an adder takes one, selections and comparisons share theirs in part."""
+        """LUTs of a unit, with those that its states lie in where their memory is small."""
+        if self.passes == 1 or in_blocks(*self.memories[-1]):
+            return self.unit_logic
+        return self.unit_logic + 2 / 3 * self.semantics.neuron_bits * -(-self.passes // 32)
+
+    @property
+    def unit_logic(self) -> float:
+        """LUTs of a unit's logic: a bit of an adder takes one; selections and comparisons share theirs."""
         how, wide, state = self.semantics, self.sums_bits, self.semantics.neuron_bits
         found = 1.9 * wide  # the addition, and the choice of what it begins with
         if how.leak_shift is not None:
@@ -79,26 +89,28 @@ class Built:
             found += 0.4 * state  # comparison and reset
         else:
             found += (1.9 if how.reset_late else 2.1) * wide  # and saturation
-        if self.passes > 1:  # states come out of a memory, of LUTs where it is small
+        if self.passes > 1:  # states come out of a memory
             found += state
-            if not in_blocks(*self.memories[-1]):
-                found += 2 / 3 * state * -(-self.passes // 32)
         if self.reads == "compressed":  # sums in a memory of LUTs for each unit
             found += wide * (2 + 2 / 3 * -(-self.passes // 32)) + 3 * self.passes.bit_length()
         return found
 
     def terms(self) -> tuple[float, ...]:
         """What the coefficients multiply, the counters aside."""
-        encodes = self.reads != "scan"
         constants = self.memories[:-1] if self.passes > 1 else self.memories
-        control = 37.0 + sum(-(-rows // 64) * bits for rows, bits in constants if not in_blocks(rows, bits))
-        return (
-            self.units * self.unit_luts,
-            0.0 if encodes else self.inputs,
-            self.inputs if encodes else 0.0,
-            0.0,
-            control,
-        )
+        held = sum(-(-rows // 64) * bits for rows, bits in constants if not in_blocks(rows, bits))
+        return (self.units * self.unit_luts, *self._reading, 0.0, CONTROL + held)
+
+    @property
+    def logic(self) -> float:
+        """LUTs of the stage's logic, whatever its memories lie in; fewer bits never take more of it."""
+        terms = (self.units * self.unit_logic, *self._reading, 0.0, CONTROL)
+        return sum(each * term for each, term in zip(COEFFICIENTS, terms, strict=True))
+
+    @property
+    def _reading(self) -> tuple[float, float]:
+        encodes = self.reads != "scan"
+        return (0.0 if encodes else self.inputs, self.inputs if encodes else 0.0)
 
 
 def luts(stages: Iterable[Built], classes: int, count_bits: int = 16) -> int:

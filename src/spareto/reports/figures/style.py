@@ -81,6 +81,7 @@ LOOKS: dict[Regime, Look] = {
     "prune": Look("#d55e00", "s", "pruned"),
     "cumulative": Look("#009e73", "^", "cumulative"),
     "joint": Look("#b8578f", "D", "joint"),
+    "epitome": Look("#8a6d00", "P", "epitome"),
 }
 
 # Tol's "muted" palette, in an order that keeps neighbours apart.

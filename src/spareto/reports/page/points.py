@@ -19,6 +19,7 @@ SYMBOLS = {
     "prune": "square",
     "cumulative": "triangle-up",
     "joint": "diamond",
+    "epitome": "cross",
 }
 _DIGITS = 7
 

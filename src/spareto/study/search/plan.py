@@ -56,7 +56,8 @@ class SearchPlan(Record):
             trains nothing; `trained` trains by the recipe.
         calibration: How many training samples batch norms are measured on.
         space: What may be chosen.
-        recipe: What is the same for every recipe: fields of a recipe, its steps as `prune` and `quantize`.
+        recipe: What is the same for every recipe: fields of a recipe, its steps as `epitome`, `prune`
+            and `quantize`.
         start: Points that are tried first, each the values of some variables by name; the sampler chooses
             the others.
         sensitivity: Measure each layer alone first, and let the search start at recipes that follow from it.

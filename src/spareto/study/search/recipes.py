@@ -10,8 +10,15 @@ from spareto.core.plain import from_yaml
 from spareto.records import Recipe, TrainingPlan
 from spareto.study.search.space import FLOAT, Point, Value, Variable
 
-_STEPS = ("prune", "quantize")
-_LAYER_FIELDS = {"bits": "quantize", "quantizer": "quantize", "sparsity": "prune", "pruner": "prune"}
+_STEPS = ("epitome", "prune", "quantize")
+_LAYER_FIELDS = {
+    "bits": "quantize",
+    "quantizer": "quantize",
+    "sparsity": "prune",
+    "pruner": "prune",
+    "rows": "epitome",
+    "columns": "epitome",
+}
 
 
 def recipe_of(
@@ -22,7 +29,8 @@ def recipe_of(
     Args:
         point: The values of all variables.
         variables: The variables of the space.
-        base: What is the same for all points: fields of a recipe, its steps under `prune` and `quantize`.
+        base: What is the same for all points: fields of a recipe, its steps under `epitome`, `prune` and
+            `quantize`.
         training: How recipes are trained unless `base` or a variable says otherwise.
 
     Raises:
@@ -42,10 +50,15 @@ def recipe_of(
             steps[_LAYER_FIELDS[variable.field]][variable.field] = value
         else:
             _set(fields, steps, variable.field, value)
-    made = [*_prune(steps["prune"], own), *_quantize(steps["quantize"], own)]
-    if len(made) < len(_STEPS):
+    made = [
+        *_epitome(steps["epitome"], own),
+        *_prune(steps["prune"], own),
+        *_quantize(steps["quantize"], own),
+    ]
+    if len(made) < 2:
         for step in made:
             step["start"] = 0.0  # there is nothing it could come before or after
+    if {step["kind"] for step in made} != {"prune", "quantize"}:
         fields["order"] = "quantize_then_mask"
     if not made:
         return Recipe.parse({"storage_bits": FLOAT, "training": {"epochs": 0}}, "study.search")
@@ -54,6 +67,20 @@ def recipe_of(
 
 def _copied(base: Mapping[str, Any]) -> dict[str, Any]:
     return {key: dict(value) if isinstance(value, Mapping) else value for key, value in base.items()}
+
+
+def _epitome(step: dict[str, Any], own: Mapping[str, Mapping[str, Value]]) -> Iterable[dict[str, Any]]:
+    """The step that makes epitomes, if some layer has a limit."""
+    shapes = [
+        {"layers": layer, **{key: chosen.get(key, step.get(key)) for key in ("rows", "columns")}}
+        for layer, chosen in own.items()
+        if {"rows", "columns"} & set(chosen)
+    ]
+    limits = [shape[key] for shape in (step, *shapes) for key in ("rows", "columns") if key in shape]
+    if all(limit is None for limit in limits):
+        return ()
+    named = {"layer_shapes": shapes} if shapes else {}
+    return ({"kind": "epitome", **step, **named},)
 
 
 def _prune(step: dict[str, Any], own: Mapping[str, Mapping[str, Value]]) -> Iterable[dict[str, Any]]:

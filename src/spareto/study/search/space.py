@@ -68,12 +68,16 @@ class LayerSpace(Record):
         sparsity: Shares of weights to remove, 0..1.
         quantizer: Names of quantizers.
         pruner: Names of pruners, with their options: `channels norm=l2`.
+        rows: Most rows of an epitome; null for no limit.
+        columns: Most columns of an epitome; null for no limit.
     """
 
     bits: Domain | None = None
     sparsity: Domain | None = None
     quantizer: Domain | None = None
     pruner: Domain | None = None
+    rows: Domain | None = None
+    columns: Domain | None = None
 
     def chosen(self) -> dict[str, tuple[Value, ...]]:
         """The fields that vary."""

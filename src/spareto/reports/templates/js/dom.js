@@ -6,6 +6,7 @@ const SHAPES = {
   prune: "M-4.6-4.6H4.6V4.6H-4.6Z",
   cumulative: "M0-5.8 5.6 4.4H-5.6Z",
   joint: "M0-6.2 6.2 0 0 6.2-6.2 0Z",
+  epitome: "M-1.9-5.6H1.9V-1.9H5.6V1.9H1.9V5.6H-1.9V1.9H-5.6V-1.9H-1.9Z",
 };
 const at = (id) => document.getElementById(id);
 

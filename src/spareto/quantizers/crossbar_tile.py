@@ -1,0 +1,123 @@
+"""Uniform quantizer with one scale for each crossbar array, which knows the overlaps of an epitome."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from spareto.core.errors import ConfigError, Problem
+from spareto.core.text import shown
+from spareto.quantizers._base import STRAIGHT_THROUGH, Granularity
+from spareto.quantizers._range import RangeQuantizer
+from spareto.quantizers._snap import snap
+from spareto.quantizers._symmetric import bounded
+from spareto.quantizers.rounding import Rounding
+
+
+class CrossbarTile(RangeQuantizer):
+    """Signed symmetric codes with one range for each tile of the unrolled weight.
+
+    Unrolled, a weight is a matrix of one column an output channel; a tile is the part of it that one array
+    holds. In an epitome some numbers are part of more weights than others. The range of a tile is
+    `overlap_weight · m + (1 − overlap_weight) · r`, where `m` is the largest magnitude of the numbers used
+    more often than the tensor's least used, and `r` that of the others; where a tile has only one kind, its
+    largest. With one scale for a tile, `per_channel` means one for each column of a tile.
+
+    Args:
+        bits: Width of a code.
+        granularity: One scale a tile, or one a column of it.
+        rounding: Gradient of rounding.
+        rows: Weights of a column that one array holds.
+        columns: Output channels that one array holds: its columns by the cells of a weight.
+        overlap_weight: Weight of the numbers that are used more often, 0..1.
+
+    Reference:
+        wang2024epim: a scale for each crossbar, a range weighted by overlap; the formula is ours.
+    """
+
+    uses: Tensor | None
+
+    def __init__(
+        self,
+        bits: int,
+        granularity: Granularity = "per_tensor",
+        rounding: str | Rounding = STRAIGHT_THROUGH,
+        rows: int = 256,
+        columns: int = 256,
+        overlap_weight: float = 0.8,
+    ) -> None:
+        super().__init__(bits, granularity, rounding)
+        _check(rows, columns, overlap_weight)
+        self.rows, self.overlap_weight = rows, float(overlap_weight)
+        self.columns = columns if granularity == "per_tensor" else 1
+        self.register_buffer("uses", None, persistent=False)
+
+    @override
+    def weigh(self, uses: Tensor) -> None:
+        self.uses = uses if int(uses.max()) > int(uses.min()) else None
+
+    @override
+    def clip(self, weight: Tensor, live: Tensor | None) -> Tensor:
+        """One range a tile, shape (tiles of columns, tiles of rows)."""
+        matrix = _matrix(weight.detach().abs() if live is None else weight.detach().abs() * live)
+        if self.uses is None:
+            return bounded(self._largest(matrix))
+        uses = _matrix(self.uses).to(matrix.device)
+        often = uses > uses.min()
+        most, rest = self._largest(matrix * often), self._largest(matrix * ~often)
+        mixed = self.overlap_weight * most + (1.0 - self.overlap_weight) * rest
+        kinds = self._largest(often.to(matrix.dtype)), self._largest((~often).to(matrix.dtype))
+        return bounded(torch.where((kinds[0] > 0) & (kinds[1] > 0), mixed, torch.maximum(most, rest)))
+
+    @override
+    def encode(self, weight: Tensor) -> Tensor:
+        return (weight / self._spread(weight)).clamp(*self.code_range).round().to(torch.int32)
+
+    @override
+    def decode(self, codes: Tensor) -> Tensor:
+        return codes.to(self.scale.dtype) * self._spread(codes)
+
+    @override
+    def forward(self, weight: Tensor, live: Tensor | None = None) -> Tensor:
+        if self.training and self.tracks_weights:
+            self.start(weight, live)
+        scale = self._spread(weight)
+        return snap(weight, weight.detach() / scale, self.code_range, scale, scale, self.rounding)
+
+    def _largest(self, matrix: Tensor) -> Tensor:
+        """The largest of each tile."""
+        outputs, inputs = matrix.shape
+        across, down = -(-outputs // self.columns), -(-inputs // self.rows)
+        tall = torch.zeros(across * self.columns, down * self.rows, dtype=matrix.dtype, device=matrix.device)
+        tall[:outputs, :inputs] = matrix
+        return tall.view(across, self.columns, down, self.rows).amax((1, 3))
+
+    def _spread(self, like: Tensor) -> Tensor:
+        """The scale of each weight, its shape."""
+        if self.scale.dim() == 0:
+            return self.scale
+        outputs, inputs = _matrix(like).shape
+        tall = self.scale.repeat_interleave(self.columns, 0)[:outputs]
+        return tall.repeat_interleave(self.rows, 1)[:, :inputs].reshape(like.shape)
+
+
+def _matrix(weight: Tensor) -> Tensor:
+    """Shape (output channels, input channels x kernel)."""
+    return weight.reshape(len(weight), -1) if weight.dim() else weight.reshape(1, 1)
+
+
+def _check(rows: Any, columns: Any, overlap_weight: Any) -> None:
+    problems = [
+        Problem(f"quantizer 'crossbar_tile'.{name}", shown(value), "a whole number from 1 to 2^24")
+        for name, value in (("rows", rows), ("columns", columns))
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1 << 24
+    ]
+    given = isinstance(overlap_weight, int | float) and not isinstance(overlap_weight, bool)
+    if not given or not 0 <= overlap_weight <= 1:
+        place = "quantizer 'crossbar_tile'.overlap_weight"
+        problems.append(Problem(place, shown(overlap_weight), "a number from 0 to 1"))
+    if problems:
+        raise ConfigError(problems)
