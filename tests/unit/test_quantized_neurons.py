@@ -65,7 +65,7 @@ def test_the_gradient_through_time_is_that_of_the_straight_through_loop():
     for now in twin:
         spikes, state = inner.step(now, state)
         codes = (state / step).round().clamp(-most, most) * step
-        inside = ((state / step).round().abs() <= most).double()
+        inside = ((state / step).abs() <= most).double()
         state = codes.detach() + inside * (state - state.detach())
         total = total + spikes.sum()
     total.backward()
