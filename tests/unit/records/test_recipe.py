@@ -59,7 +59,10 @@ def test_an_unknown_key():
 
 def test_an_unknown_step():
     text = message({"steps": [{"kind": "prun", "sparsity": 0.5}]})
-    assert text == "recipe.steps[0].kind: got 'prun'; expected one of epitome, prune, quantize. Did you mean 'prune'?"
+    assert (
+        text
+        == "recipe.steps[0].kind: got 'prun'; expected one of epitome, prune, quantize. Did you mean 'prune'?"
+    )
 
 
 @pytest.mark.parametrize("start", [1.0, -0.1, 50])
