@@ -173,7 +173,7 @@ def test_an_unknown_neuron_is_named():
         ),
         (
             "vgg16",
-            {"head": "averaged"},
+            {"head": "averaged", "stages": ((8,),)},
             ["head: got 'averaged'; expected one of flat, average. Did you mean 'average'?"],
         ),
         (
