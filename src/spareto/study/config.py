@@ -206,7 +206,7 @@ class StudyConfig(Record):
     @model_validator(mode="after")
     def _one_or_several(self) -> Self:
         for one, several in LISTS.items():
-            if one in self.model_fields_set and several in self.model_fields_set:
+            if one in self.model_fields_set and getattr(self, several):
                 raise ValueError(f"{one} or {several}, but not both")
         return self
 

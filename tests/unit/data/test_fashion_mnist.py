@@ -161,7 +161,10 @@ def test_files_that_do_not_belong_together(folder):
 def test_options(folder):
     with pytest.raises(UnknownName) as error:
         FashionMnist(root=folder, coding="rat")
-    assert str(error.value) == "image coding: got 'rat'; expected one of direct, rate. Did you mean 'rate'?"
+    assert (
+        str(error.value)
+        == "image coding: got 'rat'; expected one of delta, direct, latency, rate. Did you mean 'rate'?"
+    )
     with pytest.raises(ConfigError) as error:
         FashionMnist(root=folder, seed=1)
     rule = "no option, for image coding 'direct' has none"
