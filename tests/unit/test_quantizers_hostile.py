@@ -12,7 +12,11 @@ from spareto.quantizers import registry as quantizers
 from spareto.records import Recipe
 
 STEPS = {
-    name: {"kind": "quantize", "bits": {"sign": 1, "ternary": 2}.get(name, 4), "quantizer": name}
+    name: {
+        "kind": "quantize",
+        "bits": min(max(4, quantizers.get(name).bits_supported[0]), quantizers.get(name).bits_supported[-1]),
+        "quantizer": name,
+    }
     for name in quantizers.names()
 } | {"prune": {"kind": "prune", "sparsity": 0.5}}
 

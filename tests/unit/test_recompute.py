@@ -41,7 +41,7 @@ def step(network, case, recompute):
     """Gradients, buffers, output and what the forward pass left allocated, bytes."""
     network = deepcopy(network).train()
     with ExitStack() as stack:
-        if case not in ("recurrent", "fixed point"):
+        if case != "recurrent":
             way = torch.autocast("cpu", torch.bfloat16) if case == "autocast" else kernels.reference()
             stack.enter_context(way)
         stack.enter_context(kernels.options(recompute=recompute))

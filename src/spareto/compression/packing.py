@@ -113,7 +113,7 @@ def _first_alone(chain: Any) -> bool:
 def _decoded(part: CompressedWeight, codes: Tensor, original: Tensor) -> Tensor:
     assert part.quantizer is not None
     with torch.no_grad():
-        return part.quantizer.decode(codes).to(original.dtype).expand(original.shape).contiguous()
+        return part.quantizer.standing_for(codes).to(original.dtype).expand(original.shape).contiguous()
 
 
 def _same(part: CompressedWeight, one: Tensor, other: Tensor) -> bool:

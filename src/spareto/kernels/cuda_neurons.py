@@ -83,7 +83,7 @@ def backward(
         "SURROGATE": surrogate,
     }
     _launch("backward", x, (x, g, gx, k, state, glast, gstate, tape, sums), constants)
-    if gk is not None and sums is not None:
+    if gk is not None and sums is not None and len(sums):
         places = torch.tensor([COEFFICIENTS.index(name) for name in LEARNABLE], device=gk.device)
         gk.index_add_(0, places, sums.sum(0))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from torch import Tensor, nn
 from typing_extensions import override
@@ -15,6 +16,8 @@ from spareto.networks._base import Network
 from spareto.networks._blocks import AverageHead, MakeNeuron, conv_block
 from spareto.networks._neurons import NeuronPlan, neuron_maker
 from spareto.networks._vote import vote
+
+MOST_BLOCKS: Final = 1000
 
 
 class BasicBlock(nn.Module):
@@ -77,6 +80,8 @@ class ResNet19(Network):
     ) -> None:
         numbers = checks.count("votes", votes) + checks.share("dropout", dropout)
         stages = checks.counts("channels", channels) + checks.counts("blocks", blocks)
+        if not stages and sum(blocks) > MOST_BLOCKS:
+            stages = [Problem("blocks", f"{sum(blocks):,} blocks", f"at most {MOST_BLOCKS} in all")]
         if not stages and (len(channels) != len(blocks) or not channels):
             got, rule = f"{len(blocks)} numbers", f"one for each of the {len(channels)} stages, at least one"
             stages = [Problem("blocks", got, rule)]

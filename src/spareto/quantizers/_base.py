@@ -122,6 +122,14 @@ class Quantizer(nn.Module, ABC):
             live: True where a weight is not pruned; looked at in training by quantizers that `follow`.
         """
 
+    def standing_for(self, codes: Tensor) -> Tensor:
+        """Weights that get these codes in evaluation: their values, where the quantizer is `idempotent`.
+
+        Args:
+            codes: Shape (out channels, ...).
+        """
+        return self.decode(codes)
+
     def begin_epoch(self, epoch: int, epochs: int) -> None:
         """An epoch of training begins: those with a schedule move on.
 

@@ -130,6 +130,16 @@ class Differentiable(Quantizer):
         return codes.to(self.alpha.dtype) * positive(self.alpha)
 
     @override
+    def standing_for(self, codes: Tensor) -> Tensor:
+        borders = self.thresholds
+        between = (borders[..., 1:] + borders[..., :-1]) / 2
+        places = torch.cat([borders[..., :1] - 1, between, borders[..., -1:] + 1], -1)
+        number = ((codes + 1) // 2 if self.bits == 1 else codes + self.highest).long()
+        if places.dim() == 1:
+            return places[number] / positive(self.beta)
+        return places.gather(1, number.flatten(1)).view(number.shape) / positive(self.beta)
+
+    @override
     def forward(self, weight: Tensor, live: Tensor | None = None) -> Tensor:
         size = 2.0 if self.bits == 1 else 1.0
         code = self.derivative == "code"

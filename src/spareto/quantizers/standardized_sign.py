@@ -105,6 +105,10 @@ class StandardizedSign(Quantizer):
         return codes.to(self.scale.dtype) * self.scale
 
     @override
+    def standing_for(self, codes: Tensor) -> Tensor:
+        return self.center + self.deviation * self.decode(codes)
+
+    @override
     def forward(self, weight: Tensor, live: Tensor | None = None) -> Tensor:
         if self.training:
             self.start(weight, live)

@@ -22,7 +22,8 @@ ORDERS = ("quantize_then_mask", "mask_then_quantize")
 
 
 def quantized(name, **options):
-    bits = 1 if name == "sign" else 2 if name == "ternary" else 4
+    supported = quantizers.registry.get(name).bits_supported
+    bits = min(max(4, supported[0]), supported[-1])
     return QuantizeStep(quantizer=name, bits=bits, **options)
 
 

@@ -13,6 +13,7 @@ import torch
 from backend_cases import KINDS
 from neuron_variants import BY_STEPS
 from spareto.kernels import cuda_neurons, neurons
+from spareto.kernels.dynamics import COEFFICIENTS
 from spareto.neurons import registry
 
 TESTS = Path(__file__).parents[2]
@@ -65,8 +66,8 @@ def test_the_loops_compile_for_gpus_and_round_every_operation(tmp_path):
 
 def test_no_neurons_launch_nothing(monkeypatch):
     monkeypatch.setattr(cuda_neurons, "_kernels", lambda: pytest.fail("a grid of no blocks"))
-    x, k = torch.zeros(6, 0, 2), torch.zeros(15)
-    gk = torch.zeros(15, dtype=torch.float64)
+    x, k = torch.zeros(6, 0, 2), torch.zeros(len(COEFFICIENTS))
+    gk = torch.zeros(len(COEFFICIENTS), dtype=torch.float64)
     cuda_neurons.forward(x, x.clone(), k, None, x[:1], 0)
     cuda_neurons.backward(x, x, x.clone(), k, gk, None, None, None, 32, 0)
     assert not gk.any()

@@ -175,13 +175,13 @@ def test_fingerprints_pin_every_field_and_default():
     kept = LayerFilter(exclude=("a",))
     late = PruneStep(sparsity=0.3, pruner="random", scope="per_layer", start=0.5)
     made = {
-        "d66b86335741d274": recipes.dense(),
-        "232834f612a61af7": recipes.quantize(2),
-        "3d7849cc48db3e60": recipes.prune(0.8),
-        "b383531439cbabbd": recipes.prune(0.5, storage_bits=32),
-        "8c4c15260d867952": recipes.cumulative(4, 0.8),
-        "c153a520864dc824": recipes.joint(4, 0.8),
-        "ef30dc5ee2071d89": Recipe(steps=(late,), layers=kept),
+        "3ed863e401e338d4": recipes.dense(),
+        "130fa9910609f202": recipes.quantize(2),
+        "6cb54716c4e15685": recipes.prune(0.8),
+        "c1ecfbdf053925ce": recipes.prune(0.5, storage_bits=32),
+        "2990a4e79d8dec01": recipes.cumulative(4, 0.8),
+        "588a13fcacb27cd4": recipes.joint(4, 0.8),
+        "8b773a8afdd2fb0f": Recipe(steps=(late,), layers=kept),
     }
     assert [recipe.hash for recipe in made.values()] == list(made)
 

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from spareto.quantizers import Quantizer
+
 
 def select(layer: nn.Module, tensor: str, axis: int, kept: Tensor) -> None:
     """Keep these positions along one axis of a layer's tensor, whether it is parametrized or not.
@@ -31,9 +33,13 @@ def select(layer: nn.Module, tensor: str, axis: int, kept: Tensor) -> None:
 
 
 def _select_like(module: nn.Module, axis: int, shape: torch.Size, kept: Tensor) -> None:
-    """A mask has the weight's shape; a scale per channel has its first axis, and ones behind it."""
+    """A mask has the weight's shape; what a quantizer has for each channel has its first axis, whatever follows."""
+    quantizer = module if isinstance(module, Quantizer) else None
+    each = quantizer is not None and quantizer.granularity == "per_channel" and axis == 0
     for name, value in [*module._parameters.items(), *module._buffers.items()]:
-        if value is not None and value.dim() == len(shape) and value.shape[axis] == shape[axis]:
+        if value is None or value.dim() <= axis or value.shape[axis] != shape[axis]:
+            continue
+        if each or (value.shape == shape if quantizer is not None else value.dim() == len(shape)):
             _select(module, name, axis, kept)
 
 
