@@ -37,7 +37,13 @@ LEFT_OUT = {
         "spikingjelly.activation_based.examples",
         "spikingjelly.activation_based.ann2snn.examples",
     ),
-    "norse": ("norse.task", "norse.benchmark", "norse.torch.functional.test", "norse.torch.module.test"),
+    "norse": (
+        "norse.task",
+        "norse.benchmark",
+        "norse.torch.utils.test",
+        "norse.torch.functional.test",
+        "norse.torch.module.test",
+    ),
     "sinabs": ("sinabs.backend",),  # fetches a chip's library when it is imported
 }
 

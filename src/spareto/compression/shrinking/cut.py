@@ -33,7 +33,7 @@ def select(layer: nn.Module, tensor: str, axis: int, kept: Tensor) -> None:
 
 
 def _select_like(module: nn.Module, axis: int, shape: torch.Size, kept: Tensor) -> None:
-    """A mask has the weight's shape; what a quantizer has for each channel has its first axis, whatever follows."""
+    """A mask has the shape of the weight; what a quantizer has for each channel has its first axis."""
     quantizer = module if isinstance(module, Quantizer) else None
     each = quantizer is not None and quantizer.granularity == "per_channel" and axis == 0
     for name, value in [*module._parameters.items(), *module._buffers.items()]:

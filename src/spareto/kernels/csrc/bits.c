@@ -109,7 +109,7 @@ EXPORT int spareto_count(const uint64_t *bits, int64_t *count, int64_t words, in
 }
 /* Sums over pixels of y [N][C] and of y * y, for batch norm. C a multiple of 16. */
 EXPORT int spareto_channel_sums(const float *y, double *stat, int64_t N, int64_t C, int threads) {
-    memset(stat, 0, sizeof(double) * 2 * C);
+    clear(stat, sizeof(double) * 2 * C);
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t c = 0; c < C; c += 16)
         for (int64_t first = 0; first < N; first += 256) {
@@ -120,7 +120,7 @@ EXPORT int spareto_channel_sums(const float *y, double *stat, int64_t N, int64_t
 }
 /* Sums over pixels of dz [N][C] and of dz y, for batch norm's backward. C a multiple of 16. */
 EXPORT int spareto_product_sums(const float *dz, const float *y, double *sums, int64_t N, int64_t C, int threads) {
-    memset(sums, 0, sizeof(double) * 2 * C);
+    clear(sums, sizeof(double) * 2 * C);
 #pragma omp parallel num_threads(threads)
     for (int64_t first = 0; first < N; first += 256) {
         int64_t end = N - first < 256 ? N : first + 256;

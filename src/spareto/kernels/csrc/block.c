@@ -171,7 +171,7 @@ EXPORT int spareto_block_forward(const float *y, const float *a, const float *b,
     part(&in.each, times((int64_t)width * s->KH * s->KW, (int64_t)s->C * kinds), sizeof(float));
     in.scratch = memory(in.each, threads);
     if (!in.scratch) return NO_MEMORY;
-    memset(bits, 0, sizeof(uint64_t) * ((size_t)s->T * s->B * high(s) * wide(s) * ((s->channels + 63) / 64)));
+    clear(bits, sizeof(uint64_t) * ((size_t)s->T * s->B * high(s) * wide(s) * ((s->channels + 63) / 64)));
     /* parallel outside the template: GCC outlines a parallel body before it inlines, and the constants would be lost */
 #pragma omp parallel num_threads(threads)
     switch (!usual_window(s) ? -1 : chosen) {
@@ -394,7 +394,7 @@ EXPORT int spareto_block_backward(const float *y, const float *a, const float *b
     }
     Output out = {g, stride, dz, all, all + (size_t)2 * s->C * threads, products};
     if (high(s) * s->KH < s->H || wide(s) * s->KW < s->W)
-        memset(dz, 0, sizeof(float) * (size_t)s->T * s->B * s->H * s->W * s->C);
+        clear(dz, sizeof(float) * (size_t)s->T * s->B * s->H * s->W * s->C);
 #pragma omp parallel num_threads(threads)
     switch (!usual_window(s) ? -1 : is_usual(&n, flags) ? -2 : chosen) {
     case -2: backward_usual(&in, &out); break;
@@ -406,7 +406,7 @@ EXPORT int spareto_block_backward(const float *y, const float *a, const float *b
     case STORED | LEARNED: backward_window(STORED | LEARNED, &in, &out); break;
     default: backward_template(TEMPLATE, s->KH, s->KW, &in, &out);
     }
-    memset(sums, 0, sizeof(double) * 2 * s->C);
+    clear(sums, sizeof(double) * 2 * s->C);
     for (int t = 0; t < threads; t++) { /* in the order of the threads: same inputs, same bytes */
         for (int c = 0; c < 2 * s->C; c++) sums[c] += out.sums[(int64_t)2 * s->C * t + c];
         for (int c = 0; gk && c < COEFFICIENTS; c++) gk[c] += out.gk[COEFFICIENTS * t + c];

@@ -284,8 +284,8 @@ EXPORT int spareto_conv_forward(const uint64_t *bits, const float *w, float *y, 
                                 int OC, int64_t events, int threads) {
     if (!conv_fits(s, OC, threads)) return TOO_LARGE;
     if (conv_empty(s, OC)) {
-        memset(y, 0, sizeof(float) * (size_t)s->N * s->OH * s->OW * s->OC);
-        memset(stat, 0, sizeof(double) * 2 * s->OC);
+        clear(y, sizeof(float) * (size_t)s->N * s->OH * s->OW * s->OC);
+        clear(stat, sizeof(double) * 2 * s->OC);
         return DONE;
     }
     if (!all_finite(w, conv_weights(s, OC))) return NOT_FINITE;
@@ -299,7 +299,7 @@ EXPORT int spareto_conv_forward(const uint64_t *bits, const float *w, float *y, 
         if (p) status = grouped_forward(bits, p, y, sums, s, OC, C, threads);
         free(p);
     } else status = wide_forward(bits, w, y, sums, s, OC, events, threads);
-    memset(stat, 0, sizeof(double) * 2 * s->OC);
+    clear(stat, sizeof(double) * 2 * s->OC);
     for (int t = 0; status == DONE && t < threads; t++) /* in the order of the threads: same inputs, same bytes */
         for (int c = 0; c < 2 * s->OC; c++) stat[c] += sums[(size_t)2 * s->OC * t + c];
     free(sums);

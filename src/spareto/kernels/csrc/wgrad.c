@@ -186,7 +186,7 @@ EXPORT int spareto_conv_wgrad(const uint64_t *bits, const float *dz, const float
     gradient g = {dz, y, k0, k1, k2};
     if (!conv_fits(s, OC, threads)) return TOO_LARGE;
     if (conv_empty(s, OC)) {
-        memset(dw, 0, sizeof(float) * (size_t)conv_weights(s, OC));
+        clear(dw, sizeof(float) * (size_t)conv_weights(s, OC));
         return DONE;
     }
     if (y && !(all_finite(k0, s->OC) && all_finite(k1, s->OC) && all_finite(k2, s->OC))) return NOT_FINITE;

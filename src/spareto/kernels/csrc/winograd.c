@@ -124,7 +124,7 @@ EXPORT int spareto_conv_dgrad(const float *dz, const float *y, const float *k0, 
     gradient g = {dz, y, k0, k1, k2};
     if (!conv_fits(s, OC, threads)) return TOO_LARGE;
     if (conv_empty(s, OC)) {
-        memset(dx, 0, sizeof(float) * (size_t)s->N * s->H * s->W * ((s->C + 15) / 16 * 16));
+        clear(dx, sizeof(float) * (size_t)s->N * s->H * s->W * ((s->C + 15) / 16 * 16));
         return DONE;
     }
     if (!all_finite(w, conv_weights(s, OC))) return NOT_FINITE;
