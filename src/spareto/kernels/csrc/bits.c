@@ -14,7 +14,7 @@ EXPORT int spareto_pack_planes(const float *x, uint64_t *bits, int64_t *real, in
 #pragma omp parallel for schedule(static) num_threads(threads) reduction(| : found)
     for (int64_t n = 0; n < N; n++) {
         uint64_t *o = bits + n * P * words;
-        memset(o, 0, sizeof(uint64_t) * P * words);
+        clear(o, sizeof(uint64_t) * P * words);
         for (int64_t c = 0; c < C; c++) {
             const float *in = x + (n * C + c) * P;
             iv bad = iv_all(0);

@@ -114,7 +114,7 @@ AI void gather_strips(const int NV, const int KH, const int KW, const int SH, co
     for (int oc0 = g->o0; oc0 < g->o1; oc0 += B)
         for (int q0 = g->r0; q0 < g->r1; q0 += STRIP) {
             int q1 = q0 + STRIP < g->r1 ? q0 + STRIP : g->r1;
-            memset(g->buf, 0, sizeof(float) * s->OW * B * (q1 - q0));
+            clear(g->buf, sizeof(float) * s->OW * B * (q1 - q0));
             for (int tap = 0; tap < KH * KW; tap += RUN)
                 for (int r = q0; r < q1; r++) {
                     int ky = tap / KW, kx = tap % KW, iy = r * SH + ky * DH - s->PH, first;
@@ -153,7 +153,7 @@ AI void scatter_rows(const int NV, const conv_shape *s, const float *w, float *y
     const int64_t stride = (int64_t)(s->W + 2 * KW) * B; /* floats a ring row */
     for (int oc0 = 0; oc0 < s->OC; oc0 += B) {
         const float *wb = w + (int64_t)oc0 * KH * KW * s->C;
-        memset(ring, 0, sizeof(float) * stride * KH);
+        clear(ring, sizeof(float) * stride * KH);
         for (int iy = r0 - s->PH; iy < r1 - s->PH + KH - 1; iy++) {
             /* kernel row ky of input row iy meets output row iy + PH - ky */
             if (iy >= 0 && iy < s->H) {
@@ -175,7 +175,7 @@ AI void scatter_rows(const int NV, const conv_shape *s, const float *w, float *y
             float *row = ring + (done % KH) * stride;
             finish_row(NV, row + (int64_t)(KW - s->PW) * B, y + ((int64_t)n * s->OH + done) * s->OW * s->OC + oc0,
                        stat + oc0, s->OW, s->OC);
-            memset(row, 0, sizeof(float) * stride);
+            clear(row, sizeof(float) * stride);
         }
     }
 }

@@ -148,7 +148,7 @@ EXPORT int spareto_dense_forward(const uint64_t *bits, const float *w, float *y,
 /* The events of a chunk by input: rows[first[k]] .. rows[first[k + 1]] of input k, ascending. */
 static void sort_rows(const Rows *in, const int32_t *keys, const int32_t *ptr, int count, int32_t *first,
                       uint16_t *rows) {
-    memset(first, 0, sizeof(int32_t) * (in->inputs + 2));
+    clear(first, sizeof(int32_t) * (in->inputs + 2));
     for (int i = 0; i < ptr[count]; i++) first[keys[i] + 2]++;
     for (int k = 0; k < in->inputs; k++) first[k + 2] += first[k + 1];
     for (int r = 0; r < count; r++)

@@ -28,7 +28,7 @@ static void masks_fill(Masks *m, const conv_shape *s, const uint64_t *bits, int 
     int words = (s->C + 63) / 64, each = OC / s->C;
     size_t row = (size_t)m->blocks * m->columns;
     m->first = first, m->last = last;
-    memset(m->masks, 0, sizeof(uint16_t) * ((last > first ? last - first : 0) * row + m->columns));
+    clear(m->masks, sizeof(uint16_t) * ((last > first ? last - first : 0) * row + m->columns));
     for (int iy = first; iy < last; iy++) {
         const uint64_t *in = bits + ((int64_t)n * s->H + iy) * s->W * words;
         uint16_t *to = m->masks + (iy - first) * row + s->PW;
@@ -178,7 +178,7 @@ int depthwise_wgrad(const uint64_t *bits, const gradient *g, float *dw, const co
 #pragma omp for schedule(static)
         for (int n = 0; n < s->N; n++) {
             masks_fill(&m, s, bits, n, 0, s->H, OC);
-            memset(sums, 0, sizeof(float) * size);
+            clear(sums, sizeof(float) * size);
             wgrad_image(s, &m, g, row, sums, n);
             for (size_t i = 0; i < size; i++) mine[i] += sums[i];
         }

@@ -97,7 +97,7 @@ static void scatter_image(const conv_shape *s, const Job *job, int n, int r0, in
         if (next0 != c0 || next1 != c1) list_events(s, job, n, in0, in1, next0, next1);
         c0 = next0, c1 = next1;
         const float *w = job->w + (int64_t)oc0 * s->KH * s->KW * job->C;
-        memset(job->buffer, 0, sizeof(float) * BLOCK * job->columns * (r1 - r0));
+        clear(job->buffer, sizeof(float) * BLOCK * job->columns * (r1 - r0));
         int done = r0; /* rows that no later input row reaches */
         for (int iy = in0; done < r1; iy++) {
             const int32_t *ptr = job->ptr + (iy - in0);

@@ -170,7 +170,7 @@ static int64_t by_window(const shape *s, const coefficients *k, const room *r, c
             for (int64_t j = 0; j < s->N; j++) w[j] = within(w[j] + gain[j] * trace, 0.f, high);
         rows++;
     }
-    memset(r->count, 0, sizeof(int32_t) * (size_t)s->N);
+    clear(r->count, sizeof(int32_t) * (size_t)s->N);
     return rows * changing;
 }
 /* Gives columns the sum they must have: those in the list, or all of them where there is none. */
@@ -216,9 +216,9 @@ AI void present(const shape *s, const coefficients *k, room *r, const uint32_t *
         r->v[j] = k->rest, r->inner[j] = k->inner_rest, r->post[j] = r->inhibiting[j] = 0.f;
         r->rest_of[j] = r->inner_rest_of[j] = r->place[j] = spikes[j] = r->count[j] = 0;
     }
-    memset(r->pre, 0, sizeof(float) * (size_t)M), memset(counts, 0, sizeof(int64_t) * COUNTS);
+    clear(r->pre, sizeof(float) * (size_t)M), clear(counts, sizeof(int64_t) * COUNTS);
     for (int64_t t = 0; t < T; t++) {
-        memset(r->current, 0, sizeof(float) * (size_t)N);
+        clear(r->current, sizeof(float) * (size_t)N);
         for (int32_t e = 0; e < arriving; e++) {
             const float *restrict w = W + r->arriving[e] * N;
             float *restrict to = r->current;

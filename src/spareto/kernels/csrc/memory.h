@@ -37,9 +37,12 @@ static inline char *memory(size_t bytes, int threads) {
     if (__builtin_mul_overflow(bytes, (size_t)threads, &all) || all > PTRDIFF_MAX - 64) return NULL;
     return aligned_alloc(64, all ? all : 64);
 }
-/* Zero bytes; none at all where there are none, for an empty tensor has no address. */
+/* Zero bytes, and bytes copied; none at all where there are none, for an empty tensor has no address. */
 static inline void clear(void *to, size_t bytes) {
     if (bytes) memset(to, 0, bytes);
+}
+static inline void copy(void *to, const void *from, size_t bytes) {
+    if (bytes) memcpy(to, from, bytes);
 }
 /* Whether none of n values is NaN or infinite. */
 static inline int all_finite(const float *x, int64_t n) {

@@ -43,7 +43,7 @@ EXPORT int spareto_train_places(const uint64_t *bits, int64_t *counts, int64_t T
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t t = 0; t < T; t++) {
         int64_t *to = counts + t * E;
-        memset(to, 0, sizeof(int64_t) * E);
+        clear(to, sizeof(int64_t) * E);
         for (int64_t b = 0; b < B; b++)
             for (int64_t w = 0; w < words; w++)
                 EACH_SET(m, bits[(t * B + b) * words + w]) to[w * 64 + __builtin_ctzll(m)]++;
@@ -119,7 +119,7 @@ EXPORT int spareto_train_reached(const uint64_t *bits, const uint64_t *masks, co
     for (int64_t n = 0; n < N; n++) {
         char *mine = scratch + own * (size_t)omp_get_thread_num();
         uint64_t *mark = (uint64_t *)(mine + marked), *to = (uint64_t *)(mine + reached);
-        memset(mark, 0, 8 * (size_t)marks), memset(to, 0, 8 * (size_t)met);
+        clear(mark, 8 * (size_t)marks), clear(to, 8 * (size_t)met);
         int64_t c = 0, total = 0;
         for (int64_t w = 0; w < words; w++) EACH_SET(m, bits[n * words + w]) {
                 int64_t place = w * 64 + __builtin_ctzll(m);
@@ -153,7 +153,7 @@ EXPORT int spareto_train_windows(const uint64_t *bits, int64_t *counts, int64_t 
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t b = 0; b < B; b++) {
         uint64_t *unions = (uint64_t *)(scratch + own * (size_t)omp_get_thread_num() + at);
-        for (int64_t t = 0; t < T; t++) memcpy(unions + t * words, bits + (t * B + b) * words, 8 * (size_t)words);
+        for (int64_t t = 0; t < T; t++) copy(unions + t * words, bits + (t * B + b) * words, 8 * (size_t)words);
         for (int level = 1; level < levels; level++) {
             const uint64_t *half = unions + (level - 1) * T * words;
             uint64_t *whole = unions + level * T * words;

@@ -87,7 +87,7 @@ static void sort_strip(const conv_shape *s, const uint64_t *bits, int n, int r0,
                        int32_t *pos) {
     int CW = (s->C + 63) / 64;
     const uint64_t *in = bits + (int64_t)n * s->H * s->W * CW;
-    memset(first, 0, sizeof(int32_t) * (s->C + 2));
+    clear(first, sizeof(int32_t) * (s->C + 2));
     for (int p = r0 * s->W; p < r1 * s->W; p++)
         for (int w = 0; w < CW; w++)
             for (uint64_t m = in [(int64_t)p * CW + w]; m; m &= m - 1) first[w * 64 + __builtin_ctzll(m) + 2]++;
@@ -106,13 +106,13 @@ static void pack_strip(const conv_shape *s, const gradient *g, int n, int oc0, i
         int oy = r0 + s->PH - above + i;
         float *o = strip + (int64_t)i * columns * BLOCK;
         if (oy < 0 || oy >= s->OH) {
-            memset(o, 0, sizeof(float) * columns * BLOCK);
+            clear(o, sizeof(float) * columns * BLOCK);
             continue;
         }
         for (int j = 0; j < columns; j++, o += BLOCK) {
             int ox = j - left;
             fv v[NB];
-            if (ox < 0 || ox >= s->OW) memset(v, 0, sizeof v);
+            if (ox < 0 || ox >= s->OW) clear(v, sizeof v);
             else load_gradient(g, (((int64_t)n * s->OH + oy) * s->OW + ox) * s->OC + oc0, oc0, v);
 #pragma GCC unroll 4
             for (int k = 0; k < NB; k++) ST(fv, o + VL * k) = v[k];

@@ -25,7 +25,7 @@ static float *transform_weights(const float *w, int OC, int OCP, int C, int CP) 
     size_t size = 0;
     part(&size, times(OCP, CP), 16 * sizeof(float));
     float *u = (float *)memory(size, 1);
-    if (u) memset(u, 0, size);
+    if (u) clear(u, size);
     for (int o = 0; u && o < OC; o++)
         for (int c = 0; c < C; c++) {
             const float *k = w + ((int64_t)o * C + c) * 9;
@@ -144,7 +144,7 @@ EXPORT int spareto_conv_dgrad(const float *dz, const float *y, const float *k0, 
         char *own = scratch + each * omp_get_thread_num();
         float *v = (float *)(own + v_at), *m = (float *)(own + m_at);
         int64_t step = (int64_t)TILES * OCP;
-        memset(v, 0, sizeof(float) * 16 * step);
+        clear(v, sizeof(float) * 16 * step);
 #pragma omp for schedule(static)
         for (int64_t first = 0; first < tiles; first += TILES) {
             int count = tiles - first < TILES ? (int)(tiles - first) : TILES;
