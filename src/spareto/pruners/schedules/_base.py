@@ -39,8 +39,8 @@ class Schedule(Record, ABC):
     with the same masks.
 
     Attributes:
-        restarts: Whether each update starts a new phase of training: a fresh optimizer, warm-up and learning-rate
-            curve. Steps are then epochs, else optimizer steps.
+        restarts: Whether each update starts a new phase of training: a fresh optimizer, warm-up and
+            learning-rate curve. Steps are then epochs, else optimizer steps.
         rewinds: Whether each update also takes all that was learnt back to where training started; only of
             schedules that restart.
         needs: What of the evidence `growth` depends on.

@@ -14,8 +14,8 @@ class Staged(Schedule):
     """Train, prune to the next share, train on, and so forth; a weight that is gone stays gone.
 
     All stages are equally long, and each is a training of its own: with one falling learning rate over all of
-    them, the last and sparsest would have none left. Those that leave less than the recipe's sparsity asks for are left out, and
-    its own target is the last.
+    them, the last and sparsest would have none left. Those that leave less than the recipe's sparsity asks
+    for are left out, and its own target is the last.
 
     Args:
         remaining: Shares of weights left after each stage, falling.

@@ -121,9 +121,7 @@ def propose(
     return [*before, *tried]
 
 
-def _front_of(
-    tried: Sequence[Searched], config: StudyConfig, variables: Sequence[Variable]
-) -> list[Point]:
+def _front_of(tried: Sequence[Searched], config: StudyConfig, variables: Sequence[Variable]) -> list[Point]:
     """The front of a search that went before, in the variables of the one that follows."""
     if not tried:
         return []
