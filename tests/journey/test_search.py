@@ -117,6 +117,28 @@ def test_another_seed_searches_otherwise(tmp_path) -> None:
     assert points[0] != points[1]
 
 
+COARSE = {"coarse": {"sampler": "random", "trials": 4, "space": {"bits": [2, 4, 8], "sparsity": [0.0, 0.5]}}}
+
+
+def test_a_fine_search_starts_at_the_front_of_a_coarse_one(tmp_path) -> None:
+    config = study(**COARSE)
+    whole = running.run_study(config, tmp_path / "one")
+    found = [each for each in proposals(tmp_path / "one").values() if each["recipe_hash"] is not None]
+    assert len(found) == 4 + 7
+    coarse = [each["point"] for each in found if "bits" in each["point"]]
+    fine = [each["point"] for each in found if "bits" not in each["point"]]
+    first = {value for name, value in fine[0].items() if name.endswith(":bits")}
+    assert len(coarse) == 4
+    assert first in [{point["bits"]} for point in coarse], "all layers have one width of the coarse search"
+    again = killed_over_and_over(config, tmp_path / "killed", 8)
+    assert shown(again) == shown(whole)
+
+
+def test_searches_that_are_measured_otherwise_are_not_joined() -> None:
+    with pytest.raises(ConfigError, match=r"study\.search.*coarse\.evaluation: trained, as in the search"):
+        study(evaluation="trained", **COARSE)
+
+
 RACE = {"halving": {"candidates": 5, "groups": 1}}
 
 

@@ -14,6 +14,7 @@ from spareto.records import PruneStep, QuantizeStep, Recipe, SchedulePlan, Train
 from spareto.testing.steps import state_bytes
 from spareto.training import train
 from spareto.training.batches import steps_per_epoch
+from spareto.training.schedule import phases
 
 EPOCHS = 6
 PLAN = TrainingPlan(epochs=EPOCHS, batch_size=3, learning_rate=0.02, warmup_epochs=1)
@@ -181,6 +182,22 @@ def test_the_lottery_rewinds_to_the_given_network(data, monkeypatch):
     norm, before = fast.features[0].norm, given.features[0].norm
     assert not torch.equal(norm.running_mean, before.running_mean)
     assert int(norm.num_batches_tracked) == 3, "the last round is one epoch of three batches"
+
+
+def test_stages_restart_the_learning_rate_and_keep_what_was_learnt(data, monkeypatch):
+    """The last stage is a training like the first, and starts where the one before it ended."""
+    rates = []
+    monkeypatch.setattr(
+        "spareto.training.loop.phases", lambda *given: rates.append(list(given[1])) or phases(*given)
+    )
+    plan = recipe("staged", remaining=[0.75], quantized=False)
+    staged = compress_and_train(tiny.network(), plan, data)
+    ticket = compress_and_train(
+        tiny.network(), recipe("lottery_ticket", remaining=[0.75], quantized=False), data
+    )
+    assert [sorted(starts) for starts in rates] == [[0, 2, 4], [0, 2, 4]], "three stages of two epochs"
+    norms = [int(net.features[0].norm.num_batches_tracked) for net in (staged, ticket)]
+    assert norms == [3 * 6, 3 * 2], "only the ticket forgets"
 
 
 def test_a_seed_decides_random_masks(data):

@@ -56,32 +56,33 @@ class MaskSchedule:
         return schedule_of(self.plan, self._where)
 
     def milestones(self) -> Mapping[int, Callable[[nn.Module], None]]:
-        """Epoch to what a rewinding schedule does before it."""
-        if not self.schedule.rewinds:
+        """Epoch to what a restarting schedule does before it."""
+        if not self.schedule.restarts:
             return {}
         later = [update for step, update in self._updates.items() if step > 0]
-        return {self.begin + update.step: partial(self._rewound, update) for update in later}
+        return {self.begin + update.step: partial(self._restarted, update) for update in later}
 
     def before_step(self, network: nn.Module, step: int, steps: int) -> None:
         """What other schedules do before an optimizer step; see `spareto.train`."""
         since = step - self.begin * self.batches
-        if since > 0 and since in self._updates and not self.schedule.rewinds:
+        if since > 0 and since in self._updates and not self.schedule.restarts:
             self._carry_out(network, self._updates[since], step)
 
     @cached_property
     def _updates(self) -> Mapping[int, Update]:
         """By their step since pruning started."""
         epochs = self.recipe.training.epochs - self.begin
-        steps = epochs if self.schedule.rewinds else epochs * self.batches
+        steps = epochs if self.schedule.restarts else epochs * self.batches
         return {update.step: update for update in self.schedule.updates(steps, self.plan.sparsity)}
 
     @property
     def _where(self) -> str:
         return f"recipe.steps[{self.recipe.steps.index(self.plan)}]"
 
-    def _rewound(self, update: Update, network: nn.Module) -> None:
+    def _restarted(self, update: Update, network: nn.Module) -> None:
         self._carry_out(network, update, self.begin + update.step)
-        rewind(network, self.start)
+        if self.schedule.rewinds:
+            rewind(network, self.start)
 
     def _carry_out(self, network: nn.Module, update: Update, moment: int) -> None:
         layers = touched_layers(network, self.recipe.layers)

@@ -84,7 +84,7 @@ def run_study(
     """
     with open_study(config, folder, listener, device, wait=wait, **where) as study:
         if config.search is not None:
-            study.listener.study_begins(config.search.trials)
+            study.listener.study_begins(config.search.all_trials)
             trials = search(config, config.search, study.known, study.untrained)
         else:
             recipes = config.all_recipes()

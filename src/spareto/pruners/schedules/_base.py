@@ -39,11 +39,14 @@ class Schedule(Record, ABC):
     with the same masks.
 
     Attributes:
-        rewinds: Whether each update takes all that was learnt back to where training started. Steps are then
-            epochs, and each update starts a new phase of the learning rate; else they are optimizer steps.
+        restarts: Whether each update starts a new phase of training: a fresh optimizer, warm-up and
+            learning-rate curve. Steps are then epochs, else optimizer steps.
+        rewinds: Whether each update also takes all that was learnt back to where training started; only of
+            schedules that restart.
         needs: What of the evidence `growth` depends on.
     """
 
+    restarts: ClassVar[bool] = False
     rewinds: ClassVar[bool] = False
     needs: ClassVar[frozenset[Need]] = frozenset()
 

@@ -25,6 +25,7 @@ class LotteryTicket(Schedule):
         frankle2019, iterative pruning with resetting; frankle2020, late rewinding; hawks2021 for shares.
     """
 
+    restarts: ClassVar[bool] = True
     rewinds: ClassVar[bool] = True
 
     rounds: Count = 5

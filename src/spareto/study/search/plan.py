@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from spareto.core.bounds import Seed
 from spareto.core.config import Record
@@ -60,6 +60,8 @@ class SearchPlan(Record):
             and `quantize`.
         start: Points that are tried first, each the values of some variables by name; the sampler chooses
             the others.
+        coarse: A search that goes first, over fewer variables, say; this one starts at its front. Its trials
+            are trials of this search too, and come in addition.
         sensitivity: Measure each layer alone first, and let the search start at recipes that follow from it.
         narrow: With `sensitivity`, leave out widths and sparsities of a layer that alone cost more validation
             accuracy than this, 0..1.
@@ -75,7 +77,20 @@ class SearchPlan(Record):
     space: Space
     recipe: dict[str, Any] = Field(default_factory=dict[str, Any])
     start: tuple[dict[str, Any], ...] = ()
+    coarse: SearchPlan | None = None
     sensitivity: Flag = False
     narrow: Share | None = None
     halving: HalvingPlan | None = None
     finalists: Count = 8
+
+    @model_validator(mode="after")
+    def _alike(self) -> SearchPlan:
+        """Trials of both searches are compared, so they must be made alike."""
+        if self.coarse is not None and self.coarse.evaluation != self.evaluation:
+            raise ValueError(f"coarse.evaluation: {self.evaluation}, as in the search that it goes before")
+        return self
+
+    @property
+    def all_trials(self) -> int:
+        """Trials of this search and of those that go first."""
+        return self.trials + (0 if self.coarse is None else self.coarse.all_trials)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from torch import nn
@@ -15,8 +15,10 @@ from spareto.core.artifacts import fingerprint
 from spareto.core.errors import ConfigError, InputError, Problem, StoreError
 from spareto.records import Recipe, Trial
 from spareto.study.config import StudyConfig
+from spareto.study.front import front
 from spareto.study.known import KnownTrials
 from spareto.study.objectives import excesses, point_of, senses_of
+from spareto.study.search.coarse import refined
 from spareto.study.search.fronts import first_fronts
 from spareto.study.search.halving import halve
 from spareto.study.search.plan import SearchPlan
@@ -86,13 +88,14 @@ def propose(
 ) -> list[Searched]:
     """Ask the sampler for every trial of the search, and carry each out with the first seed."""
     seed = config.seeds[0]
+    before = [] if plan.coarse is None else propose(config, plan.coarse, known, untrained)
     variables = plan.space.variables(list(synaptic_layers(untrained)))
     sampler: Sampler = registry.make(
         plan.sampler.name, "study.search.sampler.options", **plan.sampler.options
     )
     dense = known.trial(recipes.dense(), seed, "search")
     task = _task(config, plan, known, variables, dense)
-    sampler.begin(task)
+    sampler.begin(replace(task, start=(*task.start, *_front_of(before, config, task.variables))))
     search_key = fingerprint([known.runner.base_hash, _identity(config, plan)])
     tried: list[Searched] = []
     stored, attempt = known.store.proposals(), 0
@@ -115,7 +118,17 @@ def propose(
     if not tried:
         rule, cure = "a recipe that can be carried out", "Look at study.search.space and study.search.recipe."
         raise ConfigError(Problem("study.search.space", f"{attempt} proposals without one", rule, cure))
-    return tried
+    return [*before, *tried]
+
+
+def _front_of(tried: Sequence[Searched], config: StudyConfig, variables: Sequence[Variable]) -> list[Point]:
+    """The front of a search that went before, in the variables of the one that follows."""
+    if not tried:
+        return []
+    pool = [each for each in tried if each.holds] or list(tried)
+    points = [point_of(each.trial, config.objectives) for each in pool]
+    flags = front(points, senses_of(config.objectives))
+    return refined([each.trial for each, on in zip(pool, flags, strict=True) if on], variables)
 
 
 def _identity(config: StudyConfig, plan: SearchPlan) -> list[Any]:
