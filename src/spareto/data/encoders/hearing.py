@@ -7,8 +7,6 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
-from scipy.signal import ShortTimeFFT
-from scipy.signal.windows import hann
 
 from spareto.core.config import Record, Rule
 from spareto.data.readers import Stream
@@ -79,16 +77,17 @@ class Hearing(Record):
         """Decibels above the lowest threshold's zero, 0 to `range_db`, shape (spectra, bands)."""
         window = max(4, round(self.window_ms * 1e-3 * rate))
         hop = max(1, round(self.hop_ms * 1e-3 * rate))
-        samples = np.pad(samples, (0, max(0, window - len(samples))))
-        transform = ShortTimeFFT(hann(window, sym=False), hop, rate)
-        power = np.abs(transform.stft(samples, p0=0)) ** 2
-        in_bands = self._filters(transform.f, rate) @ power
+        padded = np.pad(samples, (window // 2, window))
+        pieces = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop]
+        pieces = pieces[: len(samples) // hop + 1] * np.hanning(window + 1)[:-1]
+        power = np.abs(np.fft.rfft(pieces)) ** 2
+        in_bands = power @ self._filters(np.fft.rfftfreq(window, 1 / rate), rate).T
         loudest = in_bands.max(initial=0.0)
         if loudest <= 0:
-            return np.zeros((power.shape[1], self.bands))
+            return np.zeros((len(power), self.bands))
         with np.errstate(divide="ignore"):
             below = 10 * np.log10(in_bands / loudest)
-        return np.clip(below + self.range_db, 0, self.range_db).T
+        return np.clip(below + self.range_db, 0, self.range_db)
 
     def _filters(self, frequencies: npt.NDArray[np.float64], rate: float) -> npt.NDArray[np.float64]:
         """Weight of each frequency in each band, shape (bands, frequencies)."""
