@@ -1,5 +1,6 @@
-"""Event files written byte by byte, as their formats' documents say; the writers know nothing of the readers."""
+"""Event files written byte by byte, as their formats' documents say, with nothing of the readers."""
 
+import io
 import struct
 
 import numpy as np
@@ -36,7 +37,7 @@ def aedat3(*packets):
 
 
 def _table(fields):
-    """A flatbuffer's table of inline fields `(slot, bytes)` and offsets `(slot, None, content)`, at its root."""
+    """A flatbuffer's root table of inline fields `(slot, bytes)` and offsets `(slot, None, content)`."""
     slots = max(slot for slot, *_ in fields) + 1
     places, inline, place = [0] * slots, b"", 4
     later = []
@@ -72,7 +73,8 @@ def _buffer(fields, identifier=b""):
     return struct.pack("<I", len(body)) + body
 
 
-XML = """<dv version="2.0"><node name="outInfo" path="/mainloop/Recorder/outInfo/"><node name="0" path="/mainloop/Recorder/outInfo/0/">
+XML = """<dv version="2.0"><node name="outInfo" path="/mainloop/Recorder/outInfo/">
+<node name="0" path="/mainloop/Recorder/outInfo/0/">
 <attr key="compression" type="string">NONE</attr><attr key="originalModuleName" type="string">capture</attr>
 <attr key="originalOutputName" type="string">events</attr><attr key="typeDescription" type="string">events</attr>
 <attr key="typeIdentifier" type="string">EVTS</attr><node name="info" path="/mainloop/Recorder/outInfo/0/info/">
@@ -83,9 +85,13 @@ XML = """<dv version="2.0"><node name="outInfo" path="/mainloop/Recorder/outInfo
 def aedat4(some, width=34, height=34, compression=0, pack=lambda content: content):
     xml = XML.format(width=width, height=height).encode()
     text = struct.pack("<I", len(xml)) + xml + b"\0"
-    head = _buffer([(0, struct.pack("<i", compression)), (1, struct.pack("<q", -1)), (2, None, text)], b"IOHE")
+    head = _buffer(
+        [(0, struct.pack("<i", compression)), (1, struct.pack("<q", -1)), (2, None, text)], b"IOHE"
+    )
     structs = b"".join(struct.pack("<qhh?3x", t, x, y, bool(p)) for t, x, y, p in some)
-    vector = bytes(4) + struct.pack("<I", len(some)) + structs  # aligned: its length ends at a multiple of eight
+    vector = (
+        bytes(4) + struct.pack("<I", len(some)) + structs
+    )  # aligned: its length ends at a multiple of eight
     packed = _buffer([(0, None, vector)], b"EVTS")
     packed = pack(_shifted(packed))
     return b"#!AER-DAT4.0\r\n" + head + struct.pack("<II", 0, len(packed)) + packed
@@ -143,11 +149,18 @@ def nmnist(some):
     return b"".join(bytes([x, y]) + (p << 23 | t).to_bytes(3, "big") for t, x, y, p in some)
 
 
+def npz(some):
+    packed = io.BytesIO()
+    np.savez(packed, **dict(zip("txyp", np.array(some, np.int64).T, strict=True)))
+    return packed.getvalue()
+
+
 WRITERS = {
     "aedat2": (aedat2, ".aedat"),
     "aedat3": (lambda some: aedat3(packet3(some[:60]), packet3(some[60:])), ".aedat"),
     "aedat4": (aedat4, ".aedat4"),
     "nmnist_bin": (nmnist, ".bin"),
+    "npz": (npz, ".npz"),
     "prophesee_dat": (dat, ".dat"),
     "evt2": (evt2, ".raw"),
     "evt3": (lambda some: evt3(evt3_words(some)), ".raw"),

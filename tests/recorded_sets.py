@@ -68,7 +68,9 @@ def write_gestures_of_tonic(root):
             place = root / "DVSGesture" / folder / f"user{number:02}_led"
             place.mkdir(parents=True, exist_ok=True)
             t, x, y, p = np.array(some, np.float64).T
-            np.save(place / f"{label}.npy", np.stack([x, y, p, np.floor(t / 1000)], axis=1).astype(np.float32))
+            np.save(
+                place / f"{label}.npy", np.stack([x, y, p, np.floor(t / 1000)], axis=1).astype(np.float32)
+            )
     return root
 
 

@@ -23,10 +23,10 @@ from fuzz import other_readers as others
 from spareto.compression import compress
 from spareto.core import config
 from spareto.data import DatasetInfo
-from spareto.data.readers import read_events
 from spareto.data.idx import read_idx
 from spareto.data.npz_events import read_arrays, recordings_of
 from spareto.data.own.files import read_sample
+from spareto.data.readers import read_events
 from spareto.hardware import load_accelerator, tables
 from spareto.hardware.mapping.written import load_mappings
 from spareto.lowering import lower
@@ -294,9 +294,10 @@ READERS = {
         Reader("idx", ".idx", _idx, lambda path: read_idx(path, 3, ""), mutations.binary),
         Reader("packed idx", ".gz", _idx, lambda path: read_idx(path, 3, ""), mutations.binary),
         Reader("npz", ".npz", _npz, _read_npz, mutations.binary),
+        Reader("events npz", ".npz", _events("npz"), _read_events, mutations.arrays),
         Reader("own npz", ".npz", _own, read_sample, mutations.binary),
         *(Reader(name, suffix, _events(name), _read_events, mutations.binary)
-          for name, (_, suffix) in event_files.WRITERS.items()),
+          for name, (_, suffix) in event_files.WRITERS.items() if name != "npz"),
         Reader("weights", ".pt", lambda path: torch.save(tiny.network().state_dict(), path),
                lambda path: load_weights(tiny.network(), path), mutations.binary),
     )

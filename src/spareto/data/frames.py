@@ -19,9 +19,7 @@ CHUNK = 1 << 15
 """Events binned at once: their cells stay in the cache."""
 
 
-def frames(
-    recordings: Recordings, info: DatasetInfo, bins: Bins | int, *, binary: bool = True
-) -> Frames:
+def frames(recordings: Recordings, info: DatasetInfo, bins: Bins | int, *, binary: bool = True) -> Frames:
     """Sort events into the bins of their recording; what lies behind the last bin is dropped.
 
     Args:
@@ -66,7 +64,10 @@ def frames_of(
     if isinstance(part, Recordings):
         return frames(part, info, bins, binary=binary)
     if bins != Bins(bins.timesteps):
-        rule, cure = "bins of equal time, for still images have no events", "Leave data.bins and bin_size out."
+        rule, cure = (
+            "bins of equal time, for still images have no events",
+            "Leave data.bins and bin_size out.",
+        )
         raise ConfigError(Problem("data.bins", f"bins of {bins.by}", rule, cure))
     return part.encoder.encode(part.pixels, bins.timesteps, split)
 

@@ -17,7 +17,7 @@ import platformdirs
 from spareto.core.artifacts import anything_there, fingerprint
 from spareto.core.errors import Problem, StoreError
 from spareto.data import registry
-from spareto.data._base import Dataset, DatasetInfo, Frames, SplitName
+from spareto.data._base import Dataset, DatasetInfo, Frames, Images, Recordings, SplitName
 from spareto.data.bins import Bins, Measure
 from spareto.data.cache import Arrays, content_hash, read_cache, write_cache
 from spareto.data.frames import frames_of, held
@@ -25,6 +25,9 @@ from spareto.data.mapped import finish, found, write_frames
 from spareto.records.data import DataPlan
 
 FORMAT_VERSION = 1
+PART_BYTES = 1 << 26
+"""Bytes of frames that are made at once."""
+
 IN_MEMORY = 1 << 30
 """Bytes of frames that are read into memory; more are mapped from the cache."""
 
@@ -147,8 +150,19 @@ SPLITS: tuple[SplitName, ...] = ("train", "test")
 
 def _made(dataset: Dataset, split: SplitName, bins: Bins, binary: bool) -> Iterator[tuple[Frames, Any]]:
     """Frames and labels of a split, part by part."""
+    few = max(1, PART_BYTES // (bins.timesteps * math.prod(dataset.info.sensor)))
     for part in dataset.parts(split):
-        yield frames_of(part, split, dataset.info, bins, binary=binary), part.labels
+        for some in _cut(part, few):
+            yield frames_of(some, split, dataset.info, bins, binary=binary), some.labels
+
+
+def _cut(part: Recordings | Images, few: int) -> Iterator[Recordings | Images]:
+    """Recordings, so many at a time; images stay together, for their coding may draw at random."""
+    if isinstance(part, Images) or len(part) <= few:
+        yield part
+        return
+    for first in range(0, len(part), few):
+        yield part.take(np.arange(first, min(first + few, len(part))))
 
 
 def _make(dataset: Dataset, bins: Bins, binary: bool) -> Arrays:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,8 @@ from spareto.data._base import Frames
 from spareto.data.cache import content_hash
 
 Labels = npt.NDArray[np.int64]
-STEP = 64
-"""Samples copied at once."""
+STEP_BYTES = 1 << 24
+"""Bytes copied at once."""
 
 
 def write_frames(path: Path, shape: Sequence[int], parts: Iterator[tuple[Frames, Labels]]) -> Labels:
@@ -65,7 +66,7 @@ def finish(path: Path, files: dict[str, Path], labels: dict[str, Labels]) -> Non
 
 
 def found(path: Path) -> tuple[dict[str, Any], str] | None:
-    """Mapped frames, labels and their hash, as they were written down; None if a file is missing or cut off."""
+    """Mapped frames, labels and their hash, as written down; None if a file is missing or cut off."""
     try:
         told = json.loads(path.read_text("utf-8"))
         arrays: dict[str, Any] = {name: np.array(each, np.int64) for name, each in told["labels"].items()}
@@ -80,8 +81,11 @@ def found(path: Path) -> tuple[dict[str, Any], str] | None:
 
 def is_mapped(frames: npt.NDArray[Any]) -> bool:
     """Whether these are all the frames of a mapped file."""
-    return isinstance(frames, np.memmap) and frames.filename is not None and frames.base is not None and (
-        not isinstance(frames.base, np.ndarray)
+    return (
+        isinstance(frames, np.memmap)
+        and frames.filename is not None
+        and frames.base is not None
+        and (not isinstance(frames.base, np.ndarray))
     )
 
 
@@ -98,6 +102,7 @@ def some_of(frames: npt.NDArray[Any], chosen: npt.NDArray[np.intp]) -> Frames:
     path = source.with_name(f"{source.stem}-{fingerprint(chosen.tolist(), 8)}.npy")
     shape = (frames.shape[0], len(chosen), *frames.shape[2:])
     if not there(path):
-        groups = (chosen[first : first + STEP] for first in range(0, len(chosen), STEP))
+        few = max(1, STEP_BYTES * len(chosen) // math.prod(shape))
+        groups = (chosen[first : first + few] for first in range(0, len(chosen), few))
         write_frames(path, shape, ((frames[:, some], np.zeros(len(some), np.int64)) for some in groups))
     return map_frames(path)

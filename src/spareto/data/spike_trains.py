@@ -94,7 +94,8 @@ def _opened(path: Path, cure: str) -> Iterator[Any]:
         raise DataError(Problem(str(path), "a file that is not HDF5, or damaged", RULE, cure)) from None
     with file:
         try:
-            counts = {name: len(file[name]) for name in ("spikes/times", "spikes/units", "labels")}
+            sets: Any = file
+            counts = {name: len(sets[name]) for name in ("spikes/times", "spikes/units", "labels")}
         except (KeyError, TypeError, OSError, RuntimeError, ValueError):
             got = f"the data sets {', '.join(sorted(map(str, file)))[:80] or 'none'}"
             raise DataError(Problem(str(path), got, RULE, cure)) from None

@@ -52,7 +52,11 @@ class DataPlan(Record):
 
     @model_validator(mode="after")
     def _check_options(self) -> DataPlan:
-        if given := [name for name in ("name", "timesteps", "binary", "bins", "bin_size", "cache") if name in self.options]:
+        if given := [
+            name
+            for name in ("name", "timesteps", "binary", "bins", "bin_size", "cache")
+            if name in self.options
+        ]:
             raise ValueError(f"options without {' and '.join(given)}, which the data set does not take")
         return self
 

@@ -57,14 +57,18 @@ def test_a_label_that_is_none_names_its_line(tmp_path):
     table = tmp_path / "DvsGesture" / "user24_natural_labels.csv"
     for line in ("12,0,5", "1,5,5", "a,1,2", "1,2"):
         table.write_text(f"class,startTime_usec,endTime_usec\n1,0,9999\n{line}\n")
-        with pytest.raises(DataError, match=rf"user24_natural_labels\.csv:3: got {line}; expected a class from 1 to 11"):
+        with pytest.raises(
+            DataError, match=rf"user24_natural_labels\.csv:3: got {line}; expected a class from 1 to 11"
+        ):
             registry.make("dvs_gesture", root=tmp_path).split("test")
 
 
 def test_a_trial_that_is_missing_is_named(tmp_path):
     sets.write_gestures(tmp_path)
     (tmp_path / "DvsGesture" / "user02_lab.aedat").unlink()
-    with pytest.raises(DataError, match=r"trials_to_train\.txt: got no user02_lab\.aedat and 0 more; .* Get it from"):
+    with pytest.raises(
+        DataError, match=r"trials_to_train\.txt: got no user02_lab\.aedat and 0 more; .* Get it from"
+    ):
         registry.make("dvs_gesture", root=tmp_path).split("train")
 
 
@@ -85,7 +89,9 @@ def test_times_that_run_back_are_sorted_if_asked(tmp_path):
         registry.make("dvs_gesture", root=tmp_path).split("test")
     found = registry.make("dvs_gesture", root=tmp_path, disorder="sort").split("test")
     assert events_of(found, 0) == next(iter(sets.gestures("test")))[1] if len(found) else False
-    with pytest.raises(ConfigError, match=r"data\.options\.disorder: got 'shuffle'; expected one of refuse, sort"):
+    with pytest.raises(
+        ConfigError, match=r"data\.options\.disorder: got 'shuffle'; expected one of refuse, sort"
+    ):
         registry.make("dvs_gesture", disorder="shuffle")
 
 
@@ -134,8 +140,12 @@ def test_asl_dvs(tmp_path):
     for place, letter in enumerate("abcdefghiklmnopqrstuvwxy"):
         (tmp_path / "ASLDVS" / letter).mkdir(parents=True)
         for number in range(2):
-            t, x, y, p = np.array(files.events(40, last=90_000, seed=9 * place + number), np.int32).T[..., None]
-            scipy.io.savemat(tmp_path / "ASLDVS" / letter / f"{letter}_{number}.mat", {"ts": t, "x": x, "y": y, "pol": p})
+            t, x, y, p = np.array(files.events(40, last=90_000, seed=9 * place + number), np.int32).T[
+                ..., None
+            ]
+            scipy.io.savemat(
+                tmp_path / "ASLDVS" / letter / f"{letter}_{number}.mat", {"ts": t, "x": x, "y": y, "pol": p}
+            )
     dataset = registry.make("asl_dvs", root=tmp_path, test_share=0.5)
     splits = keeps_the_laws(dataset, 2)
     assert splits["train"].y.min() >= 180 - 34
@@ -151,8 +161,12 @@ def test_the_heidelberg_sets(name, classes, tmp_path):
     folder = tmp_path / name.upper()
     folder.mkdir()
     for seed, split in enumerate(("train", "test")):
-        sets.write_spike_trains(folder / f"{name}_{split}.h5", [*range(classes)] * (2 - seed), seed=seed,
-                                last=1.35 if name == "shd" else 0.95)
+        sets.write_spike_trains(
+            folder / f"{name}_{split}.h5",
+            [*range(classes)] * (2 - seed),
+            seed=seed,
+            last=1.35 if name == "shd" else 0.95,
+        )
     dataset = registry.make(name, root=tmp_path)
     splits = keeps_the_laws(dataset)
     assert (len(splits["train"]), len(splits["test"])) == (2 * classes, classes)
@@ -171,9 +185,15 @@ def test_damaged_spike_trains_are_refused(tmp_path):
             read()
     for change, said in (
         (lambda file: file.__delitem__("labels"), "got the data sets spikes; expected"),
-        (lambda file: file["spikes/units"].__setitem__(0, np.array([700] * len(file["spikes/times"][0]))), "x: got"),
+        (
+            lambda file: file["spikes/units"].__setitem__(0, np.array([700] * len(file["spikes/times"][0]))),
+            "x: got",
+        ),
         (lambda file: file["spikes/units"].__setitem__(0, np.array([1, 2])), "times and 2 units"),
-        (lambda file: file["spikes/times"].__setitem__(1, file["spikes/times"][1] - 1), "seconds from 0 to 3600"),
+        (
+            lambda file: file["spikes/times"].__setitem__(1, file["spikes/times"][1] - 1),
+            "seconds from 0 to 3600",
+        ),
         (lambda file: file["labels"].__setitem__(0, 20), "label: got 2 to 20"),
     ):
         path.write_bytes(good)
@@ -183,7 +203,11 @@ def test_damaged_spike_trains_are_refused(tmp_path):
             read()
 
 
-@pytest.mark.parametrize("name", ["dvs_gesture", "cifar10_dvs", "ncaltech101", "asl_dvs", "shd", "ssc", "spoken_digits"])
+@pytest.mark.parametrize(
+    "name", ["dvs_gesture", "cifar10_dvs", "ncaltech101", "asl_dvs", "shd", "ssc", "spoken_digits"]
+)
 def test_a_missing_set_says_where_to_get_it_and_which_folder(name, tmp_path):
-    with pytest.raises(DataError, match=r"got no such file or folder; expected .*\. Get it from https://.*SPARETO_DATA"):
+    with pytest.raises(
+        DataError, match=r"got no such file or folder; expected .*\. Get it from https://.*SPARETO_DATA"
+    ):
         registry.make(name, root=tmp_path).split("train")

@@ -16,7 +16,9 @@ from spareto.data.folder import data_folder, where_to_put
 from spareto.data.readers import Disorder, Stream, read_events
 from spareto.data.recorded import RecordedDataset, Recording, chosen_from
 
-ORIGIN = "https://github.com/PIX2NVS/NVS2Graph and unpack its archives, one folder a letter, in a folder ASLDVS"
+ORIGIN = (
+    "https://github.com/PIX2NVS/NVS2Graph and unpack its archives, one folder a letter, in a folder ASLDVS"
+)
 LETTERS = "abcdefghiklmnopqrstuvwxy"
 """Without j and z, which are movements."""
 HEIGHT, WIDTH = 180, 240
@@ -91,6 +93,8 @@ def _read_matlab(path: Path) -> Stream:
     for name, values, limit in limits:
         if len(values) and not 0 <= values.min() <= values.max() < limit:
             got = f"{values.min()} to {values.max()}"
-            raise DataError(Problem(f"{path}: {name}", got, f"values from 0 to {limit - 1}", "Copy it again."))
+            raise DataError(
+                Problem(f"{path}: {name}", got, f"values from 0 to {limit - 1}", "Copy it again.")
+            )
     rows = (HEIGHT - 1 - y).astype(np.uint16)
     return Stream(str(path), x.astype(np.uint16), rows, p.astype(np.uint8), t, (HEIGHT, WIDTH))

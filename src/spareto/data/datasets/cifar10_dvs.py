@@ -13,7 +13,10 @@ from spareto.data.folder import data_folder, where_to_put
 from spareto.data.readers import Disorder, Stream, read_events
 from spareto.data.recorded import RecordedDataset, Recording, chosen_from
 
-ORIGIN = "https://figshare.com/articles/dataset/CIFAR10-DVS_New/4724671 and unpack its ten archives in a folder CIFAR10DVS"
+ORIGIN = (
+    "https://figshare.com/articles/dataset/CIFAR10-DVS_New/4724671 "
+    "and unpack its ten archives in a folder CIFAR10DVS"
+)
 NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 SIDE = 128
 

@@ -17,20 +17,29 @@ from spareto.data.folder import data_folder, require, where_to_put
 from spareto.data.readers import Disorder, Stream, read_events
 from spareto.data.recorded import RecordedDataset, Recording
 
-ORIGIN = "https://research.ibm.com/interactive/dvsgesture (DvsGesture.tar.gz) and unpack it in a folder DvsGesture"
+ORIGIN = (
+    "https://research.ibm.com/interactive/dvsgesture (DvsGesture.tar.gz) and unpack it in a folder DvsGesture"
+)
 TRIALS: dict[SplitName, str] = {"train": "trials_to_train.txt", "test": "trials_to_test.txt"}
 TONIC: dict[SplitName, str] = {"train": "ibmGestureTrain", "test": "ibmGestureTest"}
-FOLDERS = ("", "DvsGesture", "DVS128Gesture", "DVSGesture", "extract/DvsGesture", "DVS128Gesture/extract/DvsGesture")
+FOLDERS = (
+    "",
+    "DvsGesture",
+    "DVS128Gesture",
+    "DVSGesture",
+    "extract/DvsGesture",
+    "DVS128Gesture/extract/DvsGesture",
+)
 CLASSES = 11
 
 
 class DvsGesture(RecordedDataset):
     """1,176 training and 288 test recordings, the official split by people.
 
-    Three layouts are known: the original (AEDAT 3.1 with a table of labels each, and the lists of trials), the
-    folder `events_np` that SpikingJelly makes of it, and the folders `ibmGestureTrain` and `ibmGestureTest` of
-    Tonic, which hold 1,077 and 264 recordings with times in milliseconds. A recording of the original is what
-    lies from a label's first microsecond to before its last.
+    Three layouts are known: the original (AEDAT 3.1 with a table of labels each, and lists of trials), the
+    folder `events_np` that SpikingJelly makes of it, and Tonic's folders `ibmGestureTrain` and
+    `ibmGestureTest`, which hold 1,077 and 264 recordings with times in milliseconds. A recording of the
+    original is what lies from a label's first microsecond to before its last.
 
     Args:
         root: Folder that holds one of them, or holds it in a folder of the usual name; left out, the data
@@ -72,8 +81,10 @@ class DvsGesture(RecordedDataset):
 
     def read(self, path: Path) -> Stream:
         """All events of a file; the ON events of the camera are those with polarity 1."""
-        return _read_tonic(path).in_order(self.disorder) if path.suffix == ".npy" else read_events(
-            path, disorder=self.disorder
+        return (
+            _read_tonic(path).in_order(self.disorder)
+            if path.suffix == ".npy"
+            else read_events(path, disorder=self.disorder)
         )
 
     def _original(self, folder: Path, name: SplitName) -> list[Recording]:
@@ -106,7 +117,9 @@ class DvsGesture(RecordedDataset):
 
     def _of_classes(self, folder: Path, labels: dict[str, int]) -> list[Recording]:
         found = [
-            Recording(path, label) for name, label in labels.items() for path in sorted((folder / name).glob("*.npz"))
+            Recording(path, label)
+            for name, label in labels.items()
+            for path in sorted((folder / name).glob("*.npz"))
         ]
         if not found:
             raise DataError(Problem(str(folder), "no .npz file", "folders 0 to 10 of recordings", self._cure))
@@ -131,12 +144,24 @@ def _read_tonic(path: Path) -> Stream:
     except Damaged as error:
         cure = "Copy it again."
         raise DataError(Problem(str(path), f"a damaged file ({error})", "an array of events", cure)) from None
-    good = isinstance(rows, np.ndarray) and rows.ndim == 2 and rows.shape[1] == 4 and rows.dtype.kind in "iuf"
-    if not good or not np.isfinite(rows).all() or (len(rows) and not 0 <= rows.min() <= rows.max() < 1 << 40):
-        got = f"an array of shape {np.shape(rows)}"
+    if not _are_events(rows):
         rule = "rows of x, y, polarity and milliseconds"
-        raise DataError(Problem(str(path), got, rule, "Copy it again."))
-    assert isinstance(rows, np.ndarray)
-    x, y, p, t = rows.T
+        raise DataError(Problem(str(path), "an array of something else", rule, "Copy it again."))
+    x, y, p, t = np.asarray(rows).T
     times = np.rint(t.astype(np.float64) * 1000).astype(np.int64)
     return Stream(str(path), x.astype(np.uint16), y.astype(np.uint16), p.astype(np.uint8), times)
+
+
+def _are_events(rows: object) -> bool:
+    if (
+        not isinstance(rows, np.ndarray)
+        or rows.ndim != 2
+        or rows.shape[1] != 4
+        or rows.dtype.kind not in "iuf"
+    ):
+        return False
+    pixels, rest = rows[:, :3], rows[:, 3]
+    fits = not len(rows) or (
+        pixels.min() >= 0 and pixels.max() < 1 << 16 and 0 <= rest.min() <= rest.max() < 1 << 40
+    )
+    return bool(np.isfinite(rows).all() and fits)

@@ -23,7 +23,7 @@ FIRST_TRAINED = 5
 """Recordings 0 to 4 of each person and digit are the official test split."""
 
 NAME = re.compile(r"(\d)_([A-Za-z]+)_(\d{1,4})")
-Sound = tuple[npt.NDArray[np.integer], float]
+Sound = tuple[npt.NDArray[np.number], float]
 
 
 class SpokenDigits(Dataset):

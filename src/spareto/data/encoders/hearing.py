@@ -70,7 +70,9 @@ class Hearing(Record):
         share = (level + 0.5 - start) / (end - start)
         times = np.rint((spectrum + share) * self.hop_ms * 1000).astype(np.int64)
         rising = (end > start).astype(np.uint8)
-        stream = Stream(where, band.astype(np.uint16), level.astype(np.uint16), rising, times, (self.levels, self.bands))
+        stream = Stream(
+            where, band.astype(np.uint16), level.astype(np.uint16), rising, times, (self.levels, self.bands)
+        )
         return stream.take(np.argsort(times, kind="stable"))
 
     def _loudness(self, samples: npt.NDArray[np.float64], rate: float) -> npt.NDArray[np.float64]:
@@ -89,7 +91,7 @@ class Hearing(Record):
             below = 10 * np.log10(in_bands / loudest)
         return np.clip(below + self.range_db, 0, self.range_db)
 
-    def _filters(self, frequencies: npt.NDArray[np.float64], rate: float) -> npt.NDArray[np.float64]:
+    def _filters(self, frequencies: npt.NDArray[np.floating], rate: float) -> npt.NDArray[np.float64]:
         """Weight of each frequency in each band, shape (bands, frequencies)."""
         edges = _hertz(np.linspace(_mel(self.lowest_hz), _mel(rate / 2), self.bands + 2))
         left, middle, right = edges[:-2, None], edges[1:-1, None], edges[2:, None]

@@ -68,7 +68,13 @@ class Binner:
         ]
         if problems:
             raise DataError(several(problems))
-        return cls(asked, Bins(plan.timesteps, plan.bins, plan.bin_size), plan.binary, clock_of(recordings, plan), signed)
+        return cls(
+            asked,
+            Bins(plan.timesteps, plan.bins, plan.bin_size),
+            plan.binary,
+            clock_of(recordings, plan),
+            signed,
+        )
 
     def frames(self, recordings: Sequence[Events], first: int, name: str) -> tuple[Frames, tuple[str, ...]]:
         """Frames of some recordings, and a sentence for what was dropped.

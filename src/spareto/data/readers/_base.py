@@ -153,7 +153,9 @@ class EventReader(ABC):
         while head.startswith(mark, place):
             end = head.find(b"\n", place)
             if end < 0:
-                raise self.refused(path, "a header that does not end", f"lines that begin with {mark.decode()}")
+                raise self.refused(
+                    path, "a header that does not end", f"lines that begin with {mark.decode()}"
+                )
             lines.append(head[place:end].decode("latin-1").strip())
             place = end + 1
             if lines[-1] == last:
@@ -179,5 +181,7 @@ def joined(where: str, parts: Sequence[Stream], size: tuple[int, int] | None) ->
     if not parts:
         empty = np.empty(0, np.uint16)
         return Stream(where, empty, empty, np.empty(0, np.uint8), np.empty(0, np.int64), size)
-    arrays = (np.concatenate([getattr(part, name) for part in parts]) for name in ("x", "y", "polarity", "t_us"))
+    arrays = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("x", "y", "polarity", "t_us")
+    )
     return Stream(where, *arrays, size=size)

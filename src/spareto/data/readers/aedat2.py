@@ -79,7 +79,13 @@ def _davis(where: str, address: np.ndarray, times: np.ndarray) -> Stream:
 
 
 def _stream(
-    where: str, x: np.ndarray, y: np.ndarray, p: Bytes, times: np.ndarray, size: tuple[int, int] | None, left: int
+    where: str,
+    x: np.ndarray,
+    y: np.ndarray,
+    p: Bytes,
+    times: np.ndarray,
+    size: tuple[int, int] | None,
+    left: int,
 ) -> Stream:
     notes = (f"{left:,} records that are no events are left out.",) if left else ()
     return Stream(where, x, y, p, times.astype(np.int32).astype(np.int64), size, notes)

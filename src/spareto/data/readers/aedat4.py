@@ -18,8 +18,14 @@ START = 14
 
 COMPRESSIONS = {0: "none", 1: "lz4", 2: "lz4", 3: "zstd", 4: "zstd"}
 LARGEST_PACKET = 1 << 28
-EVENT = np.dtype({"names": ["t", "x", "y", "on"], "formats": ["<i8", "<u2", "<u2", "u1"], "offsets": [0, 8, 10, 12],
-                  "itemsize": 16})  # fmt: skip
+EVENT = np.dtype(
+    {
+        "names": ["t", "x", "y", "on"],
+        "formats": ["<i8", "<u2", "<u2", "u1"],
+        "offsets": [0, 8, 10, 12],
+        "itemsize": 16,
+    }
+)
 
 
 class Aedat4(EventReader):
@@ -167,7 +173,9 @@ def _lz4(packed: bytes) -> bytes:
 
 
 def _zstd(packed: bytes) -> bytes:
-    with _package("zstandard").ZstdDecompressor(max_window_size=LARGEST_PACKET).stream_reader(packed) as stream:
+    with (
+        _package("zstandard").ZstdDecompressor(max_window_size=LARGEST_PACKET).stream_reader(packed) as stream
+    ):
         return stream.read(LARGEST_PACKET + 1)
 
 

@@ -44,9 +44,7 @@ class NMnistBin(EventReader):
                 path, f"{len(content)} bytes", f"a whole number of {EVENT_BYTES}-byte events, at least one"
             )
         x, y, polarity, t_us = decode(content)
-        return Stream(
-            str(path), x.astype(np.uint16), y.astype(np.uint16), polarity, t_us.astype(np.int64)
-        )
+        return Stream(str(path), x.astype(np.uint16), y.astype(np.uint16), polarity, t_us.astype(np.int64))
 
 
 def decode(content: Bytes) -> Decoded:

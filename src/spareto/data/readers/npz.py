@@ -46,7 +46,9 @@ class Npz(EventReader):
         if not len(t) == len(x) == len(y) == len(p):
             got = f"{len(t):,}, {len(x):,}, {len(y):,} and {len(p):,} values of t, x, y and p"
             raise self.refused(path, got, "one of each an event", "Save it again.")
-        return Stream(str(path), x.astype(np.uint16), y.astype(np.uint16), p.astype(np.uint8), t.astype(np.int64))
+        return Stream(
+            str(path), x.astype(np.uint16), y.astype(np.uint16), p.astype(np.uint8), t.astype(np.int64)
+        )
 
     def _flat(self, path: Path, name: str, array: np.ndarray) -> np.ndarray:
         most = {"t": LATEST, "p": 1}.get(name, 0xFFFF)
@@ -54,8 +56,12 @@ class Npz(EventReader):
             got = f"{array.ndim} axes of {array.dtype}"
             raise self.refused(Path(f"{path}: {name}"), got, "a flat array of numbers", "Save it again.")
         values = array.astype(np.float64) if array.dtype.kind == "f" else array
-        whole = array.dtype.kind != "f" or bool(np.isfinite(values).all() and (values == np.floor(values)).all())
+        whole = array.dtype.kind != "f" or bool(
+            np.isfinite(values).all() and (values == np.floor(values)).all()
+        )
         if not whole or (len(values) and not 0 <= values.min() <= values.max() <= most):
             got = f"{values.min():g} to {values.max():g}" if whole else "fractions, nan or infinity"
-            raise self.refused(Path(f"{path}: {name}"), got, f"whole numbers from 0 to {most:,}", "Save it again.")
+            raise self.refused(
+                Path(f"{path}: {name}"), got, f"whole numbers from 0 to {most:,}", "Save it again."
+            )
         return values

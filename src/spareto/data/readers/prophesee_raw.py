@@ -115,7 +115,13 @@ def _columns(words: Words, kinds: Bytes, counts: npt.NDArray[np.int64]) -> tuple
 
 
 def _spread(
-    words: Words, kinds: Bytes, place: Words, columns: Words, rows: Words, polarity: Bytes, times: Words
+    words: Words,
+    kinds: Bytes,
+    place: Words,
+    columns: Words,
+    rows: Words,
+    polarity: Bytes,
+    times: npt.NDArray[np.int64],
 ) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint16], Bytes, npt.NDArray[np.int64]]:
     """One event for every single word and every bit that is set in a vector."""
     chosen = words[place]

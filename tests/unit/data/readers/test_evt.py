@@ -42,7 +42,9 @@ def slow_evt3(words):
                 found.append((time, value & 0x7FF, row, value >> 11))
             else:
                 count = 12 if kind == 4 else 8
-                found += [(time, (column + i) & 0xFFFF, row, polarity) for i in range(count) if value >> i & 1]
+                found += [
+                    (time, (column + i) & 0xFFFF, row, polarity) for i in range(count) if value >> i & 1
+                ]
                 column += count
     return found, early
 
@@ -86,8 +88,9 @@ def test_evt3_is_its_slow_twin(parts):
 
 @given(
     st.lists(
-        st.tuples(st.sampled_from([0, 1, 8, 8, 10, 14, 15]), st.integers(0, (1 << 28) - 1) | st.integers(0, 99))
-        .map(lambda word: word[0] << 28 | word[1]),
+        st.tuples(
+            st.sampled_from([0, 1, 8, 8, 10, 14, 15]), st.integers(0, (1 << 28) - 1) | st.integers(0, 99)
+        ).map(lambda word: word[0] << 28 | word[1]),
         max_size=60,
     )
 )
