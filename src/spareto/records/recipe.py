@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
@@ -13,6 +12,7 @@ from spareto.core.artifacts import fingerprint, write_text
 from spareto.core.config import Record, Rule
 from spareto.records.epitome_step import EpitomeStep
 from spareto.records.epitome_step import LayerEpitome as LayerEpitome
+from spareto.records.membrane import MembranePlan, StateBits
 from spareto.records.training import Flag, Options, Share, Start, TrainingPlan
 
 Bits = Annotated[
@@ -43,21 +43,6 @@ StorageBits = Annotated[
 ]
 
 
-StateBits = Annotated[int, Field(ge=2, le=16, strict=True), Rule("an integer from 2 to 16")]
-
-
-def _power_of_two(value: float) -> float:
-    if math.frexp(value)[0] != 0.5:
-        raise ValueError
-    return value
-
-
-PowerOfTwo = Annotated[
-    float,
-    Field(ge=2.0**-64, le=2.0**64),
-    AfterValidator(_power_of_two),
-    Rule("a power of two", "Use 1, 2 or 4, say."),
-]
 LayerType = Literal["conv1d", "conv2d", "linear"]
 
 
@@ -176,32 +161,6 @@ class LayerBits(Record):
     layers: str
     bits: Bits
     quantizer: str | None = None
-
-
-class MembranePlan(Record):
-    """How a neuron's state is stored between timesteps: in a few levels, saturating.
-
-    Args:
-        bits: Width of one state variable.
-        v_max: Where it saturates, a power of two, in the units of the firing threshold; for range `fixed`.
-        range: `fixed` is fixed point up to `v_max`, `learned` trains the range with the weights, `running`
-            follows the largest state of the training batches; `batch` takes that of each batch, also in
-            evaluation, for reproducing published code: answers depend on the batch.
-        squash: `tanh` stores `tanh` of the state, as that code does; not with range `fixed`.
-    """
-
-    bits: StateBits
-    v_max: PowerOfTwo = 2.0
-    range: Literal["fixed", "learned", "running", "batch"] = "fixed"
-    squash: Literal["none", "tanh"] = "none"
-
-    @model_validator(mode="after")
-    def _check_range(self) -> MembranePlan:
-        if self.range == "fixed" and self.squash != "none":
-            raise ValueError("squash none with range fixed, whose levels are those of a chip")
-        if self.range != "fixed" and self.v_max != 2.0:
-            raise ValueError(f"no v_max with range {self.range}, which finds its own")
-        return self
 
 
 class QuantizeStep(Record):
