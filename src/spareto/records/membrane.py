@@ -23,7 +23,10 @@ PowerOfTwo = Annotated[
     Field(ge=2.0**-64, le=2.0**64),
     AfterValidator(_power_of_two),
     Rule("a power of two", "Use 1, 2 or 4, say."),
-]class MembranePlan(Record):
+]
+
+
+class MembranePlan(Record):
     """How a neuron's state is stored between timesteps: in a few levels, saturating.
 
     Args:
@@ -47,4 +50,3 @@ PowerOfTwo = Annotated[
         if self.range != "fixed" and self.v_max != 2.0:
             raise ValueError(f"no v_max with range {self.range}, which finds its own")
         return self
-
