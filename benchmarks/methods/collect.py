@@ -1,6 +1,7 @@
 """Rows of the methods' comparison out of run folders.
 
-`python -m benchmarks.methods.collect runs/methods/lns_fashion ... --to docs/methods/results-lns.csv` writes
+`python -m benchmarks.methods.collect runs/methods/lns_fashion ... --to docs/methods/results-common.csv`
+writes
 one row a trial whose test accuracy is known, and says which studies are not finished.
 """
 

@@ -1,6 +1,6 @@
-"""The plane of accuracy and energy on docs/methods.md, and its tables, out of docs/methods/results-*.csv.
+"""The planes of accuracy and energy on docs/methods.md, and its tables.
 
-`python -m benchmarks.methods.page` writes docs/images/methods-DATASET.png and prints the tables as Markdown.
+`python -m benchmarks.methods.page` draws docs/images/methods-DATASET.png and writes the tables of the page.
 """
 
 from __future__ import annotations
@@ -16,24 +16,15 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 
 DOCS = Path("docs")
-BUDGET = {"nmnist_small": 16, "fashion_mnist": 10}
-"""Epochs of all trainings of a point, dense ones too."""
 MARKS = {"dense": "k*", "house": "C7o", "lns": "C0s", "qap": "C3^", "q-snn": "C2D", "dqf": "C4v"}
 
 
 def read() -> dict[str, dict[str, list[dict[str, str]]]]:
-    """By data set and method, one row a seed; rows of another budget are left out, and named."""
+    """By data set and method, one row a seed."""
     found: dict[str, dict[str, list[dict[str, str]]]] = defaultdict(lambda: defaultdict(list))
-    for path in sorted((DOCS / "methods").glob("results-*.csv")):
-        with path.open(newline="") as file:
-            rows = list(csv.DictReader(file))
-        for row in rows:
-            if int(row["epochs"]) == BUDGET.get(row["dataset"]):
-                found[row["dataset"]][row["method"]].append(row)
-        if left := sorted(
-            {row["method"] for row in rows if int(row["epochs"]) != BUDGET.get(row["dataset"])}
-        ):
-            print(f"{path.name}: left out, for they had another budget: {', '.join(left)}")
+    with (DOCS / "methods" / "results-common.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            found[row["dataset"]][row["method"]].append(row)
     return found
 
 
@@ -58,6 +49,11 @@ def draw(dataset: str, methods: dict[str, list[dict[str, str]]]) -> None:
         mark = next((style for family, style in MARKS.items() if name.startswith(family)), "C5x")
         axes.errorbar(energy, 100 * accuracy, yerr=100 * spread, fmt=mark, capsize=2, markersize=7)
         axes.annotate(name, (energy, 100 * accuracy), (6, 4), textcoords="offset points", fontsize=7)
+    points = {
+        name: (numbers(rows, "accuracy")[0], numbers(rows, "energy_uJ")[0]) for name, rows in methods.items()
+    }
+    line = sorted((points[name][1], 100 * points[name][0]) for name in front(points))
+    axes.plot(*zip(*line, strict=True), color="0.8", zorder=0)
     axes.set(xscale="log", xlabel="energy of an inference, µJ", ylabel="test accuracy, %", title=dataset)
     figure.savefig(DOCS / "images" / f"methods-{dataset}.png", dpi=150)
     plt.close(figure)
@@ -80,7 +76,22 @@ def table(methods: dict[str, list[dict[str, str]]]) -> str:
     return "\n".join(lines)
 
 
-if __name__ == "__main__":
-    for dataset, methods in read().items():
+def write(tables: dict[str, str]) -> None:
+    """Put each data set's table between its two marks on the page."""
+    page = DOCS / "methods.md"
+    text = page.read_text()
+    for dataset, lines in tables.items():
+        begin, end = f"<!-- {dataset}: begin -->\n\n", f"\n\n<!-- {dataset}: end -->"
+        text = text[: text.index(begin) + len(begin)] + lines + text[text.index(end) :]
+    page.write_text(text)
+
+
+def main() -> None:
+    found = read()
+    for dataset, methods in found.items():
         draw(dataset, methods)
-        print(f"## {dataset}\n\n{table(methods)}\n")
+    write({dataset: table(methods) for dataset, methods in found.items()})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,4 +1,4 @@
-"""Trials of one or more run folders by method: accuracy, bit operations, neural efficiency, aIQ; means of the seeds.
+"""Trials of run folders by method: accuracy, bit operations, neural efficiency, aIQ; means of the seeds.
 
 python examples/quantization_aware_pruning/compare.py runs/qap-pendigits runs/qap-search
 """
@@ -21,9 +21,7 @@ def spread(values):
 
 def line(name, trials):
     """One row of a Markdown table."""
-    bops, energy, efficiency, aiq = (
-        mean(METRICS[key].of(trial) for trial in trials) for key in COLUMNS
-    )
+    bops, energy, efficiency, aiq = (mean(METRICS[key].of(trial) for trial in trials) for key in COLUMNS)
     accuracy = spread([trial.accuracy for trial in trials])
     return f"| {name} | {accuracy} | {bops:,.0f} | {energy / 1e6:.3g} | {efficiency:.3f} | {aiq:.3f} | {len(trials)} |"
 
@@ -35,10 +33,13 @@ def main():
         with TrialStore.of(folder) as store:
             for trial in store.trials():
                 if trial.accuracy is not None:
-                    found.setdefault(trial.recipe.label, []).append(trial)
+                    name = (trial.recipe.label, trial.recipe.hash)
+                    found.setdefault(name, {})[trial.manifest.seed] = trial
     print("| method | accuracy % | BOPs | energy µJ | η | aIQ | seeds |\n|---|---|---|---|---|---|---|")
-    for name, trials in sorted(found.items(), key=lambda item: -METRICS["static_bops"].of(item[1][0])):
-        print(line(name, trials))
+    for (name, _), trials in sorted(
+        found.items(), key=lambda item: -METRICS["static_bops"].of(next(iter(item[1].values())))
+    ):
+        print(line(name, list(trials.values())))
 
 
 if __name__ == "__main__":
