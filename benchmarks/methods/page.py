@@ -9,6 +9,7 @@ import csv
 from collections import defaultdict
 from pathlib import Path
 from statistics import mean, stdev
+from typing import Any
 
 import matplotlib as mpl
 
@@ -42,19 +43,45 @@ def front(points: dict[str, tuple[float, float]]) -> set[str]:
     }
 
 
+PLACES = [(7, 4), (7, -10), (-7, 5), (-7, -11), (7, 14), (7, -20), (-7, 15), (-7, -21)]
+TITLES = {"fashion_mnist": "Fashion-MNIST", "nmnist_small": "N-MNIST"}
+
+
+def label(axes: Any, text: str, at: tuple[float, float], taken: list[Any]) -> None:
+    """Beside a point, where it covers no other label."""
+    for x, y in PLACES:
+        side = "left" if x > 0 else "right"
+        note = axes.annotate(text, at, (x, y), textcoords="offset points", fontsize=7, ha=side)
+        box = note.get_window_extent()
+        if not any(box.overlaps(other) for other in taken):
+            break
+        note.remove()
+    else:
+        return
+    taken.append(box)
+
+
 def draw(dataset: str, methods: dict[str, list[dict[str, str]]]) -> None:
-    figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
+    figure, axes = plt.subplots(figsize=(7, 4.2), dpi=150)
+    points: dict[str, tuple[float, float]] = {}
     for name, rows in methods.items():
         (accuracy, spread), (energy, _) = numbers(rows, "accuracy"), numbers(rows, "energy_uJ")
+        points[name] = accuracy, energy
         mark = next((style for family, style in MARKS.items() if name.startswith(family)), "C5x")
-        axes.errorbar(energy, 100 * accuracy, yerr=100 * spread, fmt=mark, capsize=2, markersize=7)
-        axes.annotate(name, (energy, 100 * accuracy), (6, 4), textcoords="offset points", fontsize=7)
-    points = {
-        name: (numbers(rows, "accuracy")[0], numbers(rows, "energy_uJ")[0]) for name, rows in methods.items()
-    }
+        axes.errorbar(energy, 100 * accuracy, yerr=100 * spread, fmt=mark, capsize=2, ms=6, elinewidth=0.8)
     line = sorted((points[name][1], 100 * points[name][0]) for name in front(points))
     axes.plot(*zip(*line, strict=True), color="0.8", zorder=0)
-    axes.set(xscale="log", xlabel="energy of an inference, µJ", ylabel="test accuracy, %", title=dataset)
+    axes.set(xscale="log", xlabel="energy of an inference, µJ", ylabel="test accuracy, %")
+    axes.set_title(f"{TITLES[dataset]}, mean and standard deviation of three seeds", fontsize=9)
+    least, most = (each(energy for _, energy in points.values()) for each in (min, max))
+    axes.set_xlim(least * 0.8, most * 1.5)
+    for scale in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+        scale("{x:g}")
+    figure.tight_layout()
+    figure.canvas.draw()
+    taken: list[Any] = []
+    for name, (accuracy, energy) in sorted(points.items(), key=lambda item: item[1][1]):
+        label(axes, name, (energy, 100 * accuracy), taken)
     figure.savefig(DOCS / "images" / f"methods-{dataset}.png", dpi=150)
     plt.close(figure)
 
