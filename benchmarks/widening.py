@@ -1,8 +1,8 @@
 """Widening and squeezing against the plain binary network at equal bit operations, three seeds.
 
 `python -m benchmarks.widening fashion_mnist runs/widening` trains what is not there yet, network by network,
-and writes its rows of `docs/methods/results-widen-and-squeeze.csv` anew; rows of other data sets stay. Stop it
-whenever you like. A folder that holds results of other settings is refused.
+and writes its rows of `docs/methods/results-widen-and-squeeze.csv` anew; rows of other data sets stay. Stop
+it whenever you like. A folder that holds results of other settings is refused.
 """
 
 import argparse
