@@ -63,13 +63,8 @@ def convert(
             name. Or a spike differs: says which layer, timestep and element.
         DataError: The sample is no array of numbers.
         StoreError: The file is missing or damaged.
-
-    Example:
-        >>> import torch, snntorch, spareto                                          # doctest: +SKIP
-        >>> model = torch.nn.Sequential(torch.nn.Linear(4, 3), snntorch.Leaky(beta=0.5, init_hidden=True))
-        >>> spareto.convert(model, torch.rand(8, 2, 4))
     """
-    _refuse_idle(model, layers, dt, reset)
+    _refuse_idle(model, sample, layers, dt, reset)
     if layers is not None:
         state = model if isinstance(model, Mapping) else read_state(Path(model))
         return tried(network_of_state(state, layers), sample)
@@ -77,9 +72,6 @@ def convert(
     found = _format_of(source)
     if found is not None:
         return found.read(source, sample, dt=dt, reset=reset, surrogate=surrogate)
-    if sample is None:
-        cure = "Pass some inputs (time, samples, ...)."
-        raise ConfigError(Problem("sample", "nothing", "inputs that the model is followed on", cure))
     if isinstance(source, nn.Module) and is_brevitas(source):
         network = convert_live(plain(source), sample, time=time, layout=layout, surrogate=surrogate)
         cache_each_forward(network)
@@ -88,7 +80,7 @@ def convert(
     return convert_live(source, sample, time=time, layout=layout, surrogate=surrogate)
 
 
-def _refuse_idle(model: Any, layers: Any, dt: float | None, reset: str | None) -> None:
+def _refuse_idle(model: Any, sample: Any, layers: Any, dt: float | None, reset: str | None) -> None:
     """Refuse what says nothing about this model, and what is missing.
 
     Raises:
@@ -103,6 +95,9 @@ def _refuse_idle(model: Any, layers: Any, dt: float | None, reset: str | None) -
     if layers is not None and not state:
         cure = "Leave it out, or pass a state dict or a .pt file of one."
         raise ConfigError(Problem("layers", "layers", "none beside this model", cure))
+    if sample is None and isinstance(model, nn.Module):
+        cure = "Pass some inputs (time, samples, ...)."
+        raise ConfigError(Problem("sample", "nothing", "inputs that the model is followed on", cure))
     given = [(name, value) for name, value in (("dt", dt), ("reset", reset)) if value is not None]
     if given and (state or isinstance(model, nn.Module)):
         cure = "Leave it out; only NIR graphs need it."

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from torch import nn
 
 from spareto.converting.network import ConvertedNetwork
+from spareto.core.errors import ConfigError, Problem
 
 
 @dataclass(frozen=True)
@@ -61,4 +62,5 @@ class FileFormat(ABC):
             ConfigError: The file says what no network of ours has.
             StoreError: It is damaged, or no such file.
         """
-        raise NotImplementedError
+        rule, cure = "a file of a format that is read", "Read a .nir or .safetensors file."
+        raise ConfigError(Problem(str(source), "a format that is only written", rule, cure))

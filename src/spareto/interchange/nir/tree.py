@@ -91,7 +91,7 @@ def read_tree(path: Path) -> Tree:
         raise damaged(path, "more than there is memory for") from None
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, OverflowError) as error:
         raise damaged(path, " ".join(str(error).split())[:200] or type(error).__name__) from None
-    except (RecursionError, IndexError, NotImplementedError, SystemError, UnicodeError) as error:
+    except (RecursionError, IndexError, SystemError, UnicodeError) as error:
         raise damaged(path, type(error).__name__) from None
 
 
