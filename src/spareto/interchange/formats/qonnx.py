@@ -12,6 +12,7 @@ from spareto.converting.network import ConvertedNetwork
 from spareto.core.artifacts import canonical_json, replacing
 from spareto.core.errors import ConfigError, MissingDependency, Problem
 from spareto.core.text import shown
+from spareto.integer.network import Layer
 from spareto.interchange.formats._base import ExportedFile, FileFormat
 from spareto.interchange.qonnx.graph import OnnxGraph
 from spareto.interchange.qonnx.step import StepGraph
@@ -62,11 +63,8 @@ class Qonnx(FileFormat):
                         input_most=input_most, input_step=input_step)  # fmt: skip
         graph = OnnxGraph(onnx)
         StepGraph(graph, lowered.network, lowered.bounds, batch).build()
-        starts = {
-            f"state.{number}.v": node.neuron.start
-            for number, node in enumerate(lowered.network.nodes)
-            if hasattr(node, "neuron") and node.neuron.start  # type: ignore[union-attr]
-        }
+        layers = {n: node for n, node in enumerate(lowered.network.nodes) if isinstance(node, Layer)}
+        starts = {f"state.{n}.v": node.neuron.start for n, node in layers.items() if node.neuron.start}
         facts = {"starts": starts, "input_step": input_step, "classes": lowered.network.classes}
         model = graph.model("timestep", {"spareto": canonical_json(facts)})
         onnx.checker.check_model(_without_quant(onnx, model))
