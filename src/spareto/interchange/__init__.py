@@ -1,5 +1,7 @@
 """Networks in and out: files, graphs and code of other frameworks."""
 
+from spareto.interchange._description import DESCRIPTION as DESCRIPTION
+from spareto.interchange._description import network_of as network_of
 from spareto.interchange.convert import convert as convert
 from spareto.interchange.export import export_to as export_to
 from spareto.interchange.export import targets as targets

@@ -24,6 +24,9 @@ from spareto.interchange._modules import built, described
 from spareto.networks import Network
 
 FORMAT: Final = 1
+DESCRIPTION: Final = "description"
+"""Where a network's manifest stands in that of a file."""
+
 _HOW: Final[tuple[How, ...]] = ("block", "layer", "neuron", "pair", "function", "vote", "running", "repeat")
 _WRONG: Final = (ValueError, KeyError, IndexError, TypeError, AttributeError, RuntimeError, OverflowError)
 _WRONG_TOO: Final = (AssertionError, RecursionError, SparetoError, MemoryError)

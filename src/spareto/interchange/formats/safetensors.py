@@ -11,12 +11,10 @@ from typing_extensions import override
 from spareto.converting.network import ConvertedNetwork
 from spareto.core.errors import ConfigError, Problem
 from spareto.core.versions import versions
-from spareto.interchange._description import manifest_of, network_of
+from spareto.interchange._description import DESCRIPTION, manifest_of, network_of
 from spareto.interchange._trying import tried
 from spareto.interchange.formats._base import ExportedFile, FileFormat
 from spareto.training.stored import read, write
-
-KEY = "description"
 
 
 class SafeTensors(FileFormat):
@@ -25,7 +23,7 @@ class SafeTensors(FileFormat):
     @override
     def write(self, network: nn.Module, path: Path, **options: Any) -> ExportedFile:
         manifest, tensors = manifest_of(network)
-        write(path, tensors, {KEY: manifest, "versions": versions()})
+        write(path, tensors, {DESCRIPTION: manifest, "versions": versions()})
         return ExportedFile(path)
 
     @override
@@ -35,7 +33,7 @@ class SafeTensors(FileFormat):
     @override
     def read(self, source: Any, sample: Any, **options: Any) -> ConvertedNetwork:
         found = read(source)
-        if not isinstance(found.manifest.get(KEY), dict):
+        if not isinstance(found.manifest.get(DESCRIPTION), dict):
             rule, cure = "a file of spareto.export_to", "Read networks of studies with spareto.load_network."
             raise ConfigError(Problem(str(source), "a file without a network's description", rule, cure))
-        return tried(network_of(found.manifest[KEY], found.tensors, str(source)), sample)
+        return tried(network_of(found.manifest[DESCRIPTION], found.tensors, str(source)), sample)
