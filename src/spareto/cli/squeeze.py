@@ -15,9 +15,15 @@ from rich.table import Table
 from spareto.cli.compress import accuracy_of, loaded, target_of
 from spareto.cli.console import Console
 from spareto.cli.own import DataWords, NetworkWords, data_of_source
+from spareto.records import WideningPlan
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from spareto.compression.widening import Round, Squeezed
+    from spareto.data.load import FrameData
+    from spareto.study.listener import StudyListener
+    from spareto.study.sources import Source
 
 Flag = Annotated[bool, Parameter(negative="")]
 HOW, DATA = NetworkWords(), DataWords()
@@ -54,9 +60,7 @@ def squeeze(
         quiet: Show no progress.
     """
     from spareto.cli.progress import telling
-    from spareto.compression import widen_and_squeeze
     from spareto.data.own import load_data
-    from spareto.records import WideningPlan
     from spareto.study.machine import refuse_several
     from spareto.study.sources import open_source, save_plain
 
@@ -65,27 +69,42 @@ def squeeze(
     target = target_of(out, f"{source.name} squeezed")
     frames = load_data(data_of_source(source, data, frames_are))
     dense, notes = loaded(source, device, frames)
-    label = f"{source.name} squeezed"
     with telling(quiet=quiet, tensorboard=None) as listener:
         listener.noted((*frames.notes, *notes))
-        listener.training_begins(label, seed)
-        made = widen_and_squeeze(
-            dense,
-            steps,
-            frames,
-            seed=seed,
-            checkpoint=target.with_name(f".{target.stem}.training.safetensors"),
-            interface=source.interface,
-            on_epoch=listener.epoch_ends,
-            on_silence=partial(listener.layer_is_silent, label, seed),
-        )
-    made.network.cpu()
+        made = _carried_out(source, dense, steps, frames, seed, target, listener)
     right = accuracy_of(made.network, source, frames)
     save_plain(target, made.network)
     for left in target.parent.glob(f".{target.stem}.training.*.safetensors"):
         left.unlink()
     metric = steps.budget.metric if steps.budget else "bops"
     _tell(made, metric, {"network": network, "accuracy": right, "written_to": str(target)}, json=json)
+
+
+def _carried_out(
+    source: Source,
+    dense: nn.Module,
+    plan: WideningPlan,
+    data: FrameData,
+    seed: int,
+    target: Path,
+    listener: StudyListener,
+) -> Squeezed[nn.Module]:
+    from spareto.compression import widen_and_squeeze
+
+    label = f"{source.name} squeezed"
+    listener.training_begins(label, seed)
+    made = widen_and_squeeze(
+        dense,
+        plan,
+        data,
+        seed=seed,
+        checkpoint=target.with_name(f".{target.stem}.training.safetensors"),
+        interface=source.interface,
+        on_epoch=listener.epoch_ends,
+        on_silence=partial(listener.layer_is_silent, label, seed),
+    )
+    made.network.cpu()
+    return made
 
 
 def _tell(made: Squeezed[Any], metric: str, row: dict[str, Any], *, json: bool) -> None:
