@@ -90,10 +90,9 @@ def _of_file(
 ) -> ConvertedNetwork:
     from spareto.interchange import convert as converted
 
-    sample = None
-    if split is not None:
-        sample = split.frames if split.layout != "batch-first" else split.frames.transpose(0, 1)
-    return converted(network, sample, dt=dt, reset=reset, layers=layers, surrogate=surrogate)
+    sample = None if split is None else split.frames
+    layout = "time-first" if split is None else split.layout or "time-first"
+    return converted(network, sample, layout=layout, dt=dt, reset=reset, layers=layers, surrogate=surrogate)
 
 
 def _of_code(
