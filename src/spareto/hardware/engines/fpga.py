@@ -26,7 +26,7 @@ from spareto.hardware.fabric.logic import Built, luts
 from spareto.hardware.fabric.rows import words_of
 from spareto.hardware.fabric.timing import Stage
 from spareto.integer.semantics import PRESETS, preset
-from spareto.records.cost import ActionCost, LayerCost
+from spareto.records.cost import ActionCost, Cost, LayerCost
 from spareto.records.pipeline import Pipeline
 from spareto.records.workload import Layer, Statistic, Workload
 
@@ -113,6 +113,17 @@ class FpgaEngine(Engine[Fpga]):
             built = [Sized.of(layer, chip, fmt, plan.statistic) for layer in workload.layers]
             _check_room(built, chip)
             yield tuple(each.cost(chip, name) for each in built)
+
+    @override
+    def costs(self, workload: Workload, chip: Fpga, plan: Plan) -> tuple[Cost, ...]:
+        """One cost a weight format, with the look-up tables and block memories of all stages."""
+        found: list[Cost] = []
+        for each in super().costs(workload, chip, plan):
+            fmt = plan.weight_formats[each.weight_format]
+            built = [Sized.of(layer, chip, fmt, plan.statistic).built for layer in workload.layers]
+            used = {"lut": float(luts(built, 0)), "bram": sum(stage.block_rams for stage in built)}
+            found.append(each.model_copy(update={"resources": used}))
+        return tuple(found)
 
     @override
     def notes(self, workload: Workload, chip: Fpga, plan: Plan) -> Sequence[str]:
