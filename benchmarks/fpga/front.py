@@ -1,7 +1,7 @@
 """The front of trained networks and designs over look-up tables, latency and accuracy, before any Verilog.
 
     python -m benchmarks.fpga.front runs/fpga benchmarks/fpga/front.json docs/images/fpga-front.png
-    python -m benchmarks.fpga.front runs/fpga benchmarks/fpga/front.json --knee     # built and simulated, sized
+    python -m benchmarks.fpga.front runs/fpga benchmarks/fpga/front.json --knee     # simulated, sized
 
 Every design is costed by the `fpga` kind; accuracy is that of validation images, as the design computes.
 """
@@ -132,9 +132,12 @@ def draw(found, path):
     for reads, marker in (("scan", "o"), ("event", "s"), ("compressed", "^")):
         rows = [row for row in found["designs"] if row["reads"] == reads]
         kept = [row for row in rows if row in best]
-        axes.scatter([r["luts"] for r in rows], [r["microseconds"] for r in rows], s=18, color="0.8", marker=marker)
+        axes.scatter(
+            [r["luts"] for r in rows], [r["microseconds"] for r in rows], s=18, color="0.8", marker=marker
+        )
         dots = axes.scatter(
-            [r["luts"] for r in kept], [r["microseconds"] for r in kept], c=[100 * r["accuracy"] for r in kept],
+            [r["luts"] for r in kept], [r["microseconds"] for r in kept], 
+            c=[100 * r["accuracy"] for r in kept],
             vmin=100 * min(r["accuracy"] for r in best), vmax=100 * max(r["accuracy"] for r in best),
             s=52, marker=marker, edgecolors="black", linewidths=0.6, cmap="viridis", label=reads,
         )  # fmt: skip
@@ -144,7 +147,9 @@ def draw(found, path):
         arrowprops={"arrowstyle": "->"},
     )  # fmt: skip
     axes.set(xscale="log", yscale="log", xlabel="look-up tables (model)", ylabel="µs an image at 100 MHz")
-    axes.set_title(f"{len(best)} of {len(found['designs'])} designs are not beaten (grey: beaten)", fontsize=11)
+    axes.set_title(
+        f"{len(best)} of {len(found['designs'])} designs are not beaten (grey: beaten)", fontsize=11
+    )
     figure.colorbar(dots, label="validation accuracy, %")
     axes.legend(title="reads", frameon=False)
     figure.tight_layout()

@@ -26,22 +26,21 @@ from spareto.integer.semantics import preset
 
 # name: kind, map or inputs, channels, kernel, stride, padding, ratio, preset, weight and neuron bits, reads
 DESIGNS = {
-    "conv 1x12x12, 8 of 3x3": ("conv", (1, 12, 12), 8, 3, 1, 0, 1, "spiker", 4, 6, "scan"),
-    "conv 2x16x16, 16 of 3x3, padded": ("conv", (2, 16, 16), 16, 3, 1, 1, 1, "spiker", 4, 6, "scan"),
-    "conv 2x16x16, 16 of 3x3, padded, ratio 4": ("conv", (2, 16, 16), 16, 3, 1, 1, 4, "spiker", 4, 6, "scan"),
-    "conv 2x34x34, 8 of 5x5, stride 2": ("conv", (2, 34, 34), 8, 5, 2, 0, 1, "spiker", 4, 8, "scan"),
-    "conv 8x12x12, 16 of 3x3": ("conv", (8, 12, 12), 16, 3, 1, 0, 1, "hls4ml", 4, 8, "scan"),
-    "conv 1x28x28, 12 of 3x3, stride 2, padded": ("conv", (1, 28, 28), 12, 3, 2, 1, 1, "snntorch", 4, 8, "scan"),
+    "conv 1x8x8, 8 of 3x3": ("conv", (1, 8, 8), 8, 3, 1, 0, 1, "spiker", 4, 6, "scan"),
     "recurrent 64-16": ("fed", 64, 16, 0, 0, 0, 1, "spiker", 4, 6, "scan"),
-    "recurrent 128-32": ("fed", 128, 32, 0, 0, 0, 1, "spiker", 4, 6, "scan"),
-    "recurrent 128-32, ratio 4": ("fed", 128, 32, 0, 0, 0, 4, "spiker", 4, 8, "scan"),
-    "recurrent 96-24, events": ("fed", 96, 24, 0, 0, 0, 1, "spiker", 4, 6, "event"),
-    "recurrent 128-16": ("fed", 128, 16, 0, 0, 0, 1, "hls4ml", 4, 8, "scan"),
     "second order 64-16": ("second", 64, 16, 0, 0, 0, 1, "spiker", 4, 6, "scan"),
-    "second order 128-32": ("second", 128, 32, 0, 0, 0, 1, "spiker", 4, 8, "scan"),
-    "second order 128-32, ratio 4": ("second", 128, 32, 0, 0, 0, 4, "spiker", 4, 6, "scan"),
-    "second order 128-16": ("second", 128, 16, 0, 0, 0, 1, "hls4ml", 4, 8, "scan"),
-    "second order 96-24": ("second", 96, 24, 0, 0, 0, 1, "snntorch", 4, 8, "scan"),
+    "conv 2x8x8, 8 of 3x3, padded": ("conv", (2, 8, 8), 8, 3, 1, 1, 1, "spiker", 4, 6, "scan"),
+    "recurrent 96-24, events": ("fed", 96, 24, 0, 0, 0, 1, "spiker", 4, 6, "event"),
+    "second order 96-24": ("second", 96, 24, 0, 0, 0, 1, "spiker", 4, 8, "scan"),
+    "conv 2x10x10, 16 of 5x5, stride 2": ("conv", (2, 10, 10), 16, 5, 2, 0, 1, "spiker", 4, 8, "scan"),
+    "recurrent 64-16, hls4ml": ("fed", 64, 16, 0, 0, 0, 1, "hls4ml", 4, 8, "scan"),
+    "second order 64-16, hls4ml": ("second", 64, 16, 0, 0, 0, 1, "hls4ml", 4, 8, "scan"),
+    "conv 4x6x6, 16 of 3x3, ratio 2": ("conv", (4, 6, 6), 16, 3, 1, 0, 2, "spiker", 4, 6, "scan"),
+    "recurrent 64-32, ratio 4": ("fed", 64, 32, 0, 0, 0, 4, "spiker", 4, 8, "scan"),
+    "second order 64-32, ratio 4": ("second", 64, 32, 0, 0, 0, 4, "spiker", 4, 6, "scan"),
+    "conv 1x9x9, 12 of 3x3, padded, snntorch": ("conv", (1, 9, 9), 12, 3, 2, 1, 1, "snntorch", 4, 8, "scan"),
+    "recurrent 128-32": ("fed", 128, 32, 0, 0, 0, 1, "spiker", 4, 6, "scan"),
+    "second order 64-16, snntorch": ("second", 64, 16, 0, 0, 0, 1, "snntorch", 4, 8, "scan"),
 }
 SETS = ()
 CLASSES = 2

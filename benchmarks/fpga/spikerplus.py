@@ -1,13 +1,13 @@
 """Spiker+ (package `spikerplus` 2.0.3) beside ours, on the same weights and spikes.
 
-It is an external program: its licence statements contradict each other (MIT in its metadata), so that it is called and
-nothing of it is kept. Install it by hand, in an environment that is thrown away.
+It is an external program whose licence statements contradict each other, so that it is called and nothing of it
+is kept. Install it by hand, in an environment that is thrown away: pip install spikerplus==2.0.3 tabulate
 
     python -m benchmarks.fpga.spikerplus                        # needs ghdl, and yosys for the sizes
     python -m benchmarks.fpga.spikerplus --package runs/fpga/digits-128-4bit-0-seed0.spareto --timesteps 20
 
-Without a package, one layer of 16 inputs and 8 neurons, 4-bit weights, 6-bit neurons, leak 1 − 2^−4, subtractive
-reset; 60 timesteps. With one, its network on its first test image.
+Without a package, one layer of 16 inputs and 8 neurons, 4-bit weights, 6-bit neurons, leak 1 − 2^−4,
+subtractive reset; 60 timesteps. With one, its network on its first test image.
 """
 
 import argparse
@@ -135,7 +135,7 @@ def trained(path, steps):
 
 
 def compared(circuit, given, got):
-    """How many output bits differ, for the delay at which fewest do: delay, differing, all, spikes of both."""
+    """How many output bits differ, at the delay of the fewest: differing, delay, all, spikes of both."""
     ours = Golden(circuit).run(given[:, None, :])[-1][:, 0]
     found = []
     for delay in range(len(circuit.stages) + 2):

@@ -4,8 +4,8 @@
     python examples/fpga/train.py --out runs/fpga --sparsity 0.8        # 80 % of the weights pruned
     python examples/fpga/train.py --out runs/fpga --images fashion      # Fashion-MNIST
 
-Digits are those of 43 people (optdigits), drawn three times as large, 24x24 of 28x28 pixels; the last 423 training
-images validate. Of Fashion-MNIST 10,000 images train and the last 1,000 validate.
+Digits are those of 43 people (optdigits), drawn three times as large, 24x24 of 28x28 pixels; the last 423
+training images validate. Of Fashion-MNIST 10,000 images train and the last 1,000 validate.
 
 Pixels become spikes by chance, at a tenth of their grey value; the leak keeps 1 − 2^−4 of a potential.
 """
@@ -42,7 +42,9 @@ def images(name, split, folder):
 
 
 def _digits(split, folder):
-    rows = np.loadtxt(folder / "uci" / f"optdigits.{'tes' if split == 'test' else 'tra'}", np.int64, delimiter=",")
+    rows = np.loadtxt(
+        folder / "uci" / f"optdigits.{'tes' if split == 'test' else 'tra'}", np.int64, delimiter=","
+    )
     large = rows[:, :64].reshape(-1, 8, 8).repeat(3, 1).repeat(3, 2)
     return np.pad(large, ((0, 0), (2, 2), (2, 2))).reshape(-1, 784) / 16, rows[:, 64]
 
@@ -71,17 +73,18 @@ def network(hidden):
     """784 inputs, hidden neurons, ten classes."""
     layers = [SpikingDense(nn.Linear(784, hidden, bias=False), neuron()),
               SpikingDense(nn.Linear(hidden, 10, bias=False), neuron())]  # fmt: skip
-    for layer, width in zip(layers, (0.15, 0.25), strict=True):
-        nn.init.normal_(layer.linear.weight, 0.0, width)
+    for layer, mean, width in zip(layers, (0.0, 0.05), (0.15, 0.25), strict=True):
+        nn.init.normal_(layer.linear.weight, mean, width)  # a class that never spikes would not learn to
     return nn.Sequential(*layers)
 
 
 def train(model, data, epochs, seed):
-    """Adam, cross-entropy of the spike counts, a cosine; data are pixels and labels."""
+    """Adam, cross-entropy of the spike counts, warm-up and cosine; data are pixels and labels."""
     pixels, labels = data
     generator = torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.Adam(model.parameters(), 3e-3)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * (len(pixels) // BATCH))
+    optimizer = torch.optim.Adam(model.parameters())
+    steps = epochs * (len(pixels) // BATCH)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
     model.train()
     for epoch in range(epochs):
         order = torch.randperm(len(pixels), generator=generator)

@@ -180,6 +180,8 @@ class Sized:
             semantics=how,
             sums_bits=how.neuron_bits if how.saturation == "each" else min(48, grown),
             words=int(counts.sum()),
+            taps=0 if plain else columns,
+            tap_bits=0 if plain else _tap_bits(layer, columns),
         )
         return cls(layer, built, _cycles(layer, built, counts, statistic, plain))
 
@@ -214,6 +216,12 @@ class Sized:
             return 0.0
         weights = self.built.memories[: 2 if self.built.reads == "compressed" else 1]
         return float(sum(rows * bits for rows, bits in weights))
+
+
+def _tap_bits(layer: Layer, columns: int) -> int:
+    """Bits of a tap's word: its weight, its offset, and with padding its row and column."""
+    place = (columns - 1).bit_length() + (int(np.prod(layer.input.shape)) - 1).bit_length()
+    return place + (2 * (max(layer.input.shape[1:]).bit_length() + 2) if any(layer.padding) else 0)
 
 
 def _cycles(layer: Layer, built: Built, counts: np.ndarray, statistic: Statistic, plain: bool) -> float:
