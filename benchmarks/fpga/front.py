@@ -136,7 +136,7 @@ def draw(found, path):
             [r["luts"] for r in rows], [r["microseconds"] for r in rows], s=18, color="0.8", marker=marker
         )
         dots = axes.scatter(
-            [r["luts"] for r in kept], [r["microseconds"] for r in kept], 
+            [r["luts"] for r in kept], [r["microseconds"] for r in kept],
             c=[100 * r["accuracy"] for r in kept],
             vmin=100 * min(r["accuracy"] for r in best), vmax=100 * max(r["accuracy"] for r in best),
             s=52, marker=marker, edgecolors="black", linewidths=0.6, cmap="viridis", label=reads,

@@ -1,7 +1,7 @@
 """Spiker+ (package `spikerplus` 2.0.3) beside ours, on the same weights and spikes.
 
-It is an external program whose licence statements contradict each other, so that it is called and nothing of it
-is kept. Install it by hand, in an environment that is thrown away: pip install spikerplus==2.0.3 tabulate
+It is an external program whose licence statements contradict each other, so that it is called and nothing of
+it is kept. Install it by hand, in an environment that is thrown away: pip install spikerplus==2.0.3 tabulate
 
     python -m benchmarks.fpga.spikerplus                        # needs ghdl, and yosys for the sizes
     python -m benchmarks.fpga.spikerplus --package runs/fpga/digits-128-4bit-0-seed0.spareto --timesteps 20

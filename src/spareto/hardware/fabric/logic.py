@@ -61,7 +61,7 @@ class Built:
 
     @property
     def memories(self) -> tuple[tuple[int, int], ...]:
-        """Rows and bits of its memories: weights, places of compressed rows or taps, recurrent weights, states."""
+        """Rows and bits of its memories: weights, places of rows or taps, recurrent weights, states."""
         how = self.semantics
         state = how.neuron_bits * (2 if how.second_order else 1) + how.reset_late
         states = ((self.passes, self.units * state),) if self.passes > 1 else ()
