@@ -42,14 +42,16 @@ DESIGNS = {
     "recurrent 128-32": ("fed", 128, 32, 0, 0, 0, 1, "spiker", 4, 6, "scan"),
     "second order 64-16, snntorch": ("second", 64, 16, 0, 0, 0, 1, "snntorch", 4, 8, "scan"),
 }
-SETS = ()
+SETS = ("conv 1x8x8, 8 of 3x3",)
 CLASSES = 2
 
 
 def circuit(kind, source, channels, kernel, stride, padding, ratio, name, weight_bits, neuron_bits, reads):
     """A stage and a dense output of four neurons, or the stage alone where it has no map."""
     rng = np.random.default_rng(channels)
-    how = preset(name, leak_shift=4, weight_bits=weight_bits, neuron_bits=neuron_bits)
+    how = preset(
+        name, leak_shift=4, weight_bits=weight_bits, neuron_bits=neuron_bits, inhibition_bits=weight_bits
+    )
     if kind == "second":
         how = replace(how, second_order=True, current_shift=3)
     most = (1 << (weight_bits - 1)) - 1
