@@ -1,8 +1,11 @@
 """A study file is refused where it says something twice or nowhere; its paths are relative to it."""
 
+from pathlib import Path
+
 import pytest
 
 from spareto.core.errors import ConfigError
+from spareto.records import QuantizeStep, Recipe
 from spareto.study.config import StudyConfig
 
 
@@ -23,3 +26,42 @@ def test_the_root_of_data_is_relative_to_the_study_file(tmp_path) -> None:
     assert StudyConfig.load(file).data.options["root"] == str(tmp_path / "recordings")
     file.write_text(f"name: x\ndata: {{name: nmnist, options: {{root: {tmp_path / 'there'}}}}}\n")
     assert StudyConfig.load(file).data.options["root"] == str(tmp_path / "there")
+
+
+def test_a_recipe_is_a_file_or_written_out(tmp_path) -> None:
+    written = Recipe(name="four", steps=(QuantizeStep(bits=4),))
+    written.save(tmp_path / "recipe.yaml")
+    file = tmp_path / "study.yaml"
+    file.write_text("name: x\nrecipes: [recipe.yaml, {name: two, steps: [{kind: quantize, bits: 2}]}]\n")
+    config = StudyConfig.load(file)
+    assert [recipe.weight_bits for recipe in config.all_recipes()] == [32, 4, 2]
+    assert StudyConfig.parse(config.to_dict(), "study") == config
+
+
+@pytest.mark.parametrize(
+    ("recipe", "said"),
+    [
+        (3, r"recipes\[0\]: got 3; expected the name of a recipe's file, or a recipe\.$"),
+        (
+            {"steps": [{"kind": "quantize", "bits": 40}]},
+            r"recipes\[0\]\.steps\[0\]\.bits: got 40; expected an integer",
+        ),
+    ],
+)
+def test_what_is_no_recipe_is_refused_by_its_place(recipe, said) -> None:
+    with pytest.raises(ConfigError, match=r"^study\." + said):
+        StudyConfig.parse({"name": "x", "recipes": [recipe]}, "study")
+
+
+STUDIES = [
+    path
+    for path in sorted(Path(__file__).parents[2].glob("examples/**/*.yaml"))
+    if path.name
+    not in ("fspinn_digits.yaml", "fspinn_fashion.yaml")  # local learning has a record of its own
+    if "\nnetwork:" in path.read_text()
+]
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.name)
+def test_every_example_means_a_study(path) -> None:
+    assert StudyConfig.load(path).all_recipes()

@@ -109,6 +109,18 @@ def _spelled(network: Any) -> Any:
     return network
 
 
+def _written(recipe: Any) -> Any:
+    """A file's name, or a recipe."""
+    if not isinstance(recipe, str | Mapping | Recipe):
+        raise ValueError("the name of a recipe's file, or a recipe")
+    return recipe
+
+
+AnyRecipe: TypeAlias = Annotated[
+    Annotated[str, Tag("(file)")] | Annotated[Recipe, Tag("(recipe)")],
+    Discriminator(lambda recipe: "(file)" if isinstance(recipe, str) else "(recipe)"),
+    BeforeValidator(_written),
+]
 AnyNetwork: TypeAlias = Annotated[
     Annotated[NetworkPlan, Tag("(zoo)")] | Annotated[OwnNetworkPlan, Tag("(own)")],
     Discriminator(_kind),
@@ -176,7 +188,7 @@ class StudyConfig(Record):
         training: How the dense network is trained; left out for a network with weights, it is not.
         compression_training: How a grid's recipes are trained.
         grid: Recipes by regime.
-        recipes: Recipe files, relative to the study file.
+        recipes: Recipe files, relative to the study file, or recipes written out.
         objectives: What trials are compared by.
         constraints: What a trial has to keep to be chosen by a search.
         search: Recipes that are found instead of listed; a study has a grid and recipe files, or a search.
@@ -198,7 +210,7 @@ class StudyConfig(Record):
     training: TrainingPlan = TrainingPlan()
     compression_training: TrainingPlan = TrainingPlan()
     grid: tuple[RecipeGrid, ...] = ()
-    recipes: tuple[str, ...] = ()
+    recipes: tuple[AnyRecipe, ...] = ()
     objectives: Annotated[tuple[AnyObjective, ...], Field(min_length=1)] = ACCURACY_ENERGY
     constraints: tuple[AnyConstraint, ...] = ()
     search: SearchPlan | None = None
@@ -226,7 +238,9 @@ class StudyConfig(Record):
         config = cls.parse(load_keys(path), "study")
         folder = Path(path).parent
         found: dict[str, Any] = {
-            "recipes": tuple(str(folder / name) for name in config.recipes),
+            "recipes": tuple(
+                str(folder / each) if isinstance(each, str) else each for each in config.recipes
+            ),
             "accelerator": _chip_beside(config.accelerator, folder),
             "network": _network_beside(config.network, folder),
             "data": data_beside(config.data, folder),
@@ -246,7 +260,7 @@ class StudyConfig(Record):
         return self.training
 
     def all_recipes(self) -> tuple[Recipe, ...]:
-        """The dense network first, then the grid, then the recipe files.
+        """The dense network first, then the grid, then the recipes.
 
         Raises:
             ConfigError: A recipe file is missing or breaks a rule.
@@ -254,7 +268,7 @@ class StudyConfig(Record):
         made = [recipes.dense()]
         for grid in self.grid:
             made += grid.recipes(self.compression_training)
-        made += [Recipe.load(name) for name in self.recipes]
+        made += [Recipe.load(each) if isinstance(each, str) else each for each in self.recipes]
         return tuple({recipe.hash: recipe for recipe in made}.values())
 
     def base_hash(self, data_hash: str, network_hash: str = "") -> str:
