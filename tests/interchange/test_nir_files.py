@@ -1,4 +1,4 @@
-"""NIR files of strangers: what lies about itself is refused before memory is taken, and nothing else is read."""
+"""NIR files of strangers: what lies about itself is refused before memory is taken."""
 
 import h5py
 import numpy as np
