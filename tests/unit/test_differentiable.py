@@ -107,7 +107,7 @@ def test_the_temperature_rises_every_epoch_and_is_stored():
 
 
 def test_memory_of_binary_weights():
-    """Of a network whose ends stay in float: its weights' bytes against 4 bytes each; published are 31 times."""
+    """Of a network whose ends stay in float, against 4 bytes a weight; published are 31 times."""
     torch.manual_seed(0)
     network = nn.Sequential(nn.Linear(8, 2000), nn.Linear(2000, 2000), nn.Linear(2000, 8))
     inside = {"first": False, "last": False}
