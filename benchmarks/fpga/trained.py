@@ -28,9 +28,9 @@ NETWORKS = [
     ("digits", 64, 4, 0.8, 0),
     ("digits", 32, 4, 0.0, 0),
     ("digits", 32, 4, 0.8, 0),
+    ("fashion", 128, 4, 0.0, 0),
     ("digits", 128, 4, 0.8, 1),
     ("digits", 128, 4, 0.8, 2),
-    ("fashion", 128, 4, 0.0, 0),
 ]
 BUILT = Options(semantics="spiker", neuron_bits=6)
 
