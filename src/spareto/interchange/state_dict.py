@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import torch
 import yaml
 from pydantic import Field
+from safetensors.torch import load
 from torch import Tensor, nn
 
 from spareto.converting.functions import Reshape
@@ -22,7 +23,8 @@ from spareto.layers.spiking_dense import SpikingDense
 from spareto.neurons import registry
 from spareto.neurons.recurrent import Recurrent
 
-Sides = int | tuple[int, int]
+Side = Annotated[int, Field(ge=1, le=1 << 12)]
+Rim = Annotated[int, Field(ge=0, le=1 << 12)]
 _WRAPPERS: Final = ("state_dict", "model_state_dict", "model", "net", "network")
 
 
@@ -56,9 +58,9 @@ class LayerPlan(Record):
     recurrent: str | None = None
     neuron: dict[str, Any] | None = None
     pool: PoolPlan | None = None
-    stride: Sides = 1
-    padding: Sides = 0
-    dilation: Sides = 1
+    stride: Side | tuple[Side, Side] = 1
+    padding: Rim | tuple[Rim, Rim] = 0
+    dilation: Side | tuple[Side, Side] = 1
     groups: int = Field(default=1, ge=1, le=1 << 16)
 
 
@@ -113,7 +115,7 @@ def network_of(state: Mapping[str, Any], layers: Any) -> ConvertedNetwork:
 
 
 def read_state(path: Path) -> Mapping[str, Any]:
-    """The tensors of a file of `torch.save`, without running what is in it.
+    """The tensors of a file of `torch.save` or safetensors, without running what is in it.
 
     Raises:
         StoreError: It is missing, or holds other than tensors.
@@ -121,6 +123,8 @@ def read_state(path: Path) -> Mapping[str, Any]:
     if not there(path):
         raise StoreError(Problem(str(path), "no such file", "a state dict", "Check the path."))
     try:
+        if path.suffix == ".safetensors":
+            return load(path.read_bytes())
         found = torch.load(path, map_location="cpu", weights_only=True)
         if not isinstance(found, Mapping):
             raise ValueError(f"a {type(found).__name__}")
