@@ -4,14 +4,16 @@ import json
 from pathlib import Path
 
 import pytest
-
 from benchmarks.fpga import layers, sizes
+
 from spareto.fpga.sizing import built
 from spareto.hardware.fabric.logic import luts
 
 FOLDER = Path(layers.__file__).parent
 LAYERS = json.loads((FOLDER / "layers.json").read_text())
-DENSE = [(tuple(row["design"]), row["estimate"]) for row in json.loads((FOLDER / "measured.json").read_text())]
+DENSE = [
+    (tuple(row["design"]), row["estimate"]) for row in json.loads((FOLDER / "measured.json").read_text())
+]
 
 
 @pytest.mark.parametrize("title", LAYERS)
