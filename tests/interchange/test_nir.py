@@ -28,7 +28,9 @@ def chain(*neurons):
     first, second, last = neurons
     network = nn.Sequential(
         SpikingBlock(nn.Conv2d(2, 4, 3, padding=1), None, first, nn.AvgPool2d(2)),
-        SpikingBlock(nn.Conv2d(4, 6, 3, padding=1, bias=False), nn.BatchNorm2d(6), second, nn.AvgPool2d(2)),
+        SpikingBlock(
+            nn.Conv2d(4, 6, 3, padding=1, bias=False, groups=2), nn.BatchNorm2d(6), second, nn.AvgPool2d(2)
+        ),
         OverTime(nn.Dropout(0.2)),
         SpikingDense(nn.Linear(24, 10), last),
     )
