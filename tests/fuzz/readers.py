@@ -19,6 +19,7 @@ import factories
 import tiny
 import workloads
 from fuzz import mutations
+from fuzz import network_readers as networks
 from fuzz import other_readers as others
 from spareto.compression import compress
 from spareto.core import config
@@ -320,5 +321,15 @@ READERS |= {
         Reader("tried recipe", ".yaml", _text(others.RECIPE), others.try_recipe, mutations.anything),
         Reader("details", ".json", others.write_details, TrialDetails.load, mutations.text, _resealed),
         Reader("options", ".yaml", others.write_options, others.read_options, mutations.text),
+    )
+}  # fmt: skip
+READERS |= {
+    reader.name: reader
+    for reader in (
+        Reader("description", ".safetensors", networks.write_description, networks.read_description,
+               _in_its_header, _reheaded),
+        Reader("nir", ".nir", networks.write_graph, networks.read_graph, mutations.binary),
+        Reader("nir parameters", ".nir", networks.write_graph, networks.read_graph, networks.parameters),
+        Reader("own nir", ".nir", networks.write_own_graph, networks.read_own_graph, networks.parameters),
     )
 }  # fmt: skip
