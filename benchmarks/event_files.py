@@ -2,8 +2,8 @@
 
 python -m benchmarks.event_files [--events 4000000] [--rounds 3] [--json]
 
-Processor time, which others do not lengthen; the best round. A camera of 128×128 pixels, 20 timesteps; files lie in memory
-as the tests write them, each repeated until it is long enough.
+Processor time, which others do not lengthen; the best round. A camera of 128×128 pixels, 20 timesteps; files
+as the tests write them, read again until there were enough events.
 """
 
 from __future__ import annotations

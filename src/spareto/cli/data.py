@@ -6,7 +6,7 @@ import json as json_module
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from rich import box
 from rich.table import Table
@@ -151,7 +151,7 @@ def _opened(name: str, root: str | None) -> Dataset:
     return open_dataset(name, **({} if root is None else {"root": root}))
 
 
-def _row(name: str, dataset: Dataset) -> dict[str, object]:
+def _row(name: str, dataset: Dataset) -> dict[str, Any]:
     told = dataset.info
     return {
         "name": name,

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -75,7 +76,7 @@ def about(dataset: Dataset, name: SplitName) -> About:
     samples = len(labels)
     counts = np.unique(labels, return_counts=True)[1]
     pixels = samples * float(np.prod(dataset.info.sensor))
-    measured = (None,) * 4 if images else (events / samples, spans / samples, longest, late / events)
+    measured: Any = (None,) * 4 if images else (events / samples, spans / samples, longest, late / events)
     return About(
         samples,
         len(counts),

@@ -95,7 +95,9 @@ def flip(frames: Array, chosen: Bools) -> Array:
         frames: Shape (time, batch, polarities, height, width).
         chosen: Which samples, shape (batch,).
     """
-    return np.where(chosen[:, None, None, None], frames[..., ::-1], frames)
+    flipped = frames.copy()
+    flipped[:, chosen] = frames[:, chosen][..., ::-1]
+    return flipped
 
 
 def random_flip(frames: Array, generator: np.random.Generator) -> Array:
@@ -124,7 +126,9 @@ def random_drop(frames: Array, most: float, generator: np.random.Generator) -> A
         gu2021, the random drop.
     """
     shares = generator.uniform(0, most, frames.shape[1])[:, None, None, None]
-    return np.where(generator.random(frames.shape, np.float32) < shares, np.zeros((), frames.dtype), frames)
+    kept = frames.copy()
+    kept[generator.random(frames.shape, np.float32) < shares] = 0
+    return kept
 
 
 def random_jitter(frames: Array, reach: int, generator: np.random.Generator) -> Array:

@@ -1,5 +1,7 @@
 """Pictures of recordings: their frames side by side, or one after the other."""
 
+# matplotlib leaves its keyword arguments untyped.
+# pyright: reportUnknownMemberType=false
 from __future__ import annotations
 
 import io

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from spareto.data.readers._base import Bytes, EventReader, Stream, last_set
 
 Words = npt.NDArray[np.integer]
+Rows = npt.NDArray[np.uint16]
 LOOP_THRESHOLD = 10
 """Counts by which the high bits of a time may run back without having run over."""
 
@@ -85,7 +86,7 @@ def evt3(content: Bytes) -> Decoded:
     emits[:begin] = False
     place = np.flatnonzero(emits)
     times = _times(words, kinds, highs, place)
-    y = (words[rows] & 0x7FF)[_before(kinds == 0, place)]
+    y = (words[rows] & 0x7FF).astype(np.uint16)[_before(kinds == 0, place)]
     return *_spread(words, kinds, place, y, times), early
 
 
@@ -105,11 +106,11 @@ def _times(words: Words, kinds: Bytes, highs: Words, place: Words) -> npt.NDArra
 
 
 def _spread(
-    words: Words, kinds: Bytes, place: Words, rows: Words, times: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint16], Bytes, npt.NDArray[np.int64]]:
+    words: Words, kinds: Bytes, place: Words, rows: Rows, times: npt.NDArray[np.int64]
+) -> tuple[Rows, Rows, Bytes, npt.NDArray[np.int64]]:
     """One event for every single word and every bit that is set in a vector."""
     chosen = words[place]
-    x, polarity = chosen & 0x7FF, (chosen >> 11 & 1).astype(np.uint8)
+    x, polarity = (chosen & 0x7FF).astype(np.uint16), (chosen >> 11 & 1).astype(np.uint8)
     vector = kinds[place] != 2
     if not vector.any():
         return x, rows, polarity, times
