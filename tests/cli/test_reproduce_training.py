@@ -5,7 +5,7 @@ import json
 import pytest
 
 import recorded_sets as sets
-from spareto.cli.reproduce_training import tcja
+from spareto.cli.reproduce_training import GridWords, tcja
 from spareto.core.errors import ConfigError, DataError
 from spareto.reproduction.tcja.chip import FORMATS
 from spareto.reproduction.tcja.network import StudyPoint
@@ -22,9 +22,8 @@ TINY = {
     "channels": "4,4,4,4",
     "hidden": "16",
     "timesteps": 2,
-    "threads": 1,
-    "quiet": True,
 }
+QUIET = {"threads": 1, "quiet": True}
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -32,7 +31,7 @@ def test_the_whole_study_from_aedat_files_to_figures(tmp_path, capsys, monkeypat
     people = {"train": ("user01_led", "user02_lab", "user03_led"), "test": ("user24_natural",)}
     data, out = sets.write_gestures(tmp_path / "data", people, events=300), tmp_path / "run"
     monkeypatch.setenv("SPARETO_CACHE", str(tmp_path / "cache"))
-    tcja(data=data, out=out, json=True, **TINY)
+    tcja(data=data, out=out, json=True, words=GridWords(**TINY), **QUIET)
     rows = json.loads(capsys.readouterr().out)
     settings = {(row["mode"], row["weight_sparsity_target"], row["bits"]) for row in rows}
     assert settings == {(mode, s, b) for mode in ("joint", "cumulative") for s in (0.0, 0.5) for b in (2, 8)}
@@ -67,13 +66,13 @@ def test_the_published_grid_and_training():
 
 def test_what_cannot_be_shown_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"--bits: got 3,4; expected 2 and 8 among them"):
-        tcja(data=tmp_path, bits="3,4")
+        tcja(data=tmp_path, words=GridWords(bits="3,4"))
     with pytest.raises(ConfigError, match=r"--sparsity: got '0\.5;1'; expected numbers with commas"):
-        tcja(data=tmp_path, sparsity="0.5;1")
+        tcja(data=tmp_path, words=GridWords(sparsity="0.5;1"))
     with pytest.raises(ConfigError, match=r"--bits: got '2,8,8'; expected every number once"):
-        tcja(data=tmp_path, bits="2,8,8")
+        tcja(data=tmp_path, words=GridWords(bits="2,8,8"))
 
 
 def test_missing_recordings_say_where_to_get_them(tmp_path):
     with pytest.raises(DataError, match=r"Get it from https://research\.ibm\.com"):
-        tcja(data=tmp_path, out=tmp_path / "run", **TINY)
+        tcja(data=tmp_path, out=tmp_path / "run", words=GridWords(**TINY), **QUIET)

@@ -94,7 +94,7 @@ def _sheet(pictures: Sequence[Sequence[Pixels]], labels: Sequence[int], title: s
     size: Any = (1.05 * columns + 0.6, (1.05 * height / width + 0.12) * rows + 0.7)
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=size, dpi=120)
-        FigureCanvasAgg(figure)
+        canvas = FigureCanvasAgg(figure)
         panels: Any = figure.subplots(rows, columns, squeeze=False)
         for place, recording in enumerate(pictures):
             for step, picture in enumerate(recording):
@@ -110,5 +110,5 @@ def _sheet(pictures: Sequence[Sequence[Pixels]], labels: Sequence[int], title: s
             panels[place, 0].set_ylabel(f"class {labels[place]}", fontsize=7)
         figure.suptitle(title, fontsize=9)
         packed = io.BytesIO()
-        figure.savefig(packed, format="png", metadata={"Software": None})
+        canvas.print_png(packed, metadata={"Software": None})
     return packed.getvalue()
