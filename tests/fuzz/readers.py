@@ -17,7 +17,6 @@ from scipy.io import savemat, wavfile
 
 import event_files
 import factories
-import recorded_sets
 import tiny
 import workloads
 from fuzz import mutations
@@ -32,7 +31,6 @@ from spareto.data.npz_events import read_arrays, recordings_of
 from spareto.data.own.files import read_sample
 from spareto.data.readers import read_events
 from spareto.data.sound import read_wav
-from spareto.data.spike_trains import read_trains
 from spareto.hardware import load_accelerator, tables
 from spareto.hardware.mapping.written import load_mappings
 from spareto.lowering import lower
@@ -313,8 +311,6 @@ READERS = {
         Reader("idx", ".idx", _idx, lambda path: read_idx(path, 3, ""), mutations.binary),
         Reader("packed idx", ".gz", _idx, lambda path: read_idx(path, 3, ""), mutations.binary),
         Reader("npz", ".npz", _npz, _read_npz, mutations.binary),
-        Reader("spike trains", ".h5", lambda path: recorded_sets.write_spike_trains(path, [0, 1, 2]),
-               lambda path: list(read_trains(path, "", 100)), mutations.binary),
         Reader("wav", ".wav", _wav, read_wav, mutations.binary),
         Reader("matlab", ".mat", _matlab, asl_dvs._read_matlab, mutations.binary),
         Reader("tonic gestures", ".npy", _rows, dvs_gesture._read_tonic, mutations.binary),
