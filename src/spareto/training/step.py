@@ -114,14 +114,19 @@ class Stepper:
                 rates = self.runner.answers(batch.frames, len(batch.labels), rates=rated)
             extra = self.extra_loss(self.network, batch.frames) if self.extra_loss is not None else None
         self._check_rates(rates, len(batch.labels))
-        if self.plan.loss == "cross_entropy_time":
-            loss = cross_entropy_time(seen.votes(rates), batch.labels, self.plan.label_smoothing)
-        else:
-            loss = self.loss(rates.float(), batch.labels)
+        loss = self._loss(rates, seen, batch.labels)
+        if batch.others is not None:
+            loss = batch.kept * loss + (1 - batch.kept) * self._loss(rates, seen, batch.others)
         if self.plan.rate_weight:
             loss = loss + self.plan.rate_weight * seen.distance(self.plan.rate_target)
         loss = loss + self._penalty()
         return loss if extra is None else loss + extra
+
+    def _loss(self, rates: Tensor, seen: LayersSeen, labels: Tensor) -> Tensor:
+        """The plan's loss; that over time needs the votes of every timestep."""
+        if self.plan.loss == "cross_entropy_time":
+            return cross_entropy_time(seen.votes(rates), labels, self.plan.label_smoothing)
+        return self.loss(rates.float(), labels)
 
     @property
     def _looks_inside(self) -> bool:
