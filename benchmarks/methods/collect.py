@@ -12,6 +12,7 @@ import csv
 from pathlib import Path
 
 from spareto.records import Trial
+from spareto.records.data import DataPlan
 from spareto.study.config import StudyConfig
 from spareto.study.store import TrialStore
 
@@ -30,7 +31,7 @@ def row(trial: Trial, config: StudyConfig, command: str) -> tuple[object, ...]:
     epochs = config.training.epochs + trial.recipe.training.epochs
     return (
         trial.recipe.label,
-        config.data.name,
+        config.data.name if isinstance(config.data, DataPlan) else config.name,
         trial.manifest.seed,
         f"{trial.accuracy:.4f}",
         f"{trial.energy_pj / 1e6:.4g}",
