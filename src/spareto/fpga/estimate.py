@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 from spareto.core.errors import SparetoError
 from spareto.fpga.folder import read_design
-from spareto.fpga.tools import call, require
+from spareto.fpga.tools import call, mapping_options, require
 
 Family = Literal["xc7", "ice40", "ecp5"]
 SECONDS: Final = 7200.0
@@ -88,7 +88,7 @@ def synthesized(
         out = Path(name) / "stat.json"
         steps = [
             f"read_verilog {' '.join(sources)}",
-            _SYNTH[family].format(top=top),
+            _SYNTH[family].format(top=top) + ("" if family == "xc7" else mapping_options(program)),
             f"tee -q -o {out} stat -json",
         ]
         call([*program, "-q", "-p", "; ".join(steps)], folder, seconds, "yosys")

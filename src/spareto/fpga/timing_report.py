@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 from spareto.core.errors import Problem, SparetoError, StoreError
 from spareto.fpga.folder import read_design
-from spareto.fpga.tools import call, require
+from spareto.fpga.tools import call, mapping_options, require
 
 Routed = Literal["ice40", "ecp5"]
 SERIAL: Final = "network_serial"
@@ -53,6 +53,7 @@ def route(folder: Path, family: Routed, seconds: float = SECONDS) -> Timing:
     with tempfile.TemporaryDirectory() as name:
         netlist, out = Path(name) / "netlist.json", Path(name) / "report.json"
         steps = f"read_verilog {' '.join(record.sources)}; synth_{family} -top {SERIAL} -json {netlist}"
+        steps += mapping_options(yosys)
         call([*yosys, "-q", "-p", steps], folder, seconds, "yosys")
         words = [
             *_PARTS[family],

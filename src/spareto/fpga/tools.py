@@ -43,6 +43,11 @@ def command(tool: str) -> list[str] | None:
     return None
 
 
+def mapping_options(program: list[str]) -> str:
+    """Options of a synthesis by yosys: abc9, the default, ends the WebAssembly build without a word."""
+    return " -noabc9" if program[0] == sys.executable else ""
+
+
 def require(*tools: str) -> tuple[str, list[str]]:
     """The first of some tools that is here, and how it is called.
 
