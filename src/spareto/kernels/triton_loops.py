@@ -240,6 +240,47 @@ def _store_sums(sums, alpha, beta, gain, bias, theta, decay, scale, step):
 
 
 @triton.jit
+def _twelve(k):
+    """The coefficients of a timestep, in their order."""
+    alpha, beta, gain, bias = tl.load(k), tl.load(k + 1), tl.load(k + 2), tl.load(k + 3)
+    threshold, decay, scale = tl.load(k + 4), tl.load(k + 5), tl.load(k + 6)
+    kept, lost, keep, drop = tl.load(k + 7), tl.load(k + 8), tl.load(k + 9), tl.load(k + 10)
+    return alpha, beta, gain, bias, threshold, decay, scale, kept, lost, keep, drop, tl.load(k + 11)
+
+
+@triton.jit
+def _all_unstored(
+    v, i, a, gv, gi, ga, rate, most, CURRENT: tl.constexpr, ADAPTIVE: tl.constexpr
+):  # fmt: skip
+    """Gradients of the state before it was stored, and that of the step, in steps."""
+    gv, moved = _unstored(v, gv, rate, most)
+    if CURRENT:
+        gi, more = _unstored(i, gi, rate, most)
+        moved += more
+    if ADAPTIVE:
+        ga, more = _unstored(a, ga, rate, most)
+        moved += more
+    return gv, gi, ga, moved
+
+
+@triton.jit
+def _added(
+    alpha, beta, gain, bias, theta, scale, v, i, a, current, gx, gq, g_theta,
+    CURRENT: tl.constexpr, ADAPTIVE: tl.constexpr,
+):  # fmt: skip
+    """The sums of the coefficients' gradients, one timestep more."""
+    beta += (gq * v).to(tl.float64)
+    gain += (gq * current).to(tl.float64)
+    bias += gq.to(tl.float64)
+    theta += g_theta.to(tl.float64)
+    if CURRENT:
+        alpha += (gx * i).to(tl.float64)
+    if ADAPTIVE:
+        scale += (g_theta * a).to(tl.float64)
+    return alpha, beta, gain, bias, theta, scale
+
+
+@triton.jit
 def backward(
     x, g, gx, k, state, glast, gstate, tape, sums, steps, size,
     CURRENT: tl.constexpr, ADAPTIVE: tl.constexpr, DELAYED: tl.constexpr, STRICT: tl.constexpr,
@@ -248,14 +289,10 @@ def backward(
 ):  # fmt: skip
     """Gradients of `x`, of the first state if there is a place for them, and of the coefficients if learned.
 
-    `gx` first takes v before every timestep, `tape` what else there is of the state, `(parts, steps, size)`;
-    `sums` gets the gradients of the learnable coefficients in float64, a row of eight a program.
+    `gx` first takes v before every timestep, `tape` the other states; `sums` gets eight float64 a program.
     """
-    alpha, beta, gain, bias = tl.load(k), tl.load(k + 1), tl.load(k + 2), tl.load(k + 3)
-    threshold, decay, scale = tl.load(k + 4), tl.load(k + 5), tl.load(k + 6)
-    kept, lost, keep, drop = tl.load(k + 7), tl.load(k + 8), tl.load(k + 9), tl.load(k + 10)
-    drop_theta, slope, height = tl.load(k + 11), tl.load(k + 13), tl.load(k + 14)
-    rate, most = tl.load(k + 16), tl.load(k + 17)
+    alpha, beta, gain, bias, threshold, decay, scale, kept, lost, keep, drop, drop_theta = _twelve(k)
+    slope, height, rate, most = tl.load(k + 13), tl.load(k + 14), tl.load(k + 16), tl.load(k + 17)
     row = tl.program_id(0).to(tl.int64) * BLOCK + tl.arange(0, BLOCK)
     here = row < size
     area = tl.cast(steps, tl.int64) * size
@@ -281,31 +318,21 @@ def backward(
         theta, fires = _fire(h, a, threshold, scale, ADAPTIVE, STRICT)
         if STORED:
             after, risen, _s = _after(h, a, theta, fires, decay, keep, drop, drop_theta, ADAPTIVE)
-            gv, moved = _unstored(after, gv, rate, most)
-            if CURRENT:
-                gi, more = _unstored(current, gi, rate, most)
-                moved += more
-            if ADAPTIVE:
-                ga, more = _unstored(risen, ga, rate, most)
-                moved += more
-            if LEARNED:
-                s_step += moved.to(tl.float64)
-        if LEARNED and ADAPTIVE:
-            s_decay += (ga * a).to(tl.float64)
+            gv, gi, ga, moved = _all_unstored(
+                after, current, risen, gv, gi, ga, rate, most, CURRENT, ADAPTIVE
+            )
+            s_step += moved.to(tl.float64)
+        s_decay += (ga * a).to(tl.float64)
         spiking = tl.load(g + now + row, here, 0.0)
         gx_now, gq, g_theta, gv, gi, ga, gs = _back(
             spiking, q, h, theta, fires, s, gv, gi, ga, gs, alpha, beta, gain, decay, scale, kept, lost, keep,
             drop, drop_theta, slope, height, CURRENT, ADAPTIVE, DELAYED, ATTACHED, SURROGATE,
         )  # fmt: skip
         if LEARNED:
-            s_beta += (gq * v).to(tl.float64)
-            s_gain += (gq * current).to(tl.float64)
-            s_bias += gq.to(tl.float64)
-            s_theta += g_theta.to(tl.float64)
-            if CURRENT:
-                s_alpha += (gx_now * i).to(tl.float64)
-            if ADAPTIVE:
-                s_scale += (g_theta * a).to(tl.float64)
+            s_alpha, s_beta, s_gain, s_bias, s_theta, s_scale = _added(
+                s_alpha, s_beta, s_gain, s_bias, s_theta, s_scale, v, i, a, current, gx_now, gq, g_theta,
+                CURRENT, ADAPTIVE,
+            )  # fmt: skip
         tl.store(gx + now + row, gx_now, here)
     if gstate is not None:
         tl.store(gstate + row, gv, here)
