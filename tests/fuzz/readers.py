@@ -19,6 +19,7 @@ import tiny
 import workloads
 from fuzz import mutations
 from fuzz import other_readers as others
+from fuzz import store_readers as stores
 from spareto.compression import compress
 from spareto.core import config
 from spareto.data import DatasetInfo
@@ -318,5 +319,14 @@ READERS |= {
         Reader("tried recipe", ".yaml", _text(others.RECIPE), others.try_recipe, mutations.anything),
         Reader("details", ".json", others.write_details, TrialDetails.load, mutations.text, _resealed),
         Reader("options", ".yaml", others.write_options, others.read_options, mutations.text),
+    )
+}  # fmt: skip
+READERS |= {
+    reader.name: reader
+    for reader in (
+        Reader("store under way", ".sqlite", stores.write_store, stores.look, mutations.binary),
+        Reader("store's cells", ".sqlite", stores.write_store, stores.look, stores.cells),
+        Reader("exported csv", ".csv", stores.write_table, stores.read_table, stores.table),
+        Reader("exported parquet", ".parquet", stores.write_table, stores.read_table, mutations.binary),
     )
 }  # fmt: skip

@@ -120,7 +120,8 @@ def export(
             if path.suffix != suffix:
                 raise ConfigError(Problem("export", str(path), f"a name that ends with {suffix}"))
             with store.scanning() as connection:
-                count = write_export(connection, path, records=records)
+                file = None if store.place.url else store.place.path
+                count = write_export(connection, path, records=records, columns_of=file)
             print(f"{count:,} trials: {path}")
 
 

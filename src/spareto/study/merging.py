@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from spareto.core.artifacts import folder_there, replacing, there
-from spareto.core.errors import Problem, StoreError
+from spareto.core.errors import ConfigError, Problem, StoreError
+from spareto.core.strict import from_json
 from spareto.records import Trial
 from spareto.study.artifacts import sha256_of
-from spareto.study.database.exports import read
+from spareto.study.database.exports import RECORDS, read
 from spareto.study.folder import DENSE, RunFolder
-from spareto.study.store import TrialStore
+from spareto.study.store import TrialStore, checksum_of
 
 KEPT = ("study", "network", "dataset", "data_hash", "base_hash", "plan", "validation_share")
 """Facts that a store without any takes over; a run writes the others."""
@@ -52,16 +52,31 @@ def import_file(path: Path, into: TrialStore) -> int:
 
     Raises:
         ConfigError: It holds no records.
-        StoreError: They began from another network, data set or dense training.
+        StoreError: They began from another network, data set or dense training, or one is damaged.
     """
-    items: list[tuple[str, Trial]] = []
-    for number, row in enumerate(read(path), 1):
-        items.append((row["key"], Trial.parse(json.loads(row["record"]), f"{path}: row {number}")))
-    for base in {trial.manifest.base_hash for _, trial in items}:
+    bases = {trial.manifest.base_hash: trial.manifest.data_hash for _, trial in _trials_of(path)}
+    for base, data in bases.items():
         _same_study(into, base, str(path))
         if "base_hash" not in into.meta:
-            into.set_meta(study=path.stem, base_hash=base, data_hash=items[0][1].manifest.data_hash)
-    return _put(into, items, None)
+            into.set_meta(study=path.stem, base_hash=base, data_hash=data)
+    return _put(into, _trials_of(path), None)
+
+
+def _trials_of(path: Path) -> Iterator[tuple[str, Trial]]:
+    for number, row in enumerate(read(path), 1):
+        where, (key, text, checksum) = f"{path}: row {number}", (row.get(name) for name in RECORDS)
+        if not key or not isinstance(text, str):
+            raise ConfigError(Problem(where, "a row without a key or a record", "a trial in full"))
+        if checksum and checksum != checksum_of(key, text):
+            cure = "Export it again."
+            raise StoreError(
+                Problem(where, "damage (its checksum differs)", "a trial as it was written", cure)
+            )
+        try:
+            data = from_json(text)
+        except ValueError as error:
+            raise ConfigError(Problem(where, str(error)[:200], "a trial in full, as JSON")) from None
+        yield key, Trial.parse(data, where)
 
 
 def _put(into: TrialStore, items: Iterable[tuple[str, Trial]], files: RunFolder | None) -> int:

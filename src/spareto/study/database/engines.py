@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, event, exc
 from sqlalchemy.pool import QueuePool
 
 from spareto.core.artifacts import there, written
-from spareto.core.errors import MissingDependency, Problem, StoreError
+from spareto.core.errors import MissingDependency, Problem, SparetoError, StoreError
 from spareto.study.database.places import StorePlace
 
 PATIENCE: Final = 60.0
@@ -95,7 +95,9 @@ class Database:
         """Turn what the database raises into the error template."""
         try:
             yield
-        except (OverflowError, UnicodeError) as error:  # bytes that are no text, numbers that are too large
+        except SparetoError:
+            raise
+        except (OverflowError, ValueError) as error:  # no text, no JSON, numbers that are too large or none
             raise self.error(str(error), "a study written by spareto", BACKUP) from error
         except exc.DBAPIError as error:
             raise self._said(error.orig or error) from error
