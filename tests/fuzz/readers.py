@@ -14,6 +14,7 @@ from random import Random
 import numpy as np
 import torch
 
+import event_files
 import factories
 import tiny
 import workloads
@@ -23,10 +24,10 @@ from fuzz import store_readers as stores
 from spareto.compression import compress
 from spareto.core import config
 from spareto.data import DatasetInfo
-from spareto.data.datasets import nmnist
 from spareto.data.idx import read_idx
 from spareto.data.npz_events import read_arrays, recordings_of
 from spareto.data.own.files import read_sample
+from spareto.data.readers import read_events
 from spareto.hardware import load_accelerator, tables
 from spareto.hardware.mapping.written import load_mappings
 from spareto.lowering import lower
@@ -233,16 +234,15 @@ def _own(path):
     )
 
 
-def _events(path):
-    events = np.random.default_rng(0).integers(0, 34, (50, 5)).astype(np.uint8)
-    path.write_bytes(events.tobytes())
+def _events(name):
+    return lambda path: path.write_bytes(event_files.WRITERS[name][0](event_files.events(80)))
 
 
 def _read_events(path):
-    content = np.fromfile(path, np.uint8)
-    nmnist._refuse_broken([path], [content], "")
-    times = nmnist.decode(content)[3].astype(np.int64)
-    assert (np.diff(times) >= 0).all()
+    stream = read_events(path, disorder="sort")
+    assert (np.diff(stream.t_us) >= 0).all()
+    assert len({len(stream.x), len(stream.y), len(stream.polarity), len(stream.t_us)}) == 1
+    assert stream.polarity.max(initial=0) <= 1
 
 
 RECIPE = {
@@ -295,8 +295,10 @@ READERS = {
         Reader("idx", ".idx", _idx, lambda path: read_idx(path, 3, ""), mutations.binary),
         Reader("packed idx", ".gz", _idx, lambda path: read_idx(path, 3, ""), mutations.binary),
         Reader("npz", ".npz", _npz, _read_npz, mutations.binary),
+        Reader("events npz", ".npz", _events("npz"), _read_events, mutations.arrays),
         Reader("own npz", ".npz", _own, read_sample, mutations.binary),
-        Reader("events", ".bin", _events, _read_events, mutations.binary),
+        *(Reader(name, suffix, _events(name), _read_events, mutations.binary)
+          for name, (_, suffix) in event_files.WRITERS.items() if name != "npz"),
         Reader("weights", ".pt", lambda path: torch.save(tiny.network().state_dict(), path),
                lambda path: load_weights(tiny.network(), path), mutations.binary),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -133,6 +134,22 @@ class Dataset(ABC):
         Raises:
             DataError: A file is missing, truncated or malformed; the message says how to get it.
         """
+
+    def parts(self, name: SplitName) -> Iterator[Recordings | Images]:
+        """One split, part by part, each small enough for memory; all of it at once unless said otherwise.
+
+        Raises:
+            DataError: See `split`.
+        """
+        yield self.split(name)
+
+    def count(self, name: SplitName) -> int | None:
+        """Recordings of a split, told without reading them; None where only reading tells.
+
+        Raises:
+            DataError: See `split`.
+        """
+        return None
 
     def sources(self) -> tuple[Path, ...]:
         """Files the recordings are read from; cached frames are remade when one of them changes."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,16 +14,23 @@ import numpy as np
 import numpy.typing as npt
 import platformdirs
 
-from spareto.core.arguments import whole
 from spareto.core.artifacts import anything_there, fingerprint
-from spareto.core.errors import StoreError
+from spareto.core.errors import Problem, StoreError
 from spareto.data import registry
-from spareto.data._base import Dataset, DatasetInfo, Frames
+from spareto.data._base import Dataset, DatasetInfo, Frames, Images, Recordings, SplitName
+from spareto.data.bins import Bins, Measure
 from spareto.data.cache import Arrays, content_hash, read_cache, write_cache
 from spareto.data.frames import frames_of, held
+from spareto.data.mapped import finish, found, write_frames
 from spareto.records.data import DataPlan
 
 FORMAT_VERSION = 1
+PART_BYTES = 1 << 26
+"""Bytes of frames that are made at once."""
+
+IN_MEMORY = 1 << 30
+"""Bytes of frames that are read into memory; more are mapped from the cache."""
+
 ENVIRONMENT = "SPARETO_CACHE"
 
 
@@ -64,14 +73,25 @@ class FrameData:
 
 
 def load_frames(
-    name: str, *, timesteps: int, binary: bool = True, cache: Path | None = None, **options: Any
+    name: str,
+    *,
+    timesteps: int,
+    binary: bool = True,
+    bins: Measure = "time",
+    bin_size: int | None = None,
+    cache: Path | None = None,
+    **options: Any,
 ) -> FrameData:
     """Load a data set as frames.
 
+    Frames of more than 1 GiB are not read but mapped from the cache, so that a set may be larger than memory.
+
     Args:
         name: Name of the data set, as in `registry.names()`.
-        timesteps: Number of time bins, T.
+        timesteps: Number of frames, T.
         binary: Frames of 0 and 1, else event counts up to 255; of images their coding decides.
+        bins: What frames have in common: `time` or the number of `events`.
+        bin_size: Microseconds or events of a frame; left out, T frames share the recording.
         cache: Folder for the cached frames; left out, SPARETO_CACHE, else the user's cache folder.
         options: Options of the data set.
 
@@ -79,26 +99,40 @@ def load_frames(
         UnknownName: No data set of that name exists.
         ConfigError: The data set has no such option.
         DataError: A file of the data set is missing, truncated or malformed.
+        StoreError: Frames that do not fit into memory cannot be written to the cache.
     """
-    whole(timesteps, "data.timesteps", 1, 1_000_000)
+    sorted_into = Bins(timesteps, bins, bin_size)
     dataset = open_dataset(name, **options)
-    path = _cache_folder(cache) / f"{name}-{timesteps}-{_key(dataset, timesteps, binary, options)}.npz"
+    key = _key(dataset, sorted_into, binary, options)
+    path = _cache_folder(cache) / f"{name}-{timesteps}-{key}.npz"
+    info = replace(dataset.info, duration_us=sorted_into.duration_us(dataset.info.duration_us))
+    if _size(dataset, timesteps) > IN_MEMORY:
+        mapped, known = _mapped(path.with_suffix(".json"), dataset, sorted_into, binary)
+        return FrameData(**mapped, info=info, name=name, hash=known)
     arrays = read_cache(path)
     if arrays is None:
-        arrays = _make(dataset, timesteps, binary)
+        arrays = _make(dataset, sorted_into, binary)
         _keep(path, arrays)
     one_for_all = len(arrays["train_frames"]) != timesteps  # then their number is part of the data, too
     named = {**arrays, "timesteps": np.array(timesteps)} if one_for_all else arrays
     splits: dict[str, Any] = {
         key: held(value, timesteps) if key.endswith("frames") else value for key, value in arrays.items()
     }
-    return FrameData(**splits, info=dataset.info, name=name, hash=content_hash(named))
+    return FrameData(**splits, info=info, name=name, hash=content_hash(named))
 
 
 def load_plan(plan: DataPlan, cache: Path | None = None) -> FrameData:
     """Load the data set a plan asks for; see `load_frames`."""
     options: dict[str, Any] = dict(plan.options)
-    return load_frames(plan.name, timesteps=plan.timesteps, binary=plan.binary, cache=cache, **options)
+    return load_frames(
+        plan.name,
+        timesteps=plan.timesteps,
+        binary=plan.binary,
+        bins=plan.bins,
+        bin_size=plan.bin_size,
+        cache=cache,
+        **options,
+    )
 
 
 def open_dataset(name: str, **options: Any) -> Dataset:
@@ -111,17 +145,60 @@ def open_dataset(name: str, **options: Any) -> Dataset:
     return registry.make(name, "data.options", **options)
 
 
-def _make(dataset: Dataset, timesteps: int, binary: bool) -> Arrays:
-    train, test = dataset.split("train"), dataset.split("test")
-    return {
-        "train_frames": frames_of(train, "train", dataset.info, timesteps, binary=binary),
-        "train_labels": train.labels,
-        "test_frames": frames_of(test, "test", dataset.info, timesteps, binary=binary),
-        "test_labels": test.labels,
-    }
+SPLITS: tuple[SplitName, ...] = ("train", "test")
 
 
-def _key(dataset: Dataset, timesteps: int, binary: bool, options: dict[str, Any]) -> str:
+def _made(dataset: Dataset, split: SplitName, bins: Bins, binary: bool) -> Iterator[tuple[Frames, Any]]:
+    """Frames and labels of a split, part by part."""
+    few = max(1, PART_BYTES // (bins.timesteps * math.prod(dataset.info.sensor)))
+    for part in dataset.parts(split):
+        for some in _cut(part, few):
+            yield frames_of(some, split, dataset.info, bins, binary=binary), some.labels
+
+
+def _cut(part: Recordings | Images, few: int) -> Iterator[Recordings | Images]:
+    """Recordings, so many at a time; images stay together, for their coding may draw at random."""
+    if isinstance(part, Images) or len(part) <= few:
+        yield part
+        return
+    for first in range(0, len(part), few):
+        yield part.take(np.arange(first, min(first + few, len(part))))
+
+
+def _make(dataset: Dataset, bins: Bins, binary: bool) -> Arrays:
+    arrays: Arrays = {}
+    for split in SPLITS:
+        frames, labels = zip(*_made(dataset, split, bins, binary), strict=True)
+        arrays[f"{split}_frames"] = frames[0] if len(frames) == 1 else np.concatenate(frames, axis=1)
+        arrays[f"{split}_labels"] = np.concatenate(labels)
+    return arrays
+
+
+def _size(dataset: Dataset, timesteps: int) -> int:
+    """Bytes of all frames; 0 where only reading tells how many there are."""
+    return sum(dataset.count(split) or 0 for split in SPLITS) * timesteps * math.prod(dataset.info.sensor)
+
+
+def _mapped(path: Path, dataset: Dataset, bins: Bins, binary: bool) -> tuple[dict[str, Any], str]:
+    """Frames and labels mapped from the cache, and their hash; what is not there is written first."""
+    files: dict[str, Path] = {}
+    labels: dict[str, npt.NDArray[np.int64]] = {}
+    known = found(path)
+    if known is None:
+        for split in SPLITS:
+            file = path.with_name(f"{path.stem}-{split}_frames.npy")
+            shape = (bins.timesteps, dataset.count(split) or 0, *dataset.info.sensor)
+            labels[f"{split}_labels"] = write_frames(file, shape, _made(dataset, split, bins, binary))
+            files[f"{split}_frames"] = file
+        finish(path, files, labels)
+        known = found(path)
+    if known is None:
+        rule, cure = "the frames that were just written", "Check the disk of the cache."
+        raise StoreError(Problem(str(path), "a file that cannot be read back", rule, cure))
+    return known
+
+
+def _key(dataset: Dataset, bins: Bins, binary: bool, options: dict[str, Any]) -> str:
     """Fingerprint of everything the frames depend on."""
     stamps = [(path.resolve(), path.stat()) for path in dataset.sources() if anything_there(path)]
     return fingerprint(
@@ -129,8 +206,9 @@ def _key(dataset: Dataset, timesteps: int, binary: bool, options: dict[str, Any]
             "format": FORMAT_VERSION,
             "data set": [type(dataset).__module__, type(dataset).__qualname__, dataset.version],
             "options": {option: repr(value) for option, value in options.items()},
-            "timesteps": timesteps,
+            "timesteps": bins.timesteps,
             "binary": binary,
+            **bins.told(),
             "sources": [[str(path), stat.st_size, stat.st_mtime_ns] for path, stat in stamps],
         }
     )

@@ -22,6 +22,11 @@ Microseconds = Annotated[
     Field(ge=1, le=MOST_STORED, strict=True),
     Rule("a whole number of microseconds, at least 1, below 2^48"),
 ]
+BinSize = Annotated[
+    int,
+    Field(ge=1, le=MOST_STORED, strict=True),
+    Rule("a whole number of microseconds or events, at least 1, below 2^48"),
+]
 Option = Annotated[str | int | float | bool | None, Rule("a text, a number, true, false or null")]
 
 
@@ -30,19 +35,28 @@ class DataPlan(Record):
 
     Args:
         name: Name of the data set.
-        timesteps: T, the number of equal time bins.
+        timesteps: T, the number of frames.
         binary: Frames of 0 and 1, else event counts up to 255.
+        bins: What frames have in common: equal `time`, or equally many `events`.
+        bin_size: Microseconds or events of a frame; events after T frames are dropped. Left out, T frames
+            share the nominal duration, or all events of a recording.
         options: Options of the data set itself; `root` says where its files are.
     """
 
     name: str = "digits"
     timesteps: Timesteps = 10
     binary: Flag = True
+    bins: Annotated[Literal["time", "events"], Rule("time or events")] = "time"
+    bin_size: BinSize | None = None
     options: dict[str, Option] = Field(default_factory=dict[str, Option])
 
     @model_validator(mode="after")
     def _check_options(self) -> DataPlan:
-        if given := [name for name in ("name", "timesteps", "binary", "cache") if name in self.options]:
+        if given := [
+            name
+            for name in ("name", "timesteps", "binary", "bins", "bin_size", "cache")
+            if name in self.options
+        ]:
             raise ValueError(f"options without {' and '.join(given)}, which the data set does not take")
         return self
 
@@ -71,6 +85,8 @@ class OwnData(Record):
         duration_us: Length of a recording, microseconds; later events are dropped. Left out, the longest.
         outside: What to do about events outside the sensor.
         binary: Frames of 0 and 1 from events, else event counts up to 255.
+        bins: What frames of events have in common: equal `time`, or equally many `events`.
+        bin_size: Microseconds or events of a frame; see `DataPlan`.
     """
 
     timesteps: Timesteps | None = None
@@ -84,6 +100,8 @@ class OwnData(Record):
     duration_us: Microseconds | None = None
     outside: Literal["refuse", "drop"] = "refuse"
     binary: Flag = True
+    bins: Annotated[Literal["time", "events"], Rule("time or events")] = "time"
+    bin_size: BinSize | None = None
 
 
 class ImportedData(OwnData):

@@ -12,6 +12,7 @@ from spareto.core.errors import Problem, StoreError
 from spareto.data._base import Frames
 from spareto.data.frames import held
 from spareto.data.load import FrameData
+from spareto.data.mapped import is_mapped, some_of
 from spareto.data.own.splits import held_out
 
 Labels = npt.NDArray[np.int64]
@@ -94,6 +95,7 @@ def split_data(data: FrameData, share: float) -> tuple[StudyData, SealedTest]:
 
     Raises:
         DataError: A class has too few samples to be in both.
+        StoreError: Mapped frames cannot be written to the cache a second time, split.
     """
     out = held_out(data.train_labels, share, "study.validation_share")
     axis = 1 if data.layout == "time-first" else 0
@@ -112,7 +114,9 @@ def split_data(data: FrameData, share: float) -> tuple[StudyData, SealedTest]:
 
 
 def _taken(frames: Frames, chosen: npt.NDArray[np.intp], axis: int) -> Frames:
-    """Some samples; a frame that holds at every timestep stays in memory once."""
+    """Some samples; a frame that holds at every timestep stays in memory once, and mapped ones are mapped."""
+    if is_mapped(frames) and axis == 1:
+        return some_of(frames, chosen)
     if axis == 0:
         return frames[chosen]
     if len(frames) > 1 and frames.strides[0] == 0:

@@ -13,16 +13,12 @@ from spareto.core.errors import DataError, Problem
 from spareto.data._base import Dataset, DatasetInfo, Recordings, SplitName
 from spareto.data.checks import problems_of
 from spareto.data.folder import data_folder, require, where_to_put
+from spareto.data.readers.nmnist_bin import EVENT_BYTES, decode
 
 ORIGIN = "https://www.garrickorchard.com/datasets/n-mnist and unpack Train and Test in a folder N-MNIST"
 FOLDERS: dict[SplitName, str] = {"train": "Train", "test": "Test"}
-EVENT_BYTES = 5
-OVERFLOW_ROW = 240
-OVERFLOW_US = 1 << 13
 
 Bytes = npt.NDArray[np.uint8]
-Decoded = tuple[Bytes, Bytes, Bytes, npt.NDArray[np.uint32]]
-"""x, y, polarity, time in microseconds."""
 
 
 class NMnist(Dataset):
@@ -75,18 +71,6 @@ class NMnist(Dataset):
     @cached_property
     def _files(self) -> dict[SplitName, list[tuple[Path, int]]]:
         return {split: _labelled_files(self.root / folder, self._cure) for split, folder in FOLDERS.items()}
-
-
-def decode(content: Bytes) -> Decoded:
-    """Decode the bytes of one file to x, y, polarity and time in microseconds, in order of time."""
-    x, y, high, middle, low = content.reshape(-1, EVENT_BYTES).T
-    is_mark = y == OVERFLOW_ROW
-    t_us = np.cumsum(is_mark, dtype=np.int64) * OVERFLOW_US
-    t_us += (high & np.uint8(0x7F)) * np.uint32(1 << 16) + middle * np.uint32(1 << 8) + low
-    t_us = np.minimum(t_us, np.iinfo(np.uint32).max).astype(np.uint32)  # later is later, and never earlier
-    order = np.flatnonzero(~is_mark)
-    order = order[np.argsort(t_us[order], kind="stable")]
-    return x[order], y[order], (high >> np.uint8(7))[order], t_us[order]
 
 
 def _labelled_files(folder: Path, cure: str) -> list[tuple[Path, int]]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from spareto.core.errors import DataError, Problem
 from spareto.data._base import DatasetInfo, Frames, Recordings
+from spareto.data.bins import Bins
 from spareto.data.frames import frames
 from spareto.data.own.clock import Clock, clock_of
 from spareto.data.own.events import Events, sensor_of
@@ -26,14 +27,14 @@ class Binner:
 
     Args:
         sensor: Polarities, height and width.
-        timesteps: T.
+        bins: How events become frames.
         binary: Frames of 0 and 1, else counts.
         clock: What times mean.
         notes: What was found and dropped, one sentence each.
     """
 
     sensor: Sensor
-    timesteps: int
+    bins: Bins
     binary: bool
     clock: Clock
     signed: bool
@@ -67,7 +68,13 @@ class Binner:
         ]
         if problems:
             raise DataError(several(problems))
-        return cls(asked, plan.timesteps, plan.binary, clock_of(recordings, plan), signed)
+        return cls(
+            asked,
+            Bins(plan.timesteps, plan.bins, plan.bin_size),
+            plan.binary,
+            clock_of(recordings, plan),
+            signed,
+        )
 
     def frames(self, recordings: Sequence[Events], first: int, name: str) -> tuple[Frames, tuple[str, ...]]:
         """Frames of some recordings, and a sentence for what was dropped.
@@ -93,7 +100,7 @@ class Binner:
         total = sum(map(len, recordings))
         notes = [*_dropped(sum(int(part.outside.sum()) for part in parts), total, "outside the sensor", name)]
         notes += _dropped(sum(late), total, "after duration_us", name)
-        made = frames(self._joined(inside), self._info, self.timesteps, binary=self.binary)
+        made = frames(self._joined(inside), self._info, self.bins, binary=self.binary)
         return made, tuple(notes)
 
     @property

@@ -205,7 +205,7 @@ def _laid(splits: Sequence[Split], plan: OwnPlan) -> tuple[list[Laid], tuple[str
     for split in splits:
         some = split.recordings or ()
         frames, told = binner.frames(some, first, split.name)
-        laid.append(Laid(frames, "time-first", binner.timesteps))
+        laid.append(Laid(frames, "time-first", binner.bins.timesteps))
         notes += told
         first += len(some)
     return laid, tuple(notes)

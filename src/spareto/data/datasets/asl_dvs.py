@@ -1,0 +1,100 @@
+"""ASL-DVS: 24 letters of American Sign Language, seen by a DAVIS 240."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy.io import loadmat
+
+from spareto.core.errors import DataError, Problem
+from spareto.data._base import DatasetInfo, SplitName
+from spareto.data.by_class import first_folder, recordings_by_class
+from spareto.data.folder import data_folder, where_to_put
+from spareto.data.readers import Disorder, Stream, read_events
+from spareto.data.recorded import RecordedDataset, Recording, chosen_from
+
+ORIGIN = (
+    "https://github.com/PIX2NVS/NVS2Graph and unpack its archives, one folder a letter, in a folder ASLDVS"
+)
+LETTERS = "abcdefghiklmnopqrstuvwxy"
+"""Without j and z, which are movements."""
+HEIGHT, WIDTH = 180, 240
+NAMES = ("ts", "x", "y", "pol")
+
+
+class AslDvs(RecordedDataset):
+    """100,800 recordings of about 100 ms, 4,200 a letter. **No split is official**: ours is drawn by `seed`.
+
+    The original files (MATLAB) and SpikingJelly's `events_np` are known. Rows are counted from above.
+
+    Args:
+        root: Folder that holds one folder a letter, or holds them in `ASLDVS`; left out, the data folder of
+            this machine.
+        test_share: Share of each class that is for testing.
+        seed: Draws which.
+        disorder: Refuse a file whose times run back, or sort its events.
+
+    Reference:
+        bi2019.
+    """
+
+    info = DatasetInfo(
+        classes=len(LETTERS),
+        sensor=(2, HEIGHT, WIDTH),
+        duration_us=100_000,
+        licence="for research; see its page",
+        source="ASL-DVS (Bi et al. 2019); no official split",
+    )
+    checksums: ClassVar = {"ASLDVS.zip": "33f8b87bf45edc0bfed0de41822279b9"}
+
+    def __init__(
+        self,
+        *,
+        root: str | Path | None = None,
+        test_share: float = 0.2,
+        seed: int = 0,
+        disorder: Disorder = "refuse",
+    ) -> None:
+        super().__init__(disorder)
+        names = ("", "events_np", "ASLDVS/events_np", "ASLDVS")
+        self.root = first_folder(data_folder(root), names, LETTERS[0])
+        self.test_share, self.seed = test_share, seed
+        self._cure = where_to_put(self.root, ORIGIN)
+
+    def recordings(self, name: SplitName) -> Sequence[Recording]:
+        """See `RecordedDataset.recordings`."""
+        labels = {letter: place for place, letter in enumerate(LETTERS)}
+        found = recordings_by_class(self.root, labels, (".mat", ".npz"), self._cure)
+        return chosen_from(found, self.test_share, self.seed)(name)
+
+    def read(self, path: Path) -> Stream:
+        """All events of a file, the hand upright."""
+        if path.suffix == ".npz":
+            return read_events(path, disorder=self.disorder)
+        return _read_matlab(path).in_order(self.disorder)
+
+
+def _read_matlab(path: Path) -> Stream:
+    rule = "a MATLAB file with ts, x, y and pol, one whole number an event"
+    try:
+        found: Any = loadmat(path, variable_names=NAMES)
+        columns = [np.asarray(found[name]).reshape(-1).astype(np.int64) for name in NAMES]
+    except Exception as error:  # a damaged file fails in many ways
+        got = f"a damaged file ({' '.join(str(error).split())[:100] or type(error).__name__})"
+        raise DataError(Problem(str(path), got, rule, "Copy it again.")) from None
+    t, x, y, p = columns
+    if len({len(column) for column in columns}) != 1:
+        got = ", ".join(f"{len(column)} {name}" for name, column in zip(NAMES, columns, strict=True))
+        raise DataError(Problem(str(path), got, rule, "Copy it again."))
+    limits = (("x", x, WIDTH), ("y", y, HEIGHT), ("pol", p, 2))
+    for name, values, limit in limits:
+        if len(values) and not 0 <= values.min() <= values.max() < limit:
+            got = f"{values.min()} to {values.max()}"
+            raise DataError(
+                Problem(f"{path}: {name}", got, f"values from 0 to {limit - 1}", "Copy it again.")
+            )
+    rows = (HEIGHT - 1 - y).astype(np.uint16)
+    return Stream(str(path), x.astype(np.uint16), rows, p.astype(np.uint8), t, (HEIGHT, WIDTH))

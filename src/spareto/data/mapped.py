@@ -1,0 +1,108 @@
+"""Frames of sets that are larger than memory: files that are mapped, not read."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.format import open_memmap
+
+from spareto.core.artifacts import fingerprint, replacing, there, write_text
+from spareto.data._base import Frames
+from spareto.data.cache import content_hash
+
+Labels = npt.NDArray[np.int64]
+STEP_BYTES = 1 << 24
+"""Bytes copied at once."""
+
+
+def write_frames(path: Path, shape: Sequence[int], parts: Iterator[tuple[Frames, Labels]]) -> Labels:
+    """Write frames part by part; what is in memory at once is one part.
+
+    Args:
+        path: An `.npy` file that is mapped later.
+        shape: Time, samples, polarities, height and width.
+        parts: Frames `(time, some, ...)` and labels of as many samples as `shape` says, in their order.
+
+    Returns:
+        The labels of all samples.
+
+    Raises:
+        StoreError: The disk is full, or may not be written to.
+    """
+    labels = np.zeros(shape[1], np.int64)
+    with replacing(path) as temporary:
+        mapped = open_memmap(temporary, "w+", np.uint8, tuple(shape))
+        first = 0
+        for frames, some in parts:
+            mapped[:, first : first + len(some)] = frames
+            labels[first : first + len(some)] = some
+            first += len(some)
+        assert first == shape[1], f"{first} samples where {shape[1]} were announced"
+        mapped.flush()
+        del mapped
+    return labels
+
+
+def map_frames(path: Path) -> Frames:
+    """The frames of a file; what is read of them comes from the disk and may leave memory again."""
+    return np.load(path, mmap_mode="r")
+
+
+def finish(path: Path, files: dict[str, Path], labels: dict[str, Labels]) -> None:
+    """Write down what the files of a data set hold, last of all: without it they do not count."""
+    arrays: dict[str, Any] = {name: map_frames(file) for name, file in files.items()} | labels
+    told = {
+        "hash": content_hash(arrays),
+        "files": {name: [file.name, file.stat().st_size] for name, file in files.items()},
+        "labels": {name: each.tolist() for name, each in labels.items()},
+    }
+    write_text(path, json.dumps(told))
+
+
+def found(path: Path) -> tuple[dict[str, Any], str] | None:
+    """Mapped frames, labels and their hash, as written down; None if a file is missing or cut off."""
+    try:
+        told = json.loads(path.read_text("utf-8"))
+        arrays: dict[str, Any] = {name: np.array(each, np.int64) for name, each in told["labels"].items()}
+        for name, (file, size) in told["files"].items():
+            if (path.parent / file).stat().st_size != size:
+                return None
+            arrays[name] = map_frames(path.parent / file)
+        return arrays, str(told["hash"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def is_mapped(frames: npt.NDArray[Any]) -> bool:
+    """Whether these are all the frames of a mapped file."""
+    return (
+        isinstance(frames, np.memmap)
+        and frames.filename is not None
+        and frames.base is not None
+        and (not isinstance(frames.base, np.ndarray))
+    )
+
+
+def some_of(frames: npt.NDArray[Any], chosen: npt.NDArray[np.intp]) -> Frames:
+    """Some samples of mapped frames, mapped themselves: a file beside theirs, written once.
+
+    Raises:
+        StoreError: The disk is full, or may not be written to.
+    """
+    assert isinstance(frames, np.memmap)
+    if not len(chosen):
+        return np.zeros((frames.shape[0], 0, *frames.shape[2:]), np.uint8)
+    source = Path(str(frames.filename))
+    path = source.with_name(f"{source.stem}-{fingerprint(chosen.tolist(), 8)}.npy")
+    shape = (frames.shape[0], len(chosen), *frames.shape[2:])
+    if not there(path):
+        few = max(1, STEP_BYTES * len(chosen) // math.prod(shape))
+        groups = (chosen[first : first + few] for first in range(0, len(chosen), few))
+        write_frames(path, shape, ((frames[:, some], np.zeros(len(some), np.int64)) for some in groups))
+    return map_frames(path)
