@@ -158,12 +158,13 @@ def merge(*runs: str, out: Path, store: str | None = None, artifacts: str | None
         print(f"{merged(runs, into):,} trials came to {into.place.where}")
 
 
-def gc(run: Path, /, *, dry_run: Flag = False) -> None:
+def gc(run: Path, /, *, dry_run: Flag = False, artifacts: Flag = False) -> None:
     """Remove files that no trial needs: of trials that are gone, and of workers that came too late.
 
     Args:
         run: Run folder.
         dry_run: Only say what would go.
+        artifacts: Also at the URL that holds the trials' files; only where no other study keeps its own.
     """
     from spareto.study.merging import garbage, remove
     from spareto.study.writer import only_writer
@@ -175,11 +176,13 @@ def gc(run: Path, /, *, dry_run: Flag = False) -> None:
             raise StoreError(
                 Problem(str(run), f"a trial that {busy[0]} is at", "a study that nobody runs", cure)
             )
-        found = garbage(store)
+        found = garbage(store, remote=artifacts)
         for name, size in found.items():
             print(f"{name}  {file_size(size)}")
         if not dry_run:
             remove(store, found)
+        if (url := store.place.artifacts) is not None and not artifacts:
+            print(f"Files at {url} stay, for other studies may need them; with --artifacts they go, too.")
     said = "would go" if dry_run else "removed"
     print(f"{len(found)} files, {file_size(sum(found.values()))} {said}")
 

@@ -80,7 +80,7 @@ def refuse_packed(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError) as error:
         raise Damaged(" ".join(str(error).split())[:80]) from None
     size = path.stat().st_size
     if unpacked > size:

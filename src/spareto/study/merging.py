@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Final
 
 from spareto.core.artifacts import folder_there, replacing, there
 from spareto.core.errors import ConfigError, Problem, StoreError
@@ -15,6 +17,11 @@ from spareto.study.database.exports import RECORDS, read
 from spareto.study.folder import DENSE, RunFolder
 from spareto.study.store import TrialStore, checksum_of
 
+ROOM_NAMES: Final = ("networks", "workloads", "details", "checkpoints")
+_OURS: Final = re.compile(
+    rf"(?:{'|'.join(ROOM_NAMES)})/(?:pending-[0-9a-f]{{12}}|[^/]+-seed\d+-[0-9a-f]{{8,16}})"
+    r"\.(?:safetensors|json)(?:\.[0-9a-f]{8}\.part)?"
+)
 KEPT = ("study", "network", "dataset", "data_hash", "base_hash", "plan", "validation_share")
 """Facts that a store without any takes over; a run writes the others."""
 
@@ -126,10 +133,15 @@ def _same_study(into: TrialStore, base: str | None, where: str) -> None:
         raise StoreError(Problem(where, "trials of another study", rule, cure))
 
 
-def garbage(store: TrialStore) -> dict[str, int]:
-    """Files of a run folder, and of the URL behind it, that no trial needs; their sizes in bytes.
+def garbage(store: TrialStore, *, remote: bool = False) -> dict[str, int]:
+    """Files of a run folder that no trial needs; their sizes in bytes.
 
-    Dense networks, and trainings of trials that are not done, are needed.
+    Dense networks, and trainings of trials that are not done, are needed. Files whose names are none of ours,
+    and what lies behind a link, are left alone: a run folder may come from anybody.
+
+    Args:
+        store: Of the run folder.
+        remote: Also files at the URL behind it. Other studies that keep theirs there would lose them.
     """
     folder = RunFolder(store.place.folder, store.place.artifacts)
     needed: set[str] = set()
@@ -137,17 +149,19 @@ def garbage(store: TrialStore) -> dict[str, int]:
         needed |= folder.names(trial).keys()
     done = store.keys()
     found: dict[str, int] = {}
-    for room in ("networks", "workloads", "details", "checkpoints"):
-        if not folder_there(folder.root / room):
+    for room in ROOM_NAMES:
+        if not folder_there(folder.root / room) or (folder.root / room).is_symlink():
             continue
         for path in sorted((folder.root / room).iterdir()):
-            name = f"{room}/{path.name}"
-            training = room == "checkpoints" and path.name.partition(".")[0] not in done
-            if path.is_file() and name not in needed and not training:
+            name, key = f"{room}/{path.name}", path.name.partition(".")[0]
+            ours = _OURS.fullmatch(name) is not None and name not in needed
+            over = key in done if room == "checkpoints" else ours
+            if over and path.is_file() and not path.is_symlink():
                 found[str(path)] = path.stat().st_size
-    if (remote := folder.remote) is not None:
-        sizes = remote.names()
-        found |= {f"{remote.url}/{name}": sizes[name] for name in sizes.keys() - needed}
+    if remote and (there := folder.remote) is not None:
+        sizes = there.names()
+        stray = [name for name in sizes if _OURS.fullmatch(name) and name not in needed]
+        found |= {f"{there.url}/{name}": sizes[name] for name in stray}
     return found
 
 
