@@ -33,6 +33,7 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(BIN)/python -m pip install --quiet $(TORCH)
 	$(BIN)/python -m pip install --quiet --editable . --group dev $(TORCH)
+	$(BIN)/python -m pip install --quiet --no-deps --upgrade --target .venv/nir nir==1.0.8 nirtorch==2.6
 	@touch $(READY)
 
 demo: setup

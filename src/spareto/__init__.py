@@ -40,7 +40,6 @@ if TYPE_CHECKING:
         widen,
         widen_and_squeeze,
     )
-    from spareto.converting import convert
     from spareto.core.errors import (
         CapacityError,
         ConfigError,
@@ -57,8 +56,8 @@ if TYPE_CHECKING:
     )
     from spareto.data.load import load_frames
     from spareto.data.own import load_data
-    from spareto.exporting import export_to
     from spareto.hardware import cost, cost_all_formats, cost_grid, load_accelerator
+    from spareto.interchange import convert, export_to
     from spareto.lowering import lower
     from spareto.profiling import energy, profile
     from spareto.records import (
@@ -112,15 +111,14 @@ _NAMES: Final = {
         "bake calibrate compress compress_and_train compression_report fold_batch_norm rehearse shrink"
         " widen widen_and_squeeze"
     ),
-    "converting": "convert",
     "core.errors": (
         "CapacityError ConfigError DataError InputError MissingDependency OutOfMemory ShapeError SparetoError"
         " StoreError TrainingError UnknownName UnsupportedLayer"
     ),
     "data.load": "load_frames",
     "data.own": "load_data",
-    "exporting": "export_to",
     "hardware": "cost cost_all_formats cost_grid load_accelerator",
+    "interchange": "convert export_to",
     "lowering": "lower",
     "profiling": "energy profile",
     "records": (

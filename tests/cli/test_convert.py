@@ -59,8 +59,44 @@ def test_a_network_is_written_for_another_framework(code, capsys, tmp_path):
 def test_an_unknown_target_is_told_the_known(code):
     from spareto.core.errors import SparetoError
 
-    with pytest.raises(SparetoError, match="c99, verilog, norse, sinabs, snntorch, spikingjelly"):
+    with pytest.raises(
+        SparetoError, match="c99, verilog, nir, norse, qonnx, safetensors, sinabs, snntorch, spikingjelly"
+    ):
         app(["export", "my.py:build", "--target", "brian", "--out", "there"], result_action="return_value")
+
+
+def test_files_come_and_go(code, capsys, tmp_path):
+    """Code to NIR, NIR to safetensors, that to Norse: each says what it wrote."""
+    from spareto.core.errors import SparetoError
+
+    pytest.importorskip("nir")
+    (tmp_path / "ours.py").write_text(OURS)
+    with pytest.raises(SparetoError, match="dt: got nothing"):
+        app(["export", "ours.py:build", "--target", "nir", "--out", "a.nir"], result_action="return_value")
+    export = ["export", "ours.py:build", "--target", "nir", "--out", "a.nir", "--dt", "1e-4"]
+    app(export, result_action="return_value")
+    told = capsys.readouterr().out
+    assert "The outputs are the last spikes" in told
+    assert "Written to a.nir: a.nir" in told
+    app(["convert", "a.nir", "--out", "b.safetensors", "--json"], result_action="return_value")
+    row = json.loads(capsys.readouterr().out)
+    assert [part["kind"] for part in row["parts"]] == ["SpikingDense", "SpikingDense"]
+    assert "Written to b.safetensors" in row["notes"][-1]
+    app(["export", "b.safetensors", "--target", "norse", "--out", "there"], result_action="return_value")
+    assert (tmp_path / "there" / "network.py").is_file()
+    with pytest.raises(SparetoError, match=r"--dt: got 1\.0; expected none beside a function"):
+        app([*code, "--dt", "1"], result_action="return_value")
+
+
+def test_a_state_dict_is_converted_by_its_layers(code, capsys, tmp_path):
+    import torch
+
+    torch.save({"a.weight": torch.ones(6, 8), "a.bias": torch.zeros(6), "x": torch.ones(1)}, "a.pt")
+    (tmp_path / "layers.yaml").write_text("[{linear: a, neuron: {name: lif}}]")
+    app(["convert", "a.pt", "--layers", "layers.yaml"], result_action="return_value")
+    told = capsys.readouterr().out
+    assert "SpikingDense" in told
+    assert "Not used of the state dict: x." in told
 
 
 OURS = """

@@ -19,6 +19,7 @@ import factories
 import tiny
 import workloads
 from fuzz import mutations
+from fuzz import network_readers as networks
 from fuzz import other_readers as others
 from fuzz import store_readers as stores
 from spareto.compression import compress
@@ -330,5 +331,10 @@ READERS |= {
         Reader("store's cells", ".sqlite", stores.write_store, stores.look, stores.cells),
         Reader("exported csv", ".csv", stores.write_table, stores.read_table, stores.table),
         Reader("exported parquet", ".parquet", stores.write_table, stores.read_table, mutations.binary),
+        Reader("description", ".safetensors", networks.write_description, networks.read_description,
+               _in_its_header, _reheaded),
+        Reader("nir", ".nir", networks.write_graph, networks.read_graph, mutations.binary),
+        Reader("nir parameters", ".nir", networks.write_graph, networks.read_graph, networks.parameters),
+        Reader("own nir", ".nir", networks.write_own_graph, networks.read_own_graph, networks.parameters),
     )
 }  # fmt: skip

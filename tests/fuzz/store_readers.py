@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import random
 import sqlite3
 import tempfile
@@ -9,6 +10,8 @@ from contextlib import closing
 from pathlib import Path
 
 import factories
+from spareto.cli.console import Console
+from spareto.cli.watch import line_of, shown
 from spareto.study.database.exports import export
 from spareto.study.database.tasks import Task
 from spareto.study.front import front_rows
@@ -20,7 +23,7 @@ TRIALS = factories.study()[:6]
 ROWS = front_rows(TRIALS)
 UNFLAGGED = [{**row, "on_front": None} for row in ROWS]
 ODD = (None, "", "x", "{", "[]", "[" * 5000, '{"label": [1]}', b"\xff\0", 0, -1, 1 << 62, 0.5, -1e308, 9e999,
-       "9" * 5000, "result", "{}")  # fmt: skip
+       "9" * 5000, "result", "{}", "\x1b[31mred", '{"label": "\\u001b[31m", "seed": "\\u001b]"}')  # fmt: skip
 
 
 def write_store(path):
@@ -38,7 +41,12 @@ def look(path):
     """Everything that the commands that look show; rows are right, or there are none."""
     with TrialStore(path, read_only=True) as store:
         state = state_of(store)
-        str(state.to_dict())
+        json.dumps(state.to_dict())
+        shown_as = io.StringIO()
+        console = Console(file=shown_as, width=80)
+        console.print(shown(state))
+        console.print(line_of(state))
+        assert all(c.isprintable() or c == "\n" for c in shown_as.getvalue())
         assert all({**row, "on_front": None} in UNFLAGGED for row in state.front)
         assert store.rows() == ROWS
         store.proposals()

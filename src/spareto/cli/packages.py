@@ -138,15 +138,29 @@ def bench(package: Path, /, *, rounds: int = 20, threads: int = 1, density: floa
     console.print(f"weights {found.weight_bytes:,} bytes, states {found.state_bytes:,} bytes")
 
 
-def export(source: str, /, *, out: Path, target: str = "c99", design: str | None = None) -> None:
-    """Write a package, or a network, as source code for another machine or framework.
+def export(
+    source: str,
+    /,
+    *,
+    out: Path,
+    target: str = "c99",
+    design: str | None = None,
+    dt: float | None = None,
+    sensor: tuple[int, int, int] | None = None,
+    lossy: Flag = False,
+) -> None:
+    """Write a package as source code, or a network for another framework or as a file.
 
     Args:
-        source: A package, for c99 and verilog; for a framework a network, as in `spareto profile`, which is
-            written with its weights as they are stored.
-        out: Folder of the files.
-        target: What it is written for: c99, verilog, snntorch, spikingjelly, norse or sinabs.
+        source: A package, for c99 and verilog; else a network, as in `spareto profile`, or a .nir or
+            .safetensors file that was exported before. It is written with its weights as they are stored.
+        out: Folder of the files; of nir, safetensors and qonnx, the file.
+        target: What it is written for: c99, verilog, snntorch, spikingjelly, norse, sinabs, nir, safetensors
+            or qonnx.
         design: Choices for verilog, as YAML: "{semantics: spiker, ratio: 4}".
+        dt: Of nir: how long a timestep is; time constants get its unit.
+        sensor: Of nir and qonnx: channels, height, width of a frame, where the network does not know it.
+        lossy: Of nir: leave out what NIR cannot say, and name it, instead of refusing it.
     """
     from spareto.cli.own import mapping
     from spareto.export import registry
@@ -161,19 +175,35 @@ def export(source: str, /, *, out: Path, target: str = "c99", design: str | None
             console.print(f"{name:<16} {size:>10,} bytes", markup=False)
         files = exported.files
     else:
-        files = _export_to(source, target, out)
+        given = {"dt": dt, "sensor": sensor, "lossy": lossy or None}
+        files = _export_to(source, target, out, {name: v for name, v in given.items() if v is not None})
     console.print(f"Written to {out}: {', '.join(path.name for path in files)}", markup=False)
 
 
-def _export_to(source: str, target: str, out: Path) -> tuple[Path, ...]:
+def _export_to(source: str, target: str, out: Path, options: dict[str, Any]) -> tuple[Path, ...]:
     from spareto.export import registry
-    from spareto.exporting import export_to
-    from spareto.exporting import registry as frameworks
+    from spareto.interchange import ExportedFile, export_to, targets
+
+    if target not in targets():
+        known = (*registry.names(), *targets())
+        raise ConfigError(Problem("target", repr(target), one_of(known), did_you_mean(target, known)))
+    written = export_to(_network_of(source, options.get("dt")), target, out, **options)
+    if not isinstance(written, ExportedFile):
+        return written.code, written.weights
+    console = Console(highlight=False, soft_wrap=True)
+    for line in (*written.losses, *written.notes):
+        console.print(line, markup=False)
+    return (written.path,)
+
+
+def _network_of(source: str, dt: float | None) -> Any:
+    """A network of a file or of code."""
+    from spareto.interchange import convert
+    from spareto.study.networks import load_network
     from spareto.study.sources import open_source
 
-    if target not in frameworks.names():
-        known = (*registry.names(), *frameworks.names())
-        raise ConfigError(Problem("target", repr(target), one_of(known), did_you_mean(target, known)))
-    network, _ = open_source(source, {}, compressed=True).load()
-    written = export_to(network, target, out)
-    return written.code, written.weights
+    if source.endswith(".nir"):
+        return convert(source, dt=dt)
+    if source.endswith(".safetensors"):
+        return load_network(source)
+    return open_source(source, {}, compressed=True).load()[0]

@@ -14,6 +14,7 @@ from spareto.cli.console import Console
 from spareto.core.amounts import file_size
 from spareto.core.artifacts import folder_there
 from spareto.core.errors import ConfigError, Problem, SparetoError, StoreError
+from spareto.core.text import visible
 from spareto.study.database.exports import export as write_export
 from spareto.study.database.places import POINTER, STORE_NAME, StorePlace, place_for, server_url
 from spareto.study.database.servers import studies_of
@@ -178,11 +179,13 @@ def gc(run: Path, /, *, dry_run: Flag = False, artifacts: Flag = False) -> None:
             )
         found = garbage(store, remote=artifacts)
         for name, size in found.items():
-            print(f"{name}  {file_size(size)}")
+            print(visible(f"{name}  {file_size(size)}"))
         if not dry_run:
             remove(store, found)
         if (url := store.place.artifacts) is not None and not artifacts:
-            print(f"Files at {url} stay, for other studies may need them; with --artifacts they go, too.")
+            print(
+                visible(f"Files at {url} stay: other studies may need them. With --artifacts they go, too.")
+            )
     said = "would go" if dry_run else "removed"
     print(f"{len(found)} files, {file_size(sum(found.values()))} {said}")
 

@@ -76,8 +76,7 @@ def unpack(network: nn.Module, packed: Mapping[str, Tensor]) -> dict[str, Tensor
             prefix = f"{name}.0.quantizer."
             scales = {key.removeprefix(prefix): state[key] for key in state if key.startswith(prefix)}
             part.quantizer.load_state_dict(scales)
-            low, gap = _spacing(part.quantizer)
-            numbers = _unpacked(codes, original.numel(), part.quantizer.bits) * gap + low
+            numbers = numbers_of(codes, original.numel(), part.quantizer)
             whole = torch.from_numpy(numbers).reshape(original.shape).to(torch.int32)
             state[f"{name}.original"] = _decoded(part, whole, original)
     return state
@@ -129,6 +128,30 @@ def _spacing(quantizer: Quantizer) -> tuple[int, int]:
     """The smallest code, and the gap between neighbours: the two codes of one bit may be −1 and 1."""
     low, high = quantizer.code_range
     return low, max(1, (high - low) // ((1 << quantizer.bits) - 1))
+
+
+def numbers_of(packed: Tensor, count: int, quantizer: Quantizer) -> Any:
+    """Codes as integers, shape `(count,)`, of packed ones.
+
+    Raises:
+        RuntimeError: They are not as many.
+    """
+    low, gap = _spacing(quantizer)
+    return _unpacked(packed, count, quantizer.bits) * gap + low
+
+
+def packed_numbers(codes: Tensor, quantizer: Quantizer) -> Tensor:
+    """Codes packed into as many bits as they take.
+
+    Raises:
+        ValueError: A number is none of the quantizer's codes.
+    """
+    low, high = quantizer.code_range
+    if codes.is_floating_point() or (
+        codes.numel() and not low <= int(codes.min()) <= int(codes.max()) <= high
+    ):
+        raise ValueError(f"codes beyond {low} to {high}")
+    return _bits_of(codes, quantizer)
 
 
 def _bits_of(codes: Tensor, quantizer: Quantizer) -> Tensor:

@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
+
+OPERATORS: Final = frozenset(
+    """
+    add sub rsub mul div neg relu sigmoid tanh abs clamp clamp_min clamp_max exp pow square where
+    matmul gt ge lt le hardtanh leaky_relu gelu silu elu softplus threshold sqrt floor round sign
+    max_pool1d max_pool2d avg_pool1d avg_pool2d adaptive_avg_pool1d adaptive_avg_pool2d
+    max_pool2d_with_indices adaptive_max_pool2d upsample_nearest2d pad constant_pad_nd softmax
+    log_softmax _softmax _log_softmax mean sum max amax select slice cat stack
+    _adaptive_avg_pool2d
+    """.split()  # noqa: SIM905 - a list of seventy lines else
+)
+"""Operators that a function may be; torch has others, that read files."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +84,21 @@ class Permute:
         """Of a signal `(time, batch, ...)`, or `(batch, ...)` without time."""
         lead = 1 + time
         return signal.permute(*range(lead), *(lead + axis for axis in self.order))
+
+
+@dataclass(frozen=True)
+class ClassMeans:
+    """The mean of each class's voters, which stand together.
+
+    Args:
+        classes: Number of classes.
+    """
+
+    classes: int
+
+    def __call__(self, signal: Tensor, *, time: bool) -> Tensor:
+        """`(..., classes x votes)` to `(..., classes)`."""
+        return signal.unflatten(-1, (self.classes, -1)).mean(-1)
 
 
 class Delay(nn.Module):

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 from torch import nn
 
-from spareto.converting.functions import Delay, Function, LateBias, Reshape
+from spareto.converting.functions import ClassMeans, Delay, Function, LateBias, Reshape
 from spareto.converting.network import ConvertedNetwork, Step
 from spareto.core.errors import ConfigError, Problem
 from spareto.layers.over_time import OverTime
@@ -145,6 +145,8 @@ def _step(found: Flat, network: ConvertedNetwork, step: Step, reads: tuple[int, 
         return found.add("code", reads, code="{0}.cumsum(0)")
     if isinstance(step.function, Reshape) and step.time:
         return found.add("code", reads, code=f"{{0}}.flatten(2).unflatten(2, {step.function.shape})")
+    if isinstance(step.function, ClassMeans):
+        return found.add("code", reads, code=f"{{0}}.unflatten(-1, ({step.function.classes}, -1)).mean(-1)")
     function: Any = step.function
     name = function.name if isinstance(function, Function) else ""
     if name in SUMS and len(reads) == 2 and len(function.args) == 2 and not function.kwargs:

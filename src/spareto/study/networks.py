@@ -17,6 +17,7 @@ from spareto.core.artifacts import there
 from spareto.core.errors import ConfigError, Problem, StoreError
 from spareto.core.versions import versions
 from spareto.data import DatasetInfo
+from spareto.interchange import DESCRIPTION, network_of
 from spareto.records import PruneStep, Recipe
 from spareto.records.data import AnyData, FolderData, ImportedData, parse_data
 from spareto.study.builders import OwnBuilder, builder_of
@@ -75,11 +76,11 @@ def save_network(
 def load_network(
     path: str | Path, network: nn.Module | None = None, *, trial: str | None = None
 ) -> nn.Module:
-    """Read a compressed network that a study left.
+    """Read a compressed network that a study left, or that `spareto.export_to` wrote.
 
     Args:
-        path: A run folder, `runs/demo`, for its chosen point; or a `.safetensors` file of its `networks/`
-            folder.
+        path: A run folder, `runs/demo`, for its chosen point; a `.safetensors` file of its `networks/`
+            folder, or one of `spareto.export_to`.
         network: A network built as it was for the study, whose weights are replaced; needed where the code of
             a user's own network is not where it was.
         trial: Another trial of the run folder, by its name in `spareto front`.
@@ -97,6 +98,8 @@ def load_network(
         cure = "Name a run folder, or leave trial out."
         raise ConfigError(Problem("trial", repr(trial)[:80], "none beside a single file", cure))
     found = read(path, NETWORK)
+    if DESCRIPTION in found.manifest:
+        return network_of(found.manifest[DESCRIPTION], found.tensors, str(path))
     dense = _built(found.manifest, path, most_numbers(found.tensors)) if network is None else network
     recipe = _without_masks(recipe_of(found.manifest, path))
     compressed = compress(dense, recipe, stored=names_of(network_tensors(found)))

@@ -1,0 +1,1 @@
+"""NIR, the Neuromorphic Intermediate Representation: its graphs read, made ours, and written."""
