@@ -1,26 +1,31 @@
-"""Spiker+ 2.0.3 as an external baseline: the same weights, spikes compared, cycles and sizes beside ours.
+"""Spiker+ (package `spikerplus` 2.0.3) beside ours, on the same weights and spikes.
 
-    pip install --no-deps spikerplus==2.0.3 tabulate    # nothing of it is part of Spareto
-    python -m benchmarks.fpga.spikerplus                 # needs ghdl, and yosys for the sizes
+It is an external program whose licence statements contradict each other, so that it is called and nothing of
+it is kept. Install it by hand, in an environment that is thrown away: pip install spikerplus==2.0.3 tabulate
 
-One layer of 16 inputs and 8 neurons, 4-bit weights, 6-bit neurons, leak 1 − 2^−4, subtractive reset; 60
-timesteps.
+    python -m benchmarks.fpga.spikerplus                        # needs ghdl, and yosys for the sizes
+    python -m benchmarks.fpga.spikerplus --package runs/fpga/digits-128-4bit-0-seed0.spareto --timesteps 20
+
+Without a package, one layer of 16 inputs and 8 neurons, 4-bit weights, 6-bit neurons, leak 1 − 2^−4,
+subtractive reset; 60 timesteps. With one, its network on its first test image.
 """
 
+import argparse
 import subprocess
-import sys
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-from spareto.fpga import Golden, Options
+from spareto.fpga import Golden, Options, circuit_of
 from spareto.fpga.circuit import Circuit, Neurons
 from spareto.fpga.estimate import counted, synthesized
 from spareto.fpga.folder import write_circuit
-from spareto.fpga.timing import timing_of
+from spareto.fpga.timing import timings
 from spareto.fpga.windows import dense
 from spareto.integer.semantics import preset
+from spareto.package import read_package
 
 INPUTS, NEURONS, TIMESTEPS = 16, 8, 60
 BENCH = """
@@ -30,8 +35,8 @@ entity bench is end entity;
 architecture run of bench is
   signal clk, rst_n, start : std_logic := '0';
   signal ready, sample : std_logic;
-  signal in_spikes : std_logic_vector(15 downto 0) := (others => '0');
-  signal out_spikes : std_logic_vector(7 downto 0);
+  signal in_spikes : std_logic_vector(@IN@ - 1 downto 0) := (others => '0');
+  signal out_spikes : std_logic_vector(@OUT@ - 1 downto 0);
   function image(v : std_logic_vector) return string is
     variable s : string(1 to v'length); variable k : integer := 1;
   begin
@@ -43,16 +48,16 @@ begin
   dut : entity work.network port map(clk, rst_n, start, '1', ready, sample, in_spikes, out_spikes);
   process
     file f : text open read_mode is "frames.txt";
-    variable l, o : line; variable s : string(1 to 16); variable was : boolean := false;
+    variable l, o : line; variable s : string(1 to @IN@); variable was : boolean := false;
     procedure next_frame is begin
       if not endfile(f) then
         readline(f, l); read(l, s);
-        for i in 1 to 16 loop if s(i) = '1' then in_spikes(16 - i) <= '1'; else in_spikes(16 - i) <= '0'; end if; end loop;
+        for i in 1 to @IN@ loop if s(i) = '1' then in_spikes(@IN@ - i) <= '1'; else in_spikes(@IN@ - i) <= '0'; end if; end loop;
       end if;
     end;
   begin
     wait for 22 ns; rst_n <= '1'; next_frame; wait for 20 ns; start <= '1'; wait for 60 ns; start <= '0';
-    for n in 0 to 4000 loop
+    for n in 0 to @MOST@ loop
       wait until rising_edge(clk);
       if was then next_frame; end if;
       was := sample = '1';
@@ -66,19 +71,28 @@ end architecture;
 """  # noqa: E501 - VHDL
 
 
-def theirs(folder, weights, frames):
+def theirs(folder, circuit, frames):
     """Samples of Spiker+: cycle, input bits, output bits."""
     from spikerplus.vhdl.layer import Layer
     from spikerplus.vhdl.network import Network
 
-    network = Network(n_cycles=TIMESTEPS)
+    steps = len(frames)
+    network = Network(n_cycles=steps)
     common = {"bitwidth": 6, "fp_decimals": 0, "w_inh_bw": 4, "w_exc_bw": 4, "shift": 4}
-    layer = Layer(label="a", w_exc=weights.astype(float), w_inh=np.zeros((NEURONS, NEURONS)),
-                  v_th=np.full(NEURONS, 16), reset="subtractive", functional=True, **common)  # fmt: skip
-    network.add(layer)
+    for number, stage in enumerate(circuit.stages):
+        none = np.zeros((stage.channels, stage.channels))
+        network.add(
+            Layer(label="ab"[number], w_exc=stage.weights.astype(float), w_inh=none, v_th=stage.threshold,
+                  reset="subtractive", functional=True, **common)
+        )  # fmt: skip
     network.write_file_all(output_dir=str(folder / "vhdl"), rm=False)
     (folder / "frames.txt").write_text("".join("".join(map(str, f[::-1])) + "\n" for f in frames))
-    (folder / "bench.vhd").write_text(BENCH)
+    most = sum(stage.weights.shape[1] + stage.channels + 20 for stage in circuit.stages) * (steps + 4)
+    names = {"@IN@": circuit.inputs, "@OUT@": circuit.stages[-1].outputs, "@MOST@": max(4000, most)}
+    bench = BENCH
+    for name, value in names.items():
+        bench = bench.replace(name, str(value))
+    (folder / "bench.vhd").write_text(bench)
     sources = sorted(str(path) for path in (folder / "vhdl").glob("*.vhd"))
     for words in (["-i", *sources, "bench.vhd"], ["-m", "-fsynopsys", "bench"]):
         subprocess.run(["ghdl", words[0], "--std=08", *words[1:]], cwd=folder, check=True)
@@ -101,8 +115,8 @@ def sizes(folder, circuit):
     return one, other
 
 
-def main():
-    """Print what differs."""
+def layer():
+    """One layer of random weights, and frames."""
     rng = np.random.default_rng(3)
     weights = rng.integers(-7, 8, (NEURONS, INPUTS))
     frames = (rng.random((TIMESTEPS, INPUTS)) < 0.25).astype(int)
@@ -110,22 +124,56 @@ def main():
     level = np.full(NEURONS, 16)
     how = preset("spiker", leak_shift=4, weight_bits=4, neuron_bits=6)
     stage = Neurons("layer", -1, how, dense(INPUTS), weights, level, level, 0 * level, units=NEURONS)
-    circuit = Circuit(INPUTS, NEURONS, (stage,))
+    return Circuit(INPUTS, NEURONS, (stage,)), frames
+
+
+def trained(path, steps):
+    """A package's network as Spiker+ computes, and its first image."""
+    package = read_package(path)
+    circuit = circuit_of(package.network, Options(semantics="spiker", neuron_bits=6))
+    return circuit, package.vectors.frames[:steps, 0].reshape(steps, -1).astype(int)
+
+
+def compared(circuit, given, got):
+    """How many output bits differ, at the delay of the fewest: differing, delay, all, spikes of both."""
+    ours = Golden(circuit).run(given[:, None, :])[-1][:, 0]
+    found = []
+    for delay in range(len(circuit.stages) + 2):
+        a, b = ours[: len(ours) - delay], got[delay:]
+        found.append((int((a != b).sum()), delay, b.size, int(a.sum()), int(b.sum())))
+    return min(found)
+
+
+def told(circuit, cycles, given):
+    """Cycles of each timestep, theirs beside ours: the slowest stage of ours sets its pace."""
+    golden, stages = Golden(circuit), timings(circuit)
+    rows = []
+    for frame, (begin, end) in zip(given, pairwise(cycles), strict=False):
+        wires = [frame[None], *golden.step(frame[None])]
+        counts = [int(wire.sum()) for wire in wires[:-1]]
+        mine = [stage.cycles(count) for stage, count in zip(stages, counts, strict=True)]
+        rows.append((counts[0] > 0, int(end - begin), max(mine)))
+    for row in sorted(set(rows)):
+        print(f"inputs spike {row[0]}: cycles theirs {row[1]}, ours {row[2]}; {rows.count(row)} timesteps")
+    print(f"all: theirs {sum(row[1] for row in rows)}, ours {sum(row[2] for row in rows)}")
+
+
+def main():
+    """Print what differs."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--package", type=Path, default=None)
+    parser.add_argument("--timesteps", type=int, default=20)
+    parser.add_argument("--sizes", action="store_true")
+    asked = parser.parse_args()
+    circuit, frames = layer() if asked.package is None else trained(asked.package, asked.timesteps)
     with tempfile.TemporaryDirectory() as name:
-        cycles, given, got = theirs(Path(name), weights, frames)
-        ours = Golden(circuit).run(given[:, None, :])[0][:, 0]
-        differ = int((ours[:-1] != got[1:]).sum())
-        print(f"spikes: {differ} of {got[1:].size} differ; theirs leave at the next sample")
-        fired, active = got[1:].any(1), given.any(1)
-        kinds = sorted(
-            {(bool(a), bool(f), int(c)) for a, f, c in zip(active, fired, np.diff(cycles), strict=False)}
+        cycles, given, got = theirs(Path(name), circuit, frames)
+        differ, delay, size, mine, other = compared(circuit, given, got)
+        print(
+            f"spikes: {differ} of {size} differ, ours {mine}, theirs {other}; theirs {delay} timesteps later"
         )
-        for spiked, back, count in kinds:
-            mine = timing_of(stage).cycles(int(spiked))
-            print(
-                f"a timestep, inputs spike {spiked}, neurons fire {back}: cycles theirs {count}, ours {mine}"
-            )
-        if "--sizes" in sys.argv:
+        told(circuit, cycles, given)
+        if asked.sizes:
             for title, found in zip(("theirs", "ours"), sizes(Path(name), circuit), strict=True):
                 print(f"{title}: {found.luts} LUTs, {found.registers} registers, {found.latches} latches")
 

@@ -326,3 +326,16 @@ def test_a_network_of_published_size(name):
     torch.manual_seed(0)
     network = convert(build(), sample(), **options)
     assert EQUAL in network.notes[0], network.notes
+
+
+@pytest.mark.slow
+def test_a_network_of_gestures():
+    """SpikingJelly's network for DVS128 Gesture as published: 128 channels, 128 x 128 pixels."""
+    model = peer("spikingjelly.activation_based.model.parametric_lif_net")
+    torch.manual_seed(0)
+    options = {"spiking_neuron": jelly("neuron").LIFNode, "surrogate_function": jelly("surrogate").ATan()}
+    net = model.DVSGestureNet(128, **options)
+    jelly("functional").set_step_mode(net, "m")
+    sample = (torch.rand(6, 3, 2, 128, 128) < 0.3).float() * 3
+    network = convert(net.eval(), sample)
+    assert EQUAL in network.notes[0], network.notes

@@ -205,5 +205,5 @@ def test_attention_is_refused_by_name(tmp_path):
 
 
 def test_an_unknown_framework_is_told_the_known(tmp_path):
-    with pytest.raises(SparetoError, match="norse, sinabs, snntorch"):
+    with pytest.raises(SparetoError, match="nir, norse, qonnx, safetensors, sinabs, snntorch"):
         spareto.export_to(nn.Sequential(), "brian", tmp_path)

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 import spareto
@@ -118,6 +119,15 @@ def test_what_is_missing_beside_it_is_asked_for(tmp_path):
         spareto.convert(nn.Sequential(), torch.rand(3, 2, 1), layers=LAYERS)
     with pytest.raises(SparetoError, match="no such file"):
         spareto.convert(tmp_path / "b.pt", layers=LAYERS)
+    save_file(state, tmp_path / "c.safetensors")
+    with pytest.raises(SparetoError, match=r"c\.safetensors.*say its layers="):
+        spareto.convert(tmp_path / "c.safetensors")
+    x = frames().transpose(0, 1)
+    network = spareto.convert(tmp_path / "c.safetensors", x, layout="batch-first",
+                              layers={"neuron": LEAKY, "layers": LAYERS})  # fmt: skip
+    assert len(network.parts) == 3
+    with pytest.raises(SparetoError, match="'static' beside a file"):
+        spareto.convert(state, x, layout="static", layers=LAYERS)
     (tmp_path / "b.pt").write_bytes(b"junk")
     with pytest.raises(SparetoError, match="unreadable file"):
         spareto.convert(tmp_path / "b.pt", layers=LAYERS)

@@ -65,7 +65,7 @@ app.command(
 app.command(
     "spareto.cli.convert:convert",
     name="convert",
-    help="Convert a network of another framework into layers of ours, and compare every spike.",
+    help="Convert a network of another framework or a file into layers of ours, and compare every spike.",
 )
 app.command(
     "spareto.cli.lower:lower", name="lower", help="Lower a compressed network to a package of integers."
@@ -78,7 +78,7 @@ app.command("spareto.cli.packages:bench", name="bench", help="Time a package on 
 app.command(
     "spareto.cli.packages:export",
     name="export",
-    help="Write a package or network as source code for another machine or framework.",
+    help="Write a package as source code, or a network for another framework or as a file.",
 )
 app.command("spareto.cli.learn:learn", name="learn", help="Train networks that learn by local rules (STDP).")
 app.command(fpga)

@@ -31,7 +31,7 @@ def convert(
     samples: int = 8,
     surrogate: str | None = None,
     dt: float | None = None,
-    reset: Literal["zero", "subtract"] | None = None,
+    spike_reset: Literal["zero", "subtract"] | None = None,
     layers: Path | None = None,
     out: Path | None = None,
     json: Flag = False,
@@ -48,7 +48,7 @@ def convert(
         samples: How many samples are compared.
         surrogate: One of our surrogates to train with, instead of each neuron's own.
         dt: Of NIR: how long a timestep is, in the unit of the file's time constants.
-        reset: Of NIR, where the file does not say it: what a spike does.
+        spike_reset: Of NIR, where the file does not say it: what a spike does.
         layers: Of a state dict: a YAML file of its layers and neurons.
         out: Write the network to this file, .safetensors.
         json: Print JSON.
@@ -59,9 +59,9 @@ def convert(
     named = None if data is None else data_named(data, frames_are)
     split = None if named is None else load_measured(named, samples)
     if is_file(network):
-        name, found, notes = network, _of_file(network, split, dt, reset, layers, surrogate), ()
+        name, found, notes = network, _of_file(network, split, dt, spike_reset, layers, surrogate), ()
     else:
-        given = {"--dt": dt, "--reset": reset, "--layers": layers}
+        given = {"--dt": dt, "--spike-reset": spike_reset, "--layers": layers}
         _refuse_beside_code(given)
         name, found, notes = _of_code(network, how, split, surrogate)
     told = [*(() if split is None else split.notes), *notes, *found.notes]
@@ -90,10 +90,9 @@ def _of_file(
 ) -> ConvertedNetwork:
     from spareto.interchange import convert as converted
 
-    sample = None
-    if split is not None:
-        sample = split.frames if split.layout != "batch-first" else split.frames.transpose(0, 1)
-    return converted(network, sample, dt=dt, reset=reset, layers=layers, surrogate=surrogate)
+    sample = None if split is None else split.frames
+    layout = "time-first" if split is None else split.layout or "time-first"
+    return converted(network, sample, layout=layout, dt=dt, reset=reset, layers=layers, surrogate=surrogate)
 
 
 def _of_code(

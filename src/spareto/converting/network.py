@@ -88,6 +88,8 @@ class ConvertedNetwork(nn.Module):
         first = signals[0]
         if step.how == "layer":
             part = self.parts[step.part]
+            if isinstance(part, nn.Conv2d) and step.time and first.dim() == 5:
+                return (_channels_last(first, part),)
             steady = getattr(part, "over_time", False)
             return ((over_time(first, part) if step.time and not steady else part(first)),)
         if step.how == "pair":
@@ -119,6 +121,12 @@ class ConvertedNetwork(nn.Module):
             names.append(step.part)
             value = step.writes[0]
         return nn.Sequential(*(self.parts[name] for name in names))
+
+
+def _channels_last(signal: Tensor, conv: nn.Conv2d) -> Tensor:
+    """A convolution over time in the layout in which torch pools fastest behind it."""
+    images = signal.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+    return conv(images).unflatten(0, signal.shape[:2])
 
 
 def _last_reads(steps: tuple[Step, ...], output: Any) -> dict[int, tuple[int, ...]]:

@@ -148,8 +148,10 @@ def _added(stage: Neurons, x: Ints, last: Ints, into: Ints) -> Ints:
             fed = (back @ stage.feedback.T)[:, None]
             total = total + (fed if stage.multiplier is None else fed * stage.feedback_multiplier)
         return into + total
-    for tap in range(stage.window.taps):
-        into = _clipped(stage, into + bits[:, :, tap, None] * weights[:, tap])
+    spiked = np.argsort(bits == 0, axis=2, kind="stable")  # taps that spiked first, each in its order
+    for nth in range(int(bits.sum(2).max(initial=0))):
+        tap = spiked[:, :, nth, None]
+        into = _clipped(stage, into + np.take_along_axis(bits, tap, 2) * weights.T[tap[..., 0]])
     if back is not None and stage.feedback is not None:
         for neuron in range(stage.channels):
             into = _clipped(stage, into + back[:, None, neuron, None] * stage.feedback[:, neuron])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from spareto.fpga.circuit import Circuit, Neurons
 from spareto.fpga.ranges import ranges
 from spareto.fpga.verilog.arithmetic import bits_for
+from spareto.fpga.verilog.stage import StageWriter
 from spareto.hardware.fabric.logic import Built
 from spareto.hardware.fabric.rows import words_of
 
@@ -22,6 +23,9 @@ def built_of(stage: Neurons) -> Built:
         semantics=stage.semantics,
         sums_bits=bits_for(*ranges(stage).sums),
         words=int(words_of(stage.weights != 0, stage.units).sum()) if sparse else 0,
+        taps=0 if stage.window.plain else stage.window.taps,
+        tap_bits=StageWriter(stage, "").tap_bits,
+        back=0 if stage.feedback is None else stage.channels,
     )
 
 

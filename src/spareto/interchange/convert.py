@@ -19,7 +19,7 @@ from spareto.interchange.brevitas import is_brevitas, plain
 from spareto.interchange.formats import FileFormat, registry
 from spareto.interchange.state_dict import network_of as network_of_state
 from spareto.interchange.state_dict import read_state
-from spareto.running import Layout, Time
+from spareto.running import Layout, Time, samples_of
 
 
 def convert(
@@ -67,11 +67,11 @@ def convert(
     _refuse_idle(model, sample, layers, dt, reset)
     if layers is not None:
         state = model if isinstance(model, Mapping) else read_state(Path(model))
-        return tried(network_of_state(state, layers), sample)
+        return tried(network_of_state(state, layers), _time_first(sample, layout))
     source: Any = Path(model) if isinstance(model, str | Path) else model
     found = _format_of(source)
     if found is not None:
-        return found.read(source, sample, dt=dt, reset=reset, surrogate=surrogate)
+        return found.read(source, _time_first(sample, layout), dt=dt, reset=reset, surrogate=surrogate)
     if isinstance(source, nn.Module) and is_brevitas(source):
         network = convert_live(plain(source), sample, time=time, layout=layout, surrogate=surrogate)
         cache_each_forward(network)
@@ -86,9 +86,9 @@ def _refuse_idle(model: Any, sample: Any, layers: Any, dt: float | None, reset: 
     Raises:
         ConfigError: Names it.
     """
-    state = isinstance(model, Mapping) or (
-        isinstance(model, str | Path) and Path(model).suffix in (".pt", ".pth", ".bin")
-    )
+    suffix = Path(model).suffix if isinstance(model, str | Path) else ""
+    told = layers is not None and suffix == ".safetensors"
+    state = isinstance(model, Mapping) or suffix in (".pt", ".pth", ".bin") or told
     if state and layers is None:
         rule, cure = "what its layers and neurons are", "Pass layers=: a list, or a YAML file."
         raise ConfigError(Problem("layers", "nothing beside a state dict", rule, cure))
@@ -102,6 +102,21 @@ def _refuse_idle(model: Any, sample: Any, layers: Any, dt: float | None, reset: 
     if given and (state or isinstance(model, nn.Module)):
         cure = "Leave it out; only NIR graphs need it."
         raise ConfigError(Problem(given[0][0], repr(given[0][1]), "none beside this model", cure))
+
+
+def _time_first(sample: Any, layout: Layout) -> Any:
+    """A sample for a network of a file, `(time, samples, ...)`; None of none.
+
+    Raises:
+        ConfigError: The sample has no time.
+        DataError: It is no array of numbers.
+    """
+    if sample is None or layout == "time-first":
+        return sample
+    if layout == "static":
+        cure = "Repeat it over time."
+        raise ConfigError(Problem("layout", "'static' beside a file", "a sample with time", cure))
+    return samples_of(sample, None, layout=layout).frames.transpose(0, 1)
 
 
 def _format_of(source: Any) -> FileFormat | None:

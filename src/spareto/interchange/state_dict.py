@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 import torch
 import yaml
 from pydantic import Field
+from safetensors.torch import load
 from torch import Tensor, nn
 
 from spareto.converting.functions import Reshape
@@ -113,7 +114,7 @@ def network_of(state: Mapping[str, Any], layers: Any) -> ConvertedNetwork:
 
 
 def read_state(path: Path) -> Mapping[str, Any]:
-    """The tensors of a file of `torch.save`, without running what is in it.
+    """The tensors of a file of `torch.save` or safetensors, without running what is in it.
 
     Raises:
         StoreError: It is missing, or holds other than tensors.
@@ -121,6 +122,8 @@ def read_state(path: Path) -> Mapping[str, Any]:
     if not there(path):
         raise StoreError(Problem(str(path), "no such file", "a state dict", "Check the path."))
     try:
+        if path.suffix == ".safetensors":
+            return load(path.read_bytes())
         found = torch.load(path, map_location="cpu", weights_only=True)
         if not isinstance(found, Mapping):
             raise ValueError(f"a {type(found).__name__}")

@@ -80,6 +80,15 @@ def test_a_format_that_locates_zeros_means_compressed_rows():
     assert sparse.layers[0].stored_bits < plain.layers[0].stored_bits
 
 
+def test_a_cost_says_what_its_stages_take():
+    network = dense(channels=(784, 128), bits=4)
+    few = CHIP.model_copy(update={"lanes": CHIP.lanes.model_copy(update={"value": 8.0})})
+    wide, narrow = (hardware.cost(network, chip, weight_format="none").resources for chip in (CHIP, few))
+    assert wide["bram"] == 14.5
+    assert narrow["lut"] < wide["lut"]
+    assert f"{wide['lut']:,.0f} LUTs" in hardware.cost(network, CHIP, weight_format="none").layers[0].notes[0]
+
+
 def test_a_network_that_does_not_fit_is_refused():
     small = CHIP.fabric.model_copy(update={"luts": CHIP.fabric.luts.model_copy(update={"value": 100.0})})
     with pytest.raises(CapacityError, match="LUTs"):

@@ -75,6 +75,11 @@ class StageWriter:
         """Whether states are registers, put back when a recording ends."""
         return self.stage.passes == 1
 
+    @property
+    def tap_bits(self) -> int:
+        """Bits that say where a tap of its window is; 0 for a dense layer."""
+        return self._window().get("tap_word", 0)
+
     def text(self) -> StageText:
         """Module and memories."""
         encoders: list[int] = []

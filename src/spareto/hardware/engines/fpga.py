@@ -26,7 +26,7 @@ from spareto.hardware.fabric.logic import Built, luts
 from spareto.hardware.fabric.rows import words_of
 from spareto.hardware.fabric.timing import Stage
 from spareto.integer.semantics import PRESETS, preset
-from spareto.records.cost import ActionCost, LayerCost
+from spareto.records.cost import ActionCost, Cost, LayerCost
 from spareto.records.pipeline import Pipeline
 from spareto.records.workload import Layer, Statistic, Workload
 
@@ -115,6 +115,17 @@ class FpgaEngine(Engine[Fpga]):
             yield tuple(each.cost(chip, name) for each in built)
 
     @override
+    def costs(self, workload: Workload, chip: Fpga, plan: Plan) -> tuple[Cost, ...]:
+        """One cost a weight format, with the look-up tables and block memories of all stages."""
+        found: list[Cost] = []
+        for each in super().costs(workload, chip, plan):
+            fmt = plan.weight_formats[each.weight_format]
+            built = [Sized.of(layer, chip, fmt, plan.statistic).built for layer in workload.layers]
+            used = {"lut": float(luts(built, 0)), "bram": sum(stage.block_rams for stage in built)}
+            found.append(each.model_copy(update={"resources": used}))
+        return tuple(found)
+
+    @override
     def notes(self, workload: Workload, chip: Fpga, plan: Plan) -> Sequence[str]:
         return ("LUTs are a model held against yosys, energy one from a published design's power",)
 
@@ -169,6 +180,8 @@ class Sized:
             semantics=how,
             sums_bits=how.neuron_bits if how.saturation == "each" else min(48, grown),
             words=int(counts.sum()),
+            taps=0 if plain else columns,
+            tap_bits=0 if plain else _tap_bits(layer, columns),
         )
         return cls(layer, built, _cycles(layer, built, counts, statistic, plain))
 
@@ -203,6 +216,12 @@ class Sized:
             return 0.0
         weights = self.built.memories[: 2 if self.built.reads == "compressed" else 1]
         return float(sum(rows * bits for rows, bits in weights))
+
+
+def _tap_bits(layer: Layer, columns: int) -> int:
+    """Bits of a tap's word: its weight, its offset, and with padding its row and column."""
+    place = (columns - 1).bit_length() + (int(np.prod(layer.input.shape)) - 1).bit_length()
+    return place + (2 * (max(layer.input.shape[1:]).bit_length() + 2) if any(layer.padding) else 0)
 
 
 def _cycles(layer: Layer, built: Built, counts: np.ndarray, statistic: Statistic, plain: bool) -> float:

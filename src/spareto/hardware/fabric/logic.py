@@ -36,6 +36,9 @@ class Built:
         semantics: What a timestep means, widths included.
         sums_bits: Width of an accumulator; that of a state where every addition saturates.
         words: Words of compressed rows, all inputs together.
+        taps: Inputs of a window that slides over a map; 0 for a dense layer.
+        tap_bits: Bits that say where a tap is and which weight it takes.
+        back: Recurrent inputs of a neuron.
     """
 
     inputs: int
@@ -47,6 +50,9 @@ class Built:
     semantics: Semantics
     sums_bits: int
     words: int = 0
+    taps: int = 0
+    tap_bits: int = 0
+    back: int = 0
 
     @property
     def passes(self) -> int:
@@ -55,13 +61,15 @@ class Built:
 
     @property
     def memories(self) -> tuple[tuple[int, int], ...]:
-        """Rows and bits of its memories: weights, states, the places of compressed rows."""
+        """Rows and bits of its memories: weights, places of rows or taps, recurrent weights, states."""
         how = self.semantics
         state = how.neuron_bits * (2 if how.second_order else 1) + how.reset_late
         states = ((self.passes, self.units * state),) if self.passes > 1 else ()
         if self.reads != "compressed":
-            rows = self.columns * (self.channels // self.units)
-            return ((rows, self.units * how.weight_bits), *states)
+            blocks = self.channels // self.units
+            places = ((self.taps, self.tap_bits),) if self.taps else ()
+            fed = ((self.back * blocks, self.units * how.inhibition_bits),) if self.back else ()
+            return ((self.columns * blocks, self.units * how.weight_bits), *places, *fed, *states)
         slot = max(1, (self.passes - 1).bit_length())
         place = max(1, (self.words - 1).bit_length()) + slot
         return ((self.words, self.units * (how.weight_bits + slot)), (self.inputs, place), *states)
@@ -91,6 +99,10 @@ class Built:
             found += (1.9 if how.reset_late else 2.1) * wide  # and saturation
         if self.passes > 1:  # states come out of a memory
             found += state
+        if self.back:  # one weight or the other
+            found += max(how.weight_bits, how.inhibition_bits)
+        if how.second_order:  # the current leaks, enters the potential, saturates
+            found += state * (2.9 if how.rounding == "floor" else 3.2)
         if self.reads == "compressed":  # sums in a memory of LUTs for each unit
             found += wide * (2 + 2 / 3 * -(-self.passes // 32)) + 3 * self.passes.bit_length()
         return found
@@ -99,18 +111,24 @@ class Built:
         """What the coefficients multiply, the counters aside."""
         constants = self.memories[:-1] if self.passes > 1 else self.memories
         held = sum(-(-rows // 64) * bits for rows, bits in constants if not in_blocks(rows, bits))
-        return (self.units * self.unit_luts, *self._reading, 0.0, CONTROL + held)
+        return (self.units * self.unit_luts, *self._reading, 0.0, CONTROL + self.addresses + held)
+
+    @property
+    def addresses(self) -> float:
+        """LUTs that find a window's taps and move the window."""
+        return 5.0 * self.tap_bits
 
     @property
     def logic(self) -> float:
         """LUTs of the stage's logic, whatever its memories lie in; fewer bits never take more of it."""
-        terms = (self.units * self.unit_logic, *self._reading, 0.0, CONTROL)
+        terms = (self.units * self.unit_logic, *self._reading, 0.0, CONTROL + self.addresses)
         return sum(each * term for each, term in zip(COEFFICIENTS, terms, strict=True))
 
     @property
     def _reading(self) -> tuple[float, float]:
         encodes = self.reads != "scan"
-        return (0.0 if encodes else self.inputs, self.inputs if encodes else 0.0)
+        inputs = float(self.inputs + self.back)
+        return (0.0, inputs) if encodes else (inputs, 0.0)
 
 
 def luts(stages: Iterable[Built], classes: int, count_bits: int = 16) -> int:

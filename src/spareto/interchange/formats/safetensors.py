@@ -9,7 +9,7 @@ from torch import nn
 from typing_extensions import override
 
 from spareto.converting.network import ConvertedNetwork
-from spareto.core.errors import ConfigError, Problem
+from spareto.core.errors import ConfigError, Problem, StoreError
 from spareto.core.versions import versions
 from spareto.interchange._description import DESCRIPTION, manifest_of, network_of
 from spareto.interchange._trying import tried
@@ -32,8 +32,13 @@ class SafeTensors(FileFormat):
 
     @override
     def read(self, source: Any, sample: Any, **options: Any) -> ConvertedNetwork:
-        found = read(source)
+        rule = "a file of spareto.export_to"
+        try:
+            found = read(source)
+        except StoreError as error:
+            cure = "Write it again; of a plain state dict, say its layers=."
+            raise StoreError(Problem(each.where, each.got, rule, cure) for each in error.problems) from None
         if not isinstance(found.manifest.get(DESCRIPTION), dict):
-            rule, cure = "a file of spareto.export_to", "Read networks of studies with spareto.load_network."
+            cure = "Read networks of studies with spareto.load_network."
             raise ConfigError(Problem(str(source), "a file without a network's description", rule, cure))
         return tried(network_of(found.manifest[DESCRIPTION], found.tensors, str(source)), sample)

@@ -69,6 +69,11 @@ def _conv(node: Tree, shape: tuple[int, ...], refuse: Refuse) -> nn.Module | Non
     groups = _sides(node, "groups", 1, refuse, 1)
     if groups is None or any(value is None for value in said.values()):
         return None
+    pads = said["padding"] if isinstance(said["padding"], tuple) else ()
+    spans = [step * (side - 1) + 1 for step, side in zip(said["dilation"], weight.shape[2:], strict=True)]
+    if any(pad >= span for pad, span in zip(pads, spans, strict=False)):
+        refuse("padding", str(pads), f"less than the kernel's reach, {spans}", "Pad less.")
+        return None
     inputs, outputs = weight.shape[1] * groups[0], weight.shape[0]
     if (
         len(shape) != 1 + axes

@@ -22,7 +22,7 @@ from spareto.interchange.nir.neurons import NEURONS, NirReading
 
 PASSED: Final = ("Input", "Output", "Identity")
 MOST_DELAYS: Final = 1000
-LARGEST: Final = 1 << 28
+LARGEST: Final = 1 << 24
 """Numbers of one signal of one sample."""
 
 

@@ -84,7 +84,7 @@ def read_tree(path: Path) -> Tree:
         raise StoreError(Problem(str(path), "no such file", "a NIR file", "Check the path."))
     try:
         with h5py.File(path, "r") as file:
-            return _node(_Content(h5py).group(file["node"], 0), 0)
+            return _node(_Content(h5py, path).group(file["node"], 0), 0)
     except (StoreError, ConfigError):
         raise
     except MemoryError:
@@ -105,8 +105,8 @@ def damaged(path: Path | str, got: str) -> StoreError:
 class _Content:
     """Groups as mappings, arrays as numpy's, within bounds."""
 
-    def __init__(self, h5py: Any) -> None:
-        self._h5py, self._objects, self._bytes = h5py, 0, 0
+    def __init__(self, h5py: Any, path: Path) -> None:
+        self._h5py, self._path, self._objects, self._bytes = h5py, path, 0, 0
 
     def group(self, group: Any, depth: int) -> dict[str, Any]:
         if depth > DEEPEST or not isinstance(group, self._h5py.Group):
@@ -132,6 +132,8 @@ class _Content:
         stored = dataset.id.get_storage_size()
         if size > DENSEST * stored + 4096 or self._bytes > LARGEST:
             raise ValueError(f"an array of {size:,} bytes of which {stored:,} are stored")
+        if dataset.dtype == object:
+            self._bound_texts(dataset, stored)
         value = dataset[()]
         if isinstance(value, bytes):
             return value.decode("utf-8")
@@ -139,6 +141,20 @@ class _Content:
             texts = [each.decode("utf-8") if isinstance(each, bytes) else str(each) for each in value.flat]
             return np.array(texts, dtype=object).reshape(value.shape)
         return value
+
+    def _bound_texts(self, dataset: Any, stored: int) -> None:
+        """Look at the lengths of texts, for which HDF5 takes memory before it finds that they lie."""
+        offset, count = dataset.id.get_offset(), int(dataset.size)
+        if not count:
+            return
+        if offset is None or stored % count or stored // count < 4:
+            raise ValueError("texts that do not lie side by side")
+        with self._path.open("rb") as file:
+            file.seek(offset)
+            raw = np.frombuffer(file.read(stored), np.uint8)
+        lengths = raw.reshape(count, -1)[:, :4].copy().view("<u4")
+        if int(lengths.max()) > self._path.stat().st_size:
+            raise ValueError(f"a text of {int(lengths.max()):,} letters")
 
 
 def _node(said: dict[str, Any], depth: int) -> Tree:
