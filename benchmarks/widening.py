@@ -1,11 +1,13 @@
 """Widening and squeezing against the plain binary network at equal bit operations, three seeds.
 
 `python -m benchmarks.widening fashion_mnist runs/widening` trains what is not there yet, network by network,
-and writes `docs/methods/results-widen-and-squeeze.csv` anew from what is there. Stop it whenever you like.
+and writes its rows of `docs/methods/results-widen-and-squeeze.csv` anew; rows of other data sets stay. Stop
+it whenever you like. A folder that holds results of other settings is refused.
 """
 
 import argparse
 import csv
+import io
 import json
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import torch
 import spareto
 from spareto.compression import compress_and_train
 from spareto.compression.widening import widen_and_squeeze
-from spareto.core.artifacts import write_text
+from spareto.core.artifacts import fingerprint, write_text
 from spareto.hardware import cost, load_accelerator, workload_bops
 from spareto.profiling import profile
 from spareto.records import LayerBits, QuantizeStep, Recipe, TrainingPlan
@@ -80,9 +82,10 @@ def measured(network, seen, opened):
     }
 
 
-def halves(training):
-    half = training.epochs // 2
-    return training.replace(epochs=training.epochs - half), training.replace(epochs=half)
+def parts(training):
+    """A third of the epochs for the wide network, the rest for the cut one; chosen on validation samples."""
+    third = training.epochs // 3
+    return training.replace(epochs=third), training.replace(epochs=training.epochs - third)
 
 
 def one_seed(name, seed, folder):
@@ -94,17 +97,21 @@ def one_seed(name, seed, folder):
     network = spareto.networks.build("conv", sensor=info.sensor, classes=info.classes, **chosen["network"])
     spareto.train(network, split.train, chosen["dense"], seed=seed, checkpoint=folder / "dense.safetensors")
 
-    def keep(what, make, bits, epochs):
+    def keep(what, make, bits, epochs, settings):
         path = folder / f"{what.replace(' ', '_')}.json"
+        key = fingerprint([data, chosen["network"], chosen["dense"].to_dict(), settings.to_dict()])
         if not path.exists():
             made = make()
-            found = measured(made, split.validation, opened) | {"bits": bits, "epochs": epochs}
-            write_text(path, json.dumps(found))
+            facts = {"bits": bits, "epochs": epochs, "settings": key}
+            write_text(path, json.dumps(found := measured(made, split.validation, opened) | facts))
             print(name, seed, what, found, flush=True)
-        return json.loads(path.read_text())
+        found = json.loads(path.read_text())
+        if found.get("settings") != key:
+            raise SystemExit(f"{path}: got a result of other settings. Name another folder.")
+        return found
 
     total = chosen["dense"].epochs + chosen["binary"].epochs
-    keep("float", lambda: network, 32, chosen["dense"].epochs)
+    keep("float", lambda: network, 32, chosen["dense"].epochs, chosen["dense"])
     plain = keep(
         "binary",
         lambda: compress_and_train(
@@ -116,9 +123,10 @@ def one_seed(name, seed, folder):
         ),
         1,
         total,
+        recipe(chosen["binary"]),
     )
     for what, (multiplier, weight) in WIDE.items():
-        wide, narrow = (chosen["binary"], chosen["binary"]) if multiplier == 1 else halves(chosen["binary"])
+        wide, narrow = (chosen["binary"], chosen["binary"]) if multiplier == 1 else parts(chosen["binary"])
         plan = WideningPlan(
             multiplier=multiplier,
             recipe=recipe(wide),
@@ -135,10 +143,12 @@ def one_seed(name, seed, folder):
             ),
             1,
             total,
+            plan,
         )
 
 
-def write(folder):
+def write(folder, results=RESULTS):
+    """Put what the folder holds into the table, in place of earlier rows of the same data sets."""
     rows = []
     for path in sorted(folder.glob("*/*/*.json")):
         found, (dataset, seed) = json.loads(path.read_text()), path.parts[-3:-1]
@@ -146,11 +156,17 @@ def write(folder):
         facts = {"method": path.stem.replace("_", " "), "dataset": dataset, "seed": seed, "sparsity": 0.0}
         channels = " ".join(map(str, found["channels"]))
         rows.append(found | facts | {"channels": channels, "command": command})
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    with RESULTS.open("w", newline="") as file:
-        writer = csv.DictWriter(file, FIELDS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    ours = {row["dataset"] for row in rows}
+    if results.exists():
+        with results.open(newline="") as file:
+            rows += [row for row in csv.DictReader(file) if row["dataset"] not in ours]
+    rows.sort(key=lambda row: (row["dataset"], int(row["seed"]), row["method"]))
+    results.parent.mkdir(parents=True, exist_ok=True)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, FIELDS, lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(results, text.getvalue())
 
 
 def main():

@@ -84,6 +84,9 @@ def test_files_come_and_go(code, capsys, tmp_path):
     assert "Written to b.safetensors" in row["notes"][-1]
     app(["export", "b.safetensors", "--target", "norse", "--out", "there"], result_action="return_value")
     assert (tmp_path / "there" / "network.py").is_file()
+    again = ["export", "a.nir", "--target", "safetensors", "--out", "c.safetensors", "--dt", "1e-4"]
+    app(again, result_action="return_value")
+    assert (tmp_path / "c.safetensors").is_file()
     with pytest.raises(SparetoError, match=r"--dt: got 1\.0; expected none beside a function"):
         app([*code, "--dt", "1"], result_action="return_value")
 

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 import spareto
+from conventions import peer
 from spareto.core.errors import ConfigError, SparetoError, StoreError
 from spareto.kernels import dense
 from spareto.layers.over_time import OverTime
@@ -27,7 +28,9 @@ def chain(*neurons):
     first, second, last = neurons
     network = nn.Sequential(
         SpikingBlock(nn.Conv2d(2, 4, 3, padding=1), None, first, nn.AvgPool2d(2)),
-        SpikingBlock(nn.Conv2d(4, 6, 3, padding=1, bias=False), nn.BatchNorm2d(6), second, nn.AvgPool2d(2)),
+        SpikingBlock(
+            nn.Conv2d(4, 6, 3, padding=1, bias=False, groups=2), nn.BatchNorm2d(6), second, nn.AvgPool2d(2)
+        ),
         OverTime(nn.Dropout(0.2)),
         SpikingDense(nn.Linear(24, 10), last),
     )
@@ -92,6 +95,38 @@ def test_recurrent_layers_are_loops_of_nodes(tmp_path):
     alone = spareto.convert(graph, x, dt=DT, reset="zero")
     assert type(alone.parts["layer_3_linear"].neuron).__name__ == "Recurrent"
     assert "is the original's" in alone.notes[-1]
+
+
+def test_sums_of_signals_are_edges_that_meet(tmp_path):
+    """A converted residual network, whose sum feeds a dense layer."""
+    base = "spikingjelly.activation_based"
+    layer, neuron = peer(f"{base}.layer"), peer(f"{base}.neuron")
+
+    class Sum(nn.Module):
+        def __init__(self):
+            super().__init__()
+            torch.manual_seed(0)
+            parts = (layer.Linear(16, 8), layer.Linear(8, 8), layer.Linear(8, 4))
+            self.a, self.b, self.c = (nn.Sequential(part, neuron.LIFNode(tau=2.0)) for part in parts)
+            peer(f"{base}.functional").set_step_mode(self, "m")
+
+        def forward(self, x):
+            x = self.a(x)
+            return self.c(self.b(x) + x)
+
+    model, x = Sum(), (torch.rand(T, B, 16, generator=torch.Generator().manual_seed(0)) < 0.5).float()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(torch.round(parameter * 96) / 16)
+    network = spareto.convert(model, x).eval()
+    spareto.export_to(network, "nir", tmp_path / "a.nir", dt=DT)
+    graph = bare(tmp_path / "a.nir")
+    meeting = [b for _, b in graph.edges]
+    assert max(meeting.count(name) for name in meeting) == 2
+    with torch.no_grad():
+        expected = network(x)
+        assert expected.any()
+        assert torch.equal(spareto.convert(graph, x, dt=DT, reset="zero")(x), expected)
 
 
 REFUSED = [

@@ -58,6 +58,11 @@ app.command(
     help="Compress a network by a recipe, with or without training.",
 )
 app.command(
+    "spareto.cli.squeeze:squeeze",
+    name="squeeze",
+    help="Widen a network, make it binary, and cut it to a budget.",
+)
+app.command(
     "spareto.cli.profile:profile",
     name="profile",
     help="Energy per inference of a network of any framework, with its parts.",

@@ -76,14 +76,14 @@ def compress(
     refuse_several("compress")
     keep_large_blocks()
     plan, source = Recipe.load(recipe), open_source(network, how.changes())
-    target = _target(out, f"{source.name} {plan.label}{' plain' if plain else ''}")
+    target = target_of(out, f"{source.name} {plan.label}{' plain' if plain else ''}")
     trained_on = None if data is None else data_named(data, frames_are, source.data)
     frames = _frames(trained_on)
-    dense, notes = _loaded(source, device, frames)
+    dense, notes = loaded(source, device, frames)
     with telling(quiet=quiet, tensorboard=tensorboard) as listener:
         listener.noted((*(frames.notes if frames else ()), *notes))
         compressed = _compressed(dense, source, plan, frames, seed, target, listener).cpu()
-    right = _accuracy(compressed, source, frames)
+    right = accuracy_of(compressed, source, frames)
     if plain:
         save_plain(target, compressed)
     else:
@@ -105,14 +105,24 @@ def _tell(compressed: nn.Module, plan: Recipe, row: dict[str, Any], *, json: boo
         _print(f"{row['network']} by '{plan.label}'", layers, beside, row)
 
 
-def _target(out: Path | None, label: str) -> Path:
+def target_of(out: Path | None, label: str) -> Path:
+    """The file to write: `out`, or one named after `label`.
+
+    Raises:
+        ConfigError: `out` is no .safetensors file.
+    """
     if out is not None and out.suffix != ".safetensors":
         cure = f"Write --out {out.with_suffix('.safetensors')}."
         raise ConfigError(Problem("out", repr(str(out)), "a file name that ends with .safetensors", cure))
     return out or Path(re.sub(r"[^a-z0-9_]+", "-", label.lower()).strip("-") + ".safetensors")
 
 
-def _loaded(source: Source, device: str, frames: FrameData | None) -> tuple[nn.Module, tuple[str, ...]]:
+def loaded(source: Source, device: str, frames: FrameData | None) -> tuple[nn.Module, tuple[str, ...]]:
+    """The network of a source on a device, and what was found out about it.
+
+    Raises:
+        ConfigError: It is one for other data, or there is no such device.
+    """
     from spareto.study.checks import refuse_other_data
     from spareto.study.machine import device_named
 
@@ -165,7 +175,8 @@ def _compressed(
     return compressed
 
 
-def _accuracy(network: nn.Module, source: Source, data: FrameData | None) -> float | None:
+def accuracy_of(network: nn.Module, source: Source, data: FrameData | None) -> float | None:
+    """The share of right answers on the test split; None without data."""
     from spareto.training import evaluate
 
     if data is None:

@@ -158,7 +158,7 @@ def export(
         target: What it is written for: c99, verilog, snntorch, spikingjelly, norse, sinabs, nir, safetensors
             or qonnx.
         design: Choices for verilog, as YAML: "{semantics: spiker, ratio: 4}".
-        dt: Of nir: how long a timestep is; time constants get its unit.
+        dt: Of nir, as source or target: how long a timestep is, in the unit of time constants.
         sensor: Of nir and qonnx: channels, height, width of a frame, where the network does not know it.
         lossy: Of nir: leave out what NIR cannot say, and name it, instead of refusing it.
     """
@@ -187,7 +187,10 @@ def _export_to(source: str, target: str, out: Path, options: dict[str, Any]) -> 
     if target not in targets():
         known = (*registry.names(), *targets())
         raise ConfigError(Problem("target", repr(target), one_of(known), did_you_mean(target, known)))
-    written = export_to(_network_of(source, options.get("dt")), target, out, **options)
+    network = _network_of(source, options.get("dt"))
+    if source.endswith(".nir") and target != "nir":  # dt was the source's
+        options.pop("dt", None)
+    written = export_to(network, target, out, **options)
     if not isinstance(written, ExportedFile):
         return written.code, written.weights
     console = Console(highlight=False, soft_wrap=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import torch
 import yaml
@@ -23,7 +23,8 @@ from spareto.layers.spiking_dense import SpikingDense
 from spareto.neurons import registry
 from spareto.neurons.recurrent import Recurrent
 
-Sides = int | tuple[int, int]
+Side = Annotated[int, Field(ge=1, le=1 << 12)]
+Rim = Annotated[int, Field(ge=0, le=1 << 12)]
 _WRAPPERS: Final = ("state_dict", "model_state_dict", "model", "net", "network")
 
 
@@ -57,9 +58,9 @@ class LayerPlan(Record):
     recurrent: str | None = None
     neuron: dict[str, Any] | None = None
     pool: PoolPlan | None = None
-    stride: Sides = 1
-    padding: Sides = 0
-    dilation: Sides = 1
+    stride: Side | tuple[Side, Side] = 1
+    padding: Rim | tuple[Rim, Rim] = 0
+    dilation: Side | tuple[Side, Side] = 1
     groups: int = Field(default=1, ge=1, le=1 << 16)
 
 

@@ -10,7 +10,7 @@ from spareto.compression import compress, compress_and_train
 from spareto.compression.widening import widen, widen_and_squeeze
 from spareto.compression.widening.features import HOLDER, FeatureLoss, feature_names
 from spareto.compression.widening.run import _pull
-from spareto.core.errors import ConfigError
+from spareto.core.errors import ConfigError, StoreError
 from spareto.records import PruneStep, QuantizeStep, Recipe, TrainingPlan
 from spareto.records.widening import Budget, WideningPlan
 from spareto.running import Runner, samples_of
@@ -85,6 +85,25 @@ def test_a_killed_run_ends_with_the_same_bits(killed, tmp_path):
     again = widen_and_squeeze(network(), PLAN, data, checkpoint=tmp_path / "run.safetensors")
     assert state_bytes(again.network) == state_bytes(whole.network)
     assert again.rounds == whole.rounds
+
+
+@pytest.mark.parametrize(
+    "other", [{"feature_weight": 2.0}, {"noise": 0.3}, {"scale_l1": 2e-3}, {"budget": Budget(at_most=5e4)}]
+)
+def test_a_checkpoint_of_another_plan_is_refused(other, tmp_path):
+    data, path = tiny.frame_data(), tmp_path / "run.safetensors"
+    widen_and_squeeze(network(), PLAN, data, checkpoint=path)
+    with pytest.raises(StoreError, match="another"):
+        widen_and_squeeze(network(), PLAN.replace(**other), data, checkpoint=path)
+
+
+def test_a_checkpoint_of_another_trained_network_is_refused(tmp_path):
+    data, path, other = tiny.frame_data(), tmp_path / "run.safetensors", network()
+    widen_and_squeeze(network(), PLAN, data, checkpoint=path)
+    with torch.no_grad():
+        next(other.parameters()).mul_(1.5)
+    with pytest.raises(StoreError, match="another"):
+        widen_and_squeeze(other, PLAN, data, checkpoint=path)
 
 
 def loss_of(teacher, names, data, weight=1.0):

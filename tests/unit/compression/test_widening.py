@@ -198,6 +198,26 @@ def test_the_smallest_scales_go_first():
     assert torch.equal(small.features[0].norm.weight, scales[[0, 1, 3, 4]])
 
 
+def test_how_large_the_scales_of_a_layer_are_does_not_matter():
+    network = compress(widen(spiking(), 2, frames(), noise=0.1), BINARY).eval()
+    seen = follow(network, lambda: network(frames()))
+    before = scales_of(network, seen)
+    kept = shapes(cut_to(network, seen, before, 10))
+    with torch.no_grad():
+        network.features[1].norm.weight.mul_(2.0**-10)
+    after = scales_of(network, seen)
+    assert all(torch.equal(after[name], scale) for name, scale in before.items())
+    assert shapes(cut_to(network, seen, after, 10)) == kept
+
+
+def test_scales_that_are_all_zero_are_equal():
+    network = spiking()
+    with torch.no_grad():
+        network.features[0].norm.weight.zero_()
+    found = scales_of(network, follow(network, lambda: network(frames())))
+    assert all(scale.isfinite().all() for scale in found.values())
+
+
 def test_what_cannot_be_squeezed_is_refused_by_name():
     with pytest.raises(ConfigError, match="what one channel a hidden layer takes"):
         squeeze(spiking(), frames(), bops, 1.0)

@@ -17,13 +17,16 @@ from spareto.compression.widening.features import FeatureLoss, feature_names
 from spareto.compression.widening.squeeze import Measure, scale_names, squeeze
 from spareto.compression.widening.widen import widen
 from spareto.core.arguments import path_of
+from spareto.core.artifacts import fingerprint
 from spareto.core.errors import ConfigError, Problem
+from spareto.data.cache import content_hash
 from spareto.data.load import FrameData
 from spareto.hardware import cost, load_accelerator, workload_bops
 from spareto.profiling import profile
 from spareto.records import TrainingPlan, Workload
 from spareto.records.widening import Budget, WideningPlan
 from spareto.running import How, Interface, Runner, data_of, interface_of
+from spareto.running.interface import options_of
 from spareto.training import Listener, SilenceListener, train, warn_of_silence
 from spareto.training.batches import samples_of_split
 
@@ -114,10 +117,12 @@ class _Work:
         self.path = None if checkpoint is None else path_of(checkpoint, "checkpoint")
         self.told = {"on_epoch": on_epoch, "on_silence": on_silence}
         self.samples = samples_of_split(data)
+        self.key = ""
 
     def of(self, network: Module) -> Squeezed[Module]:
         """Carry the plan out."""
         plan, example = self.plan, self.samples.batch(0, EXAMPLE)
+        self.key = self._fingerprint(network)
         example = Runner(network, self.samples, self.interface).prepare(example)[0]
         wide = (
             network
@@ -175,7 +180,13 @@ class _Work:
     def _train(self, network: nn.Module, training: TrainingPlan, number: int, **more: Any) -> None:
         path = self.path and self.path.with_suffix(f".{number}{self.path.suffix}")
         options: dict[str, Any] = {**self.told, **more, "interface": self.interface}
-        train(network, self.data, training, seed=self.seed, checkpoint=path, **options)
+        train(network, self.data, training, seed=self.seed, checkpoint=path, key=self.key, **options)
+
+    def _fingerprint(self, teacher: nn.Module) -> str:
+        """What every training of the plan follows from; a checkpoint of another one is refused."""
+        weights = content_hash({name: value.cpu().numpy() for name, value in teacher.state_dict().items()})
+        stated = {name: value for name, value in options_of(self.interface).items() if name != "reset"}
+        return fingerprint([weights, self.plan.to_dict(), self.data.hash, self.seed, stated])
 
     def _measure(self) -> Measure:
         """What a network takes, at the activity of some training samples."""

@@ -19,7 +19,10 @@ Measure = Callable[[nn.Module], float]
 
 
 def scales_of(network: nn.Module, seen: Followed) -> dict[str, Tensor]:
-    """What each hidden channel is worth: the magnitude of its batch norm's scale, by the layer's name.
+    """What each hidden channel is worth, by the layer's name: its batch norm's scale by its layer's mean.
+
+    Scales are magnitudes. They are compared within a layer: what a layer makes of a large input needs no
+    large scale, and compared as they are, one layer can lose nearly all of its channels to another.
 
     Raises:
         ConfigError: A hidden layer has no batch norm with scales; every one is named.
@@ -39,7 +42,7 @@ def scales_of(network: nn.Module, seen: Followed) -> dict[str, Tensor]:
         if bool((scale < 0).any()):
             rule, cure = "a batch norm with a scale for each channel", "Build the network with batch norms."
             problems.append(Problem(f"layer '{name}'", "no batch norm behind it", rule, cure))
-        found[name] = scale
+        found[name] = scale / scale.mean().clamp_min(torch.finfo(scale.dtype).tiny)
     if problems:
         raise ConfigError(problems)
     return found
