@@ -28,9 +28,9 @@ NETWORKS = [
     ("digits", 64, 4, 0.8, 0),
     ("digits", 32, 4, 0.0, 0),
     ("digits", 32, 4, 0.8, 0),
+    ("fashion", 128, 4, 0.0, 0),
     ("digits", 128, 4, 0.8, 1),
     ("digits", 128, 4, 0.8, 2),
-    ("fashion", 128, 4, 0.0, 0),
 ]
 BUILT = Options(semantics="spiker", neuron_bits=6)
 
@@ -56,7 +56,8 @@ def main(folder, path):
         test, count = vectors_of(made, frames(pixels[:10])), min(1000, len(pixels))
         write_package(file_of(folder, *which), made, test=test)
         row = {"network": list(which), "test_images": count, "epochs": epochs}
-        row["validation"] = accuracy(made, *(part[:400] for part in images(name, "validation", data)), BUILT)
+        held, classes = images(name, "validation", data)
+        row["validation"] = accuracy(made, held[:400], classes[:400], BUILT)
         row["test"] = accuracy(made, pixels[:count], labels[:count], BUILT)
         row["seconds"] = round(time.process_time() - began, 1)
         rows.append(row)

@@ -86,6 +86,7 @@ def train(model, data, epochs, seed):
     steps = epochs * (len(pixels) // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, total_steps=steps)
     model.train()
+    last = 0.0
     for epoch in range(epochs):
         order = torch.randperm(len(pixels), generator=generator)
         for batch in order.split(BATCH)[: len(pixels) // BATCH]:
@@ -95,7 +96,8 @@ def train(model, data, epochs, seed):
             loss.backward()
             optimizer.step()
             schedule.step()
-        print(f"epoch {epoch}: loss {loss.item():.3f}", flush=True)
+            last = loss.item()
+        print(f"epoch {epoch}: loss {last:.3f}", flush=True)
 
 
 def lowered(data, hidden=HIDDEN, bits=4, sparsity=0.0, epochs=6, seed=0):

@@ -17,6 +17,7 @@ from spareto import pruners, quantizers
 from spareto.cli import main
 from spareto.compression import rehearse
 from spareto.core.errors import InputError
+from spareto.data import registry
 from spareto.hardware import accelerator_names
 from spareto.networks.conv import ConvNetwork
 from spareto.pruners import schedules
@@ -26,6 +27,7 @@ from spareto.study.store import STORE_NAME, TrialStore
 PRUNERS, SCHEDULES, QUANTIZERS = (
     ", ".join(registry.names()) for registry in (pruners.registry, schedules.registry, quantizers.registry)
 )
+DATA_SETS = ", ".join(registry.names())
 FORMATS = "aer, bitmask, block_bitmask, cp, csc, nested, none, rle, time_packed, uop, best"
 CONV_OPTIONS = ", ".join(inspect.signature(ConvNetwork).parameters)
 WHERE_NMNIST_IS = (
@@ -231,10 +233,7 @@ def test_a_number_without_a_unit(accelerator, refused) -> None:
         ),
         (
             {"data": {"name": "digitz"}},
-            [
-                "data set: got 'digitz'; expected one of digit_images, digits, fashion_mnist, mnist, nmnist,"
-                " nmnist_small, nmnist_xyt, optdigits. Did you mean 'digits'?"
-            ],
+            [f"data set: got 'digitz'; expected one of {DATA_SETS}. Did you mean 'digits'?"],
         ),
         (
             {"data": {"name": "nmnist_small", "options": {"rot": "x"}}},

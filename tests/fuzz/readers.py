@@ -13,6 +13,7 @@ from random import Random
 
 import numpy as np
 import torch
+from scipy.io import savemat, wavfile
 
 import event_files
 import factories
@@ -25,10 +26,12 @@ from fuzz import store_readers as stores
 from spareto.compression import compress
 from spareto.core import config
 from spareto.data import DatasetInfo
+from spareto.data.datasets import asl_dvs, dvs_gesture
 from spareto.data.idx import read_idx
 from spareto.data.npz_events import read_arrays, recordings_of
 from spareto.data.own.files import read_sample
 from spareto.data.readers import read_events
+from spareto.data.sound import read_wav
 from spareto.hardware import load_accelerator, tables
 from spareto.hardware.mapping.written import load_mappings
 from spareto.lowering import lower
@@ -239,6 +242,19 @@ def _events(name):
     return lambda path: path.write_bytes(event_files.WRITERS[name][0](event_files.events(80)))
 
 
+def _wav(path):
+    wavfile.write(path, 8000, np.arange(-200, 200, dtype=np.int16))
+
+
+def _matlab(path):
+    t, x, y, p = np.array(event_files.events(60), np.int32).T[..., None]
+    savemat(path, {"ts": t, "x": x, "y": y, "pol": p})
+
+
+def _rows(path):
+    np.save(path, np.array(event_files.events(60), np.float32)[:, [1, 2, 3, 0]])
+
+
 def _read_events(path):
     stream = read_events(path, disorder="sort")
     assert (np.diff(stream.t_us) >= 0).all()
@@ -296,6 +312,9 @@ READERS = {
         Reader("idx", ".idx", _idx, lambda path: read_idx(path, 3, ""), mutations.binary),
         Reader("packed idx", ".gz", _idx, lambda path: read_idx(path, 3, ""), mutations.binary),
         Reader("npz", ".npz", _npz, _read_npz, mutations.binary),
+        Reader("wav", ".wav", _wav, read_wav, mutations.binary),
+        Reader("matlab", ".mat", _matlab, asl_dvs._read_matlab, mutations.binary),
+        Reader("tonic gestures", ".npy", _rows, dvs_gesture._read_tonic, mutations.binary),
         Reader("events npz", ".npz", _events("npz"), _read_events, mutations.arrays),
         Reader("own npz", ".npz", _own, read_sample, mutations.binary),
         *(Reader(name, suffix, _events(name), _read_events, mutations.binary)

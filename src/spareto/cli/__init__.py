@@ -25,6 +25,7 @@ app = App(
 study = App(name="study", help="Train, compress, measure and cost many recipes of one network.")
 recipe = App(name="recipe", help="Recipe files.")
 fpga = App(name="fpga", help="Simulate and size exported Verilog with free tools.")
+data = App(name="data", help="Data sets: what there is, what is in one, and whether its files are whole.")
 reproduce = App(name="reproduce", help="Print our numbers beside published ones.")
 
 study.command("spareto.cli.study:run", name="run", help="Run a study, or carry on one that was stopped.")
@@ -98,6 +99,14 @@ fpga.command(
 fpga.command(
     "spareto.cli.fpga:report", name="report", help="Simulate and size exported Verilog, and write a report."
 )
+app.command(data)
+for _name, _place, _help in (
+    ("list", "list_", "List the data sets, and whether their files are here."),
+    ("info", "info", "Read a data set: counts, durations, density, hash."),
+    ("check", "check", "Read every file of a data set, and compare checksums."),
+    ("preview", "preview", "Draw frames of a data set, as a picture or an animation."),
+):
+    data.command(f"spareto.cli.data:{_place}", name=_name, help=_help)
 app.command(recipe)
 recipe.command(
     "spareto.cli.recipe:schema", name="schema", help="Print the JSON Schema of recipe files, for editors."
@@ -111,6 +120,11 @@ reproduce.command(
     "spareto.cli.reproduce:cost_cases", name="cost-cases", help="Published costs of whole layers."
 )
 reproduce.command("spareto.cli.reproduce:pe_masks", name="pe-masks", help="Measured cycles of a sparse PE.")
+reproduce.command(
+    "spareto.cli.reproduce_training:tcja",
+    name="tcja",
+    help="TCJA-SNN on DVS128 Gesture: train, compress, cost, and draw the figures.",
+)
 reproduce.command(
     "spareto.cli.reproduce_tcja:tcja_energy",
     name="tcja-energy",

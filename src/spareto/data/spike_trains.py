@@ -43,7 +43,10 @@ def read_trains(path: Path, cure: str, at_once: int) -> Iterator[Recordings]:
         MissingDependency: h5py is not installed.
     """
     with _opened(path, cure) as file:
-        labels = np.asarray(file["labels"][()]).astype(np.int64)
+        try:
+            labels = np.asarray(file["labels"][()]).astype(np.int64).reshape(-1)
+        except (OSError, RuntimeError, ValueError, TypeError, OverflowError):
+            raise DataError(Problem(f"{path}: labels", "a damaged array", RULE, cure)) from None
         trains: list[tuple[Any, Any]] = []
         first = held = 0
         for number in range(len(labels)):
@@ -97,9 +100,16 @@ def _opened(path: Path, cure: str) -> Iterator[Any]:
             sets: Any = file
             counts = {name: len(sets[name]) for name in ("spikes/times", "spikes/units", "labels")}
         except (KeyError, TypeError, OSError, RuntimeError, ValueError):
-            got = f"the data sets {', '.join(sorted(map(str, file)))[:80] or 'none'}"
-            raise DataError(Problem(str(path), got, RULE, cure)) from None
+            raise DataError(Problem(str(path), _told(file), RULE, cure)) from None
         if len(set(counts.values())) != 1 or not counts["labels"]:
             got = ", ".join(f"{count} {name}" for name, count in counts.items())
             raise DataError(Problem(str(path), got, RULE, cure))
         yield file
+
+
+def _told(file: Any) -> str:
+    """What a file holds instead, as far as it can be read."""
+    try:
+        return f"the data sets {', '.join(sorted(map(str, file)))[:80] or 'none'}"
+    except (OSError, RuntimeError, ValueError):
+        return "a damaged file"

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 from spareto.core.errors import SparetoError
 from spareto.fpga.folder import read_design
-from spareto.fpga.tools import call, require
+from spareto.fpga.tools import call, mapping_options, require
 
 Family = Literal["xc7", "ice40", "ecp5"]
 SECONDS: Final = 7200.0
@@ -84,12 +84,12 @@ def synthesized(
     program: list[str], folder: Path, sources: list[str], family: Family, top: str, seconds: float
 ) -> dict[str, int]:
     """Cells of a synthesized design, by kind."""
-    with tempfile.TemporaryDirectory() as name:
-        out = Path(name) / "stat.json"
+    with tempfile.TemporaryDirectory(dir=folder) as name:  # the WebAssembly build has a /tmp of its own
+        out = Path(name).resolve() / "stat.json"
         steps = [
             f"read_verilog {' '.join(sources)}",
-            _SYNTH[family].format(top=top),
-            f"tee -q -o {out} stat -json",
+            _SYNTH[family].format(top=top) + mapping_options(program, family),
+            f"tee -q -o {out.relative_to(folder.resolve())} stat -json",
         ]
         call([*program, "-q", "-p", "; ".join(steps)], folder, seconds, "yosys")
         text = out.read_text(encoding="utf-8")

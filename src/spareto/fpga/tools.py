@@ -43,6 +43,11 @@ def command(tool: str) -> list[str] | None:
     return None
 
 
+def mapping_options(program: list[str], family: str) -> str:
+    """Options of a synthesis by yosys: the WebAssembly build ends in ECP5's abc9 without a word."""
+    return " -noabc9" if family == "ecp5" and program[0] == sys.executable else ""
+
+
 def require(*tools: str) -> tuple[str, list[str]]:
     """The first of some tools that is here, and how it is called.
 

@@ -98,6 +98,12 @@ class TrainingPlan(Record):
         max_rotation: Training frames turn by up to this many degrees either way, at random.
         max_scale: Training frames grow or shrink by up to this share, at random.
         max_shear: Rows of training frames slide by up to this share of their distance from the middle row.
+        flip: Half of the training samples are mirrored, left for right, at random.
+        max_roll: Training frames roll by up to this many pixels in x and y, at random.
+        max_drop: Of each training sample up to this share of the pixels with events is dropped, at random.
+        max_jitter: What a pixel has moves by up to this many timesteps, at random.
+        mix: A rectangle of each training sample is another one's, and the loss goes by both labels; the share
+            that stays is drawn from Beta(mix, mix). 0 mixes nothing.
         clip_norm: Gradients whose norm over all parameters is larger are scaled down to it; None never.
         precision: `bfloat16` runs convolutions and dense layers in bfloat16, which changes spikes;
             `bfloat16_gradient` only their input gradients, which does not.
@@ -110,7 +116,8 @@ class TrainingPlan(Record):
             norms estimated anew; 0 averages nothing.
 
     Reference:
-        schaefer2023, section III: Adam, warm-up, cosine, MSE on voted rates; izmailov2018 for averaging.
+        schaefer2023, section III: Adam, warm-up, cosine, MSE on voted rates; izmailov2018 for averaging;
+        yun2019 for mixing; gu2021 for dropping.
     """
 
     epochs: Epochs = 10
@@ -128,6 +135,13 @@ class TrainingPlan(Record):
     max_rotation: Degrees = 0.0
     max_scale: Share = 0.0
     max_shear: Share = 0.0
+    flip: Flag = False
+    max_roll: Pixels = 0
+    max_drop: Share = 0.0
+    max_jitter: Annotated[
+        int, Field(ge=0, le=100, strict=True), Rule("a whole number of timesteps from 0 to 100")
+    ] = 0
+    mix: NotNegative = 0.0
     clip_norm: Positive | None = None
     precision: Literal["float32", "bfloat16_gradient", "bfloat16"] = "float32"
     recompute: Flag = False

@@ -13,7 +13,15 @@ import torch
 from torch import Tensor
 
 from spareto.core.errors import ConfigError, Problem
-from spareto.data.augment import random_shift, random_warp
+from spareto.data.augment import (
+    random_drop,
+    random_flip,
+    random_jitter,
+    random_mix,
+    random_roll,
+    random_shift,
+    random_warp,
+)
 from spareto.data.checks import refuse_split
 from spareto.data.frames import Frames
 from spareto.data.load import FrameData
@@ -24,7 +32,10 @@ from spareto.running.samples import tensor_of
 from spareto.training.processes import Processes
 
 Indices = npt.NDArray[np.int64]
-MOVES = ("max_shift", "max_rotation", "max_scale", "max_shear")
+MOVES = (
+    *("max_shift", "max_rotation", "max_scale", "max_shear"),
+    *("flip", "max_roll", "max_drop", "max_jitter", "mix"),
+)
 
 
 @dataclass(frozen=True)
@@ -35,11 +46,15 @@ class Batch:
         frames: Shape `(time, batch, ...)`, or `(batch, ...)`: the layout of the data.
         labels: Shape `(batch,)`.
         samples: Samples of the whole batch.
+        others: Labels of what was mixed into each sample, shape `(batch,)`; None where nothing was.
+        kept: Share of each sample that is its own.
     """
 
     frames: Tensor
     labels: Tensor
     samples: int
+    others: Tensor | None = None
+    kept: float = 1.0
 
 
 class Batches:
@@ -77,11 +92,15 @@ class Batches:
         generator = np.random.default_rng([self.seed, epoch])
         order = self.trained_on[generator.permutation(self.samples)]
         for chosen in self._cut(order):
-            frames = self._augmented(self._taken(chosen), generator)
-            share = self.processes.share(len(chosen))
-            labels = self._tensor(self.data.train_labels[chosen][share]).long()
+            frames, others, kept = self._augmented(self._taken(chosen), generator), None, 1.0
+            share, labels = self.processes.share(len(chosen)), self.data.train_labels[chosen]
+            if self.plan.mix:
+                frames, partners, kept = random_mix(frames, self.plan.mix, generator)
+                others = self._tensor(labels[partners][share]).long()
             mine = frames[:, share] if self.axis else frames[share]
-            yield Batch(self._tensor(mine).float(), labels, len(chosen))
+            yield Batch(
+                self._tensor(mine).float(), self._tensor(labels[share]).long(), len(chosen), others, kept
+            )
 
     def in_order(self, chosen: Indices | None = None) -> Iterator[tuple[Tensor, Tensor]]:
         """Frames and labels as they are, of the samples trained on or of `chosen`."""
@@ -108,6 +127,14 @@ class Batches:
                 scale=self.plan.max_scale,
                 shear=self.plan.max_shear,
             )
+        if self.plan.flip:
+            frames = random_flip(frames, generator)
+        if self.plan.max_roll:
+            frames = random_roll(frames, self.plan.max_roll, generator)
+        if self.plan.max_drop:
+            frames = random_drop(frames, self.plan.max_drop, generator)
+        if self.plan.max_jitter:
+            frames = random_jitter(frames, self.plan.max_jitter, generator)
         return frames
 
     def _tensor(self, array: npt.NDArray[np.generic]) -> Tensor:

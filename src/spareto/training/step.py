@@ -111,7 +111,10 @@ class Stepper:
             rates = self.runner.answers(batch.frames, len(batch.labels), rates=rated)
             extra = self.extra_loss(self.network, batch.frames) if self.extra_loss is not None else None
         self._check_rates(rates, len(batch.labels))
-        loss = self.loss(rates.float(), batch.labels) + self._penalty()
+        loss = self.loss(rates.float(), batch.labels)
+        if batch.others is not None:
+            loss = batch.kept * loss + (1 - batch.kept) * self.loss(rates.float(), batch.others)
+        loss = loss + self._penalty()
         return loss if extra is None else loss + extra
 
     def _penalty(self) -> Tensor | float:

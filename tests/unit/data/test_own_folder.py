@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
+import event_files
 from own_files import SENSOR, recording, write_folder
 from spareto.core.errors import DataError
 from spareto.data.own import load_own
@@ -156,7 +157,7 @@ def test_what_systems_leave_behind_is_left_out_and_told(folder, expected):
         note.startswith("5 of 18 files left by an operating system are left out (.DS_Store,")
         for note in found.notes
     )
-    assert "1 of 18 files that are no .npz or .npy are left out (README.txt)." in found.notes
+    assert "1 of 18 files of other kinds are left out (README.txt)." in found.notes
 
 
 def test_files_without_a_line_are_told(flat):
@@ -221,7 +222,10 @@ def test_labels_beyond_the_classes_name_their_file(folder, flat):
     ("table", "told"),
     [
         ("file,lable\na.npz,1\n", "labels.csv: got columns file, lable; expected columns file and label"),
-        ("file,label\nnone.npz,1\n", "labels.csv, line 2: got 'none.npz'; expected a .npz or .npy file"),
+        (
+            "file,label\nnone.npz,1\n",
+            "labels.csv, line 2: got 'none.npz'; expected a recording or an array",
+        ),
         ("file,label\ntrain_cat_0.npz\n", "labels.csv, line 2: got 1 cells; expected a file and its label."),
         ("file,label\ntrain_cat_0.npz,\n", "labels.csv, line 2: got 2 cells; expected a file and its label."),
         (
@@ -249,8 +253,8 @@ def test_a_folder_that_is_none_or_holds_nothing(tmp_path, folder):
     assert refusal(tmp_path / "none")[0].startswith("FOLDER: got no such folder; ")
     (tmp_path / "empty").mkdir()
     assert refusal(tmp_path / "empty")[0].startswith("FOLDER: got nothing; expected files that end with .npz")
-    (tmp_path / "empty" / "a.aedat4").write_bytes(b"x")
-    assert refusal(tmp_path / "empty")[0].startswith("FOLDER: got .aedat4; ")
+    (tmp_path / "empty" / "a.docx").write_bytes(b"x")
+    assert refusal(tmp_path / "empty")[0].startswith("FOLDER: got .docx; ")
     for name in ("one.csv", "two.csv"):
         (folder / name).write_text("file,label\n")
     assert refusal(folder)[0].startswith("FOLDER: got several tables: one.csv, two.csv; expected one table")
@@ -346,3 +350,21 @@ def test_two_archives_of_arrays(tmp_path):
         np.savez(root / f"{split}.npz", frames=frames, labels=np.arange(count) % 2)
     found = load_frames_folder(root)
     assert (found.train_frames.shape, found.test_frames.shape) == ((7, 6, 3, 2, 2), (7, 4, 3, 2, 2))
+
+
+@pytest.mark.parametrize("name", event_files.WRITERS)
+def test_a_folder_of_files_of_an_event_camera(name, tmp_path):
+    write, suffix = event_files.WRITERS[name]
+    for number, split in enumerate(("train", "test")):
+        for label in ("left", "right"):
+            place = tmp_path / "camera" / split / label
+            place.mkdir(parents=True)
+            some = event_files.events(50, seed=10 * number + len(label))
+            (place / f"0{suffix}").write_bytes(write(some))
+    plan = {"folder": str(tmp_path / "camera"), "timesteps": 3, "sensor": [2, 34, 34], "bins": "events"}
+    data = load_own(FolderData.parse({**plan, "binary": False}, "data"))
+    assert data.train_frames.shape == (3, 2, 2, 34, 34)
+    assert data.train_frames.sum(axis=(1, 2, 3, 4)).tolist() == [32, 32, 36]
+    (place / f"0{suffix}").write_bytes(b"")
+    with pytest.raises(DataError, match="an empty file"):
+        load_own(FolderData.parse(plan, "data"))

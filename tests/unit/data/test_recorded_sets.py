@@ -151,7 +151,7 @@ def test_asl_dvs(tmp_path):
     assert splits["train"].y.min() >= 180 - 34
     path = dataset.recordings("train")[0].path
     path.write_bytes(path.read_bytes()[:150])
-    with pytest.raises(DataError, match="a damaged file"):
+    with pytest.raises(DataError, match="a truncated or damaged file"):
         dataset.split("train")
 
 

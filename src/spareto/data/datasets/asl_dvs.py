@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.io import loadmat
+import numpy.typing as npt
 
 from spareto.core.errors import DataError, Problem
 from spareto.data._base import DatasetInfo, SplitName
 from spareto.data.by_class import first_folder, recordings_by_class
 from spareto.data.folder import data_folder, where_to_put
+from spareto.data.matlab import read_matlab
 from spareto.data.readers import Disorder, Stream, read_events
 from spareto.data.recorded import RecordedDataset, Recording, chosen_from
 
@@ -23,6 +24,7 @@ LETTERS = "abcdefghiklmnopqrstuvwxy"
 """Without j and z, which are movements."""
 HEIGHT, WIDTH = 180, 240
 NAMES = ("ts", "x", "y", "pol")
+LATEST = 1 << 52
 
 
 class AslDvs(RecordedDataset):
@@ -79,17 +81,18 @@ class AslDvs(RecordedDataset):
 
 def _read_matlab(path: Path) -> Stream:
     rule = "a MATLAB file with ts, x, y and pol, one whole number an event"
-    try:
-        found: Any = loadmat(path, variable_names=NAMES)
-        columns = [np.asarray(found[name]).reshape(-1).astype(np.int64) for name in NAMES]
-    except Exception as error:  # a damaged file fails in many ways
-        got = f"a damaged file ({' '.join(str(error).split())[:100] or type(error).__name__})"
-        raise DataError(Problem(str(path), got, rule, "Copy it again.")) from None
+    found = read_matlab(path, "Copy it again.")
+    missing = [name for name in NAMES if name not in found]
+    if missing:
+        raise DataError(Problem(str(path), f"no {', '.join(missing)}", rule, "Copy it again."))
+    if not all(_is_whole(found[name]) for name in NAMES):
+        raise DataError(Problem(str(path), "fractions, nan or infinity", rule, "Copy it again."))
+    columns = [found[name].astype(np.int64) for name in NAMES]
     t, x, y, p = columns
     if len({len(column) for column in columns}) != 1:
         got = ", ".join(f"{len(column)} {name}" for name, column in zip(NAMES, columns, strict=True))
         raise DataError(Problem(str(path), got, rule, "Copy it again."))
-    limits = (("x", x, WIDTH), ("y", y, HEIGHT), ("pol", p, 2))
+    limits = (("ts", t, LATEST), ("x", x, WIDTH), ("y", y, HEIGHT), ("pol", p, 2))
     for name, values, limit in limits:
         if len(values) and not 0 <= values.min() <= values.max() < limit:
             got = f"{values.min()} to {values.max()}"
@@ -98,3 +101,9 @@ def _read_matlab(path: Path) -> Stream:
             )
     rows = (HEIGHT - 1 - y).astype(np.uint16)
     return Stream(str(path), x.astype(np.uint16), rows, p.astype(np.uint8), t, (HEIGHT, WIDTH))
+
+
+def _is_whole(values: npt.NDArray[Any]) -> bool:
+    return values.dtype.kind != "f" or bool(
+        np.isfinite(values).all() and (values == np.floor(values)).all() and (np.abs(values) < LATEST).all()
+    )

@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from spareto.core.archives import Damaged, load_arrays
 from spareto.core.artifacts import there
 from spareto.core.errors import DataError, Problem
 from spareto.data.own.arrays import Array, as_frames
 from spareto.data.own.events import CURE, Events, events_of, looks_like_events
+from spareto.data.readers import read_events, suffixes
 
-SUFFIXES = (".npz", ".npy")
+ARRAYS = (".npz", ".npy")
+SUFFIXES = (*ARRAYS, *(suffix for suffix in suffixes() if suffix not in ARRAYS))
 RULE = "a recording or frames, .npz or .npy"
 
 
@@ -21,7 +25,7 @@ class Listing:
     """What lies in a folder, at any depth.
 
     Args:
-        samples: Files that may hold samples, sorted.
+        samples: Files that may hold samples, sorted: arrays, and files of event cameras.
         tables: CSV files.
         system: Files that an operating system left: `._*`, `.DS_Store`, `Thumbs.db`.
         other: Files of other kinds.
@@ -56,8 +60,10 @@ def read_sample(path: Path) -> Events | Array:
     Raises:
         DataError: The file is empty, damaged, pickled, or holds something else.
     """
-    arrays = read_arrays(path)
     where = str(path)
+    if path.suffix.lower() not in ARRAYS:
+        return _camera_events(path)
+    arrays = read_arrays(path)
     if isinstance(arrays, dict) and (len(arrays) == 1 or "events" in arrays):
         arrays = arrays["events"] if "events" in arrays else next(iter(arrays.values()))
     if looks_like_events(arrays):
@@ -70,6 +76,19 @@ def read_sample(path: Path) -> Events | Array:
         rule = "events x, y, p and t, or an array named frames"
         raise DataError(Problem(where, got, rule, CURE))
     return _frames(frames[0], where)
+
+
+def _camera_events(path: Path) -> Events:
+    """The events of a file of an event camera, in its own format.
+
+    Raises:
+        DataError: The file is damaged, or holds no event.
+    """
+    stream = read_events(path)
+    if not len(stream):
+        raise DataError(Problem(str(path), "no event", "at least one", "Delete the file and its label."))
+    x, y, p = (each.astype(np.int64) for each in (stream.x, stream.y, stream.polarity))
+    return Events(str(path), x, y, p, stream.t_us, "us")
 
 
 def read_arrays(path: Path) -> dict[str, Any] | Array:

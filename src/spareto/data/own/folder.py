@@ -13,7 +13,7 @@ from spareto.core.artifacts import folder_there, there
 from spareto.core.errors import DataError, Problem
 from spareto.data.own.arrays import Array, as_labels
 from spareto.data.own.events import Events
-from spareto.data.own.files import SUFFIXES, Listing, list_files, read_arrays, read_sample
+from spareto.data.own.files import ARRAYS, SUFFIXES, Listing, list_files, read_arrays, read_sample
 from spareto.data.own.items import stack
 from spareto.data.own.returned import TITLES, Part, splits_of
 from spareto.data.own.saying import names, several
@@ -45,17 +45,17 @@ def splits_of_folder(plan: FolderData) -> tuple[dict[Part, Split], tuple[str, ..
         DataError: A file is empty, damaged or of another kind; labels are missing; or nothing is there.
     """
     folder = Path(plan.folder).expanduser()
-    if there(folder) and folder.suffix.lower() in SUFFIXES:
+    if there(folder) and folder.suffix.lower() in ARRAYS:
         return splits_of(read_arrays(folder), str(folder)), ()
     if not folder_there(folder):
         got = "a file of another kind" if there(folder) else "no such folder"
-        raise DataError(Problem(str(folder), got, "a folder of .npz or .npy files", "Check the path."))
+        raise DataError(Problem(str(folder), got, "a folder of recordings or arrays", "Check the path."))
     listing = list_files(folder)
     if not listing.samples:
         kinds = names(sorted({path.suffix or path.name for path in listing.other})) or "nothing"
         cure = "Save recordings with np.savez(path, x=..., y=..., p=..., t=...)."
         raise DataError(Problem(str(folder), kinds, f"files that end with {' or '.join(SUFFIXES)}", cure))
-    whole = {path.stem.lower(): path for path in listing.samples if path.parent == folder}
+    whole = {path.stem.lower(): path for path in listing.samples if path.parent == folder and _is_array(path)}
     if set(whole) == {"train", "test"} and len(listing.samples) == 2:
         arrays = {part: read_arrays(path) for part, path in whole.items()}
         return splits_of(arrays, str(folder)), _left_out(folder, listing, ())
@@ -132,6 +132,8 @@ def _part_of(parts: Sequence[str]) -> tuple[Part, Sequence[str]]:
 
 def _of_file(path: Path, folder: Path) -> _Labelled | None:
     """The label an archive holds itself, under `label`."""
+    if not _is_array(path):
+        return None
     arrays = read_arrays(path)
     if not isinstance(arrays, dict) or np.size(arrays.get("label", ())) != 1:
         return None
@@ -165,6 +167,10 @@ def _refuse_negative(found: Iterable[_Labelled]) -> None:
     ]
     if faults:
         raise DataError(several(faults))
+
+
+def _is_array(path: Path) -> bool:
+    return path.suffix.lower() in ARRAYS
 
 
 def _is_whole(label: str) -> bool:
@@ -210,7 +216,7 @@ def _left_out(
     tables = [path for path in listing.tables if path not in read]
     kinds = {
         "left by an operating system": listing.system,
-        "that are no .npz or .npy": (*listing.other, *tables),
+        "of other kinds": (*listing.other, *tables),
         "without a line in the table": unlabelled,
     }
     total = sum(map(len, (listing.samples, listing.system, listing.other, tables)))

@@ -95,7 +95,7 @@ def _row(
     found = known.get(_key(cells[file]))
     if found is None:
         cure = "Put the file there, or delete the line."
-        return None, Problem(where, repr(cells[file].strip()), "a .npz or .npy file of the folder", cure)
+        return None, Problem(where, repr(cells[file].strip()), "a recording or an array of the folder", cure)
     return Row(
         where, found, cells[label].strip(), "" if split is None else cells[split].strip().lower()
     ), None

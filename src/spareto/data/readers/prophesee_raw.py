@@ -11,6 +11,7 @@ import numpy.typing as npt
 from spareto.data.readers._base import Bytes, EventReader, Stream, last_set
 
 Words = npt.NDArray[np.integer]
+Rows = npt.NDArray[np.uint16]
 LOOP_THRESHOLD = 10
 """Counts by which the high bits of a time may run back without having run over."""
 
@@ -76,61 +77,66 @@ def evt3(content: Bytes) -> Decoded:
     """Decode words of 16 bits, each of which changes one part of what the next event is."""
     words = np.frombuffer(content.tobytes(), "<u2")
     kinds = (words >> 12).astype(np.uint8)
-    is_high, is_row = kinds == 8, kinds == 0
-    counts = np.zeros(16, np.int64)
-    counts[[2, 4, 5]] = 1, 12, 8
-    emits = counts[kinds] > 0
-    if not is_high.any() or not is_row.any():
+    emits = (kinds == 2) | (kinds == 4) | (kinds == 5)
+    highs, rows = np.flatnonzero(kinds == 8), np.flatnonzero(kinds == 0)
+    if not len(highs) or not len(rows):
         return _nothing(int(emits.sum()))
-    times = _times(words, kinds, is_high)
-    rows = last_set(words & 0x7FF, is_row)
-    begin = max(int(np.argmax(is_high)), int(np.argmax(is_row)))
+    begin = max(int(highs[0]), int(rows[0]))
     early = int(emits[:begin].sum())
-    columns, polarity = _columns(words, kinds, counts)
     emits[:begin] = False
     place = np.flatnonzero(emits)
-    return *_spread(words, kinds, place, columns, rows, polarity, times), early
+    times = _times(words, kinds, highs, place)
+    y = (words[rows] & 0x7FF).astype(np.uint16)[_before(kinds == 0, place)]
+    return *_spread(words, kinds, place, y, times), early
 
 
-def _times(words: Words, kinds: Bytes, is_high: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    """Microseconds at each word: high and low bits; a new high part begins with low bits of zero."""
-    high = _unrolled(last_set(words & 0xFFF, is_high), 1 << 12)
-    is_low = kinds == 6
-    low = last_set(np.where(is_low, words & 0xFFF, 0), is_low | is_high)
-    return (high << 12) + low
+def _before(marked: npt.NDArray[np.bool_], place: Words) -> npt.NDArray[np.intp]:
+    """For each place, which of the marked words is the last one before it; -1 where none is."""
+    return np.cumsum(marked, dtype=np.int32)[place].astype(np.intp) - 1
 
 
-def _columns(words: Words, kinds: Bytes, counts: npt.NDArray[np.int64]) -> tuple[Words, Bytes]:
-    """The first column of each word that holds events, and its polarity."""
-    is_base, is_single = kinds == 3, kinds == 2
-    moved = np.where(kinds == 2, 0, counts[kinds])
-    before = np.cumsum(moved) - moved
-    if is_base.any():
-        base = last_set((words & 0x7FF).astype(np.int64) - before, is_base)
-        polarity = last_set((words >> 11 & 1).astype(np.uint8), is_base)
-    else:
-        base, polarity = np.zeros(len(words), np.int64), np.zeros(len(words), np.uint8)
-    columns = np.where(is_single, words & 0x7FF, base + before)
-    return columns, np.where(is_single, words >> 11 & 1, polarity).astype(np.uint8)
+def _times(words: Words, kinds: Bytes, highs: Words, place: Words) -> npt.NDArray[np.int64]:
+    """Microseconds at each place: high and low bits; a new high part begins with low bits of zero."""
+    high = _unrolled(words[highs] & 0xFFF, 1 << 12) << 12
+    changes = (kinds == 6) | (kinds == 8)
+    of_low = np.flatnonzero(changes)
+    low = np.where(kinds[of_low] == 6, words[of_low] & 0xFFF, 0).astype(np.int64)
+    total = high[np.maximum(_before(kinds == 8, of_low), 0)] + low
+    return total[_before(changes, place)]
 
 
 def _spread(
-    words: Words,
-    kinds: Bytes,
-    place: Words,
-    columns: Words,
-    rows: Words,
-    polarity: Bytes,
-    times: npt.NDArray[np.int64],
-) -> tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint16], Bytes, npt.NDArray[np.int64]]:
+    words: Words, kinds: Bytes, place: Words, rows: Rows, times: npt.NDArray[np.int64]
+) -> tuple[Rows, Rows, Bytes, npt.NDArray[np.int64]]:
     """One event for every single word and every bit that is set in a vector."""
     chosen = words[place]
-    bits = np.where(kinds[place] == 2, 1, np.where(kinds[place] == 4, chosen & 0xFFF, chosen & 0xFF))
-    spread = np.unpackbits(bits.astype("<u2").view(np.uint8).reshape(-1, 2), axis=1, bitorder="little")
-    which, offset = np.nonzero(spread)
-    source = place[which]
-    x = (columns[source] + offset).astype(np.uint16)
-    return x, rows[source].astype(np.uint16), polarity[source], times[source]
+    x, polarity = (chosen & 0x7FF).astype(np.uint16), (chosen >> 11 & 1).astype(np.uint8)
+    vector = kinds[place] != 2
+    if not vector.any():
+        return x, rows, polarity, times
+    first, sign = _columns(words, kinds, place[vector])
+    x[vector], polarity[vector] = first.astype(np.uint16), sign
+    bits = np.ones(len(place), "<u2")
+    bits[vector] = np.where(kinds[place[vector]] == 4, chosen[vector] & 0xFFF, chosen[vector] & 0xFF)
+    each = np.bitwise_count(bits).astype(np.int64)
+    x = np.repeat(x, each)
+    spread = np.unpackbits(bits[vector].view(np.uint8).reshape(-1, 2), axis=1, bitorder="little")
+    x[np.repeat(vector, each)] += (np.flatnonzero(spread) & 15).astype(np.uint16)
+    return x, np.repeat(rows, each), np.repeat(polarity, each), np.repeat(times, each)
+
+
+def _columns(words: Words, kinds: Bytes, place: Words) -> tuple[Words, Words]:
+    """The first column of each vector, and its polarity: those of the last base, and what came since."""
+    is_base = kinds == 3
+    bases = np.flatnonzero(is_base)
+    steps = np.zeros(16, np.int32)
+    steps[[4, 5]] = 12, 8
+    moved = steps[kinds]
+    passed = np.cumsum(moved, dtype=np.int64) - moved
+    base = np.append((words[bases] & 0x7FF) - passed[bases], 0)  # -1 is the last: no base yet
+    sign = np.append(words[bases] >> 11 & 1, 0)
+    which = _before(is_base, place)
+    return base[which] + passed[place], sign[which]
 
 
 def _unrolled(counter: Words, loop: int) -> npt.NDArray[np.int64]:

@@ -106,7 +106,7 @@ class Nir(FileFormat):
         network.eval()
         if frames is not None:
             with torch.no_grad():
-                spikes, output = reference.run(graph, reader.layers, frames, dt, reset)
+                spikes, output = reference.run(graph, reader.layers, reader.shapes(), frames, dt, reset)
                 network.notes += compared(network, signals, frames, spikes, output)
         return network
 

@@ -103,7 +103,7 @@ class Reader:
             node = self._made.get(source)
             if node is None:
                 node = self._made[source] = self._signal(source)
-            node = self._signals.delay(node) if back else node
+            node = self._before(node) if back else node
             if found is not None and found.shape != node.shape:
                 self.refuse(name, "", f"signals of shapes {found.shape} and {node.shape}", "one shape", "")
                 return found
@@ -114,6 +114,19 @@ class Reader:
                 found = self._signals.node("function", "add", add, (found, node), node.shape, name)
         assert found is not None
         return found
+
+    def _before(self, node: Node) -> Node:
+        """The signal of the timestep before: of what layers make of it, that of their inputs."""
+        if node.kind not in ("layer", "function"):
+            return self._signals.delay(node)
+        inputs = tuple(self._before(each) for each in node.inputs)
+        return self._signals.node(
+            node.kind, ("before", id(node)), node.payload, inputs, node.shape, node.place
+        )
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of each node's signal."""
+        return {name: node.shape for name, node in self._made.items()}
 
     def _signal(self, name: str) -> Node:
         node = self.graph.nodes[name]

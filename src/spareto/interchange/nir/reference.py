@@ -18,27 +18,36 @@ from spareto.interchange.nir.tree import Tree
 
 
 def run(
-    graph: FlatGraph, layers: dict[str, nn.Module], frames: Tensor, dt: float, reset: str | None
+    graph: FlatGraph,
+    layers: dict[str, nn.Module],
+    shapes: dict[str, tuple[int, ...]],
+    frames: Tensor,
+    dt: float,
+    reset: str | None,
 ) -> tuple[dict[str, Tensor], Tensor | dict[str, Tensor]]:
     """What each node of neurons emits, and what the outputs give, all `(time, samples, ...)`.
 
     Args:
         graph: The graph; it has been read, so its parameters are those of neurons and layers.
         layers: Its layers, by node.
+        shapes: Of each node's signal of one sample.
         frames: Shape `(time, samples, ...)`.
         dt: Of a timestep.
         reset: What a spike does where the file does not say.
     """
     states: dict[str, Any] = {}
     before: dict[str, Tensor] = {}
+    for name in reversed(graph.order):
+        for source, back in graph.into(name):
+            if back:
+                before[source] = _at_rest(graph, source, layers, shapes, frames[0])
     emitted: dict[str, list[Tensor]] = {name: [] for name in graph.order}
     for frame in frames:
         now: dict[str, Tensor] = {graph.input: frame}
         for name in graph.order:
             if name != graph.input:
-                given = [before.get(source) if back else now[source] for source, back in graph.into(name)]
-                known = [value for value in given if value is not None]
-                total = sum(known[1:], known[0])
+                given = [before[source] if back else now[source] for source, back in graph.into(name)]
+                total = sum(given[1:], given[0])
                 now[name] = _run(graph.nodes[name], name, total, layers, states, dt, reset)
             emitted[name].append(now[name])
         before = now
@@ -46,6 +55,21 @@ def run(
     spikes = {name: found[name] for name in graph.order if graph.nodes[name].kind in NEURONS}
     ends = {name: found[name] for name in graph.outputs}
     return spikes, next(iter(ends.values())) if len(ends) == 1 else ends
+
+
+def _at_rest(
+    graph: FlatGraph,
+    name: str,
+    layers: dict[str, nn.Module],
+    shapes: dict[str, tuple[int, ...]],
+    frame: Tensor,
+) -> Tensor:
+    """What a node gives before the first timestep, where no neuron has fired: biases, if it is a layer."""
+    node = graph.nodes[name]
+    if name == graph.input or node.kind in (*NEURONS, "Delay"):
+        return frame.new_zeros((len(frame), *shapes[name]))
+    given = [_at_rest(graph, source, layers, shapes, frame) for source, _ in graph.into(name)]
+    return _run(node, name, sum(given[1:], given[0]), layers, {}, 1.0, None)
 
 
 def _run(
