@@ -35,7 +35,7 @@ ACCURACY, ENERGY = 0.123456789, 12345678.9375
 def make(folder: Path, count: int) -> None:
     """Fill a store with so many trials."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-    import factories
+    import factories  # pyright: ignore[reportMissingImports]
 
     kinds = [Kind(trial) for trial in factories.study()]
     draw = random.Random(0)
