@@ -2,7 +2,7 @@
 
 python -m benchmarks.million [--trials 1000000] [--folder /tmp/million] [--json]
 
-The records are those of a real trial; the numbers in its narrow rows are drawn at random. The store is made
+The records are those of real trials with accuracies and energies drawn at random. The store is made
 once and kept in the folder. Each command runs in a process of its own, started anew.
 """
 
@@ -20,6 +20,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from spareto.core.artifacts import canonical_json
+from spareto.records import Trial
 from spareto.study.database.points import point_of
 from spareto.study.database.tables import points, trials
 from spareto.study.store import STORE_NAME, TrialStore
@@ -27,40 +28,60 @@ from spareto.study.store import STORE_NAME, TrialStore
 BATCH = 5000
 
 
+ACCURACY, ENERGY = 0.123456789, 12345678.9375
+"""Numbers that stand where a trial's own are put into its record."""
+
+
 def make(folder: Path, count: int) -> None:
     """Fill a store with so many trials."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-    import factories
+    import factories  # pyright: ignore[reportMissingImports]
 
-    kinds = [(canonical_json(trial.to_dict()), point_of(trial)) for trial in factories.study()]
+    kinds = [Kind(trial) for trial in factories.study()]
     draw = random.Random(0)
     with TrialStore(folder / STORE_NAME) as store:
         store.set_meta(study="million", base_hash="base-0")
         for first in range(1, count + 1, BATCH):
-            places = range(first, min(first + BATCH, count + 1))
+            made = [kinds[n % len(kinds)].drawn(n, draw) for n in range(first, min(first + BATCH, count + 1))]
             with store._database.writing() as connection:
-                records = [
-                    {"position": n, "key": f"{n:016x}", "trial": kinds[n % len(kinds)][0], "checksum": None}
-                    for n in places
-                ]
-                connection.execute(sa.insert(trials), records)
-                connection.execute(
-                    sa.insert(points), [_drawn(kinds[n % len(kinds)][1], n, draw) for n in places]
-                )
+                connection.execute(sa.insert(trials), [record for record, _ in made])
+                connection.execute(sa.insert(points), [point for _, point in made])
 
 
-def _drawn(point: dict, place: int, draw: random.Random) -> dict:
-    accuracy = draw.betavariate(8, 2)
-    return {
-        **point,
-        "position": place,
-        "recipe_hash": f"{draw.getrandbits(64):016x}",
-        "accuracy": accuracy,
-        "validation_accuracy": accuracy,
-        "chosen_by": accuracy,
-        "energy_pj": 10 ** draw.uniform(5, 8),
-        "finished": 1.7e9 + place,
-    }
+class Kind:
+    """A real trial, of which others with another accuracy and energy are made."""
+
+    def __init__(self, trial: Trial) -> None:
+        best = trial.best_cost
+        *others, last = best.layers
+        action = last.actions[-1].replace(energy_pj=ENERGY)
+        last = last.replace(actions=[*last.actions[:-1], action])
+        trial = trial.replace(
+            accuracy=ACCURACY,
+            validation_accuracy=ACCURACY,
+            costs=[best.replace(layers=[*others, last])],
+        )
+        self.text, self.point = canonical_json(trial.to_dict()), point_of(trial)
+        assert self.text.count(str(ENERGY)) == 1
+        assert self.text.count(str(ACCURACY)) == 2
+        self.layers = sum(layer.energy_pj for layer in others)
+        self.actions = sum(each.energy_pj for each in last.actions[:-1])
+        self.shared = sum(each.energy_pj for each in best.shared)
+
+    def drawn(self, place: int, draw: random.Random) -> tuple[dict, dict]:
+        """The record and the row of numbers of one such trial; its energy is added up as `Cost` does."""
+        accuracy, energy = draw.betavariate(8, 2), 10 ** draw.uniform(5, 8)
+        text = self.text.replace(str(ENERGY), repr(energy)).replace(str(ACCURACY), repr(accuracy))
+        point = {
+            **self.point,
+            "position": place,
+            "accuracy": accuracy,
+            "validation_accuracy": accuracy,
+            "chosen_by": accuracy,
+            "energy_pj": self.layers + (self.actions + energy) + self.shared,
+            "finished": 1.7e9 + place,
+        }
+        return {"position": place, "key": f"{place:016x}", "trial": text, "checksum": None}, point
 
 
 def measure(folder: Path) -> dict[str, dict[str, float]]:

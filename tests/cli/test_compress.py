@@ -305,7 +305,7 @@ def test_what_is_no_network(refused):
     )
     refused(
         ["none.safetensors", "recipe.yaml"],
-        "none.safetensors: got no such file; expected a checkpoint. Check the path.",
+        "none.safetensors: got no such file; expected a stored network. Check the path.",
     )
 
 

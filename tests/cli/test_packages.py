@@ -91,3 +91,16 @@ def test_mistakes_are_said_in_a_line(arguments, said, stored, tmp_path, call):
     status, _, err = call(*(word.format(package=package, stored=stored) for word in arguments))
     assert status == 2
     assert said in err
+
+
+@pytest.mark.parametrize("command", [("lower",), ("export", "--target", "snntorch", "--out", "there")])
+@pytest.mark.parametrize("damage", ["cut off", "a bit", "header"])
+def test_a_damaged_network_is_called_a_network(command, damage, stored, call):
+    """And nobody is told to delete it."""
+    content = bytearray(stored.read_bytes())
+    content[{"cut off": 3, "a bit": -2, "header": 20}[damage]] ^= 64
+    stored.write_bytes(content[:90] if damage == "cut off" else content)
+    status, _, err = call(command[0], stored, *command[1:])
+    assert status == 2
+    assert f"{stored}: got " in err
+    assert "expected a stored network. Store it again" in err

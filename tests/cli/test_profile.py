@@ -261,7 +261,7 @@ WRONG = [
     (("mine.py:build", "--data", "data.py:load", "--output", "3"), "output=3 of one tensor"),
     (
         ("none.safetensors", "--data", "data.py:load"),
-        "none.safetensors: got no such file; expected a checkpoint.",
+        "none.safetensors: got no such file; expected a stored network.",
     ),
     (
         ("none.safetensors", "--data", "data.py:load", "--weights", "w.pt"),

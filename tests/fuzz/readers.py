@@ -22,6 +22,7 @@ import workloads
 from fuzz import mutations
 from fuzz import network_readers as networks
 from fuzz import other_readers as others
+from fuzz import store_readers as stores
 from spareto.compression import compress
 from spareto.core import config
 from spareto.data import DatasetInfo
@@ -345,6 +346,10 @@ READERS |= {
 READERS |= {
     reader.name: reader
     for reader in (
+        Reader("store under way", ".sqlite", stores.write_store, stores.look, mutations.binary),
+        Reader("store's cells", ".sqlite", stores.write_store, stores.look, stores.cells),
+        Reader("exported csv", ".csv", stores.write_table, stores.read_table, stores.table),
+        Reader("exported parquet", ".parquet", stores.write_table, stores.read_table, mutations.binary),
         Reader("description", ".safetensors", networks.write_description, networks.read_description,
                _in_its_header, _reheaded),
         Reader("nir", ".nir", networks.write_graph, networks.read_graph, mutations.binary),

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 import kills
+from spareto.study.merging import garbage
 from spareto.study.store import TrialStore
 
 STUDY = {
@@ -19,15 +20,20 @@ STUDY = {
 }
 
 
-def begun(folder, *words):
-    """The command in a process group of its own, behind its first trial; its process and its line so far."""
+def command(folder, *words, out="run"):
+    """The command in a process group of its own."""
     (folder / "study.yaml").write_text(yaml.safe_dump(STUDY))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "spareto", "study", "run", folder / "study.yaml", "--out", folder / "run",
+    return subprocess.Popen(
+        [sys.executable, "-m", "spareto", "study", "run", folder / "study.yaml", "--out", folder / out,
          "--json", *words],
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0,
     )  # fmt: skip
+
+
+def begun(folder, *words):
+    """The command behind its first trial."""
+    process = command(folder, *words)
     for line in process.stdout:
         if json.loads(line)["event"] == "trial ends":
             return process
@@ -56,3 +62,32 @@ def test_ctrl_c_leaves_a_store_that_resumes(tmp_path, times, workers):
         path.name for path in (tmp_path / "run").rglob("*") if path.name.startswith(("pending-", ".spareto-"))
     ]
     assert leavings == []
+
+
+def trials(folder):
+    """Every trial by its key, without its seconds; files of trials by their names."""
+    found = {}
+    with TrialStore.of(folder) as store:
+        for key, trial in store.items():
+            found[key] = {**trial.to_dict(), "seconds": None}
+        assert garbage(store) == {}
+    rooms = [folder / room for room in ("networks", "workloads", "details")]
+    return found, {path.name: path.read_bytes() for room in rooms for path in room.iterdir()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_was_stopped_ends_as_what_was_not(tmp_path, times):
+    process = command(tmp_path, "--workers", "2", out="whole")
+    assert process.communicate()[1] == ""
+    process = begun(tmp_path, "--workers", "2")
+    for _ in range(times):
+        os.killpg(process.pid, signal.SIGINT)
+        time.sleep(0.1)
+    process.communicate(timeout=600)
+    process = command(tmp_path, "--workers", "2")
+    process.communicate()
+    assert process.returncode == 0
+    whole, stopped = trials(tmp_path / "whole"), trials(tmp_path / "run")
+    assert len(stopped[0]) == 19
+    assert stopped == whole

@@ -1,6 +1,7 @@
 """Weights as training scripts leave them: taken off their wrappings, or explained in a line."""
 
 import argparse
+import zipfile
 from collections import OrderedDict
 
 import pytest
@@ -195,3 +196,14 @@ def test_a_file_that_is_not_there(tmp_path):
 def test_compressed_weights_are_not_those_of_the_network(tmp_path):
     save_checkpoint(tmp_path / "c.safetensors", compress(trained(), recipes.quantize(4)), None, {})
     assert "got weights without 0.weight, 2.weight; with" in refusal(tmp_path / "c.safetensors")
+
+
+def test_weights_that_unpack_to_more_than_the_file_are_refused(tmp_path):
+    """Torch packs nothing of what it saves; a megabyte that somebody packed could be gigabytes."""
+    plain, packed = tmp_path / "plain.pt", tmp_path / "packed.pt"
+    torch.save(trained().state_dict() | {"large": torch.zeros(1 << 20)}, plain)
+    with zipfile.ZipFile(plain) as source, zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in source.namelist():
+            archive.writestr(name, source.read(name))
+    assert "bytes packed into" in refusal(packed)
+    assert "with large" in refusal(plain)

@@ -209,7 +209,10 @@ def test_a_checkpoint_of_a_newer_version_is_refused(tmp_path, monkeypatch):
     monkeypatch.undo()
     with pytest.raises(StoreError) as error:
         load_checkpoint(path, tiny.network())
-    assert str(error.value) == f"{path}: got checkpoint format 3; expected format 2 or older. Update spareto."
+    assert (
+        str(error.value)
+        == f"{path}: got a checkpoint of format 3; expected format 2 or older. Update spareto."
+    )
 
 
 def test_a_checkpoint_gives_the_network_and_its_manifest_back(tmp_path):

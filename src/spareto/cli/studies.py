@@ -14,6 +14,7 @@ from spareto.cli.console import Console
 from spareto.core.amounts import file_size
 from spareto.core.artifacts import folder_there
 from spareto.core.errors import ConfigError, Problem, SparetoError, StoreError
+from spareto.core.text import visible
 from spareto.study.database.exports import export as write_export
 from spareto.study.database.places import POINTER, STORE_NAME, StorePlace, place_for, server_url
 from spareto.study.database.servers import studies_of
@@ -120,7 +121,8 @@ def export(
             if path.suffix != suffix:
                 raise ConfigError(Problem("export", str(path), f"a name that ends with {suffix}"))
             with store.scanning() as connection:
-                count = write_export(connection, path, records=records)
+                file = None if store.place.url else store.place.path
+                count = write_export(connection, path, records=records, columns_of=file)
             print(f"{count:,} trials: {path}")
 
 
@@ -157,12 +159,13 @@ def merge(*runs: str, out: Path, store: str | None = None, artifacts: str | None
         print(f"{merged(runs, into):,} trials came to {into.place.where}")
 
 
-def gc(run: Path, /, *, dry_run: Flag = False) -> None:
+def gc(run: Path, /, *, dry_run: Flag = False, artifacts: Flag = False) -> None:
     """Remove files that no trial needs: of trials that are gone, and of workers that came too late.
 
     Args:
         run: Run folder.
         dry_run: Only say what would go.
+        artifacts: Also at the URL that holds the trials' files; only where no other study keeps its own.
     """
     from spareto.study.merging import garbage, remove
     from spareto.study.writer import only_writer
@@ -174,11 +177,15 @@ def gc(run: Path, /, *, dry_run: Flag = False) -> None:
             raise StoreError(
                 Problem(str(run), f"a trial that {busy[0]} is at", "a study that nobody runs", cure)
             )
-        found = garbage(store)
+        found = garbage(store, remote=artifacts)
         for name, size in found.items():
-            print(f"{name}  {file_size(size)}")
+            print(visible(f"{name}  {file_size(size)}"))
         if not dry_run:
             remove(store, found)
+        if (url := store.place.artifacts) is not None and not artifacts:
+            print(
+                visible(f"Files at {url} stay: other studies may need them. With --artifacts they go, too.")
+            )
     said = "would go" if dry_run else "removed"
     print(f"{len(found)} files, {file_size(sum(found.values()))} {said}")
 

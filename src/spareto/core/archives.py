@@ -13,7 +13,7 @@ import numpy.typing as npt
 from numpy.lib import format as npy
 
 LARGEST: Final = 1 << 32
-"""Bytes of one array."""
+"""Bytes of all arrays of a file together."""
 
 MOST_ARRAYS: Final = 10_000
 _STEP: Final = 1 << 20
@@ -69,6 +69,24 @@ def inflated(packed: bytes, size: int) -> bytearray:
     return content
 
 
+def refuse_packed(path: Path) -> None:
+    """Refuse a zip archive whose members are more than the file: torch packs none of what it saves.
+
+    Raises:
+        Damaged: They are, and reading them would take more memory than the file's size calls for.
+    """
+    if not zipfile.is_zipfile(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError, RuntimeError) as error:
+        raise Damaged(" ".join(str(error).split())[:80]) from None
+    size = path.stat().st_size
+    if unpacked > size:
+        raise Damaged(f"{unpacked:,} bytes packed into {size:,}")
+
+
 def load_arrays(path: Path, names: tuple[str, ...] | None = None) -> Arrays | npt.NDArray[Any]:
     """The arrays of an `.npz` archive by name, or the single array of an `.npy` file; nothing in it is run.
 
@@ -102,13 +120,15 @@ def _members(archive: zipfile.ZipFile, names: tuple[str, ...] | None) -> Arrays:
     if len(members) > MOST_ARRAYS:
         raise Damaged(f"{len(members):,} members of an archive; {MOST_ARRAYS:,} at most are read")
     found: Arrays = {}
+    left = LARGEST
     for member in members:
         name = member.filename.removesuffix(".npy")
         if names is None or name in names:
             if name in found:
                 raise Damaged(f"the array '{name[:40]}' twice")
             with archive.open(member) as stream:
-                found[name] = _array(stream, member.file_size)
+                found[name] = _array(stream, min(member.file_size, left))
+            left -= found[name].nbytes
     return found
 
 

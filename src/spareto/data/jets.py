@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from spareto.core.errors import DataError, MissingDependency, Problem
+from spareto.core.errors import DataError, MissingDependency, Problem, SparetoError
 from spareto.data.folder import require
 
 FEATURES: Final = (
@@ -21,6 +21,9 @@ CLASSES: Final = ("j_g", "j_q", "j_w", "j_z", "j_t")
 
 ORIGIN: Final = "https://zenodo.org/records/3602254 (hls4ml LHC jet dataset, 100 particles, CC BY 4.0)"
 CURE: Final = f"Get hls4ml_LHCjet_100p_train.tar.gz and ..._val.tar.gz from {ORIGIN} and unpack them there."
+
+MOST_UNPACKED: Final = 1032
+"""Bytes that zlib makes of one byte at most."""
 
 Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
@@ -55,13 +58,13 @@ def read_jets(folder: str | Path) -> tuple[Floats, Labels]:
 
 def _columns(path: Path) -> Floats:
     """Features and one-hot classes of one file, shape `(jets, 21)`."""
-    wanted = (*FEATURES, *CLASSES)
-    with _opened(path) as file:
-        columns = _named(file, path)
-        missing = [name for name in wanted if name not in columns]
-        if missing:
-            raise _malformed(path, f"no column {', '.join(missing)}")
-        table = np.stack([np.asarray(columns[name], np.float32) for name in wanted], axis=1)
+    try:
+        table = _table(path, (*FEATURES, *CLASSES))
+    except SparetoError:
+        raise
+    except (OSError, RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
+        got = f"data that cannot be read ({' '.join(str(error).split())[:80]})"
+        raise _malformed(path, got) from None
     if not np.isfinite(table).all():
         raise _malformed(path, "values that are not finite")
     hot = table[:, len(FEATURES) :]
@@ -70,15 +73,35 @@ def _columns(path: Path) -> Floats:
     return table
 
 
+def _table(path: Path, wanted: tuple[str, ...]) -> Floats:
+    with _opened(path) as file, np.errstate(all="ignore"):
+        columns = _named(file, path)
+        missing = [name for name in wanted if name not in columns]
+        if missing:
+            raise _malformed(path, f"no column {', '.join(missing)}")
+        return np.stack([np.asarray(columns[name], np.float32) for name in wanted], axis=1)
+
+
+def _whole(file: Any, name: str, path: Path) -> Any:
+    """A data set that declares no more than can be packed into its file."""
+    declared, size = int(file[name].nbytes), path.stat().st_size
+    if declared > MOST_UNPACKED * size:
+        raise _malformed(path, f"a data set '{name}' of {declared:,} bytes in a file of {size:,}")
+    return file[name][()]
+
+
 def _named(file: Any, path: Path) -> dict[str, Any]:
     """Columns by name, in either layout."""
     if "t_allpar_new" in file:
-        table = file["t_allpar_new"][()]
+        table = _whole(file, "t_allpar_new", path)
         return {name: table[name] for name in table.dtype.names or ()}
     if "jets" not in file or "jetFeatureNames" not in file:
         raise _malformed(path, f"the data sets {', '.join(sorted(file)) or 'none'}")
-    names = [name.decode() if isinstance(name, bytes) else str(name) for name in file["jetFeatureNames"][()]]
-    table = file["jets"][()]
+    names = [
+        name.decode() if isinstance(name, bytes) else str(name)
+        for name in _whole(file, "jetFeatureNames", path)
+    ]
+    table = _whole(file, "jets", path)
     if table.ndim != 2 or table.shape[1] != len(names):
         raise _malformed(path, f"a table of shape {table.shape} and {len(names)} names")
     return {name: table[:, place] for place, name in enumerate(names)}

@@ -84,12 +84,12 @@ def synthesized(
     program: list[str], folder: Path, sources: list[str], family: Family, top: str, seconds: float
 ) -> dict[str, int]:
     """Cells of a synthesized design, by kind."""
-    with tempfile.TemporaryDirectory() as name:
-        out = Path(name) / "stat.json"
+    with tempfile.TemporaryDirectory(dir=folder) as name:  # the WebAssembly build has a /tmp of its own
+        out = Path(name).resolve() / "stat.json"
         steps = [
             f"read_verilog {' '.join(sources)}",
-            _SYNTH[family].format(top=top) + ("" if family == "xc7" else mapping_options(program)),
-            f"tee -q -o {out} stat -json",
+            _SYNTH[family].format(top=top) + mapping_options(program, family),
+            f"tee -q -o {out.relative_to(folder.resolve())} stat -json",
         ]
         call([*program, "-q", "-p", "; ".join(steps)], folder, seconds, "yosys")
         text = out.read_text(encoding="utf-8")

@@ -50,10 +50,11 @@ def route(folder: Path, family: Routed, seconds: float = SECONDS) -> Timing:
         raise StoreError(Problem(str(folder), "no serial wrapper", "a design with few pins", cure))
     _, yosys = require("yosys")
     _, nextpnr = require(f"nextpnr-{family}")
-    with tempfile.TemporaryDirectory() as name:
-        netlist, out = Path(name) / "netlist.json", Path(name) / "report.json"
+    with tempfile.TemporaryDirectory(dir=folder) as name:  # WebAssembly builds have a /tmp of their own
+        inner = Path(Path(name).name)
+        netlist, out = inner / "netlist.json", inner / "report.json"
         steps = f"read_verilog {' '.join(record.sources)}; synth_{family} -top {SERIAL} -json {netlist}"
-        steps += mapping_options(yosys)
+        steps += mapping_options(yosys, family)
         call([*yosys, "-q", "-p", steps], folder, seconds, "yosys")
         words = [
             *_PARTS[family],
@@ -67,7 +68,7 @@ def route(folder: Path, family: Routed, seconds: float = SECONDS) -> Timing:
         words += ["--pcf-allow-unconstrained"] if family == "ice40" else ["--lpf-allow-unconstrained"]
         call([*nextpnr, *words], folder, seconds, f"nextpnr-{family}")
         try:
-            said: Any = json.loads(out.read_text(encoding="utf-8"))
+            said: Any = json.loads((folder / out).read_text(encoding="utf-8"))
             fmax = min(clock["achieved"] for clock in said["fmax"].values())
             used = {
                 kind: (int(row["used"]), int(row["available"])) for kind, row in said["utilization"].items()

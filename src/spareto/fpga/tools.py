@@ -43,9 +43,9 @@ def command(tool: str) -> list[str] | None:
     return None
 
 
-def mapping_options(program: list[str]) -> str:
-    """Options of a synthesis by yosys: abc9, the default, ends the WebAssembly build without a word."""
-    return " -noabc9" if program[0] == sys.executable else ""
+def mapping_options(program: list[str], family: str) -> str:
+    """Options of a synthesis by yosys: the WebAssembly build ends in ECP5's abc9 without a word."""
+    return " -noabc9" if family == "ecp5" and program[0] == sys.executable else ""
 
 
 def require(*tools: str) -> tuple[str, list[str]]:

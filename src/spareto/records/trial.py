@@ -9,10 +9,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from spareto.core.bounds import Amount, Natural, Seed
-from spareto.core.config import Record
+from spareto.core.config import Record, Rule
 from spareto.records.cost import Cost
 from spareto.records.recipe import Recipe
 
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$"), Rule("a SHA-256, 64 digits of 0-9 and a-f")]
+"""It becomes a part of a file's name."""
 Accuracy = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -103,7 +105,7 @@ class Manifest(Record):
     base_hash: str
     accelerator_hash: str = ""
     versions: dict[str, str]
-    artifacts: dict[str, str] = Field(default_factory=dict[str, str])
+    artifacts: dict[str, Sha256] = Field(default_factory=dict[str, Sha256])
 
 
 class Trial(Record):

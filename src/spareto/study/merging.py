@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import json
+import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Final
 
 from spareto.core.artifacts import folder_there, replacing, there
-from spareto.core.errors import Problem, StoreError
+from spareto.core.errors import ConfigError, Problem, StoreError
+from spareto.core.strict import from_json
 from spareto.records import Trial
 from spareto.study.artifacts import sha256_of
-from spareto.study.database.exports import read
+from spareto.study.database.exports import RECORDS, read
 from spareto.study.folder import DENSE, RunFolder
-from spareto.study.store import TrialStore
+from spareto.study.store import TrialStore, checksum_of
 
+ROOM_NAMES: Final = ("networks", "workloads", "details", "checkpoints")
+_OURS: Final = re.compile(
+    rf"(?:{'|'.join(ROOM_NAMES)})/(?:pending-[0-9a-f]{{12}}|[^/]+-seed\d+-[0-9a-f]{{8,16}})"
+    r"\.(?:safetensors|json)(?:\.[0-9a-f]{8}\.part)?"
+)
 KEPT = ("study", "network", "dataset", "data_hash", "base_hash", "plan", "validation_share")
 """Facts that a store without any takes over; a run writes the others."""
 
@@ -52,16 +59,31 @@ def import_file(path: Path, into: TrialStore) -> int:
 
     Raises:
         ConfigError: It holds no records.
-        StoreError: They began from another network, data set or dense training.
+        StoreError: They began from another network, data set or dense training, or one is damaged.
     """
-    items: list[tuple[str, Trial]] = []
-    for number, row in enumerate(read(path), 1):
-        items.append((row["key"], Trial.parse(json.loads(row["record"]), f"{path}: row {number}")))
-    for base in {trial.manifest.base_hash for _, trial in items}:
+    bases = {trial.manifest.base_hash: trial.manifest.data_hash for _, trial in _trials_of(path)}
+    for base, data in bases.items():
         _same_study(into, base, str(path))
         if "base_hash" not in into.meta:
-            into.set_meta(study=path.stem, base_hash=base, data_hash=items[0][1].manifest.data_hash)
-    return _put(into, items, None)
+            into.set_meta(study=path.stem, base_hash=base, data_hash=data)
+    return _put(into, _trials_of(path), None)
+
+
+def _trials_of(path: Path) -> Iterator[tuple[str, Trial]]:
+    for number, row in enumerate(read(path), 1):
+        where, (key, text, checksum) = f"{path}: row {number}", (row.get(name) for name in RECORDS)
+        if not key or not isinstance(text, str):
+            raise ConfigError(Problem(where, "a row without a key or a record", "a trial in full"))
+        if checksum and checksum != checksum_of(key, text):
+            cure = "Export it again."
+            raise StoreError(
+                Problem(where, "damage (its checksum differs)", "a trial as it was written", cure)
+            )
+        try:
+            data = from_json(text)
+        except ValueError as error:
+            raise ConfigError(Problem(where, str(error)[:200], "a trial in full, as JSON")) from None
+        yield key, Trial.parse(data, where)
 
 
 def _put(into: TrialStore, items: Iterable[tuple[str, Trial]], files: RunFolder | None) -> int:
@@ -111,10 +133,15 @@ def _same_study(into: TrialStore, base: str | None, where: str) -> None:
         raise StoreError(Problem(where, "trials of another study", rule, cure))
 
 
-def garbage(store: TrialStore) -> dict[str, int]:
-    """Files of a run folder, and of the URL behind it, that no trial needs; their sizes in bytes.
+def garbage(store: TrialStore, *, remote: bool = False) -> dict[str, int]:
+    """Files of a run folder that no trial needs; their sizes in bytes.
 
-    Dense networks, and trainings of trials that are not done, are needed.
+    Dense networks, and trainings of trials that are not done, are needed. Files whose names are none of ours,
+    and what lies behind a link, are left alone: a run folder may come from anybody.
+
+    Args:
+        store: Of the run folder.
+        remote: Also files at the URL behind it. Other studies that keep theirs there would lose them.
     """
     folder = RunFolder(store.place.folder, store.place.artifacts)
     needed: set[str] = set()
@@ -122,17 +149,19 @@ def garbage(store: TrialStore) -> dict[str, int]:
         needed |= folder.names(trial).keys()
     done = store.keys()
     found: dict[str, int] = {}
-    for room in ("networks", "workloads", "details", "checkpoints"):
-        if not folder_there(folder.root / room):
+    for room in ROOM_NAMES:
+        if not folder_there(folder.root / room) or (folder.root / room).is_symlink():
             continue
         for path in sorted((folder.root / room).iterdir()):
-            name = f"{room}/{path.name}"
-            training = room == "checkpoints" and path.name.partition(".")[0] not in done
-            if path.is_file() and name not in needed and not training:
+            name, key = f"{room}/{path.name}", path.name.partition(".")[0]
+            ours = _OURS.fullmatch(name) is not None and name not in needed
+            over = key in done if room == "checkpoints" else ours
+            if over and path.is_file() and not path.is_symlink():
                 found[str(path)] = path.stat().st_size
-    if (remote := folder.remote) is not None:
-        sizes = remote.names()
-        found |= {f"{remote.url}/{name}": sizes[name] for name in sizes.keys() - needed}
+    if remote and (there := folder.remote) is not None:
+        sizes = there.names()
+        stray = [name for name in sizes if _OURS.fullmatch(name) and name not in needed]
+        found |= {f"{there.url}/{name}": sizes[name] for name in stray}
     return found
 
 

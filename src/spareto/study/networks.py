@@ -25,7 +25,7 @@ from spareto.study.chosen import chosen, is_run
 from spareto.study.config import NetworkPlan, OwnNetworkPlan
 from spareto.training import save_checkpoint
 from spareto.training.checkpoint import network_tensors, take
-from spareto.training.stored import fact, read
+from spareto.training.stored import NETWORK, fact, read
 
 MOST: Final = 1 << 16
 """Largest number in the options of a stored network."""
@@ -97,7 +97,7 @@ def load_network(
     elif trial is not None:
         cure = "Name a run folder, or leave trial out."
         raise ConfigError(Problem("trial", repr(trial)[:80], "none beside a single file", cure))
-    found = read(path)
+    found = read(path, NETWORK)
     if DESCRIPTION in found.manifest:
         return network_of(found.manifest[DESCRIPTION], found.tensors, str(path))
     dense = _built(found.manifest, path, most_numbers(found.tensors)) if network is None else network

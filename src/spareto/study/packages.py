@@ -19,7 +19,7 @@ from spareto.records import Recipe
 from spareto.study.chosen import chosen, is_run
 from spareto.study.networks import load_network
 from spareto.training import read_manifest
-from spareto.training.stored import fact
+from spareto.training.stored import NETWORK, fact
 
 VECTORS: Final = 4
 """Recordings whose every spike goes into a package."""
@@ -69,7 +69,7 @@ def lower_file(
     if is_run(path):
         found, path = chosen(path, trial)
         weight_format = found.best_cost.weight_format
-    manifest = read_manifest(path)
+    manifest = read_manifest(path, NETWORK)
     said: dict[str, Any] = manifest.get("frames", {})
     label = Recipe.parse(fact(manifest, "recipe", path), "manifest.recipe").label
     float_network = load_network(path)

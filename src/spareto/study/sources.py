@@ -21,7 +21,7 @@ from spareto.study.builders import OwnBuilder
 from spareto.study.config import OwnNetworkPlan
 from spareto.study.networks import data_of, info_of, load_network, plan_of, recipe_of, save_network
 from spareto.training import read_manifest
-from spareto.training.stored import write_tensors
+from spareto.training.stored import NETWORK, write_tensors
 
 
 class Source(ABC):
@@ -98,11 +98,11 @@ class _StudyFile(Source):
 
     @property
     def interface(self) -> Interface | None:
-        plan = plan_of(read_manifest(self.path))
+        plan = plan_of(read_manifest(self.path, NETWORK))
         return OwnBuilder(plan).interface if isinstance(plan, OwnNetworkPlan) else None
 
     def load(self) -> tuple[nn.Module, tuple[str, ...]]:
-        recipe = recipe_of(read_manifest(self.path), self.path)
+        recipe = recipe_of(read_manifest(self.path, NETWORK), self.path)
         if recipe.steps and not self.compressed:
             cure = "Take the network of the recipe 'dense float'."
             got = f"a network that recipe '{recipe.label}' has compressed"
@@ -111,10 +111,10 @@ class _StudyFile(Source):
 
     @property
     def data(self) -> AnyData | None:
-        return data_of(read_manifest(self.path))
+        return data_of(read_manifest(self.path, NETWORK))
 
     def save(self, path: Path, network: nn.Module, recipe: Recipe, data: AnyData | None) -> None:
-        manifest = read_manifest(self.path)
+        manifest = read_manifest(self.path, NETWORK)
         info, known = info_of(manifest, self.path), data or data_of(manifest)
         frames = manifest.get("frames")
         save_network(path, network, plan_of(manifest), recipe, info.sensor, info.classes, known, frames)

@@ -10,7 +10,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import sqlalchemy as sa
 from sqlalchemy import Connection, Table
@@ -25,9 +25,11 @@ from spareto.study.database.formats import FORMAT, opened
 from spareto.study.database.places import STORE_NAME, StorePlace
 from spareto.study.database.points import (
     front_positions,
+    held,
     point_of,
     row_of,
     rows_at,
+    sound,
     stage_shown,
 )
 from spareto.study.database.tables import meta, points, proposals, trials
@@ -36,9 +38,11 @@ from spareto.study.front import front_rows, results_of
 
 __all__ = ["FORMAT", "STORE_NAME", "Claim", "StorePlace", "TrialStore"]
 _log = logging.getLogger("spareto")
+HELD: Final = 1000
+"""Rows that take a second at most to be held against their trials."""
 
 
-def _checksum(key: str, text: str) -> str:
+def checksum_of(key: str, text: str) -> str:
     """Of a row; its place in the order is checked by the database."""
     return hashlib.sha256(f"{key}\n{text}".encode()).hexdigest()
 
@@ -111,7 +115,7 @@ class TrialStore:
     ) -> None:
         """`put` inside a transaction that writes."""
         text = canonical_json(trial.to_dict())
-        row = {"trial": text, "checksum": _checksum(key, text)}
+        row = {"trial": text, "checksum": checksum_of(key, text)}
         place = None if claim is None else self.tasks.done(connection, key, claim)
         if place is None:
             self._database.one_by_one(connection)
@@ -167,6 +171,8 @@ class TrialStore:
     def rows(self, *, every: bool = False, front: bool = False) -> list[TrialRow]:
         """What tables say of the trials, in their order; the front is taken among them.
 
+        At most `HELD` rows are held against the trials in full, which carry checksums.
+
         Args:
             every: Also those that only showed a search the way.
             front: Only those on the front; of a million trials that takes no memory.
@@ -178,11 +184,19 @@ class TrialStore:
             stage = None if every else stage_shown(connection)
             best = front_positions(connection, stage)
             if front:
-                return [row_of(point, True) for point in rows_at(connection, sorted(best))]
+                found = [sound(point) for point in rows_at(connection, sorted(best))]
+                if len(found) <= HELD:
+                    held(connection, found, self._trial)
+                return [row_of(point, True) for point in found]
             asked = sa.select(points).order_by(points.c.position)
-            asked = asked if stage is None else asked.where(points.c.stage == stage)
-            found = connection.execute(asked).mappings()
-            return [row_of(dict(point), point["position"] in best) for point in found]
+            found = [sound(point) for point in connection.execute(asked).mappings()]
+            if len(found) <= HELD:
+                held(connection, found, self._trial, all_of_them=True)
+            return [
+                row_of(point, point["position"] in best)
+                for point in found
+                if stage is None or point["stage"] == stage
+            ]
 
     def count(self, *, every: bool = False) -> int:
         """How many trials `rows` gives."""
@@ -203,7 +217,7 @@ class TrialStore:
     def put_proposal(self, key: str, proposal: Mapping[str, Any]) -> None:
         """Keep what a search proposed under `key`; returns once it is on disk."""
         text = canonical_json(proposal)
-        row = {"proposal": text, "checksum": _checksum(key, text)}
+        row = {"proposal": text, "checksum": checksum_of(key, text)}
         with self._database.writing() as connection:
             self._database.one_by_one(connection)
             changed = connection.execute(sa.update(proposals).where(proposals.c.key == key).values(row))
@@ -218,7 +232,8 @@ class TrialStore:
         asked = sa.select(proposals.c.key, proposals.c.proposal, proposals.c.checksum)
         rows = self._rows(asked.order_by(proposals.c.position))
         return {
-            self._sound("proposal", key, text, checksum): json.loads(text) for key, text, checksum in rows
+            self._sound("proposal", key, text, checksum): self._json(f"proposal '{key}'", text)
+            for key, text, checksum in rows
         }
 
     @property
@@ -235,7 +250,7 @@ class TrialStore:
             index_elements=["key"],
             set_={"value": insert.excluded.value, "checksum": insert.excluded.checksum},
         )
-        rows = [{"key": k, "value": v, "checksum": _checksum(k, v)} for k, v in entries.items()]
+        rows = [{"key": k, "value": v, "checksum": checksum_of(k, v)} for k, v in entries.items()]
         with self._database.writing() as connection:
             connection.execute(asked, rows)
 
@@ -268,21 +283,23 @@ class TrialStore:
 
     def _sound(self, what: str, key: Any, text: Any, checksum: Any) -> str:
         """The key of a row that is as it was written."""
-        if not isinstance(key, str) or not isinstance(text, str):
+        if not isinstance(key, str) or not isinstance(text, str) or not isinstance(checksum, str | None):
             got = f"no text in {what} '{str(key)[:40]}'"
             raise self._error(got, "one as it was written", BACKUP)
-        if checksum is not None and checksum != _checksum(key, text):
+        if checksum is not None and checksum != checksum_of(key, text):
             got = f"damage in {what} '{key[:40]}' (its checksum differs)"
             raise self._error(got, "a study as it was written", BACKUP)
         return key
 
     def _trial(self, key: str, text: str, checksum: str | None) -> Trial:
         self._sound("trial", key, text, checksum)
+        return Trial.parse(self._json(f"trial '{key}'", text), f"{self.place.where}: trial '{key}'")
+
+    def _json(self, what: str, text: str) -> Any:
         try:
-            data = json.loads(text)
+            return json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise self._error(f"{error} in trial '{key}'", "JSON", BACKUP) from None
-        return Trial.parse(data, f"{self.place.where}: trial '{key}'")
+            raise self._error(f"{error} in {what}", "JSON", BACKUP) from None
 
     def _error(self, got: str, rule: str, cure: str) -> StoreError:
         return self._database.error(got, rule, cure)

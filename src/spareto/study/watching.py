@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from statistics import quantiles
 from typing import Any, Final
 
 import sqlalchemy as sa
 
+from spareto.core.text import shown
 from spareto.records.rows import TrialRow
 from spareto.study.database.formats import FORMAT
 from spareto.study.database.tables import points
@@ -67,6 +69,9 @@ def state_of(store: TrialStore) -> State:
     with store.scanning() as connection:
         asked = sa.select(points.c.finished, points.c.seconds).where(points.c.finished.is_not(None))
         rows = connection.execute(asked.order_by(points.c.finished.desc()).limit(RECENT)).fetchall()
+        for value in (value for row in rows for value in row):
+            if not isinstance(value, float | int) or not isfinite(value):
+                raise ValueError(f"{shown(value)} as a time of a trial")
     running, waiting = store.tasks.running(), store.tasks.waiting()
     pace = _pace([row.finished for row in rows])
     left = seconds_left([row.seconds for row in rows], len(running) + waiting, len(running))

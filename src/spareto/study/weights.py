@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from spareto.core.archives import Damaged, refuse_packed
 from spareto.core.artifacts import there
 from spareto.core.errors import ConfigError, Problem
 from spareto.frameworks import state_names
@@ -66,7 +67,10 @@ def _read(path: Path) -> Any:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
+        refuse_packed(path)
         return torch.load(path, map_location="cpu", weights_only=True)
+    except Damaged as error:
+        got, cure = f"an unreadable file ({error})", SAVE
     except (SafetensorError, OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
         got, cure = f"an unreadable file ({' '.join(str(error).split())[:80]})", SAVE
     except Exception as error:  # what else unpickling a foreign file can raise is no fault of ours

@@ -46,6 +46,23 @@ _log = logging.getLogger("spareto")
 
 
 @dataclass(frozen=True)
+class Kind:
+    """What files of one kind are called in an error, and how one gets another.
+
+    Args:
+        name: With its article.
+        cure: A sentence.
+    """
+
+    name: str
+    cure: str
+
+
+CHECKPOINT: Final = Kind("a checkpoint", "Delete the file; training then starts afresh.")
+NETWORK: Final = Kind("a stored network", "Store it again: carry its study on, or compress it once more.")
+
+
+@dataclass(frozen=True)
 class Stored:
     """What one file holds.
 
@@ -53,11 +70,13 @@ class Stored:
         path: Where it was read.
         manifest: Facts of the run or network; their types are checked.
         tensors: By name.
+        kind: What it was read as.
     """
 
     path: Path
     manifest: dict[str, Any]
     tensors: dict[str, Tensor]
+    kind: Kind = CHECKPOINT
 
     def fact(self, name: str) -> Any:
         """A fact that must be there.
@@ -65,17 +84,17 @@ class Stored:
         Raises:
             StoreError: It is not.
         """
-        return fact(self.manifest, name, self.path)
+        return fact(self.manifest, name, self.path, self.kind)
 
 
-def fact(manifest: Mapping[str, Any], name: str, path: str | Path) -> Any:
+def fact(manifest: Mapping[str, Any], name: str, path: str | Path, kind: Kind = NETWORK) -> Any:
     """A fact of a manifest that must be there.
 
     Raises:
         StoreError: It is not.
     """
     if name not in manifest:
-        raise _damaged(path, f"a manifest without '{name}'")
+        raise _damaged(path, f"a manifest without '{name}'", kind)
     return manifest[name]
 
 
@@ -98,32 +117,32 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str,
         temporary.write_bytes(content)
 
 
-def read(path: str | Path) -> Stored:
+def read(path: str | Path, kind: Kind = CHECKPOINT) -> Stored:
     """Manifest and tensors of one file, each as it was written.
 
     Raises:
         StoreError: The file is missing, damaged, none of ours, or written by a newer version.
     """
     path = Path(path)
-    content = _content(path)
-    manifest = _manifest(content, path)
+    content = _content(path, kind)
+    manifest = _manifest(content, path, kind)
     try:
         tensors = load(content)
     except _DAMAGE as error:
-        raise _damaged(path, f"an unreadable file ({_reason(str(error))})") from None
-    _verify(tensors, manifest, path)
+        raise _damaged(path, f"an unreadable file ({_reason(str(error))})", kind) from None
+    _verify(tensors, manifest, path, kind)
     manifest.pop(CHECKSUM, None)
-    return Stored(path, manifest, tensors)
+    return Stored(path, manifest, tensors, kind)
 
 
-def read_manifest(path: str | Path) -> dict[str, Any]:
+def read_manifest(path: str | Path, kind: Kind = CHECKPOINT) -> dict[str, Any]:
     """The manifest alone; only `read` can tell whether the file is as it was written.
 
     Raises:
         StoreError: The file is missing, damaged, none of ours, or written by a newer version.
     """
     path = Path(path)
-    found = _manifest(_content(path, 8 + LARGEST_HEADER), path)
+    found = _manifest(_content(path, kind, 8 + LARGEST_HEADER), path, kind)
     found.pop(CHECKSUM, None)
     return found
 
@@ -139,9 +158,9 @@ def checksum(tensors: Mapping[str, Tensor], manifest: Mapping[str, Any]) -> str:
     return digest.hexdigest()
 
 
-def _content(path: Path, most: int = -1) -> bytes:
+def _content(path: Path, kind: Kind, most: int = -1) -> bytes:
     if not there(path):
-        raise StoreError(Problem(str(path), "no such file", "a checkpoint", "Check the path."))
+        raise StoreError(Problem(str(path), "no such file", kind.name, "Check the path."))
     try:
         with path.open("rb") as file:
             return file.read(most)
@@ -151,56 +170,55 @@ def _content(path: Path, most: int = -1) -> bytes:
         ) from None
 
 
-def _manifest(content: bytes, path: Path) -> dict[str, Any]:
+def _manifest(content: bytes, path: Path, kind: Kind) -> dict[str, Any]:
     """The manifest in a file's header, its types checked: the one place where that is done."""
     size = int.from_bytes(content[:8], "little")
     if len(content) < 8 or size > min(len(content) - 8, LARGEST_HEADER):
-        raise _damaged(path, "an unreadable file (it ends inside its header)")
+        raise _damaged(path, "an unreadable file (it ends inside its header)", kind)
     try:
         header = json.loads(content[8 : 8 + size])
         manifest: Any = json.loads(header["__metadata__"][KEY])
         written_as = manifest["checkpoint_format"]
         canonical_json(manifest).encode()
     except _DAMAGE as error:
-        raise _damaged(path, f"an unreadable file ({type(error).__name__} in its header)") from None
+        raise _damaged(path, f"an unreadable file ({type(error).__name__} in its header)", kind) from None
     if isinstance(written_as, int) and written_as > FORMAT:
-        got = f"checkpoint format {written_as}"
+        got = f"{kind.name} of format {written_as}"
         raise StoreError(Problem(str(path), got, f"format {FORMAT} or older", "Update spareto."))
-    return _typed(manifest, path)
+    return _typed(manifest, path, kind)
 
 
-def _typed(manifest: Any, path: Path) -> dict[str, Any]:
+def _typed(manifest: Any, path: Path, kind: Kind) -> dict[str, Any]:
     facts = cast(dict[str, Any], manifest)
-    for name, kind in _TYPES.items():
+    for name, allowed in _TYPES.items():
         value = facts.get(name)
-        wrong = not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool)
+        wrong = not isinstance(value, allowed) or (isinstance(value, bool) and allowed is not bool)
         if name in facts and (wrong or (isinstance(value, (int, float)) and not -1 << 63 <= value < 1 << 63)):
             raise _damaged(
-                path, f"a manifest whose '{name}' is a {type(value).__name__}, {str(value)[:40]!r}"
+                path, f"a manifest whose '{name}' is a {type(value).__name__}, {str(value)[:40]!r}", kind
             )
     sensor = facts.get("sensor", [1, 1, 1])
     sides = [side for side in sensor if type(side) is int and 0 < side <= 1 << 16]
     if len(sides) != 3 or len(sensor) != 3 or not 0 < facts.get("classes", 1) <= 1 << 20:
         raise _damaged(
-            path, f"a manifest with sensor {str(sensor)[:40]} and {facts.get('classes', 1)} classes"
+            path, f"a manifest with sensor {str(sensor)[:40]} and {facts.get('classes', 1)} classes", kind
         )
     if facts.get("epoch", 0) < 0:
-        raise _damaged(path, f"a manifest of epoch {facts['epoch']}")
+        raise _damaged(path, f"a manifest of epoch {facts['epoch']}", kind)
     return facts
 
 
-def _verify(tensors: Mapping[str, Tensor], manifest: Mapping[str, Any], path: Path) -> None:
+def _verify(tensors: Mapping[str, Tensor], manifest: Mapping[str, Any], path: Path, kind: Kind) -> None:
     if CHECKSUM not in manifest:
         _log.info(
             "spareto: %s has no checksum: an older version wrote it, and damage would not be seen.", path
         )
     elif checksum(tensors, manifest) != manifest[CHECKSUM]:
-        raise _damaged(path, "a file that is not as it was written (its checksum differs)")
+        raise _damaged(path, "a file that is not as it was written (its checksum differs)", kind)
 
 
-def _damaged(path: str | Path, got: str) -> StoreError:
-    cure = "Delete the file; training then starts afresh."
-    return StoreError(Problem(str(path), got, "a checkpoint", cure))
+def _damaged(path: str | Path, got: str, kind: Kind) -> StoreError:
+    return StoreError(Problem(str(path), got, kind.name, kind.cure))
 
 
 def _reason(text: str) -> str:

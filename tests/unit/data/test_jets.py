@@ -107,3 +107,25 @@ def test_a_missing_library_is_named(tmp_path, monkeypatch):
 def _refuse(name):
     if name == "h5py":
         raise ImportError(name)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda file: file.create_group("jets"),
+        lambda file: file.create_dataset("jets", data="text"),
+        lambda file: file.create_dataset("jets", data=np.zeros((2, 2), "S3")),
+        lambda file: file.create_dataset(
+            "jets", shape=(1 << 34, 2), chunks=(1 << 20, 1), compression="gzip", dtype="f4"
+        ),
+        lambda file: file.create_dataset("jets", shape=None, dtype="f4"),
+    ],
+    ids=["group", "text", "bytes", "huge", "empty"],
+)
+@pytest.mark.parametrize("names", [[b"\xff", b"x"], [1.5, 2.5], [b"j_zlogz", b"j_zlogz"]], ids=str)
+def test_what_is_no_table_is_refused(tmp_path, make, names):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        make(file)
+        file["jetFeatureNames"] = names
+    with pytest.raises(DataError, match=r"a\.h5: got .*; expected the data set 'jets'"):
+        read_jets(tmp_path)

@@ -7,6 +7,7 @@ import pytest
 import factories
 from spareto.core.artifacts import canonical_json
 from spareto.core.errors import ConfigError, StoreError
+from spareto.records import Trial
 from spareto.study.artifacts import RemoteFolder
 from spareto.study.database.exports import export
 from spareto.study.database.formats import APPLICATION
@@ -136,19 +137,56 @@ def test_a_damaged_file_is_not_merged(full, tmp_path):
         assert len(merged) == 3, "those before it came whole"
 
 
+STRAY = "mine-seed0-0123456789abcdef.safetensors"
+
+
+@pytest.mark.parametrize("digest", ["/../../../a", "", "0" * 63, "0" * 64 + "\n", "A" * 64])
+def test_what_is_no_digest_becomes_no_path(digest):
+    data = TRIALS[0].to_dict()
+    data["manifest"]["artifacts"] = {"network": digest}
+    with pytest.raises(ConfigError, match="artifacts"):
+        Trial.parse(data, "trial")
+
+
 def test_garbage_is_what_no_trial_names(full, tmp_path):
     assert garbage(full) == {}
-    stray = tmp_path / "full" / "networks" / "stray.safetensors"
+    stray = tmp_path / "full" / "networks" / STRAY
     stray.write_text("stray")
     unfinished = tmp_path / "full" / "checkpoints" / "not-done.safetensors"
     unfinished.parent.mkdir()
     unfinished.write_text("is gone on with")
     (unfinished.parent / "key 1.safetensors").write_text("done")
+    (tmp_path / "full" / "networks" / "notes.txt").write_text("somebody's")
     found = garbage(full)
     assert sorted(found) == sorted([str(stray), str(unfinished.parent / "key 1.safetensors")])
     remove(full, found)
     assert garbage(full) == {}
     assert unfinished.exists()
+
+
+def test_nothing_behind_a_link_is_garbage(full, tmp_path):
+    """A stranger's run folder may name any folder of ours."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / STRAY).write_text("needed")
+    (tmp_path / "full" / "workloads").symlink_to(elsewhere)
+    (tmp_path / "full" / "networks" / STRAY).symlink_to(elsewhere / STRAY)
+    assert garbage(full) == {}
+
+
+def test_files_at_a_url_are_garbage_only_when_asked(tmp_path):
+    """Two studies may keep theirs at one URL, and other files may be there."""
+    url = tmp_path / "remote"
+    for name in (f"networks/{STRAY}", f"networks/{STRAY}.01234567.part", "thesis.tex", "networks/my.json"):
+        (url / name).parent.mkdir(parents=True, exist_ok=True)
+        (url / name).write_text("x")
+    place = StorePlace(tmp_path / "run" / STORE_NAME, None, url.as_uri())
+    with TrialStore(place) as store:
+        assert garbage(store) == {}
+        found = garbage(store, remote=True)
+        assert sorted(found) == [f"{url.as_uri()}/networks/{STRAY}{end}" for end in ("", ".01234567.part")]
+        remove(store, found)
+    assert sorted(path.name for path in url.rglob("*.*")) == ["my.json", "thesis.tex"]
 
 
 def test_files_lie_at_a_url_too_and_come_from_there(tmp_path):

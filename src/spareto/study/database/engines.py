@@ -13,13 +13,14 @@ from sqlalchemy import Connection, Engine, event, exc
 from sqlalchemy.pool import QueuePool
 
 from spareto.core.artifacts import there, written
-from spareto.core.errors import MissingDependency, Problem, StoreError
+from spareto.core.errors import MissingDependency, Problem, SparetoError, StoreError
 from spareto.study.database.places import StorePlace
 
 PATIENCE: Final = 60.0
 """Seconds that a write waits for others."""
 
 RIGHTS: Final = "Check the disk and its rights, and that no other program holds the file."
+ROOM: Final = "Make room on its disk; the same command then carries on."
 BACKUP: Final = "Restore the file from a backup."
 OTHER: Final = "Check the path, or start a new study folder."
 SERVER: Final = "Check the URL, and that the server runs and lets you in."
@@ -95,7 +96,9 @@ class Database:
         """Turn what the database raises into the error template."""
         try:
             yield
-        except (OverflowError, UnicodeError) as error:  # bytes that are no text, numbers that are too large
+        except SparetoError:
+            raise
+        except (OverflowError, ValueError) as error:  # no text, no JSON, numbers that are too large or none
             raise self.error(str(error), "a study written by spareto", BACKUP) from error
         except exc.DBAPIError as error:
             raise self._said(error.orig or error) from error
@@ -113,7 +116,8 @@ class Database:
         if isinstance(error, OverflowError | UnicodeError) or "decode to UTF-8" in text:
             return self.error(text, "a study written by spareto", BACKUP)
         if isinstance(error, sqlite3.OperationalError):
-            return self.error(text, "a study database that can be used", RIGHTS)
+            cure = ROOM if "disk is full" in text else RIGHTS
+            return self.error(text, "a study database that can be used", cure)
         got = "no SQLite database" if "not a database" in text else text
         return self.error(got, "a study written by spareto", OTHER)
 

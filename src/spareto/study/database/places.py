@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from spareto.core.artifacts import canonical_json, folder_there, there, write_text
 from spareto.core.errors import ConfigError, Problem, StoreError
+from spareto.core.strict import from_json
 from spareto.core.text import component, shown
 
 STORE_NAME: Final = "study.sqlite"
@@ -140,7 +140,7 @@ def _of_study(url: str, study: str) -> str:
 
 def _pointed_to(path: Path) -> StorePlace:
     try:
-        found: Any = json.loads(path.read_text(encoding="utf-8"))
+        found: Any = from_json(path.read_text(encoding="utf-8"))
         store, artifacts = found.get("store"), found.get("artifacts")
         url = None if store is None else server_url(store)
         if (store is not None and url is None) or not isinstance(artifacts, str | None):

@@ -7,7 +7,6 @@ that would have put it: a worker that comes back late can overwrite nothing.
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,8 @@ from sqlalchemy import Connection
 
 from spareto.core.artifacts import canonical_json
 from spareto.core.errors import StoreError
+from spareto.core.strict import from_json
+from spareto.core.text import shown
 from spareto.study.database.engines import Database
 from spareto.study.database.tables import tasks, trials
 
@@ -164,7 +165,7 @@ class Tasks:
             "attempts": attempts,
         }
         connection.execute(sa.update(tasks).where(tasks.c.position == found.position), taken)
-        return Claim(found.key, token, json.loads(found.job), attempts)
+        return Claim(found.key, token, _job(found.key, found.job), attempts)
 
     def beat(self, claims: Sequence[Claim], *, lease: float = LEASE) -> set[str]:
         """Renew claims; the tokens of those that still hold."""
@@ -242,9 +243,25 @@ class Tasks:
             now = self._database.now(connection)
             asked = sa.select(tasks).where(tasks.c.token.is_not(None)).order_by(tasks.c.position)
             return [
-                Running(json.loads(row.job), row.worker or "", now - row.begun, row.expires < now)
+                Running(_job(row.key, row.job), str(row.worker or ""), now - begun, expires < now)
                 for row in connection.execute(asked)
+                for begun, expires in [(_seconds(row, "begun"), _seconds(row, "expires"))]
             ]
+
+
+def _job(key: str, text: Any) -> Mapping[str, Any]:
+    """What is to be done, as `ask` wrote it."""
+    found: Any = from_json(text) if isinstance(text, str) else None
+    if not isinstance(found, dict):
+        raise ValueError(f"{shown(text)} as what is to be done for task {shown(key)}")
+    return found
+
+
+def _seconds(row: Any, name: str) -> float:
+    value = row._mapping[name]
+    if not isinstance(value, float | int):
+        raise ValueError(f"{shown(value)} as time '{name}' of task {shown(row.key)}")
+    return value
 
 
 def _known(connection: Connection, keys: Sequence[str]) -> set[str]:
