@@ -238,7 +238,7 @@ WRONG = [
         "data 'data.py:laod': got no 'laod' in data.py; expected one of load,",
     ),
     (("mine.py:build", "--data", "data.py"), "data 'data.py': got no name behind the file;"),
-    (("mine.py:build", "--data", "digitz"), "data set: got 'digitz'; expected one of digit_images,"),
+    (("mine.py:build", "--data", "digitz"), "data set: got 'digitz'; expected one of "),
     (("mine.py:build", "--data", "{foldr: x}"), "data.foldr: got an unknown key;"),
     (("mine.py:build", "--data", "{folder:x}"), "with a space behind the colon."),
     (("mine.py:build", "--data", "none.yaml"), "none.yaml: got no such file;"),

@@ -11,6 +11,7 @@ from spareto.compression import compress
 from spareto.core.errors import ConfigError
 from spareto.integer import Layer, Reference, bounds, rounded
 from spareto.integer.reference import sums
+from spareto.kernels import dense
 from spareto.layers.spiking_dense import SpikingDense
 from spareto.lowering import IntegerModule, deviations, explained, lower
 from spareto.neurons import registry
@@ -45,7 +46,7 @@ def test_what_training_rounds_as_well_loses_nothing(name, reset, strict):
     network = dyadic(QuantizedState(neuron, bits=8, v_max=4.0))
     lowered = lower(network, sensor=(20, 1, 1), classes=30).network
     frames = (torch.rand(12, 4, 20, 1, 1) < 0.3).float()
-    spikes = network(frames)
+    spikes = dense(network(frames))
     ours = IntegerModule(lowered).outputs(frames)[-1]
     assert spikes.sum() > 0
     assert torch.equal(ours.flatten(2), spikes.to(torch.int64))

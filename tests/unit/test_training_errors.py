@@ -129,7 +129,8 @@ def test_a_plan_from_python_is_refused_in_the_words_of_one_from_a_file():
     lines = str(python.value).splitlines()
     assert lines == [
         "TrainingPlan.epochs: got -1; expected an integer of at least 0, at most 1e6.",
-        "TrainingPlan.loss: got 'mse'; expected one of mse_vote, cross_entropy_rate, spike_count.",
+        "TrainingPlan.loss: got 'mse'; expected one of mse_vote, cross_entropy_rate, "
+        "cross_entropy_time, spike_count.",
     ]
     assert [line.replace("TrainingPlan", "study.training") for line in lines] == str(file.value).splitlines()
 

@@ -59,6 +59,7 @@ class Differentiable(Quantizer):
     nearest: ClassVar[bool] = False
     idempotent: ClassVar[bool] = False
     soft: ClassVar[bool] = True
+    rows_of_channels: ClassVar[frozenset[str]] = frozenset({"thresholds"})
     thresholds: Tensor
     begun: Tensor
 

@@ -175,13 +175,13 @@ def test_fingerprints_pin_every_field_and_default():
     kept = LayerFilter(exclude=("a",))
     late = PruneStep(sparsity=0.3, pruner="random", scope="per_layer", start=0.5)
     made = {
-        "3ed863e401e338d4": recipes.dense(),
-        "130fa9910609f202": recipes.quantize(2),
-        "6cb54716c4e15685": recipes.prune(0.8),
-        "c1ecfbdf053925ce": recipes.prune(0.5, storage_bits=32),
-        "2990a4e79d8dec01": recipes.cumulative(4, 0.8),
-        "588a13fcacb27cd4": recipes.joint(4, 0.8),
-        "8b773a8afdd2fb0f": Recipe(steps=(late,), layers=kept),
+        "d11f8cf1fbe1a3b6": recipes.dense(),
+        "c198b7e91c19d3dd": recipes.quantize(2),
+        "7c68dfe83d015610": recipes.prune(0.8),
+        "b8543f3db0a4072e": recipes.prune(0.5, storage_bits=32),
+        "8e16f6c19518f8d4": recipes.cumulative(4, 0.8),
+        "fb0ec3baf66c769a": recipes.joint(4, 0.8),
+        "f66568f00510a946": Recipe(steps=(late,), layers=kept),
     }
     assert [recipe.hash for recipe in made.values()] == list(made)
 

@@ -33,13 +33,13 @@ def select(layer: nn.Module, tensor: str, axis: int, kept: Tensor) -> None:
 
 
 def _select_like(module: nn.Module, axis: int, shape: torch.Size, kept: Tensor) -> None:
-    """A mask has the shape of the weight; what a quantizer has for each channel has its first axis."""
-    quantizer = module if isinstance(module, Quantizer) else None
-    each = quantizer is not None and quantizer.granularity == "per_channel" and axis == 0
+    """A mask has the weight's shape; a scale per channel has its first axis, and ones behind it."""
+    rows = module.rows_of_channels if isinstance(module, Quantizer) else frozenset[str]()
     for name, value in [*module._parameters.items(), *module._buffers.items()]:
-        if value is None or value.dim() <= axis or value.shape[axis] != shape[axis]:
+        if value is None:
             continue
-        if each or (value.shape == shape if quantizer is not None else value.dim() == len(shape)):
+        like = name not in rows and value.dim() == len(shape) and value.shape[axis] == shape[axis]
+        if like or (name in rows and axis == 0 and value.dim() > 1):
             _select(module, name, axis, kept)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from spareto.core.artifacts import there
+from spareto.core.artifacts import folder_there, there
 from spareto.core.errors import DataError, Problem
 from spareto.data._base import Dataset, DatasetInfo, Recordings, SplitName
 from spareto.data.encoders.hearing import Hearing
@@ -75,7 +75,9 @@ class SpokenDigits(Dataset):
         self.root = data_folder(root)
         self.packed = self.root / "fsdd.npz"
         places = (self.root, self.root / "recordings", self.root / "fsdd" / "recordings")
-        self.folder = next((place for place in places if any(place.glob("*_*_*.wav"))), places[-1])
+        self.folder = next(
+            (place for place in places if folder_there(place) and any(place.glob("*_*_*.wav"))), places[-1]
+        )
         self._cure = where_to_put(self.packed, ORIGIN)
 
     def sources(self) -> tuple[Path, ...]:
