@@ -39,8 +39,8 @@ class Quantizer(nn.Module, ABC):
         tracks_weights: In training its range follows the weights; in evaluation it stays where it was.
         idempotent: A quantized weight, quantized again at the same scales, keeps its code.
         soft: In training a smooth function stands in for the codes, which evaluation gives.
-        rows_of_channels: Names of its tensors that are not shaped like a weight, and have a row for each output
-            channel where the granularity is `per_channel`, and one axis else.
+        rows_of_channels: Names of its tensors that are not shaped like a weight, and have a row for each
+            output channel where the granularity is `per_channel`, and one axis else.
 
     Raises:
         ConfigError: The quantizer has no codes of that width.
