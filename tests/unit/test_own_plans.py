@@ -98,7 +98,7 @@ def test_the_fingerprint_of_a_network_of_ours_is_pinned(folder):
     plan = NetworkPlan(name="conv", options={"channels": [2]})
     assert builder_of(plan).hash == plan.hash == "b5db86ada515268c"
     config = load(folder)
-    assert config.base_hash("data", builder_of(config.network).hash) == "b3490709a12ba6cc"
+    assert config.base_hash("data", builder_of(config.network).hash) == "5b7f0927c7184ef1"
 
 
 def test_the_fingerprint_of_a_network_sees_everything_but_the_folder(folder, tmp_path):

@@ -16,6 +16,7 @@ from spareto.records.recipe import PruneStep as PruneStep
 from spareto.records.recipe import QuantizeStep as QuantizeStep
 from spareto.records.recipe import Recipe as Recipe
 from spareto.records.recipe import SchedulePlan as SchedulePlan
+from spareto.records.training import LogarithmicPlan as LogarithmicPlan
 from spareto.records.training import OptimizerPlan as OptimizerPlan
 from spareto.records.training import TrainingPlan as TrainingPlan
 from spareto.records.training import UpdatePlan as UpdatePlan

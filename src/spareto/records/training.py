@@ -64,6 +64,34 @@ class UpdatePlan(Record):
     rounding: Literal["nearest", "stochastic"] = "nearest"
 
 
+LogarithmBits = Annotated[int, Field(ge=6, le=16, strict=True), Rule("an integer from 6 to 16")]
+
+
+class LogarithmicPlan(Record):
+    """Widths of the logarithmic numbers that a training computes with; None leaves floats.
+
+    One bit is the sign, the others an exponent that spans 16 octaves below the largest of each tensor.
+
+    Args:
+        activations: What layers of neurons pass on. Spikes are 0 and 1 at any width.
+        errors: Gradients of what they pass on.
+        gradients: Gradients of convolution and dense weights, before the optimizer sees them.
+
+    Reference:
+        zhao2022 (LNS-Madam): 8 bits for each.
+    """
+
+    activations: LogarithmBits | None = None
+    errors: LogarithmBits | None = None
+    gradients: LogarithmBits | None = None
+
+    @model_validator(mode="after")
+    def _some(self) -> LogarithmicPlan:
+        if not (self.activations or self.errors or self.gradients):
+            raise ValueError("a width for activations, errors or gradients")
+        return self
+
+
 def _named(plan: Any) -> Any:
     if isinstance(plan, str):
         return {"name": plan}
@@ -88,6 +116,7 @@ class TrainingPlan(Record):
         warmup_epochs: Epochs over which the learning rate rises from 0 to its peak.
         optimizer: What makes a step of a gradient.
         update: Grid on which the weights lie between two steps; None leaves them floats.
+        logarithmic: Widths of logarithmic activations, errors and gradients; None computes with floats.
         weight_decay: Decoupled weight decay of convolution and dense weights.
         l1: Times the sum of their magnitudes is added to the loss.
         loss: `mse_vote` compares voted firing rates with the one-hot target; `cross_entropy_rate` takes
@@ -130,6 +159,7 @@ class TrainingPlan(Record):
     warmup_epochs: Epochs = 1
     optimizer: Annotated[OptimizerPlan, BeforeValidator(_named)] = OptimizerPlan()
     update: UpdatePlan | None = None
+    logarithmic: LogarithmicPlan | None = None
     weight_decay: NotNegative = 0.0
     l1: NotNegative = 0.0
     loss: Literal["mse_vote", "cross_entropy_rate", "cross_entropy_time", "spike_count"] = "mse_vote"

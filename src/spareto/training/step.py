@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +17,7 @@ from spareto.running.states import RESET_CURE
 from spareto.training.batches import Batch
 from spareto.training.health import first_non_finite
 from spareto.training.listening import BeforeStep, ExtraLoss
+from spareto.training.logarithmic import LogarithmicLayers, round_gradients
 from spareto.training.losses import cross_entropy_time, make_loss, takes_rates
 from spareto.training.optimizers import Parameters
 from spareto.training.processes import Processes
@@ -96,6 +97,8 @@ class Stepper:
         optimizer.zero_grad(set_to_none=True)
         _backward(loss)
         self.processes.sum_gradients(self.network)
+        if self.plan.logarithmic is not None:
+            round_gradients(Parameters.of(self.network).weights.values(), self.plan.logarithmic)
         self._clip(place)
         if self.before_step is not None:
             self.before_step(self.network, place.step, place.steps)
@@ -110,7 +113,7 @@ class Stepper:
             torch.autocast(batch.frames.device.type, dtype=torch.bfloat16, enabled=narrow),
         ):
             rated, seen = takes_rates(self.plan), LayersSeen(self.network)
-            with seen if self._looks_inside else nullcontext():
+            with self._logarithmic(), seen if self._looks_inside else nullcontext():
                 rates = self.runner.answers(batch.frames, len(batch.labels), rates=rated)
             extra = self.extra_loss(self.network, batch.frames) if self.extra_loss is not None else None
         self._check_rates(rates, len(batch.labels))
@@ -127,6 +130,10 @@ class Stepper:
         if self.plan.loss == "cross_entropy_time":
             return cross_entropy_time(seen.votes(rates), labels, self.plan.label_smoothing)
         return self.loss(rates.float(), labels)
+
+    def _logarithmic(self) -> AbstractContextManager[object]:
+        plan = self.plan.logarithmic
+        return nullcontext() if plan is None else LogarithmicLayers(self.network, plan)
 
     @property
     def _looks_inside(self) -> bool:
