@@ -1,6 +1,6 @@
-"""LNS-Madam with logarithmic activations, errors and gradients beside weights, on both data sets, three seeds.
+"""LNS-Madam with logarithmic activations, errors and gradients beside weights, three seeds.
 
-`python -m benchmarks.methods.arithmetic` prints means and standard deviations of the test accuracy, in per cent.
+`python -m benchmarks.methods.arithmetic` prints mean and standard deviation of the test accuracy, in per cent.
 """
 
 from __future__ import annotations
