@@ -1,6 +1,6 @@
 """LNS-Madam with logarithmic activations, errors and gradients beside weights, three seeds.
 
-`python -m benchmarks.methods.arithmetic` prints mean and standard deviation of the test accuracy, in per cent.
+`python -m benchmarks.methods.arithmetic` prints mean and deviation of the test accuracy, in per cent.
 """
 
 from __future__ import annotations
