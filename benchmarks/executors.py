@@ -64,7 +64,7 @@ def a_second(study: str, workers: int, threads: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         executor = chosen("local", workers, threads)
         run_study(StudyConfig.parse(STUDIES[study], "study"), Path(folder) / "run", told, executor=executor)
-    ends = told.ended[1 + workers :]  # the dense trial, and one of each worker, which loads and warms up
+    ends = told.ended[1 + 2 * workers :]  # the dense trial, and two of each worker, which loads and warms up
     return (len(ends) - 1) / (ends[-1] - ends[0])
 
 

@@ -72,11 +72,18 @@ class Local(Executor):
     @override
     def work(self, known: KnownTrials, keys: Sequence[str]) -> None:
         try:
+            self._start_all(known, len(keys))
             while self._busy() or not known.all_stored(keys):
                 self._step(known, keys)
         except BaseException:
             self._end(now=True)
             raise
+
+    def _start_all(self, known: KnownTrials, trials: int) -> None:
+        """Let every worker that there will be work for load, while the first trains the dense network."""
+        for number in range(min(self.workers, trials)):
+            if number not in self._pool:
+                self._start(known, number)
 
     def _busy(self) -> bool:
         return any(worker.claim is not None for worker in self._pool.values())
