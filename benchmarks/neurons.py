@@ -4,7 +4,7 @@ python -m benchmarks.neurons [--threads 1 2] [--rounds 7] [--json]
 
 All runs share one allocator setting. A recurrent layer's time is that of its products, one a timestep: it is
 measured where neurons are features, and stands beside the same loop over our steps and over SpikingJelly's.
-`multi_spike` and `quantized_state` have no kernel: they run step by step, and their ratio says so.
+`multi_spike` has no kernel: it runs step by step, and its ratio says so.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "lif, gaussian": ("lif", {"surrogate": "gaussian"}),
     "multi_spike": ("multi_spike", {}),
     "quantized_state": ("quantized_state", {}),
+    "membrane of 2 bits": ("quantized_membrane", {"bits": 2}),
 }
 Layer = Callable[[Tensor], Tensor]
 
