@@ -128,3 +128,31 @@ def test_hooks_are_gone_afterwards_and_a_training_is_repeatable():
 def test_a_plan_without_a_width_is_refused(wrong):
     with pytest.raises(ConfigError, match="logarithmic"):
         TrainingPlan.parse({"logarithmic": wrong}, "training")
+
+
+class Loop(nn.Module):
+    """Neurons of another framework in a loop over time, which return their state beside the spikes."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        snntorch = pytest.importorskip("snntorch")
+        self.first, self.second = nn.Linear(20, 16), nn.Linear(16, 4)
+        self.one, self.two = snntorch.Leaky(beta=0.8), snntorch.Leaky(beta=0.8)
+
+    def forward(self, frames):
+        one, two, votes = self.one.init_leaky(), self.two.init_leaky(), 0.0
+        for frame in frames:
+            spikes, one = self.one(self.first(frame), one)
+            out, two = self.two(self.second(spikes), two)
+            votes = votes + out
+        return votes / len(frames)
+
+
+def test_layers_of_another_framework_get_rounded_errors():
+    network, frames = Loop(), (torch.rand(4, 6, 20) < 0.5).float() * 3
+    rates, errors = gradients(network, frames, LogarithmicPlan(activations=8, errors=6))
+    plain, floats = gradients(network, frames, LogarithmicPlan(gradients=8))
+    assert torch.equal(rates, plain)
+    change = errors["first.weight"] - floats["first.weight"]
+    assert 0 < float(change.norm()) < 0.5 * float(floats["first.weight"].norm())

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from spareto.kernels import Spikes
-from spareto.records import LogarithmicPlan
+from spareto.records import LogarithmicPlan, UpdatePlan
 from spareto.training.health import spiking_layers
-from spareto.training.updating import per_octave
+from spareto.training.updating import on_grid
 
 
 def rounded(values: Tensor, bits: int) -> Tensor:
@@ -31,9 +31,7 @@ def rounded(values: Tensor, bits: int) -> Tensor:
     top = size.max() if size.numel() else size.new_zeros(())
     if not bool(top > 0) or not bool(torch.isfinite(top)):
         return values
-    gamma, codes = per_octave(bits), 2 ** (bits - 1)
-    code = (-torch.log2(size / top) * gamma).round_().clamp_(0, codes - 1)
-    return torch.where(size > 0, torch.exp2(-code / gamma) * top, 0.0).copysign(values).to(values.dtype)
+    return torch.where(size > 0, on_grid(values, UpdatePlan(bits=bits), top), 0.0)
 
 
 class LogarithmicLayers:

@@ -36,7 +36,7 @@ def on_grid(weight: Tensor, plan: UpdatePlan, top: Tensor, draw: int = 0) -> Ten
     Args:
         weight: Any shape.
         plan: Width and rounding.
-        top: Largest value, scalar, a power of two.
+        top: Largest value, scalar, above 0.
         draw: Decides what a stochastic rounding draws; the same in every process.
 
     Returns:
