@@ -75,6 +75,33 @@ class Signal:
         return f"$signed({{{{{bits - self.bits}{{{sign}}}}}, {self.name}}})"
 
 
+def reaches(a: Signal, least: int) -> str:
+    """`a >= least` as logic of the bits of `a`, the sign turned first.
+
+    From the highest bit on: where `least` has a 1, `a` needs one; where it has a 0, a 1 of `a` decides.
+
+    >>> reaches(Signal.word("v", 6), 21), reaches(Signal.word("v", 6), -32)
+    ("~v[5] & v[4] & (v[3] | (v[2] & (v[1] | v[0])))", "1'b1")
+    """
+    most = 1 << (a.bits - 1)
+    if least > a.high or least > most - 1:
+        return "1'b0"
+    if least <= max(a.low, -most):
+        return "1'b1"
+    last, said, joined = least - 1 + most, "", ""  # above the number before, both counted from 0
+    for bit in range(a.bits):
+        one = a.name if a.bits == 1 else f"{a.name}[{bit}]"
+        one = f"~{one}" if bit == a.bits - 1 else one
+        way = "&" if last >> bit & 1 else "|"
+        if not said and way == "&":
+            continue  # nothing below it can decide
+        if said:
+            one = f"{one} {way} " + (f"({said})" if joined not in ("", way) else said)
+            joined = way
+        said = one
+    return said
+
+
 @dataclass
 class Block:
     """Wires of a module, in order.
@@ -168,9 +195,8 @@ class Block:
             fits = self.flag(f"{name}_fits", f"(&{top}) | ~(|{top})")
             end = f"{{{self._sign(a)}, {{{bits - 1}{{~{self._sign(a)}}}}}}}"
             return self.wire(name, low, high, f"{fits} ? {a.name}[{bits - 1}:0] : {end}", bits)
-        wide = max(a.bits, bits)
-        over = self.flag(f"{name}_over", f"{a.at(wide)} > {literal(high, wide)}")
-        under = self.flag(f"{name}_under", f"{a.at(wide)} < {literal(low, wide)}")
+        over = self.flag(f"{name}_over", reaches(a, high + 1))
+        under = self.flag(f"{name}_under", f"~({reaches(a, low)})")
         inner = f"{a.name}[{bits - 1}:0]" if a.bits >= bits else a.at(bits)
         value = f"{over} ? {literal(high, bits)} : {under} ? {literal(low, bits)} : {inner}"
         return self.wire(name, low, high, value, bits)
@@ -182,7 +208,11 @@ class Block:
         return self.wire(name, low, high, f"{flag} ? {a.at(bits)} : {b.at(bits)}", bits)
 
     def compare(self, name: str, a: Signal, comparison: str, b: Signal) -> str:
-        """A flag."""
+        """A flag: `a > b` or `a >= b`; with a number it is written as logic, which takes no chain of carries."""
+        if b.fixed:
+            least = b.low + (comparison == ">")
+            self.comment(f"{name}: from {least} on")
+            return self.flag(name, reaches(a, least))
         bits = max(a.bits, b.bits)
         return self.flag(name, f"{a.at(bits)} {comparison} {b.at(bits)}")
 
