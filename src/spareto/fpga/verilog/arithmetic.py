@@ -81,25 +81,29 @@ def reaches(a: Signal, least: int) -> str:
     From the highest bit on: where `least` has a 1, `a` needs one; where it has a 0, a 1 of `a` decides.
 
     >>> reaches(Signal.word("v", 6), 21), reaches(Signal.word("v", 6), -32)
-    ("~v[5] & v[4] & (v[3] | (v[2] & (v[1] | v[0])))", "1'b1")
+    ("~v[5] & v[4] & (v[3] | (v[2] & (|v[1:0])))", "1'b1")
     """
     most = 1 << (a.bits - 1)
     if least > a.high or least > most - 1:
         return "1'b0"
     if least <= max(a.low, -most):
         return "1'b1"
-    last, said, joined = least - 1 + most, "", ""  # above the number before, both counted from 0
-    for bit in range(a.bits):
-        one = a.name if a.bits == 1 else f"{a.name}[{bit}]"
-        one = f"~{one}" if bit == a.bits - 1 else one
-        way = "&" if last >> bit & 1 else "|"
-        if not said and way == "&":
-            continue  # nothing below it can decide
-        if said:
-            one = f"{one} {way} " + (f"({said})" if joined not in ("", way) else said)
-            joined = way
-        said = one
-    return said
+    last = least - 1 + most  # above the number before, both counted from 0
+    ways = ["&" if last >> bit & 1 else "|" for bit in range(a.bits)]
+    top = a.bits - 1
+    lowest = bit = ways.index("|")  # nothing below it can decide
+    said, joined = "", ""
+    while bit < top:  # runs of bits that do the same; the lowest bit goes with those above it
+        way = ways[min(bit + 1, top - 1)] if bit == lowest else ways[bit]
+        end = next((n for n in range(bit + 1, top) if ways[n] != way), top)
+        run = f"{a.name}[{bit}]" if end == bit + 1 else f"({way}{a.name}[{end - 1}:{bit}])"
+        said = f"{run} {way} " + (f"({said})" if joined else said) if said else run
+        joined = way if said != run else ""
+        bit = end
+    sign = f"~{a.name}[{top}]" if top else f"~{a.name}"
+    if not said:
+        return sign
+    return f"{sign} {ways[top]} " + (f"({said})" if joined not in ("", ways[top]) else said)
 
 
 @dataclass
