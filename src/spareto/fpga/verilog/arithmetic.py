@@ -78,10 +78,11 @@ class Signal:
 def reaches(a: Signal, least: int) -> str:
     """`a >= least` as logic of the bits of `a`, the sign turned first.
 
-    From the highest bit on: where `least` has a 1, `a` needs one; where it has a 0, a 1 of `a` decides.
+    From the highest bit on: where the number before `least` has a 1, `a` needs one; where it has a 0, a 1 of
+    `a` decides.
 
-    >>> reaches(Signal.word("v", 6), 21), reaches(Signal.word("v", 6), -32)
-    ("~v[5] & v[4] & (v[3] | (v[2] & (|v[1:0])))", "1'b1")
+    >>> print(reaches(Signal.word("v", 6), 21))
+    ~v[5] & v[4] & (v[3] | (v[2] & (|v[1:0])))
     """
     most = 1 << (a.bits - 1)
     if least > a.high or least > most - 1:
@@ -212,7 +213,7 @@ class Block:
         return self.wire(name, low, high, f"{flag} ? {a.at(bits)} : {b.at(bits)}", bits)
 
     def compare(self, name: str, a: Signal, comparison: str, b: Signal) -> str:
-        """A flag: `a > b` or `a >= b`; with a number it is written as logic, which takes no chain of carries."""
+        """A flag: `a > b` or `a >= b`; with a number it is logic, which takes no chain of carries."""
         if b.fixed:
             least = b.low + (comparison == ">")
             self.comment(f"{name}: from {least} on")

@@ -205,7 +205,9 @@ class NeuronModule:
         block, how = self.block, self.how
         left = min(v.low, 0, within[0]), max(v.high, 0, within[1])
         if how.firing_leaks or how.leak_shift is None:
-            v = block.subtract("fired_or_not", v, block.choose("fall", "above", amount, Signal.constant(0)), left)
+            v = block.subtract(
+                "fired_or_not", v, block.choose("fall", "above", amount, Signal.constant(0)), left
+            )
             return block.leak("leaked", v, how.leak_shift, how.rounding)
         lost = block.right("leaked_off", v, how.leak_shift, how.rounding)
         return block.subtract("begins", v, block.choose("off", "above", amount, lost), left)

@@ -57,7 +57,7 @@ class StageWriter:
     @property
     def direct(self) -> bool:
         """Whether the accumulators are the potentials."""
-        stage, how = self.stage, self.stage.semantics
+        how = self.stage.semantics
         plain = how.order == "fire" and how.saturation == "each" and not how.second_order
         return plain and self.cleared
 
