@@ -20,9 +20,11 @@ from spareto.reproduction.timeloop.files.energies import (
     GATED_COMPUTE,
     GATED_READ,
     GATED_WRITE,
+    LEAK,
     METADATA_READ,
     METADATA_WRITE,
     READ,
+    UPDATE,
     WRITE,
     Actions,
     energy,
@@ -41,7 +43,9 @@ _METADATA_WORD = ("metadata-word-bits", "metadata_word_bits", "metadata_datawidt
 _METADATA_ROW = ("metadata_storage_width", "metadata-storage-width", "metadata_width")
 _DEPTH = ("depth", "data_storage_depth", "memory_depth")
 _WIDTH = ("width", "data_storage_width", "memory_width")
-_BLOCK = ("block-size", "block_size", "n_words", "cluster-size-words")
+_BLOCK = ("block-size", "block_size", "n_words")
+_CLUSTER = ("cluster_size", "cluster-size")
+_SCALES = ("bandwidth_consumption_scale", "per_dataspace_bandwidth_consumption_scale")
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,10 @@ def read_files(
         for part in architecture.parts
     }
     problems += _shared(architecture, keeps, str(files.arch))
+    problems += _beyond(architecture, str(files.arch))
+    if tool != "timeloop-0.4":
+        energies = {name: {key: actions[key] for key in actions if key not in LEAK}
+                    for name, actions in energies.items()}  # fmt: skip
     levels: list[dict[str, Any]] = list(_levels(architecture, energies, keeps, str(files.ert), problems))
     if problems:
         raise ConfigError(problems)
@@ -228,6 +236,18 @@ def _shared(
                     yield Problem(where, got, "branches that keep different data spaces, or are alike")
 
 
+def _beyond(architecture: Architecture, where: str) -> Iterator[Problem]:
+    """Attributes that change the counts in ways that our accounting has no words for."""
+    for part in architecture.parts:
+        if (cluster := _attribute(part, _CLUSTER, 1, f"{where} '{part.name}'", least=1)) != 1:
+            rule = "1: instances that share a wide word are not covered"
+            yield Problem(f"{where} '{part.name}'.cluster_size", f"{cluster:g}", rule)
+        for key in _SCALES:
+            scale = part.attributes.get(key) or 1
+            if any(each != 1 for each in (scale.values() if isinstance(scale, Mapping) else (scale,))):
+                yield Problem(f"{where} '{part.name}'.{key}", repr(scale), "1 for every data space")
+
+
 def _store(part: Part, actions: Actions, keeps: tuple[TensorName, ...], where: str) -> dict[str, Any]:
     word = int(_attribute(part, _WORD, 16, where, least=1))
     width = _attribute(part, _WIDTH, 0, where)
@@ -239,6 +259,7 @@ def _store(part: Part, actions: Actions, keeps: tuple[TensorName, ...], where: s
         "words_per_access": int(block),
         "read_pJ": energy(actions, READ, where),
         "write_pJ": energy(actions, WRITE, where),
+        "update_pJ": energy(actions, UPDATE, where, energy(actions, WRITE, where)),
     }
     for ours, theirs in (
         ("gated_read_pJ", GATED_READ),
@@ -247,6 +268,7 @@ def _store(part: Part, actions: Actions, keeps: tuple[TensorName, ...], where: s
         ("metadata_write_pJ", METADATA_WRITE),
         ("decompression_pJ", DECOMPRESS),
         ("compression_pJ", COMPRESS),
+        ("leak_pJ", LEAK),
     ):
         level[ours] = energy(actions, theirs, where, 0.0)
     if depth := _attribute(part, _DEPTH, 0, where):
@@ -258,6 +280,7 @@ def _store(part: Part, actions: Actions, keeps: tuple[TensorName, ...], where: s
     for ours, theirs in (
         ("read_words_per_cycle", ("read_bandwidth", "read-bandwidth")),
         ("write_words_per_cycle", ("write_bandwidth", "write-bandwidth")),
+        ("shared_words_per_cycle", ("shared_bandwidth", "shared-bandwidth")),
     ):
         if limit := _attribute(part, theirs, 0, where):
             level[ours] = limit
