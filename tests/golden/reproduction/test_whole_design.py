@@ -36,7 +36,14 @@ PARTS = {  # class, attributes, energies: read, write and update, leakage of a c
     ),
     "mac[1..168]": ("intmac", {"datawidth": 16, "meshX": 14, "meshY": 12}, None),
 }
-KEPT = {"shared_glb": "IO", "ifmap_spad": "I", "weights_spad": "W", "psum_spad": "O", "columns": "", "rows": ""}
+KEPT = {
+    "shared_glb": "IO",
+    "ifmap_spad": "I",
+    "weights_spad": "W",
+    "psum_spad": "O",
+    "columns": "",
+    "rows": "",
+}
 SPACES = {"W": "Weights", "I": "Inputs", "O": "Outputs"}
 WALKS = [
     ("DRAM", "temporal", "R3 C4 M16 Q2", "RCMQ"),

@@ -32,7 +32,7 @@ from spareto.reproduction.timeloop.files.energies import (
 )
 from spareto.reproduction.timeloop.files.mapping import Directives, read_constraints, read_mapping, whole
 from spareto.reproduction.timeloop.files.names import Names
-from spareto.reproduction.timeloop.files.plain import number
+from spareto.reproduction.timeloop.files.plain import as_mapping, number
 from spareto.reproduction.timeloop.files.sparse import read_sparse, sparse_run
 from spareto.reproduction.timeloop.files.workload import ProblemFile
 from spareto.reproduction.timeloop.sparse_runs import SparseRun
@@ -243,9 +243,10 @@ def _beyond(architecture: Architecture, where: str) -> Iterator[Problem]:
             rule = "1: instances that share a wide word are not covered"
             yield Problem(f"{where} '{part.name}'.cluster_size", f"{cluster:g}", rule)
         for key in _SCALES:
-            scale = part.attributes.get(key) or 1
-            if any(each != 1 for each in (scale.values() if isinstance(scale, Mapping) else (scale,))):
-                yield Problem(f"{where} '{part.name}'.{key}", repr(scale), "1 for every data space")
+            at, said = f"{where} '{part.name}'.{key}", part.attributes.get(key)
+            scales = as_mapping(said, at) if isinstance(said, Mapping) else {key: 1 if said is None else said}
+            if any(each != 1 for each in scales.values()):
+                yield Problem(at, ", ".join(str(each) for each in scales.values()), "1 for every data space")
 
 
 def _store(part: Part, actions: Actions, keeps: tuple[TensorName, ...], where: str) -> dict[str, Any]:
