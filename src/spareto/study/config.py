@@ -271,12 +271,13 @@ class StudyConfig(Record):
         made += [Recipe.load(each) if isinstance(each, str) else each for each in self.recipes]
         return tuple({recipe.hash: recipe for recipe in made}.values())
 
-    def base_hash(self, data_hash: str, network_hash: str = "") -> str:
-        """Fingerprint of what every recipe starts from: data, their splits, network and dense training.
+    def base_hash(self, data_hash: str, network_hash: str = "", code: str = "") -> str:
+        """Fingerprint of what every recipe starts from: data, their splits, network, dense training, code.
 
         Args:
             data_hash: That of the data.
             network_hash: That of the network, which its `Builder` knows; left out, that of the plan.
+            code: That of the code that trains; see `spareto.study.code`.
         """
         parts = [
             data_hash,
@@ -284,7 +285,7 @@ class StudyConfig(Record):
             self.dense_training.hash,
             self.validation_share,
         ]
-        return fingerprint(parts)
+        return fingerprint([*parts, code] if code else parts)
 
 
 def _listed(config: StudyConfig, one: str) -> bool:
