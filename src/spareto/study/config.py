@@ -263,12 +263,16 @@ class StudyConfig(Record):
         """The dense network first, then the grid, then the recipes.
 
         Raises:
-            ConfigError: A recipe file is missing or breaks a rule.
+            ConfigError: A recipe file is missing or breaks a rule, or a recipe does nothing.
         """
         made = [recipes.dense()]
         for grid in self.grid:
             made += grid.recipes(self.compression_training)
-        made += [Recipe.load(each) if isinstance(each, str) else each for each in self.recipes]
+        for index, each in enumerate(self.recipes):
+            file = each if isinstance(each, str) else None
+            recipe = Recipe.load(each) if isinstance(each, str) else each
+            recipe.refuse_idle(file or f"study.recipes[{index}]")
+            made.append(recipe)
         return tuple({recipe.hash: recipe for recipe in made}.values())
 
     def base_hash(self, data_hash: str, network_hash: str = "", code: str = "") -> str:
