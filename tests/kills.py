@@ -40,7 +40,8 @@ STUDY = {
     "training": {"epochs": 2, "batch_size": 512, "learning_rate": 0.01},
     "compression_training": {"epochs": 2, "batch_size": 512, "learning_rate": 0.005, "keep": "best",
                              "validation_share": 0.2},
-    "grid": [{"regime": "quantize", "bits": [4]}, {"regime": "prune", "sparsity": [0.5]}],
+    "grid": [{"regime": "quantize", "bits": [4]}, {"regime": "prune", "sparsity": [0.5]},
+             {"regime": "cumulative", "bits": [4, 2], "sparsity": [0.5]}],
 }  # fmt: skip
 EVENTS = ("os.rename", "os.remove")
 TEMPORARY = tempfile.gettempdir()

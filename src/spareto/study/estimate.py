@@ -80,6 +80,7 @@ def estimate(runner: TrialRunner, wanted: Sequence[tuple[Recipe, int]], workers:
     """
     samples, held_out = len(runner.data.train.train_labels), len(runner.data.validation)
     rates: dict[str, _Rate] = {}
+    shared: set[str] = set()
     seconds = size = 0.0
     with scratch_folder() as folder, torch.random.fork_rng(devices=()):
         tried = _few(runner, Path(folder))
@@ -91,7 +92,13 @@ def estimate(runner: TrialRunner, wanted: Sequence[tuple[Recipe, int]], workers:
                 rates[kind] = _tried(tried, dense, recipe, seed)
             rate = rates[kind]
             plan = recipe.training if recipe.steps else runner.config.dense_training
-            seconds += plan.epochs * samples * rate.training + held_out * rate.validation + rate.once
+            epochs, prefix = plan.epochs, runner.prefix(recipe, seed)
+            if prefix is not None and (prefix.there or prefix.key in shared):
+                epochs -= prefix.epochs
+            elif prefix is not None:
+                shared.add(prefix.key)
+                size += _size_of(dense)
+            seconds += epochs * samples * rate.training + held_out * rate.validation + rate.once
             size += rate.bytes
     return Estimate(len(wanted), seconds / max(1, min(workers, len(wanted))), size)
 
@@ -141,11 +148,16 @@ def _tried(few: TrialRunner, dense: nn.Module, recipe: Recipe, seed: int) -> _Ra
     rooms = ("networks", "workloads", "details")
     files = [path.stat().st_size for room in rooms for path in (few.folder.root / room).glob("*")]
     size = sum(files) + PAGES * len(canonical_json(trial.to_dict()))
-    size += 0 if recipe.steps else sum(tensor.nbytes for tensor in dense.state_dict().values())
+    size += 0 if recipe.steps else _size_of(dense)
     for path in few.folder.root.rglob("*.*"):
         path.unlink()
     trained = epochs[-1] / len(few.data.train.train_labels) if epochs else 0.0
     return _Rate(trained, measured / len(few.data.validation), max(0.0, took - measured), float(size))
+
+
+def _size_of(network: nn.Module) -> float:
+    """Bytes of its checkpoint without an optimizer."""
+    return sum(tensor.nbytes for tensor in network.state_dict().values())
 
 
 def _two_epochs(plan: TrainingPlan) -> TrainingPlan:
