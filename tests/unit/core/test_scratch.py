@@ -3,6 +3,7 @@
 import errno
 import os
 import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -49,5 +50,5 @@ def test_data_of_a_pool_for_which_there_is_no_room():
 
 def test_what_is_made_goes_again():
     with scratch_folder() as name:
-        assert os.path.isdir(name)
-    assert not os.path.exists(name)
+        assert Path(name).is_dir()
+    assert not Path(name).exists()
