@@ -78,7 +78,7 @@ def test_state_is_read_and_written_once_a_neuron_and_timestep():
         ("leak", "integrate", "compare"), updates
     )
     assert actions(cost_of(workloads.layer(neuron=None)), "neuron") == {}
-    assert "leak" not in actions(cost_of(workloads.layer(neuron="if")), "neuron")
+    assert "leak" not in actions(cost_of(workloads.layer(neuron="iaf")), "neuron")
 
 
 def test_dram_receives_spikes_not_partial_sums():
