@@ -82,7 +82,7 @@ def read_files(
         ConfigError: A file cannot be read, holds what our model cannot express, or does not fit the others.
     """
     names = problem.names
-    architecture, energies = read_architecture(files.arch), read_energies(files.ert)
+    architecture, energies = read_architecture(files.arch), _charged(read_energies(files.ert), tool)
     known = [part.name for part in architecture.parts]
     read = whole(read_mapping(files.mapping, names), problem.problem.dims, f"{files.mapping}: mapping")
     mapping = _renamed(read, known)
@@ -97,9 +97,6 @@ def read_files(
     }
     problems += _shared(architecture, keeps, str(files.arch))
     problems += _beyond(architecture, str(files.arch))
-    if tool != "timeloop-0.4":
-        energies = {name: {key: actions[key] for key in actions if key not in LEAK}
-                    for name, actions in energies.items()}  # fmt: skip
     levels: list[dict[str, Any]] = list(_levels(architecture, energies, keeps, str(files.ert), problems))
     if problems:
         raise ConfigError(problems)
@@ -129,6 +126,13 @@ def read_files(
     if problem.density and run is None:
         notes.append("densities change nothing where no level has a sparse optimization")
     return cases, tuple(notes)
+
+
+def _charged(energies: dict[str, Actions], tool: Tool) -> dict[str, Actions]:
+    """What a version of the tool charges: the older ones no leakage."""
+    if tool == "timeloop-0.4":
+        return energies
+    return {name: {key: acts[key] for key in acts if key not in LEAK} for name, acts in energies.items()}
 
 
 def _uncharged(energies: Mapping[str, Actions]) -> Iterator[str]:
