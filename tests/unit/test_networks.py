@@ -10,7 +10,7 @@ from spareto.layers.spiking_block import SpikingBlock
 from spareto.layers.spiking_dense import SpikingDense
 from spareto.networks import build, names
 from spareto.neurons.alif import ALIF
-from spareto.neurons.iaf import IF
+from spareto.neurons.iaf import IAF
 from spareto.neurons.lif import LIF
 from spareto.neurons.plif import PLIF
 from spareto.neurons.quantized_state import QuantizedState
@@ -81,7 +81,7 @@ def test_recurrent_layers_are_counted_every_timestep():
 @pytest.mark.parametrize(
     ("options", "kind", "fields"),
     [
-        ({"neuron": "iaf"}, IF, {"gain": 1.0}),
+        ({"neuron": "iaf"}, IAF, {"gain": 1.0}),
         (
             {"neuron": {"name": "alif", "tau_adapt": 4, "reset": "subtract", "slope": 3.0}, "tau": 4.0},
             ALIF,

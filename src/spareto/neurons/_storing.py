@@ -56,9 +56,7 @@ class StoringNeuron(SpikingNeuron):
             raise ConfigError(problems)
         self.neuron = registry.make(neuron, **options) if isinstance(neuron, str) else neuron
         self.bits = bits
-        self.kind = self.neuron.kind  # pyright: ignore[reportAttributeAccessIssue]
-        self.states = self.neuron.states  # pyright: ignore[reportAttributeAccessIssue]
-        self.counts = self.neuron.counts  # pyright: ignore[reportAttributeAccessIssue]
+        self.as_wrapped(self.neuron)
 
     @property
     def most(self) -> int:

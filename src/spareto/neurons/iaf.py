@@ -9,7 +9,7 @@ from spareto.neurons._family import FamilyNeuron, Reset, must_be_numbers
 from spareto.neurons.surrogates import Surrogate
 
 
-class IF(FamilyNeuron):
+class IAF(FamilyNeuron):
     """Integrate-and-fire neuron: `h[t] = v[t-1] + gain · x[t]`.
 
     Args:
@@ -28,7 +28,7 @@ class IF(FamilyNeuron):
         UnknownName: No surrogate has that name.
     """
 
-    kind: str = "if"
+    kind: str = "iaf"
 
     def __init__(
         self,

@@ -51,8 +51,7 @@ class MultiSpike(SpikingNeuron):
             options = {}
         self.neuron = _checked(neuron, most, options)
         self.most = most
-        self.kind = self.neuron.kind
-        self.states = self.neuron.states
+        self.as_wrapped(self.neuron, counts=True)
 
     def extra_repr(self) -> str:
         """What `print(network)` shows."""

@@ -59,9 +59,7 @@ class Recurrent(SpikingNeuron):
         )
         self.neuron = registry.make(neuron, **options) if isinstance(neuron, str) else neuron
         self.linear = nn.Linear(features, features, bias=bias)
-        self.kind = self.neuron.kind
-        self.states = self.neuron.states
-        self.counts = self.neuron.counts
+        self.as_wrapped(self.neuron)
 
     def initial_state(self, current: Tensor) -> Any:
         """See `SpikingNeuron.initial_state`: no spikes yet, and the neuron's own state."""

@@ -49,7 +49,7 @@ WRONG = [
         {"v_reset": -0.5},
         ["neuron 'lif'.v_reset: got -0.5; expected 0 with reset 'zero'. Use reset 'value'."],
     ),
-    ("iaf", {"gain": float("inf")}, ["neuron 'if'.gain: got inf; expected a finite number."]),
+    ("iaf", {"gain": float("inf")}, ["neuron 'iaf'.gain: got inf; expected a finite number."]),
     ("plif", {"tau": 1.0}, ["neuron 'plif'.tau: got 1.0; expected a number of timesteps above 1."]),
     (
         "synaptic",
@@ -145,7 +145,7 @@ WRONG = [
         "iaf",
         {"surrogate": Arctan(3.0), "slope": 2.0},
         [
-            "neuron 'if'.slope: got 2.0; expected none beside a surrogate that has its own. "
+            "neuron 'iaf'.slope: got 2.0; expected none beside a surrogate that has its own. "
             "Give it to the surrogate as alpha."
         ],
     ),
