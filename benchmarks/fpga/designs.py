@@ -23,6 +23,10 @@ DENSE, PRUNED = ("digits", 128, 4, 0.0, 0), ("digits", 128, 4, 0.8, 0)
 DESIGNS = [
     (DENSE, (1, 1), ("scan", "scan")),
     (PRUNED, (16, 1), ("compressed", "scan")),
+    (("digits", 64, 4, 0.0, 0), (1, 1), ("scan", "scan")),
+    (("digits", 64, 4, 0.0, 0), (4, 1), ("event", "scan")),
+    (("digits", 32, 4, 0.8, 0), (4, 1), ("compressed", "scan")),
+    (("digits", 32, 4, 0.0, 0), (1, 1), ("scan", "event")),
 ]
 
 
