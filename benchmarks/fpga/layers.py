@@ -91,7 +91,15 @@ DESIGNS = {
         "compressed",
     ),
 }
-SETS = ("conv 1x8x8, 8 of 3x3",)
+SETS = (
+    "conv 1x8x8, 8 of 3x3",
+    "recurrent 64-16",
+    "second order 64-16",
+    "dense 64-16, spareto",
+    "second order 64-16, spareto",
+    "conv 1x8x8, 8 of 3x3, events",
+    "conv 2x8x8, 8 of 3x3, padded, events",
+)
 CLASSES = 2
 
 

@@ -73,7 +73,8 @@ def test_images_become_spikes_on_the_chip(simulated):
 
 
 @pytest.mark.parametrize(
-    ("name", "bench", "seed"), [("axis", AXIS, 0), ("axis", AXIS, 1), ("axis", AXIS, 2), ("serial", SERIAL, 0)]
+    ("name", "bench", "seed"),
+    [("axis", AXIS, 0), ("axis", AXIS, 1), ("axis", AXIS, 2), ("serial", SERIAL, 0)],
 )
 def test_wrappers_give_the_votes(name, bench, seed, tmp_path):
     if shutil.which("iverilog") is None:

@@ -98,7 +98,8 @@ def simulate(
 
 def _iverilog(program: list[str], files: list[str], built: Path, stalls: int) -> list[str]:
     out = str(built / "testbench")
-    call([*program, "-g2005", "-s", "testbench", f"-Ptestbench.STALLS={stalls}", "-o", out, *files], built, SECONDS, "iverilog")
+    options = ["-g2005", "-s", "testbench", f"-Ptestbench.STALLS={stalls}"]
+    call([*program, *options, "-o", out, *files], built, SECONDS, "iverilog")
     return [*require_vvp(), "-n", out]
 
 
