@@ -19,10 +19,26 @@ from spareto.hardware.fabric.logic import COEFFICIENTS, luts, terms
 FOLDER = Path(__file__).parent
 PULL = 0.1
 COUNTED = {
-    "control": 1.0, "scanned": 0.55, "encoded": 1.0, "handed": 1.0, "lanes": 1.0, "leak_floor": 1.0,
-    "leak_rounded": 1.3, "fire": 2.3, "integrate": 4.0, "late": 3.8, "current": 2.9, "back": 1.0, "scaled": 3.5,
-    "scaled_current": 1.0, "digits": 5.0, "fetched": 1.0, "states": 1.0, "constants": 1.0, "counters": 1.2,
-}  # fmt: skip
+    "control": 1.0,
+    "scanned": 0.55,
+    "encoded": 1.0,
+    "handed": 1.0,
+    "lanes": 1.0,
+    "leak_floor": 1.0,
+    "leak_rounded": 1.3,
+    "fire": 2.3,
+    "integrate": 4.0,
+    "late": 3.8,
+    "current": 2.9,
+    "back": 1.0,
+    "scaled": 3.5,
+    "scaled_current": 1.0,
+    "digits": 5.0,
+    "fetched": 1.0,
+    "states": 1.0,
+    "constants": 1.0,
+    "counters": 1.2,
+}
 
 
 def rows():
