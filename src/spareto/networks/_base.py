@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
-from spareto.core.errors import ConfigError, Problem
+from spareto.core.errors import Problem, ShapeError
 
 
 class Network(nn.Module, ABC):
@@ -39,7 +39,7 @@ class Network(nn.Module, ABC):
             Mean firing rate of each class's voters over all timesteps, 0..1, shape `(batch, classes)`.
 
         Raises:
-            ConfigError: The frames are not those of the sensor the network was built for.
+            ShapeError: The frames are not those of the sensor the network was built for.
         """
         self._check(frames)
         return self.rates(frames)
@@ -63,4 +63,4 @@ class Network(nn.Module, ABC):
             problems.append(
                 Problem(where, str(frames.dtype), "floating-point frames", "Call .float() on them.")
             )
-        raise ConfigError(problems)
+        raise ShapeError(problems)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from spareto.core.errors import ConfigError, Problem
+from spareto.core.errors import ConfigError, Problem, ShapeError
 from spareto.core.memory import require
 from spareto.core.text import shown
 from spareto.kernels import neurons as kernels
@@ -93,7 +93,7 @@ class Recurrent(SpikingNeuron):
             rule, cure = f"{dtype}, as its weights are", f"Call .to({dtype}) on them."
             problems.append(Problem(place(self), str(current.dtype), rule, cure))
         if problems:
-            raise ConfigError(problems)
+            raise ShapeError(problems)
 
 
 def _brought_together(current: Tensor, dtype: torch.dtype) -> bool:
