@@ -258,16 +258,16 @@ def test_a_number_without_a_unit(accelerator, refused) -> None:
         (
             {"network": {"name": "conv", "options": {"channels": "wide", "votes": 0, "dropout": 1}}},
             [
-                "network 'conv'.channels: got 'wide'; expected a list of integers of at least 1.",
-                "network 'conv'.votes: got 0; expected an integer of at least 1.",
+                "network 'conv'.channels: got 'wide'; expected a list of integers from 1 to 65,536.",
+                "network 'conv'.votes: got 0; expected an integer from 1 to 65,536.",
                 "network 'conv'.dropout: got 1; expected a share from 0 to below 1.",
             ],
         ),
         (
             {"network": {"name": "conv", "options": {"neuron": {"name": "iaf"}, "tau": 3}}},
             [
-                "network 'conv'.neuron.tau: got an unknown option; expected one of v_threshold, reset,"
-                " surrogate, gain, v_reset, v_start, strict, detach_reset, slope."
+                "network 'conv'.neuron.tau: got an unknown option; expected one of gain, v_start,"
+                " v_threshold, reset, v_reset, strict, detach_reset, surrogate, slope."
             ],
         ),
         (

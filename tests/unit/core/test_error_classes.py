@@ -119,8 +119,8 @@ GOLDEN = {
     "UnsupportedLayer": (
         uncountable,
         f"network: got the network, {Path(__file__).name}:29: aten::_linalg_solve_ex; expected a product "
-        "that the profiler can count. It would be costed as nothing. Write it with dense layers, convolutions "
-        "or matmul.",
+        "that the profiler can count. It would be costed as nothing. Write it with dense layers, "
+        "convolutions or matmul.",
     ),
 }
 
