@@ -275,12 +275,13 @@ class StudyConfig(Record):
             made.append(recipe)
         return tuple({recipe.hash: recipe for recipe in made}.values())
 
-    def base_hash(self, data_hash: str, network_hash: str = "") -> str:
-        """Fingerprint of what every recipe starts from: data, their splits, network and dense training.
+    def base_hash(self, data_hash: str, network_hash: str = "", code: str = "") -> str:
+        """Fingerprint of what every recipe starts from: data, their splits, network, dense training, code.
 
         Args:
             data_hash: That of the data.
             network_hash: That of the network, which its `Builder` knows; left out, that of the plan.
+            code: That of the code that trains; see `spareto.study.code`.
         """
         parts = [
             data_hash,
@@ -288,7 +289,7 @@ class StudyConfig(Record):
             self.dense_training.hash,
             self.validation_share,
         ]
-        return fingerprint(parts)
+        return fingerprint([*parts, code] if code else parts)
 
 
 def _listed(config: StudyConfig, one: str) -> bool:
