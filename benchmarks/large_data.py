@@ -1,7 +1,7 @@
 """Memory of a study over more recordings than fit into memory: `python -m benchmarks.large_data GIB FOLDER`.
 
 Writes a folder of recordings (x, y, p, t; two classes, one folder each, training and test split), then trains
-and measures a small network on them in a process of its own. Printed are the bytes of all files and frames, the
+and measures a small network on them in a process of its own. Printed are the bytes of files and frames, the
 largest memory of that process that is its own, and what of mapped files was in memory beside it: pages that
 the system takes back when it needs them.
 """
