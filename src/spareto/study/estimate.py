@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ import torch
 from torch import nn
 
 from spareto.core.artifacts import canonical_json
+from spareto.core.scratch import scratch_folder
 from spareto.data.load import FrameData
 from spareto.records import Recipe, TrainingPlan
 from spareto.study.folder import RunFolder
@@ -82,7 +82,7 @@ def estimate(runner: TrialRunner, wanted: Sequence[tuple[Recipe, int]], workers:
     rates: dict[str, _Rate] = {}
     shared: set[str] = set()
     seconds = size = 0.0
-    with tempfile.TemporaryDirectory() as folder, torch.random.fork_rng(devices=()):
+    with scratch_folder() as folder, torch.random.fork_rng(devices=()):
         tried = _few(runner, Path(folder))
         dense, _ = _dense(tried, wanted[0][1])
         _tried(tried, dense, wanted[-1][0], wanted[-1][1])  # what only the first trial takes

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import mmap
 import pickle
-import tempfile
 from dataclasses import dataclass
 from typing import IO, Any, Final
 
 from spareto.core.errors import ConfigError, Problem
+from spareto.core.scratch import scratch_file, scratch_room
 from spareto.study.builders import builder_of
 from spareto.study.code import refuse_other_code, training_code
 from spareto.study.config import StudyConfig
@@ -107,19 +107,24 @@ class Shared:
 
 
 def share(data: StudyData) -> Shared:
-    """Write the arrays of a study's data once for all its workers."""
+    """Write the arrays of a study's data once for all its workers.
+
+    Raises:
+        StoreError: There is no room for them among the temporary files.
+    """
     buffers: list[pickle.PickleBuffer] = []
     pickled = pickle.dumps(data, protocol=5, buffer_callback=buffers.append)
-    file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the workers
+    file = scratch_file()  # open as long as the workers
     spans: list[tuple[int, int]] = []
-    for buffer in buffers:
-        raw = buffer.raw()
-        begin = -(-file.tell() // ALIGNED) * ALIGNED
-        file.seek(begin)
-        file.write(raw)
-        spans.append((begin, raw.nbytes))
-    file.write(b"\0")  # no mapping is empty
-    file.flush()
+    with scratch_room():
+        for buffer in buffers:
+            raw = buffer.raw()
+            begin = -(-file.tell() // ALIGNED) * ALIGNED
+            file.seek(begin)
+            file.write(raw)
+            spans.append((begin, raw.nbytes))
+        file.write(b"\0")  # no mapping is empty
+        file.flush()
     return Shared(file, pickled, spans)
 
 
