@@ -7,7 +7,8 @@ per neuron and timestep. Published energies of such chips already hold the core'
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain, pairwise, repeat
 from math import ceil
 from typing import Final
 
@@ -20,8 +21,8 @@ from spareto.hardware.describing.event_chip import EventDriven
 from spareto.hardware.describing.supply import idle_actions
 from spareto.hardware.engines._base import Engine, Plan
 from spareto.hardware.placement.boxes import neuron_count
-from spareto.hardware.placement.placed import Placed, Placement, place, refuse_wide
-from spareto.hardware.placement.routes import Route, route
+from spareto.hardware.placement.placed import Placed, Placement, place, refuse_wide, spans
+from spareto.hardware.placement.routes import Route, Span, links, route
 from spareto.records.cost import ActionCost, LayerCost
 from spareto.records.pipeline import Pipeline
 from spareto.records.workload import Layer, Statistic, Workload
@@ -65,7 +66,12 @@ class EventDrivenEngine(Engine[EventDriven]):
             if chip.layers == "together":
                 Placement.of([each.placed for each in mapped], chip).check(chip)
             alone = chip.layers == "in_turn" or _on_one_core(workload, chip)
-            yield tuple(each.cost(chip, name, idle=alone) for each in mapped)
+            there = [] if alone else spans([each.placed for each in mapped], chip)
+            pairs = chain([None], pairwise(there), repeat(None))
+            yield tuple(
+                replace(each, between=pair).cost(chip, name, idle=alone)
+                for each, pair in zip(mapped, pairs, strict=False)
+            )
 
     def notes(self, workload: Workload, chip: EventDriven, plan: Plan) -> Sequence[str]:
         """That layers share a core, where a larger network would not."""
@@ -105,6 +111,7 @@ class _Mapped:
         dense: Whether it runs on the multipliers.
         spread: Cores that share its work.
         passes: Times the chip is filled with its neurons, one part after the other.
+        between: Cores of the layer before it and its own, if spikes may have to leave a chip.
     """
 
     layer: Layer
@@ -117,6 +124,7 @@ class _Mapped:
     dense: bool
     spread: int
     passes: int
+    between: tuple[Span, Span] | None = None
 
     @classmethod
     def of(cls, layer: Layer, chip: EventDriven, fmt: Format, statistic: Statistic) -> _Mapped:
@@ -196,17 +204,23 @@ class _Mapped:
         way, times = self._route(chip), self.events * self.passes
         yield _action(router.name, "inputs", "spike", times * way.deliveries, router.spike_energy.amount)
         yield _action(router.name, "inputs", "hop", times * way.hops, router.hop_energy.amount)
-        if router.link_energy:
-            yield _action(router.name, "inputs", "link", times * way.links, router.link_energy.amount)
+        if router.link_energy and self.between:
+            crossed = links(self._copies, *self.between, int(chip.cores.instances.amount), router.routing)
+            yield _action(router.name, "inputs", "link", times * crossed, router.link_energy.amount)
         if self.placed.slices.parts > 1:
             sums = neuron_count(self.layer) * self.layer.timesteps * (self.placed.slices.parts - 1)
             yield _action(router.name, "outputs", "partial_sum", sums, router.spike_energy.amount)
+
+    @property
+    def _copies(self) -> float:
+        """Cores that a spike is for."""
+        return min(self.spread, self.placed.slices.copies)
 
     def _route(self, chip: EventDriven) -> Route:
         router = chip.router
         assert router
         return route(
-            min(self.spread, self.placed.slices.copies),
+            self._copies,
             (self.placed.source, self.placed.slices.cores),
             int(chip.cores.instances.amount),
             cores_per_stop=int(router.cores_per_stop.amount) if router.cores_per_stop else 1,

@@ -299,7 +299,12 @@ def _check_room(workload: Workload, chip: Pipelined) -> None:
             )
             there[bank.name] = bank.capacity.amount
     problems = [
-        Problem(f"{chip.name}.{name}", f"{amount:.0f}", f"at most {there[name]:.0f}", _CURE)
+        Problem(
+            f"{chip.name}.{name}",
+            f"{amount:.0f}",
+            f"at most {there[name]:.0f} (over by {amount - there[name]:.0f})",
+            _CURE,
+        )
         for name, amount in used.items()
         if amount > there[name]
     ]
