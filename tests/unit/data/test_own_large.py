@@ -37,7 +37,7 @@ def large(tmp_path, monkeypatch):
 
     def go():
         monkeypatch.setattr(folder, "IN_FILES", 0)
-        monkeypatch.setattr(binning, "IN_MEMORY", 0)
+        monkeypatch.setattr(binning, "FRAMES_IN_MEMORY", 0)
         monkeypatch.setattr(binning, "PART_EVENTS", 100)
         monkeypatch.setattr(folder, "_events_in", reading)
         return read

@@ -15,12 +15,12 @@ from spareto.core.artifacts import fingerprint, write_text
 from spareto.core.errors import DataError, Problem
 from spareto.data._base import DatasetInfo, Frames, Recordings
 from spareto.data.bins import Bins
-from spareto.data.cache import IN_MEMORY, PART_BYTES, cache_folder
+from spareto.data.cache import PART_BYTES, cache_folder
 from spareto.data.frames import frames
-from spareto.data.mapped import Labels, map_frames, write_frames
+from spareto.data.mapped import Labels, filled, map_frames, write_frames
 from spareto.data.own.clock import Clock, clock_of
 from spareto.data.own.events import Events, sensor_of
-from spareto.data.own.filed import PART_EVENTS, FiledEvents, Recorded
+from spareto.data.own.filed import FRAMES_IN_MEMORY, PART_EVENTS, FiledEvents, Recorded
 from spareto.data.own.saying import several, share
 from spareto.records.data import OwnData
 
@@ -86,7 +86,7 @@ class Binner:
     def frames(self, recordings: Sequence[Recorded], first: int, name: str) -> tuple[Frames, tuple[str, ...]]:
         """Frames of some recordings, and a sentence for what was dropped.
 
-        Recordings in files are read a few at a time; if their frames take more than `IN_MEMORY` bytes,
+        Recordings in files are read a few at a time; if their frames take more than `FRAMES_IN_MEMORY` bytes,
         those are mapped from a file in the cache.
 
         Args:
@@ -100,10 +100,10 @@ class Binner:
         """
         shape = (self.bins.timesteps, len(recordings), *self.sensor)
         filed = [each for each in recordings if isinstance(each, FiledEvents)]
-        if len(filed) < len(recordings) or math.prod(shape) <= IN_MEMORY:
+        if len(filed) < len(recordings) or math.prod(shape) <= FRAMES_IN_MEMORY:
             dropped = Dropped()
-            made = [some for some, _ in self._made(recordings, first, dropped)]
-            return made[0] if len(made) == 1 else np.concatenate(made, axis=1), dropped.told(name)
+            made = filled(shape, (some for some, _ in self._made(recordings, first, dropped)))
+            return made, dropped.told(name)
         key = fingerprint([repr(self), name, [each.stamp for each in filed]])
         return self._mapped(cache_folder(None) / f"own-{key}.npy", shape, recordings, first, name)
 
