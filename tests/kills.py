@@ -16,6 +16,7 @@ import shutil
 import signal
 import sqlite3
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -39,9 +40,11 @@ STUDY = {
     "training": {"epochs": 2, "batch_size": 512, "learning_rate": 0.01},
     "compression_training": {"epochs": 2, "batch_size": 512, "learning_rate": 0.005, "keep": "best",
                              "validation_share": 0.2},
-    "grid": [{"regime": "quantize", "bits": [4]}, {"regime": "prune", "sparsity": [0.5]}],
+    "grid": [{"regime": "quantize", "bits": [4]}, {"regime": "prune", "sparsity": [0.5]},
+             {"regime": "cumulative", "bits": [4, 2], "sparsity": [0.5]}],
 }  # fmt: skip
 EVENTS = ("os.rename", "os.remove")
+TEMPORARY = tempfile.gettempdir()
 WRITES = ("INSERT", "UPDATE", "DELETE", "CREATE", "ALTER", "PRAGMA user_version =")
 
 
@@ -113,7 +116,8 @@ def study(folder, place=None, room=None):
             (folder.parent / "places").write_text(str(countdown.passed))
     except SparetoError as error:
         print(error, flush=True)
-        os._exit(4 if room is not None and str(folder) in str(error) else 1)
+        named = any(place in str(error) for place in (str(folder), TEMPORARY))
+        os._exit(4 if room is not None and named else 1)
     except BaseException as error:
         print(f"{folder.name}: {type(error).__name__}: {error}", flush=True)
         os._exit(1)

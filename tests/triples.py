@@ -59,7 +59,7 @@ def shape(rng):
         "sparsity": float(rng.random()),
         "rate": float(rng.random()),
         "analog": bool(rng.random() < 0.3),
-        "neuron": [None, "if", "lif", "alif"][rng.integers(4)],
+        "neuron": [None, "iaf", "lif", "alif"][rng.integers(4)],
         "seed": int(rng.integers(99)),
     }
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.fpga.sizes import threshold
 from spareto.core.artifacts import write_text
 from spareto.fpga import Options, estimate
 from spareto.fpga.circuit import Circuit, Neurons
@@ -61,14 +62,14 @@ def circuit(kind, source, channels, kernel, stride, padding, ratio, name, weight
         columns, inputs = source[0] * kernel * kernel, layout.size
     else:
         window, columns, inputs = dense(source), source, source
-    level = np.full(channels, how.highest // 2)
+    level = np.full(channels, threshold(how, name))
     stage = Neurons(
         "layer", -1, how, window, rng.integers(-most, most + 1, (channels, columns)), level, level, 0 * level,
         feedback=rng.integers(-most, most + 1, (channels, channels)) if kind == "fed" else None,
         units=channels // ratio, reads=reads,
     )  # fmt: skip
     plain = preset(name, leak_shift=4, weight_bits=weight_bits, neuron_bits=neuron_bits)
-    level = np.full(2, plain.highest // 2)
+    level = np.full(2, threshold(plain, "output"))
     weights = rng.integers(-most, most + 1, (2, stage.outputs))
     last = Neurons(
         "output", 0, plain, dense(stage.outputs), weights, level, level, 0 * level, units=2, reads="scan"

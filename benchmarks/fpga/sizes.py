@@ -1,4 +1,4 @@
-"""Sizes by yosys and cycles by simulation of designs with random weights, for the `fpga` kind.
+"""Sizes by yosys and cycles by simulation of designs with random weights and thresholds, for the `fpga` kind.
 
     python -m benchmarks.fpga.sizes benchmarks/fpga/measured.json       # carries on where it stopped
 
@@ -60,7 +60,7 @@ def circuit(inputs, hidden, outputs, ratio, reads, name, leak, weight_bits, neur
         weights = rng.integers(-most, most + 1, (channels, count))
         if way == "compressed":
             weights[rng.random(weights.shape) < 0.8] = 0
-        level = np.full(channels, how.highest // 2)
+        level = np.full(channels, threshold(how, title))
         return Neurons(
             title, source, how, dense(count), weights, level, level, 0 * level, units=units, reads=way
         )
@@ -70,6 +70,12 @@ def circuit(inputs, hidden, outputs, ratio, reads, name, leak, weight_bits, neur
         stage("output", 0, hidden, outputs, outputs, "scan"),
     )
     return Circuit(inputs, outputs, stages, {"network": f"{inputs}-{hidden}-{outputs}"})
+
+
+def threshold(how, title):
+    """A stage's threshold, as training might give: drawn from a third of the largest number to all of it."""
+    pick = np.random.default_rng([how.neuron_bits, how.weight_bits, len(title), how.leak_shift or 0])
+    return int(pick.integers(how.highest // 3, how.highest + 1))
 
 
 def measured(design):

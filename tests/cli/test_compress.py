@@ -374,7 +374,7 @@ def test_data_the_network_was_not_built_for(refused):
 def test_a_pruner_that_needs_data(refused):
     Recipe(steps=(PruneStep(sparsity=0.5, pruner="snip"),)).save("snip.yaml")
     rule = "a way to measure gradients, which pruner 'snip' needs"
-    cure = "Pass 'calibration' to spareto.compress, or --data to the command."
+    cure = "Pass 'run' to spareto.compress, or --data to the command."
     refused(["my_networks:build", "snip.yaml"], f"recipe.steps[0]: got no data; expected {rule}. {cure}")
 
 

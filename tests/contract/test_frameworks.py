@@ -76,7 +76,7 @@ def samples_first(kind, states=1, **others):
 
 SNNTORCH = [
     (lambda: snn.Leaky(beta=0.9), step("lif")),
-    (lambda: snn.Leaky(beta=1.0), step("if")),
+    (lambda: snn.Leaky(beta=1.0), step("iaf")),
     (lambda: snn.Leaky(beta=1.0, learn_beta=True), step("lif")),
     (lambda: snn.Leaky(beta=torch.tensor([1.0, 0.9])), step("lif")),
     (lambda: snn.Leaky(beta=0.9, state_quant=quant.state_quant(num_bits=4)), step("lif", state_bits=4)),
@@ -100,11 +100,11 @@ SNNTORCH = [
 ]
 
 SPIKINGJELLY = [
-    (lambda: sj.IFNode(), step("if")),
-    (lambda: sj.IFNode(step_mode="m"), sequence("if")),
-    (lambda: sj.HalfThresholdIFNode(), step("if")),
-    (lambda: sj.ActivationAwareIFNode(), step("if")),
-    (lambda: sj.SimpleIFNode(), step("if")),
+    (lambda: sj.IFNode(), step("iaf")),
+    (lambda: sj.IFNode(step_mode="m"), sequence("iaf")),
+    (lambda: sj.HalfThresholdIFNode(), step("iaf")),
+    (lambda: sj.ActivationAwareIFNode(), step("iaf")),
+    (lambda: sj.SimpleIFNode(), step("iaf")),
     (lambda: sj.LIFNode(step_mode="m"), sequence("lif")),
     (lambda: sj.SimpleLIFNode(tau=2.0, decay_input=True), step("lif")),
     (lambda: sj.ParametricLIFNode(step_mode="m"), sequence("plif")),
@@ -123,14 +123,14 @@ SPIKINGJELLY = [
     (lambda: sj.TernaryIFNode(), step("ternary_if", counts=True)),
     (lambda: sj.TernaryLIFNode(), step("ternary_lif", counts=True)),
     (lambda: sj.STBIFNode(1.0, level=4), step("st_bif", 2, counts=True)),
-    (lambda: sj.DSRIFNode(), sequence("if", counts=True)),
+    (lambda: sj.DSRIFNode(), sequence("iaf", counts=True)),
     (lambda: sj.DSRLIFNode(), sequence("lif", counts=True)),
     (lambda: sj.OTTTLIFNode(), step("lif")),
     (lambda: sj.SLTTLIFNode(), step("lif")),
     (lambda: sj.PSN(T=4), sequence("psn", 4, steps=4)),
     (lambda: sj.MaskedPSN(k=2, T=4, step_mode="m"), sequence("psn", 2, steps=4)),
     (lambda: sj.SlidingPSN(k=3), step("psn", 3, steps=None)),
-    (lambda: sj.ILCIFNode(2, 3), sequence("if", products=True)),
+    (lambda: sj.ILCIFNode(2, 3), sequence("iaf", products=True)),
     (lambda: sj.ILCLIFNode(2, 3), sequence("lif", products=True)),
     (lambda: sj.ILCCUBALIFNode(2, 3), sequence("synaptic", 2, products=True)),
     (lambda: sj.NoisyCUBALIFNode(3, is_training=False), sequence("synaptic", 2, steps=5)),
@@ -144,8 +144,8 @@ SPIKINGJELLY = [
 ]
 
 NORSE = [
-    (lambda: norse.IAF(), sequence("if")),
-    (lambda: norse.IAFCell(), step("if")),
+    (lambda: norse.IAF(), sequence("iaf")),
+    (lambda: norse.IAFCell(), step("iaf")),
     (lambda: norse.LIF(), sequence("synaptic", 2)),
     (lambda: norse.LIFCell(), step("synaptic", 2)),
     (lambda: norse.LIFRecurrent(2, 3), sequence("synaptic", 2, products=True)),
@@ -177,10 +177,10 @@ SINABS = [
         lambda: sinabs.LIFRecurrent(tau_mem=3.0, rec_connect=nn.Linear(3, 3)),
         samples_first("lif", products=True),
     ),
-    (lambda: sinabs.IAF(), samples_first("if")),
+    (lambda: sinabs.IAF(), samples_first("iaf")),
     (lambda: sinabs.IAF(tau_syn=2.0), samples_first("synaptic", 2)),
-    (lambda: sinabs.IAFSqueeze(batch_size=2), samples_first("if", squeezed=True, samples=2, steps=None)),
-    (lambda: sinabs.IAFRecurrent(rec_connect=nn.Linear(3, 3)), samples_first("if", products=True)),
+    (lambda: sinabs.IAFSqueeze(batch_size=2), samples_first("iaf", squeezed=True, samples=2, steps=None)),
+    (lambda: sinabs.IAFRecurrent(rec_connect=nn.Linear(3, 3)), samples_first("iaf", products=True)),
     (lambda: sinabs.ALIF(tau_mem=3.0, tau_adapt=5.0), samples_first("alif", 2, counts=False)),
     (lambda: sinabs.ALIF(tau_mem=3.0, tau_adapt=5.0, tau_syn=2.0), samples_first("alif", 3, counts=False)),
     (lambda: sinabs.ExpLeak(tau_mem=3.0), samples_first("li", fires=False)),
@@ -188,9 +188,9 @@ SINABS = [
 ]
 
 OURS = [
-    (lambda: neurons.make("iaf"), sequence("if")),
+    (lambda: neurons.make("iaf"), sequence("iaf")),
     (lambda: neurons.make("lif"), sequence("lif")),
-    (lambda: neurons.make("lif", beta=1.0, gain=1.0), sequence("if")),
+    (lambda: neurons.make("lif", beta=1.0, gain=1.0), sequence("iaf")),
     (lambda: neurons.make("plif"), sequence("plif")),
     (lambda: neurons.make("synaptic"), sequence("synaptic", 2)),
     (lambda: neurons.make("alif"), sequence("alif", 2)),

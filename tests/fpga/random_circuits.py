@@ -126,6 +126,6 @@ def frames_for(pick, circuit, timesteps, recordings):
 
 def reading(pick, window, fed, channels, units):
     """A way to read inputs that such a stage has."""
-    if not window.plain:
-        return "scan"
-    return pick.choice(("scan", "event", "scan" if fed or units == channels else "compressed"))
+    if fed:
+        return pick.choice(("scan", "event")) if window.plain else "scan"
+    return pick.choice(("scan", "event", "scan" if window.plain and units == channels else "compressed"))

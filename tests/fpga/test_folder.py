@@ -53,7 +53,11 @@ def with_vectors(network):
         ([SpikingDense(nn.Linear(36, 2), neurons.make("alif", beta=0.5))], {}, "threshold that adapts"),
         ([SpikingDense(nn.Linear(36, 2), lif(reset="none"))], {}, "without a reset"),
         ([SpikingDense(nn.Linear(36, 6), lif())], {"ratio": 4}, "a divisor of its 6 channels: 1, 2, 3, 6"),
-        ([conv(), SpikingDense(nn.Linear(16, 2), lif())], {"inputs": "event"}, "windows overlap"),
+        (
+            [conv(), SpikingDense(nn.Linear(16, 4), Recurrent(4, lif()))],
+            {"inputs": "event"},
+            "expected scan, for its weights are recurrent",
+        ),
         ([SpikingDense(nn.Linear(36, 2), lif())], {"inputs": "compressed"}, "a ratio of at least 2"),
         ([SpikingDense(nn.Linear(36, 2), lif())], {"neuron_bits": 8}, "keeps what the network was lowered"),
         (
@@ -65,7 +69,7 @@ def with_vectors(network):
         (
             [SpikingDense(nn.Linear(36, 4), Recurrent(4, lif()))],
             {"inputs": "compressed", "ratio": 2},
-            "recurrent weights",
+            "scan or event, for its weights are recurrent",
         ),
     ],
 )

@@ -172,7 +172,7 @@ def test_the_norm_that_reads_a_layer_is_silenced(theirs):
     last = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]
     step = PruneStep(sparsity=0.5, pruner="channels", scope="per_layer")
     recipe = Recipe(steps=(step,), layers=LayerFilter(exclude=tuple(last)))
-    compressed = compress(network, recipe, calibration=lambda net: run(net).square().sum()).eval()
+    compressed = compress(network, recipe, run=lambda net: run(net).square().sum()).eval()
     for norm, layer in pairs.items():
         weight = compressed.get_submodule(layer).weight
         gone = (weight == 0).flatten(1).all(1)

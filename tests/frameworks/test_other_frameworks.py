@@ -218,7 +218,7 @@ def test_data_driven_pruning(theirs):
     for pruner in ("snip", "activity"):
         step = PruneStep(sparsity=0.8, pruner=pruner, floor=0.05)
         recipe = Recipe(steps=(step, QuantizeStep(bits=4)))
-        check_compressed(compress(theirs.network, recipe, calibration=loss))
+        check_compressed(compress(theirs.network, recipe, run=loss))
 
 
 def test_state_dicts_with_and_without_compression(theirs):
@@ -311,7 +311,7 @@ def test_snntorch_resets_compressed_copies_too():
     assert any(neuron is compressed[1] for neuron in neurons)
     before = len(neurons)
     plan = Recipe(steps=(PruneStep(sparsity=0.5, pruner="snip"),))
-    compress(network, plan, calibration=lambda net: run(net, examples()[0]).sum())
+    compress(network, plan, run=lambda net: run(net, examples()[0]).sum())
     assert len(neurons) == before + 2, "only the neurons of the compressed network are new"
 
 

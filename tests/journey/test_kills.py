@@ -37,7 +37,7 @@ def test_a_full_disk_is_said_and_with_room_the_study_goes_on(tmp_path):
 
 @pytest.mark.parametrize("moments", [1, pytest.param(50, marks=pytest.mark.slow)])
 def test_a_pool_of_two_killed_with_its_whole_group(tmp_path, moments):
-    killed(tmp_path, moments, -1, 0, 2)
+    killed(tmp_path, moments, -1, 4 if moments > 1 else 0, 2)
 
 
 @pytest.mark.parametrize("moments", [1, pytest.param(50, marks=pytest.mark.slow)])

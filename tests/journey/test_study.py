@@ -159,7 +159,8 @@ def test_a_run_leaves_store_report_figures_workloads_and_networks(finished):
         assert (run / name).read_bytes().startswith(start)
     for room, kind in (("workloads", ".json"), ("networks", ".safetensors")):
         assert [path.suffix for path in (run / room).iterdir()] == [kind] * len(LABELS)
-    assert [path.name[:11] for path in (run / "checkpoints").iterdir()] == ["dense-seed0"]
+    kept = sorted(path.name for path in (run / "checkpoints").iterdir())
+    assert [name[:11] for name in kept] == ["dense-seed0", "prefix-" + kept[1][7:11]]
 
 
 def test_a_run_ends_with_a_package_that_classifies(finished, rows, spareto_here):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,17 @@ def test_its_tag_is_one_that_package_indexes_take(wheel):
     tag = re.fullmatch(rf"spareto-.+-py3-none-manylinux_2_(\d+)_{platform.machine()}\.whl", wheel.name)
     assert tag, wheel.name
     assert 17 <= int(tag.group(1)) <= int(platform.libc_ver()[1].split(".")[1])
+
+
+def test_its_description_has_no_link_that_an_index_cannot_follow(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = [name for name in archive.namelist() if name.endswith("/METADATA")]
+        about = message_from_bytes(archive.read(name))
+    targets = re.findall(r"\]\(([^)]*)\)", about.get_payload())
+    assert about["Description-Content-Type"] == "text/markdown"
+    assert targets
+    assert [target for target in targets if not target.startswith("https://")] == []
+    assert "spareto.energy(my_model, " in about.get_payload()
 
 
 def test_it_carries_a_small_library_an_instruction_set(wheel):

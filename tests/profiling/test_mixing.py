@@ -55,7 +55,7 @@ def test_a_convolution_along_time_runs_once(kind):
     torch.manual_seed(8)
     net, frames = AlongTime(kind), _frames(kind)
     book = written(net, frames)
-    options = {"layout": "time-first", "time": "time-batch", "neurons": {"fire": "if", "spike": "lif"}}
+    options = {"layout": "time-first", "time": "time-batch", "neurons": {"fire": "iaf", "spike": "lif"}}
     workload = found(net, frames, N, **options)
     layers = {layer.name: layer for layer in workload.layers}
     mix, alone = layers["mix"], layers["fire"]
@@ -65,7 +65,7 @@ def test_a_convolution_along_time_runs_once(kind):
     assert (mix.effectual_synops_mean, mix.effectual_synops_max) == comparing._both(counted.effectual)
     assert mix.dense_synops == int(np.prod(counted.outputs_shape)) * net.mix.weight[0].numel()
     arriving = (book["current"] != 0).reshape(T, N, -1).sum((0, 2))
-    assert (alone.timesteps, alone.neuron.kind) == (T, "if")
+    assert (alone.timesteps, alone.neuron.kind) == (T, "iaf")
     assert alone.neuron.count == int(np.prod(book["out"].shape[2:]))
     assert (alone.touched_updates_mean, alone.touched_updates_max) == comparing._both(arriving)
     assert alone.output.nonzero_per_timestep == tuple((book["out"] != 0).reshape(T, N, -1).sum(2).mean(1))

@@ -114,11 +114,11 @@ def test_neurons_by_name_of_their_layer():
     torch.manual_seed(2)
     net, frames = Written("comparison"), spikes(T, N, 6)
     workload = found(
-        net, frames, N, time="time-batch", layout="time-first", neurons={"fc1": "if", "fc2": "alif"}
+        net, frames, N, time="time-batch", layout="time-first", neurons={"fc1": "iaf", "fc2": "alif"}
     )
-    assert [layer.neuron.kind for layer in workload.layers] == ["if", "alif"]
+    assert [layer.neuron.kind for layer in workload.layers] == ["iaf", "alif"]
     with pytest.raises(ConfigError, match=r"neurons\['fc3'\]"):
-        found(net, frames, N, time="time-batch", layout="time-first", neurons={"fc3": "if"})
+        found(net, frames, N, time="time-batch", layout="time-first", neurons={"fc3": "iaf"})
 
 
 class Odd(nn.Module):

@@ -218,10 +218,10 @@ def test_measuring_evidence_leaves_network_and_random_numbers_alone(data):
     def loss(net):
         return net(torch.from_numpy(data.train_frames).float()).square().sum()
 
-    one = compress(network, plan, calibration=loss)
+    one = compress(network, plan, run=loss)
     assert torch.equal(torch.get_rng_state(), generator)
     assert state_bytes(network) == before
-    assert state_bytes(one) == state_bytes(compress(network, plan, calibration=loss))
+    assert state_bytes(one) == state_bytes(compress(network, plan, run=loss))
 
 
 def test_activity_is_the_share_of_inputs_that_spike(data):
@@ -229,7 +229,7 @@ def test_activity_is_the_share_of_inputs_that_spike(data):
     frames = torch.from_numpy(data.train_frames).float()
     frames[:, :, 0] = 0
     plan = Recipe(steps=(PruneStep(sparsity=0.5, pruner="activity", scope="per_layer"),))
-    pruned = compress(tiny.network(), plan, calibration=lambda net: net(frames).sum())
+    pruned = compress(tiny.network(), plan, run=lambda net: net(frames).sum())
     mask = compressed_weight(pruned.features[0].conv).mask
     assert not mask[:, 0].any()
     assert mask[:, 1].all()
@@ -241,7 +241,7 @@ def test_grouped_convolutions_know_which_inputs_a_weight_meets():
     frames = torch.rand(2, 4, 5, 5)
     frames[:, 2] = 0
     plan = Recipe(steps=(PruneStep(sparsity=0.25, pruner="activity"),))
-    mask = compressed_weight(compress(layer, plan, calibration=lambda net: net(frames).sum())[0]).mask
+    mask = compressed_weight(compress(layer, plan, run=lambda net: net(frames).sum())[0]).mask
     assert not mask[3:, 0].any()
     assert int((mask == 0).sum()) == 27
 
@@ -256,7 +256,7 @@ def test_grouped_convolutions_know_which_inputs_a_weight_meets():
 def test_a_pruner_that_needs_data_without_data(pruner, schedule, asks):
     with pytest.raises(ConfigError) as error:
         compress(tiny.network(), recipe(schedule, pruner))
-    cure = "Pass 'calibration' to spareto.compress, or --data to the command."
+    cure = "Pass 'run' to spareto.compress, or --data to the command."
     assert str(error.value) == f"recipe.steps[0]: got no data; expected a way to measure {asks} needs. {cure}"
 
 

@@ -76,6 +76,7 @@ def compress(
     refuse_several("compress")
     keep_large_blocks()
     plan, source = Recipe.load(recipe), open_source(network, how.changes())
+    plan.refuse_idle(str(recipe))
     target = target_of(out, f"{source.name} {plan.label}{' plain' if plain else ''}")
     trained_on = None if data is None else data_named(data, frames_are, source.data)
     frames = _frames(trained_on)

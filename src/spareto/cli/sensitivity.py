@@ -30,6 +30,7 @@ def sensitivity(
     json: Flag = False,
     quiet: Flag = False,
     wait: Flag = False,
+    mix_versions: Flag = False,
 ) -> None:
     """Compress each layer alone, and tell what that costs in validation accuracy.
 
@@ -45,6 +46,7 @@ def sensitivity(
         json: Print JSON.
         quiet: Show no progress.
         wait: Wait for another process that writes to the run folder, instead of refusing.
+        mix_versions: Go on with trials that another version of spareto, torch or numpy made.
     """
     from spareto.cli.progress import telling
     from spareto.reports.figures.sensitivity import write_sensitivity
@@ -56,7 +58,7 @@ def sensitivity(
     training = plan.compression_training.replace(epochs=epochs)
     with (
         telling(quiet=quiet, tensorboard=None) as listener,
-        open_study(plan, folder, listener, wait=wait) as study,
+        open_study(plan, folder, listener, wait=wait, mix_versions=mix_versions) as study,
     ):
         names = study.known.layers(plan.seeds[0])
         table = measure(

@@ -41,6 +41,7 @@ def run(
     json: Annotated[bool, Parameter(negative="")] = False,
     quiet: Annotated[bool, Parameter(negative="")] = False,
     wait: Annotated[bool, Parameter(negative="")] = False,
+    mix_versions: Annotated[bool, Parameter(negative="")] = False,
 ) -> None:
     """Train what is missing, store each finished trial at once, and end with a report.
 
@@ -62,6 +63,7 @@ def run(
         json: Print a line of JSON for everything that happens, and nothing else, on stdout.
         quiet: Show no progress.
         wait: Wait for another process that writes to the run folder, instead of refusing.
+        mix_versions: Go on with trials that another version of spareto, torch or numpy made.
     """
     from spareto.cli.side_by_side import print_side_by_side
     from spareto.study.executors import chosen
@@ -69,7 +71,12 @@ def run(
 
     plan = StudyConfig.load(config)
     folder = out or Path("runs") / plan.name
-    where: Where = {"store": store, "artifacts": artifacts, "executor": chosen(executor, workers, threads)}
+    where: Where = {
+        "store": store,
+        "artifacts": artifacts,
+        "executor": chosen(executor, workers, threads),
+        "mix_versions": mix_versions,
+    }
     told: Told = {"quiet": quiet, "tensorboard": tensorboard, "plain": plain, "json": json}
     parts = parts_of(plan, folder)
     for part in parts:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -11,16 +9,17 @@ from torch import Tensor, nn
 
 from spareto.compression.compressing import compress
 from spareto.compression.copies import Module
-from spareto.compression.fold import NORMS, Run
+from spareto.compression.fold import NORMS
 from spareto.compression.foreign import own_parametrization
 from spareto.compression.layers import synaptic_layers
 from spareto.compression.measuring import looking_at
-from spareto.compression.steps import Calibration
+from spareto.compression.runs import Run, bound
 from spareto.compression.tensors import is_frozen, original
 from spareto.compression.ties import shared_with
 from spareto.core.errors import ConfigError, Problem
 from spareto.observing import undisturbed
 from spareto.records import Recipe
+from spareto.training.norms import estimated
 
 CHANNEL_AXIS = {nn.Conv1d: -2, nn.Conv2d: -3, nn.Linear: -1}
 
@@ -33,7 +32,6 @@ def calibrate(
     batch_norm: bool = True,
     bias: bool = False,
     seed: int = 0,
-    calibration: Calibration | None = None,
 ) -> Module:
     """A compressed copy that is not trained again: quantizers start from the weights, `run` mends the rest.
 
@@ -42,11 +40,11 @@ def calibrate(
     Args:
         network: The trained network; left untouched.
         recipe: What to do; its training plan is not looked at.
-        run: Runs a network on a few batches, resetting its state first where it has any.
+        run: Frames, or a function that runs a network on a few batches, resetting its state first where it
+            has any. Steps that look at more than weights are given it too, as by `compress`.
         batch_norm: Measure the statistics of batch norms afresh: compression moves them.
         bias: Shift the bias of every layer that has one, so that each channel's mean output is what it was.
         seed: Decides what is drawn at random.
-        calibration: As in `compress`, for steps that look at more than weights.
 
     Returns:
         The compressed copy, in evaluation mode.
@@ -64,9 +62,9 @@ def calibrate(
         >>> network = torch.nn.Sequential(torch.nn.Linear(8, 4), torch.nn.BatchNorm1d(4))
         >>> data = torch.randn(16, 8)
         >>> recipe = recipes.quantize(4, quantizer="least_error_range")
-        >>> calibrated = calibrate(network, recipe, lambda network: network(data))
+        >>> calibrated = calibrate(network, recipe, data)
     """
-    compressed = compress(network, recipe, calibration=calibration, seed=seed).eval()
+    compressed = compress(network, recipe, run=run, seed=seed).eval()
     if batch_norm:
         measure_batch_norm(compressed, run)
     if bias:
@@ -77,6 +75,8 @@ def calibrate(
 def measure_batch_norm(network: nn.Module, run: Run) -> None:
     """Replace the running statistics of batch norms by the mean over the batches of `run`, in place.
 
+    The network is in evaluation mode; only the norms it measures train.
+
     A frozen one, whose scale and shift take no gradient, keeps its own.
     """
     norms: list[Any] = [
@@ -84,15 +84,8 @@ def measure_batch_norm(network: nn.Module, run: Run) -> None:
         for norm in network.modules()
         if isinstance(norm, NORMS) and norm.running_mean is not None and not _is_frozen(norm)
     ]
-    with _evaluating(network), torch.no_grad():
-        momenta = [norm.momentum for norm in norms]
-        for norm in norms:
-            norm.reset_running_stats()
-            norm.momentum = None  # a plain mean over all batches
-            norm.training = True
-        run(network)
-        for norm, momentum in zip(norms, momenta, strict=True):
-            norm.momentum = momentum
+    with torch.no_grad(), estimated(norms):
+        bound(run, network)()
 
 
 def _is_frozen(norm: nn.Module) -> bool:
@@ -145,17 +138,5 @@ def _mean_outputs(network: nn.Module, run: Run, names: set[str]) -> dict[str, Te
 
     chosen = {name: layer for name, layer in synaptic_layers(network).items() if name in names}
     with undisturbed(network, training=False), torch.no_grad(), looking_at(network, chosen, note):
-        run(network)
+        bound(run, network)()
     return {name: total / counts[name] for name, total in sums.items()}
-
-
-@contextmanager
-def _evaluating(network: nn.Module) -> Iterator[None]:
-    """Evaluation mode, and every module's own mode again afterwards."""
-    modes = {module: module.training for module in network.modules()}
-    network.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode

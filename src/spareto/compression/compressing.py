@@ -13,7 +13,8 @@ from spareto.compression.foreign import renew
 from spareto.compression.layers import synaptic_layers, touched_layers
 from spareto.compression.loading import check_loads
 from spareto.compression.neurons import change_neurons
-from spareto.compression.steps import Calibration, StepContext, registry
+from spareto.compression.runs import Run
+from spareto.compression.steps import StepContext, registry
 from spareto.compression.weight_cache import cache_each_forward
 from spareto.core.arguments import of_kind
 from spareto.core.errors import together
@@ -24,7 +25,7 @@ def compress(
     network: Module,
     recipe: Recipe,
     *,
-    calibration: Calibration | None = None,
+    run: Run | None = None,
     seed: int = 0,
     stored: Collection[str] | None = None,
 ) -> Module:
@@ -36,8 +37,8 @@ def compress(
     Args:
         network: Any module with convolution or dense layers; left untouched.
         recipe: What to do.
-        calibration: Runs a network on some data and returns the loss; needed by steps that look at more
-            than weights.
+        run: Frames, or a function that runs a network on some and returns the loss; needed by steps that
+            look at more than weights.
         seed: Decides what is drawn at random.
         stored: Names in the state dict that will be loaded into the copy. Which batch norms were folded, and
             which go with pruned channels, is then read off them instead of seen on data.
@@ -59,7 +60,7 @@ def compress(
     of_kind(recipe, Recipe, "recipe", "a Recipe", "Write spareto.recipes.quantize(bits=4).")
     refuse_unfit(network)
     compressed = copy_of(network)
-    begin = partial(_begin, compressed, recipe, calibration=calibration, seed=seed, stored=stored)
+    begin = partial(_begin, compressed, recipe, run=run, seed=seed, stored=stored)
     together(*(partial(begin, share) for share in recipe.starts))
     store(compressed, recipe)
     return compressed
@@ -70,18 +71,18 @@ def begin_steps(
     recipe: Recipe,
     share: float,
     *,
-    calibration: Calibration | None = None,
+    run: Run | None = None,
     seed: int = 0,
 ) -> None:
     """Carry out, in place, the steps that start when `share` of the training is over."""
-    _begin(network, recipe, share, calibration, seed)
+    _begin(network, recipe, share, run, seed)
 
 
 def _begin(
     network: nn.Module,
     recipe: Recipe,
     share: float,
-    calibration: Calibration | None,
+    run: Run | None,
     seed: int,
     stored: Collection[str] | None = None,
 ) -> None:
@@ -96,7 +97,7 @@ def _begin(
         if not layers:
             return  # `prepare` says so
         names = None if stored is None else frozenset(stored)
-        context = StepContext(network, f"recipe.steps[{index}]", recipe.order, seed, calibration, names)
+        context = StepContext(network, f"recipe.steps[{index}]", recipe.order, seed, run, names)
         registry.make(step.kind).apply(layers, step, context)
 
     begun = [(index, step) for index, step in enumerate(recipe.steps) if step.start == share]

@@ -12,6 +12,7 @@ from spareto.compression.copies import passing_copy
 from spareto.compression.layers import synaptic_layers
 from spareto.compression.measuring import looking_at
 from spareto.compression.parametrization import bake
+from spareto.compression.runs import bound, loss_of
 from spareto.compression.steps._base import StepContext
 from spareto.compression.ties import shared_with
 from spareto.core.errors import ConfigError, Problem
@@ -29,19 +30,19 @@ def evidence(
     Args:
         layers: Dotted names of the layers it is wanted for.
         needs: Gradients, activity, responses; any of them.
-        context: Network, seed and calibration.
+        context: Network, seed and data.
         asks: Who needs it, for the error: `pruner 'snip'`.
         seed: Decides what is random; left out, the context's.
 
     Raises:
-        ConfigError: There is something to measure, but no calibration.
+        ConfigError: There is something to measure, but nothing to run.
     """
     seed = context.seed if seed is None else seed
     if not needs:
         return Evidence(seed)
-    run = context.calibration
+    run = context.run
     if run is None:
-        cure = "Pass 'calibration' to spareto.compress, or --data to the command."
+        cure = "Pass 'run' to spareto.compress, or --data to the command."
         rule = f"a way to measure {' and '.join(sorted(needs))}, which {asks} needs"
         raise ConfigError(Problem(context.where, "no data", rule, cure))
     with passing_copy(context.network) as copy:
@@ -53,8 +54,8 @@ def evidence(
         looks = bool({"activity", "responses"} & set(needs))
         with torch.random.fork_rng(devices=[]), inputs.counted() if looks else nullcontext():
             torch.manual_seed(seed)
-            loss = run(copy.train())
-        gradients = _gradients(loss, chosen) if "gradients" in needs else {}
+            answer = bound(run, copy.train())()
+        gradients = _gradients(loss_of(answer, asks), chosen) if "gradients" in needs else {}
         activity = inputs.activity() if "activity" in needs else {}
         return Evidence(seed, gradients, activity, inputs.responses() if "responses" in needs else {})
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,11 +13,9 @@ from spareto.compression.copies import Module, copy_of
 from spareto.compression.folding import NORMS as NORMS
 from spareto.compression.folding import Folding, plan_folding
 from spareto.compression.layers import synaptic_layers
+from spareto.compression.runs import Run
 from spareto.compression.tensors import original
 from spareto.core.errors import ConfigError, Problem
-
-Run = Callable[[nn.Module], Any]
-"""Runs a network on some data, resetting its state first where it has any."""
 
 
 class NotFoldedWarning(UserWarning):
@@ -35,7 +32,8 @@ def fold_batch_norm(network: Module, run: Run | None = None) -> Module:
 
     Args:
         network: Left untouched.
-        run: Runs a network on a sample or two; needed where batch norms are not in an `nn.Sequential`.
+        run: A sample or two, or a function that runs a network on some; needed where batch norms are not in
+            an `nn.Sequential`.
 
     Returns:
         The copy.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
 import torch
 from torch import nn
@@ -14,6 +14,7 @@ from spareto.compression.following import Arrival, Followed, follow
 from spareto.compression.foreign import own_parametrization
 from spareto.compression.layers import SYNAPTIC
 from spareto.compression.parametrization import compressed_weight
+from spareto.compression.runs import Run, bound
 from spareto.compression.ties import aliases, shared_with
 from spareto.core.errors import Problem
 from spareto.layers.spiking_block import SpikingBlock
@@ -36,12 +37,13 @@ class Folding:
     left: tuple[Problem, ...]
 
 
-def plan_folding(network: nn.Module, run: Callable[[nn.Module], Any] | None = None) -> Folding:
+def plan_folding(network: nn.Module, run: Run | None = None) -> Folding:
     """Which batch norms are proven to be the only reader of a layer.
 
     Args:
         network: Any network; it is left as it was.
-        run: Runs it on a sample or two; without, only the order in an `nn.Sequential` is a proof.
+        run: A sample or two, or a function that runs a network on some; without, only the order in an
+            `nn.Sequential` is a proof.
     """
     norms = {name: module for name, module in network.named_modules() if isinstance(module, NORMS)}
     pairs, left, seen = norms_by_order(network), dict[str, Problem](), None
@@ -49,7 +51,7 @@ def plan_folding(network: nn.Module, run: Callable[[nn.Module], Any] | None = No
         if run is None:
             left = {name: _unshown(name) for name in norms if name not in pairs}
         else:
-            seen = follow(network, lambda: run(network), through=False)
+            seen = follow(network, bound(run, network), through=False)
             found = {name: _only_read(name, seen) for name in norms}
             pairs = {name: layer for name, layer in found.items() if isinstance(layer, str)}
             left = {name: why for name, why in found.items() if isinstance(why, Problem)}

@@ -87,7 +87,7 @@ def prune_to(layers: Layers, plan: PruneStep, sparsity: float, context: StepCont
         plan: Pruner, scope, floor.
         sparsity: Share of weights, or of channels, removed from now on, 0..1; layers with a sparsity of their
             own are as far on the way to it.
-        context: Network, seed and calibration.
+        context: Network, seed and data.
 
     Raises:
         ConfigError: A layer would be left without weights, or the pruner needs data and there are none.
@@ -123,7 +123,7 @@ def regrow(layers: Layers, plan: PruneStep, share: float, step: int, context: St
         plan: Pruner and schedule.
         share: Share of live weights, 0..1.
         step: Training step; with the seed it decides what grows at random.
-        context: Network, seed and calibration.
+        context: Network, seed and data.
     """
     schedule, weights = schedule_of(plan, context.where), _weights(layers)
     asks, seed = f"schedule '{plan.schedule.name}'", context.seed * 1_000_003 + step

@@ -17,8 +17,8 @@ from spareto.compression.compressing import begin_steps, compress, store
 from spareto.compression.copies import Module, copy_of
 from spareto.compression.epochs import begin_epoch
 from spareto.compression.masking import ONE_WEIGHT
+from spareto.compression.runs import Call
 from spareto.compression.scheduling import MaskSchedule
-from spareto.compression.steps import Calibration
 from spareto.core.errors import together
 from spareto.data.load import FrameData
 from spareto.records import PruneStep, Recipe, SchedulePlan, TrainingPlan
@@ -115,8 +115,8 @@ def compress_and_calibrate(
     Raises:
         ConfigError: The recipe does not fit the network.
     """
-    loss = _Plan(network, recipe, data_of(data), seed, interface_of(**how), samples).calibration(0)
-    return calibrate(network, recipe, loss, seed=seed, calibration=loss)
+    plan = _Plan(network, recipe, data_of(data), seed, interface_of(**how), samples)
+    return calibrate(network, recipe, plan.run_at(0), seed=seed)
 
 
 def rehearse(network: Module, recipe: Recipe, data: Any, *, seed: int = 0, **how: Unpack[How]) -> Module:
@@ -171,11 +171,11 @@ class _Plan(Generic[Module]):
         self.network, self.recipe, self.seed, self.interface = network, recipe, seed, interface
         self.data = whole_labels(data)
         runner = Runner(network, samples_of_split(self.data), interface)
-        self.calibration = partial(_calibration, runner, recipe.training, seed, samples)
+        self.run_at = partial(_loss_at, runner, recipe.training, seed, samples)
 
     def compressed(self) -> Module:
         """A copy with every step in force."""
-        return compress(self.network, self.recipe, calibration=self.calibration(0), seed=self.seed)
+        return compress(self.network, self.recipe, run=self.run_at(0), seed=self.seed)
 
     @cached_property
     def schedule(self) -> MaskSchedule | None:
@@ -187,7 +187,7 @@ class _Plan(Generic[Module]):
             epoch_of(plan.start, self.recipe),
             steps_per_epoch(len(self.data.train_labels), training),
         )
-        return MaskSchedule(self.recipe, begin, batches, self.network, self.seed, self.calibration)
+        return MaskSchedule(self.recipe, begin, batches, self.network, self.seed, self.run_at)
 
     def milestones(self) -> Milestones:
         """Epoch to the changes made before it."""
@@ -198,8 +198,7 @@ class _Plan(Generic[Module]):
                 changes.setdefault(epoch, []).append(change)
             recipe = _with_sparsity(recipe, self.schedule.first_sparsity)
         for start in recipe.starts:
-            data = self.calibration(0)
-            begin = partial(begin_steps, recipe=recipe, share=start, calibration=data, seed=self.seed)
+            begin = partial(begin_steps, recipe=recipe, share=start, run=self.run_at(0), seed=self.seed)
             changes.setdefault(epoch_of(start, recipe), []).append(begin)
         return {epoch: partial(_all, changes=tuple(made)) for epoch, made in changes.items()}
 
@@ -223,7 +222,7 @@ def _so_far(step: PruneStep, sparsity: float) -> PruneStep:
     return step.model_copy(update={"sparsity": sparsity, "layer_sparsity": layers})
 
 
-def _calibration(runner: Runner, plan: TrainingPlan, seed: int, most: int, moment: int) -> Calibration:
+def _loss_at(runner: Runner, plan: TrainingPlan, seed: int, most: int, moment: int) -> Call:
     """The loss on training samples that seed and moment choose; read when it is asked for."""
 
     def loss(network: nn.Module) -> Tensor:

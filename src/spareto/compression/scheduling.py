@@ -14,7 +14,8 @@ from spareto.compression.foreign import renew
 from spareto.compression.layers import synaptic_layers, touched_layers
 from spareto.compression.masking import ONE_WEIGHT, prune_to, regrow, schedule_of
 from spareto.compression.parametrization import CompressedWeight
-from spareto.compression.steps import Calibration, StepContext
+from spareto.compression.runs import Call
+from spareto.compression.steps import StepContext
 from spareto.pruners.schedules import Schedule, Update
 from spareto.records import PruneStep, Recipe
 
@@ -29,7 +30,7 @@ class MaskSchedule:
         batches: Optimizer steps of an epoch.
         start: The network that training starts from, to which some schedules rewind.
         seed: Decides what is random.
-        calibration: Gives, for a number that names a moment of the training, what runs a network on data.
+        run_at: Gives, for a number that names a moment of the training, what runs a network on data.
     """
 
     recipe: Recipe
@@ -37,7 +38,7 @@ class MaskSchedule:
     batches: int
     start: nn.Module
     seed: int
-    calibration: Callable[[int], Calibration]
+    run_at: Callable[[int], Call]
 
     @property
     def first_sparsity(self) -> float:
@@ -86,7 +87,7 @@ class MaskSchedule:
 
     def _carry_out(self, network: nn.Module, update: Update, moment: int) -> None:
         layers = touched_layers(network, self.recipe.layers)
-        context = StepContext(network, self._where, self.recipe.order, self.seed, self.calibration(moment))
+        context = StepContext(network, self._where, self.recipe.order, self.seed, self.run_at(moment))
         # a layer that training has made small must not end a training halfway: it keeps one weight
         plan = self.plan.model_copy(update={"floor": max(self.plan.floor, ONE_WEIGHT)})
         prune_to(layers, plan, update.sparsity, context)

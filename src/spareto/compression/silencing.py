@@ -13,6 +13,7 @@ from spareto.compression.folding import norms_by_order
 from spareto.compression.following import follow
 from spareto.compression.layers import synaptic_layers
 from spareto.compression.parametrization import KeptChannels, keep_channels
+from spareto.compression.runs import bound
 from spareto.compression.steps._base import StepContext
 from spareto.compression.ties import shared_with
 from spareto.core.errors import ConfigError, Problem
@@ -83,12 +84,11 @@ def _norms(
     if all(name in by_order for name in norms):
         yield from ((name, by_order[name], None) for name in norms if by_order[name] in layers)
         return
-    if context.calibration is None:
+    if context.run is None:
         rule = "a way to see which batch norm reads the channels that are pruned"
-        cure = "Pass 'calibration' to spareto.compress, or --data to the command."
+        cure = "Pass 'run' to spareto.compress, or --data to the command."
         raise ConfigError(Problem(context.where, "no data", rule, cure))
-    run = context.calibration
-    seen = follow(network, lambda: run(network))
+    seen = follow(network, bound(context.run, network))
     for name in norms:
         arrival = seen.arrivals.get(name)
         vector = None if arrival is None else arrival.vector()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from spareto.core.bounds import MOST_SEED
-from spareto.core.errors import ConfigError, Problem
+from spareto.core.errors import ConfigError, Problem, UnknownName, did_you_mean, one_of
 from spareto.core.text import shown
 
 KindT = TypeVar("KindT")
@@ -35,6 +36,18 @@ def whole(value: Any, name: str, least: int, most: int) -> int:
     if isinstance(value, bool) or not least <= number <= most:
         raise ConfigError(Problem(name, shown(value), f"an integer from {least} to {most:,}"))
     return number
+
+
+def word(value: Any, name: str, known: Sequence[str]) -> str:
+    """The value, if it is one of the words that are known.
+
+    Raises:
+        UnknownName: It is none of them; the nearest is named.
+    """
+    if value in known:
+        return value
+    cure = did_you_mean(value, known) if isinstance(value, str) else ""
+    raise UnknownName(Problem(name, shown(value), one_of(known), cure))
 
 
 def seed_of(value: Any) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from spareto.core.errors import Problem, SparetoError, StoreError
+from spareto.core.scratch import scratch_folder
 from spareto.export.c99 import C99
 from spareto.integer import IntegerNetwork, Reference, bounds
 from spareto.integer.network import Ints
@@ -110,7 +110,7 @@ def compiled_c99(network: IntegerNetwork, compiler: str) -> Generator[Run]:
     Raises:
         SparetoError: It does not compile; or, when it runs, ends with an error.
     """
-    with tempfile.TemporaryDirectory() as name:
+    with scratch_folder() as name:
         folder = Path(name)
         C99().write(network, folder)
         sources = [str(folder / source) for source in ("network.c", "spareto.c", "verify.c")]

@@ -111,13 +111,13 @@ class _Walk:
             rule = f"a divisor of its {len(weights)} channels: {', '.join(map(str, ratios[:12]))}"
             raise ConfigError(Problem(f"design.ratio of {place}", str(ratio), rule))
         reads = self.options.of("inputs", index, layer.name, len(self.layers))
-        if reads != "scan" and not window.plain:
-            rule = "scan, for its windows overlap"
+        dense = window.plain
+        if found.feedback is not None and (reads == "compressed" or (reads == "event" and not dense)):
+            rule = "scan" + (" or event" if dense else "") + ", for its weights are recurrent"
             raise ConfigError(Problem(f"design.inputs of {place}", reads, rule))
-        if reads == "compressed" and (ratio == 1 or found.feedback is not None):
-            got = "recurrent weights" if found.feedback is not None else "a ratio of 1"
-            rule = "a ratio of at least 2 and no recurrent weights, for compressed rows"
-            raise ConfigError(Problem(f"design of {place}", got, rule))
+        if reads == "compressed" and dense and ratio == 1:
+            rule = "a ratio of at least 2, for compressed rows"
+            raise ConfigError(Problem(f"design of {place}", "a ratio of 1", rule))
         return Neurons(
             layer.name,
             wire.stage,

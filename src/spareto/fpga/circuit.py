@@ -145,6 +145,11 @@ class Neurons:
         return self.blocks * self.window.positions
 
     @property
+    def scatters(self) -> bool:
+        """Whether spikes are handed to the neurons they reach, whose sums lie in memories."""
+        return self.reads == "compressed" or (self.reads == "event" and not self.window.plain)
+
+    @property
     def low(self) -> int:
         """Smallest stored state."""
         return self.semantics.lowest if self.most is None else -self.most

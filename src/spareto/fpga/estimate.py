@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from spareto.core.errors import SparetoError
+from spareto.core.scratch import scratch_folder
 from spareto.fpga.folder import read_design
 from spareto.fpga.tools import call, mapping_options, require
 
@@ -84,7 +84,7 @@ def synthesized(
     program: list[str], folder: Path, sources: list[str], family: Family, top: str, seconds: float
 ) -> dict[str, int]:
     """Cells of a synthesized design, by kind."""
-    with tempfile.TemporaryDirectory(dir=folder) as name:  # the WebAssembly build has a /tmp of its own
+    with scratch_folder(folder) as name:  # the WebAssembly build has a /tmp of its own
         out = Path(name).resolve() / "stat.json"
         steps = [
             f"read_verilog {' '.join(sources)}",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from spareto.core.errors import Problem, SparetoError, StoreError
+from spareto.core.scratch import scratch_folder
 from spareto.fpga.folder import TESTBENCH, read_design
 from spareto.fpga.tools import call, require
 
@@ -62,7 +62,7 @@ def simulate(folder: Path, simulator: str | None = None, seconds: float = SECOND
         raise StoreError(Problem(str(folder), "no test vectors", "a folder that carries some", cure))
     name, program = require(*SIMULATORS if simulator is None else (simulator,))
     files = [str((folder / source).resolve()) for source in (*record.sources, TESTBENCH)]
-    with tempfile.TemporaryDirectory() as built:
+    with scratch_folder() as built:
         run = (
             _verilator(program, files, Path(built))
             if name == "verilator"

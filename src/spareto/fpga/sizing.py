@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from spareto.fpga.circuit import Circuit, Neurons
 from spareto.fpga.ranges import ranges
+from spareto.fpga.scatter import scattered
 from spareto.fpga.verilog.arithmetic import bits_for
 from spareto.fpga.verilog.stage import StageWriter
 from spareto.hardware.fabric.logic import Built
-from spareto.hardware.fabric.rows import words_of
 
 
 def built_of(stage: Neurons) -> Built:
     """What decides a stage's size."""
-    sparse = stage.reads == "compressed"
     return Built(
         inputs=stage.window.inputs,
         columns=stage.weights.shape[1],
@@ -22,9 +21,9 @@ def built_of(stage: Neurons) -> Built:
         reads=stage.reads,
         semantics=stage.semantics,
         sums_bits=bits_for(*ranges(stage).sums),
-        words=int(words_of(stage.weights != 0, stage.units).sum()) if sparse else 0,
+        lists=scattered(stage).lists if stage.scatters else None,
         taps=0 if stage.window.plain else stage.window.taps,
-        tap_bits=StageWriter(stage, "").tap_bits,
+        tap_bits=0 if stage.scatters else StageWriter(stage, "").tap_bits,
         back=0 if stage.feedback is None else stage.channels,
     )
 

@@ -20,6 +20,7 @@ def timing_of(stage: AnyStage) -> Stage:
         passes=stage.passes,
         loads=int(stage.passes > 1 or not stage.window.plain),
         digits=ranges(stage).digits,
+        lists=(1 if stage.window.plain else 2) if stage.scatters else 0,
     )
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from spareto.core.errors import Problem, SparetoError, StoreError
+from spareto.core.scratch import scratch_folder
 from spareto.fpga.folder import read_design
 from spareto.fpga.tools import call, mapping_options, require
 
@@ -50,7 +50,7 @@ def route(folder: Path, family: Routed, seconds: float = SECONDS) -> Timing:
         raise StoreError(Problem(str(folder), "no serial wrapper", "a design with few pins", cure))
     _, yosys = require("yosys")
     _, nextpnr = require(f"nextpnr-{family}")
-    with tempfile.TemporaryDirectory(dir=folder) as name:  # WebAssembly builds have a /tmp of their own
+    with scratch_folder(folder) as name:  # WebAssembly builds have a /tmp of their own
         inner = Path(Path(name).name)
         netlist, out = inner / "netlist.json", inner / "report.json"
         steps = f"read_verilog {' '.join(record.sources)}; synth_{family} -top {SERIAL} -json {netlist}"

@@ -15,7 +15,7 @@ class NeuronFacts:
     """What a layer of neurons does, in the words of the workload.
 
     Args:
-        kind: The recurrence: `if`, `lif`, `synaptic` ...; the same word for the same recurrence in every
+        kind: The recurrence: `iaf`, `lif`, `synaptic` ...; the same word for the same recurrence in every
             framework.
         axes: What one call is given: `(batch, ...)`, `(time, batch, ...)` or `(batch, time, ...)`.
         states: State variables one neuron keeps between timesteps, spikes not counted.

@@ -22,7 +22,7 @@ from spareto.frameworks._rows import (
 from spareto.frameworks._updates import neuron
 
 _KINDS: Final[dict[str, tuple[str, int, tuple[str, ...]]]] = {
-    "IAF": ("if", 1, ("", "Cell")),
+    "IAF": ("iaf", 1, ("", "Cell")),
     "LIF": ("synaptic", 2, ("", "Cell", "Recurrent", "RecurrentCell")),
     "LIFBox": ("lif", 1, ("Cell",)),
     "LSNN": ("alif", 3, ("", "Cell", "Recurrent", "RecurrentCell")),

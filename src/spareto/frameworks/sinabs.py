@@ -23,11 +23,11 @@ from spareto.frameworks._updates import neuron
 
 
 def _neuron(kind: str, states: int = 1, *, recurrent: bool = False) -> Callable[[Any], NeuronFacts]:
-    """Facts of a layer; a synaptic current makes `lif` and `if` synaptic. A lower bound is saturation."""
+    """Facts of a layer; a synaptic current makes `lif` and `iaf` synaptic. A lower bound is saturation."""
 
     def facts(module: Any) -> NeuronFacts:
         with_current = "i_syn" in module._buffers
-        named = "synaptic" if with_current and kind in ("lif", "if") else kind
+        named = "synaptic" if with_current and kind in ("lif", "iaf") else kind
         fires = getattr(module, "spike_fn", None) is not None
         return neuron(
             named if fires else "li",
@@ -64,9 +64,9 @@ LAYERS: Final[dict[str, Row]] = {
     "LIF": _neuron("lif"),
     "LIFSqueeze": _neuron("lif"),
     "LIFRecurrent": _neuron("lif", recurrent=True),
-    "IAF": _neuron("if"),
-    "IAFSqueeze": _neuron("if"),
-    "IAFRecurrent": _neuron("if", recurrent=True),
+    "IAF": _neuron("iaf"),
+    "IAFSqueeze": _neuron("iaf"),
+    "IAFRecurrent": _neuron("iaf", recurrent=True),
     "ALIF": _neuron("alif", 2),
     "ALIFSqueeze": _neuron("alif", 2),
     "ALIFRecurrent": _neuron("alif", 2, recurrent=True),

@@ -90,10 +90,10 @@ NEURONS: Final[dict[str, Row]] = {
 
 
 def _leak_of(module: Any) -> str:
-    """`if` where the potential is kept whole for good, else `lif`."""
+    """`iaf` where the potential is kept whole for good, else `lif`."""
     beta = module.beta
     fixed = not isinstance(beta, nn.Parameter)
-    return "if" if fixed and bool((torch.as_tensor(beta) == 1).all()) else "lif"
+    return "iaf" if fixed and bool((torch.as_tensor(beta) == 1).all()) else "lif"
 
 
 def _graded(module: Any) -> bool:

@@ -14,6 +14,7 @@ def _neuron(module: Any) -> NeuronFacts:
         kind=_kind(module),
         axes="time-batch",
         states=module.states,
+        update=module.update,
         products=any(hasattr(part, "linear") for part in module.modules()),
         counts=module.counts,
         state_bits=getattr(module, "state_bits", None),
@@ -32,7 +33,7 @@ def _kind(module: Any) -> str:
     inner = [part for part in module.modules() if isinstance(part, FamilyNeuron)]
     if module.kind == "lif" and len(inner) == 1:
         beta = inner[0].dynamics().beta
-        return "if" if isinstance(beta, float | int) and beta == 1 else "lif"
+        return "iaf" if isinstance(beta, float | int) and beta == 1 else "lif"
     return module.kind
 
 

@@ -67,7 +67,7 @@ _INTEGRATOR: Final[dict[str, Any]] = {"fires": False, "counts": True}
 _CONVERTED = Refused("made by a conversion from a network without spikes; one call stands for many timesteps")
 
 NEURONS: Final[dict[str, Row]] = {
-    **dict.fromkeys(("IFNode", "SimpleIFNode", "HalfThresholdIFNode", "ActivationAwareIFNode"), _node("if")),
+    **dict.fromkeys(("IFNode", "SimpleIFNode", "HalfThresholdIFNode", "ActivationAwareIFNode"), _node("iaf")),
     **dict.fromkeys(("LIFNode", "SimpleLIFNode", "OTTTLIFNode", "SLTTLIFNode"), _node("lif")),
     "ParametricLIFNode": _node("plif"),
     "ILIFNode": _node("lif", counts=True),
@@ -84,10 +84,10 @@ NEURONS: Final[dict[str, Row]] = {
     "TernaryIFNode": _node("ternary_if", counts=True),
     "TernaryLIFNode": _node("ternary_lif", counts=True),
     "STBIFNode": _node("st_bif", 2, counts=True),
-    "DSRIFNode": _node("if", counts=True),
+    "DSRIFNode": _node("iaf", counts=True),
     "DSRLIFNode": _node("lif", counts=True),
     **dict.fromkeys(("PSN", "MaskedPSN", "SlidingPSN"), _parallel),
-    "ILCIFNode": _node("if", products=True),
+    "ILCIFNode": _node("iaf", products=True),
     "ILCLIFNode": _node("lif", products=True),
     "ILCCUBALIFNode": _node("synaptic", 2, products=True),
     "NoisyCUBALIFNode": _noisy("synaptic", 2),

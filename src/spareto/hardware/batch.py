@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
-from spareto.core.errors import ConfigError, Problem
-from spareto.core.text import shown
+from spareto.core.arguments import whole
 from spareto.records.cost import ActionCost, Cost, LayerCost
 from spareto.records.workload import Layer, Numbers, Product, Tensor, Workload
+
+_MOST: Final = 10_000
 
 
 def batched(workload: Workload, inferences: int) -> Workload:
@@ -18,11 +21,9 @@ def batched(workload: Workload, inferences: int) -> Workload:
         inferences: How many follow each other.
 
     Raises:
-        ConfigError: There are fewer than one.
+        ConfigError: There are fewer than one, or more than 10,000, beyond which little is shared anew.
     """
-    if isinstance(inferences, bool) or inferences < 1 or int(inferences) != inferences:
-        raise ConfigError(Problem("batch", shown(inferences), "a whole number of at least 1"))
-    if inferences == 1:
+    if whole(inferences, "batch", 1, _MOST) == 1:
         return workload
     return workload.model_copy(
         update={

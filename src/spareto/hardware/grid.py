@@ -20,7 +20,7 @@ from spareto.hardware.describing.nest import Nest
 from spareto.hardware.engines.array import nest_of
 from spareto.hardware.mapping.capacity import Widths
 from spareto.hardware.mapping.search import Objective, search_points
-from spareto.hardware.workload_cost import cost_all_formats
+from spareto.hardware.workload_cost import cost_all_formats, known_words
 from spareto.records.cost import Cost, LayerCost, Mode
 from spareto.records.workload import Layer, Statistic, Workload
 
@@ -79,11 +79,12 @@ def cost_grid(
         objective: Search a mapping for every version, format and activity instead of taking one a layer.
 
     Raises:
-        UnknownName: No such weight format.
+        UnknownName: No such weight format, statistic or objective.
         ConfigError: There is no workload, two differ in more than bits, masks and activity, or one holds a
             neuron whose cost is unknown.
         CapacityError: A layer does not fit.
     """
+    known_words(*statistics, objective=objective)
     versions = _versions(workloads)
     names = tuple(weight_formats) or formats.registry.names()
     if isinstance(accelerator, Accelerator):

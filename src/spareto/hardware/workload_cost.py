@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from spareto import formats
-from spareto.core.errors import Problem, UnknownName, did_you_mean, one_of
+from spareto.core.arguments import word
 from spareto.hardware import engines
 from spareto.hardware.batch import batched, per_inference
 from spareto.hardware.charging import neurons
@@ -47,7 +47,7 @@ def cost(
         batch: Inferences that follow each other and share what is loaded once; the cost is that of one.
 
     Raises:
-        UnknownName: No such weight format or spike format.
+        UnknownName: No such weight format, spike format, statistic or lanes; a mapping of no layer there is.
         ConfigError: The workload holds a neuron whose cost is unknown; every such layer is listed.
         CapacityError: A layer does not fit; says which memory overflows by how much.
     """
@@ -87,14 +87,20 @@ def cost_all_formats(
         batch: As in `cost`.
 
     Raises:
-        UnknownName: No such weight format or spike format.
+        UnknownName: As in `cost`.
         ConfigError: The workload holds a neuron whose cost is unknown.
         CapacityError: A layer does not fit.
     """
     names = formats.registry.names() if weight_formats is None else tuple(weight_formats)
+    known_words(statistic, lanes=lanes)
+    layers = [layer.name for layer in workload.layers]
+    for name in mappings or ():
+        word(name, "mappings", layers)
     plan = Plan(
         weight_formats={name: formats.registry.make(name) for name in names},
-        spike_format=_known_spikes(spike_format or accelerator.spike_format),
+        spike_format=word(
+            spike_format or accelerator.spike_format, "spike format", (*formats.registry.names(), BEST)
+        ),
         statistic=statistic,
         mappings=mappings or {},
         lanes=lanes,
@@ -132,6 +138,7 @@ def find_mappings(
         ConfigError: The workload holds a neuron whose cost is unknown.
         CapacityError: A layer does not fit.
     """
+    known_words(statistic, objective=objective)
     neurons.refuse_unknown(workload)
     if not isinstance(accelerator, Accelerator):
         return {}
@@ -140,8 +147,13 @@ def find_mappings(
     return {layer.name: search(layer, accelerator, fmt, **options) for layer in workload.layers}
 
 
-def _known_spikes(name: str) -> str:
-    known = (*formats.registry.names(), BEST)
-    if name not in known:
-        raise UnknownName(Problem("spike format", repr(name), one_of(known), did_you_mean(name, known)))
-    return name
+def known_words(*statistics: Statistic, lanes: Lanes = "mean", objective: Objective | None = None) -> None:
+    """Refuse words that would be taken for others.
+
+    Raises:
+        UnknownName: No such statistic, lanes or objective.
+    """
+    for statistic in statistics:
+        word(statistic, "statistic", get_args(Statistic))
+    word(lanes, "lanes", get_args(Lanes))
+    word(objective or "energy", "objective", get_args(Objective))

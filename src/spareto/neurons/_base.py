@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from spareto.core.options import hold_options
 from spareto.kernels.dynamics import Dynamics
 from spareto.neurons._checks import check_current, check_state, now_of
 
@@ -22,11 +23,18 @@ class SpikingNeuron(nn.Module, ABC):
         kind: The neuron's name, as the workload records it.
         states: State variables one neuron keeps between timesteps, spikes not counted.
         counts: Whether an output may be above 1: how often the neuron fired within the timestep.
+        update: What one timestep costs: actions on each state variable, and actions once a neuron, of `leak`
+            (a product or a look-up), `integrate` (a sum), `compare`. None where the kind says it.
     """
 
     kind: str
     states: int = 1
     counts: bool = False
+    update: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        hold_options(cls, "neuron")
 
     @abstractmethod
     def initial_state(self, current: Tensor) -> Any:
@@ -38,6 +46,11 @@ class SpikingNeuron(nn.Module, ABC):
 
         A pure function, and the definition; `forward` and `run` may be faster but never different.
         """
+
+    def as_wrapped(self, neuron: SpikingNeuron, counts: bool | None = None) -> None:
+        """Take over what a workload records of the neuron that this one wraps."""
+        self.kind, self.states, self.update = neuron.kind, neuron.states, neuron.update
+        self.counts = neuron.counts if counts is None else counts
 
     def dynamics(self) -> Dynamics | None:
         """The neuron's coefficients if it belongs to the family the fused kernels run, else None."""

@@ -93,6 +93,11 @@ _PART_OF = {
 }
 
 
+def part_of(action: ActionCost) -> str:
+    """What an action's energy is spent on: one of `PARTS`."""
+    return _PART_OF.get(action.tensor, "other")
+
+
 def energy_by_part(cost: Cost) -> dict[str, float]:
     """Energy in picojoules by what it is spent on; the parts add up to that of an inference.
 
@@ -102,7 +107,7 @@ def energy_by_part(cost: Cost) -> dict[str, float]:
     parts: dict[str, float] = {part: 0.0 for part in PARTS}  # noqa: C420 - keeps the type
     for layer in cost.attributed:
         for action in layer.actions:
-            parts[_PART_OF.get(action.tensor, "other")] += action.energy_pj
+            parts[part_of(action)] += action.energy_pj
     return parts
 
 

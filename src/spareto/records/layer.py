@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from spareto.core.bounds import Amount, Natural, Positive
 from spareto.core.config import Record
@@ -49,6 +49,12 @@ class Neuron(Record):
     states: Positive = 1
     state_bits: Positive = 16
     update: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+
+    @field_validator("kind")
+    @classmethod
+    def _as_its_file(cls, kind: str) -> str:
+        """The name of the neuron's file, which earlier workloads wrote otherwise."""
+        return "iaf" if kind == "if" else kind
 
 
 class Layer(Record):

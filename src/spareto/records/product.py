@@ -78,4 +78,11 @@ def _problems(product: Product) -> Iterator[Problem]:
             yield Problem(f".{name}.shape", str(tensor.shape), str(shape))
         yield from run_problems(tensor, product.timesteps, f".{name}")
     yield from ordered("effectual", product.effectual_mean, product.effectual_max)
-    yield from at_most(".effectual_max", product.effectual_max, product.dense, "pairs, zeros included")
+    for statistic in ("mean", "max"):
+        for operand, met in ((product.left, columns), (product.right, rows)):
+            nonzero, pairs = operand.nonzero(statistic), product.effectual(statistic)
+            told = f"{nonzero:.12g} elements x {met} that each meets"
+            yield from at_most(f".effectual_{statistic}", pairs, nonzero * met, told)
+    if product.neuron and product.neuron.count != product.output.size:
+        rule = f"as many as the output has elements, {product.output.size}"
+        yield Problem(".neuron.count", f"{product.neuron.count} neurons", rule)

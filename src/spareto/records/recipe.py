@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 
 from spareto.core.artifacts import fingerprint, write_text
 from spareto.core.config import Record, Rule
+from spareto.core.errors import ConfigError, Problem
 from spareto.records.epitome_step import EpitomeStep
 from spareto.records.epitome_step import LayerEpitome as LayerEpitome
 from spareto.records.membrane import MembranePlan, StateBits
@@ -278,6 +279,16 @@ class Recipe(Record):
         if self.epitome_step and self.quantize_step and self.epitome_step.start > self.quantize_step.start:
             raise ValueError("an epitome that is made before it is quantized")
         return self
+
+    def refuse_idle(self, where: str) -> None:
+        """Refuse a recipe that does nothing to a network.
+
+        Raises:
+            ConfigError: It has no step, changes no neuron and keeps floats; `where` it stands.
+        """
+        if not self.steps and self.neurons is None and self.storage_bits == FLOAT_BITS:
+            rule, cure = "a step, neurons or storage_bits", "Leave it out: studies have the dense network."
+            raise ConfigError(Problem(f"{where}.steps", "[]", rule, cure))
 
     def save(self, path: str | Path) -> None:
         """Write the recipe atomically: as JSON to a `.json` file, else as YAML."""

@@ -105,6 +105,8 @@ def run_problems(tensor: Tensor, timesteps: int, where: str) -> Iterator[Problem
         tensor.size * timesteps,
         f"{tensor.size} elements x {timesteps} timesteps",
     )
+    for statistic in ("mean", "max"):
+        yield from _awake_problems(tensor, timesteps, statistic, where)
     for name, given in (
         ("nonzero_per_timestep", len(tensor.nonzero_per_timestep)),
         ("awake_windows", len(tensor.awake_windows)),
@@ -114,3 +116,23 @@ def run_problems(tensor: Tensor, timesteps: int, where: str) -> Iterator[Problem
     if (by_channel := tensor.nonzero_by_channel) and by_channel.shape != (timesteps, tensor.shape[0]):
         rule = f"shape (T, C) = {(timesteps, tensor.shape[0])}"
         yield Problem(f"{where}.nonzero_by_channel", f"shape {by_channel.shape}", rule)
+    elif by_channel:
+        plane = tensor.shape[1] * tensor.shape[2]
+        most = float(by_channel.array().max())
+        yield from at_most(f"{where}.nonzero_by_channel", most, plane, "elements of a channel")
+
+
+def _awake_problems(tensor: Tensor, timesteps: int, statistic: Statistic, where: str) -> Iterator[Problem]:
+    """What is not zero lies in elements that are awake, and those in windows that are not silent."""
+    nonzero, awake = tensor.nonzero(statistic), tensor.awake(statistic)
+    whole = tensor.size * timesteps
+    if awake is not None:
+        whole = awake * timesteps
+        told = f"{awake:.12g} elements that are awake x {timesteps} timesteps"
+        yield from at_most(f"{where}.nonzero_{statistic}", nonzero, whole, told)
+    for place in range(len(tensor.awake_windows)):
+        at, held = f"{where}.awake_windows[{place}]", tensor.in_windows(place + 1, statistic)
+        most = min(whole, nonzero * (place + 1))
+        yield from at_most(at, held, most, f"of {nonzero:.12g} elements that are not zero")
+        if held is not None and statistic == "mean" and held < nonzero * (1 - 1e-6):
+            yield Problem(at, f"{held:.12g}", f"at least the {nonzero:.12g} elements that are not zero")

@@ -99,6 +99,8 @@ def _problems(workload: Workload) -> Iterator[Problem]:
             if part.timesteps not in (workload.timesteps, 1):
                 rule = f"{workload.timesteps} as the workload has, or 1 for what runs once an inference"
                 yield Problem(f"{where}.timesteps", str(part.timesteps), rule)
+            if not part.name:
+                yield Problem(f"{where}.name", "''", "a name")
             if names.index(part.name) != (place if kind == "layers" else place + len(workload.layers)):
                 yield Problem(f"{where}.name", f"'{part.name}' a second time", "different names")
     yield from _shared(workload.layers)

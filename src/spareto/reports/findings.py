@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from statistics import mean
 
 from spareto.core.amounts import percent
-from spareto.records.cost import Cost, energy_by_part
+from spareto.records.cost import Cost, energy_by_part, part_of
 from spareto.records.rows import MeanRow
 from spareto.reports.results import StudyResults
 
@@ -16,7 +16,7 @@ FEW, MOST = 0.25, 0.5
 
 
 def findings(results: StudyResults, row: MeanRow) -> list[str]:
-    """What takes the energy of a point, and so what would lower it."""
+    """What takes the energy of a point, and so what would lower it: at most three sentences."""
     costs = [trial.best_cost for trial in results.of(row)]
     total = mean(cost.energy_pj for cost in costs)
     if not total:
@@ -43,24 +43,41 @@ def spread_of(share: float, std: float, seeds: int, samples: int) -> float:
 
 
 def _largest(costs: Sequence[Cost], total: float) -> list[str]:
-    shares: dict[str, float] = {}
+    """The component that takes most, and what it spends most of that on."""
+    parts: dict[str, dict[str, float]] = {}
     for cost in costs:
-        for name, energy in cost.energy_by_component().items():
-            shares[name] = shares.get(name, 0.0) + energy / len(costs) / total
-    name, share = max(shares.items(), key=lambda pair: pair[1])
-    return [f"{name} takes {percent(share)} of the energy that is left."]
+        for layer in cost.attributed:
+            for action in layer.actions:
+                spent = parts.setdefault(action.component, {})
+                spent[part_of(action)] = spent.get(part_of(action), 0.0) + action.energy_pj / len(costs)
+    name, spent = max(parts.items(), key=lambda pair: sum(pair[1].values()))
+    part, most = max(spent.items(), key=lambda pair: pair[1])
+    whole = sum(spent.values())
+    only = "all of it" if most > 0.9995 * whole else f"{percent(most / whole)} of it"
+    return [f"{name} takes {percent(whole / total)} of the energy, {only} for {_SPENT_ON[part]}."]
+
+
+_SPENT_ON = {
+    "sums": "synaptic operations",
+    "weights": "weights",
+    "inputs": "inputs",
+    "outputs": "outputs and partial sums",
+    "neurons": "neurons and their states",
+    "idle": "leakage",
+    "other": "what belongs to no tensor",
+}
 
 
 def _weights(costs: Sequence[Cost], total: float) -> list[str]:
-    parts = [energy_by_part(cost) for cost in costs]
-    share = mean(each["weights"] for each in parts) / total
+    """Whether a further compression of the weights can pay."""
+    share = mean(energy_by_part(cost)["weights"] for cost in costs) / total
     if share < FEW:
-        return [
-            f"Weights and their metadata take only {percent(share)}: fewer weight bits will hardly help now."
-        ]
-    if share >= MOST:
-        return [f"Weights and their metadata take {percent(share)}: fewer bits or weights still pay."]
-    return []
+        told = f"only {percent(share)}: fewer weight bits will hardly help now"
+    elif share >= MOST:
+        told = f"{percent(share)}: fewer bits or more zeros still pay"
+    else:
+        told = f"{percent(share)}: fewer bits or more zeros can save no more than that"
+    return [f"Weights and their metadata take {told}."]
 
 
 def _layer(costs: Sequence[Cost], total: float) -> list[str]:
@@ -71,4 +88,4 @@ def _layer(costs: Sequence[Cost], total: float) -> list[str]:
     if len(energies) < 2:
         return []
     name, energy = max(energies.items(), key=lambda pair: pair[1])
-    return [f"The layer {name} takes {percent(energy / total)} of it."]
+    return [f"Of the {len(energies)} layers, {name} takes most energy: {percent(energy / total)}."]

@@ -263,20 +263,25 @@ class StudyConfig(Record):
         """The dense network first, then the grid, then the recipes.
 
         Raises:
-            ConfigError: A recipe file is missing or breaks a rule.
+            ConfigError: A recipe file is missing or breaks a rule, or a recipe does nothing.
         """
         made = [recipes.dense()]
         for grid in self.grid:
             made += grid.recipes(self.compression_training)
-        made += [Recipe.load(each) if isinstance(each, str) else each for each in self.recipes]
+        for index, each in enumerate(self.recipes):
+            file = each if isinstance(each, str) else None
+            recipe = Recipe.load(each) if isinstance(each, str) else each
+            recipe.refuse_idle(file or f"study.recipes[{index}]")
+            made.append(recipe)
         return tuple({recipe.hash: recipe for recipe in made}.values())
 
-    def base_hash(self, data_hash: str, network_hash: str = "") -> str:
-        """Fingerprint of what every recipe starts from: data, their splits, network and dense training.
+    def base_hash(self, data_hash: str, network_hash: str = "", code: str = "") -> str:
+        """Fingerprint of what every recipe starts from: data, their splits, network, dense training, code.
 
         Args:
             data_hash: That of the data.
             network_hash: That of the network, which its `Builder` knows; left out, that of the plan.
+            code: That of the code that trains; see `spareto.study.code`.
         """
         parts = [
             data_hash,
@@ -284,7 +289,7 @@ class StudyConfig(Record):
             self.dense_training.hash,
             self.validation_share,
         ]
-        return fingerprint(parts)
+        return fingerprint([*parts, code] if code else parts)
 
 
 def _listed(config: StudyConfig, one: str) -> bool:

@@ -10,6 +10,7 @@ from spareto.core.errors import Problem, UnknownName, did_you_mean, one_of
 from spareto.hardware import Chip, best_by_layer, cost_all_formats, load_accelerator
 from spareto.records import Cost, Workload
 from spareto.records.workload import Statistic
+from spareto.study.code import costing_code
 from spareto.study.config import StudyConfig
 
 
@@ -45,10 +46,9 @@ class CostModel:
 
     @property
     def hash(self) -> str:
-        """Fingerprint of everything but the workload."""
-        return fingerprint(
-            [self.accelerator.to_dict(), self.weight_formats, self.spike_format, self.statistic]
-        )
+        """Fingerprint of everything but the workload, the code of the hardware model included."""
+        asked = [self.accelerator.to_dict(), self.weight_formats, self.spike_format, self.statistic]
+        return fingerprint([*asked, costing_code()])
 
     def __call__(self, workload: Workload) -> tuple[Cost, ...]:
         """One cost a weight format; mapping and access counts are made once for all of them."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ import torch
 from torch import nn
 
 from spareto.core.artifacts import canonical_json
+from spareto.core.scratch import scratch_folder
 from spareto.data.load import FrameData
 from spareto.records import Recipe, TrainingPlan
 from spareto.study.folder import RunFolder
@@ -80,8 +80,9 @@ def estimate(runner: TrialRunner, wanted: Sequence[tuple[Recipe, int]], workers:
     """
     samples, held_out = len(runner.data.train.train_labels), len(runner.data.validation)
     rates: dict[str, _Rate] = {}
+    shared: set[str] = set()
     seconds = size = 0.0
-    with tempfile.TemporaryDirectory() as folder, torch.random.fork_rng(devices=()):
+    with scratch_folder() as folder, torch.random.fork_rng(devices=()):
         tried = _few(runner, Path(folder))
         dense, _ = _dense(tried, wanted[0][1])
         _tried(tried, dense, wanted[-1][0], wanted[-1][1])  # what only the first trial takes
@@ -91,7 +92,13 @@ def estimate(runner: TrialRunner, wanted: Sequence[tuple[Recipe, int]], workers:
                 rates[kind] = _tried(tried, dense, recipe, seed)
             rate = rates[kind]
             plan = recipe.training if recipe.steps else runner.config.dense_training
-            seconds += plan.epochs * samples * rate.training + held_out * rate.validation + rate.once
+            epochs, prefix = plan.epochs, runner.prefix(recipe, seed)
+            if prefix is not None and (prefix.there or prefix.key in shared):
+                epochs -= prefix.epochs
+            elif prefix is not None:
+                shared.add(prefix.key)
+                size += _size_of(dense)
+            seconds += epochs * samples * rate.training + held_out * rate.validation + rate.once
             size += rate.bytes
     return Estimate(len(wanted), seconds / max(1, min(workers, len(wanted))), size)
 
@@ -141,11 +148,16 @@ def _tried(few: TrialRunner, dense: nn.Module, recipe: Recipe, seed: int) -> _Ra
     rooms = ("networks", "workloads", "details")
     files = [path.stat().st_size for room in rooms for path in (few.folder.root / room).glob("*")]
     size = sum(files) + PAGES * len(canonical_json(trial.to_dict()))
-    size += 0 if recipe.steps else sum(tensor.nbytes for tensor in dense.state_dict().values())
+    size += 0 if recipe.steps else _size_of(dense)
     for path in few.folder.root.rglob("*.*"):
         path.unlink()
     trained = epochs[-1] / len(few.data.train.train_labels) if epochs else 0.0
     return _Rate(trained, measured / len(few.data.validation), max(0.0, took - measured), float(size))
+
+
+def _size_of(network: nn.Module) -> float:
+    """Bytes of its checkpoint without an optimizer."""
+    return sum(tensor.nbytes for tensor in network.state_dict().values())
 
 
 def _two_epochs(plan: TrainingPlan) -> TrainingPlan:

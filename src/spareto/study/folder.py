@@ -22,6 +22,8 @@ ROOMS: Final[dict[str, tuple[str, str]]] = {
     "details": ("details", ".json"),
 }
 """Folder and suffix of each kind of file."""
+PREFIX: Final = "prefix-"
+"""How the names of checkpoints begin that several trainings share."""
 DENSE: Final = "dense"
 """Under which a dense trial names the checkpoint of its network."""
 
@@ -59,6 +61,26 @@ class RunFolder:
     def training(self, key: str) -> Path:
         """Checkpoint of a recipe's training, removed once its trial is stored."""
         return self.root / "checkpoints" / f"{key}.safetensors"
+
+    def prefix(self, key: str) -> Path:
+        """Checkpoint of the first epochs of trainings that begin alike, kept."""
+        return self.root / _prefix_name(key)
+
+    def has_prefix(self, key: str) -> bool:
+        """Whether such a checkpoint can be had."""
+        return self._has(_prefix_name(key))
+
+    def push_prefix(self, key: str) -> None:
+        """Make such a checkpoint known to other machines."""
+        if self.remote is not None:
+            self.remote.push(self.prefix(key), _prefix_name(key))
+
+    def fetch_prefix(self, key: str) -> Path:
+        """Such a checkpoint, brought here if another machine has left it; it has a checksum of its own."""
+        path = self.prefix(key)
+        if self.remote is not None and not there(path):
+            self.remote.pull(_prefix_name(key), path)
+        return path
 
     def keep(self, kind: Kind, recipe: Recipe, seed: int, write: Callable[[Path], None]) -> str:
         """Write a file of a trial; its SHA-256, by which the trial has to name it."""
@@ -108,12 +130,18 @@ class RunFolder:
 
     def has(self, kind: Kind, trial: Trial) -> bool:
         """Whether a file of a trial can be had."""
-        name = self.name(kind, trial)
+        return self._has(self.name(kind, trial))
+
+    def _has(self, name: str) -> bool:
         return there(self.root / name) or (self.remote is not None and self.remote.has(name))
 
 
 def _name(recipe: Recipe, seed: int, digest: str) -> str:
     return f"{component(recipe.label)}-seed{seed}-{digest[:16]}"
+
+
+def _prefix_name(key: str) -> str:
+    return f"checkpoints/{PREFIX}{key}.safetensors"
 
 
 def _dense_name(seed: int, digest: str) -> str:

@@ -85,11 +85,12 @@ class KnownTrials:
         keys = [self.runner.key(recipe, seed) for recipe, seed in wanted]
         stored = self.store.keys() if len(keys) > FRESH else {key for key in keys if key in self.store}
         fresh: list[Task] = []
+        first: dict[str, str] = {}
         for key, (recipe, seed) in zip(keys, wanted, strict=True):
             if key in stored:
                 self._reused(recipe, seed, stage)
             else:
-                fresh.append(self._task(Job(recipe, seed, stage), {*stored, *keys}))
+                fresh.append(self._task(Job(recipe, seed, stage), {*stored, *keys}, first))
         if fresh:
             self._asked = {task.key: task for task in fresh}
             self.store.tasks.ask(fresh, self.owner)
@@ -114,8 +115,8 @@ class KnownTrials:
         key = self.runner.key(recipe, seed)
         while key not in self.store:
             self.stopping.check()
-            self.store.tasks.ask([self._task(Job(recipe, seed, stage), set())], self.owner)
-            claim = self.store.tasks.claim(self.owner, self.worker, key=key, lease=self.heart.lease)
+            task = self._task(Job(recipe, seed, stage), set(), {})
+            claim = self.store.tasks.take(task, self.owner, self.worker, lease=self.heart.lease)
             if claim is None:
                 time.sleep(POLL)
             elif (made := self._alone(claim, watch)) is not None:
@@ -172,10 +173,19 @@ class KnownTrials:
         """Ask for trials whose tasks their former owner has taken back."""
         self.store.tasks.ask([self._asked[key] for key in keys if key in self._asked], self.owner)
 
-    def _task(self, job: Job, there: set[str]) -> Task:
-        """A job as a task; it needs the dense trial of its seed, which trains the network it starts from."""
+    def _task(self, job: Job, there: set[str], first: dict[str, str]) -> Task:
+        """A job as a task; it needs the trial that trains what it starts from.
+
+        Args:
+            job: What to do.
+            there: Keys of the trials that are stored or asked for.
+            first: By the key of a shared prefix, the trial that trains it; the job may become one.
+        """
         dense = self.runner.key(recipes.dense(), job.seed)
         key = self.runner.key(job.recipe, job.seed)
+        prefix = self.runner.prefix(job.recipe, job.seed)
+        if prefix is not None and not prefix.there and first.setdefault(prefix.key, key) != key:
+            return job.task(key, first[prefix.key])
         return job.task(key, dense if key != dense and dense in there else None)
 
     def _reused(self, recipe: Recipe, seed: int, stage: Stage) -> Trial:

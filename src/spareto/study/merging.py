@@ -14,12 +14,13 @@ from spareto.core.strict import from_json
 from spareto.records import Trial
 from spareto.study.artifacts import sha256_of
 from spareto.study.database.exports import RECORDS, read
-from spareto.study.folder import DENSE, RunFolder
+from spareto.study.folder import DENSE, PREFIX, RunFolder
 from spareto.study.store import TrialStore, checksum_of
 
 ROOM_NAMES: Final = ("networks", "workloads", "details", "checkpoints")
 _OURS: Final = re.compile(
-    rf"(?:{'|'.join(ROOM_NAMES)})/(?:pending-[0-9a-f]{{12}}|[^/]+-seed\d+-[0-9a-f]{{8,16}})"
+    rf"(?:{'|'.join(ROOM_NAMES)})/(?:pending-[0-9a-f]{{12}}|[^/]+-seed\d+-[0-9a-f]{{8,16}}"
+    rf"|{PREFIX}[0-9a-f]{{16}})"
     r"\.(?:safetensors|json)(?:\.[0-9a-f]{8}\.part)?"
 )
 KEPT = ("study", "network", "dataset", "data_hash", "base_hash", "plan", "validation_share")
@@ -136,8 +137,9 @@ def _same_study(into: TrialStore, base: str | None, where: str) -> None:
 def garbage(store: TrialStore, *, remote: bool = False) -> dict[str, int]:
     """Files of a run folder that no trial needs; their sizes in bytes.
 
-    Dense networks, and trainings of trials that are not done, are needed. Files whose names are none of ours,
-    and what lies behind a link, are left alone: a run folder may come from anybody.
+    Dense networks, and trainings of trials that are not done, are needed. First epochs that trainings share
+    are not: who wants them again trains them again. Files whose names are none of ours, and what lies behind
+    a link, are left alone: a run folder may come from anybody.
 
     Args:
         store: Of the run folder.
@@ -155,8 +157,9 @@ def garbage(store: TrialStore, *, remote: bool = False) -> dict[str, int]:
         for path in sorted((folder.root / room).iterdir()):
             name, key = f"{room}/{path.name}", path.name.partition(".")[0]
             ours = _OURS.fullmatch(name) is not None and name not in needed
-            over = key in done if room == "checkpoints" else ours
-            if over and path.is_file() and not path.is_symlink():
+            if room == "checkpoints":
+                ours = key in done or (ours and key.startswith(PREFIX))
+            if ours and path.is_file() and not path.is_symlink():
                 found[str(path)] = path.stat().st_size
     if remote and (there := folder.remote) is not None:
         sizes = there.names()

@@ -18,6 +18,7 @@ from spareto.data.own import load_data
 from spareto.records import Recipe, Trial
 from spareto.study.builders import builder_of
 from spareto.study.checks import refuse_misfits, refuse_other_frames, try_out
+from spareto.study.code import made_by, of_the_store, training_code
 from spareto.study.config import StudyConfig
 from spareto.study.cost_model import CostModel
 from spareto.study.database.places import place_for
@@ -43,6 +44,7 @@ class Where(TypedDict, total=False):
     store: str | None
     artifacts: str | None
     executor: Executor | None
+    mix_versions: bool
 
 
 def run_study(
@@ -71,7 +73,8 @@ def run_study(
         wait: Wait for another process that writes to the folder, instead of refusing.
         where: `store`, URL of a PostgreSQL server that keeps the trials instead of a file in the run folder;
             `artifacts`, URL of a folder that keeps the trials' files for other machines, too; `executor`, who
-            carries the trials out instead of this process.
+            carries the trials out instead of this process; `mix_versions`, go on with trials that another
+            version of the code made.
 
     Returns:
         The study's trials, in the order of seeds and recipes.
@@ -79,7 +82,8 @@ def run_study(
     Raises:
         ConfigError: The study does not fit the network, the data, the accelerator or the machine.
         DataError: The data set cannot be read.
-        StoreError: The folder holds another study, somebody else writes to it, or it cannot be written.
+        StoreError: The folder holds another study or trials of another version, somebody else writes to it,
+            or it cannot be written.
         TrainingError: A training diverged.
     """
     with open_study(config, folder, listener, device, wait=wait, **where) as study:
@@ -157,6 +161,7 @@ def open_study(
     told.noted((*data.train.notes, *notes))
     with only_writer(root, wait=wait, on_wait=told.waits), TrialStore(place) as store:
         place.point()
+        runner = of_the_store(runner, store, mixed=where.get("mix_versions", False))
         _begin(store, runner, sealed)
         known = KnownTrials(runner, store, executor := where.get("executor"))
         if executor is not None and executor.threads is not None:
@@ -200,6 +205,7 @@ def _begin(store: TrialStore, runner: TrialRunner, sealed: SealedTest) -> None:
         timesteps=str(data.train.timesteps or "the network's own"),
         plan=canonical_json(config.to_dict()),
         accelerator_data=canonical_json(runner.costing.accelerator.to_dict()),
+        **({"code": runner.code, "made_by": made_by()} if runner.code == training_code() else {}),
         **parts,
         **({"data_notes": " ".join(notes)} if (notes := data.train.notes) else {}),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from spareto.compression import compress_and_train, rehearse
+from spareto.compression.prefix import prefix_of
 from spareto.compression.run import CALIBRATION_SAMPLES, compress_and_calibrate
 from spareto.core.artifacts import fingerprint, there
 from spareto.core.versions import versions
@@ -24,19 +25,21 @@ from spareto.profiling import Profile, profile
 from spareto.profiling.witness import Witness
 from spareto.records import Layer, LayerSummary, Manifest, Recipe, Trial, Workload
 from spareto.study.builders import Builder
+from spareto.study.code import training_code
 from spareto.study.config import StudyConfig
 from spareto.study.cost_model import CostModel
 from spareto.study.details import curve_of, details_of, witness_of
 from spareto.study.folder import DENSE, RunFolder
 from spareto.study.listener import StudyListener
 from spareto.study.networks import save_network
+from spareto.study.prefixes import SharedPrefix
 from spareto.study.splits import StudyData
 from spareto.training import EpochReport, Listener, best_path, train
 
 
 @dataclass(frozen=True)
 class TrialRunner:
-    """Everything the trials of one study share."""
+    """Everything the trials of one study share; `code` is whose trials theirs are equal to."""
 
     config: StudyConfig
     data: StudyData
@@ -45,15 +48,27 @@ class TrialRunner:
     folder: RunFolder
     listener: StudyListener
     device: torch.device
+    code: str = field(default_factory=training_code)
 
     @property
     def base_hash(self) -> str:
         """Fingerprint of what every recipe starts from."""
-        return self.config.base_hash(self.data.hash, self.builder.hash)
+        return self.config.base_hash(self.data.hash, self.builder.hash, self.code)
 
     def key(self, recipe: Recipe, seed: int) -> str:
         """The trial's name in the store: equal keys mean equal networks."""
         return fingerprint([self.base_hash, recipe.hash, seed])
+
+    def prefix(self, recipe: Recipe, seed: int, *, watched: bool = False) -> SharedPrefix | None:
+        """The first epochs of a training that others may have in common with it; None where it has none.
+
+        A training that is watched knows accuracies of its epochs that others do not.
+        """
+        found = prefix_of(recipe)
+        if found is None:
+            return None
+        key = fingerprint([self.base_hash, found.hash, seed, watched])
+        return SharedPrefix(found.epochs, key, self.folder, self.key(recipe, seed))
 
     def dense_network(self, seed: int) -> nn.Module:
         """The trained full-precision network of a seed: trained once, reloaded ever after."""
@@ -136,7 +151,10 @@ class TrialRunner:
     def _trained(
         self, dense: nn.Module, recipe: Recipe, seed: int, watch: Listener | None, on_epoch: Listener | None
     ) -> nn.Module:
-        key = self.key(recipe, seed)
+        key, prefix = self.key(recipe, seed), self.prefix(recipe, seed, watched=watch is not None)
+        if prefix is not None:
+            prefix.begin(recipe.training.epochs, watch)
+        kept = None if prefix is None else prefix.epoch_ends
         return compress_and_train(
             dense,
             recipe,
@@ -145,7 +163,7 @@ class TrialRunner:
             checkpoint=self.folder.training(key) if recipe.training.epochs else None,
             key=key,
             interface=self.builder.interface,
-            **self._told(recipe.label, seed, on_epoch if watch is None else watch),
+            **self._told(recipe.label, seed, kept, on_epoch if watch is None else watch),
         )
 
     def _checkpoint(self, recipe: Recipe, seed: int) -> Path | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -50,11 +51,27 @@ def estimate_norms(network: nn.Module, batches: Iterable[Tensor], run: Run | Non
     for module in network.modules():
         if isinstance(module, nn.modules.dropout._DropoutNd):  # pyright: ignore[reportPrivateUsage]
             module.eval()
-    momenta = [norm.momentum for norm in norms]
-    for count, frames in enumerate(batches, start=1):
-        for norm in norms:
-            norm.momentum = 1.0 / count  # a mean over batches; the first replaces what was there
-        (run or network)(frames)
-    for norm, momentum in zip(norms, momenta, strict=True):
-        norm.momentum = momentum
+    with estimated(norms):
+        for frames in batches:
+            (run or network)(frames)
     network.eval()
+
+
+@contextmanager
+def estimated(norms: Iterable[_BatchNorm]) -> Iterator[None]:
+    """Running statistics become the mean over the batches that are run inside; momenta and modes stay.
+
+    `torch.optim.swa_utils.update_bn` does so for loaders of inputs; it leaves dropout on, and knows no time.
+    """
+    norms = list(norms)
+    before = [(norm.momentum, norm.training) for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain mean over all batches
+        norm.train()
+    try:
+        yield
+    finally:
+        for norm, (momentum, training) in zip(norms, before, strict=True):
+            norm.momentum = momentum
+            norm.train(training)

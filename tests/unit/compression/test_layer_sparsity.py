@@ -50,7 +50,7 @@ def loss(net: nn.Module) -> torch.Tensor:
     return F.cross_entropy(net(FRAMES), torch.arange(6) % 4)
 
 
-pruned = partial(spareto.compress, calibration=loss, seed=3)
+pruned = partial(spareto.compress, run=loss, seed=3)
 
 
 def step(*own: LayerSparsity, **fields) -> Recipe:

@@ -140,7 +140,7 @@ SEEN = [
 def test_what_a_run_has_shown_is_read_off_the_names_of_a_state_dict(steps):
     example = torch.randn(3, 2, 8, 8)
     recipe = Recipe(steps=steps)
-    first = compress(Crossed(), recipe, calibration=lambda net: net(example).square().sum()).eval()
+    first = compress(Crossed(), recipe, run=lambda net: net(example).square().sum()).eval()
     state = first.state_dict()
     empty = tuple(
         step.model_copy(update={"sparsity": 0.0}) if isinstance(step, PruneStep) else step for step in steps

@@ -110,7 +110,7 @@ def test_every_quantizer_in_every_precision(name, dtype, granularity):
 def test_every_pruner_in_every_precision(name, dtype):
     network, example = tiny.plain().to(dtype), torch.randn(5, 12, dtype=dtype)
     recipe = Recipe(steps=(PruneStep(sparsity=0.5, pruner=name, scope="per_layer"),))
-    compressed = compress(network, recipe, calibration=lambda net: net(example).float().square().sum())
+    compressed = compress(network, recipe, run=lambda net: net(example).float().square().sum())
     assert compressed(example).dtype == dtype
     assert all(0.3 <= layer.sparsity <= 0.7 for layer in compression_report(compressed))
 

@@ -97,7 +97,7 @@ SILENCED = {
 
 def pruned(network, **changes):
     recipe = Recipe(steps=(CHANNELS.model_copy(update=changes),), layers=LayerFilter(exclude=("out",)))
-    return compress(network, recipe, calibration=lambda net: net(X).square().mean())
+    return compress(network, recipe, run=lambda net: net(X).square().mean())
 
 
 def gone(network, layer):
@@ -161,7 +161,7 @@ def test_without_data_the_order_must_be_plain():
     with pytest.raises(ConfigError) as error:
         compress(Body(plain), Recipe(steps=(CHANNELS,)))
     rule = "a way to see which batch norm reads the channels that are pruned"
-    cure = "Pass 'calibration' to spareto.compress, or --data to the command."
+    cure = "Pass 'run' to spareto.compress, or --data to the command."
     assert str(error.value) == f"recipe.steps[0]: got no data; expected {rule}. {cure}"
     row = nn.Sequential(
         nn.Conv2d(C, C, 3), nn.BatchNorm2d(C), nn.ReLU(), nn.Conv2d(C, 2, 3), nn.BatchNorm2d(2)
@@ -198,7 +198,7 @@ def test_a_norm_of_one_value_a_pixel():
             return self.out(self.norm(self.conv(x).flatten(1)))
 
     recipe = Recipe(steps=(CHANNELS,), layers=LayerFilter(exclude=("out",)))
-    compressed = compress(Flat(), recipe, calibration=lambda net: net(X).sum())
+    compressed = compress(Flat(), recipe, run=lambda net: net(X).sum())
     assert torch.equal(silent(compressed.norm), gone(compressed, "conv").repeat_interleave(16))
 
 
@@ -215,7 +215,7 @@ def test_a_norm_of_two_layers_side_by_side():
             return self.out(self.norm(torch.cat([self.b(x), self.a(x)], 1)))
 
     recipe = Recipe(steps=(CHANNELS,), layers=LayerFilter(exclude=("out",)))
-    compressed = compress(Side(), recipe, calibration=lambda net: net(X).sum())
+    compressed = compress(Side(), recipe, run=lambda net: net(X).sum())
     assert torch.equal(silent(compressed.norm), torch.cat([gone(compressed, "b"), gone(compressed, "a")]))
     expected = compressed.eval()(X)
     bake(compressed)
@@ -235,7 +235,7 @@ def test_layers_of_one_weight_lose_their_biases_together():
         def forward(self, x):
             return self.nb(self.b(self.na(self.a(x))))
 
-    compressed = compress(Tied(), Recipe(steps=(CHANNELS,)), calibration=lambda net: net(X).sum())
+    compressed = compress(Tied(), Recipe(steps=(CHANNELS,)), run=lambda net: net(X).sum())
     places = gone(compressed, "a")
     assert torch.equal(compressed.a.bias == 0, places)
     assert torch.equal(compressed.b.bias == 0, places)

@@ -169,7 +169,7 @@ def test_counted_once_where_all_layers_are_ranked_together():
 def test_every_pruner(case, pruner):
     network, example, shared = case
     step = PruneStep(sparsity=0.5, pruner=pruner, scope="per_layer")
-    compressed = compress(network, Recipe(steps=(step,)), calibration=lambda net: net(example).square().sum())
+    compressed = compress(network, Recipe(steps=(step,)), run=lambda net: net(example).square().sum())
     first, second = tensors(compressed, shared)
     assert torch.equal(first, second)
     assert 0.45 <= float((first == 0).double().mean()) <= (0.7 if pruner == "n_of_m" else 0.52)

@@ -29,7 +29,7 @@ class Pyramid(nn.Module):
 @pytest.mark.parametrize("pruner", pruners.names())
 def test_every_pruner(pruner):
     recipe = Recipe(steps=(PruneStep(sparsity=0.5, pruner=pruner, scope="per_layer"), QuantizeStep(bits=4)))
-    compressed = compress(Pyramid(), recipe, calibration=lambda net: net(X).square().sum())
+    compressed = compress(Pyramid(), recipe, run=lambda net: net(X).square().sum())
     assert compressed(X).shape == (3, 3)
     assert all(0.3 <= layer.sparsity < 0.7 for layer in compression_report(compressed))
     assert compressed_weight(compressed.conv).mask.shape == (4, 2, 3, 3)
@@ -37,7 +37,7 @@ def test_every_pruner(pruner):
 
 def test_activity_counts_the_inputs_of_both_calls():
     network = Pyramid()
-    context = StepContext(network, "here", "quantize_then_mask", calibration=lambda net: net(X).sum())
+    context = StepContext(network, "here", "quantize_then_mask", run=lambda net: net(X).sum())
     found = evidence({"conv": network.conv}, {"activity"}, context, "a test").activity["conv"]
     half = X[:, :, ::2, ::2]
     expected = (X.sum((0, 2, 3)) + half.sum((0, 2, 3))) / (3 * (144 + 36))

@@ -78,7 +78,7 @@ def test_state_is_read_and_written_once_a_neuron_and_timestep():
         ("leak", "integrate", "compare"), updates
     )
     assert actions(cost_of(workloads.layer(neuron=None)), "neuron") == {}
-    assert "leak" not in actions(cost_of(workloads.layer(neuron="if")), "neuron")
+    assert "leak" not in actions(cost_of(workloads.layer(neuron="iaf")), "neuron")
 
 
 def test_dram_receives_spikes_not_partial_sums():
@@ -131,3 +131,22 @@ def test_unknown_neurons_are_all_listed_and_never_free():
 def test_unknown_weight_format():
     with pytest.raises(UnknownName, match=r"weight format: got 'bitmaks'; .* Did you mean 'bitmask'\?"):
         cost_of(workloads.layer(), weight_format="bitmaks")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"statistic": "median"}, "statistic: got 'median'; expected one of mean, max"),
+        ({"lanes": "smallest"}, "lanes: got 'smallest'; expected one of mean, largest"),
+        ({"mappings": {"conb": None}}, "mappings: got 'conb'; expected one of conv. Did you mean 'conv'"),
+        ({"objective": "power"}, "objective: got 'power'; expected one of energy, latency, edp"),
+    ],
+)
+def test_words_that_would_be_taken_for_others(options, told):
+    run = hardware.find_mappings if "objective" in options else hardware.cost
+    with pytest.raises(UnknownName, match=told):
+        run(workloads.network(workloads.layer()), CHIP, **options)
+    if "objective" in options or "statistic" in options:
+        grid = {"statistics": ["median"]} if "statistic" in options else options
+        with pytest.raises(UnknownName, match=told):
+            hardware.cost_grid([workloads.network(workloads.layer())], CHIP, **grid)

@@ -7,7 +7,10 @@ import workloads
 from spareto import hardware
 from spareto.core.errors import CapacityError
 from spareto.fpga.compression import compressed
+from spareto.fpga.visits import visits
+from spareto.fpga.windows import Layout, sliding
 from spareto.hardware.fabric.memories import block_rams
+from spareto.hardware.fabric.reach import longest, uses
 from spareto.hardware.fabric.rows import words_of
 from spareto.hardware.fabric.timing import Stage, total_cycles
 
@@ -61,6 +64,29 @@ def test_words_are_those_of_the_compressed_rows():
             for unit in range(8):
                 back[rows.slots[word, unit] * 8 + unit, column] += rows.weights[word, unit]
     assert np.array_equal(back, weights)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_lists_of_a_convolution_are_those_that_are_written(seed):
+    rng = np.random.default_rng(seed)
+    kernel, stride, padding = rng.integers(1, 4, 2), rng.integers(1, 3, 2), rng.integers(0, 2, 2)
+    sides = rng.integers(4, 8, 2)
+    plane = (sides + 2 * padding - kernel) // stride + 1
+    geometry = [tuple(axis.tolist()) for axis in (kernel, stride, padding, sides, plane)]
+    window = sliding(Layout((2, *geometry[3]), pixels=False), *geometry[:3])
+    found = visits(window, np.ones(2 * int(kernel.prod()), bool))
+    assert len(found.columns) == 2 * uses(*geometry).sum()
+    assert found.counts.max() == longest(*geometry)
+    often = np.bincount(found.columns).reshape(2, *geometry[0])
+    assert (often == uses(*geometry)).all()
+
+
+def test_a_convolution_that_reads_events_takes_the_cycles_of_its_words():
+    network = workloads.network(workloads.layer("conv", size=8, kernel=3, channels=(2, 8), rate=0.05))
+    event = CHIP.model_copy(update={"inputs": "event"})
+    scan, events = (hardware.cost(network, chip, weight_format="none") for chip in (CHIP, event))
+    assert events.layers[0].latency_cycles < scan.layers[0].latency_cycles
+    assert events.layers[0].stored_bits > scan.layers[0].stored_bits
 
 
 def dense(**changes):

@@ -18,6 +18,10 @@ def tensor(shape=(2, 1, 1), **changes):
     return Tensor(**{**facts, **changes})
 
 
+def of(nonzero):
+    return {"nonzero_mean": float(nonzero), "nonzero_max": float(nonzero)}
+
+
 def refused(record, changes, where="layer"):
     with pytest.raises(ConfigError) as error:
         type(record).parse(record.to_dict() | changes, where)
@@ -114,6 +118,31 @@ def test_figures_of_a_tensor_that_do_not_agree(changes, where, told):
             {"nonzero_by_channel": Numbers.of([[0.5, 0.5]])},
             "got shape (1, 2); expected shape (T, C) = (5, 4)",
         ),
+        (
+            {"nonzero_by_channel": Numbers.of([[0] * 4] * 4 + [[37, 0, 0, 0]]), **of(37)},
+            "nonzero_by_channel: got 37; expected at most 36 (elements of a channel)",
+        ),
+        (
+            {"awake_mean": 2, "awake_max": 2, **of(11)},
+            "nonzero_mean: got 11; expected at most 10 (2 elements",
+        ),
+        (
+            {"awake_windows": ((4, 4), (9, 9), (9, 9), (9, 9), (9, 9)), **of(4)},
+            "[1]: got 9; expected at most 8",
+        ),
+        (
+            {"awake_windows": ((4, 4), (4, 4), (3, 3), (4, 4), (4, 4)), **of(4)},
+            "[2]: got 3; expected at least",
+        ),
+        (
+            {
+                "awake_windows": ((4, 4), (4, 4), (6, 6), (4, 4), (4, 4)),
+                "awake_mean": 1,
+                "awake_max": 1,
+                **of(4),
+            },
+            "[2]: got 6; expected at most 5 (of 4 elements that are not zero)",
+        ),
     ],
 )
 def test_figures_of_a_tensor_that_its_layer_contradicts(changes, told):
@@ -141,6 +170,11 @@ def test_figures_of_a_layer_that_do_not_agree(changes, told):
 def network(*layers, **changes):
     facts = {"network": "n", "dataset": "d", "samples": 1, "timesteps": 5, "layers": layers}
     return Workload(**{**facts, **changes})
+
+
+def test_a_layer_without_a_name():
+    with pytest.raises(ConfigError, match=r"layers\[1\]\.name: got ''; expected a name"):
+        network(LAYER, workloads.layer(""))
 
 
 @pytest.mark.parametrize("timesteps", [2, 4, 6, 10])
@@ -175,7 +209,8 @@ def test_weights_that_are_shared_with_nobody_or_with_others():
 def product(**changes):
     facts = {
         "name": "attention", "rows": 3, "inner": 4, "columns": 5, "repeats": 2, "timesteps": 5,
-        "left": tensor((2, 3, 4)), "right": tensor((2, 4, 5)), "output": tensor((2, 3, 5)),
+        "left": tensor((2, 3, 4), nonzero_mean=8, nonzero_max=120),
+        "right": tensor((2, 4, 5), nonzero_mean=9, nonzero_max=200), "output": tensor((2, 3, 5)),
         "operation": "and", "effectual_mean": 10.0, "effectual_max": 600.0,
     }  # fmt: skip
     return Product(**{**facts, **changes})
@@ -184,7 +219,13 @@ def product(**changes):
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"effectual_max": 601.0}, "effectual_max: got 601; expected at most 600 (pairs, zeros included)"),
+        ({"effectual_max": 601.0}, "effectual_max: got 601; expected at most 600 (120 elements x 5 that"),
+        ({"effectual_mean": 28.0}, "effectual_mean: got 28; expected at most 27 (9 elements x 3 that"),
+        ({"effectual_mean": 41.0}, "effectual_mean: got 41; expected at most 40 (8 elements x 5 that"),
+        (
+            {"neuron": Neuron(kind="if", count=29)},
+            "count: got 29 neurons; expected as many as the output has",
+        ),
         ({"effectual_max": 9.0}, "got a maximum of 9; expected at least the mean, 10"),
         ({"left": tensor((2, 4, 4))}, r"left.shape: got (2, 4, 4); expected (2, 3, 4)"),
         ({"right": tensor((2, 4, 5), nonzero_max=201)}, "right.nonzero_max: got 201; expected at most 200"),
@@ -198,8 +239,9 @@ def test_a_product_that_contradicts_itself(changes, told):
 
 
 def test_a_product_is_part_of_its_network():
+    few, more = (tensor(shape, nonzero_mean=8, nonzero_max=80) for shape in ((2, 3, 4), (2, 4, 5)))
     with pytest.raises(ConfigError, match=r"products\[0\]\.timesteps: got 4; expected 5 as the workload has"):
-        network(LAYER, products=(product(timesteps=4, effectual_max=400),))
+        network(LAYER, products=(product(timesteps=4, effectual_max=200, left=few, right=more),))
     with pytest.raises(ConfigError, match=r"products\[0\]\.name: got 'conv' a second time"):
         network(LAYER, products=(product(name="conv"),))
 

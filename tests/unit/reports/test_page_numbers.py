@@ -122,3 +122,33 @@ def test_metadata_is_its_share_of_what_the_outermost_memory_gives() -> None:
 def test_what_is_no_number_is_none() -> None:
     assert number(math.nan) is number(math.inf) is number(None) is None
     assert number(1 / 3) == 0.3333333
+
+
+@pytest.mark.parametrize("tested", [False, True])
+def test_an_accuracy_of_one_seed_spreads_as_a_count_of_its_own_samples(make, tested) -> None:
+    """Compared points are alike within it: each accuracy on the samples of its own split."""
+    trials = [
+        each.model_copy(update={"validation_accuracy": 0.9 if tested else None}) for each in factories.study()
+    ]
+    meta = {"test_samples": "400", "validation_samples": "100"}
+    told = data_of(render(make(trials, meta)))
+    for place, accuracy in enumerate(told["points"]["test_accuracy" if tested else "accuracy"]):
+        binomial = math.sqrt(accuracy * (1 - accuracy) / 400)
+        assert told["sampling"]["test_accuracy"][place] == about(binomial)
+        chosen = math.sqrt(0.9 * 0.1 / 100) if tested else binomial
+        assert told["sampling"]["accuracy"][place] == about(chosen)
+
+
+def test_the_quotient_spreads_by_two_thirds_of_the_accuracy(make) -> None:
+    results = make(factories.study(), {"test_samples": "400"})
+    told = data_of(render(results))
+    for place, row in enumerate(results.means):
+        (one,) = results.of(row)
+        step, accuracy = 1e-6, one.accuracy
+        higher = one.model_copy(update={"accuracy": accuracy + step})
+        slope = (
+            (higher.artificial_intelligence_quotient or 0) - (one.artificial_intelligence_quotient or 0)
+        ) / step
+        assert told["sampling"]["aiq"][place] == pytest.approx(
+            slope * math.sqrt(accuracy * (1 - accuracy) / 400), rel=1e-4
+        )

@@ -121,9 +121,9 @@ def test_what_does_not_fit_together_is_refused(tmp_path, change, told):
 
 
 NUMBERS = ["depth", "width_bits", "word_bits", "words_per_access", "metadata_word_bits",
-           "read_words_per_cycle", "write_words_per_cycle"]  # fmt: skip
+           "read_words_per_cycle", "write_words_per_cycle", "shared_words_per_cycle"]  # fmt: skip
 ENERGIES = ["read_pJ", "write_pJ", "gated_read_pJ", "gated_write_pJ", "metadata_read_pJ", "metadata_write_pJ",
-            "decompression_pJ", "compression_pJ"]  # fmt: skip
+            "decompression_pJ", "compression_pJ", "update_pJ", "leak_pJ"]  # fmt: skip
 
 
 @pytest.mark.parametrize("key", [*NUMBERS, *ENERGIES, "mac_pJ"])
@@ -150,6 +150,25 @@ def test_every_number_of_a_level_is_refused_or_raises_the_energy_in_order(tmp_pa
         )
     assert energies == sorted(energies)
     assert all(math.isfinite(each) and each > 0 for each in energies)
+
+
+def test_updates_leakage_and_a_shared_port_in_closed_form(tmp_path):
+    """Of sixteen `near` eight are in use, each updated 72 times; an access takes 1 pJ."""
+
+    def run(**more):
+        data = changed(lambda d: d["architecture"]["levels_outermost_first"][1].update(more))
+        data["architecture"]["instances"] = {"near": 16}
+        data["cases"][0]["loops_outermost_first"][2]["level"] = "far"
+        data["cases"][0]["expected"]["dense"]["energy_uJ"] = {"near": 1.0}
+        rows = reproduce_cost_cases(saved(tmp_path, data))
+        near = next(row["ours"] for row in rows if row["component"] == "near")
+        return near * 1e6, next(row["ours"] for row in rows if row["quantity"] == "cycles")
+
+    energy, cycles = run()
+    assert cycles == 72
+    assert run(update_pJ=3.0)[0] - energy == pytest.approx(2 * 8 * 72)
+    assert run(leak_pJ=0.5)[0] - energy == pytest.approx(0.5 * 16 * 72)
+    assert run(shared_words_per_cycle=0.5)[1] == pytest.approx(energy / 8 / 0.5)
 
 
 def test_padding_that_is_said_is_run_and_shown(tmp_path):

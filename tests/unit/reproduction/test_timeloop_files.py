@@ -172,6 +172,15 @@ def test_newer_versions_fill_no_first_partial_sums(tmp_path):
     )
 
 
+def test_a_summary_of_the_energies_will_do_and_an_update_has_its_own(tmp_path):
+    """Every product updates a register once."""
+    summary = {"ERT_summary": {"table_summary": LISTED["ERT"]["tables"]}}
+    assert energies(tmp_path, ert=summary) == energies(tmp_path, ert=LISTED)
+    dearer = changed(LISTED, lambda d: tables(d)[2]["actions"][2].update(energy=1.42))
+    moved = energies(tmp_path, ert=dearer)[0]["Registers", "outputs"] - PRINTED["Registers", "outputs"]
+    assert moved == pytest.approx(32 * 32 * 3 * 16, abs=0.005)
+
+
 @pytest.mark.parametrize("target", ["PE", "inter_PE_spatial"])
 def test_a_container_that_spreads_is_a_target(tmp_path, target):
     spread = changed(MAPPING, lambda d: d["mapping"][2].update(target=target))
@@ -237,7 +246,7 @@ def tables(document):
     ("changes", "told"),
     [
         ({"mapping": changed(MAPPING, lambda d: first(d).update(factors="R=3 P=1 K=16 C=2"))},
-         r"loops_outermost_first, M: got 16 = 16; expected bounds that multiply"),
+         r"map.yaml: mapping of 'layer', K: got 16 = 16; expected bounds that multiply to the layer's 32.$"),
         ({"mapping": changed(MAPPING, lambda d: first(d).update(factors="R=3 K"))},
          r"mapping\[1\]\.factors: got 'K'; expected DIM=BOUND, dimensions"),
         ({"mapping": changed(MAPPING, lambda d: [x.update(factors="C=0") for x in d["mapping"][:2]])},
@@ -263,9 +272,12 @@ def tables(document):
         ({"arch": "architecture: ["}, "expected well-formed YAML"),
         ({"arch": "- 1"}, "got list; expected a mapping at the top"),
         ({"arch": NODES.replace("width: 8,", "width: wide,")}, "width: got 'wide'; expected a whole"),
+        ({"arch": NODES.replace("width: 8,", "width: 8, cluster_size: 4,")},
+         "'Registers'.cluster_size: got 4; expected 1: instances that share a wide word"),
+        ({"arch": NODES.replace("width: 8,", "width: 8, bandwidth_consumption_scale: 2,")}, "scale: got 2"),
         ({"ert": changed(LISTED, lambda d: tables(d).pop(1))}, "'Buffer': got no table"),
         ({"ert": changed(LISTED, lambda d: tables(d)[0]["actions"].pop(1))},
-         "'Main': got the actions write, leak, update; expected 'read'"),
+         "'Main': got the actions write, update; expected one of random_read, read"),
         ({"ert": changed(LISTED, lambda d: tables(d)[0]["actions"][0].update(energy=-1))},
          "write: got -1; expected a number from 0"),
         ({"problem": changed(PROBLEM, lambda d: sizes(d).update(Wdilation=2))},
@@ -318,7 +330,9 @@ def cases(draw):
     for place in range(draw(st.integers(1, 4))):
         name = f"L{place}"
         own = keeps if place == 0 else draw(st.lists(st.sampled_from(keeps), unique=True))
-        energy = {"read_pJ": draw(st.floats(0, 100)), "write_pJ": draw(st.floats(0, 100))}
+        energy = {f"{action}_pJ": draw(st.floats(0, 100)) for action in ("read", "write", "update", "leak")}
+        energy |= {f"{port}_words_per_cycle": draw(st.none() | st.floats(0.1, 9))
+                   for port in ("read", "write", "shared")}  # fmt: skip
         words = {"word_bits": draw(st.sampled_from([8, 16])), "words_per_access": draw(st.integers(1, 4))}
         levels.append({"name": name, "keeps": own} | (energy | words if own else {}))
         for kind in ("temporal", "spatial"):

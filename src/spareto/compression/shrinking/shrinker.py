@@ -9,6 +9,7 @@ from spareto.compression.checks import refuse_unfit
 from spareto.compression.copies import Module, passing_copy
 from spareto.compression.following import Followed, channels, follow
 from spareto.compression.layers import synaptic_layers
+from spareto.compression.runs import Run, bound
 from spareto.compression.shrinking.channels import cut_channels, norms_of
 from spareto.core.errors import ConfigError, Problem
 from spareto.observing.watching import tensors
@@ -17,7 +18,7 @@ from spareto.widths import value_in_use
 TOLERANCE = 1e-6
 
 
-def shrink(network: Module, example: Tensor) -> Module:
+def shrink(network: Module, run: Run) -> Module:
     """A smaller copy of a network, without the output channels whose weights are all zero.
 
     With a channel go its bias, its batch norm, what its neurons have one of per channel, and the inputs of
@@ -26,8 +27,8 @@ def shrink(network: Module, example: Tensor) -> Module:
 
     Args:
         network: A compressed network, or one with zeros; left untouched. Reset its state first if it has any.
-        example: Input to run it on: which layer feeds which is seen, not guessed, and the smaller network
-            has to answer the same.
+        run: Frames, or a function that runs a network on some and returns its answer: which layer feeds which
+            is seen, not guessed, and the smaller network has to answer the same.
 
     Returns:
         The smaller copy in the mode of the original.
@@ -37,9 +38,9 @@ def shrink(network: Module, example: Tensor) -> Module:
             through an operation nobody here understands, such as a residual sum; names the layer.
     """
     refuse_unfit(network)
-    seen = follow(network, lambda: network(example))
+    seen = follow(network, bound(run, network))
     smaller = cut_channels(network, seen, _kept_channels(network, seen))
-    refuse_another_function(network, smaller, example, "the same output without its silent channels")
+    refuse_another_function(network, smaller, run, "the same output without its silent channels")
     return smaller
 
 
@@ -65,13 +66,13 @@ def _zero(layer: nn.Module, tensor: str) -> Tensor:
     return zero.flatten(1).all(1) if zero.dim() > 1 else zero
 
 
-def refuse_another_function(network: nn.Module, other: nn.Module, example: Tensor, rule: str) -> None:
+def refuse_another_function(network: nn.Module, other: nn.Module, run: Run, rule: str) -> None:
     """Refuse a changed network that does not answer in evaluation mode as the one it was made of.
 
     Raises:
         ConfigError: It does not; `rule` says what was expected.
     """
-    expected, got = _both(network, other, example)
+    expected, got = _both(network, other, run)
     if got is None:
         difference = "a network that does not run any more"
     elif got.shape != expected.shape:
@@ -88,30 +89,31 @@ def refuse_another_function(network: nn.Module, other: nn.Module, example: Tenso
     raise ConfigError(Problem("the network", difference, rule, cure))
 
 
-def _both(network: nn.Module, other: nn.Module, example: Tensor) -> tuple[Tensor, Tensor | None]:
+def _both(network: nn.Module, other: nn.Module, run: Run) -> tuple[Tensor, Tensor | None]:
     """What the network answers, and what the other one does; None if it cannot."""
     try:
-        expected, run = _in_double(network, example), _in_double
+        expected, answer = _in_double(network, run), _in_double
     except RuntimeError:  # a network that makes single-precision tensors inside
-        expected, run = _answer(network, example), _answer
+        expected, answer = _answer(network, run), _answer
     try:
-        return expected, run(other, example)
+        return expected, answer(other, run)
     except (RuntimeError, ValueError, IndexError):
         return expected, None
 
 
-def _answer(network: nn.Module, example: Tensor) -> Tensor:
+def _answer(network: nn.Module, run: Run) -> Tensor:
     """A network's output; the network notices nothing."""
     with passing_copy(network) as copy, torch.no_grad():
-        return next(tensors(copy.eval()(example)))
+        return next(tensors(bound(run, copy.eval())()))
 
 
-def _in_double(network: nn.Module, example: Tensor) -> Tensor:
+def _in_double(network: nn.Module, run: Run) -> Tensor:
     """The same in double precision, where the order of additions moves no spike."""
     usual = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)  # for the state that networks make themselves
     try:
         with passing_copy(network) as copy, torch.no_grad():
-            return next(tensors(copy.eval().double()(example.double())))
+            double = run.double() if isinstance(run, Tensor) else run
+            return next(tensors(bound(double, copy.eval().double())()))
     finally:
         torch.set_default_dtype(usual)

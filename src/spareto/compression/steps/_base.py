@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from spareto.compression.parametrization import Order
-
-Calibration = Callable[[nn.Module], Tensor]
-"""Runs a network on some data, resetting its state first where it has any, and returns the loss."""
+from spareto.compression.runs import Run
 
 
 @dataclass(frozen=True)
@@ -24,7 +22,7 @@ class StepContext:
         where: The item's place in the recipe, `recipe.steps[0]`, for error messages.
         order: Order of quantizer and mask on one weight.
         seed: Decides what a step draws at random.
-        calibration: Runs a network on some data; None where the caller gave none.
+        run: Frames, or a function that runs a network on some; None where the caller gave none.
         stored: Names in the state dict that is loaded afterwards: they tell what a run has shown before.
     """
 
@@ -32,7 +30,7 @@ class StepContext:
     where: str
     order: Order
     seed: int = 0
-    calibration: Calibration | None = None
+    run: Run | None = None
     stored: frozenset[str] | None = None
 
 

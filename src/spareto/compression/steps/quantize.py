@@ -39,7 +39,7 @@ class Quantize(Step):
         if plan.fold_batch_norm and context.stored is not None:
             fold_as_stored(context.network, context.stored)
         elif plan.fold_batch_norm:
-            fold_in_place(context.network, context.calibration, context.where)
+            fold_in_place(context.network, context.run, context.where)
         for name, layer in layers.items():
             compression = attach(layer, context.order, network=context.network)
             live = None if compression.mask is None else compression.mask != 0

@@ -12,6 +12,7 @@ from spareto.compression.copies import Module, copy_of
 from spareto.compression.following import Followed, follow
 from spareto.compression.layers import synaptic_layers
 from spareto.compression.parametrization import compressed_weight
+from spareto.compression.runs import Run, bound
 from spareto.compression.shrinking.channels import cut_channels, neuron_channels, norms_of
 from spareto.compression.shrinking.shrinker import refuse_another_function
 from spareto.compression.widening.widen import hidden_layers
@@ -19,7 +20,7 @@ from spareto.core.errors import ConfigError, Problem
 from spareto.widths import value_in_use
 
 
-def merge_duplicates(network: Module, example: Tensor) -> Module:
+def merge_duplicates(network: Module, run: Run) -> Module:
     """A copy in which each group of equal hidden channels is one channel.
 
     Channels are equal if their weights, biases and batch norms are, and what their neurons have one of per
@@ -28,14 +29,14 @@ def merge_duplicates(network: Module, example: Tensor) -> Module:
 
     Args:
         network: Not compressed, for a sum of quantized weights is no code; `bake` it first. Left untouched.
-        example: Input to run it on.
+        run: Frames, or a function that runs a network on some and returns its answer.
 
     Raises:
         ConfigError: The network is compressed, or equal channels cannot be cut out; names the layer.
     """
     refuse_unfit(network)
     _refuse_compressed(network)
-    seen = follow(network, lambda: network(example))
+    seen = follow(network, bound(run, network))
     groups = {name: _same(network, name, seen) for name in hidden_layers(network, seen)}
     keep = {
         name: first == torch.arange(len(first))
@@ -47,7 +48,7 @@ def merge_duplicates(network: Module, example: Tensor) -> Module:
         for name in keep:
             _sum_readers(summed, name, groups[name], seen)
     smaller = cut_channels(summed, seen, keep)
-    refuse_another_function(network, smaller, example, "the same output with one channel for equal ones")
+    refuse_another_function(network, smaller, run, "the same output with one channel for equal ones")
     return smaller
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from spareto.compression.copies import Module
 from spareto.compression.following import Followed, follow
+from spareto.compression.runs import Run, bound
 from spareto.compression.shrinking.channels import cut_channels, norms_of
 from spareto.compression.widening.widen import hidden_layers
 from spareto.core.errors import ConfigError, Problem
@@ -48,9 +49,9 @@ def scales_of(network: nn.Module, seen: Followed) -> dict[str, Tensor]:
     return found
 
 
-def scale_names(network: nn.Module, example: Tensor) -> list[str]:
+def scale_names(network: nn.Module, run: Run) -> list[str]:
     """Names of the batch norms whose scales say what hidden channels are worth."""
-    seen = _follow(network, example)
+    seen = _follow(network, run)
     norms = {id(norm) for name in hidden_layers(network, seen) for norm, *_ in norms_of(name, seen)}
     return [name for name, module in network.named_modules() if id(module) in norms]
 
@@ -72,7 +73,7 @@ def cut_to(network: Module, seen: Followed, scales: Mapping[str, Tensor], count:
     return cut_channels(network, seen, {name: kept for name, kept in keep.items() if not kept.all()})
 
 
-def squeeze(network: Module, example: Tensor, measure: Measure, at_most: float) -> Module:
+def squeeze(network: Module, run: Run, measure: Measure, at_most: float) -> Module:
     """A copy that lost as few channels as it takes to hold a budget, those of the smallest scales first.
 
     How many that is is found by halving, for what less channels take is less: a few dozen networks are made
@@ -80,7 +81,7 @@ def squeeze(network: Module, example: Tensor, measure: Measure, at_most: float) 
 
     Args:
         network: Left untouched; compressed or not.
-        example: Input to run it on.
+        run: Frames, or a function that runs a network on some and returns its answer.
         measure: What a network takes.
         at_most: The budget.
 
@@ -89,8 +90,8 @@ def squeeze(network: Module, example: Tensor, measure: Measure, at_most: float) 
             takes more than the budget.
     """
     if measure(network) <= at_most:
-        return cut_channels(network, _follow(network, example), {})
-    seen = _follow(network, example)
+        return cut_channels(network, _follow(network, run), {})
+    seen = _follow(network, run)
     scales = scales_of(network, seen)
     few, many = 0, sum(len(layer) - 1 for layer in scales.values())
     smallest = cut_to(network, seen, scales, many)
@@ -107,6 +108,6 @@ def squeeze(network: Module, example: Tensor, measure: Measure, at_most: float) 
     return smallest
 
 
-def _follow(network: nn.Module, example: Tensor) -> Followed:
+def _follow(network: nn.Module, run: Run) -> Followed:
     with undisturbed(network, training=False):
-        return follow(network, lambda: network(example))
+        return follow(network, bound(run, network))

@@ -13,6 +13,7 @@ from spareto.compression.copies import Module, copy_of
 from spareto.compression.following import Arrival, Followed, follow
 from spareto.compression.layers import synaptic_layers
 from spareto.compression.parametrization import compressed_weight
+from spareto.compression.runs import Run, bound
 from spareto.compression.shrinking.channels import neuron_channels, select_inputs
 from spareto.compression.shrinking.cut import resize, select, select_neurons
 from spareto.compression.shrinking.obstacles import obstacles
@@ -22,9 +23,7 @@ from spareto.core.errors import ConfigError, Problem
 CURE: Final = "Widen by 1, or build a wider network."
 
 
-def widen(
-    network: Module, multiplier: float, example: Tensor, *, noise: float = 0.0, seed: int = 0
-) -> Module:
+def widen(network: Module, multiplier: float, run: Run, *, noise: float = 0.0, seed: int = 0) -> Module:
     """A wider copy of a network: hidden channels come several times, and their readers share them out.
 
     A layer of C hidden channels gets `round(multiplier * C)`: channel i is a copy of channel i modulo C, with
@@ -35,7 +34,8 @@ def widen(
     Args:
         network: Not compressed; left untouched.
         multiplier: At least 1.
-        example: Input to run it on: which layer feeds which is seen, not guessed.
+        run: Frames, or a function that runs a network on some and returns its answer: which layer feeds which
+            is seen, not guessed.
         noise: Standard deviation of normal numbers added to the weights of the copies, by that of their
             layer's weights.
         seed: Decides these numbers.
@@ -49,7 +49,7 @@ def widen(
     _refuse_numbers(multiplier, noise)
     refuse_unfit(network)
     _refuse_compressed(network)
-    seen = follow(network, lambda: network(example))
+    seen = follow(network, bound(run, network))
     copies = _copies(network, seen, multiplier)
     if problems := [*obstacles(network, copies, seen), *_scattered(seen, copies)]:
         raise ConfigError(problems)
@@ -60,7 +60,7 @@ def widen(
         for arrival in seen.arrivals.values():
             if arrival.layers & set(copies):
                 _repeat_inputs(wider.get_submodule(arrival.reader), arrival, seen, copies)
-    refuse_another_function(network, wider, example, "the same output with copies of its channels")
+    refuse_another_function(network, wider, run, "the same output with copies of its channels")
     with torch.no_grad():
         _disturb(wider, {name: seen.size[name] for name in copies}, noise, seed)
     return wider

@@ -75,6 +75,38 @@ class Signal:
         return f"$signed({{{{{bits - self.bits}{{{sign}}}}}, {self.name}}})"
 
 
+def reaches(a: Signal, least: int) -> str:
+    """`a >= least` as logic of the bits of `a`, the sign turned first.
+
+    From the highest bit on: where the number before `least` has a 1, `a` needs one; where it has a 0, a 1 of
+    `a` decides.
+
+    >>> print(reaches(Signal.word("v", 6), 21))
+    ~v[5] & v[4] & (v[3] | (v[2] & (|v[1:0])))
+    """
+    most = 1 << (a.bits - 1)
+    if least > a.high or least > most - 1:
+        return "1'b0"
+    if least <= max(a.low, -most):
+        return "1'b1"
+    last = least - 1 + most  # above the number before, both counted from 0
+    ways = ["&" if last >> bit & 1 else "|" for bit in range(a.bits)]
+    top = a.bits - 1
+    lowest = bit = ways.index("|")  # nothing below it can decide
+    said, joined = "", ""
+    while bit < top:  # runs of bits that do the same; the lowest bit goes with those above it
+        way = ways[min(bit + 1, top - 1)] if bit == lowest else ways[bit]
+        end = next((n for n in range(bit + 1, top) if ways[n] != way), top)
+        run = f"{a.name}[{bit}]" if end == bit + 1 else f"({way}{a.name}[{end - 1}:{bit}])"
+        said = f"{run} {way} " + (f"({said})" if joined else said) if said else run
+        joined = way if said != run else ""
+        bit = end
+    sign = f"~{a.name}[{top}]" if top else f"~{a.name}"
+    if not said:
+        return sign
+    return f"{sign} {ways[top]} " + (f"({said})" if joined not in ("", ways[top]) else said)
+
+
 @dataclass
 class Block:
     """Wires of a module, in order.
@@ -168,9 +200,8 @@ class Block:
             fits = self.flag(f"{name}_fits", f"(&{top}) | ~(|{top})")
             end = f"{{{self._sign(a)}, {{{bits - 1}{{~{self._sign(a)}}}}}}}"
             return self.wire(name, low, high, f"{fits} ? {a.name}[{bits - 1}:0] : {end}", bits)
-        wide = max(a.bits, bits)
-        over = self.flag(f"{name}_over", f"{a.at(wide)} > {literal(high, wide)}")
-        under = self.flag(f"{name}_under", f"{a.at(wide)} < {literal(low, wide)}")
+        over = self.flag(f"{name}_over", reaches(a, high + 1))
+        under = self.flag(f"{name}_under", f"~({reaches(a, low)})")
         inner = f"{a.name}[{bits - 1}:0]" if a.bits >= bits else a.at(bits)
         value = f"{over} ? {literal(high, bits)} : {under} ? {literal(low, bits)} : {inner}"
         return self.wire(name, low, high, value, bits)
@@ -182,7 +213,11 @@ class Block:
         return self.wire(name, low, high, f"{flag} ? {a.at(bits)} : {b.at(bits)}", bits)
 
     def compare(self, name: str, a: Signal, comparison: str, b: Signal) -> str:
-        """A flag."""
+        """A flag: `a > b` or `a >= b`; with a number it is logic, which takes no chain of carries."""
+        if b.fixed:
+            least = b.low + (comparison == ">")
+            self.comment(f"{name}: from {least} on")
+            return self.flag(name, reaches(a, least))
         bits = max(a.bits, b.bits)
         return self.flag(name, f"{a.at(bits)} {comparison} {b.at(bits)}")
 

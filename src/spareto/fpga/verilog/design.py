@@ -12,7 +12,8 @@ from spareto.fpga.options import Options
 from spareto.fpga.verilog.encoder import encoder_module, encoder_name
 from spareto.fpga.verilog.inputs import Stream, input_module, stream_of, wrappers
 from spareto.fpga.verilog.stage import StageWriter
-from spareto.fpga.verilog.text import index_bits, rendered
+from spareto.fpga.verilog.text import rendered
+from spareto.hardware.fabric.memories import index_bits
 
 
 @dataclass(frozen=True)

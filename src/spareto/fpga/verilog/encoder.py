@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from spareto.fpga.verilog.text import index_bits, rendered
+from spareto.fpga.verilog.text import rendered
+from spareto.hardware.fabric.memories import index_bits
 
 
 def encoder_name(width: int) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 
 from spareto.fpga.circuit import Circuit
 from spareto.fpga.options import Options
-from spareto.fpga.verilog.text import index_bits, rendered
+from spareto.fpga.verilog.text import rendered
+from spareto.hardware.fabric.memories import index_bits
 
 CLOCK_HZ, BAUD = 12_000_000, 115_200
 """Of the serial wrapper's divider, which is a parameter of its module."""

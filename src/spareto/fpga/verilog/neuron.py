@@ -183,15 +183,34 @@ class NeuronModule:
         block.lines.append("assign fires_first = above;")
         amount = self._constant(1, stage.reset)
         after = amount
-        if how.reset == "subtract":  # of a potential that reaches the threshold; else it is not taken
-            least = max(v.low, int(stage.threshold.min()) + (how.comparison == ">"))
-            within = min(least, v.high) - int(stage.reset.max()), v.high - int(stage.reset.min())
+        if how.reset == "subtract":
+            within = self._dropped(v)
+            if stage.low <= within[0] and within[1] <= stage.high:
+                return self._taken_off(v, amount, within)
             after = block.subtract("dropped", v, amount, within)
         after = block.clip("reset_to", after, stage.low, stage.high)
         if how.firing_leaks or how.leak_shift is None:
             v = block.choose("fired_or_not", "above", after, v)
             return block.leak("leaked", v, how.leak_shift, how.rounding)
         return block.choose("begins", "above", after, block.leak("leaked", v, how.leak_shift, how.rounding))
+
+    def _dropped(self, v: Signal) -> tuple[int, int]:
+        """What is left of a potential that reaches the threshold, once the reset is taken off."""
+        stage, strict = self.stage, self.how.comparison == ">"
+        least = min(max(v.low, int(stage.threshold.min()) + strict), v.high)
+        return least - int(stage.reset.max()), v.high - int(stage.reset.min())
+
+    def _taken_off(self, v: Signal, amount: Signal, within: tuple[int, int]) -> Signal:
+        """`v` without its reset or its leak: one subtraction for both where a neuron has one of them."""
+        block, how = self.block, self.how
+        left = min(v.low, 0, within[0]), max(v.high, 0, within[1])
+        if how.firing_leaks or how.leak_shift is None:
+            v = block.subtract(
+                "fired_or_not", v, block.choose("fall", "above", amount, Signal.constant(0)), left
+            )
+            return block.leak("leaked", v, how.leak_shift, how.rounding)
+        lost = block.right("leaked_off", v, how.leak_shift, how.rounding)
+        return block.subtract("begins", v, block.choose("off", "above", amount, lost), left)
 
     def _add(self) -> None:
         block, found = self.block, self.found
@@ -273,9 +292,16 @@ class NeuronModule:
             block.compare("fires_now", v, how.comparison, self._constant(0, stage.threshold))
             block.lines.append("assign fires = fires_now;")
             if not how.reset_late:
-                amount = self._constant(1, stage.reset)
-                after = block.subtract("dropped", v, amount) if how.reset == "subtract" else amount
-                v = block.choose("after", "fires_now", after, v)
+                v = self._fallen(v)
         stored = block.right("rounded", v, how.digits, how.rounding)
         stored = block.clip("kept", stored, stage.low, stage.high)
         block.assign(Signal("ended", stage.low, stage.high, self.shape.state), stored)
+
+    def _fallen(self, v: Signal) -> Signal:
+        """A potential after its own spike's reset."""
+        block, amount = self.block, self._constant(1, self.stage.reset)
+        if self.how.reset == "fixed":
+            return block.choose("after", "fires_now", amount, v)
+        fall = block.choose("fall", "fires_now", amount, Signal.constant(0))
+        dropped = self._dropped(v)
+        return block.subtract("after", v, fall, (min(v.low, dropped[0]), max(v.high, dropped[1])))

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from spareto.fpga.circuit import Neurons
-from spareto.fpga.compression import compressed
 from spareto.fpga.ranges import Ranges, ranges
+from spareto.fpga.scatter import scattered
 from spareto.fpga.verilog.arithmetic import bits_for
 from spareto.fpga.verilog.encoder import encoder_name
 from spareto.fpga.verilog.neuron import NeuronModule, Shape, constants_of, shape_of
-from spareto.fpga.verilog.text import index_bits, memory, packed, rendered
-from spareto.hardware.fabric.memories import in_blocks
+from spareto.fpga.verilog.scatter import scatter_words
+from spareto.fpga.verilog.text import fields, memory, packed, rendered, style
+from spareto.hardware.fabric.memories import index_bits
 
 
 @dataclass(frozen=True)
@@ -32,16 +33,6 @@ class StageText:
     neuron: str
     memories: dict[str, str]
     encoders: tuple[int, ...] = field(default=())
-
-
-def style(rows: int, bits: int, kind: str = "rom") -> str:
-    """The attribute that says where a memory lies, with a blank behind it: a rule, so that sizes are known.
-
-    Small constants become logic; small memories that are written, what the family has for them.
-    """
-    if in_blocks(rows, bits):
-        return f'(* {kind}_style = "block" *) '
-    return '(* rom_style = "logic" *) ' if kind == "rom" else ""
 
 
 class StageWriter:
@@ -66,14 +57,14 @@ class StageWriter:
     @property
     def direct(self) -> bool:
         """Whether the accumulators are the potentials."""
-        stage, how = self.stage, self.stage.semantics
+        how = self.stage.semantics
         plain = how.order == "fire" and how.saturation == "each" and not how.second_order
-        return plain and stage.passes == 1
+        return plain and self.cleared
 
     @property
     def cleared(self) -> bool:
         """Whether states are registers, put back when a recording ends."""
-        return self.stage.passes == 1
+        return self.stage.passes == 1 and not self.stage.scatters
 
     @property
     def tap_bits(self) -> int:
@@ -83,12 +74,17 @@ class StageWriter:
     def text(self) -> StageText:
         """Module and memories."""
         encoders: list[int] = []
-        sparse = self.stage.reads == "compressed"
+        scatters = self.stage.scatters
         if self.stage.reads != "scan":
             encoders.append(self.stage.window.inputs)
             encoders += [self.stage.outputs] if self.stage.feedback is not None else []
         context = self._control() | self._scale() | self._constants()
-        context |= self._words() if sparse else self._weights() | self._window() | self._back()
+        if scatters:
+            words = scatter_words(self.stage, self.shape.weight)
+            context |= words.context
+            self.memories |= words.memories
+        else:
+            context |= self._weights() | self._window() | self._back()
         ports = self._ports()
         neuron = rendered(
             "neuron.v.j2",
@@ -98,7 +94,7 @@ class StageWriter:
             body=NeuronModule(self.stage, self.found, self.shape, self.direct, self.cleared).body(),
         )
         wires = [(port, wire) for _, port, wire in ports]
-        module = rendered("compressed.v.j2" if sparse else "stage.v.j2", ports=wires, **context)
+        module = rendered("scatter.v.j2" if scatters else "stage.v.j2", ports=wires, **context)
         return StageText(module, neuron, self.memories, tuple(encoders))
 
     def _control(self) -> dict[str, Any]:
@@ -157,35 +153,6 @@ class StageWriter:
             "encoder": encoder_name(stage.window.inputs),
         }
 
-    def _words(self) -> dict[str, Any]:
-        stage = self.stage
-        rows = compressed(stage.weights, stage.units)
-        slot, width = index_bits(stage.passes), self.shape.weight
-        words, more = len(rows.weights), index_bits(max(1, int(rows.counts.max())))
-        start = max(index_bits(words), more)
-        entries = [
-            packed(
-                [_word([(int(v), width), (int(s), slot)]) for v, s in zip(*pair, strict=True)], slot + width
-            )
-            for pair in zip(rows.weights, rows.slots, strict=True)
-        ]
-        bits = stage.units * (slot + width)
-        self.memories["words"] = memory(entries, bits)
-        pairs = zip(rows.starts.tolist(), np.maximum(rows.counts - 1, 0).tolist(), strict=True)
-        self.memories["rows"] = memory((_word([(a, start), (b, more)]) for a, b in pairs), start + more)
-        return {
-            "connected": f"{packed((rows.counts > 0).astype(int).tolist(), 1):x}",
-            "row_index_bits": index_bits(stage.window.inputs),
-            "start_bits": start,
-            "more_bits": more,
-            "row_style": style(stage.window.inputs, start + more),
-            "entry_bits": slot + width,
-            "words": words,
-            "weight_style": style(words, bits),
-            "offset_at": f"{{{start - more}'d0, offset}}" if start > more else "offset",
-            "encoder": encoder_name(stage.window.inputs),
-        }
-
     def _window(self) -> dict[str, Any]:
         window = self.stage.window
         context: dict[str, Any] = {"windowed": not window.plain, "bounded": False}
@@ -193,7 +160,7 @@ class StageWriter:
             return context
         place, column = index_bits(window.inputs), index_bits(self.stage.weights.shape[1])
         grid, mask = window.rows, (1 << place) - 1
-        fields: list[tuple[Any, int]] = [(window.offsets, place)]
+        parts: list[tuple[Any, int]] = [(window.offsets, place)]
         context |= {"place_bits": place, "first_origin": f"{place}'d{int(window.origins[0]) & mask}"}
         if grid is not None:
             context |= {
@@ -206,7 +173,7 @@ class StageWriter:
             reach = max(*grid.limits, *(n * s for n, s in zip(grid.size, grid.stride, strict=True)))
             reach += int(max(grid.tap_rows.max(), grid.tap_columns.max()))
             row = bits_for(min(grid.first), reach)
-            fields += [(grid.tap_rows, row), (grid.tap_columns, row)]
+            parts += [(grid.tap_rows, row), (grid.tap_columns, row)]
             first = [_signed(value, row) for value in grid.first]
             context |= {
                 "bounded": True,
@@ -219,9 +186,9 @@ class StageWriter:
                 "row_step": f"{row}'sd{grid.stride[0]}",
                 "step_column": f"{row}'sd{grid.stride[1]}",
             }
-        fields.append((window.columns, column))
-        bits = sum(width for _, width in fields)
-        words = [_word([(int(v[tap]), width) for v, width in fields]) for tap in range(window.taps)]
+        parts.append((window.columns, column))
+        bits = sum(width for _, width in parts)
+        words = [fields([(int(v[tap]), width) for v, width in parts]) for tap in range(window.taps)]
         self.memories["taps"] = memory(words, bits)
         return context | {"tap_word": bits, "tap_style": style(window.taps, bits)}
 
@@ -269,7 +236,7 @@ class StageWriter:
         if not shape.constant_bits:
             return context
         widths = [bits for bits in shape.constants if bits]
-        each = [_word(list(zip(row, widths, strict=True))) for row in constants_of(stage, shape)]
+        each = [fields(list(zip(row, widths, strict=True))) for row in constants_of(stage, shape)]
         rows = [
             packed(each[n : n + stage.units], shape.constant_bits)
             for n in range(0, stage.channels, stage.units)
@@ -283,9 +250,9 @@ class StageWriter:
     def _ports(self) -> list[tuple[str, str, str]]:
         """Ports of the neuron: their declaration, their name, what a unit connects them to."""
         shape, how = self.shape, self.stage.semantics
-        if self.stage.reads == "compressed":
-            return self._lane_ports()
         ports: list[tuple[str, str, str]] = []
+        scatters = self.stage.scatters
+        own = {"sum", "added", "begun", "held", "held_next"} if scatters else set[str]()  # a unit's own
 
         def one(direction: str, name: str, wire: str) -> None:
             ports.append((f"{direction} wire {name}", name, wire))
@@ -293,7 +260,7 @@ class StageWriter:
         def word(direction: str, name: str, bits: int, vector: str, stride: int = 0, low: int = 0) -> None:
             stride = stride or bits
             offset = f" + {low}" if low else ""
-            place = f"{vector}[unit * {stride}{offset} +: {bits}]"
+            place = vector if vector in own else f"{vector}[unit * {stride}{offset} +: {bits}]"
             ports.append((f"{direction} wire signed [{bits - 1}:0] {name}", name, place))
 
         if not self.cleared:
@@ -308,12 +275,15 @@ class StageWriter:
             if bits:
                 word("input ", name, bits, "constant_row", shape.constant_bits, low)
                 low += bits
-        word("input ", "weight", shape.weight, "weight_row")
+        if scatters:
+            word("input ", "weight", shape.weight, "word", scattered(self.stage).lists.slot + shape.weight)
+        else:
+            word("input ", "weight", shape.weight, "weight_row")
         if shape.back:
             word("input ", "back_weight", shape.back, "back_row")
             if not self.scaled:
                 one("input ", "backward", "state == BACK")
-        word("input ", "sum", shape.sums, "sums")
+        word("input ", "sum", shape.sums, "sum" if scatters else "sums")
         word("output", "added", shape.sums, "added")
         if self.scaled:
             self._scaled_ports(one, word)
@@ -332,18 +302,6 @@ class StageWriter:
             word("output", "ended_current", shape.current, "result", shape.stored, shape.state)
         return ports
 
-    def _lane_ports(self) -> list[tuple[str, str, str]]:
-        """The same for a unit with sums of its own."""
-        own = {"sum", "added", "begun", "held", "held_next"}
-        entry = index_bits(self.stage.passes) + self.shape.weight
-        found: list[tuple[str, str, str]] = []
-        plain = replace(self.stage, reads="event")
-        for declaration, name, wire in StageWriter(plain, self.name)._ports():
-            place = name if name in own else wire
-            place = f"word[unit * {entry} +: {self.shape.weight}]" if name == "weight" else place
-            found.append((declaration, name, place))
-        return found
-
     def _scaled_ports(self, one: Any, word: Any) -> None:
         shape, units = self.shape, self.stage.units
         if shape.back_sums:
@@ -360,15 +318,6 @@ def _rows(weights: Any, units: int, bits: int) -> list[int]:
     """Rows of a weight memory: block after block, in it a row an input, in that a weight a unit."""
     blocks = weights.reshape(-1, units, weights.shape[1])
     return [packed(block[:, column].tolist(), bits) for block in blocks for column in range(block.shape[1])]
-
-
-def _word(fields: list[tuple[int, int]]) -> int:
-    """Fields of stated widths side by side, the first one lowest."""
-    word, at = 0, 0
-    for value, bits in fields:
-        word |= (value & ((1 << bits) - 1)) << at
-        at += bits
-    return word
 
 
 def _signed(value: int, bits: int) -> str:

@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 
 from spareto.fpga.circuit import Circuit, Neurons
-from spareto.fpga.compression import compressed
 from spareto.fpga.golden import Golden
 from spareto.fpga.options import Options
 from spareto.fpga.ranges import ranges
+from spareto.fpga.scatter import scattered
 from spareto.fpga.verilog.design import header
 from spareto.fpga.verilog.inputs import stream_of
 from spareto.fpga.verilog.neuron import shape_of
 from spareto.fpga.verilog.stage import StageWriter
-from spareto.fpga.verilog.text import index_bits, memory, packed, rendered
+from spareto.fpga.verilog.text import memory, packed, rendered
+from spareto.hardware.fabric.memories import index_bits
 from spareto.integer.network import Ints
 
 
@@ -103,8 +104,8 @@ def _active(circuit: Circuit, frames: Ints, wires: list[list[Ints]]) -> tuple[tu
         back = np.concatenate([np.zeros_like(own[:, :1]), own[:, :-1]], 1)
         fed = isinstance(stage, Neurons) and stage.feedback is not None
         count = into.sum(2).T
-        if isinstance(stage, Neurons) and stage.reads == "compressed":
-            count = (into @ compressed(stage.weights, stage.units).counts).T
+        if isinstance(stage, Neurons) and stage.scatters:
+            count = (into @ scattered(stage).words).T
         found.append((count, back if fed else np.zeros_like(back)))
     return tuple(found)
 

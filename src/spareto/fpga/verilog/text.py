@@ -9,6 +9,8 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
+from spareto.hardware.fabric.memories import in_blocks
+
 
 @cache
 def _environment() -> Environment:
@@ -28,15 +30,6 @@ def rendered(template: str, /, **values: Any) -> str:
     return _template(template).render(**values)
 
 
-def index_bits(count: int) -> int:
-    """Bits of an index below `count`; at least 1.
-
-    >>> index_bits(1), index_bits(8), index_bits(9)
-    (1, 3, 4)
-    """
-    return max(1, (count - 1).bit_length())
-
-
 def packed(values: Sequence[int], bits: int) -> int:
     """Numbers of `bits` in two's complement side by side, the first one lowest.
 
@@ -53,3 +46,22 @@ def memory(words: Iterable[int], bits: int) -> str:
     """A file for `$readmemh`."""
     width = -(-bits // 4)
     return "".join(f"{word:0{width}x}\n" for word in words)
+
+
+def fields(parts: list[tuple[int, int]]) -> int:
+    """Fields of stated widths side by side, the first one lowest."""
+    word, at = 0, 0
+    for value, bits in parts:
+        word |= (value & ((1 << bits) - 1)) << at
+        at += bits
+    return word
+
+
+def style(rows: int, bits: int, kind: str = "rom") -> str:
+    """The attribute that says where a memory lies, with a blank behind it: a rule, so that sizes are known.
+
+    Small constants become logic; small memories that are written, what the family has for them.
+    """
+    if in_blocks(rows, bits):
+        return f'(* {kind}_style = "block" *) '
+    return '(* rom_style = "logic" *) ' if kind == "rom" else ""

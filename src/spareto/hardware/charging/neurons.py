@@ -29,7 +29,7 @@ class _Update:
 
 
 _UPDATES: Final[dict[str, _Update]] = {
-    "if": _Update(("integrate",)),
+    "iaf": _Update(("integrate",)),
     "lif": _Update(("leak", "integrate")),
     "plif": _Update(("leak", "integrate")),
     "li": _Update(("leak", "integrate"), once=()),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 from typing_extensions import override
 
@@ -20,9 +21,11 @@ from spareto.core.errors import CapacityError, Problem
 from spareto.core.units import Energy, Instances, Width
 from spareto.formats import Format
 from spareto.hardware.charging import neurons
-from spareto.hardware.describing.chip import Chip
+from spareto.hardware.describing.chip import Chip, odd_parts
 from spareto.hardware.engines._base import Engine, Plan
+from spareto.hardware.fabric.lists import Lists
 from spareto.hardware.fabric.logic import Built, luts
+from spareto.hardware.fabric.reach import longest, uses
 from spareto.hardware.fabric.rows import words_of
 from spareto.hardware.fabric.timing import Stage
 from spareto.integer.semantics import PRESETS, preset
@@ -99,9 +102,7 @@ class FpgaEngine(Engine[Fpga]):
 
     @override
     def problems(self, chip: Fpga) -> Sequence[Problem]:
-        found: list[Problem] = []
-        if chip.clock is None:
-            found.append(Problem("accelerator.clock", "nothing", "a clock, to turn cycles into time"))
+        found = [*odd_parts(chip, ("fabric",), timed=("fabric",))]
         if chip.semantics not in PRESETS:
             found.append(Problem("accelerator.semantics", chip.semantics, ", ".join(PRESETS)))
         return found
@@ -157,8 +158,9 @@ class Sized:
         plain = layer.kernel == (1, 1) and layer.input.shape[1:] == (1, 1)
         channels, columns = mask.shape[0], int(np.prod(mask.shape[1:]))
         units = max(n for n in range(1, channels + 1) if channels % n == 0 and n <= chip.lanes.amount)
-        sparse = fmt.locates_zeros and plain and units < channels and layer.groups == 1
-        reads = "compressed" if sparse else (chip.inputs if plain else "scan")
+        several = units < channels or not plain  # one word an input would be all a compressed row saves
+        sparse = fmt.locates_zeros and several and layer.groups == 1
+        reads = "compressed" if sparse else chip.inputs if layer.groups == 1 else "scan"
         second = bool(layer.neuron and layer.neuron.kind == "synaptic")
         how = preset(
             chip.semantics,
@@ -168,8 +170,13 @@ class Sized:
             neuron_bits=int(chip.neuron_bits.amount),
         )
         grown = max(how.weight_bits, how.neuron_bits) + (columns - 1).bit_length() // 2
-        counts = words_of(mask.reshape(channels, columns), units) if sparse else np.zeros(0, np.int64)
         positions = layer.plane[0] * layer.plane[1]
+        blocks = channels // units
+        lists, words = None, 0.0
+        if sparse or (reads == "event" and not plain):
+            live = mask.reshape(channels, columns)
+            counts = words_of(live, units) if sparse else np.full(columns, blocks)
+            lists, words = _lists(layer, counts, blocks, plain, sparse)
         built = Built(
             inputs=int(np.prod(layer.input.shape)),
             columns=columns,
@@ -179,11 +186,11 @@ class Sized:
             reads=reads,
             semantics=how,
             sums_bits=how.neuron_bits if how.saturation == "each" else min(48, grown),
-            words=int(counts.sum()),
+            lists=lists,
             taps=0 if plain else columns,
-            tap_bits=0 if plain else _tap_bits(layer, columns),
+            tap_bits=0 if plain or lists else _tap_bits(layer, columns),
         )
-        return cls(layer, built, _cycles(layer, built, counts, statistic, plain))
+        return cls(layer, built, _cycles(layer, built, words, statistic, plain))
 
     @property
     def luts(self) -> int:
@@ -214,7 +221,8 @@ class Sized:
     def _stored(self) -> float:
         if not self.layer.stores_weights:
             return 0.0
-        weights = self.built.memories[: 2 if self.built.reads == "compressed" else 1]
+        lists = self.built.lists
+        weights = self.built.memories[: 1 if lists is None else 3 if lists.entries else 2]
         return float(sum(rows * bits for rows, bits in weights))
 
 
@@ -224,24 +232,50 @@ def _tap_bits(layer: Layer, columns: int) -> int:
     return place + (2 * (max(layer.input.shape[1:]).bit_length() + 2) if any(layer.padding) else 0)
 
 
-def _cycles(layer: Layer, built: Built, counts: np.ndarray, statistic: Statistic, plain: bool) -> float:
-    """Cycles of an inference; where inputs are scanned, every timestep is taken for one with a spike."""
+def _lists(
+    layer: Layer, counts: npt.NDArray[np.int64], blocks: int, plain: bool, compressed: bool
+) -> tuple[Lists, float]:
+    """Lists of a layer's inputs, and the words that all of them take; `counts` are words of each column."""
+    size = {"words": max(1, int(counts.sum())), "most": max(1, int(counts.max(initial=0)))}
+    size |= {"blocks": blocks, "passes": blocks * layer.plane[0] * layer.plane[1]}
+    inputs = int(np.prod(layer.input.shape))
+    if plain:
+        return Lists(inputs=inputs, compressed=compressed, **size), float(counts.sum())
+    geometry = (layer.kernel, layer.stride, layer.padding, layer.input.shape[1:], layer.plane)
+    often = np.broadcast_to(uses(*geometry), (len(counts) // int(np.prod(layer.kernel)), *layer.kernel))
+    entries = max(1, int((often.reshape(-1) * (counts > 0)).sum()))
+    lists = Lists(inputs=inputs, compressed=compressed, entries=entries, longest=longest(*geometry), **size)
+    return lists, float((often.reshape(-1) * counts).sum())
+
+
+def _cycles(layer: Layer, built: Built, words: float, statistic: Statistic, plain: bool) -> float:
+    """Cycles of an inference; where inputs are scanned, every timestep is taken for one with a spike.
+
+    Args:
+        layer: The layer.
+        built: Its stage.
+        words: Words that all inputs take, where spikes are handed out by lists.
+        statistic: Mean or maximum of the samples.
+        plain: Whether it is a dense layer.
+    """
     steps = layer.timesteps
+    lists = 0 if built.lists is None else 1 if plain else 2
     stage = Stage(
         "neurons",
         built.reads,
         taps=built.columns,
         passes=built.passes,
         loads=int(built.passes > 1 or not plain),
+        lists=lists,
     )
     arriving = layer.input
     spikes = arriving.nonzero_mean if statistic == "mean" else arriving.nonzero_max
+    if lists:
+        share = spikes / max(1, steps * built.inputs)
+        return steps * (stage.silent + lists) + share * steps * words
     if built.reads == "scan":
         return float(steps * stage.cycles(1))
-    if built.reads == "event":
-        return steps * stage.silent + built.passes * spikes
-    share = spikes / max(1, steps * built.inputs)
-    return steps * (stage.silent + 1) + share * steps * float(counts.sum())
+    return steps * stage.silent + built.passes * spikes
 
 
 def _check_room(built: list[Sized], chip: Fpga) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from spareto.hardware.fabric.lists import Lists
 from spareto.hardware.fabric.memories import block_rams, in_blocks
 from spareto.integer.semantics import Semantics
 
@@ -35,7 +36,7 @@ class Built:
         reads: How it reads its inputs.
         semantics: What a timestep means, widths included.
         sums_bits: Width of an accumulator; that of a state where every addition saturates.
-        words: Words of compressed rows, all inputs together.
+        lists: Words and lists by which spikes are handed out; None where inputs are read neuron by neuron.
         taps: Inputs of a window that slides over a map; 0 for a dense layer.
         tap_bits: Bits that say where a tap is and which weight it takes.
         back: Recurrent inputs of a neuron.
@@ -49,7 +50,7 @@ class Built:
     reads: Literal["scan", "event", "compressed"]
     semantics: Semantics
     sums_bits: int
-    words: int = 0
+    lists: Lists | None = None
     taps: int = 0
     tap_bits: int = 0
     back: int = 0
@@ -65,14 +66,12 @@ class Built:
         how = self.semantics
         state = how.neuron_bits * (2 if how.second_order else 1) + how.reset_late
         states = ((self.passes, self.units * state),) if self.passes > 1 else ()
-        if self.reads != "compressed":
+        if self.lists is None:
             blocks = self.channels // self.units
             places = ((self.taps, self.tap_bits),) if self.taps else ()
             fed = ((self.back * blocks, self.units * how.inhibition_bits),) if self.back else ()
             return ((self.columns * blocks, self.units * how.weight_bits), *places, *fed, *states)
-        slot = max(1, (self.passes - 1).bit_length())
-        place = max(1, (self.words - 1).bit_length()) + slot
-        return ((self.words, self.units * (how.weight_bits + slot)), (self.inputs, place), *states)
+        return (*self.lists.memories(self.units, how.weight_bits), *states)
 
     @property
     def block_rams(self) -> float:
@@ -103,7 +102,7 @@ class Built:
             found += max(how.weight_bits, how.inhibition_bits)
         if how.second_order:  # the current leaks, enters the potential, saturates
             found += state * (2.9 if how.rounding == "floor" else 3.2)
-        if self.reads == "compressed":  # sums in a memory of LUTs for each unit
+        if self.lists is not None:  # sums in a memory of LUTs for each unit
             found += wide * (2 + 2 / 3 * -(-self.passes // 32)) + 3 * self.passes.bit_length()
         return found
 

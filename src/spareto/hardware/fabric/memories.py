@@ -1,4 +1,4 @@
-"""Block memories of a family of devices: how many a memory of some rows and bits takes."""
+"""Memories: bits of an address, and how many blocks of a family of devices a memory takes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,15 @@ _HALVES: Final = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384
 
 _WHOLE: Final = ((512, 72), (1024, 36), (2048, 18), (4096, 9), (8192, 4), (16384, 2), (32768, 1))
 """Rows and bits of a block (RAMB36)."""
+
+
+def index_bits(count: int) -> int:
+    """Bits of an index below `count`; at least 1.
+
+    >>> index_bits(1), index_bits(8), index_bits(9)
+    (1, 3, 4)
+    """
+    return max(1, (count - 1).bit_length())
 
 
 def in_blocks(rows: int, bits: int) -> bool:

@@ -18,7 +18,9 @@ class Stage:
     Args:
         kind: `neurons`, or `pooling`, which takes its inputs in one cycle and holds them for one.
         reads: Every input in turn (`scan`), those that spiked (`event`), or only their weights that are not
-            zero (`compressed`), of which each timestep's words are given instead of its spikes.
+            zero (`compressed`).
+        lists: Tables that say which neurons a spike reaches: 1 for compressed rows, 2 where inputs are in
+            windows, 0 without. Where there are some, each timestep's words are given instead of its spikes.
         taps: Inputs of a neuron.
         back: Recurrent inputs of a neuron.
         passes: How often the units are used in a timestep.
@@ -33,11 +35,12 @@ class Stage:
     passes: int = 1
     loads: int = 0
     digits: int = 0
+    lists: int = 0
 
     @property
     def silent(self) -> int:
         """Cycles of a timestep without a spike: c0."""
-        if self.reads == "compressed":
+        if self.lists:
             return 1 + self.passes * (4 + (self.digits + 1 if self.digits else 0))
         return 1 + self.passes * (2 + self.loads + self.digits)
 
@@ -51,13 +54,13 @@ class Stage:
         """Cycles of a timestep from taking its spikes to handing its own over."""
         if self.kind == "pooling":
             return 1
-        if self.reads == "compressed":
-            return self.silent + (spikes + 1 if spikes else 0)
+        if self.lists:
+            return self.silent + (spikes + self.lists if spikes else 0)
         return self.silent + self.passes * self.reading(spikes, back)
 
     def first_end(self, spikes: int, back: int) -> int:
         """Cycles until it first writes its output register, that one included."""
-        if self.reads == "compressed":
+        if self.lists:
             last = (self.passes - 1) * (2 + (self.digits + 1 if self.digits else 0))
             return self.cycles(spikes) - last
         return 1 + (2 + self.loads + self.digits) + self.reading(spikes, back)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import mean
 from typing import Any
 
-from spareto.records.rows import MeanRow, row_chosen_by, split_chosen_by, std_chosen_by
+from spareto.records.rows import row_chosen_by, shown_accuracy, shown_std, split_chosen_by, std_chosen_by
 from spareto.reports.figures.style import LOOKS
 from spareto.reports.findings import spread_of
 from spareto.reports.headline import headline
@@ -45,7 +46,6 @@ def points(results: StudyResults) -> dict[str, Any]:
         "zeros": [number(row["weight_sparsity"]) for row in means],
         "target": [number(row["weight_sparsity_target"]) for row in means],
         "format": [row["weight_format"] for row in means],
-        "accuracy_spread": [_accuracy_spread(results, row) for row in means],
     }
     spreads: dict[str, list[float | None]] = {}
     for metric in metrics:
@@ -58,15 +58,29 @@ def points(results: StudyResults) -> dict[str, Any]:
         "regimes": [_regime(name) for name in REGIMES],
         "points": columns,
         "spreads": spreads,
+        "sampling": _sampling(results),
         "trials": _trials(results, metrics),
         "fronts": _fronts(results, metrics, columns),
         "marks": _marks(results),
     }
 
 
-def _accuracy_spread(results: StudyResults, row: MeanRow) -> float | None:
-    samples = results.choosing_samples
-    return number(spread_of(row_chosen_by(row), std_chosen_by(row), row["seeds"], samples))
+def _sampling(results: StudyResults) -> dict[str, list[float | None]]:
+    """How far what follows from an accuracy may be off: of counting samples, or of seeds; see `spread_of`.
+
+    aIQ grows with accuracy to the power 2/3, so that its relative spread is 2/3 of the accuracy's.
+    """
+    chosen, tested = results.choosing_samples, results.shown_samples
+    columns: dict[str, list[float | None]] = {"accuracy": [], "test_accuracy": [], "aiq": []}
+    for row in results.means:
+        accuracy, seeds = row_chosen_by(row), row["seeds"]
+        spread = spread_of(accuracy, std_chosen_by(row), seeds, chosen)
+        quotients = [trial.artificial_intelligence_quotient or 0.0 for trial in results.of(row)]
+        aiq = 2 / 3 * mean(quotients) * spread / accuracy if accuracy else 0.0
+        shown = spread_of(shown_accuracy(row), shown_std(row), seeds, tested)
+        for key, value in (("accuracy", spread), ("test_accuracy", shown), ("aiq", aiq)):
+            columns[key].append(number(value))
+    return columns
 
 
 def _told(metric: Metric, results: StudyResults) -> dict[str, str]:

@@ -108,6 +108,10 @@ def evaluate(
     cycles = np.maximum.reduce(
         np.broadcast_arrays(issued, *[_cycles(store, tallies, issued) for store in stores])
     )
+    for store in stores:
+        if store.leak_pj:
+            used = np.maximum.reduce([tallies[store.name, tensor].instances for tensor in store.keeps])
+            energy[store.name, "leak"] = cycles * store.leak_pj * (store.instances or used)
     return Outcome(energy, cycles, real, tallies)
 
 
@@ -295,7 +299,7 @@ def _kept(dense: npt.NDArray[Any], share: Level) -> Amount:
 
 def _energy(store: Store, tensor: TensorName, tally: Tally) -> Amount:
     block = store.blocks.get(tensor, store.block)
-    writes = sum((np.ceil(words / block) for words in tally.writes), np.zeros(1))
+    fills, updates = (np.ceil(words / block) for words in tally.writes)
     row = store.metadata_bits if store.metadata_row is None else store.metadata_row
     metadata = (
         np.ceil((tally.metadata_read_bits + tally.metadata_skipped_bits) / row) * store.metadata_read_pj
@@ -304,7 +308,8 @@ def _energy(store: Store, tensor: TensorName, tally: Tally) -> Amount:
     each = (
         np.ceil(tally.reads / block) * store.read_pj
         + np.ceil(tally.gated_reads / block) * store.gated_read_pj
-        + writes * store.write_pj
+        + fills * store.write_pj
+        + updates * (store.write_pj if store.update_pj is None else store.update_pj)
         + np.ceil(tally.gated_writes / block) * store.gated_write_pj
         + metadata
         + tally.decompressed * store.decompress_pj
@@ -317,20 +322,15 @@ def _cycles(store: Store, tallies: dict[tuple[str, TensorName], Tally], issued: 
     """Cycles of one instance: the computing, stretched where it asks for more words than the port gives."""
     own = [tallies[store.name, tensor] for tensor in store.keeps]
     stretched = issued
+    read = sum(
+        t.asked if store.looks_up else t.reads + t.gated_reads + t.metadata_read_bits / store.word_bits
+        for t in own
+    )
+    written = sum(sum(t.writes) + t.gated_writes + t.metadata_write_bits / store.word_bits for t in own)
     for limit, demand in (
-        (
-            store.read_words,
-            sum(
-                t.asked
-                if store.looks_up
-                else t.reads + t.gated_reads + t.metadata_read_bits / store.word_bits
-                for t in own
-            ),
-        ),
-        (
-            store.write_words,
-            sum((sum(t.writes) + t.gated_writes + t.metadata_write_bits / store.word_bits) for t in own),
-        ),
+        (store.read_words, read),
+        (store.write_words, written),
+        (store.shared_words, read + written),
     ):
         if limit is not None:
             rate = np.maximum(demand / np.maximum(issued, 1e-300), 1e-300)

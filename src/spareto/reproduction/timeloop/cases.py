@@ -26,7 +26,11 @@ _MOST: Final = 2**60  # iterations: beyond, 64-bit counters overflow
 
 
 class LevelEntry(Record):
-    """A level as the file writes it; energies in picojoules an access, `words_per_access` words each."""
+    """A level as the file writes it; energies in picojoules an access, `words_per_access` words each.
+
+    A partial sum that arrives takes `update_pJ`, or else `write_pJ`. Each instance there is leaks `leak_pJ` a
+    cycle. Ports take so many words a cycle, `shared_words_per_cycle` reads and writes together.
+    """
 
     name: str
     about: str = ""
@@ -37,6 +41,7 @@ class LevelEntry(Record):
     words_per_access: Positive = 1
     read_pJ: Amount = 0.0  # noqa: N815 - the file's own keys
     write_pJ: Amount = 0.0  # noqa: N815
+    update_pJ: Amount | None = None  # noqa: N815
     gated_read_pJ: Amount = 0.0  # noqa: N815
     gated_write_pJ: Amount = 0.0  # noqa: N815
     metadata_word_bits: Positive = 1
@@ -45,18 +50,21 @@ class LevelEntry(Record):
     metadata_write_pJ: Amount = 0.0  # noqa: N815
     read_words_per_cycle: Above | None = None
     write_words_per_cycle: Above | None = None
+    shared_words_per_cycle: Above | None = None
     decompression_pJ: Amount = 0.0  # noqa: N815
     compression_pJ: Amount = 0.0  # noqa: N815
+    leak_pJ: Amount = 0.0  # noqa: N815
     mac_pJ: Amount | None = None  # noqa: N815
     gated_mac_pJ: Amount = 0.0  # noqa: N815
 
-    def store(self) -> Store:
-        """The level as the accounting wants it."""
+    def store(self, instances: int | None = None) -> Store:
+        """The level, of which there are so many on the chip, as the accounting wants it."""
         return Store(
             name=self.name,
             keeps=self.keeps,
             read_pj=self.read_pJ,
             write_pj=self.write_pJ,
+            update_pj=self.update_pJ,
             gated_read_pj=self.gated_read_pJ,
             gated_write_pj=self.gated_write_pJ,
             metadata_read_pj=self.metadata_read_pJ,
@@ -67,8 +75,11 @@ class LevelEntry(Record):
             metadata_row=self.metadata_row_bits or self.metadata_word_bits,
             read_words=self.read_words_per_cycle,
             write_words=self.write_words_per_cycle,
+            shared_words=self.shared_words_per_cycle,
             decompress_pj=self.decompression_pJ,
             compress_pj=self.compression_pJ,
+            leak_pj=self.leak_pJ,
+            instances=instances,
         )
 
 
@@ -231,10 +242,11 @@ def run_case(cases: CostCases, case: Case, *, sparse: bool) -> Outcome:
     compute = cases.architecture.compute
     if compute is None:
         raise ConfigError(Problem("cost_cases.architecture", "no compute level", "a level with 'mac_pJ'"))
+    there = cases.architecture.instances
     return evaluate(
         LoopProblem(case.dims, case.stride, gaps="fetched"),
         nest_of(cases.architecture, case),
-        tuple(level.store() for level in cases.architecture.stores),
+        tuple(level.store(there.get(level.name)) for level in cases.architecture.stores),
         (compute.name, compute.mac_pJ or 0.0),
         _sparsity(cases, case) if sparse else None,
         cases.conventions,

@@ -38,6 +38,8 @@ class Store:
     Args:
         name: Its name in the nest.
         keeps: Tensors it holds.
+        write_pj: A write of what comes from outside; `update_pj` is one of a partial sum from inside, None
+            if it takes the same.
         block: Words of one access.
         blocks: The same for tensors whose words are of another width.
         word_bits: Bits of one word.
@@ -45,15 +47,19 @@ class Store:
         metadata_row: Bits of one metadata access, which several words share; None for one word.
         read_words: Words a cycle it can read, None without limit.
         write_words: Words a cycle it can write, None without limit.
+        shared_words: Words a cycle it can read and write together, None without limit.
         looks_up: Whether a word that turns out to be zero takes its turn at the read port all the same.
         decompress_pj: Energy of a word that is decompressed on its way in from the level outside.
         compress_pj: Energy of a word that is compressed on its way out.
+        leak_pj: Energy that one instance leaks in a cycle, in use or not.
+        instances: How many there are on the chip; None for those in use.
     """
 
     name: str
     keeps: tuple[TensorName, ...]
     read_pj: Level = 0.0
     write_pj: Level = 0.0
+    update_pj: Level | None = None
     gated_read_pj: Level = 0.0
     gated_write_pj: Level = 0.0
     metadata_read_pj: Level = 0.0
@@ -65,9 +71,12 @@ class Store:
     metadata_row: Level | None = None
     read_words: Level | None = None
     write_words: Level | None = None
+    shared_words: Level | None = None
     looks_up: bool = False
     decompress_pj: Level = 0.0
     compress_pj: Level = 0.0
+    leak_pj: float = 0.0
+    instances: int | None = None
 
 
 @dataclass(frozen=True)

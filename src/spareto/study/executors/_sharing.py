@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import mmap
 import pickle
-import tempfile
 from dataclasses import dataclass
 from typing import IO, Any, Final
 
 from spareto.core.errors import ConfigError, Problem
+from spareto.core.scratch import scratch_file, scratch_room
 from spareto.study.builders import builder_of
+from spareto.study.code import refuse_other_code, training_code
 from spareto.study.config import StudyConfig
 from spareto.study.cost_model import CostModel
 from spareto.study.database.places import StorePlace
@@ -34,6 +35,8 @@ class Handed:
         folder: Its run folder.
         place: Where its store is.
         device: Where it trains.
+        code: Whose trials theirs are equal to.
+        running: The code of the study's own process; a worker has to run the same.
         base_hash: What every trial starts from; another one there means that files have changed.
         owner: Who has claimed what it is given.
         worker: How it is called.
@@ -44,6 +47,8 @@ class Handed:
     folder: RunFolder
     place: StorePlace
     device: str
+    code: str
+    running: str
     base_hash: str
     owner: str
     worker: str
@@ -58,6 +63,8 @@ class Handed:
             runner.folder,
             known.store.place,
             device or runner.device.type,
+            runner.code,
+            training_code(),
             runner.base_hash,
             known.owner,
             worker,
@@ -68,11 +75,13 @@ class Handed:
         """The study, opened in this process.
 
         Raises:
-            ConfigError: The user's files are not those that the study began with.
+            ConfigError: The user's files, or spareto's, are not those that the study began with.
         """
+        refuse_other_code(self.running)
         config = self.config
         builder, costing = builder_of(config.network), CostModel.of(config)
-        runner = TrialRunner(config, data, builder, costing, self.folder, listener, device_named(self.device))
+        device = device_named(self.device)
+        runner = TrialRunner(config, data, builder, costing, self.folder, listener, device, self.code)
         if runner.base_hash != self.base_hash:
             cure = "Leave the files of a study as they are while it runs, then start it again."
             got, rule = "another network than when the study began", "the same code and weights"
@@ -98,19 +107,24 @@ class Shared:
 
 
 def share(data: StudyData) -> Shared:
-    """Write the arrays of a study's data once for all its workers."""
+    """Write the arrays of a study's data once for all its workers.
+
+    Raises:
+        StoreError: There is no room for them among the temporary files.
+    """
     buffers: list[pickle.PickleBuffer] = []
     pickled = pickle.dumps(data, protocol=5, buffer_callback=buffers.append)
-    file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the workers
+    file = scratch_file()  # open as long as the workers
     spans: list[tuple[int, int]] = []
-    for buffer in buffers:
-        raw = buffer.raw()
-        begin = -(-file.tell() // ALIGNED) * ALIGNED
-        file.seek(begin)
-        file.write(raw)
-        spans.append((begin, raw.nbytes))
-    file.write(b"\0")  # no mapping is empty
-    file.flush()
+    with scratch_room():
+        for buffer in buffers:
+            raw = buffer.raw()
+            begin = -(-file.tell() // ALIGNED) * ALIGNED
+            file.seek(begin)
+            file.write(raw)
+            spans.append((begin, raw.nbytes))
+        file.write(b"\0")  # no mapping is empty
+        file.flush()
     return Shared(file, pickled, spans)
 
 

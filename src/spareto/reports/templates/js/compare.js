@@ -6,12 +6,12 @@ function drawCompare() {
   const add = h("select", { "aria-label": "Add a point to compare", onchange: (event) => event.target.value !== "" && change({ pins: [...new Set([...places, Number(event.target.value)])] }) },
     h("option", { value: "" }, "add a point …"), order().filter((place) => !places.includes(place)).slice(0, 1000).map((place) => h("option", { value: place }, D.points.name[place])));
   const head = h("div.controls", null, places.map((place) => h("span.pill", null, keyOf(regimeOf(place).name), D.points.name[place], places.length > 1 ? h("button", { type: "button", "aria-label": `Do not compare ${D.points.name[place]}`, onclick: () => change({ pins: places.filter((each) => each !== place), ...(state.p === place ? { p: places.find((each) => each !== place) } : {}) }) }, "\u00a0×") : null)), add);
-  const rows = [...D.metrics.map((metric) => ({ name: metric.name, read: (place) => toldOf(metric.key, place), raw: (place) => value(metric.key, place), wide: (place) => (metric.key === "accuracy" ? D.points.accuracy_spread[place] : spread(metric.key, place)), better: metric.better, share: metric.unit === "share" })),
+  const rows = [...D.metrics.map((metric) => ({ name: metric.name, read: (place) => toldOf(metric.key, place), raw: (place) => value(metric.key, place), wide: (place) => ((D.sampling[metric.key] || [])[place] || spread(metric.key, place)), better: metric.better, share: metric.unit === "share" })),
     { name: "weight bits", read: (place) => String(D.points.bits[place]), raw: (place) => D.points.bits[place] }, { name: "zero weights", read: (place) => percent(D.points.zeros[place]), raw: (place) => D.points.zeros[place], share: true }];
   const [first] = places;
   const cells = rows.map((row) => ({ cells: [row.name, row.read(first), ...places.slice(1).map((place) => h("span", null, row.read(place), " ", change_(row, first, place)))] }));
   const made = places.every((place) => costOf(place)) ? comparePanel(places) : { node: absent(LEFT_OUT) };
-  box.replaceChildren(head, table(["", ...places.map((place) => D.points.name[place])], cells, { name: "Compared points", caption: `Differences are from ${D.points.name[first]}. A difference within the spread is told as alike; the spread is that of the seeds, or of counting the test samples where there is one seed.` }), h("div.grid", { style: { "margin-top": "16px" } }, made.node));
+  box.replaceChildren(head, table(["", ...places.map((place) => D.points.name[place])], cells, { name: "Compared points", caption: `Differences are from ${D.points.name[first]}. A difference within the spread is told as alike; the spread is that of the seeds, or of counting samples where there is one seed.` }), h("div.grid", { style: { "margin-top": "16px" } }, made.node));
   if (D.beside) box.append(besidePanel(D.beside));
   if (made.fill) made.fill();
 }

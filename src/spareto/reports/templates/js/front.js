@@ -25,10 +25,10 @@ function controls() {
   const log = (axis) => h("button.pill", { type: "button", id: `log-${axis}`, "aria-pressed": String(logarithmic(axis)), onclick: () => change({ [`l${axis}`]: !logarithmic(axis) }) }, axis === "x" ? "log across" : "log up");
   const used = D.regimes.map((regime, place) => [regime, place]).filter(([, place]) => D.points.regime.includes(place));
   box.replaceChildren(
-    select("y"), select("x"), log("x"), log("y"), h("span.gap"),
-    ...used.map(([regime, place]) => h(`button.pill.regime`, { type: "button", "data-regime": regime.name, "aria-pressed": String(!state.off.has(place)), onclick: () => toggle(place) }, keyOf(regime.name), regime.text)),
-    h("button.pill", { type: "button", id: "only-front", "aria-pressed": String(state.only), onclick: () => change({ only: !state.only }) }, "front only"),
-    h("button.pill", { type: "button", id: "zoom-out", onclick: () => drawFront(["x"]) }, "whole view"),
+    h("div.group", null, select("y"), select("x"), log("x"), log("y")),
+    h("div.group", null, used.map(([regime, place]) => h(`button.pill.regime`, { type: "button", "data-regime": regime.name, "aria-pressed": String(!state.off.has(place)), onclick: () => toggle(place) }, keyOf(regime.name), regime.text))),
+    h("div.group", null, h("button.pill", { type: "button", id: "only-front", "aria-pressed": String(state.only), onclick: () => change({ only: !state.only }) }, "front only"),
+    h("button.pill", { type: "button", id: "zoom-out", onclick: () => drawFront(["x"]) }, "whole view")),
     tools(at("front-plot"), "front", pointsTable));
   at("front-x").textContent = metricOf(state.x).name;
 }
@@ -144,11 +144,16 @@ function label(node, places) {
     return { place, x, y, bold, text: short(D.points.name[place]) + (bold ? " · chosen" : roles.includes("knee") ? " · knee" : "") };
   }).filter((each) => Number.isFinite(each.x) && Number.isFinite(each.y));
   const marks = places.length > 800 ? [] : places.map(spot);
-  const annotations = placeLabels(wanted, marks, lineBoxes(full, sizes), sizes.w, sizes.h).map((each) => ({
+  const placed = placeLabels(wanted, marks, lineBoxes(full, sizes), sizes.w, sizes.h);
+  const annotations = placed.map((each) => ({
     x: each.x / sizes.w, y: 1 - each.y / sizes.h, xref: "x domain", yref: "y domain", text: each.bold ? `<b>${plain(each.text)}</b>` : plain(each.text), showarrow: false,
     xanchor: each.side, yanchor: "middle", xshift: each.dx, yshift: -each.dy, font: { size: 12, color: colorOf(regimeOf(each.place).name) }, bgcolor: places.length > 60 ? css("--sheet") : "rgba(0,0,0,0)", captureevents: false,
   }));
-  const reference = frontOf().reference, shapes = [];
+  const reference = frontOf().reference;
+  const shapes = placed.filter((each) => Math.abs(each.dy) > 20).map((each) => ({ // a thread to a label that stands apart
+    type: "line", xref: "x domain", yref: "y domain", layer: "below", line: { color: colorOf(regimeOf(each.place).name), width: 1 }, opacity: 0.7,
+    x0: each.x / sizes.w, y0: 1 - each.y / sizes.h, x1: (each.x + each.dx) / sizes.w, y1: 1 - (each.y + each.dy - 6 * Math.sign(each.dy)) / sizes.h,
+  }));
   if (reference && state.y === "accuracy") {
     const [y, x] = [reference[0] / scaled("y").size, reference[1] / scaled("x").size];
     shapes.push({ type: "line", x0: x, x1: x, y0: 0, y1: 1, yref: "paper", line: { color: css("--soft"), width: 1, dash: "dot" }, opacity: 0.6, layer: "below" }, { type: "line", y0: y, y1: y, x0: 0, x1: 1, xref: "paper", line: { color: css("--soft"), width: 1, dash: "dot" }, opacity: 0.6, layer: "below" });

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,11 @@ from spareto.reproduction.timeloop.files.energies import (
     GATED_COMPUTE,
     GATED_READ,
     GATED_WRITE,
+    LEAK,
     METADATA_READ,
     METADATA_WRITE,
     READ,
+    UPDATE,
     WRITE,
     Actions,
     energy,
@@ -30,7 +32,7 @@ from spareto.reproduction.timeloop.files.energies import (
 )
 from spareto.reproduction.timeloop.files.mapping import Directives, read_constraints, read_mapping, whole
 from spareto.reproduction.timeloop.files.names import Names
-from spareto.reproduction.timeloop.files.plain import number
+from spareto.reproduction.timeloop.files.plain import as_mapping, number
 from spareto.reproduction.timeloop.files.sparse import read_sparse, sparse_run
 from spareto.reproduction.timeloop.files.workload import ProblemFile
 from spareto.reproduction.timeloop.sparse_runs import SparseRun
@@ -41,7 +43,9 @@ _METADATA_WORD = ("metadata-word-bits", "metadata_word_bits", "metadata_datawidt
 _METADATA_ROW = ("metadata_storage_width", "metadata-storage-width", "metadata_width")
 _DEPTH = ("depth", "data_storage_depth", "memory_depth")
 _WIDTH = ("width", "data_storage_width", "memory_width")
-_BLOCK = ("block-size", "block_size", "n_words", "cluster-size-words")
+_BLOCK = ("block-size", "block_size", "n_words")
+_CLUSTER = ("cluster_size", "cluster-size")
+_SCALES = ("bandwidth_consumption_scale", "per_dataspace_bandwidth_consumption_scale")
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ def read_files(
         ConfigError: A file cannot be read, holds what our model cannot express, or does not fit the others.
     """
     names = problem.names
-    architecture, energies = read_architecture(files.arch), read_energies(files.ert)
+    architecture, energies = read_architecture(files.arch), _charged(read_energies(files.ert), tool)
     known = [part.name for part in architecture.parts]
     read = whole(read_mapping(files.mapping, names), problem.problem.dims, f"{files.mapping}: mapping")
     mapping = _renamed(read, known)
@@ -92,6 +96,7 @@ def read_files(
         for part in architecture.parts
     }
     problems += _shared(architecture, keeps, str(files.arch))
+    problems += _beyond(architecture, str(files.arch))
     levels: list[dict[str, Any]] = list(_levels(architecture, energies, keeps, str(files.ert), problems))
     if problems:
         raise ConfigError(problems)
@@ -116,11 +121,27 @@ def read_files(
     run = _sparse(files, architecture, problem)
     cases = CostCases.parse(data, "timeloop").model_copy(update={"sparse_run": run})
     if found := list(contradictions(cases, "timeloop")):
-        raise ConfigError(found)
+        raise ConfigError(_in_their_words(problem, str(files.mapping), name, names) for problem in found)
     notes = [*architecture.notes, *_overfull(cases), *_uncharged(energies)]
     if problem.density and run is None:
         notes.append("densities change nothing where no level has a sparse optimization")
     return cases, tuple(notes)
+
+
+def _in_their_words(problem: Problem, mapping: str, name: str, names: Names) -> Problem:
+    """What is wrong with the mapping, in the words of its file."""
+    _, _, dim = problem.where.partition(".loops_outermost_first, ")
+    if not dim:
+        return problem
+    called = next((theirs for ours, theirs in names.theirs.items() if ours == dim), dim)
+    return replace(problem, where=f"{mapping}: mapping of '{name}', {called}", cure="")
+
+
+def _charged(energies: dict[str, Actions], tool: Tool) -> dict[str, Actions]:
+    """What a version of the tool charges: the older ones no leakage."""
+    if tool == "timeloop-0.4":
+        return energies
+    return {name: {key: acts[key] for key in acts if key not in LEAK} for name, acts in energies.items()}
 
 
 def _uncharged(energies: Mapping[str, Actions]) -> Iterator[str]:
@@ -228,6 +249,19 @@ def _shared(
                     yield Problem(where, got, "branches that keep different data spaces, or are alike")
 
 
+def _beyond(architecture: Architecture, where: str) -> Iterator[Problem]:
+    """Attributes that change the counts in ways that our accounting has no words for."""
+    for part in architecture.parts:
+        if (cluster := _attribute(part, _CLUSTER, 1, f"{where} '{part.name}'", least=1)) != 1:
+            rule = "1: instances that share a wide word are not covered"
+            yield Problem(f"{where} '{part.name}'.cluster_size", f"{cluster:g}", rule)
+        for key in _SCALES:
+            at, said = f"{where} '{part.name}'.{key}", part.attributes.get(key)
+            scales = as_mapping(said, at) if isinstance(said, Mapping) else {key: 1 if said is None else said}
+            if any(each != 1 for each in scales.values()):
+                yield Problem(at, ", ".join(str(each) for each in scales.values()), "1 for every data space")
+
+
 def _store(part: Part, actions: Actions, keeps: tuple[TensorName, ...], where: str) -> dict[str, Any]:
     word = int(_attribute(part, _WORD, 16, where, least=1))
     width = _attribute(part, _WIDTH, 0, where)
@@ -239,6 +273,7 @@ def _store(part: Part, actions: Actions, keeps: tuple[TensorName, ...], where: s
         "words_per_access": int(block),
         "read_pJ": energy(actions, READ, where),
         "write_pJ": energy(actions, WRITE, where),
+        "update_pJ": energy(actions, UPDATE, where, energy(actions, WRITE, where)),
     }
     for ours, theirs in (
         ("gated_read_pJ", GATED_READ),
@@ -247,6 +282,7 @@ def _store(part: Part, actions: Actions, keeps: tuple[TensorName, ...], where: s
         ("metadata_write_pJ", METADATA_WRITE),
         ("decompression_pJ", DECOMPRESS),
         ("compression_pJ", COMPRESS),
+        ("leak_pJ", LEAK),
     ):
         level[ours] = energy(actions, theirs, where, 0.0)
     if depth := _attribute(part, _DEPTH, 0, where):
@@ -258,6 +294,7 @@ def _store(part: Part, actions: Actions, keeps: tuple[TensorName, ...], where: s
     for ours, theirs in (
         ("read_words_per_cycle", ("read_bandwidth", "read-bandwidth")),
         ("write_words_per_cycle", ("write_bandwidth", "write-bandwidth")),
+        ("shared_words_per_cycle", ("shared_bandwidth", "shared-bandwidth")),
     ):
         if limit := _attribute(part, theirs, 0, where):
             level[ours] = limit

@@ -6,16 +6,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from spareto.core.errors import ConfigError, Problem
+from spareto.core.errors import ConfigError, Problem, one_of
 from spareto.reproduction.timeloop.files.plain import as_list, as_mapping, load, number, ranged, section
 
 Actions = Mapping[str, float]  # picojoules by action
-READ: Final = ("read", "random_read")
-WRITE: Final = ("write", "random_write", "update", "random_update", "fill", "random_fill")
+READ: Final = ("random_read", "read")  # the first that is there counts, as in the tools
+WRITE: Final = ("random_fill", "random_write", "fill", "write", "update")
+UPDATE: Final = ("random_update", "random_write", "update", "write")
 GATED_READ: Final = ("gated_read",)
-GATED_WRITE: Final = ("gated_write", "gated_update", "gated_fill")
-METADATA_READ: Final = ("metadata_read",)
-METADATA_WRITE: Final = ("metadata_write", "metadata_update", "metadata_fill")
+GATED_WRITE: Final = ("gated_update", "gated_write", "gated_fill")  # only updates are gated
+METADATA_READ: Final = ("random_metadata_read", "metadata_read")
+METADATA_WRITE: Final = ("random_metadata_write", "metadata_write", "metadata_update", "metadata_fill")
+LEAK: Final = ("leak",)
 DECOMPRESS: Final = ("decompression_count", "decompression", "decompress")
 COMPRESS: Final = ("compression_count", "compression", "compress")
 GATED_COMPUTE: Final = ("gated_compute", "mac_gated")
@@ -25,13 +27,16 @@ COMPUTE: Final = ("compute", "mac_random", "mac", "multiply", "mult", "random_co
 def read_energies(path: str | Path) -> dict[str, Actions]:
     """Energies of every component by its own name, without the path to it.
 
-    Where an action has several energies by what changes, that of random addresses and data is taken.
+    Where an action has several energies by what changes, that of random addresses and data is taken. A
+    summary of the tables will do.
 
     Raises:
         ConfigError: The file cannot be read or has no tables.
     """
-    where = f"{path}: ERT"
-    tables = section(as_mapping(section(load(path), "ERT", str(path)), where), "tables", where)
+    data = load(path)
+    key, inside = ("ERT", "tables") if "ERT_summary" not in data else ("ERT_summary", "table_summary")
+    where = f"{path}: {key}"
+    tables = section(as_mapping(section(data, key, str(path)), where), inside, where)
     found: dict[str, Actions] = {}
     for name, actions in _tables(tables, where):
         own, _ = ranged(name.rsplit(".", 1)[-1] if "[" not in name else _last(name), where)
@@ -50,7 +55,7 @@ def energy(actions: Actions, names: tuple[str, ...], where: str, missing: float 
             return actions[name]
     if missing is not None:
         return missing
-    raise ConfigError(Problem(where, f"the actions {', '.join(actions) or 'none'}", f"'{names[0]}'"))
+    raise ConfigError(Problem(where, f"the actions {', '.join(actions) or 'none'}", one_of(names)))
 
 
 def _last(name: str) -> str:

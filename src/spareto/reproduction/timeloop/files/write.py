@@ -83,7 +83,9 @@ def _attributes(level: LevelEntry) -> dict[str, Any]:
     if level.metadata_read_pJ or level.metadata_write_pJ or level.metadata_word_bits > 1:
         found["metadata_word_bits"] = level.metadata_word_bits
         found["metadata_storage_width"] = level.metadata_row_bits or level.metadata_word_bits
-    limits = {"read_bandwidth": level.read_words_per_cycle, "write_bandwidth": level.write_words_per_cycle}
+    limits = {
+        f"{port}_bandwidth": getattr(level, f"{port}_words_per_cycle") for port in ("read", "write", "shared")
+    }
     return found | {key: limit for key, limit in limits.items() if limit}
 
 
@@ -116,7 +118,7 @@ def _energies(cases: CostCases, style: Style) -> dict[str, Any]:
             actions = {
                 "read": level.read_pJ,
                 "write": level.write_pJ,
-                "update": level.write_pJ,
+                "update": level.write_pJ if level.update_pJ is None else level.update_pJ,
                 "gated_read": level.gated_read_pJ,
                 "gated_write": level.gated_write_pJ,
                 "gated_update": level.gated_write_pJ,
@@ -125,6 +127,7 @@ def _energies(cases: CostCases, style: Style) -> dict[str, Any]:
                 "metadata_update": level.metadata_write_pJ,
                 "decompression_count": level.decompression_pJ,
                 "compression_count": level.compression_pJ,
+                "leak": level.leak_pJ,
             }
             actions = {name: pj for name, pj in actions.items() if pj or name in ("read", "write", "update")}
         else:

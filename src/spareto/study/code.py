@@ -1,0 +1,109 @@
+"""Which code a trial was made by: what decides its numbers is part of its name in the store."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from spareto.core.artifacts import fingerprint
+from spareto.core.errors import ConfigError, Problem, StoreError
+from spareto.core.versions import versions
+
+if TYPE_CHECKING:
+    from spareto.study.store import TrialStore
+    from spareto.study.trials import TrialRunner
+
+TRAINS: Final = (
+    *("compression", "data", "frameworks", "kernels", "layers", "native", "networks", "neurons", "observing"),
+    *("profiling", "pruners", "quantizers", "running", "training", "widths"),
+    *("study/builders.py", "study/splits.py", "study/trials.py", "study/weights.py"),
+)
+"""What decides weights, accuracy, spikes and workloads. Records are data, which are hashed themselves."""
+COSTS: Final = ("formats", "hardware", "integer")
+"""What decides the cost of a workload: where it changes, stored trials are costed again."""
+
+ROOT: Final = Path(__file__).parents[1]
+SUFFIXES: Final = (".py", ".c", ".h")
+UNNAMED: Final = "an older spareto that left no word of its code"
+
+
+@cache
+def training_code() -> str:
+    """Fingerprint of the code, and of the libraries, that decide what a training gives."""
+    return fingerprint([digest(TRAINS), _libraries()])
+
+
+@cache
+def costing_code() -> str:
+    """Fingerprint of the code that decides what a workload costs."""
+    return digest(COSTS)
+
+
+def digest(parts: Iterable[str], root: Path = ROOT) -> str:
+    """SHA-256 of the sources below some folders or files, however their lines end."""
+    found = hashlib.sha256()
+    for part in sorted(parts):
+        place = root / part
+        for path in [place] if place.is_file() else sorted(place.rglob("*")):
+            if path.suffix in SUFFIXES:
+                content = path.read_bytes().replace(b"\r\n", b"\n")
+                found.update(f"{path.relative_to(root).as_posix()} {len(content)}\n".encode() + content)
+    return found.hexdigest()[:16]
+
+
+def made_by() -> str:
+    """The code of this process, for people."""
+    words = ", ".join(f"{name} {version}" for name, version in versions().items())
+    return f"{words} (code {training_code()})"
+
+
+def _libraries() -> dict[str, str]:
+    """Without what their builds are called: `2.13.0+cpu`."""
+    return {name: known.partition("+")[0] for name, known in versions().items() if name != "spareto"}
+
+
+def of_the_store(runner: TrialRunner, store: TrialStore, *, mixed: bool) -> TrialRunner:
+    """The runner whose trials a store can hold.
+
+    Args:
+        runner: Makes trials by the code of this process.
+        store: Where they go.
+        mixed: Go on with trials of other code as if this process had made them.
+
+    Returns:
+        The runner; with `mixed`, one that gives trials the names that the store's have.
+
+    Raises:
+        StoreError: The store's trials were made by other code.
+    """
+    meta = store.meta
+    base = meta.get("base_hash", runner.base_hash)
+    before = replace(runner, code=meta.get("code", ""))
+    if base == runner.base_hash or base != before.base_hash:
+        return runner  # nothing to say, or something else than the code differs
+    other = meta.get("made_by", UNNAMED)
+    if mixed:
+        note = f"Trials of {other} stay, beside new ones of {made_by()}; their numbers may differ."
+        runner.listener.noted((note,))
+        return before
+    cure = (
+        "Choose another folder with --out, or install that version again."
+        " With --mix-versions the study goes on with trials of both."
+    )
+    raise StoreError(Problem(store.place.where, f"trials of {other}", f"trials of {made_by()}", cure))
+
+
+def refuse_other_code(expected: str) -> None:
+    """Refuse to work for a study whose process runs other code.
+
+    Raises:
+        ConfigError: It does.
+    """
+    if training_code() != expected:
+        cure = "Install the same versions on every machine, and leave them as they are while a study runs."
+        rule = f"code {expected}, as the study's own process has"
+        raise ConfigError(Problem("a worker", made_by(), rule, cure))
