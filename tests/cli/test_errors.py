@@ -158,7 +158,7 @@ def test_bits_a_quantizer_has_no_codes_for(recipe, refused, quantizer, bits, rul
         ({"layer_bits": [{"layers": "conv9*", "bits": 2}]}, "steps[1].layer_bits[0].layers: got 'conv9*'"),
         (
             {"quantizer": "percentile_range", "options": {"percentile": 500}},
-            "quantizer 'percentile_range'.percentile: got 500",
+            "steps[1].options.percentile: got 500",
         ),
         ({"options": {"nothing": 1}}, "steps[1].options.nothing: got an unknown option"),
         ({"layer_bits": [{"layers": "*", "bits": 4, "quantizer": "sgn"}]}, "quantizer: got 'sgn'"),

@@ -8,7 +8,7 @@ A base class calls `hold_options` in its `__init_subclass__`; a variant then onl
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, wraps
 from typing import Annotated, Any, Final, Unpack, get_args, get_origin, get_type_hints
 
@@ -25,6 +25,7 @@ Portion = Annotated[float, Field(ge=0, le=1), Rule("a share from 0 to 1")]
 """Rules that variants of several kinds have in common."""
 
 _HELD: Final = ConfigDict(strict=True, arbitrary_types_allowed=True, allow_inf_nan=False)
+_MARK: Final = "_holds_options"
 _OTHERS: Final = "**"
 _NAMED: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
@@ -53,6 +54,25 @@ def options_of(cls: type[Any]) -> tuple[Mapping[str, bool], bool]:
     return named, others
 
 
+def problems_with(cls: type[Any], place: str, who: str, given: Mapping[str, Any]) -> list[Problem]:
+    """What is wrong with the options that a constructor is to be given by name.
+
+    Args:
+        cls: The class.
+        place: Path of the options in messages.
+        who: What messages call the class.
+        given: The options.
+    """
+    taken, others = options_of(cls)
+    problems = [] if others else _unknown(place, who, given, tuple(taken))
+    problems += [
+        Problem(f"{place}.{option}", "nothing", "a value, for it has no default", f"Pass {option}.")
+        for option, needed in taken.items()
+        if needed and option not in given
+    ]
+    return problems + (_wrong(cls.__init__, place, given) if hasattr(cls.__init__, _MARK) else [])
+
+
 def place_of(variant: object, kind: str) -> str:
     """What messages call a variant: by the name of its file."""
     return f"{kind} '{type(variant).__module__.rpartition('.')[2]}'"
@@ -62,34 +82,35 @@ def _held(init: Callable[..., None], kind: str) -> Callable[..., None]:
     @wraps(init)
     def held(self: Any, *values: Any, **named: Any) -> None:
         if type(self).__init__ is held:  # a base's constructor is given what was checked before
-            given = dict(zip(_positional(init), values, strict=False)) | named
-            if problems := _wrong(init, place_of(self, kind), given):
+            given, place = dict(zip(_positional(init), values, strict=False)) | named, place_of(self, kind)
+            adapters = _adapters(init)
+            unknown = [] if _OTHERS in adapters else _unknown(place, place, named, tuple(adapters))
+            if problems := [*unknown, *_wrong(init, place, given)]:
                 raise ConfigError(problems)
         init(self, *values, **named)
 
+    setattr(held, _MARK, True)
     return held
 
 
+def _unknown(place: str, who: str, given: Iterable[str], known: Sequence[str]) -> list[Problem]:
+    rule = one_of(known) if known else f"no option, for {who} has none"
+    return [
+        Problem(f"{place}.{name}", "an unknown option", rule, did_you_mean(name, known))
+        for name in given
+        if name not in known
+    ]
+
+
 def _wrong(init: Callable[..., None], place: str, given: Mapping[str, Any]) -> list[Problem]:
-    adapters, problems = _adapters(init), list[Problem]()
-    for name, adapter in adapters.items():
+    problems: list[Problem] = []
+    for name, adapter in _adapters(init).items():
         if name in given:
             try:
                 adapter.validate_python(given[name])
             except ValidationError as error:
                 problems += problems_of(error, given[name], f"{place}.{name}")
-    return problems if _OTHERS in adapters else [*unknown_options(place, given, adapters, place), *problems]
-
-
-def unknown_options(place: str, given: Iterable[str], known: Iterable[str], who: str) -> list[Problem]:
-    """One problem for each name that is given and not known to `who`."""
-    names = tuple(known)
-    rule = one_of(names) if names else f"no option, for {who} has none"
-    return [
-        Problem(f"{place}.{name}", "an unknown option", rule, did_you_mean(name, names))
-        for name in given
-        if name not in names
-    ]
+    return problems
 
 
 @cache

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from spareto.core.errors import ConfigError, Problem, UnknownName, did_you_mean, one_of
-from spareto.core.options import options_of, unknown_options
+from spareto.core.options import problems_with
 from spareto.core.text import shown
 
 if TYPE_CHECKING:
@@ -64,18 +64,12 @@ class Registry(Generic[Base]):
 
         Raises:
             UnknownName: No file and no entry point has that name.
-            ConfigError: The constructor takes no such option, or needs one that is missing; names every one.
+            ConfigError: The constructor takes no such option, needs one that is missing, or is given a value
+                that its annotation does not allow; names every one.
         """
         cls, place = self.get(name), where or f"{self.kind} '{name}'"
-        taken, others = options_of(cls)
-        if not others and (problems := unknown_options(place, options, taken, f"{self.kind} '{name}'")):
+        if problems := problems_with(cls, place, f"{self.kind} '{name}'", options):
             raise ConfigError(problems)
-        missing = [name for name, needed in taken.items() if needed and name not in options]
-        if missing:
-            raise ConfigError(
-                Problem(f"{place}.{option}", "nothing", "a value, for it has no default", f"Pass {option}.")
-                for option in missing
-            )
         return cls(**options)
 
     def _only_class(self, module_name: str) -> type[Base]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from spareto.core.errors import ConfigError, Problem
-from spareto.kernels.decision_log import Decision, Slot, by_density, crossover, decide
+from spareto.kernels.decision_log import Decision, Reason, Slot, by_density, crossover, decide
 from spareto.kernels.dynamics import Dynamics
 from spareto.kernels.kernel_options import current
 from spareto.kernels.normalizing import Firing, LayerConstants
@@ -160,14 +160,14 @@ class SpikingBlock(nn.Module):
         """Why the convolution has no event-driven sums; empty if it has."""
         if fusion.running(self.conv, nn.Conv2d) and self.conv.padding_mode == "zeros":
             return ""
-        return "its convolution is not an nn.Conv2d padded with zeros"
+        return Reason.CONVOLUTION
 
     def _events(self, sequence: Tensor | Spikes) -> Spikes | None:
         """Spikes few enough, and a convolution simple enough, for event-driven sums."""
         conv, why = self.conv, self._why_dense()
         spikes = None if why else fusion.as_spikes(sequence)
         if spikes is None:
-            decide(self.slot, conv, "dense", why or "its input is not spikes only")
+            decide(self.slot, conv, "dense", why or Reason.MIXED)
             return None
         taps = conv.kernel_size[0] * conv.kernel_size[1]
         most = crossover(conv.groups, conv.in_channels, max(conv.stride), taps)

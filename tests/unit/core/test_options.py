@@ -10,8 +10,10 @@ from spareto import networks, neurons, pruners, quantizers
 from spareto.core.config import Rule
 from spareto.core.errors import ConfigError
 from spareto.core.options import Flag, hold_options, options_of
+from spareto.data.encoders import images
 from spareto.neurons import surrogates
 from spareto.quantizers import rounding
+from spareto.study.search import samplers
 
 Small = Annotated[int, Field(ge=1, le=9), Rule("an integer from 1 to 9", "Use 3.")]
 REGISTRIES = (
@@ -21,6 +23,8 @@ REGISTRIES = (
     pruners.registry,
     quantizers.registry,
     rounding.registry,
+    images.registry,
+    samplers.registry,
 )
 VARIANTS = [(registry, name) for registry in REGISTRIES for name in registry.names()]
 

@@ -12,14 +12,15 @@ from itertools import chain, pairwise, repeat
 from math import ceil
 from typing import Final
 
-from spareto.core.errors import ConfigError, Problem
+from spareto.core.errors import Problem
 from spareto.formats import Format
 from spareto.hardware.charging import neurons
 from spareto.hardware.counting.activity import touched_updates
 from spareto.hardware.counting.operations import count_operations
+from spareto.hardware.describing.chip import odd_parts
 from spareto.hardware.describing.event_chip import EventDriven
 from spareto.hardware.describing.supply import idle_actions
-from spareto.hardware.engines._base import Engine, Plan
+from spareto.hardware.engines._base import Engine, Plan, refuse_analog
 from spareto.hardware.placement.boxes import neuron_count
 from spareto.hardware.placement.placed import Placed, Placement, place, refuse_wide, spans
 from spareto.hardware.placement.routes import Route, Span, links, route
@@ -40,26 +41,14 @@ class EventDrivenEngine(Engine[EventDriven]):
 
     def problems(self, chip: EventDriven) -> Sequence[Problem]:
         """Components that are missing or there twice, modes without the part they need."""
-        kinds = [part.kind for part in chip.components]
-        found = [
-            Problem("accelerator.components", f"{kinds.count(kind)} of kind '{kind}'", "at most one")
-            for kind in ("router", "sync", "store")
-            if kinds.count(kind) > 1
-        ]
-        if kinds.count("cores") != 1:
-            found.append(
-                Problem("accelerator.components", f"{kinds.count('cores')} of kind 'cores'", "exactly one")
-            )
-        else:
-            found += _missing_in_cores(chip)
-        if "supply" in kinds and chip.clock is None:
-            found.append(Problem("accelerator.clock", "nothing", "a clock, to turn cycles into time"))
-        return found
+        found = [*odd_parts(chip, ("cores",), ("router", "sync", "store"), timed=("supply",))]
+        return found or [*_missing_in_cores(chip)]
 
     def layers(self, workload: Workload, chip: EventDriven, plan: Plan) -> Iterator[tuple[LayerCost, ...]]:
         """What every layer costs in each weight format."""
         neurons.refuse_unknown(workload)
-        _refuse_analog(workload, chip)
+        if chip.analog_inputs == "refuse":
+            refuse_analog(workload, f"spikes, all that '{chip.name}' takes", "Encode the input as spikes.")
         refuse_wide(workload.layers, chip)
         for name, fmt in plan.weight_formats.items():
             mapped = [_Mapped.of(layer, chip, fmt, plan.statistic) for layer in workload.layers]
@@ -326,19 +315,3 @@ def _action(component: str, tensor: str, action: str, count: float, each_pj: flo
     return ActionCost(
         component=component, tensor=tensor, action=action, count=count, energy_pj=count * each_pj
     )
-
-
-def _refuse_analog(workload: Workload, chip: EventDriven) -> None:
-    if chip.analog_inputs == "refuse":
-        wrong = [
-            Problem(
-                f"layer '{layer.name}'",
-                "analog inputs",
-                f"spikes, all that '{chip.name}' takes",
-                "Encode the input as spikes.",
-            )
-            for layer in workload.layers
-            if layer.input.kind == "analog"
-        ]
-        if wrong:
-            raise ConfigError(wrong)
