@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from spareto.kernels.decision_log import Slot, by_density, crossover, decide
+from spareto.kernels.decision_log import Reason, Slot, by_density, crossover, decide
 from spareto.kernels.spikes import Spikes, dense
 from spareto.layers import _fusion as fusion
 
@@ -14,7 +14,7 @@ def why_dense(conv: nn.Conv2d) -> str:
     """Why a convolution has no event-driven sums; empty if it has."""
     if fusion.running(conv, nn.Conv2d) and conv.padding_mode == "zeros":
         return ""
-    return "its convolution is not an nn.Conv2d padded with zeros"
+    return Reason.CONVOLUTION
 
 
 def events(slot: Slot, conv: nn.Conv2d, sequence: Tensor | Spikes) -> Spikes | None:
@@ -22,7 +22,7 @@ def events(slot: Slot, conv: nn.Conv2d, sequence: Tensor | Spikes) -> Spikes | N
     why = why_dense(conv)
     spikes = None if why else fusion.as_spikes(sequence)
     if spikes is None:
-        decide(slot, conv, "dense", why or "its input is not spikes only")
+        decide(slot, conv, "dense", why or Reason.MIXED)
         return None
     taps = conv.kernel_size[0] * conv.kernel_size[1]
     most = crossover(conv.groups, conv.in_channels, max(conv.stride), taps)
