@@ -2,6 +2,8 @@
 
 import csv
 import json
+from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -11,7 +13,8 @@ from spareto.cli.front import front
 from spareto.cli.show import show
 from spareto.cli.textplot import plot
 from spareto.core.errors import ConfigError
-from spareto.reports.papers import FIGURES, STYLES, latex, markdown
+from spareto.reports.across import Quantity
+from spareto.reports.papers import FIGURES, MEASURED, STYLES, latex, markdown
 from spareto.study.store import STORE_NAME, TrialStore
 
 
@@ -95,3 +98,57 @@ def test_nothing_to_draw_is_said(tmp_path) -> None:
     TrialStore(tmp_path / STORE_NAME).close()
     with pytest.raises(ConfigError, match="no finished trial"):
         figure("front", tmp_path)
+
+
+@pytest.mark.parametrize("metric", get_args(Quantity))
+@pytest.mark.parametrize("kind", MEASURED)
+def test_figures_over_any_quantity(run, capsys, kind, metric) -> None:
+    """Drawn, and the CSV holds the quantity as the trials do; what they do not know is refused."""
+    trials, formats = factories.study(), kind in ("formats", "sparsity")
+    unknown = metric in ("area", "time", "bops")  # the accelerator has no clock, the inputs no widths
+    if unknown or (formats and metric == "synops"):
+        with pytest.raises(ConfigError, match=f"--metric: got {metric}"):
+            figure(kind, run, metric=metric)
+        return
+    figure(kind, run, metric=metric)
+    (path,) = (Path(line) for line in capsys.readouterr().out.splitlines() if line.endswith(".csv"))
+    assert path.name == (f"{kind}-ieee.csv" if metric == "energy" else f"{kind}-{metric}-ieee.csv")
+    _heads, *rows = csv.reader(path.read_text(encoding="utf-8").splitlines())
+    column = 2 if metric == "energy" or formats else 3
+    told = {row[0]: float(row[column]) for row in rows}
+    expected = {t.recipe.label: _quantity(t, metric, 0 if formats else None) for t in trials}
+    assert told.keys() == expected.keys()
+    for name, value in told.items():
+        share = expected[name] / max(expected.values())
+        assert value / max(told.values()) == pytest.approx(share, rel=2e-3)
+
+
+def _quantity(trial, metric, place):
+    cost = trial.best_cost if place is None else trial.costs[place]
+    actions = [action for layer in cost.layers for action in layer.actions]
+    energy, cycles = sum(action.energy_pj for action in actions), sum(y.latency_cycles for y in cost.layers)
+    return {
+        "energy": energy,
+        "cycles": cycles,
+        "edp": energy * cycles,
+        "stored": sum(layer.stored_bits for layer in cost.layers),
+        "synops": sum(layer.effectual_synops for layer in trial.layers),
+    }[metric]
+
+
+@pytest.mark.parametrize("kind", sorted(set(FIGURES) - set(MEASURED)))
+def test_a_figure_of_one_thing_only_refuses_another(run, kind) -> None:
+    with pytest.raises(ConfigError, match="shows one thing only"):
+        figure(kind, run, metric="edp")
+
+
+def test_the_front_is_that_of_the_quantity(run) -> None:
+    """No network off the front beats one on it; a constant quantity leaves the most accurate."""
+    figure("front", run, metric="stored")
+    _heads, *rows = csv.reader((run / "figures" / "front-stored-ieee.csv").read_text("utf-8").splitlines())
+    trials = {t.recipe.label: (t.chosen_by, _quantity(t, "stored", None)) for t in factories.study()}
+    for name, *_, flag in rows:
+        accuracy, stored = trials[name]
+        others = [pair for pair in trials.values() if pair != (accuracy, stored)]
+        beaten = any(a >= accuracy and s <= stored for a, s in others)
+        assert (flag == "yes") is not beaten

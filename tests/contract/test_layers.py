@@ -13,8 +13,6 @@ from torch.nn.utils import parametrize
 from spareto import kernels
 from spareto.core.errors import ConfigError
 from spareto.kernels import c_layers, spikes
-from spareto.kernels.c_layers import ConvShape, Gradient
-from spareto.kernels.sums import ConvSums, DenseSums
 from spareto.layers.spiking_block import SpikingBlock
 from spareto.layers.spiking_dense import SpikingDense
 from spareto.neurons import registry as neurons
@@ -237,31 +235,6 @@ def test_autocast_brings_types_together():
         for layer, sequence in ((block(3), events(4, 2, 3, 8, 8)), (dense(12, 5), events(4, 2, 12))):
             assert layer(sequence.bfloat16()).shape[:2] == (4, 2)
             laws.check_refused(layer, sequence.double())
-
-
-CONV = ConvSums(ConvShape(2, 4, 4, 3, 4, 4, 16, 3, 3, 1, 1, 1, 1), 7)
-
-
-@pytest.mark.parametrize(
-    ("sums", "channels", "bits", "weight"),
-    [
-        (CONV, 70, (slice(None),), (5, 3, 3, 3)),
-        (CONV, 3, (slice(1),), (5, 3, 3, 3)),
-        (CONV, 3, (slice(None), slice(1)), (5, 3, 3, 3)),
-        (CONV, 3, (slice(None),), (5, 2, 3, 3)),
-        (CONV, 3, (slice(None),), (20, 3, 3, 3)),
-        (DenseSums(3, (4, 4)), 70, (slice(None),), (5, 48)),
-        (DenseSums(3, (4, 4)), 3, (slice(None), slice(1)), (5, 48)),
-        (DenseSums(3, (4, 4)), 3, (slice(None),), (5, 47)),
-    ],
-)
-def test_kernels_refuse_bits_that_are_not_their_shapes(sums, channels, bits, weight):
-    """The last guard in front of memory: layers refuse such a sequence before."""
-    found, weights = spikes.pack(events(1, 2, channels, 4, 4)).bits[bits], torch.zeros(weight)
-    with pytest.raises(ConfigError, match=r"kernels of spiking layers: got spikes \("):
-        sums.forward(found, weights)
-    with pytest.raises(ConfigError, match=r"kernels of spiking layers: got spikes \("):
-        sums.weight_gradient(found, Gradient(torch.zeros(2, 4, 4, 16)), weights)
 
 
 def test_a_batch_norm_of_other_channels_is_left_to_torch():

@@ -144,7 +144,7 @@ STATIC = {"layout": "static"}
 NETWORKS = {
     "tutorial": (Tutorial, lambda: frames(16)[0], STATIC, ["Linear", "LIF", "Linear", "Potentials"]),
     "counted": (Counted, lambda: frames(16), {}, ["SpikingDense", "SpikingDense"]),
-    "jelly": (Jelly, lambda: frames(1, 8, 8)[0], STATIC, ["Conv2d", "BatchNorm2d", "IF"]),
+    "jelly": (Jelly, lambda: frames(1, 8, 8)[0], STATIC, ["Conv2d", "BatchNorm2d", "IAF"]),
     "residual": (Residual, lambda: frames(2, 8, 8), {}, ["SpikingBlock", "SpikingBlock", "Linear"]),
     "norse conv": (norse_conv, lambda: frames(2, 8, 8), {}, ["SpikingBlock", "Linear", "Potentials"]),
     "norse cells": (norse_cells, lambda: 9 * frames(16), {}, ["SpikingDense", "Linear", "Potentials"]),

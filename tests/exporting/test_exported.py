@@ -183,7 +183,7 @@ REFUSED = [
     ("snntorch", thrice("lif", beta=0.5, gain=1.0, reset="subtract_delayed"), "fires at its threshold"),
     ("spikingjelly", thrice("synaptic"), "synaptic with reset 'zero'"),
     ("spikingjelly", thrice("lif", tau=2.0, v_leak=0.25), "potential 0.25 at rest"),
-    ("norse", thrice("iaf"), "if with reset 'zero', beta 1"),
+    ("norse", thrice("iaf"), "iaf with reset 'zero', beta 1"),
     ("norse", thrice("lif", reset="none"), "reset 'none'"),
     ("sinabs", thrice("lif", reset="value", v_reset=0.5), "reset 'value'"),
     ("norse", thrice("alif"), "got ALIF"),

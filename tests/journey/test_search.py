@@ -19,6 +19,7 @@ from spareto.study.front import front_rows
 from spareto.study.listener import StudyListener
 from spareto.study.search import halving
 from spareto.study.search import run as searching
+from spareto.study.search.samplers import registry
 from spareto.study.splits import SealedTest
 from spareto.study.store import TrialStore
 
@@ -163,15 +164,43 @@ def test_a_halving_killed_after_any_epoch_stops_the_same_trainings(unequal, tmp_
     assert dict(proposals(tmp_path / "killed")) == dict(proposals(tmp_path / "one"))
 
 
-def test_no_sampler_halving_or_selection_sees_test_labels(tiny_data, tmp_path, monkeypatch) -> None:
+NARROWED = {"sensitivity": True, "narrow": 0.6}
+TRAINED = {"evaluation": "trained", "halving": None, "trials": 4}
+SEARCHES = {
+    "nsga2": study(**RACE),
+    "nsga3": study("nsga3", **RACE),
+    "tpe": study("tpe", **RACE),
+    "random": study("random", **RACE),
+    "grid": study("grid", **RACE),
+    "learned": study("learned", **RACE),
+    "from coarse to fine": study("tpe", **RACE, **COARSE),
+    "from the sensitivity of layers": study("nsga2", **RACE, **NARROWED),
+    "with constraints": study("random", **RACE).replace(constraints=["accuracy >= dense - 0.2"]),
+    "median": study("random", halving={"candidates": 5, "groups": 2, "pruner": "median"}),
+    "hyperband": study("random", halving={"candidates": 5, "groups": 1, "pruner": "hyperband"}),
+    "trained trials, the front without a race": study("nsga2", **TRAINED),
+}
+ONCE = ("nsga2", "learned", "from coarse to fine", "trained trials, the front without a race")
+
+
+def test_every_sampler_and_every_way_to_stop_trainings_is_held_to_be_blind() -> None:
+    assert set(registry.names()) <= {config.search.sampler.name for config in SEARCHES.values()}
+    raced = {config.search.halving.pruner for config in SEARCHES.values() if config.search.halving}
+    assert raced == set(halving.PRUNERS)
+
+
+@pytest.mark.parametrize(
+    "which", [name if name in ONCE else pytest.param(name, marks=pytest.mark.slow) for name in SEARCHES]
+)
+def test_no_sampler_halving_or_selection_sees_test_labels(which, tiny_data, tmp_path, monkeypatch) -> None:
     """With other test labels the search proposes, stops and chooses the same, and only `accuracy` differs."""
-    opened = []
+    opened, config = [], SEARCHES[which]
     original = SealedTest.open
     monkeypatch.setattr(SealedTest, "open", lambda sealed: opened.append(1) or original(sealed))
     rows, asked = [], []
     for label in (0, 1):
         tiny_data(label)
-        rows.append(front_rows(running.run_study(study(**RACE), tmp_path / str(label))))
+        rows.append(front_rows(running.run_study(config, tmp_path / str(label))))
         asked.append(list(proposals(tmp_path / str(label)).values()))
         with TrialStore.of(tmp_path / str(label)) as store:
             tested = {trial.stage for trial in store.trials() if trial.accuracy is not None}

@@ -1,15 +1,19 @@
 """Nothing of a study is chosen on the test split: it is opened once, when every trial is in the store."""
 
+import gc
 from dataclasses import replace
+from types import FunctionType, ModuleType
 
 import numpy as np
 import pytest
+import torch
 
 import tiny
 from spareto.core.errors import DataError, StoreError
 from spareto.study import run as running
 from spareto.study import testing
 from spareto.study.config import StudyConfig
+from spareto.study.executors._sharing import Handed
 from spareto.study.front import front_rows
 from spareto.study.listener import StudyListener
 from spareto.study.splits import SealedTest, split_data
@@ -108,6 +112,41 @@ def test_what_trials_see_holds_no_sample_of_the_test_split() -> None:
     sealed.open()
     with pytest.raises(StoreError, match="a second opening"):
         sealed.open()
+
+
+def led_to(start, wanted: np.ndarray) -> bool:
+    """Whether something that can be reached from an object shares memory with an array."""
+    first, last = np.lib.array_utils.byte_bounds(wanted)
+    seen, left = set(), [start]
+    while left:
+        thing = left.pop()
+        if id(thing) in seen or isinstance(thing, ModuleType | type):
+            continue
+        seen.add(id(thing))
+        if isinstance(thing, np.ndarray) and np.may_share_memory(thing, wanted):
+            return True
+        if isinstance(thing, torch.Tensor) and first <= thing.data_ptr() < last:
+            return True
+        if isinstance(thing, FunctionType):  # not what its module holds
+            left += [thing.__closure__, thing.__defaults__, thing.__kwdefaults__]
+        else:
+            left += gc.get_referents(thing)
+    return False
+
+
+def test_nothing_that_trains_searches_or_chooses_leads_to_the_test_split(monkeypatch, tmp_path) -> None:
+    """What a search, its samplers, halvings and workers are handed; the sealed split beside it does."""
+    whole = data()
+    monkeypatch.setattr(running, "load_data", lambda _: whole)
+    with running.open_study(StudyConfig.parse(STUDY, "study"), tmp_path) as study:
+        handed = Handed.by(study.known, "worker")
+        for test in (whole.test_frames, whole.test_labels):
+            for given in (study.known, study.untrained, study.listener, handed, study.known.runner.data):
+                assert not led_to(given, test)
+            assert led_to(study.sealed, test)
+        assert led_to(study.known, study.known.runner.data.validation.labels)
+        hidden = lambda found=study.sealed: found  # noqa: E731
+        assert led_to([{"deep": hidden}], whole.test_labels)
 
 
 def test_the_splits_are_apart_whole_and_each_class_in_proportion() -> None:

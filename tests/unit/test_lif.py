@@ -66,9 +66,9 @@ def test_no_second_derivative_is_made_up():
 
 def test_bad_parameters_are_all_named():
     with pytest.raises(ConfigError) as error:
-        LIF(tau=0.5, reset="substract")
+        LIF(tau=-0.5, reset="substract")
     assert str(error.value).splitlines() == [
-        "neuron 'lif'.tau: got 0.5; expected a number of timesteps of at least 1.",
+        "neuron 'lif'.tau: got -0.5; expected a number of timesteps above 0.",
         "neuron 'lif'.reset: got 'substract'; expected one of zero, value, subtract, none, "
         "subtract_delayed, zero_delayed. Did you mean 'subtract'?",
     ]
@@ -78,7 +78,7 @@ def test_bad_parameters_are_all_named():
 @pytest.mark.parametrize(("tau", "v_threshold"), [(2.0, 1.0), (3.0, 1.0), (7.3, 0.7)])
 def test_a_rounding_error_from_the_threshold_forward_decides_as_the_steps_do(tau, v_threshold, reset):
     """Every current is chosen to lift its neuron to within a few rounding errors of the threshold."""
-    neuron = LIF(tau, v_threshold, reset)
+    neuron = LIF(tau, v_threshold=v_threshold, reset=reset)
     generator = torch.Generator().manual_seed(0)
     current = torch.rand(12, 5000, generator=generator)
     _, state = neuron.step(current[0], neuron.initial_state(current[0]))

@@ -136,8 +136,8 @@ def test_recurrent_layers_may_be_of_any_neuron():
         ),
         (
             {"neuron": {"name": "lif", "resett": "zero"}},
-            "neuron.resett: got an unknown option; expected one of tau, v_threshold, reset, surrogate, beta,"
-            " decay, gain, v_reset, v_leak, strict, detach_reset, slope. Did you mean 'reset'?",
+            "neuron.resett: got an unknown option; expected one of tau, beta, decay, gain, v_leak,"
+            " v_threshold, reset, v_reset, strict, detach_reset, surrogate, slope. Did you mean 'reset'?",
         ),
     ],
 )
@@ -157,10 +157,15 @@ def test_an_unknown_neuron_is_named():
     [
         (
             "plif",
-            {"channels": (8,) * 5, "votes": 1.5},
+            {"channels": (8,) * 5},
+            ["channels: got 5 poolings of 2; expected few enough to leave one of 16 pixels. Use fewer."],
+        ),
+        (
+            "plif",
+            {"channels": (8, 0), "votes": 1.5},
             [
-                "channels: got 5 poolings of 2; expected few enough to leave one of 16 pixels. Use fewer.",
-                "votes: got 1.5; expected an integer of at least 1.",
+                "channels: got (8, 0); expected a list of integers from 1 to 65,536.",
+                "votes: got 1.5; expected an integer from 1 to 65,536.",
             ],
         ),
         (
@@ -181,7 +186,7 @@ def test_an_unknown_neuron_is_named():
             {"channels": (4, 8), "blocks": (1,)},
             ["blocks: got 1 numbers; expected one for each of the 2 stages, at least one."],
         ),
-        ("dense", {"hidden": 8}, ["hidden: got 8; expected a list of integers of at least 1."]),
+        ("dense", {"hidden": 8}, ["hidden: got 8; expected a list of integers from 1 to 65,536."]),
         (
             "dense",
             {"recurrent": "no", "batch_norm": 1},
@@ -199,7 +204,7 @@ def test_wrong_options_are_all_named(name, options, problems):
 
 
 SENSOR_RULE = "expected polarities, height and width, integers of at least 1."
-COUNT_RULE = "expected an integer of at least 1."
+COUNT_RULE = "expected an integer from 1 to 65,536."
 FRAMES = [
     ({"classes": 0}, [f"classes: got 0; {COUNT_RULE}"]),
     ({"classes": -1}, [f"classes: got -1; {COUNT_RULE}"]),

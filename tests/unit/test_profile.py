@@ -10,7 +10,7 @@ from torch import Tensor, nn
 import tiny
 from spareto import recipes
 from spareto.compression import compress
-from spareto.core.errors import ConfigError, DataError
+from spareto.core.errors import ConfigError
 from spareto.layers.over_time import OverTime
 from spareto.layers.residual import Residual
 from spareto.layers.spiking_block import SpikingBlock
@@ -395,27 +395,6 @@ def test_neurons_that_no_layer_feeds_are_charged_alone():
         assert record.weight_sparsity == weights.weight_sparsity
 
 
-def test_layers_that_did_not_run_are_refused_and_borrowed_weights_are_counted():
-    class Sly(nn.Module):
-        def __init__(self, spare):
-            super().__init__()
-            self.seen, self.borrowed = nn.Linear(120, 2), nn.Linear(2, 2)
-            if spare:
-                self.unseen, self.lif = nn.Linear(2, 2), LIF()
-
-        def forward(self, frames):
-            current = self.borrowed.weight @ self.seen(frames.flatten(2)).sum(0).T
-            return current.T
-
-    rule = "got no call; expected a module that the network calls. Call it, or remove it."
-    with pytest.raises(ConfigError) as error:
-        workload(Sly(spare=True), events(), time="time-batch")
-    assert str(error.value).splitlines() == [f"layer 'unseen': {rule}", f"layer 'lif': {rule}"]
-    record = workload(Sly(spare=False), events(), time="time-batch")
-    assert [(layer.name, layer.timesteps) for layer in record.layers] == [("seen", T), ("borrowed", 1)]
-    assert [(layer.name, layer.kind) for layer in record.free] == [("borrowed.bias", "parameter")]
-
-
 def test_a_dense_layer_may_be_given_time_and_batch():
     class Direct(nn.Module):
         def __init__(self, linear):
@@ -431,8 +410,3 @@ def test_a_dense_layer_may_be_given_time_and_batch():
     (expected,) = workload(merged, events()).layers
     (layer,) = workload(Direct(linear), events()).layers
     assert layer == expected.model_copy(update={"name": "linear"})
-
-
-def test_no_samples_are_refused():
-    with pytest.raises(DataError, match="labels: got no sample; expected at least one"):
-        workload(tiny.network(), np.zeros((3, 0, *tiny.SENSOR), np.uint8))

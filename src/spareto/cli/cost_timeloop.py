@@ -69,7 +69,7 @@ def cost_on_timeloop(workload: Path, asked: TimeloopRun, *, told: bool, json: bo
     cases, notes = read_files(files, problem, name, tool=asked.tool)
     case = cases.cases[0]
     outcome = run_case(cases, case, sparse=cases.sparse_run is not None)
-    told_as = _explained(cases, problem.problem, name) if told else None
+    told_as = _explained(cases, problem, name) if told else None
     if asked.write is not None:
         write_files(cases, case, asked.write)
     row = _row(name, asked.tool, outcome, notes, told_as)
@@ -131,10 +131,10 @@ def _layer(path: Path, name: str | None) -> tuple[ProblemFile, str]:
     return ProblemFile(LoopProblem.of(workload.layers[names.index(name)])), name
 
 
-def _explained(cases: CostCases, problem: LoopProblem, name: str) -> Explained:
+def _explained(cases: CostCases, file: ProblemFile, name: str) -> Explained:
     kept = {level.name: level.keeps for level in cases.architecture.stores}
-    problem = replace(problem, gaps="fetched")
-    return explain(name, problem, nest_of(cases.architecture, cases.cases[0]), kept, cases.conventions.halo)
+    problem, nest = replace(file.problem, gaps="fetched"), nest_of(cases.architecture, cases.cases[0])
+    return explain(name, problem, nest, kept, cases.conventions.halo, called=file.names.theirs)
 
 
 def _row(

@@ -90,9 +90,9 @@ def _breakdown(path: Path | None, *, json: bool) -> None:
     console = Console()
     for bar in dict.fromkeys(row["bar"] for row in rows):
         own = [row for row in rows if row["bar"] == bar]
-        title = f"{bar.replace('_', ' ')}: shares of the energy, {own[0]['weight_format']}"
+        title = f"{bar.replace('_', ' ')}: shares of pJ an operation, {own[0]['weight_format']}"
         table = Table("component", title=title, title_justify="left")
-        for name in ("ours", "study", "points apart"):
+        for name in ("ours", "study", "points apart", "of energy"):
             table.add_column(name, justify="right")
         for row in own:
             theirs, apart = row["published_share"], row["difference"]
@@ -101,10 +101,12 @@ def _breakdown(path: Path | None, *, json: bool) -> None:
                 f"{100 * row['share']:.1f} %",
                 "" if theirs is None else f"{100 * theirs:.1f} %",
                 "" if apart is None else f"{100 * apart:+.1f}",
+                f"{100 * row['energy_share']:.1f} %",
             )
         console.print(table)
     console.print(
-        "Ours has no wires between levels. Totals of sixteen rows were fitted; the shares follow, and differ."
+        "Energy over operations of each layer, summed over the layers: so large are the figure's bars. Ours "
+        "has no wires between levels. Totals of sixteen rows were fitted; the shares follow."
     )
 
 

@@ -95,7 +95,7 @@ class Record(BaseModel):
                 super().__init__(**fields)
             except ValidationError as error:
                 where = type(self).__name__
-                raise ConfigError(_problems(error, fields, where)) from None
+                raise ConfigError(problems_of(error, fields, where)) from None
 
         # a record inside another is validated with it, so that one error names every problem
         __init__.__pydantic_base_init__ = True
@@ -131,7 +131,7 @@ class Record(BaseModel):
         try:
             return cls.model_validate(data, context=_WHOLE if whole else None)
         except ValidationError as error:
-            raise ConfigError(_problems(error, data, where)) from None
+            raise ConfigError(problems_of(error, data, where)) from None
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -261,7 +261,8 @@ def _seal(data: Any) -> str:
     return fingerprint(data, 64)
 
 
-def _problems(error: ValidationError, data: Any, where: str) -> Iterator[Problem]:
+def problems_of(error: ValidationError, data: Any, where: str) -> Iterator[Problem]:
+    """What pydantic found wrong with data, each with its place below `where`."""
     lines = error.errors(include_url=False)
     for line in lines[:SHOWN]:
         if line["type"] != "contradiction":

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from spareto.core.errors import ConfigError, Problem, UnknownName, did_you_mean, one_of
+from spareto.core.options import problems_with
 from spareto.core.text import shown
 
 if TYPE_CHECKING:
@@ -63,23 +64,12 @@ class Registry(Generic[Base]):
 
         Raises:
             UnknownName: No file and no entry point has that name.
-            ConfigError: The constructor takes no such option, or needs one that is missing; names every one.
+            ConfigError: The constructor takes no such option, needs one that is missing, or is given a value
+                that its annotation does not allow; names every one.
         """
         cls, place = self.get(name), where or f"{self.kind} '{name}'"
-        known = _options(cls)
-        unknown = [option for option in options if known is not None and option not in known]
-        if known is not None and unknown:
-            rule = one_of(known) if known else f"no option, for {self.kind} '{name}' has none"
-            raise ConfigError(
-                Problem(f"{place}.{option}", "an unknown option", rule, did_you_mean(option, known))
-                for option in unknown
-            )
-        missing = [option for option in _required(cls) if option not in options]
-        if missing:
-            raise ConfigError(
-                Problem(f"{place}.{option}", "nothing", "a value, for it has no default", f"Pass {option}.")
-                for option in missing
-            )
+        if problems := problems_with(cls, place, f"{self.kind} '{name}'", options):
+            raise ConfigError(problems)
         return cls(**options)
 
     def _only_class(self, module_name: str) -> type[Base]:
@@ -99,27 +89,6 @@ class Registry(Generic[Base]):
                 f"{module_name}: got {names}; expected exactly one concrete {self.base.__name__}."
             )
         return found[0]
-
-
-@cache
-def _options(cls: type[Any]) -> tuple[str, ...] | None:
-    """Names of what a constructor takes; None if it takes any name."""
-    parameters = inspect.signature(cls).parameters.values()
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return None
-    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    return tuple(parameter.name for parameter in parameters if parameter.kind in named)
-
-
-@cache
-def _required(cls: type[Any]) -> tuple[str, ...]:
-    """Names of what a constructor cannot do without."""
-    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    return tuple(
-        parameter.name
-        for parameter in inspect.signature(cls).parameters.values()
-        if parameter.kind in named and parameter.default is parameter.empty
-    )
 
 
 @cache

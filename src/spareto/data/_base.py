@@ -6,10 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from spareto.core.options import hold_options
 
 SplitName = Literal["train", "test"]
 Frames = npt.NDArray[np.uint8]
@@ -75,6 +77,10 @@ class Recordings:
 
 class ImageEncoder(ABC):
     """Turns still images into frames; one file each in `data/encoders/images/`."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        hold_options(cls, "image coding")
 
     @abstractmethod
     def encode(self, pixels: Frames, timesteps: int, split: SplitName) -> Frames:

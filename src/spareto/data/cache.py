@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import platformdirs
 
 from spareto.core.archives import load_arrays
 from spareto.core.artifacts import replacing
 
 Arrays = dict[str, npt.NDArray[Any]]
+IN_MEMORY = 1 << 30
+"""Bytes of frames that are read into memory; more are mapped from the cache."""
+
+PART_BYTES = 1 << 26
+"""Bytes of frames that are made at once."""
+
+ENVIRONMENT = "SPARETO_CACHE"
 HASH = "content_hash"
 SHAPE_OF_BITS = "_shape"
+
+
+def cache_folder(cache: Path | None) -> Path:
+    """The folder asked for; left out, SPARETO_CACHE, else the user's cache folder."""
+    return cache or Path(os.environ.get(ENVIRONMENT) or platformdirs.user_cache_dir("spareto"))
 
 
 def content_hash(arrays: Mapping[str, npt.NDArray[Any]]) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
 
+from typing_extensions import override
+
 from spareto.core.artifacts import there
 from spareto.core.errors import DataError
 from spareto.data._base import Dataset, Recordings, SplitName
@@ -38,16 +40,16 @@ class HeidelbergDataset(Dataset):
         """The two files, training split first."""
         return tuple(self.root / self.files[name] for name in ("train", "test"))
 
+    @override
     def count(self, name: SplitName) -> int:
-        """See `Dataset.count`."""
         return count_trains(*self._place(name))
 
     def split(self, name: SplitName) -> Recordings:
         """Read one split; see `Dataset.split`."""
         return joined(list(self.parts(name)))
 
+    @override
     def parts(self, name: SplitName) -> Iterator[Recordings]:
-        """See `Dataset.parts`."""
         path, cure = self._place(name)
         for part in read_trains(path, cure, PART_EVENTS):
             faults = problems_of(part, self.info, str(path), cure)

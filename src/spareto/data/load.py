@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,26 +11,26 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import platformdirs
 
 from spareto.core.artifacts import anything_there, fingerprint
 from spareto.core.errors import Problem, StoreError
 from spareto.data import registry
 from spareto.data._base import Dataset, DatasetInfo, Frames, Images, Recordings, SplitName
 from spareto.data.bins import Bins, Measure
-from spareto.data.cache import Arrays, content_hash, read_cache, write_cache
+from spareto.data.cache import (
+    IN_MEMORY,
+    PART_BYTES,
+    Arrays,
+    cache_folder,
+    content_hash,
+    read_cache,
+    write_cache,
+)
 from spareto.data.frames import frames_of, held
 from spareto.data.mapped import finish, found, write_frames
 from spareto.records.data import DataPlan
 
 FORMAT_VERSION = 1
-PART_BYTES = 1 << 26
-"""Bytes of frames that are made at once."""
-
-IN_MEMORY = 1 << 30
-"""Bytes of frames that are read into memory; more are mapped from the cache."""
-
-ENVIRONMENT = "SPARETO_CACHE"
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ def load_frames(
     sorted_into = Bins(timesteps, bins, bin_size)
     dataset = open_dataset(name, **options)
     key = _key(dataset, sorted_into, binary, options)
-    path = _cache_folder(cache) / f"{name}-{timesteps}-{key}.npz"
+    path = cache_folder(cache) / f"{name}-{timesteps}-{key}.npz"
     info = replace(dataset.info, duration_us=sorted_into.duration_us(dataset.info.duration_us))
     if _size(dataset, timesteps) > IN_MEMORY:
         mapped, known = _mapped(path.with_suffix(".json"), dataset, sorted_into, binary)
@@ -219,7 +218,3 @@ def _keep(path: Path, arrays: Arrays) -> None:
         write_cache(path, arrays)
     except StoreError as error:
         warnings.warn(f"The frames could not be cached in {path.parent}: {error}", stacklevel=3)
-
-
-def _cache_folder(cache: Path | None) -> Path:
-    return cache or Path(os.environ.get(ENVIRONMENT) or platformdirs.user_cache_dir("spareto"))

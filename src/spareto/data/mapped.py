@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,17 @@ def write_frames(path: Path, shape: Sequence[int], parts: Iterator[tuple[Frames,
         mapped.flush()
         del mapped
     return labels
+
+
+def filled(shape: Sequence[int], parts: Iterable[Frames]) -> Frames:
+    """The same in memory: frames part by part, each copied once."""
+    made = np.zeros(tuple(shape), np.uint8)
+    first = 0
+    for frames in parts:
+        made[:, first : first + frames.shape[1]] = frames
+        first += frames.shape[1]
+    assert first == shape[1], f"{first} samples where {shape[1]} were announced"
+    return made
 
 
 def map_frames(path: Path) -> Frames:

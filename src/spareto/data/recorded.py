@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import override
 
 from spareto.core.errors import ConfigError, DataError, Problem, one_of
 from spareto.core.text import shown
@@ -73,8 +74,8 @@ class RecordedDataset(Dataset):
         """
         return read_events(path, disorder=self.disorder)
 
+    @override
     def count(self, name: SplitName) -> int:
-        """See `Dataset.count`."""
         return len(self._listed[name])
 
     def sources(self) -> tuple[Path, ...]:
@@ -85,8 +86,8 @@ class RecordedDataset(Dataset):
         """Read one split; see `Dataset.split`."""
         return joined(list(self.parts(name)))
 
+    @override
     def parts(self, name: SplitName) -> Iterator[Recordings]:
-        """See `Dataset.parts`."""
         some: list[tuple[Stream, Recording]] = []
         for each in self._read(self._listed[name]):
             if some and sum(len(stream) for stream, _ in some) + len(each[0]) > PART_EVENTS:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
+from typing_extensions import override
+
 from spareto.exporting._base import Framework, Neuron, Written, number
 
 _DT = 0.001
@@ -27,8 +29,8 @@ def fire(neuron, currents, back=None):
     return torch.stack(spikes)
 '''
 
+    @override
     def neuron(self, neuron: Neuron) -> Written:
-        """See `Framework.neuron`."""
         synaptic = neuron.alpha is not None
         resets = ("zero", "value") if synaptic else ("zero", "value", "subtract")
         if neuron.reset not in resets or neuron.beta >= 1 or neuron.most is not None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
+from typing_extensions import override
+
 from spareto.exporting._base import Framework, Neuron, Written, number
 
 
@@ -32,8 +34,8 @@ def fire(neuron, currents, back=None):
     return torch.stack(spikes)
 '''
 
+    @override
     def neuron(self, neuron: Neuron) -> Written:
-        """See `Framework.neuron`."""
         alpha = neuron.alpha
         if (
             neuron.reset not in ("zero", "subtract")

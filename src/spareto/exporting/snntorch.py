@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
+from typing_extensions import override
+
 from spareto.exporting._base import Framework, Neuron, Written, number
 
 _RESETS: Final = {"subtract_delayed": "subtract", "none": "none"}
@@ -29,8 +31,8 @@ def fire(neuron, currents, back=None):
     return torch.stack(spikes)
 '''
 
+    @override
     def neuron(self, neuron: Neuron) -> Written:
-        """See `Framework.neuron`."""
         synaptic = neuron.alpha is not None
         resets = _RESETS | ({"zero_delayed": "zero"} if synaptic else {"zero": "zero"})
         if neuron.reset not in resets or neuron.leak != 0 or neuron.most is not None:

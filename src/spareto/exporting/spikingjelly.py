@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import ClassVar, Final
 
+from typing_extensions import override
+
 from spareto.exporting._base import Framework, Neuron, Written, number
 
 _SURROGATES: Final = {
@@ -33,8 +35,8 @@ def fire(neuron, currents, back=None):
     return torch.stack(spikes)
 '''
 
+    @override
     def neuron(self, neuron: Neuron) -> Written:
-        """See `Framework.neuron`."""
         hard = neuron.reset in ("zero", "value")
         level = neuron.family.v_reset if hard else 0.0
         fits = neuron.alpha is None and neuron.most is None and 0 < neuron.beta <= 1

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from spareto.records.cost import LayerCost
-from spareto.records.workload import Layer, Mask, Neuron, Product, Tensor, Workload
+from spareto.records.workload import Layer, Mask, Product, Tensor, Workload
 
 NOTE = "A product of activations: the right operand is loaded like weights in every timestep, none is stored."
 
@@ -100,8 +100,3 @@ def _step(tensor: Tensor, shape: tuple[int, int, int], steps: int) -> Tensor:
         nonzero_mean=tensor.nonzero_mean / steps,
         nonzero_max=tensor.nonzero_max / steps,
     )
-
-
-def all_neurons(workload: Workload) -> tuple[tuple[str, Neuron], ...]:
-    """Every group of neurons, with the name of what it stands behind."""
-    return tuple((each.name, each.neuron) for each in (*workload.layers, *workload.products) if each.neuron)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import weakref
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import count
 from typing import Any, Final, Literal
 
@@ -12,6 +13,9 @@ Way = Literal["events", "dense", "reference"]
 
 CROSSOVER: Final = 0.5
 """Density of its input below which a layer's sums are event-driven; measured by `benchmarks/density.py`."""
+
+CONNECTED: Final = 0.65
+"""The same of a dense layer, whose dense sums are one matrix product."""
 
 DEPTHWISE: Final = 1.0
 """The same of a depthwise convolution: bits beat floats however many are set."""
@@ -22,8 +26,52 @@ GROUPED: Final[dict[str, float]] = {"usual": 0.4, "strided": 0.05, "1x1": 0.15}
 UNGROUPED: Final[dict[str, float]] = {"usual": CROSSOVER, "strided": 0.12, "1x1": 0.25}
 """The same without groups: with a stride, and with a single weight a kernel, a spike is used less often."""
 
-UNASKED: Final = ("autocast is at work", "has no kernel")
-"""How the reasons end that take a layer off the fast path although nobody may have meant it."""
+
+class Reason(StrEnum):
+    """Why a layer went which way; what stands in braces is filled in."""
+
+    FEW = "at most {:g} of its inputs are spikes"
+    MANY = "more than {:g} of its inputs are spikes"
+    MIXED = "its input is not spikes only"
+    CONVOLUTION = "its convolution is not an nn.Conv2d padded with zeros"
+    DROPOUT = "dropout scales its input"
+    ASKED = "the reference was asked for"
+    AUTOCAST = "autocast is at work"
+    EXPORTING = "exported programs hold plain torch"
+    NOT_LOADED = "the C kernels are not loaded"
+    WEIGHT = "weights are {} on {}"
+    INPUT = "its input is {} on {}"
+    SHORTCUT = "its shortcut is {} on {}"
+    EMPTY = "its input is empty"
+    HOOKS = "hooks watch its parts"
+    NORM = "{} has no kernel"
+    CHANNELS = "its batch norm has other channels"
+    NEURONS = "its neurons have no kernel"
+    SURROGATE = "its surrogate has no kernel"
+
+    def of(self, *details: object) -> Why:
+        """The reason with its details."""
+        return Why(self.format(*details), self)
+
+
+class Why(str):
+    """A reason in words; a compiled graph hands on the words alone.
+
+    Attributes:
+        reason: Which it is.
+    """
+
+    reason: Reason | None = None
+
+    def __new__(cls, text: str, reason: Reason | None = None) -> Why:
+        """Copies are made of the words alone, and take over what else there is."""
+        made = super().__new__(cls, text)
+        made.reason = reason
+        return made
+
+
+UNASKED: Final = (Reason.AUTOCAST, Reason.NORM, Reason.SURROGATE)
+"""Reasons that take a layer off the fast path although nobody may have meant it."""
 
 _log = logging.getLogger("spareto")
 _warned: set[tuple[str, str]] = set()
@@ -38,7 +86,7 @@ class Decision:
     Args:
         layer: What `repr` says of its convolution or dense layer.
         way: `events` (event-driven sums), `dense` (torch's sums, the rest fused), `reference` (plain torch).
-        why: The reason.
+        why: The reason, one of `Reason` with its details.
         density: Share of its inputs that were spikes, 0..1; None where it was not measured.
     """
 
@@ -83,7 +131,7 @@ def decide(slot: Slot | int, layer: object, way: Way, why: str, density: float |
 
 def _tell(decision: Decision, changed: bool) -> None:
     level = logging.INFO if changed else logging.DEBUG
-    if decision.way == "reference" and decision.why.endswith(UNASKED):
+    if decision.way == "reference" and getattr(decision.why, "reason", decision.why) in UNASKED:
         key = (decision.layer, decision.why)
         level = level if key in _warned else logging.WARNING
         _warned.add(key)
@@ -122,8 +170,8 @@ def by_density(density: float, most: float = CROSSOVER) -> tuple[Way, str]:
         most: The largest at which its sums are event-driven.
     """
     if density > most:
-        return "dense", f"more than {most:g} of its inputs are spikes"
-    return "events", f"at most {most:g} of its inputs are spikes"
+        return "dense", Reason.MANY.of(most)
+    return "events", Reason.FEW.of(most)
 
 
 def decisions() -> tuple[Decision, ...]:

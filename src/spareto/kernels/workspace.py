@@ -41,11 +41,6 @@ def release() -> None:
     _free.clear()
 
 
-def kept_bytes() -> int:
-    """Memory held for later use, in bytes."""
-    return sum(block.nbytes for block in _free)
-
-
 def _take(size: int) -> np.ndarray:
     """The smallest kept block that fits, else a new one."""
     fitting = [block for block in list(_free) if size <= block.nbytes <= _SLACK * size]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from spareto.kernels import fused, shortcuts, spikes
 from spareto.kernels.c_layers import BlockShape, padded
-from spareto.kernels.decision_log import Slot
+from spareto.kernels.decision_log import Reason, Slot
 from spareto.kernels.dynamics import Dynamics
 from spareto.kernels.fused import Fired
 from spareto.kernels.kernel_options import current
@@ -60,36 +60,36 @@ def _obstacles(
     children: tuple[Any, ...],
 ) -> Iterator[str]:
     if current().reference:
-        yield "the reference was asked for"
+        yield Reason.ASKED
     if torch.is_autocast_enabled("cpu"):
-        yield "autocast is at work"
+        yield Reason.AUTOCAST
     if torch.compiler.is_exporting():
-        yield "exported programs hold plain torch"
+        yield Reason.EXPORTING
     if place_of("cpu") != "c":
-        yield "the C kernels are not loaded"
+        yield Reason.NOT_LOADED
     if weight.device.type != "cpu" or weight.dtype is not torch.float32:
-        yield f"weights are {weight.dtype} on {weight.device.type}"
+        yield Reason.WEIGHT.of(weight.dtype, weight.device.type)
     if isinstance(sequence, Tensor) and (sequence.device.type, sequence.dtype) != ("cpu", torch.float32):
-        yield f"its input is {sequence.dtype} on {sequence.device.type}"
+        yield Reason.INPUT.of(sequence.dtype, sequence.device.type)
     if math.prod(sequence.shape) == 0:
-        yield "its input is empty"
+        yield Reason.EMPTY
     if any(getattr(child, hooks, None) for child in children for hooks in _HOOKS):
-        yield "hooks watch its parts"
+        yield Reason.HOOKS
     if not (norm is None or type(norm) in (nn.BatchNorm1d, nn.BatchNorm2d, nn.Identity)):
-        yield f"{type(norm).__name__} has no kernel"
+        yield Reason.NORM.of(type(norm).__name__)
     if isinstance(norm, BatchNorm) and norm.num_features != weight.shape[0]:
-        yield "its batch norm has other channels"
+        yield Reason.CHANNELS
     dynamics = neuron.dynamics()
     if dynamics is None:
-        yield "its neurons have no kernel"
+        yield Reason.NEURONS
     elif dynamics.surrogate is None:
-        yield "its surrogate has no kernel"
+        yield Reason.SURROGATE
 
 
 def why_no_shortcut(shortcut: Tensor | Spikes | None) -> str:
     """Why a shortcut must be added in plain torch; empty if the kernels can do it."""
     if isinstance(shortcut, Tensor) and (shortcut.device.type, shortcut.dtype) != ("cpu", torch.float32):
-        return f"its shortcut is {shortcut.dtype} on {shortcut.device.type}"
+        return Reason.SHORTCUT.of(shortcut.dtype, shortcut.device.type)
     return ""
 
 

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spareto.kernels import fused
-from spareto.kernels.decision_log import Decision, Slot, by_density, decide
+from spareto.kernels.decision_log import CONNECTED, Decision, Reason, Slot, by_density, decide
 from spareto.kernels.dynamics import Dynamics
 from spareto.kernels.kernel_options import current
 from spareto.kernels.normalizing import Firing, LayerConstants
@@ -98,9 +98,9 @@ class SpikingDense(nn.Module):
         flat = sequence if isinstance(sequence, Spikes) else sequence.flatten(2)
         spikes = None if why else fusion.as_spikes(flat)
         if spikes is None:
-            decide(self.slot, linear, "dense", why or "its input is not spikes only")
+            decide(self.slot, linear, "dense", why or Reason.MIXED)
             return None
-        way, why = by_density(spikes.density)
+        way, why = by_density(spikes.density, CONNECTED)
         decide(self.slot, linear, way, why, spikes.density)
         return spikes if way == "events" else None
 
@@ -108,7 +108,7 @@ class SpikingDense(nn.Module):
         """Why the connections have no event-driven sums; empty if they have."""
         dropout = self.dropout
         idle = dropout is None or (type(dropout) is nn.Dropout and (not dropout.training or dropout.p == 0))
-        return "" if idle and fusion.running(self.linear, nn.Linear) else "dropout scales its input"
+        return "" if idle and fusion.running(self.linear, nn.Linear) else Reason.DROPOUT
 
     def _as_operators(
         self, sequence: Tensor | Spikes, weight: Tensor, dynamics: Dynamics, constants: Firing

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 from torch import Tensor, nn
 
-from spareto.core.errors import ConfigError, Problem
+from spareto.core.errors import Problem, ShapeError
+from spareto.core.options import hold_options, place_of
 
 
 class Network(nn.Module, ABC):
@@ -25,6 +27,10 @@ class Network(nn.Module, ABC):
 
     timesteps: int | None = None
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        hold_options(cls, "network")
+
     def __init__(self, sensor: tuple[int, int, int], classes: int) -> None:
         super().__init__()
         self.sensor, self.classes = tuple(sensor), classes
@@ -39,7 +45,7 @@ class Network(nn.Module, ABC):
             Mean firing rate of each class's voters over all timesteps, 0..1, shape `(batch, classes)`.
 
         Raises:
-            ConfigError: The frames are not those of the sensor the network was built for.
+            ShapeError: The frames are not those of the sensor the network was built for.
         """
         self._check(frames)
         return self.rates(frames)
@@ -53,7 +59,7 @@ class Network(nn.Module, ABC):
         fits = len(shape) == 5 and shape[2:] == self.sensor and shape[0] >= 1
         if fits and frames.is_floating_point():
             return
-        where, problems = f"network '{type(self).__module__.rpartition('.')[2]}'", list[Problem]()
+        where, problems = place_of(self, "network"), list[Problem]()
         if not fits:
             sides = ", ".join(map(str, self.sensor))
             rule = f"(time, batch, {sides}), its sensor's, of at least one timestep"
@@ -63,4 +69,4 @@ class Network(nn.Module, ABC):
             problems.append(
                 Problem(where, str(frames.dtype), "floating-point frames", "Call .float() on them.")
             )
-        raise ConfigError(problems)
+        raise ShapeError(problems)

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
+from spareto.core.config import Rule
 from spareto.core.errors import ConfigError, Problem
 from spareto.core.text import shown
 from spareto.networks._blocks import MakeNeuron
 from spareto.neurons import registry
 
-NeuronPlan = str | Mapping[str, Any]
+NeuronPlan = Annotated[
+    str | Mapping[str, Any],
+    Rule("a neuron's name, or its name and options", "Write {name: alif, tau_adapt: 30}."),
+]
+SurrogateName = Annotated[str, Rule("the name of a surrogate")]
 
 
 def neuron_maker(
@@ -27,15 +32,11 @@ def neuron_maker(
         default: Name of the neuron where `neuron` gives none.
 
     Raises:
-        ConfigError: It is no such mapping, or says what the neuron does not take or was told already.
+        ConfigError: It says what the neuron does not take or was told already.
         UnknownName: No neuron or surrogate has that name.
     """
     where = f"network '{network}'"
-    given = {"name": neuron} if isinstance(neuron, str) else dict(neuron or {}) if _is_plan(neuron) else None
-    if given is None:
-        rule = "a neuron's name, or its name and options"
-        cure = "Write {name: alif, tau_adapt: 30}."
-        raise ConfigError(Problem(f"{where}.neuron", shown(neuron), rule, cure))
+    given = {"name": neuron} if isinstance(neuron, str) else dict(neuron or {})
     shared = {
         option: value for option, value in (("tau", tau), ("surrogate", surrogate)) if value is not None
     }
@@ -52,7 +53,3 @@ def neuron_maker(
         cure = "Network 'dense' feeds spikes back with recurrent: true."
         raise ConfigError(Problem(f"{where}.neuron", "'recurrent'", "a neuron of one layer", cure))
     return partial(registry.make, name, f"{where}.neuron", **options)
-
-
-def _is_plan(neuron: object) -> bool:
-    return neuron is None or (isinstance(neuron, Mapping) and all(isinstance(key, str) for key in neuron))

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
+from pydantic import AfterValidator, Field
 from torch import Tensor, nn
 from typing_extensions import override
 
+from spareto.core.config import Rule
 from spareto.core.errors import Problem
-from spareto.core.text import shown
 from spareto.layers.spiking_block import SpikingBlock
-from spareto.networks import _checks as checks
 from spareto.networks._base import Network
 from spareto.networks._blocks import dense_blocks
-from spareto.networks._neurons import NeuronPlan, neuron_maker
+from spareto.networks._checks import Count, Counts, Dropout, Sensor, refuse
+from spareto.networks._neurons import NeuronPlan, SurrogateName, neuron_maker
 from spareto.networks._vote import vote
+
+
+def _odd(side: int) -> int:
+    if side % 2 == 0:
+        raise ValueError
+    return side
+
+
+Odd = Annotated[int, Field(ge=1, lt=256), AfterValidator(_odd), Rule("an odd number below 256")]
 
 
 class ConvNetwork(Network):
@@ -40,20 +51,19 @@ class ConvNetwork(Network):
 
     def __init__(
         self,
-        sensor: tuple[int, int, int],
-        classes: int,
-        channels: Sequence[int] = (16, 32),
-        kernel: int = 3,
-        stride: int = 1,
-        hidden: Sequence[int] = (),
-        votes: int = 10,
+        sensor: Sensor,
+        classes: Count,
+        channels: Counts = (16, 32),
+        kernel: Odd = 3,
+        stride: Count = 1,
+        hidden: Counts = (),
+        votes: Count = 10,
         tau: float | None = None,
-        dropout: float = 0.0,
-        surrogate: str | None = None,
+        dropout: Dropout = 0.0,
+        surrogate: SurrogateName | None = None,
         neuron: NeuronPlan | None = None,
     ) -> None:
-        built_for, sides = checks.frame(sensor, classes), checks.sides(sensor)
-        _check(built_for, sides, channels, kernel, stride, hidden, votes, dropout)
+        refuse(_too_deep(sensor[1:], len(channels), stride), "conv")
         super().__init__(sensor, classes)
         make = neuron_maker("conv", neuron, tau, surrogate)
         width, height, columns = sensor
@@ -70,32 +80,6 @@ class ConvNetwork(Network):
     @override
     def rates(self, frames: Tensor) -> Tensor:
         return vote(self.readout(self.features(frames)), self.classes)
-
-
-def _check(
-    built_for: checks.Problems,
-    sides: Sequence[int],
-    channels: Sequence[int],
-    kernel: int,
-    stride: int,
-    hidden: Sequence[int],
-    votes: int,
-    dropout: float,
-) -> None:
-    odd = isinstance(kernel, int) and not isinstance(kernel, bool) and 1 <= kernel < 256 and kernel % 2 == 1
-    wrong = checks.counts("channels", channels)
-    steps = checks.count("stride", stride)
-    checks.refuse(
-        "conv",
-        built_for,
-        [] if odd else [Problem("kernel", shown(kernel), "an odd number below 256")],
-        wrong,
-        steps,
-        checks.counts("hidden", hidden),
-        checks.count("votes", votes),
-        checks.share("dropout", dropout),
-        [] if wrong or steps else _too_deep(sides, len(channels), stride),
-    )
 
 
 def _too_deep(sides: Sequence[int], blocks: int, stride: int) -> list[Problem]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import prod
 
 from torch import Tensor, nn
 from typing_extensions import override
 
-from spareto.networks import _checks as checks
+from spareto.core.options import Flag
 from spareto.networks._base import Network
 from spareto.networks._blocks import dense_blocks
-from spareto.networks._neurons import NeuronPlan, neuron_maker
+from spareto.networks._checks import Count, Counts, Dropout, Sensor
+from spareto.networks._neurons import NeuronPlan, SurrogateName, neuron_maker
 from spareto.networks._vote import vote
 
 
@@ -43,26 +43,17 @@ class DenseNetwork(Network):
 
     def __init__(
         self,
-        sensor: tuple[int, int, int],
-        classes: int,
-        hidden: Sequence[int] = (256,),
-        votes: int = 1,
+        sensor: Sensor,
+        classes: Count,
+        hidden: Counts = (256,),
+        votes: Count = 1,
         tau: float | None = None,
-        dropout: float = 0.0,
-        batch_norm: bool = True,
-        recurrent: bool = False,
-        surrogate: str | None = None,
+        dropout: Dropout = 0.0,
+        batch_norm: Flag = True,
+        recurrent: Flag = False,
+        surrogate: SurrogateName | None = None,
         neuron: NeuronPlan | None = None,
     ) -> None:
-        checks.refuse(
-            "dense",
-            checks.frame(sensor, classes),
-            checks.counts("hidden", hidden),
-            checks.count("votes", votes),
-            checks.share("dropout", dropout),
-            checks.flag("batch_norm", batch_norm),
-            checks.flag("recurrent", recurrent),
-        )
         super().__init__(sensor, classes)
         make = neuron_maker("dense", neuron, tau, surrogate)
         sizes = (prod(sensor), *hidden, classes * votes)

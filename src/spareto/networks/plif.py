@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from torch import Tensor, nn
 from typing_extensions import override
 
-from spareto.networks import _checks as checks
 from spareto.networks._base import Network
 from spareto.networks._blocks import conv_block, dense_blocks
-from spareto.networks._neurons import NeuronPlan, neuron_maker
+from spareto.networks._checks import Count, Counts, Dropout, Sensor, poolings, refuse
+from spareto.networks._neurons import NeuronPlan, SurrogateName, neuron_maker
 from spareto.networks._vote import vote
 
 
@@ -41,22 +39,17 @@ class PLIFNetwork(Network):
 
     def __init__(
         self,
-        sensor: tuple[int, int, int],
-        classes: int,
-        channels: Sequence[int] = (128, 128, 128, 128, 128),
-        hidden: Sequence[int] = (512,),
-        votes: int = 10,
+        sensor: Sensor,
+        classes: Count,
+        channels: Counts = (128, 128, 128, 128, 128),
+        hidden: Counts = (512,),
+        votes: Count = 10,
         tau: float | None = None,
-        dropout: float = 0.5,
-        surrogate: str | None = None,
+        dropout: Dropout = 0.5,
+        surrogate: SurrogateName | None = None,
         neuron: NeuronPlan | None = None,
     ) -> None:
-        wrong = checks.counts("channels", channels)
-        if not wrong:
-            wrong += checks.poolings("channels", sensor, len(channels))
-        lists = checks.counts("hidden", hidden)
-        numbers = checks.count("votes", votes) + checks.share("dropout", dropout)
-        checks.refuse("plif", checks.frame(sensor, classes), wrong, lists, numbers)
+        refuse(poolings("channels", sensor, len(channels)), "plif")
         super().__init__(sensor, classes)
         make = neuron_maker("plif", neuron, tau, surrogate, "plif")
         width, height, columns = sensor

@@ -11,10 +11,10 @@ from typing_extensions import override
 from spareto.core.errors import Problem
 from spareto.kernels import Spikes
 from spareto.layers.over_time import OverTime
-from spareto.networks import _checks as checks
 from spareto.networks._base import Network
 from spareto.networks._blocks import AverageHead, MakeNeuron, conv_block
-from spareto.networks._neurons import NeuronPlan, neuron_maker
+from spareto.networks._checks import Count, Counts, Dropout, Sensor, refuse
+from spareto.networks._neurons import NeuronPlan, SurrogateName, neuron_maker
 from spareto.networks._vote import vote
 
 MOST_BLOCKS: Final = 1000
@@ -68,24 +68,17 @@ class ResNet19(Network):
 
     def __init__(
         self,
-        sensor: tuple[int, int, int],
-        classes: int,
-        channels: Sequence[int] = (128, 256, 512),
-        blocks: Sequence[int] = (3, 3, 2),
-        votes: int = 10,
+        sensor: Sensor,
+        classes: Count,
+        channels: Counts = (128, 256, 512),
+        blocks: Counts = (3, 3, 2),
+        votes: Count = 10,
         tau: float | None = None,
-        dropout: float = 0.0,
-        surrogate: str | None = None,
+        dropout: Dropout = 0.0,
+        surrogate: SurrogateName | None = None,
         neuron: NeuronPlan | None = None,
     ) -> None:
-        numbers = checks.count("votes", votes) + checks.share("dropout", dropout)
-        stages = checks.counts("channels", channels) + checks.counts("blocks", blocks)
-        if not stages and sum(blocks) > MOST_BLOCKS:
-            stages = [Problem("blocks", f"{sum(blocks):,} blocks", f"at most {MOST_BLOCKS} in all")]
-        if not stages and (len(channels) != len(blocks) or not channels):
-            got, rule = f"{len(blocks)} numbers", f"one for each of the {len(channels)} stages, at least one"
-            stages = [Problem("blocks", got, rule)]
-        checks.refuse("resnet19", checks.frame(sensor, classes), stages, numbers)
+        refuse(_unlike(channels, blocks), "resnet19")
         super().__init__(sensor, classes)
         make = neuron_maker("resnet19", neuron, tau, surrogate)
         width = channels[0]
@@ -100,3 +93,12 @@ class ResNet19(Network):
     @override
     def rates(self, frames: Tensor) -> Tensor:
         return vote(self.readout(self.features(frames)), self.classes)
+
+
+def _unlike(channels: Sequence[int], blocks: Sequence[int]) -> list[Problem]:
+    if sum(blocks) > MOST_BLOCKS:
+        return [Problem("blocks", f"{sum(blocks):,} blocks", f"at most {MOST_BLOCKS} in all")]
+    if len(channels) != len(blocks) or not channels:
+        got, rule = f"{len(blocks)} numbers", f"one for each of the {len(channels)} stages, at least one"
+        return [Problem("blocks", got, rule)]
+    return []

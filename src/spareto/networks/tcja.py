@@ -10,10 +10,10 @@ from typing_extensions import override
 from spareto.core.errors import Problem
 from spareto.core.text import shown
 from spareto.layers.tcja import TCJA
-from spareto.networks import _checks as checks
 from spareto.networks._base import Network
 from spareto.networks._blocks import conv_block, dense_blocks
-from spareto.networks._neurons import NeuronPlan, neuron_maker
+from spareto.networks._checks import Count, Counts, Dropout, Sensor, poolings, refuse
+from spareto.networks._neurons import NeuronPlan, SurrogateName, neuron_maker
 from spareto.networks._vote import vote
 
 
@@ -46,25 +46,20 @@ class TCJANetwork(Network):
 
     def __init__(
         self,
-        sensor: tuple[int, int, int],
-        classes: int,
-        timesteps: int = 20,
-        channels: Sequence[int] = (128, 128, 128, 128, 128),
-        attention: Sequence[int] = (4, 5),
-        hidden: Sequence[int] = (512,),
-        votes: int = 10,
+        sensor: Sensor,
+        classes: Count,
+        timesteps: Count = 20,
+        channels: Counts = (128, 128, 128, 128, 128),
+        attention: Counts = (4, 5),
+        hidden: Counts = (512,),
+        votes: Count = 10,
         tau: float | None = None,
-        dropout: float = 0.5,
-        surrogate: str | None = None,
+        dropout: Dropout = 0.5,
+        surrogate: SurrogateName | None = None,
         neuron: NeuronPlan | None = None,
     ) -> None:
-        wrong = checks.counts("channels", channels)
-        if not wrong:
-            wrong += checks.poolings("channels", sensor, len(channels)) + _attention(attention, len(channels))
-        lists = checks.counts("hidden", hidden)
-        numbers = checks.count("timesteps", timesteps) + checks.count("votes", votes)
-        built_for = checks.frame(sensor, classes)
-        checks.refuse("tcja", built_for, numbers, wrong, lists, checks.share("dropout", dropout))
+        wrong = poolings("channels", sensor, len(channels)) + _attention(attention, len(channels))
+        refuse(wrong, "tcja")
         super().__init__(sensor, classes)
         self.timesteps = timesteps if attention else None
         make = neuron_maker("tcja", neuron, tau, surrogate)
@@ -86,6 +81,6 @@ class TCJANetwork(Network):
 
 def _attention(attention: Sequence[int], blocks: int) -> list[Problem]:
     known = range(1, blocks + 1)
-    if isinstance(attention, list | tuple) and all(block in known for block in attention):
+    if all(block in known for block in attention):
         return []
     return [Problem("attention", shown(attention), f"a list of blocks, counted from 1 to {blocks}")]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
-from spareto.networks._neurons import NeuronPlan
-from spareto.networks.vgg_snn import VGGSNN, Head
+from spareto.networks._checks import Count, Dropout, Sensor
+from spareto.networks._neurons import NeuronPlan, SurrogateName
+from spareto.networks.vgg_snn import VGGSNN, Head, Stages
 
 
 class VGG16(VGGSNN):
@@ -35,13 +35,13 @@ class VGG16(VGGSNN):
 
     def __init__(
         self,
-        sensor: tuple[int, int, int],
-        classes: int,
-        stages: Sequence[Sequence[int]] = ((64, 64), (128, 128), (256,) * 3, (512,) * 3, (512,) * 3),
-        votes: int = 10,
+        sensor: Sensor,
+        classes: Count,
+        stages: Stages = ((64, 64), (128, 128), (256,) * 3, (512,) * 3, (512,) * 3),
+        votes: Count = 10,
         tau: float | None = None,
-        dropout: float = 0.25,
-        surrogate: str | None = None,
+        dropout: Dropout = 0.25,
+        surrogate: SurrogateName | None = None,
         neuron: NeuronPlan | None = None,
         head: Head = "average",
     ) -> None:

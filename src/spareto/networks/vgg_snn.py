@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal, get_args
+from typing import Annotated, ClassVar, Literal
 
+from pydantic import Field
 from torch import Tensor, nn
 from typing_extensions import override
 
-from spareto.core.errors import Problem, did_you_mean, one_of
-from spareto.core.text import shown
-from spareto.networks import _checks as checks
+from spareto.core.config import Rule
 from spareto.networks._base import Network
 from spareto.networks._blocks import AverageHead, conv_block, dense_blocks
-from spareto.networks._neurons import NeuronPlan, neuron_maker
+from spareto.networks._checks import Count, Counts, Dropout, Sensor, poolings, refuse
+from spareto.networks._neurons import NeuronPlan, SurrogateName, neuron_maker
 from spareto.networks._vote import vote
 
 Head = Literal["flat", "average"]
+Stages = Annotated[
+    Sequence[Annotated[Counts, Field(min_length=1)]],
+    Rule("a list of stages, each a list of integers of at least 1"),
+]
 
 
 class VGGSNN(Network):
@@ -49,21 +53,17 @@ class VGGSNN(Network):
 
     def __init__(
         self,
-        sensor: tuple[int, int, int],
-        classes: int,
-        stages: Sequence[Sequence[int]] = ((64, 128), (256, 256), (512, 512), (512, 512)),
-        votes: int = 10,
+        sensor: Sensor,
+        classes: Count,
+        stages: Stages = ((64, 128), (256, 256), (512, 512), (512, 512)),
+        votes: Count = 10,
         tau: float | None = None,
-        dropout: float = 0.25,
-        surrogate: str | None = None,
+        dropout: Dropout = 0.25,
+        surrogate: SurrogateName | None = None,
         neuron: NeuronPlan | None = None,
         head: Head = "flat",
     ) -> None:
-        wrong = _stages(stages)
-        if not wrong:
-            wrong += checks.poolings("stages", sensor, len(stages))
-        numbers = checks.count("votes", votes) + checks.share("dropout", dropout)
-        checks.refuse(self.name, checks.frame(sensor, classes), wrong, numbers, _head(head))
+        refuse(poolings("stages", sensor, len(stages)), self.name)
         super().__init__(sensor, classes)
         make = neuron_maker(self.name, neuron, tau, surrogate)
         width, height, columns = sensor
@@ -84,17 +84,3 @@ class VGGSNN(Network):
     @override
     def rates(self, frames: Tensor) -> Tensor:
         return vote(self.readout(self.features(frames)), self.classes)
-
-
-def _head(head: object) -> list[Problem]:
-    known = get_args(Head)
-    cure = did_you_mean(head, known)
-    return [] if head in known else [Problem("head", shown(head), one_of(known), cure)]
-
-
-def _stages(stages: object) -> list[Problem]:
-    right = isinstance(stages, list | tuple) and all(
-        stage and not checks.counts("", stage) for stage in stages
-    )
-    rule = "a list of stages, each a list of integers of at least 1"
-    return [] if right else [Problem("stages", shown(stages), rule)]

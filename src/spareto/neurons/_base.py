@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from spareto.core.options import hold_options
 from spareto.kernels.dynamics import Dynamics
 from spareto.neurons._checks import check_current, check_state, now_of
 
@@ -30,6 +31,10 @@ class SpikingNeuron(nn.Module, ABC):
     states: int = 1
     counts: bool = False
     update: tuple[tuple[str, ...], tuple[str, ...]] | None = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        hold_options(cls, "neuron")
 
     @abstractmethod
     def initial_state(self, current: Tensor) -> Any:

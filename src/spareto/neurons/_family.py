@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, Final, Literal, get_args
+from typing import Annotated, Any, Literal, TypedDict, Unpack
 
 import torch
 from torch import Tensor
 from typing_extensions import override
 
-from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
+from spareto.core.config import Rule
+from spareto.core.errors import ConfigError, Problem
+from spareto.core.options import Flag, Number
 from spareto.core.text import shown
 from spareto.kernels import neurons as kernels
 from spareto.kernels.dynamics import Dynamics
@@ -21,56 +23,69 @@ from spareto.neurons.surrogates import Surrogate
 from spareto.neurons.surrogates import registry as surrogates
 
 Reset = Literal["zero", "value", "subtract", "none", "subtract_delayed", "zero_delayed"]
-LARGEST: Final = 1e30
 LOW_PRECISION = (torch.float16, torch.bfloat16)
+
+
+class Firing(TypedDict, total=False):
+    """How a neuron of the family fires, what it takes beside its own options.
+
+    Args:
+        v_threshold: Firing level [1].
+        reset: What a spike does to the membrane potential: `zero` [default] and `value` set it (to
+            `v_reset`), `subtract` lowers it by the threshold, `none` leaves it; `subtract_delayed` and
+            `zero_delayed` act on the next timestep's potential, its input included.
+        v_reset: Where reset `value` sets it [0].
+        strict: Fire above the threshold, not at it [False].
+        detach_reset: Let no gradient through the reset [True].
+        surrogate: Name of the surrogate gradient, or the surrogate itself [arctan].
+        slope: The `alpha` of a surrogate given by name [its own default].
+    """
+
+    v_threshold: Number
+    reset: Reset
+    v_reset: Number
+    strict: Flag
+    detach_reset: Flag
+    surrogate: Annotated[str | Surrogate, Rule("the name of a surrogate, or a surrogate itself")]
+    slope: Any
 
 
 class FamilyNeuron(SpikingNeuron):
     """A neuron whose recurrence is that of `kernels/dynamics.py`; a subclass says its coefficients.
 
     Args:
-        v_threshold: Firing level.
-        reset: What a spike does to the membrane potential: `zero` and `value` set it (to `v_reset`),
-            `subtract` lowers it by the threshold, `none` leaves it; `subtract_delayed` and `zero_delayed`
-            act on the next timestep's potential, its input included.
-        v_reset: Where reset `value` sets it.
-        strict: Fire above the threshold, not at it.
-        detach_reset: Let no gradient through the reset.
-        surrogate: Name of the surrogate gradient, or the surrogate itself.
-        slope: The `alpha` of a surrogate given by name; left out, its default.
+        firing: See `Firing`.
 
     Raises:
         ConfigError: A parameter is not allowed; all are named.
         UnknownName: No surrogate has that name.
     """
 
-    def __init__(
-        self,
-        v_threshold: float,
-        reset: Reset,
-        v_reset: float,
-        strict: bool,
-        detach_reset: bool,
-        surrogate: str | Surrogate,
-        slope: float | None,
-        problems: tuple[Problem, ...] = (),
-    ) -> None:
+    def __init__(self, **firing: Unpack[Firing]) -> None:
         super().__init__()
         kernels.prepare()
-        problems += _problems(self.kind, v_threshold, reset, v_reset)
-        problems += must_be_flags(self.kind, strict=strict, detach_reset=detach_reset)
-        problems += _surrogate_problems(self.kind, surrogate, slope)
-        if problems:
-            raise ConfigError(problems)
-        self.v_threshold = v_threshold
-        self.reset: Reset = reset
-        self.v_reset = v_reset
-        self.strict = strict
-        self.detach_reset = detach_reset
+        self.v_threshold = firing.get("v_threshold", 1.0)
+        self.reset: Reset = firing.get("reset", "zero")
+        self.v_reset = firing.get("v_reset", 0.0)
+        self.strict = firing.get("strict", False)
+        self.detach_reset = firing.get("detach_reset", True)
+        surrogate, slope = firing.get("surrogate", "arctan"), firing.get("slope")
+        self._refuse_contradictions(surrogate, slope)
         options = {} if slope is None else {"alpha": slope}
         self.surrogate: Surrogate = (
             surrogates.make(surrogate, **options) if isinstance(surrogate, str) else surrogate
         )
+
+    def _refuse_contradictions(self, surrogate: str | Surrogate, slope: object) -> None:
+        problems, where = list[Problem](), f"neuron '{self.kind}'"
+        if self.v_reset != 0 and self.reset != "value":
+            rule, cure = f"0 with reset '{self.reset}'", "Use reset 'value'."
+            problems.append(Problem(f"{where}.v_reset", shown(self.v_reset), rule, cure))
+        if slope is not None and not isinstance(surrogate, str):
+            rule, cure = "none beside a surrogate that has its own", "Give it to the surrogate as alpha."
+            problems.append(Problem(f"{where}.slope", shown(slope), rule, cure))
+        if problems:
+            raise ConfigError(problems)
 
     @abstractmethod
     def dynamics(self) -> Dynamics:
@@ -143,60 +158,18 @@ _RESETS: dict[str, Any] = {
 }
 
 
-def _problems(kind: str, v_threshold: float, reset: str, v_reset: float) -> tuple[Problem, ...]:
-    problems = list(must_be_numbers(kind, v_threshold=v_threshold, v_reset=v_reset))
-    if reset not in get_args(Reset):
-        rule, cure = one_of(get_args(Reset)), did_you_mean(reset, get_args(Reset))
-        problems.append(Problem(f"neuron '{kind}'.reset", shown(reset), rule, cure))
-    elif v_reset != 0 and reset != "value":
-        rule, cure = f"0 with reset '{reset}'", "Use reset 'value'."
-        problems.append(Problem(f"neuron '{kind}'.v_reset", shown(v_reset), rule, cure))
-    return tuple(problems)
+Wrapped = Annotated[str | SpikingNeuron, Rule("the name of a neuron, or a neuron itself")]
 
 
-def _surrogate_problems(kind: str, surrogate: object, slope: object) -> tuple[Problem, ...]:
-    where = f"neuron '{kind}'"
-    if not isinstance(surrogate, str | Surrogate):
-        rule = "the name of a surrogate, or a surrogate itself"
-        return (Problem(f"{where}.surrogate", shown(surrogate), rule),)
-    if slope is not None and not isinstance(surrogate, str):
-        rule = "none beside a surrogate that has its own"
-        return (Problem(f"{where}.slope", shown(slope), rule, "Give it to the surrogate as alpha."),)
-    return ()
+def refuse_options(kind: str, neuron: Wrapped, options: dict[str, object]) -> None:
+    """Refuse options beside a neuron that is wrapped itself, not by name.
 
-
-def must_be_a_neuron(kind: str, neuron: object, options: dict[str, object]) -> tuple[Problem, ...]:
-    """What is wrong with the neuron that another wraps, given by name with its options, or itself."""
-    where = f"neuron '{kind}'"
-    if not isinstance(neuron, str | SpikingNeuron):
-        return (Problem(f"{where}.neuron", shown(neuron), "the name of a neuron, or a neuron itself"),)
+    Raises:
+        ConfigError: There are some.
+    """
     if options and not isinstance(neuron, str):
         got, rule = f"options {', '.join(options)}", "none beside a neuron that has its own"
-        return (Problem(where, got, rule, "Give them to that neuron."),)
-    return ()
-
-
-def must_be_flags(kind: str, **parameters: object) -> tuple[Problem, ...]:
-    """What is wrong with parameters that are either on or off."""
-    return tuple(
-        Problem(f"neuron '{kind}'.{name}", shown(value), "True or False")
-        for name, value in parameters.items()
-        if not isinstance(value, bool)
-    )
-
-
-def must_be_numbers(kind: str, **parameters: object) -> tuple[Problem, ...]:
-    """What is wrong with parameters that may be any finite number."""
-    return tuple(
-        Problem(f"neuron '{kind}'.{name}", shown(value), "a finite number")
-        for name, value in parameters.items()
-        if not is_number(value)
-    )
-
-
-def is_number(value: object) -> bool:
-    """Whether a parameter is a finite number, also in single precision."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST
+        raise ConfigError(Problem(f"neuron '{kind}'", got, rule, "Give them to that neuron."))
 
 
 def as_tuple(state: Any) -> tuple[Tensor, ...]:

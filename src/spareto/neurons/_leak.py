@@ -3,13 +3,76 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, get_args
+from typing import Annotated, Any, Literal, Unpack
 
-from spareto.core.errors import Problem, did_you_mean, one_of
+from pydantic import Field
+from typing_extensions import override
+
+from spareto.core.config import Rule
+from spareto.core.errors import ConfigError, Problem
+from spareto.core.options import Number, Portion
 from spareto.core.text import shown
-from spareto.neurons._family import is_number
+from spareto.neurons._family import FamilyNeuron, Firing
 
 Decay = Literal["euler", "exponential"]
+Time = Annotated[float, Field(gt=0, lt=1e30), Rule("a number of timesteps above 0")]
+
+
+class Leak(Firing, total=False):
+    """How a membrane leaks, beside `tau`, and how it fires.
+
+    Args:
+        beta: Share of the membrane potential kept over a timestep, instead of `tau`.
+        decay: How a time constant gives a share: `euler` [default] 1 − 1/tau, `exponential` exp(−1/tau).
+        gain: Factor of the input; 1 − beta if left out, 1 for an input that is not scaled.
+        v_leak: Potential that the membrane leaks towards and starts from [0].
+    """
+
+    beta: Portion | None
+    decay: Decay
+    gain: Number | None
+    v_leak: Number
+
+
+class LeakyNeuron(FamilyNeuron):
+    """A membrane that leaks with one time constant.
+
+    Args:
+        tau: Membrane time constant in timesteps, at least 1 (1 forgets at once); 2 if `beta` is left out too.
+        beta: See `Leak`, as the others.
+        decay: See `Leak`.
+        gain: See `Leak`.
+        v_leak: See `Leak`.
+        firing: See `Firing`.
+
+    Raises:
+        ConfigError: A parameter is not allowed; all are named.
+        UnknownName: No surrogate has that name.
+    """
+
+    def __init__(
+        self,
+        tau: Time | None = None,
+        *,
+        beta: Portion | None = None,
+        decay: Decay = "euler",
+        gain: Number | None = None,
+        v_leak: Number = 0.0,
+        **firing: Unpack[Firing],
+    ) -> None:
+        kept = share(self.kind, ("tau", tau), ("beta", beta), decay, 2.0)
+        super().__init__(**firing)
+        self.beta, self.v_leak = kept, v_leak
+        self.gain = 1.0 - kept if gain is None else gain
+
+    def extra_repr(self) -> str:
+        """What `print(network)` shows."""
+        return f"beta={self.beta:g}, {super().extra_repr()}"
+
+    @override
+    def _fields(self) -> dict[str, Any]:
+        leak = {"beta": self.beta, "gain": self.gain, "v_start": self.v_leak}
+        return {**leak, "bias": (1.0 - self.beta) * self.v_leak, **super()._fields()}
 
 
 def beta_of(tau: float, decay: Decay = "euler") -> float:
@@ -26,8 +89,8 @@ def share(
     beta: tuple[str, float | None],
     decay: Decay,
     default_tau: float,
-) -> tuple[float, tuple[Problem, ...]]:
-    """The share kept, given as a time constant, as itself or not at all, and what is wrong with it.
+) -> float:
+    """The share kept, given as a time constant, as itself or not at all.
 
     Args:
         kind: Name of the neuron.
@@ -35,22 +98,17 @@ def share(
         beta: Name and value of the share itself.
         decay: Relation of the two.
         default_tau: Time constant if neither is given.
+
+    Raises:
+        ConfigError: Both are given, or the time constant is too short.
     """
-    where = f"neuron '{kind}'"
+    where, problems = f"neuron '{kind}'", list[Problem]()
     (tau_name, time), (beta_name, kept) = tau, beta
-    problems: list[Problem] = []
     if time is not None and kept is not None:
         got, rule = f"{tau_name} {time!r} and {beta_name} {kept!r}", "one of the two"
         problems.append(Problem(where, got, rule, "Leave one out."))
-    least = "of at least 1" if decay == "euler" else "above 0"
-    if time is not None and not (is_number(time) and (time >= 1 or (decay != "euler" and time > 0))):
-        rule = f"a number of timesteps {least}"
-        problems.append(Problem(f"{where}.{tau_name}", shown(time), rule))
-    if kept is not None and not (is_number(kept) and 0 <= kept <= 1):
-        problems.append(Problem(f"{where}.{beta_name}", shown(kept), "a share from 0 to 1"))
-    if decay not in get_args(Decay):
-        cure = did_you_mean(decay, get_args(Decay))
-        problems.append(Problem(f"{where}.decay", shown(decay), one_of(get_args(Decay)), cure))
+    if time is not None and time < 1 and decay == "euler":
+        problems.append(Problem(f"{where}.{tau_name}", shown(time), "a number of timesteps of at least 1"))
     if problems:
-        return 0.0, tuple(problems)
-    return float(kept) if kept is not None else beta_of(time or default_tau, decay), ()
+        raise ConfigError(problems)
+    return float(kept) if kept is not None else beta_of(time or default_tau, decay)

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import replace
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 from torch import Tensor
 from typing_extensions import override
 
-from spareto.core.errors import ConfigError, Problem
-from spareto.core.text import shown
+from spareto.core.config import Rule
 from spareto.kernels import neurons as kernels
 from spareto.kernels.dynamics import Dynamics
 from spareto.neurons import SpikingNeuron, registry
 from spareto.neurons._base import by_steps
 from spareto.neurons._checks import check_state, now_of
-from spareto.neurons._family import FamilyNeuron, as_tuple, bare, must_be_a_neuron
+from spareto.neurons._family import FamilyNeuron, Wrapped, as_tuple, bare, refuse_options
 from spareto.neurons._fixed_point import stored
+
+StateBits = Annotated[int, Field(ge=2, le=16), Rule("an integer from 2 to 16")]
 
 
 class StoringNeuron(SpikingNeuron):
@@ -34,26 +36,16 @@ class StoringNeuron(SpikingNeuron):
         neuron: Name of the neuron, or the neuron itself.
         bits: Width of one stored state variable, 2..16.
         options: What the named neuron's constructor takes.
-        problems: What a subclass found wrong with its own parameters.
 
     Raises:
         ConfigError: A parameter is not allowed; all are named.
         UnknownName: No neuron has that name.
     """
 
-    def __init__(
-        self,
-        neuron: str | SpikingNeuron,
-        bits: int,
-        options: dict[str, Any],
-        problems: tuple[Problem, ...] = (),
-    ) -> None:
+    def __init__(self, neuron: Wrapped, bits: StateBits, options: dict[str, Any]) -> None:
         super().__init__()
         kernels.prepare()
-        name = type(self).__module__.rpartition(".")[2]
-        problems = (*must_be_a_neuron(name, neuron, options), *_bits(name, bits), *problems)
-        if problems:
-            raise ConfigError(problems)
+        refuse_options(type(self).__module__.rpartition(".")[2], neuron, options)
         self.neuron = registry.make(neuron, **options) if isinstance(neuron, str) else neuron
         self.bits = bits
         self.as_wrapped(self.neuron)
@@ -130,9 +122,3 @@ class StoringNeuron(SpikingNeuron):
             *parts, spikes = as_tuple(state)
             return (*map(store, parts), spikes)
         return store(state) if isinstance(state, Tensor) else tuple(map(store, state))
-
-
-def _bits(name: str, bits: object) -> tuple[Problem, ...]:
-    if isinstance(bits, int) and not isinstance(bits, bool) and 2 <= bits <= 16:
-        return ()
-    return (Problem(f"neuron '{name}'.bits", shown(bits), "an integer from 2 to 16"),)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
+from pydantic import Field
 from torch import Tensor
 from typing_extensions import override
 
+from spareto.core.config import Rule
 from spareto.core.errors import ConfigError, Problem
 from spareto.core.text import shown
 from spareto.neurons import registry
 from spareto.neurons._base import SpikingNeuron
-from spareto.neurons._family import FamilyNeuron, as_tuple, bare, must_be_a_neuron
+from spareto.neurons._family import FamilyNeuron, Wrapped, as_tuple, bare, refuse_options
 from spareto.neurons._spike import count
 from spareto.neurons._step import charge, following, parts_of, threshold
 from spareto.neurons.alif import ALIF
 
 MOST: Final = 1 << 24
 """Largest count; single precision holds no larger whole numbers one by one."""
+
+Most = Annotated[int, Field(ge=1, le=MOST), Rule(f"an integer from 1 to {MOST:,}, or None")]
 
 
 class MultiSpike(SpikingNeuron):
@@ -44,12 +48,12 @@ class MultiSpike(SpikingNeuron):
 
     counts: bool = True
 
-    def __init__(self, neuron: str | SpikingNeuron = "lif", most: int | None = None, **options: Any) -> None:
+    def __init__(self, neuron: Wrapped = "lif", most: Most | None = None, **options: Any) -> None:
         super().__init__()
         if isinstance(neuron, str) and issubclass(registry.get(neuron), FamilyNeuron):
             neuron = registry.make(neuron, **{"reset": "subtract", **options})
             options = {}
-        self.neuron = _checked(neuron, most, options)
+        self.neuron = _checked(neuron, options)
         self.most = most
         self.as_wrapped(self.neuron, counts=True)
 
@@ -72,7 +76,7 @@ class MultiSpike(SpikingNeuron):
         return n, bare(following(dynamics, before, i, v, n).there())
 
 
-def _checked(neuron: str | SpikingNeuron, most: int | None, ignored: dict[str, Any]) -> FamilyNeuron:
+def _checked(neuron: str | SpikingNeuron, ignored: dict[str, Any]) -> FamilyNeuron:
     """A neuron whose thresholds can be counted.
 
     Raises:
@@ -80,15 +84,13 @@ def _checked(neuron: str | SpikingNeuron, most: int | None, ignored: dict[str, A
     """
     where = "neuron 'multi_spike'"
     problems: list[Problem] = []
-    if most is not None and not (isinstance(most, int) and not isinstance(most, bool) and 1 <= most <= MOST):
-        problems.append(Problem(f"{where}.most", shown(most), f"an integer from 1 to {MOST:,}, or None"))
     if not isinstance(neuron, FamilyNeuron):
         got = repr(neuron) if isinstance(neuron, str) else type(neuron).__name__
         problems.append(
             Problem(f"{where}.neuron", got, "a plain neuron, such as 'lif'", "Let the others wrap this one.")
         )
         raise ConfigError(problems)
-    problems += must_be_a_neuron("multi_spike", neuron, ignored)
+    refuse_options("multi_spike", neuron, ignored)
     if neuron.reset != "subtract":
         cure = "What is above the thresholds would be lost."
         problems.append(Problem(f"{where}.reset", shown(neuron.reset), "'subtract'", cure))

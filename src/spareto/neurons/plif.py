@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from typing import Annotated, Unpack
 
 import torch
+from pydantic import Field
 from torch import nn
 from typing_extensions import override
 
-from spareto.core.errors import Problem
-from spareto.core.text import shown
+from spareto.core.config import Rule
+from spareto.core.options import Number
 from spareto.kernels.dynamics import Dynamics
-from spareto.neurons._family import FamilyNeuron, Reset, is_number, must_be_numbers
-from spareto.neurons.surrogates import Surrogate
+from spareto.neurons._family import FamilyNeuron, Firing
+
+Tau = Annotated[float, Field(gt=1, lt=1e30), Rule("a number of timesteps above 1")]
 
 
 class PLIF(FamilyNeuron):
@@ -23,15 +26,9 @@ class PLIF(FamilyNeuron):
 
     Args:
         tau: Membrane time constant before training, timesteps, more than 1.
-        v_threshold: Firing level.
-        reset: What a spike does to the membrane potential, see `FamilyNeuron`.
-        surrogate: Name of the surrogate gradient, or the surrogate itself.
         gain: Factor of the input; 1/tau, learned with it, if left out; 1 for an input that is not scaled.
-        v_reset: Where reset `value` sets the membrane potential.
         v_leak: Potential that the membrane leaks towards and starts from.
-        strict: Fire above the threshold, not at it.
-        detach_reset: Let no gradient through the reset.
-        slope: The surrogate's `alpha`; left out, its default.
+        firing: See `Firing`.
 
     Raises:
         ConfigError: A parameter is not allowed; all are named.
@@ -44,24 +41,9 @@ class PLIF(FamilyNeuron):
     kind: str = "plif"
 
     def __init__(
-        self,
-        tau: float = 2.0,
-        v_threshold: float = 1.0,
-        reset: Reset = "zero",
-        surrogate: str | Surrogate = "arctan",
-        *,
-        gain: float | None = None,
-        v_reset: float = 0.0,
-        v_leak: float = 0.0,
-        strict: bool = False,
-        detach_reset: bool = True,
-        slope: float | None = None,
+        self, tau: Tau = 2.0, *, gain: Number | None = None, v_leak: Number = 0.0, **firing: Unpack[Firing]
     ) -> None:
-        problems = must_be_numbers(self.kind, v_leak=v_leak, gain=1.0 if gain is None else gain)
-        if not (is_number(tau) and tau > 1):
-            rule = "a number of timesteps above 1"
-            problems = (Problem(f"neuron '{self.kind}'.tau", shown(tau), rule), *problems)
-        super().__init__(v_threshold, reset, v_reset, strict, detach_reset, surrogate, slope, problems)
+        super().__init__(**firing)
         self.gain = gain
         self.v_leak = v_leak
         self.w = nn.Parameter(torch.tensor(-math.log(tau - 1.0)))

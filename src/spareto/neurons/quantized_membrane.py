@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal
 
 import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from spareto.core.errors import Problem, did_you_mean, one_of
-from spareto.core.text import shown
-from spareto.neurons import SpikingNeuron
-from spareto.neurons._family import is_number
+from spareto.core.options import Positive
+from spareto.neurons._family import Wrapped
 from spareto.neurons._fixed_point import stored
-from spareto.neurons._storing import StoringNeuron
+from spareto.neurons._storing import StateBits, StoringNeuron
 
 Range = Literal["learned", "running", "batch"]
 Squash = Literal["none", "tanh"]
@@ -57,14 +55,14 @@ class QuantizedMembrane(StoringNeuron):
 
     def __init__(
         self,
-        neuron: str | SpikingNeuron = "lif",
-        bits: int = 2,
+        neuron: Wrapped = "lif",
+        bits: StateBits = 2,
         range: Range = "learned",
         squash: Squash = "none",
-        start: float | None = None,
+        start: Positive | None = None,
         **options: Any,
     ) -> None:
-        super().__init__(neuron, bits, options, _problems(range, squash, start))
+        super().__init__(neuron, bits, options)
         self.range: Range = range
         self.squash: Squash = squash
         level = getattr(self.neuron, "v_threshold", None) if start is None else start
@@ -129,14 +127,3 @@ def _largest(value: Tensor) -> Tensor:
     """Largest magnitude, at least `SMALLEST`: also of no values, or of zeros only."""
     magnitude = value.detach().abs()
     return (magnitude.amax() if magnitude.numel() else magnitude.new_zeros(())).clamp_min(SMALLEST)
-
-
-def _problems(range: object, squash: object, start: object) -> tuple[Problem, ...]:
-    where, problems = "neuron 'quantized_membrane'", list[Problem]()
-    for name, value, choices in (("range", range, get_args(Range)), ("squash", squash, get_args(Squash))):
-        if value not in choices:
-            cure = did_you_mean(value, choices) if isinstance(value, str) else ""
-            problems.append(Problem(f"{where}.{name}", shown(value), one_of(choices), cure))
-    if start is not None and not (is_number(start) and start > 0):  # pyright: ignore
-        problems.append(Problem(f"{where}.start", shown(start), "a number above 0"))
-    return tuple(problems)

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import AfterValidator, Field
 from typing_extensions import override
 
-from spareto.core.errors import Problem
-from spareto.core.text import shown
-from spareto.neurons import SpikingNeuron
-from spareto.neurons._family import is_number
-from spareto.neurons._storing import StoringNeuron
+from spareto.core.config import Rule
+from spareto.neurons._family import Wrapped
+from spareto.neurons._storing import StateBits, StoringNeuron
+
+
+def _power_of_two(value: float) -> float:
+    if math.frexp(value)[0] != 0.5:
+        raise ValueError
+    return value
+
+
+PowerOfTwo = Annotated[
+    float,
+    Field(gt=0, lt=1e30),
+    AfterValidator(_power_of_two),
+    Rule("a power of two, such as 2"),
+]
 
 
 class QuantizedState(StoringNeuron):
@@ -35,9 +48,9 @@ class QuantizedState(StoringNeuron):
     """
 
     def __init__(
-        self, neuron: str | SpikingNeuron = "lif", bits: int = 8, v_max: float = 2.0, **options: Any
+        self, neuron: Wrapped = "lif", bits: StateBits = 8, v_max: PowerOfTwo = 2.0, **options: Any
     ) -> None:
-        super().__init__(neuron, bits, options, _range(v_max))
+        super().__init__(neuron, bits, options)
         self.v_max = float(v_max)
 
     def extra_repr(self) -> str:
@@ -47,9 +60,3 @@ class QuantizedState(StoringNeuron):
     @override
     def state_step(self) -> float:
         return self.v_max / 2 ** (self.bits - 1)
-
-
-def _range(v_max: object) -> tuple[Problem, ...]:
-    if is_number(v_max) and v_max > 0 and math.frexp(v_max)[0] == 0.5:  # pyright: ignore
-        return ()
-    return (Problem("neuron 'quantized_state'.v_max", shown(v_max), "a power of two, such as 2"),)

@@ -8,15 +8,16 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from spareto.core.errors import ConfigError, Problem
+from spareto.core.errors import ConfigError, Problem, ShapeError
 from spareto.core.memory import require
+from spareto.core.options import Count, Flag
 from spareto.core.text import shown
 from spareto.kernels import neurons as kernels
 from spareto.kernels import recurrent as kernel
 from spareto.neurons import registry
 from spareto.neurons._base import SpikingNeuron, by_steps
 from spareto.neurons._checks import place
-from spareto.neurons._family import must_be_a_neuron, must_be_flags
+from spareto.neurons._family import Wrapped, refuse_options
 
 
 class Recurrent(SpikingNeuron):
@@ -38,19 +39,12 @@ class Recurrent(SpikingNeuron):
         cramer2022: recurrent networks are the baseline on spoken digits.
     """
 
-    def __init__(
-        self, features: int, neuron: str | SpikingNeuron = "lif", bias: bool = False, **options: Any
-    ) -> None:
+    def __init__(self, features: Count, neuron: Wrapped = "lif", bias: Flag = False, **options: Any) -> None:
         super().__init__()
-        problems = [*must_be_flags("recurrent", bias=bias), *must_be_a_neuron("recurrent", neuron, options)]
-        if not isinstance(features, int) or isinstance(features, bool) or features < 1:
-            rule = "an integer of at least 1"
-            problems.append(Problem("neuron 'recurrent'.features", shown(features), rule))
+        refuse_options("recurrent", neuron, options)
         if neuron == "recurrent" or isinstance(neuron, Recurrent):
             cure = "Wrap another neuron."
-            problems.append(Problem("neuron 'recurrent'.neuron", "'recurrent'", "a plain neuron", cure))
-        if problems:
-            raise ConfigError(problems)
+            raise ConfigError(Problem("neuron 'recurrent'.neuron", "'recurrent'", "a plain neuron", cure))
         require(
             4 * features * features,
             "neuron 'recurrent'.features",
@@ -93,7 +87,7 @@ class Recurrent(SpikingNeuron):
             rule, cure = f"{dtype}, as its weights are", f"Call .to({dtype}) on them."
             problems.append(Problem(place(self), str(current.dtype), rule, cure))
         if problems:
-            raise ConfigError(problems)
+            raise ShapeError(problems)
 
 
 def _brought_together(current: Tensor, dtype: torch.dtype) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -97,10 +96,6 @@ class Observation:
     calls: list[Call] = field(default_factory=list[Call])
     output: tuple[int, ...] = ()
 
-    def calls_of(self, module: nn.Module) -> tuple[Call, ...]:
-        """All calls of a module, in order."""
-        return tuple(call for call in self.calls if call.module is module)
-
     def readers(self, value: int) -> tuple[Operation, ...]:
         """Operations that were given this value."""
         return tuple(self.operations[index] for index in self._readers.get(value, ()))
@@ -109,18 +104,6 @@ class Observation:
         """The operation that gave this value; None for what came from outside."""
         index = self._producers.get(value)
         return None if index is None else self.operations[index]
-
-    def downstream(self, value: int) -> Iterator[Operation]:
-        """Operations that a value reaches, the earliest first, each once."""
-        waiting, seen = set(self._readers.get(value, ())), set[int]()
-        while waiting:
-            index = min(waiting)
-            waiting.discard(index)
-            seen.add(index)
-            operation = self.operations[index]
-            yield operation
-            for written in operation.writes:
-                waiting.update(set(self._readers.get(written, ())) - seen)
 
     @cached_property
     def _readers(self) -> dict[int, tuple[int, ...]]:

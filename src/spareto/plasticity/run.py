@@ -55,20 +55,6 @@ def run_local_study(
     return results
 
 
-def stored_results(study: LocalStudy, data: PictureData, folder: Path) -> list[LocalResult]:
-    """The results that are there.
-
-    Raises:
-        StoreError: A file belongs to another study, or cannot be used.
-    """
-    found: list[LocalResult] = []
-    for neurons, entry, seed in _all(study):
-        path = folder / f"{component(entry.called)}-{neurons}-seed{seed}.json"
-        if there(path):
-            found.append(_read(path, _key(study, entry, neurons, seed, data)))
-    return found
-
-
 def _all(study: LocalStudy) -> Iterator[tuple[int, NetworkEntry, int]]:
     return product(study.neurons, study.networks, study.seeds)
 

@@ -4,57 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor
-
-
-class Places:
-    """Non-zero elements by place and by time and channel, summed over samples, batch by batch."""
-
-    def __init__(self) -> None:
-        self._awake: Tensor | None = None
-        self._by_place: Tensor | None = None
-        self._by_step: list[Tensor] = []
-        self._steps: list[Tensor] = []
-        self._awake_counts: list[Tensor] = []
-
-    def see(self, live: Tensor, batch: int) -> None:
-        """Note one call.
-
-        Args:
-            live: Whether an element is not zero, shape `(time x batch, channels, ...)`.
-            batch: Samples of the batch.
-        """
-        steps = live.reshape(-1, batch, *live.shape[1:])
-        awake, by_place = steps.any(0), steps.sum((0, 1)).double()
-        self._awake = awake if self._awake is None else self._awake | awake
-        self._by_place = by_place if self._by_place is None else self._by_place + by_place
-        self._by_step.append(steps.flatten(3).sum((1, 3)) if steps.dim() > 3 else steps.sum(1))
-
-    def end_batch(self) -> None:
-        """Close one batch."""
-        if self._awake is not None:
-            self._awake_counts.append(self._awake.flatten(1).sum(1).double())
-            self._steps.append(torch.cat(self._by_step).double())
-            self._awake = None
-            self._by_step.clear()
-
-    @property
-    def awake(self) -> npt.NDArray[np.float64]:
-        """Neurons with a non-zero element in any timestep, shape `(samples,)`."""
-        return torch.cat(self._awake_counts).numpy()
-
-    @property
-    def by_step_and_channel(self) -> npt.NDArray[np.float64]:
-        """Non-zero elements, summed over samples and places, shape `(time, channels)`."""
-        return torch.stack(self._steps).sum(0).numpy()
-
-    @property
-    def by_place(self) -> npt.NDArray[np.float64]:
-        """Non-zero elements, summed over samples and timesteps, shape `(channels, ...)`."""
-        if self._by_place is None:
-            raise ValueError("nothing was seen")
-        return self._by_place.numpy()
 
 
 def reaching(

@@ -5,9 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor
+
+from spareto.core.options import hold_options
 
 Need = Literal["gradients", "activity", "responses"]
 Unit = Literal["weight", "channel"]
@@ -46,6 +48,10 @@ class Pruner(ABC):
     needs: ClassVar[frozenset[Need]] = frozenset()
     unit: ClassVar[Unit] = "weight"
     block: int | None = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        hold_options(cls, "pruner")
 
     @property
     def keeps_pattern(self) -> bool:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from spareto.core.bounds import Seed
 from spareto.pruners._base import Evidence, Pruner, Unit
 
 
@@ -24,7 +25,7 @@ class BernoulliPruner(Pruner):
 
     unit: ClassVar[Unit] = "channel"
 
-    def __init__(self, seed: int | None = None) -> None:
+    def __init__(self, seed: Seed | None = None) -> None:
         self.seed = seed
 
     @override

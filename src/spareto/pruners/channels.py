@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 from typing_extensions import override
 
-from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
-from spareto.core.text import shown
 from spareto.pruners._base import Evidence, Pruner, Unit
 
 Norm = Literal["l1", "l2"]
@@ -35,9 +33,6 @@ class ChannelPruner(Pruner):
     unit: ClassVar[Unit] = "channel"
 
     def __init__(self, norm: Norm = "l1") -> None:
-        if norm not in get_args(Norm):
-            rule, cure = one_of(get_args(Norm)), did_you_mean(norm, get_args(Norm))
-            raise ConfigError(Problem("pruner 'channels'.norm", shown(norm), rule, cure))
         self.norm: Norm = norm
 
     @override

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
 
+from pydantic import Field
 from torch import Tensor
 from typing_extensions import override
 
-from spareto.core.errors import ConfigError, Problem
-from spareto.core.text import shown
+from spareto.core.config import Rule
 from spareto.pruners._base import Evidence, Pruner
+
+Block = Annotated[int, Field(ge=2), Rule("an integer of at least 2")]
 
 
 class NOfMPruner(Pruner):
@@ -28,9 +31,7 @@ class NOfMPruner(Pruner):
         mishra2021: 2:4; zhou2021: N:M in general.
     """
 
-    def __init__(self, block: int = 4) -> None:
-        if isinstance(block, bool) or not isinstance(block, int) or block < 2:
-            raise ConfigError(Problem("pruner 'n_of_m'.block", shown(block), "an integer of at least 2"))
+    def __init__(self, block: Block = 4) -> None:
         self.block = block
 
     @override

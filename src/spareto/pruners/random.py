@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from spareto.core.bounds import Seed
 from spareto.pruners._base import Evidence, Pruner
 
 
@@ -18,7 +19,7 @@ class RandomPruner(Pruner):
         seed: Same seed, same masks; left out, the seed of the run.
     """
 
-    def __init__(self, seed: int | None = None) -> None:
+    def __init__(self, seed: Seed | None = None) -> None:
         self.seed = seed
 
     @override

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
+from pydantic import Field
 from torch import Tensor
 from typing_extensions import override
 
 from spareto.core.bounds import MOST_AMOUNT
-from spareto.core.errors import ConfigError, Problem
-from spareto.core.text import shown
+from spareto.core.config import Rule
 from spareto.pruners._base import Evidence, Need, Pruner
+
+Step = Annotated[float, Field(ge=0, le=MOST_AMOUNT), Rule("a number of at least 0")]
 
 
 class SplicingPruner(Pruner):
@@ -34,9 +36,7 @@ class SplicingPruner(Pruner):
 
     needs: ClassVar[frozenset[Need]] = frozenset({"gradients"})
 
-    def __init__(self, step: float = 0.1) -> None:
-        if isinstance(step, bool) or not isinstance(step, int | float) or not 0 <= step <= MOST_AMOUNT:
-            raise ConfigError(Problem("pruner 'splicing'.step", shown(step), "a number of at least 0"))
+    def __init__(self, step: Step = 0.1) -> None:
         self.step = float(step)
 
     @override

@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypedDict, Unpack
 
 import torch
 from torch import Tensor, nn
 
 from spareto.core.errors import ConfigError, Problem
+from spareto.core.options import hold_options, place_of
 from spareto.core.text import shown
 from spareto.quantizers.rounding import Rounding
 from spareto.quantizers.rounding import registry as roundings
@@ -20,6 +21,18 @@ STRAIGHT_THROUGH = "straight_through"
 HALF = (torch.float16, torch.bfloat16)
 
 
+class Shared(TypedDict, total=False):
+    """What every quantizer takes beside its own options.
+
+    Args:
+        granularity: Whether one scale serves the tensor [per_tensor], or each output channel has its own.
+        rounding: Name of the gradient of rounding [straight_through], or a `Rounding` made with options.
+    """
+
+    granularity: Granularity
+    rounding: str | Rounding
+
+
 class Quantizer(nn.Module, ABC):
     """Maps a weight tensor to integer codes of a few bits; one file each in `quantizers/`.
 
@@ -27,8 +40,7 @@ class Quantizer(nn.Module, ABC):
 
     Args:
         bits: Width of a code.
-        granularity: Whether one scale serves the tensor, or each output channel (first axis) has its own.
-        rounding: Name of the gradient of rounding, or a `Rounding` made with other options.
+        shared: See `Shared`.
 
     Attributes:
         bits_supported: Widths it has codes for.
@@ -56,27 +68,23 @@ class Quantizer(nn.Module, ABC):
     soft: ClassVar[bool] = False
     rows_of_channels: ClassVar[frozenset[str]] = frozenset()
 
-    def __init__(
-        self,
-        bits: int,
-        granularity: Granularity = "per_tensor",
-        rounding: str | Rounding = STRAIGHT_THROUGH,
-    ) -> None:
+    def __init__(self, bits: int, **shared: Unpack[Shared]) -> None:
         super().__init__()
         if bits not in self.bits_supported:
             low, high = self.bits_supported[0], self.bits_supported[-1]
             unit = "bit" if high == 1 else "bits"
             rule = f"{low} {unit}" if low == high else f"{low} to {high} {unit}"
-            name = type(self).__module__.rpartition(".")[2]
             cure = "Use quantizer 'sign' for binary weights." if bits == 1 else ""
-            raise ConfigError(Problem(f"quantizer '{name}'.bits", shown(bits), rule, cure))
+            raise ConfigError(Problem(f"{place_of(self, 'quantizer')}.bits", shown(bits), rule, cure))
         self.bits = bits
-        self.granularity: Granularity = granularity
+        self.granularity: Granularity = shared.get("granularity", "per_tensor")
+        rounding = shared.get("rounding", STRAIGHT_THROUGH)
         self.rounding = rounding if isinstance(rounding, Rounding) else roundings.make(rounding)
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Weights of half precision are taken as single ones: half has no room for scales."""
         super().__init_subclass__(**options)
+        hold_options(cls, "quantizer")
         for name in ("start", "encode", "forward"):
             if name in vars(cls):
                 setattr(cls, name, _in_single(vars(cls)[name]))

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor
 from typing_extensions import override
 
-from spareto.quantizers._base import STRAIGHT_THROUGH, Granularity, Quantizer
+from spareto.quantizers._base import Quantizer, Shared
 from spareto.quantizers._snap import snap
 from spareto.quantizers._symmetric import levels
-from spareto.quantizers.rounding import Rounding
 
 
 class RangeQuantizer(Quantizer):
@@ -24,13 +23,8 @@ class RangeQuantizer(Quantizer):
     tracks_weights: ClassVar[bool] = True
     scale: Tensor
 
-    def __init__(
-        self,
-        bits: int,
-        granularity: Granularity = "per_tensor",
-        rounding: str | Rounding = STRAIGHT_THROUGH,
-    ) -> None:
-        super().__init__(bits, granularity, rounding)
+    def __init__(self, bits: int, **shared: Unpack[Shared]) -> None:
+        super().__init__(bits, **shared)
         self.levels = levels(bits)
         self.register_buffer("scale", torch.ones(()))
 

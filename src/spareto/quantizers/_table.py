@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import Unpack
 
 import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from spareto.quantizers._base import STRAIGHT_THROUGH, Granularity, Quantizer
+from spareto.quantizers._base import Quantizer, Shared
 from spareto.quantizers._snap import snap_to
 from spareto.quantizers._symmetric import positive, three_sigma
-from spareto.quantizers.rounding import Rounding
 
 
 class TableQuantizer(Quantizer):
@@ -23,13 +23,8 @@ class TableQuantizer(Quantizer):
 
     grid: Tensor
 
-    def __init__(
-        self,
-        bits: int,
-        granularity: Granularity = "per_tensor",
-        rounding: str | Rounding = STRAIGHT_THROUGH,
-    ) -> None:
-        super().__init__(bits, granularity, rounding)
+    def __init__(self, bits: int, **shared: Unpack[Shared]) -> None:
+        super().__init__(bits, **shared)
         self.register_buffer("grid", torch.tensor(self.points(bits)), persistent=False)
         self.clip = nn.Parameter(torch.ones(()))
 

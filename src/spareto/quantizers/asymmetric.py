@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor
 from typing_extensions import override
 
-from spareto.quantizers._base import STRAIGHT_THROUGH, Granularity, Quantizer
+from spareto.quantizers._base import Quantizer, Shared
 from spareto.quantizers._snap import snap
 from spareto.quantizers._symmetric import SMALLEST_CLIP, over_group
-from spareto.quantizers.rounding import Rounding
 
 LARGEST_END = 1e38  # rounding the zero point moves an end by half a step, up to a third of the range
 
@@ -30,13 +29,8 @@ class Asymmetric(Quantizer):
     scale: Tensor
     zero_point: Tensor
 
-    def __init__(
-        self,
-        bits: int,
-        granularity: Granularity = "per_tensor",
-        rounding: str | Rounding = STRAIGHT_THROUGH,
-    ) -> None:
-        super().__init__(bits, granularity, rounding)
+    def __init__(self, bits: int, **shared: Unpack[Shared]) -> None:
+        super().__init__(bits, **shared)
         self.levels = 2**bits - 1
         self.register_buffer("scale", torch.ones(()))
         self.register_buffer("zero_point", torch.zeros(()))

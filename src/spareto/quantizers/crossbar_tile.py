@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Unpack
 
 import torch
+from pydantic import Field
 from torch import Tensor
 from typing_extensions import override
 
-from spareto.core.errors import ConfigError, Problem
-from spareto.core.text import shown
-from spareto.quantizers._base import STRAIGHT_THROUGH, Granularity
+from spareto.core.config import Rule
+from spareto.core.options import Portion
+from spareto.quantizers._base import Shared
 from spareto.quantizers._range import RangeQuantizer
 from spareto.quantizers._snap import snap
 from spareto.quantizers._symmetric import bounded
-from spareto.quantizers.rounding import Rounding
+
+Side = Annotated[int, Field(ge=1, le=1 << 24), Rule("a whole number from 1 to 2^24")]
 
 
 class CrossbarTile(RangeQuantizer):
@@ -28,8 +30,7 @@ class CrossbarTile(RangeQuantizer):
 
     Args:
         bits: Width of a code.
-        granularity: One scale a tile, or one a column of it.
-        rounding: Gradient of rounding.
+        shared: See `Shared`.
         rows: Weights of a column that one array holds.
         columns: Output channels that one array holds: its columns by the cells of a weight.
         overlap_weight: Weight of the numbers that are used more often, 0..1.
@@ -43,16 +44,15 @@ class CrossbarTile(RangeQuantizer):
     def __init__(
         self,
         bits: int,
-        granularity: Granularity = "per_tensor",
-        rounding: str | Rounding = STRAIGHT_THROUGH,
-        rows: int = 256,
-        columns: int = 256,
-        overlap_weight: float = 0.8,
+        *,
+        rows: Side = 256,
+        columns: Side = 256,
+        overlap_weight: Portion = 0.8,
+        **shared: Unpack[Shared],
     ) -> None:
-        super().__init__(bits, granularity, rounding)
-        _check(rows, columns, overlap_weight)
+        super().__init__(bits, **shared)
         self.rows, self.overlap_weight = rows, float(overlap_weight)
-        self.columns = columns if granularity == "per_tensor" else 1
+        self.columns = columns if self.granularity == "per_tensor" else 1
         self.register_buffer("uses", None, persistent=False)
 
     @override
@@ -107,17 +107,3 @@ class CrossbarTile(RangeQuantizer):
 def _matrix(weight: Tensor) -> Tensor:
     """Shape (output channels, input channels x kernel)."""
     return weight.reshape(len(weight), -1) if weight.dim() else weight.reshape(1, 1)
-
-
-def _check(rows: Any, columns: Any, overlap_weight: Any) -> None:
-    problems = [
-        Problem(f"quantizer 'crossbar_tile'.{name}", shown(value), "a whole number from 1 to 2^24")
-        for name, value in (("rows", rows), ("columns", columns))
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1 << 24
-    ]
-    given = isinstance(overlap_weight, int | float) and not isinstance(overlap_weight, bool)
-    if not given or not 0 <= overlap_weight <= 1:
-        place = "quantizer 'crossbar_tile'.overlap_weight"
-        problems.append(Problem(place, shown(overlap_weight), "a number from 0 to 1"))
-    if problems:
-        raise ConfigError(problems)

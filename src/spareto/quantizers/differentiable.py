@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal, Unpack
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from typing_extensions import override
 
-from spareto.core.errors import ConfigError, Problem, one_of
-from spareto.core.text import shown
-from spareto.quantizers._base import STRAIGHT_THROUGH, Granularity, Quantizer
+from spareto.core.config import Rule
+from spareto.quantizers._base import Quantizer, Shared
 from spareto.quantizers._clusters import middles
 from spareto.quantizers._symmetric import LARGEST_CLIP, largest, positive
-from spareto.quantizers.rounding import Rounding
 
 HOTTEST: Final = 2000.0
 """Largest temperature."""
@@ -24,6 +23,8 @@ NEAR_ZERO: Final = 0.05
 
 STEEPEST: Final = 10.0
 """Where the authors' code cuts the argument of the sigmoid off."""
+
+Temperature = Annotated[float, Field(gt=0, le=HOTTEST), Rule(f"a number above 0, at most {HOTTEST:g}")]
 
 
 class Differentiable(Quantizer):
@@ -40,8 +41,7 @@ class Differentiable(Quantizer):
 
     Args:
         bits: Width of a code; 1 is binary, 2 ternary.
-        granularity: What shares one pair of `α` and `β`; the paper has one a layer.
-        rounding: Not used: the steps have a derivative of their own.
+        shared: See `Shared`.
         temperature: `T` of the first epoch; the paper tries 5, 10, 20 and 40.
         derivative: `true`, or `code`: the authors' code cuts the sigmoid's argument off at ±10, and takes
             the derivative of binary steps at `T = 1`, times `T`.
@@ -66,13 +66,12 @@ class Differentiable(Quantizer):
     def __init__(
         self,
         bits: int,
-        granularity: Granularity = "per_tensor",
-        rounding: str | Rounding = STRAIGHT_THROUGH,
-        temperature: float = 10.0,
+        *,
+        temperature: Temperature = 10.0,
         derivative: Literal["true", "code"] = "true",
+        **shared: Unpack[Shared],
     ) -> None:
-        super().__init__(bits, granularity, rounding)
-        _check(temperature, derivative)
+        super().__init__(bits, **shared)
         self.first, self.derivative = float(temperature), derivative
         self.highest = max(2 ** (bits - 1) - 1, 1)
         self.alpha, self.beta = nn.Parameter(torch.ones(())), nn.Parameter(torch.ones(()))
@@ -150,18 +149,6 @@ class Differentiable(Quantizer):
         if self.training:
             return steps * positive(self.alpha)
         return _Hard.apply(steps, self.encode(weight).to(weight.dtype)) * positive(self.alpha)
-
-
-def _check(temperature: object, derivative: object) -> None:
-    where, problems = "quantizer 'differentiable'", list[Problem]()
-    number = isinstance(temperature, int | float) and not isinstance(temperature, bool)
-    if not number or not 0 < temperature <= HOTTEST:  # pyright: ignore[reportOperatorIssue]
-        rule = f"a number above 0, at most {HOTTEST:g}"
-        problems.append(Problem(f"{where}.temperature", shown(temperature), rule))
-    if derivative not in ("true", "code"):
-        problems.append(Problem(f"{where}.derivative", shown(derivative), one_of(("true", "code"))))
-    if problems:
-        raise ConfigError(problems)
 
 
 class _Steps(torch.autograd.Function):

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from spareto.quantizers._base import STRAIGHT_THROUGH, Granularity, Quantizer
+from spareto.quantizers._base import Quantizer, Shared
 from spareto.quantizers._snap import snap
 from spareto.quantizers._symmetric import levels, positive, three_sigma
-from spareto.quantizers.rounding import Rounding
 
 
 class DuQ(Quantizer):
@@ -26,13 +25,8 @@ class DuQ(Quantizer):
 
     nearest: ClassVar[bool] = False
 
-    def __init__(
-        self,
-        bits: int,
-        granularity: Granularity = "per_tensor",
-        rounding: str | Rounding = STRAIGHT_THROUGH,
-    ) -> None:
-        super().__init__(bits, granularity, rounding)
+    def __init__(self, bits: int, **shared: Unpack[Shared]) -> None:
+        super().__init__(bits, **shared)
         self.levels = levels(bits)
         self.input_clip = nn.Parameter(torch.ones(()))
         self.output_clip = nn.Parameter(torch.ones(()))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import Unpack
 
 import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from spareto.quantizers._base import STRAIGHT_THROUGH, Granularity, Quantizer
+from spareto.quantizers._base import Quantizer, Shared
 from spareto.quantizers._least_error import least_error_clip
 from spareto.quantizers._snap import snap
 from spareto.quantizers._symmetric import LARGEST_CLIP, SMALLEST_CLIP, levels
-from spareto.quantizers.rounding import Rounding
 
 
 class LearnedClip(Quantizer):
@@ -26,13 +26,8 @@ class LearnedClip(Quantizer):
         the straight-through gradient `round(n x) / n − x` inside the range and `±1` outside.
     """
 
-    def __init__(
-        self,
-        bits: int,
-        granularity: Granularity = "per_tensor",
-        rounding: str | Rounding = STRAIGHT_THROUGH,
-    ) -> None:
-        super().__init__(bits, granularity, rounding)
+    def __init__(self, bits: int, **shared: Unpack[Shared]) -> None:
+        super().__init__(bits, **shared)
         self.levels = levels(bits)
         self.log_clip = nn.Parameter(torch.zeros(()))
 

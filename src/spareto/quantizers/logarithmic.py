@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-import math
-from typing import ClassVar, Final
+from typing import Annotated, ClassVar, Final, Unpack
 
 import torch
+from pydantic import AfterValidator, Field
 from torch import Tensor
 from typing_extensions import override
 
+from spareto.core.config import Rule
 from spareto.core.errors import ConfigError, Problem
-from spareto.core.text import shown
-from spareto.quantizers._base import STRAIGHT_THROUGH, Granularity, Quantizer
+from spareto.quantizers._base import Quantizer, Shared
 from spareto.quantizers._snap import snap_to
 from spareto.quantizers._symmetric import largest
-from spareto.quantizers.rounding import Rounding
 
 OCTAVES: Final = 16
 MOST_OCTAVES: Final = 24
 """Below the smallest clip, single precision has room for so many."""
+
+
+def _power_of_two(value: int) -> int:
+    if value & (value - 1):
+        raise ValueError
+    return value
+
+
+Gamma = Annotated[
+    int, Field(ge=1, le=2048), AfterValidator(_power_of_two), Rule("a power of two from 1 to 2048")
+]
 
 
 class Logarithmic(Quantizer):
@@ -29,8 +39,7 @@ class Logarithmic(Quantizer):
 
     Args:
         bits: One of the sign, the others of the exponent.
-        granularity: What shares one scale `s`.
-        rounding: Gradient of rounding, in units of the gap between exponents.
+        shared: See `Shared`.
         gamma: Exponents in one octave, a power of two; left out, as many as span 16 octaves, but at least 1.
 
     Raises:
@@ -49,11 +58,11 @@ class Logarithmic(Quantizer):
     def __init__(
         self,
         bits: int = 8,
-        granularity: Granularity = "per_tensor",
-        rounding: str | Rounding = STRAIGHT_THROUGH,
-        gamma: int | None = None,
+        *,
+        gamma: Gamma | None = None,
+        **shared: Unpack[Shared],
     ) -> None:
-        super().__init__(bits, granularity, rounding)
+        super().__init__(bits, **shared)
         self.magnitudes = 2 ** (bits - 1)
         gamma = max(1, self.magnitudes // OCTAVES) if gamma is None else gamma
         _check(gamma, self.magnitudes)
@@ -112,11 +121,9 @@ class Logarithmic(Quantizer):
 
 
 def _check(gamma: int, magnitudes: int) -> None:
-    place, rule = "quantizer 'logarithmic'.gamma", "a power of two from 1 to 2048"
-    whole = isinstance(gamma, int) and not isinstance(gamma, bool) and 1 <= gamma <= 2048
-    if not whole or math.frexp(gamma)[0] != 0.5:
-        raise ConfigError(Problem(place, shown(gamma), rule))
     if (magnitudes - 1) / gamma > MOST_OCTAVES:
         got = f"{gamma}, so {(magnitudes - 1) / gamma:.5g} octaves"
         cure = f"Use {magnitudes // OCTAVES}, or fewer bits."
-        raise ConfigError(Problem(place, got, f"at most {MOST_OCTAVES} octaves", cure))
+        raise ConfigError(
+            Problem("quantizer 'logarithmic'.gamma", got, f"at most {MOST_OCTAVES} octaves", cure)
+        )

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from spareto.quantizers._base import STRAIGHT_THROUGH, Granularity, Quantizer
+from spareto.quantizers._base import Quantizer, Shared
 from spareto.quantizers._snap import snap
 from spareto.quantizers._symmetric import LARGEST_CLIP, levels, mean_magnitude, positive
-from spareto.quantizers.rounding import Rounding
 
 
 class LearnedStep(Quantizer):
@@ -25,13 +24,8 @@ class LearnedStep(Quantizer):
         esser2020 (LSQ), equations 1 to 3 and section 2.2.
     """
 
-    def __init__(
-        self,
-        bits: int,
-        granularity: Granularity = "per_tensor",
-        rounding: str | Rounding = STRAIGHT_THROUGH,
-    ) -> None:
-        super().__init__(bits, granularity, rounding)
+    def __init__(self, bits: int, **shared: Unpack[Shared]) -> None:
+        super().__init__(bits, **shared)
         self.levels = levels(bits)
         self.step = nn.Parameter(torch.ones(()))
 

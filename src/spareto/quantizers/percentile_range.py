@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar, Unpack
 
+from pydantic import Field
 from torch import Tensor
 from typing_extensions import override
 
-from spareto.core.errors import ConfigError, Problem
-from spareto.core.text import shown
-from spareto.quantizers._base import STRAIGHT_THROUGH, Granularity
+from spareto.core.config import Rule
+from spareto.quantizers._base import Shared
 from spareto.quantizers._range import RangeQuantizer
 from spareto.quantizers._symmetric import bounded, over_group
-from spareto.quantizers.rounding import Rounding
+
+Percentile = Annotated[float, Field(gt=0, le=100), Rule("a number above 0 up to 100")]
 
 
 class PercentileRange(RangeQuantizer):
@@ -20,8 +21,7 @@ class PercentileRange(RangeQuantizer):
 
     Args:
         bits: Width of a code.
-        granularity: What shares one range.
-        rounding: Gradient of rounding.
+        shared: See `Shared`.
         percentile: Share of the live weights inside the range, above 0 up to 100.
 
     Raises:
@@ -36,14 +36,11 @@ class PercentileRange(RangeQuantizer):
     def __init__(
         self,
         bits: int,
-        granularity: Granularity = "per_tensor",
-        rounding: str | Rounding = STRAIGHT_THROUGH,
-        percentile: float = 99.9,
+        *,
+        percentile: Percentile = 99.9,
+        **shared: Unpack[Shared],
     ) -> None:
-        super().__init__(bits, granularity, rounding)
-        if not (isinstance(percentile, int | float) and 0 < percentile <= 100):
-            place, rule = "quantizer 'percentile_range'.percentile", "a number above 0 up to 100"
-            raise ConfigError(Problem(place, shown(percentile), rule))
+        super().__init__(bits, **shared)
         self.percentile = percentile
 
     @override

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from spareto.quantizers._base import STRAIGHT_THROUGH, Granularity, Quantizer
+from spareto.quantizers._base import Quantizer, Shared
 from spareto.quantizers._signs import as_sign
 from spareto.quantizers._symmetric import bounded, mean_magnitude
-from spareto.quantizers.rounding import Rounding
 
 
 class Sign(Quantizer):
@@ -26,13 +25,8 @@ class Sign(Quantizer):
     bits_supported: ClassVar[range] = range(1, 2)
     keeps_zero: ClassVar[bool] = False
 
-    def __init__(
-        self,
-        bits: int = 1,
-        granularity: Granularity = "per_tensor",
-        rounding: str | Rounding = STRAIGHT_THROUGH,
-    ) -> None:
-        super().__init__(bits, granularity, rounding)
+    def __init__(self, bits: int = 1, **shared: Unpack[Shared]) -> None:
+        super().__init__(bits, **shared)
         self.log_scale = nn.Parameter(torch.zeros(()))
 
     @property

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal, Unpack
 
 import torch
 from torch import Tensor
 from typing_extensions import override
 
-from spareto.core.errors import ConfigError, Problem, one_of
-from spareto.core.text import shown
-from spareto.quantizers._base import STRAIGHT_THROUGH, Granularity, Quantizer
+from spareto.core.options import Flag
+from spareto.quantizers._base import Quantizer, Shared
 from spareto.quantizers._signs import as_sign
 from spareto.quantizers._symmetric import bounded, over_group
-from spareto.quantizers.rounding import Rounding
 
 Statistics = Literal["per_tensor", "per_channel"]
 STEEPNESS: Final = (0.1, 10.0)
@@ -35,8 +33,7 @@ class StandardizedSign(Quantizer):
 
     Args:
         bits: 1.
-        granularity: What shares one `α`; the paper has one a channel.
-        rounding: Name of the gradient of rounding, where the gradient is `straight_through`.
+        shared: See `Shared`.
         statistics: What shares one `μ` and one `σ`: the paper says per layer, its authors' code per channel;
             left out, as `granularity`.
         power_of_two: Round `α` to the nearest power of two, as its authors' code does: a shift.
@@ -62,15 +59,14 @@ class StandardizedSign(Quantizer):
     def __init__(
         self,
         bits: int = 1,
-        granularity: Granularity = "per_tensor",
-        rounding: str | Rounding = STRAIGHT_THROUGH,
+        *,
         statistics: Statistics | None = None,
-        power_of_two: bool = False,
+        power_of_two: Flag = False,
         gradient: Literal["straight_through", "tanh"] = "straight_through",
+        **shared: Unpack[Shared],
     ) -> None:
-        super().__init__(bits, granularity, rounding)
-        _check(statistics, power_of_two, gradient)
-        self.statistics: Statistics = statistics or granularity
+        super().__init__(bits, **shared)
+        self.statistics: Statistics = statistics or self.granularity
         self.power_of_two, self.gradient = power_of_two, gradient
         self.steepness = STEEPNESS[0]
         for name in ("center", "deviation", "scale"):
@@ -128,19 +124,6 @@ class StandardizedSign(Quantizer):
 
 def _mean(values: Tensor, share: Tensor, axes: tuple[int, ...]) -> Tensor:
     return (values * share).sum(axes, keepdim=True) / share.sum(axes, keepdim=True).clamp_min(1)
-
-
-def _check(statistics: object, power_of_two: object, gradient: object) -> None:
-    where, problems = "quantizer 'standardized_sign'", list[Problem]()
-    if statistics not in (None, "per_tensor", "per_channel"):
-        rule = one_of(("per_tensor", "per_channel"))
-        problems.append(Problem(f"{where}.statistics", shown(statistics), rule))
-    if not isinstance(power_of_two, bool):
-        problems.append(Problem(f"{where}.power_of_two", shown(power_of_two), "True or False"))
-    if gradient not in ("straight_through", "tanh"):
-        problems.append(Problem(f"{where}.gradient", shown(gradient), one_of(("straight_through", "tanh"))))
-    if problems:
-        raise ConfigError(problems)
 
 
 class _Standardize(torch.autograd.Function):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Unpack
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from typing_extensions import override
 
-from spareto.quantizers._base import STRAIGHT_THROUGH, Granularity, Quantizer
+from spareto.quantizers._base import Quantizer, Shared
 from spareto.quantizers._symmetric import bounded, mean_magnitude, over_group, positive
 from spareto.quantizers.rounding import Rounding
 
@@ -32,13 +32,8 @@ class Ternary(Quantizer):
     tracks_weights: ClassVar[bool] = True
     threshold: Tensor
 
-    def __init__(
-        self,
-        bits: int = 2,
-        granularity: Granularity = "per_tensor",
-        rounding: str | Rounding = STRAIGHT_THROUGH,
-    ) -> None:
-        super().__init__(bits, granularity, rounding)
+    def __init__(self, bits: int = 2, **shared: Unpack[Shared]) -> None:
+        super().__init__(bits, **shared)
         self.register_buffer("threshold", torch.ones(()))
         self.positive = nn.Parameter(torch.ones(()))
         self.negative = nn.Parameter(torch.ones(()))

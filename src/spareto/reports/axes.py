@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from matplotlib.ticker import MaxNLocator
 
 from spareto.records.rows import row_chosen_by
-from spareto.reports.results import StudyResults
+from spareto.reports.across import Across
 
 _LOG_FROM = 3.0  # on a linear axis, a wider range leaves most networks in one corner
 _CROP_FROM, _CROP_TO = 0.25, 0.15
@@ -37,26 +37,26 @@ class Axis:
 
 @dataclass(frozen=True)
 class FrontAxes:
-    """Energy in the study's unit (x) and accuracy in percent (y); `below` counts what y leaves out."""
+    """A quantity in its own unit (x) and accuracy in percent (y); `below` counts what y leaves out."""
 
-    energy: Axis
+    quantity: Axis
     accuracy: Axis
     below: int
 
 
-def front_axes(results: StudyResults) -> FrontAxes:
+def front_axes(over: Across) -> FrontAxes:
     """Axes that hold every recipe; those far below the best would squeeze all others and are left out."""
-    lines = [*results.means, *results.rows]
-    energies = [row["energy_pj"] / results.unit.pj for row in lines]
-    shares = [row_chosen_by(row) for row in lines]
+    results = over.results
+    values = [*map(over.of, results.means), *map(over.of_trial, results.trials)]
+    shares = [row_chosen_by(row) for row in (*results.means, *results.rows)]
     best, worst = max(shares), min(shares)
     floor = best - _CROP_TO if best - worst > _CROP_FROM else worst
     accuracy = linear_axis([100 * max(share, floor) for share in shares], ceiling=100.0)
     below = sum(100 * row_chosen_by(row) < accuracy.low for row in results.means)
-    return FrontAxes(energy_axis(energies), accuracy, below)
+    return FrontAxes(quantity_axis(values), accuracy, below)
 
 
-def energy_axis(values: Sequence[float]) -> Axis:
+def quantity_axis(values: Sequence[float]) -> Axis:
     """Linear from 0, or logarithmic where the largest value is more than three times the smallest."""
     low, high = min(values), max(values)
     if low <= 0 or high / low <= _LOG_FROM:

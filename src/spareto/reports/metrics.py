@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import Final, Literal
 
+from spareto.records.cost import Cost
 from spareto.records.trial import Trial
+
+Unit = Literal["share", "pJ", "cycles", "us", "pJ·cycles", "bytes", "operations", "bits", "um2"]
 
 
 @dataclass(frozen=True)
@@ -21,14 +24,21 @@ class Metric:
         better: Whether more or less of it is better.
         about: One sentence for readers who do not know the word.
         value: The quantity of a trial; None where it is not known.
+        of_cost: That of one cost, where the weight format changes it; `value` is then that of the best.
     """
 
     key: str
     name: str
-    unit: Literal["share", "pJ", "cycles", "us", "pJ·cycles", "bytes", "operations", "bits", "um2"]
+    unit: Unit
     better: Literal["max", "min"]
     about: str
     value: Callable[[Trial], float | None]
+    of_cost: Callable[[Cost], float | None] | None = None
+
+
+def _costed(key: str, name: str, unit: Unit, about: str, of_cost: Callable[[Cost], float | None]) -> Metric:
+    """A metric that a weight format changes: less is better, and a trial has that of its best format."""
+    return Metric(key, name, unit, "min", about, lambda trial: of_cost(trial.best_cost), of_cost)
 
 
 def _bit_operations(trial: Trial) -> float | None:
@@ -67,45 +77,40 @@ METRICS: Final = (
         "Share of the test samples that are classified correctly; no network was chosen by it.",
         _tested,
     ),
-    Metric(
+    _costed(
         "energy_pj",
         "energy",
         "pJ",
-        "min",
         "Modelled energy of one inference, all timesteps, in the weight format that takes least.",
-        lambda trial: trial.energy_pj,
+        lambda cost: cost.energy_pj,
     ),
-    Metric(
+    _costed(
         "latency_cycles",
         "cycles",
         "cycles",
-        "min",
         "Clock cycles of one inference on the accelerator.",
-        lambda trial: trial.best_cost.latency_cycles,
+        lambda cost: cost.latency_cycles,
     ),
-    Metric(
+    _costed(
         "latency_us",
         "time",
         "us",
-        "min",
         "Cycles divided by the accelerator's clock.",
-        lambda trial: trial.best_cost.latency_us,
+        lambda cost: cost.latency_us,
     ),
-    Metric(
+    _costed(
         "energy_delay_pj_cycles",
         "energy x delay",
         "pJ·cycles",
-        "min",
         "Energy-delay product (EDP): energy times cycles. It is small only where both are.",
-        lambda trial: trial.energy_pj * trial.best_cost.latency_cycles,
+        lambda cost: cost.energy_pj * cost.latency_cycles,
     ),
-    Metric(
+    _costed(
         "stored_bytes",
         "stored weights",
         "bytes",
-        "min",
         "Weights as they are stored, with the metadata that says where the zeros are.",
-        lambda trial: trial.best_cost.footprint_bits / 8,
+        lambda cost: cost.footprint_bits / 8,
     ),
     Metric(
         "synops",

@@ -5,14 +5,17 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from matplotlib.figure import Figure
 
 from spareto.core.artifacts import write_text
+from spareto.core.errors import ConfigError, Problem
 from spareto.core.text import one_line
 from spareto.records.rows import shown_accuracy, shown_std, split_shown
+from spareto.reports.across import Across, Quantity, across
 from spareto.reports.figures import components_figure, formats_figure, front_figure, sparsity_figure
 from spareto.reports.figures.curves import activity_figure, bits_figure, sparsity_curves_figure
 from spareto.reports.figures.style import write_figure
@@ -21,7 +24,7 @@ from spareto.reports.results import StudyResults
 Kind = Literal["front", "breakdown", "formats", "bits", "sparsity", "activity", "layers"]
 Style = Literal["ieee", "nature", "slides"]
 
-FIGURES: Final[dict[Kind, Callable[[StudyResults], Figure]]] = {
+FIGURES: Final[dict[Kind, Callable[..., Figure]]] = {
     "front": front_figure,
     "breakdown": components_figure,
     "formats": formats_figure,
@@ -30,6 +33,8 @@ FIGURES: Final[dict[Kind, Callable[[StudyResults], Figure]]] = {
     "activity": activity_figure,
     "layers": sparsity_figure,
 }
+MEASURED: Final[tuple[Kind, ...]] = ("front", "formats", "bits", "sparsity")
+"""The figures that can be drawn over another quantity than energy."""
 _EMBEDDED: Final[dict[str, Any]] = {"pdf.fonttype": 42, "ps.fonttype": 42}  # TrueType, as journals ask
 STYLES: Final[dict[Style, dict[str, Any]]] = {
     "ieee": {
@@ -50,7 +55,9 @@ STYLES: Final[dict[Style, dict[str, Any]]] = {
 }
 
 
-def write_paper(results: StudyResults, kind: Kind, style: Style, path: Path) -> tuple[Path, ...]:
+def write_paper(
+    results: StudyResults, kind: Kind, style: Style, path: Path, quantity: Quantity = "energy"
+) -> tuple[Path, ...]:
     """Write a figure as PDF, SVG and PNG, and what it shows as CSV; the front also as LaTeX and Markdown.
 
     Args:
@@ -58,10 +65,18 @@ def write_paper(results: StudyResults, kind: Kind, style: Style, path: Path) -> 
         kind: Which figure.
         style: Column width, letters and their sizes.
         path: The files' name without an ending.
+        quantity: What a figure of `MEASURED` is drawn over.
+
+    Raises:
+        ConfigError: The figure shows nothing else than it does, or the study does not know the quantity.
     """
+    if kind not in MEASURED and quantity != "energy":
+        cure = f"Leave it out, or draw one of {', '.join(MEASURED)}."
+        raise ConfigError(Problem("--metric", quantity, f"none, for {kind} shows one thing only", cure))
+    draw = partial(FIGURES[kind], quantity=quantity) if kind in MEASURED else FIGURES[kind]
     kinds = (".pdf", ".svg", ".png")
-    paths = write_figure(FIGURES[kind], results, path, kinds=kinds, style=STYLES[style])
-    rows = table(results, kind)
+    paths = write_figure(draw, results, path, kinds=kinds, style=STYLES[style])
+    rows = table(results, kind, quantity)
     texts = {".csv": _csv(rows)}
     if kind == "front":
         texts |= {".tex": latex(rows), ".md": markdown(rows)}
@@ -70,8 +85,8 @@ def write_paper(results: StudyResults, kind: Kind, style: Style, path: Path) -> 
     return (*paths, *(path.with_suffix(ending) for ending in texts))
 
 
-def table(results: StudyResults, kind: Kind) -> list[list[str]]:
-    """What a figure shows, its heads first; energies in the unit of the figure."""
+def table(results: StudyResults, kind: Kind, quantity: Quantity = "energy") -> list[list[str]]:
+    """What a figure shows, its heads first; quantities in the unit of the figure."""
     sign = results.unit.sign
     if kind == "breakdown":
         rows = [
@@ -80,15 +95,17 @@ def table(results: StudyResults, kind: Kind) -> list[list[str]]:
         ]
         return [["network", *(f"{name} ({sign})" for name in results.components)], *rows]
     if kind in ("formats", "sparsity"):
+        over = across(results, quantity, formats=True)
         rows = [
             [
                 _short(row["trial"]),
                 f"{100 * row['weight_sparsity']:.2f}",
-                *map(_energy(results), results.format_energy(row)),
+                *("" if value is None else f"{value:.4g}" for value in over.in_formats(row)),
             ]
             for row in results.means
         ]
-        return [["network", "zeros (%)", *(f"{name} ({sign})" for name in results.weight_formats)], *rows]
+        heads = (f"{name} ({over.sign})" for name in results.weight_formats)
+        return [["network", "zeros (%)", *heads], *rows]
     if kind == "layers":
         rows = [
             [_short(row["trial"]), *map(_percent, results.layer_sparsity(row))] for row in results.members
@@ -100,7 +117,7 @@ def table(results: StudyResults, kind: Kind) -> list[list[str]]:
             for row in results.members[:6]
         ]
         return [["network", *(f"{name}, firing rate (%)" for name in results.layer_names)], *rows]
-    return _points(results)
+    return _points(across(results, quantity))
 
 
 def latex(rows: Sequence[Sequence[str]]) -> str:
@@ -129,21 +146,24 @@ def markdown(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in (cells[0], rule, *cells[1:])) + "\n"
 
 
-def _points(results: StudyResults) -> list[list[str]]:
+def _points(over: Across) -> list[list[str]]:
+    results, energy = over.results, over.metric.key == "energy_pj"
     heads = ["network", f"{split_shown(results.means)} accuracy (%)", f"energy ({results.unit.sign})"]
+    heads += [] if energy else [over.label]
     rows: list[list[str]] = []
-    for row in sorted(results.means, key=lambda row: row["energy_pj"]):
+    for row in sorted(results.means, key=over.of):
         spread = f" ± {100 * shown_std(row):.2f}" if row["seeds"] > 1 else ""
         rows.append(
             [
                 _short(row["trial"]),
                 f"{100 * shown_accuracy(row):.2f}{spread}",
                 _energy(results)(row["energy_pj"]),
+                *([] if energy else [f"{over.of(row):.4g}"]),
                 str(row["weight_bits"]),
                 f"{100 * row['weight_sparsity']:.1f}",
                 f"{row['stored_bytes'] / 1024:.2f}",
                 f"{row['latency_cycles']:.0f}",
-                "yes" if row["on_front"] else "",
+                "yes" if row["recipe_hash"] in over.on_front else "",
             ]
         )
     return [[*heads, "bits", "zeros (%)", "stored (KiB)", "cycles", "front"], *rows]

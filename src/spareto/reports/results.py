@@ -138,11 +138,6 @@ class StudyResults:
         tables = [trial.best_cost.energy_by_component() for trial in self.of(row)]
         return [mean(table.get(name, 0.0) for table in tables) for name in self.components]
 
-    def format_energy(self, row: MeanRow) -> list[float | None]:
-        """Picojoules in each of `weight_formats`, mean over the seeds; None where it was not costed."""
-        tables = [{cost.weight_format: cost.energy_pj for cost in trial.costs} for trial in self.of(row)]
-        return [_mean_of([table[name] for table in tables if name in table]) for name in self.weight_formats]
-
     def layer_sparsity(self, row: MeanRow) -> list[float | None]:
         """Measured share of zero weights of each of `layer_names`, mean over the seeds."""
         tables = [{layer.name: layer.weight_sparsity for layer in trial.layers} for trial in self.of(row)]

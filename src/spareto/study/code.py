@@ -28,7 +28,7 @@ COSTS: Final = ("formats", "hardware", "integer")
 
 ROOT: Final = Path(__file__).parents[1]
 SUFFIXES: Final = (".py", ".c", ".h")
-UNNAMED: Final = "an older spareto, which left no word of its code"
+UNNAMED: Final = "an older spareto that left no word of its code"
 
 
 @cache
@@ -87,7 +87,7 @@ def of_the_store(runner: TrialRunner, store: TrialStore, *, mixed: bool) -> Tria
         return runner  # nothing to say, or something else than the code differs
     other = meta.get("made_by", UNNAMED)
     if mixed:
-        note = f"Trials of {other} are kept, beside new ones of {made_by()}; their numbers may differ."
+        note = f"Trials of {other} stay, beside new ones of {made_by()}; their numbers may differ."
         runner.listener.noted((note,))
         return before
     cure = (

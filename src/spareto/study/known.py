@@ -115,8 +115,8 @@ class KnownTrials:
         key = self.runner.key(recipe, seed)
         while key not in self.store:
             self.stopping.check()
-            self.store.tasks.ask([self._task(Job(recipe, seed, stage), set(), {})], self.owner)
-            claim = self.store.tasks.claim(self.owner, self.worker, key=key, lease=self.heart.lease)
+            task = self._task(Job(recipe, seed, stage), set(), {})
+            claim = self.store.tasks.take(task, self.owner, self.worker, lease=self.heart.lease)
             if claim is None:
                 time.sleep(POLL)
             elif (made := self._alone(claim, watch)) is not None:

@@ -121,13 +121,13 @@ class TrialStore:
             self._database.one_by_one(connection)
         known = connection.execute(sa.select(trials.c.position).where(trials.c.key == key)).scalar()
         if known is not None:
-            connection.execute(sa.update(trials).where(trials.c.position == known).values(row))
-            connection.execute(sa.update(points).where(points.c.position == known).values(point_of(trial)))
+            connection.execute(sa.update(trials).where(trials.c.position == known), row)
+            connection.execute(sa.update(points).where(points.c.position == known), point_of(trial))
             return
         place = self.tasks.next_place(connection) if place is None else place
-        connection.execute(sa.insert(trials).values(position=place, key=key, **row))
+        connection.execute(sa.insert(trials), {"position": place, "key": key, **row})
         point = {**point_of(trial), "position": place, "finished": time.time() if now else None}
-        connection.execute(sa.insert(points).values(point))
+        connection.execute(sa.insert(points), point)
 
     def get(self, key: str) -> Trial | None:
         """The trial kept under `key`, or None."""
@@ -293,7 +293,11 @@ class TrialStore:
 
     def _trial(self, key: str, text: str, checksum: str | None) -> Trial:
         self._sound("trial", key, text, checksum)
-        return Trial.parse(self._json(f"trial '{key}'", text), f"{self.place.where}: trial '{key}'")
+        where, whole = (
+            f"{self.place.where}: trial '{key}'",
+            "\\u" not in text,
+        )  # a database holds no half character
+        return Trial.parse(self._json(f"trial '{key}'", text), where, whole)
 
     def _json(self, what: str, text: str) -> Any:
         try:

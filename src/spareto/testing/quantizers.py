@@ -124,7 +124,7 @@ def check_copies(quantizer: Quantizer, weight: Tensor) -> None:
     """A deep copy, and a quantizer that was started on another weight and given the state dict, agree."""
     quantizer = deepcopy(quantizer).eval()
     expected = quantizer(weight)
-    other = type(quantizer)(quantizer.bits, quantizer.granularity, quantizer.rounding)
+    other = type(quantizer)(quantizer.bits, granularity=quantizer.granularity, rounding=quantizer.rounding)
     other.start(torch.ones_like(weight))
     other.load_state_dict(quantizer.state_dict())
     assert torch.equal(deepcopy(quantizer)(weight), expected), "a deep copy quantizes differently"

@@ -146,6 +146,12 @@ def test_a_layer_on_an_array_of_ours_is_written_and_read_again(call, tmp_path, c
     assert row["computes"] == LAYER.dense_synops
     figures = f"{amounts.energy(row['energy_pj'])}, {row['latency_cycles']:,.0f} cycles as timeloop-0.4"
     assert told[0].endswith(figures)
+    for path in (out / "prob.yaml", mapping):  # the same with another name for M
+        path.write_text(path.read_text().replace("M", "K"))
+    app([*map(str, words[:-1]), "--explain"], result_action="return_value", exit_on_error=False)
+    shown = capsys.readouterr().out
+    assert " K in 0..3" in shown or " K in 0..7" in shown
+    assert " M in " not in shown
 
 
 def test_layers_of_any_names_are_written_into_folders_of_their_own(call, tmp_path):

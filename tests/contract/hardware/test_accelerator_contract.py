@@ -9,6 +9,7 @@ import workloads
 from spareto import hardware
 from spareto.core.errors import ConfigError
 from spareto.hardware import accelerators, engines
+from spareto.hardware.accelerators import parse_accelerator
 from spareto.testing import accelerators as laws
 
 NETWORK = workloads.network()
@@ -121,3 +122,19 @@ def test_a_convolution_along_a_row_costs_what_the_same_plane_costs(chip):
 def test_unknown_neurons_are_refused_on_every_kind(chip):
     with pytest.raises(ConfigError, match="layer 'conv': got neuron 'izhikevich'"):
         hardware.cost(workloads.network(workloads.layer(neuron="izhikevich")), chip)
+
+
+@pytest.mark.parametrize("name", hardware.accelerator_names())
+def test_parts_of_one_name_and_a_clock_that_is_missing_are_refused(name):
+    data = hardware.load_accelerator(name).to_dict()
+    first, *others = data["components"]
+    for place, part in enumerate(others, start=1):
+        twice = [*data["components"]]
+        twice[place] = part | {"name": first["name"]}
+        with pytest.raises(ConfigError, match=f"components: got two called '{first['name']}'; expected"):
+            parse_accelerator(data | {"components": twice})
+    if data["kind"] != "array" and {"supply", "processor", "fabric", "arrays"} & {
+        part["kind"] for part in data["components"]
+    }:
+        with pytest.raises(ConfigError, match=r"accelerator\.clock: got nothing; expected a clock"):
+            parse_accelerator({key: value for key, value in data.items() if key != "clock"})

@@ -8,10 +8,18 @@ import pytest
 import event_files
 from own_files import SENSOR, recording, write_folder
 from spareto.core.errors import DataError
+from spareto.data.own import folder as own_folder
 from spareto.data.own import load_own
 from spareto.records.data import FolderData
 
 KEYS = {"timesteps": 5, "sensor": list(SENSOR)}
+
+
+@pytest.fixture(autouse=True, params=["memory", "files"])
+def kept(request, monkeypatch):
+    """Recordings in memory, and in their files as those of large folders: the same is found and told."""
+    if request.param == "files":
+        monkeypatch.setattr(own_folder, "IN_FILES", 0)
 
 
 def load(folder, **keys):

@@ -13,7 +13,7 @@ import workloads
 from spareto import hardware
 from spareto.core.errors import CapacityError, ConfigError
 from spareto.hardware.accelerators import _FOLDER, parse_accelerator
-from spareto.hardware.placement import route, slices
+from spareto.hardware.placement import links, route, slices
 from spareto.hardware.placement.routes import mean_distance
 
 
@@ -146,8 +146,16 @@ def test_several_chips_leak_each_and_are_joined_by_links():
     two = hardware.cost(workloads.network(workloads.layer(channels=(2, 64), size=64)), chip)
     assert one.pipeline.static_pj_per_cycle == {"leakage": 104.4}
     assert two.pipeline.static_pj_per_cycle == {"leakage": 208.8}
-    links = [{a.action: a.count for a in cost.layers[0].actions}.get("link", 0.0) for cost in (one, two)]
-    assert links[0] == 0 < links[1]
+    layers = [workloads.layer(f"fc{i}", channels=(1024, 1024), size=1, kernel=1, bits=9) for i in range(8)]
+    chain = hardware.cost(workloads.network(*layers), chip)
+    crossed = [{a.action: a.count for a in layer.actions}.get("link", 0.0) for layer in chain.layers]
+    spikes, cores = layers[0].input.nonzero_mean, 9  # 1024 x 1024 weights of 9 bits in 128 KB each
+    assert crossed == pytest.approx([0.0] * 8)  # 72 cores fit on one chip
+    next(part for part in data["components"] if part["kind"] == "cores")["instances"]["value"] = 27
+    few = parse_accelerator(data)
+    chain = hardware.cost(workloads.network(*layers), few)
+    crossed = [{a.action: a.count for a in layer.actions}.get("link", 0.0) for layer in chain.layers]
+    assert crossed == pytest.approx([spikes * cores * (place in (3, 6)) for place in range(8)])
 
 
 @pytest.mark.parametrize("side", [1, 2, 5, 8])
@@ -191,11 +199,25 @@ def test_a_branching_spike_crosses_as_many_links_as_a_walk_over_a_placed_block(s
 def test_a_branching_spike_never_travels_further_than_its_copies_one_by_one(copies, source, target, chip):
     many, one = (route(copies, (source, target), chip, routing=kind) for kind in ("unicast", "multicast"))
     assert one.hops <= many.hops
-    assert one.links <= many.links
     assert one.deliveries == many.deliveries
     wider = route(copies + 1, (source, target + 5), chip)
     assert wider.hops >= many.hops
-    assert wider.links >= many.links
+
+
+@given(
+    sizes=st.tuples(*[st.integers(1, 30)] * 4),
+    chip=st.integers(1, 20),
+)
+def test_links_are_those_of_all_pairs_of_cores(sizes, chip):
+    """Slow twin: every core of the one layer sends a spike to every core of the other."""
+    first, source, gap, target = sizes
+    one, other = (first, first + source), (first + source + gap, first + source + gap + target)
+    from_, to = ([core // chip for core in range(*span)] for span in (one, other))
+    apart = sum(a != b for a, b in product(from_, to)) / source
+    once = sum(len(set(to) - {a}) for a in from_) / source
+    assert links(target, one, other, chip, "unicast") == pytest.approx(apart)
+    assert links(target, one, other, chip, "multicast") == pytest.approx(once)
+    assert links(1, one, other, chip, "multicast") <= links(1, one, other, chip, "unicast") + 1e-12
 
 
 def test_work_is_cut_for_the_weights_it_would_have_unpruned_at_full_width():

@@ -74,8 +74,8 @@ def test_tensors_kept_nowhere_and_a_missing_clock_come_in_one_error():
     with pytest.raises(ConfigError) as error:
         parse_accelerator(data)
     assert str(error.value).splitlines() == [
+        "accelerator.clock: got nothing; expected a clock, to turn cycles into time.",
         "accelerator.components: got weights kept by flash, sram; expected exactly one bank.",
         "accelerator.components: got outputs kept by no bank; expected exactly one bank.",
         "accelerator.components: got state kept by no bank; expected exactly one bank.",
-        "accelerator.clock: got nothing; expected a clock, to turn cycles into time.",
     ]

@@ -1,6 +1,7 @@
 """A layer's way is told when it changes, and loudly when the fast path is lost unasked."""
 
 import logging
+import re
 import sys
 
 import pytest
@@ -46,7 +47,7 @@ def test_a_new_way_is_told_and_the_same_again_is_not(told):
     one = layer()
     density = float(FRAMES.mean())
     one(FRAMES)
-    why = "at most 0.5 of its inputs are spikes"
+    why = "at most 0.65 of its inputs are spikes"
     assert told() == [("INFO", f"spareto: {LAYER} runs as events at density {density:.3f}: {why}.")]
     one(FRAMES)
     assert told() == []
@@ -66,6 +67,18 @@ def test_autocast_is_warned_of_once_a_layer(told):
     warned = [text for level, text in told() if level == "WARNING"]
     why = "autocast is at work. No fused kernel speeds it up."
     assert warned == [f"spareto: {LAYER} runs as reference: {why}"]
+
+
+REASONS = [re.sub(r"\\{(:g)?\\}", ".+", re.escape(reason)) for reason in kernels.Reason]
+
+
+def test_every_way_has_a_reason_of_the_enumeration(told):
+    one, watching = layer(), watched()
+    for run in (one, layer(nn.LayerNorm(5)), layer(neuron=Recurrent(5)), watching, layer().double()):
+        run(FRAMES.to(run.linear.weight.dtype))
+        assert any(re.fullmatch(reason, run.decision.why) for reason in REASONS), run.decision
+    one(0.5 * FRAMES)
+    assert one.decision.why is kernels.Reason.MIXED
 
 
 class Square(Arctan):

@@ -24,7 +24,7 @@ WRONG = [
         {"tau": 0.0, "decay": "exponential"},
         ["neuron 'lif'.tau: got 0.0; expected a number of timesteps above 0."],
     ),
-    ("lif", {"tau": True}, ["neuron 'lif'.tau: got True; expected a number of timesteps of at least 1."]),
+    ("lif", {"tau": True}, ["neuron 'lif'.tau: got True; expected a number of timesteps above 0."]),
     ("lif", {"beta": 1.5}, ["neuron 'lif'.beta: got 1.5; expected a share from 0 to 1."]),
     (
         "lif",
@@ -53,19 +53,32 @@ WRONG = [
     ("plif", {"tau": 1.0}, ["neuron 'plif'.tau: got 1.0; expected a number of timesteps above 1."]),
     (
         "synaptic",
-        {"tau_syn": 0.1, "alpha": 2.0},
+        {"tau_syn": 0.1, "alpha": 0.5, "tau": 0.3},
         [
-            "neuron 'synaptic': got tau_syn 0.1 and alpha 2.0; expected one of the two. Leave one out.",
+            "neuron 'synaptic': got tau_syn 0.1 and alpha 0.5; expected one of the two. Leave one out.",
             "neuron 'synaptic'.tau_syn: got 0.1; expected a number of timesteps of at least 1.",
+            "neuron 'synaptic'.tau: got 0.3; expected a number of timesteps of at least 1.",
+        ],
+    ),
+    (
+        "synaptic",
+        {"tau_syn": 0.0, "alpha": 2.0, "v_leak": "0"},
+        [
+            "neuron 'synaptic'.tau_syn: got 0.0; expected a number of timesteps above 0.",
             "neuron 'synaptic'.alpha: got 2.0; expected a share from 0 to 1.",
+            "neuron 'synaptic'.v_leak: got '0'; expected a finite number.",
         ],
     ),
     ("alif", {"adapt_scale": None}, ["neuron 'alif'.adapt_scale: got None; expected a finite number."]),
     (
         "multi_spike",
-        {"reset": "zero", "v_threshold": 0.0, "most": 0},
+        {"most": 0},
+        ["neuron 'multi_spike'.most: got 0; expected an integer from 1 to 16,777,216, or None."],
+    ),
+    (
+        "multi_spike",
+        {"reset": "zero", "v_threshold": 0.0},
         [
-            "neuron 'multi_spike'.most: got 0; expected an integer from 1 to 16,777,216, or None.",
             "neuron 'multi_spike'.reset: got 'zero'; expected 'subtract'. "
             "What is above the thresholds would be lost.",
             "neuron 'multi_spike'.v_threshold: got 0.0; expected a level above 0.",
@@ -89,18 +102,16 @@ WRONG = [
     ),
     (
         "recurrent",
-        {"features": 0, "neuron": "recurrent"},
-        [
-            "neuron 'recurrent'.features: got 0; expected an integer of at least 1.",
-            "neuron 'recurrent'.neuron: got 'recurrent'; expected a plain neuron. Wrap another neuron.",
-        ],
+        {"features": 2, "neuron": "recurrent"},
+        ["neuron 'recurrent'.neuron: got 'recurrent'; expected a plain neuron. Wrap another neuron."],
     ),
     (
         "recurrent",
-        {"features": 3, "bias": "no", "neuron": 3},
+        {"features": 0, "bias": "no", "neuron": 3},
         [
-            "neuron 'recurrent'.bias: got 'no'; expected True or False.",
+            "neuron 'recurrent'.features: got 0; expected an integer of at least 1.",
             "neuron 'recurrent'.neuron: got 3; expected the name of a neuron, or a neuron itself.",
+            "neuron 'recurrent'.bias: got 'no'; expected True or False.",
         ],
     ),
     (

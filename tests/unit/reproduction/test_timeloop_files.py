@@ -246,7 +246,7 @@ def tables(document):
     ("changes", "told"),
     [
         ({"mapping": changed(MAPPING, lambda d: first(d).update(factors="R=3 P=1 K=16 C=2"))},
-         r"loops_outermost_first, M: got 16 = 16; expected bounds that multiply"),
+         r"map.yaml: mapping of 'layer', K: got 16 = 16; expected bounds that multiply to the layer's 32.$"),
         ({"mapping": changed(MAPPING, lambda d: first(d).update(factors="R=3 K"))},
          r"mapping\[1\]\.factors: got 'K'; expected DIM=BOUND, dimensions"),
         ({"mapping": changed(MAPPING, lambda d: [x.update(factors="C=0") for x in d["mapping"][:2]])},

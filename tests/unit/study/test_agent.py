@@ -108,7 +108,7 @@ def test_without_pruners_there_is_no_head_and_other_spaces_are_refused() -> None
     other = Space.parse({"bits": [2, 4]}, "space").variables([])
     with pytest.raises(ConfigError, match="for sampler 'learned': got variables bits"):
         sampler.begin(Task(other + tuple(broken.variables), ["max"], 0, 1, 0, (), broken.layers))
-    with pytest.raises(ConfigError, match=r"options\.penalty: got -1"):
+    with pytest.raises(ConfigError, match=r"sampler 'learned'.penalty: got -1"):
         registry.make("learned", penalty=-1)
 
 

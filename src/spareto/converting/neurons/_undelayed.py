@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from torch import Tensor
+from typing_extensions import override
 
 from spareto.neurons import SpikingNeuron
 from spareto.neurons._family import FamilyNeuron, as_tuple, bare
@@ -39,16 +40,16 @@ class Undelayed(SpikingNeuron):
         """Firing level."""
         return self.neuron.v_threshold
 
+    @override
     def initial_state(self, current: Tensor) -> Any:
-        """See `SpikingNeuron.initial_state`."""
         return self.neuron.initial_state(current)
 
     def charged(self, current: Tensor, state: Any) -> Tensor:
         """The potential that decides."""
         return self._parts(current, state)[0]
 
+    @override
     def step(self, current: Tensor, state: Any) -> tuple[Tensor, Any]:
-        """See `SpikingNeuron.step`."""
         h, lowered, i, dynamics, before = self._parts(current, state)
         s = spike(h, dynamics.v_threshold, self.neuron.surrogate, dynamics.strict)
         v = h - (s - lowered) * dynamics.v_threshold

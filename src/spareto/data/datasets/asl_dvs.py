@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import override
 
 from spareto.core.errors import DataError, Problem
 from spareto.data._base import DatasetInfo, SplitName
@@ -66,8 +67,8 @@ class AslDvs(RecordedDataset):
         self.test_share, self.seed = test_share, seed
         self._cure = where_to_put(self.root, ORIGIN)
 
+    @override
     def recordings(self, name: SplitName) -> Sequence[Recording]:
-        """See `RecordedDataset.recordings`."""
         labels = {letter: place for place, letter in enumerate(LETTERS)}
         found = recordings_by_class(self.root, labels, (".mat", ".npz"), self._cure)
         return chosen_from(found, self.test_share, self.seed)(name)

@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
+from typing_extensions import override
+
 from spareto.data._base import DatasetInfo, SplitName
 from spareto.data.by_class import first_folder, recordings_by_class
 from spareto.data.folder import data_folder, where_to_put
@@ -72,8 +74,8 @@ class Cifar10Dvs(RecordedDataset):
         self.test_share, self.seed = test_share, seed
         self._cure = where_to_put(self.root, ORIGIN)
 
+    @override
     def recordings(self, name: SplitName) -> Sequence[Recording]:
-        """See `RecordedDataset.recordings`."""
         labels = {label: place for place, label in enumerate(NAMES)}
         found = recordings_by_class(self.root, labels, (".aedat", ".aedat4", ".npz"), self._cure)
         return chosen_from(found, self.test_share, self.seed)(name)

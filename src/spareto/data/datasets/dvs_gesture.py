@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+from typing_extensions import override
 
 from spareto.core.archives import Damaged, load_arrays
 from spareto.core.artifacts import folder_there, there
@@ -68,8 +69,8 @@ class DvsGesture(RecordedDataset):
         self.root = data_folder(root)
         self._cure = where_to_put(self.root / "DvsGesture", ORIGIN)
 
+    @override
     def recordings(self, name: SplitName) -> Sequence[Recording]:
-        """See `RecordedDataset.recordings`."""
         for folder in (self.root / name for name in FOLDERS):
             if there(folder / TRIALS[name]):
                 return self._original(folder, name)

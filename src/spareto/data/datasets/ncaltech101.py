@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
+from typing_extensions import override
+
 from spareto.core.artifacts import folder_there
 from spareto.core.errors import DataError, Problem
 from spareto.data._base import DatasetInfo, SplitName
@@ -58,8 +60,8 @@ class NCaltech101(RecordedDataset):
         self.test_share, self.seed = test_share, seed
         self._cure = where_to_put(self.root, ORIGIN)
 
+    @override
     def recordings(self, name: SplitName) -> Sequence[Recording]:
-        """See `RecordedDataset.recordings`."""
         if not folder_there(self.root):
             rule = f"a folder for each of {CLASSES} classes"
             raise DataError(Problem(str(self.root), "no such file or folder", rule, self._cure))

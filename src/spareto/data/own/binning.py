@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from spareto.core.artifacts import fingerprint, write_text
 from spareto.core.errors import DataError, Problem
 from spareto.data._base import DatasetInfo, Frames, Recordings
 from spareto.data.bins import Bins
+from spareto.data.cache import PART_BYTES, cache_folder
 from spareto.data.frames import frames
+from spareto.data.mapped import Labels, filled, map_frames, write_frames
 from spareto.data.own.clock import Clock, clock_of
 from spareto.data.own.events import Events, sensor_of
+from spareto.data.own.filed import FRAMES_IN_MEMORY, PART_EVENTS, FiledEvents, Recorded
 from spareto.data.own.saying import several, share
 from spareto.records.data import OwnData
 
@@ -40,7 +47,7 @@ class Binner:
     signed: bool
 
     @classmethod
-    def of(cls, recordings: Sequence[Events], plan: OwnData, sensor: Sensor | None) -> Binner:
+    def of(cls, recordings: Sequence[Recorded], plan: OwnData, sensor: Sensor | None) -> Binner:
         """What holds for all recordings of a data set.
 
         Args:
@@ -57,12 +64,12 @@ class Binner:
             rule, cure = "a number of bins for the events", "Write data.timesteps: 10."
             faults.append(Problem("data.timesteps", "nothing", rule, cure))
         if asked is None:
-            seen = sensor_of(recordings)
+            seen = sensor_of(each.facts for each in recordings)
             cure = f"The events need at least: data.sensor: {list(seen)}."
             faults.append(Problem("data.sensor", "nothing", "[polarities, height, width]", cure))
         if faults or asked is None or plan.timesteps is None:
             raise DataError(faults)
-        signed = any(events.p is not None and events.p.min() < 0 for events in recordings)
+        signed = any(events.facts.p is not None and events.facts.p[0] < 0 for events in recordings)
         problems = [
             problem for events in recordings for problem in _misfits(events, asked, plan.outside, signed)
         ]
@@ -76,8 +83,11 @@ class Binner:
             signed,
         )
 
-    def frames(self, recordings: Sequence[Events], first: int, name: str) -> tuple[Frames, tuple[str, ...]]:
+    def frames(self, recordings: Sequence[Recorded], first: int, name: str) -> tuple[Frames, tuple[str, ...]]:
         """Frames of some recordings, and a sentence for what was dropped.
+
+        Recordings in files are read a few at a time; if their frames take more than `FRAMES_IN_MEMORY` bytes,
+        those are mapped from a file in the cache.
 
         Args:
             recordings: Some of those the binner was made of, in their order.
@@ -86,22 +96,56 @@ class Binner:
 
         Raises:
             DataError: Nothing is left of a recording.
+            StoreError: Frames that do not fit into memory cannot be written to the cache.
         """
-        parts = [self._part(first + place, events) for place, events in enumerate(recordings)]
-        inside = [part.take(~part.outside) for part in parts]
-        late = [int((part.t >= self.clock.duration_us).sum()) for part in inside]
-        empty = [
-            Problem(events.where, "no event inside sensor and duration", "at least one", "Delete the file.")
-            for events, part, beyond in zip(recordings, inside, late, strict=True)
-            if len(part.t) == beyond
-        ]
+        shape = (self.bins.timesteps, len(recordings), *self.sensor)
+        filed = [each for each in recordings if isinstance(each, FiledEvents)]
+        if len(filed) < len(recordings) or math.prod(shape) <= FRAMES_IN_MEMORY:
+            dropped = Dropped()
+            made = filled(shape, (some for some, _ in self._made(recordings, first, dropped)))
+            return made, dropped.told(name)
+        key = fingerprint([repr(self), name, [each.stamp for each in filed]])
+        return self._mapped(cache_folder(None) / f"own-{key}.npy", shape, recordings, first, name)
+
+    def _mapped(
+        self, path: Path, shape: tuple[int, ...], recordings: Sequence[Recorded], first: int, name: str
+    ) -> tuple[Frames, tuple[str, ...]]:
+        """Frames that lie in a file, written if it is not there; what was dropped stands beside it."""
+        beside = path.with_suffix(".json")
+        notes = _kept(path, beside)
+        if notes is None:
+            dropped = Dropped()
+            write_frames(path, shape, self._made(recordings, first, dropped))
+            notes = dropped.told(name)
+            write_text(beside, json.dumps({"size": path.stat().st_size, "notes": notes}))
+        return map_frames(path), notes
+
+    def _made(
+        self, recordings: Sequence[Recorded], first: int, dropped: Dropped
+    ) -> Iterator[tuple[Frames, Labels]]:
+        """Frames of the recordings, so many at a time; faults are told behind the last one, all together."""
+        empty: list[Problem] = []
+        some: list[_Part] = []
+        few = max(1, PART_BYTES // (self.bins.timesteps * math.prod(self.sensor)))
+        for place, recorded in enumerate(recordings):
+            part = self._part(first + place, recorded.read())
+            inside = part.take(~part.outside)
+            late = int((inside.t >= self.clock.duration_us).sum())
+            dropped.count(len(part.t), len(part.t) - len(inside.t), late)
+            if len(inside.t) == late:
+                got = "no event inside sensor and duration"
+                empty.append(Problem(recorded.where, got, "at least one", "Delete the file."))
+            full = len(some) == few or sum(len(each.t) for each in some) + len(inside.t) > PART_EVENTS
+            if some and full:
+                yield self._binned(some), np.zeros(len(some), np.int64)
+                some = []
+            some.append(inside)
         if empty:
             raise DataError(several(empty))
-        total = sum(map(len, recordings))
-        notes = [*_dropped(sum(int(part.outside.sum()) for part in parts), total, "outside the sensor", name)]
-        notes += _dropped(sum(late), total, "after duration_us", name)
-        made = frames(self._joined(inside), self._info, self.bins, binary=self.binary)
-        return made, tuple(notes)
+        yield self._binned(some), np.zeros(len(some), np.int64)
+
+    def _binned(self, parts: Sequence[_Part]) -> Frames:
+        return frames(self._joined(parts), self._info, self.bins, binary=self.binary)
 
     @property
     def _info(self) -> DatasetInfo:
@@ -141,8 +185,15 @@ def _outside(events: Events, sensor: Sensor) -> Bools:
     return outside if events.y is None else outside | (events.y < 0) | (events.y >= height)
 
 
-def _misfits(events: Events, sensor: Sensor, outside: str, signed: bool) -> Iterator[Problem]:
-    polarities, height, _ = sensor
+def _misfits(recorded: Recorded, sensor: Sensor, outside: str, signed: bool) -> Iterator[Problem]:
+    polarities, height, width = sensor
+    facts = recorded.facts
+    rows = facts.y or (0, 0)
+    inside = facts.x[0] >= 0 and facts.x[1] < width and rows[0] >= 0 and rows[1] < height
+    named = (facts.y or height == 1) and (facts.p or polarities == 1)
+    if named and (inside or outside != "refuse") and _fits(facts.p, polarities, signed):
+        return
+    events = recorded.read()
     for axis, values, sides in (("y", events.y, height), ("p", events.p, polarities)):
         if values is None and sides > 1:
             cure = f"Add the array {axis}, or set data.sensor."
@@ -151,6 +202,16 @@ def _misfits(events: Events, sensor: Sensor, outside: str, signed: bool) -> Iter
         yield from _wrong_polarity(events, events.p, polarities, signed)
     if outside == "refuse" and _outside(events, sensor).any():
         yield from _wrong_pixels(events, sensor)
+
+
+def _fits(p: tuple[int, int, int] | None, polarities: int, signed: bool) -> bool:
+    """Whether all polarities of a recording are among those allowed; see `_wrong_polarity`."""
+    if p is None:
+        return True
+    low, high, distinct = p
+    if signed:
+        return polarities > 1 and {low, high} <= {-1, 1} and distinct <= 2
+    return low >= 0 and high < polarities
 
 
 def _wrong_polarity(
@@ -184,5 +245,32 @@ def _wrong_pixels(events: Events, sensor: Sensor) -> Iterator[Problem]:
             yield Problem(f"{events.where}: {axis}", got, f"values from 0 to {side - 1}", cure)
 
 
-def _dropped(count: int, total: int, why: str, name: str) -> list[str]:
-    return [f"{name}: {share(count, total)} of the events are {why} and dropped."] if count else []
+def _kept(path: Path, beside: Path) -> tuple[str, ...] | None:
+    """What was said of frames that were written before; None if they are not there, or cut off."""
+    try:
+        told = json.loads(beside.read_text("utf-8"))
+        return tuple(map(str, told["notes"])) if path.stat().st_size == told["size"] else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+@dataclass
+class Dropped:
+    """How many events of a split were left out, and why."""
+
+    total: int = 0
+    outside: int = 0
+    late: int = 0
+
+    def count(self, total: int, outside: int, late: int) -> None:
+        """Add those of one recording."""
+        self.total, self.outside, self.late = self.total + total, self.outside + outside, self.late + late
+
+    def told(self, name: str) -> tuple[str, ...]:
+        """One sentence for each reason that there was."""
+        why = {"outside the sensor": self.outside, "after duration_us": self.late}
+        return tuple(
+            f"{name}: {share(count, self.total)} of the events are {reason} and dropped."
+            for reason, count in why.items()
+            if count
+        )

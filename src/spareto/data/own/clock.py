@@ -11,6 +11,7 @@ import numpy.typing as npt
 from spareto.core.amounts import duration
 from spareto.core.errors import DataError, Problem
 from spareto.data.own.events import LATEST_US, UNITS_US, Events
+from spareto.data.own.filed import Recorded
 from spareto.data.own.saying import several
 from spareto.records.data import OwnData
 
@@ -40,7 +41,7 @@ class Clock:
         return _in_us(events, self.units[place], from_start=self.from_start)
 
 
-def clock_of(recordings: Sequence[Events], plan: OwnData) -> Clock:
+def clock_of(recordings: Sequence[Recorded], plan: OwnData) -> Clock:
     """Find out, once for all recordings, what their times mean.
 
     Raises:
@@ -50,10 +51,10 @@ def clock_of(recordings: Sequence[Events], plan: OwnData) -> Clock:
     if faults:
         raise DataError(several(faults))
     units = tuple(events.unit or plan.time_unit or "us" for events in recordings)
-    spans = [events.span * UNITS_US[unit] for events, unit in zip(recordings, units, strict=True)]
+    spans = [events.facts.span * UNITS_US[unit] for events, unit in zip(recordings, units, strict=True)]
     if late := [*_late(recordings, units)]:
         raise DataError(several(late))
-    starts = [float(e.t.min()) * UNITS_US[unit] for e, unit in zip(recordings, units, strict=True)]
+    starts = [float(e.facts.times[0]) * UNITS_US[unit] for e, unit in zip(recordings, units, strict=True)]
     longest = max(spans)
     from_start = any(start < 0 or start > longest for start in starts)
     ends = spans if from_start else [start + span for start, span in zip(starts, spans, strict=True)]
@@ -71,9 +72,9 @@ def _in_us(events: Events, unit: str, *, from_start: bool) -> npt.NDArray[np.int
     return np.floor(times * UNITS_US[unit] + 1e-6).astype(np.int64)  # 0.000007 s is 7 us, not 6.999999
 
 
-def _unit_faults(recordings: Sequence[Events], plan: OwnData) -> Iterator[Problem]:
+def _unit_faults(recordings: Sequence[Recorded], plan: OwnData) -> Iterator[Problem]:
     for events in recordings:
-        where, asked = f"{events.where}: t", "a unit of time: ns, us, ms or s"
+        where, asked, facts = f"{events.where}: t", "a unit of time: ns, us, ms or s", events.facts
         if events.unit and plan.time_unit and events.unit != plan.time_unit:
             cure = "Leave data.time_unit out, or rename the array."
             yield Problem(
@@ -81,32 +82,32 @@ def _unit_faults(recordings: Sequence[Events], plan: OwnData) -> Iterator[Proble
             )
         elif events.unit or plan.time_unit:
             continue
-        elif events.t.dtype.kind == "f" and not np.array_equal(events.t, np.floor(events.t)):
-            got = f"fractions such as {events.t[events.t != np.floor(events.t)][0]:.6g}"
-            meant = f"the recording then lasts {duration(events.span * 1e6)}"
+        elif facts.fraction is not None:
+            got = f"fractions such as {facts.fraction:.6g}"
+            meant = f"the recording then lasts {duration(facts.span * 1e6)}"
             yield Problem(where, got, asked, f"For seconds, write data.time_unit: s ({meant}).")
-        elif events.span > LONGEST_US:
-            got = f"times over {events.span:.4g}, which in us are {duration(events.span)}"
-            meant = f"the recording then lasts {duration(events.span / 1e3)}"
+        elif facts.span > LONGEST_US:
+            got = f"times over {facts.span:.4g}, which in us are {duration(facts.span)}"
+            meant = f"the recording then lasts {duration(facts.span / 1e3)}"
             yield Problem(where, got, asked, f"For nanoseconds, write data.time_unit: ns ({meant}).")
 
 
-def _late(recordings: Sequence[Events], units: Sequence[str]) -> Iterator[Problem]:
+def _late(recordings: Sequence[Recorded], units: Sequence[str]) -> Iterator[Problem]:
     """Times that 64 bits do not hold any more, once they are counted in microseconds and timesteps."""
     for events, unit in zip(recordings, units, strict=True):
-        latest = max(abs(events.t.min().item()), abs(events.t.max().item())) * UNITS_US[unit]
+        latest = max(map(abs, events.facts.times)) * UNITS_US[unit]
         if latest > LATEST_US:
             got = f"{latest:.4g} microseconds"
             yield Problem(f"{events.where}: t", got, "times of at most 140 years", "Check the unit.")
 
 
-def _coarse(recordings: Sequence[Events]) -> Iterator[Problem]:
+def _coarse(recordings: Sequence[Recorded]) -> Iterator[Problem]:
     """Absolute times in 32-bit floats: seconds of today are 128 apart."""
     for events in recordings:
-        kind = events.t.dtype
+        facts, kind = events.facts, events.facts.dtype
         if kind.kind == "f" and kind.itemsize < 8 and len(events) > 1:
-            step = float(np.abs(events.t).max()) * float(np.finfo(kind).eps)
-            if step > events.span / 1000:
-                got = f"{kind} times of about {float(events.t[0]):.6g}, which are {step:.2g} apart"
+            step = max(map(abs, facts.times)) * float(np.finfo(kind).eps)
+            if step > facts.span / 1000:
+                got = f"{kind} times of about {facts.first:.6g}, which are {step:.2g} apart"
                 cure = "Save them as float64, or counted from the recording's start."
                 yield Problem(f"{events.where}: t", got, "a thousandth of the recording or finer", cure)

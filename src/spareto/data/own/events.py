@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -53,10 +54,54 @@ class Events:
     def __len__(self) -> int:
         return len(self.x)
 
+    def read(self) -> Events:
+        """The arrays; these are in memory."""
+        return self
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What is asked of every recording before any is binned."""
+        parts = self.t[self.t != np.floor(self.t)] if self.t.dtype.kind == "f" else self.t[:0]
+        return Facts(
+            events=len(self),
+            times=(self.t.min().item(), self.t.max().item()),
+            first=self.t[0].item(),
+            dtype=self.t.dtype,
+            fraction=parts[0].item() if len(parts) else None,
+            x=_extent(self.x),
+            y=None if self.y is None else _extent(self.y),
+            p=None if self.p is None else (*_extent(self.p), len(np.unique(self.p))),
+        )
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A few numbers of a recording.
+
+    Args:
+        events: How many there are.
+        times: The least and the largest time, in the unit they are stored in.
+        first: The time of the first event in the file.
+        dtype: Type of the times.
+        fraction: The first time that is no whole number; None if all are.
+        x: Least and largest column.
+        y: Least and largest row; None where the file has none.
+        p: Least and largest polarity, and how many distinct ones; None where the file has none.
+    """
+
+    events: int
+    times: tuple[float, float]
+    first: float
+    dtype: np.dtype[Any]
+    fraction: float | None
+    x: tuple[int, int]
+    y: tuple[int, int] | None
+    p: tuple[int, int, int] | None
+
     @property
     def span(self) -> float:
         """Last minus first time, in the unit they are stored in."""
-        return float(self.t.max().item() - self.t.min().item())  # of whole numbers without rounding
+        return float(self.times[1] - self.times[0])  # of whole numbers without rounding
 
 
 def looks_like_events(value: Any) -> bool:
@@ -93,14 +138,18 @@ def events_of(value: Any, where: str) -> Events:
     return Events(where, x, y, p, times, unit)
 
 
-def sensor_of(recordings: Iterable[Events]) -> tuple[int, int, int]:
+def sensor_of(recordings: Iterable[Facts]) -> tuple[int, int, int]:
     """The smallest sensor that holds every event: polarities, height, width."""
     polarities, height, width = 1, 1, 1
-    for events in recordings:
-        width = max(width, int(events.x.max()) + 1)
-        height = max(height, 1 if events.y is None else int(events.y.max()) + 1)
-        polarities = max(polarities, 1 if events.p is None or len(np.unique(events.p)) == 1 else 2)
+    for facts in recordings:
+        width = max(width, facts.x[1] + 1)
+        height = max(height, 1 if facts.y is None else facts.y[1] + 1)
+        polarities = max(polarities, 1 if facts.p is None or facts.p[2] == 1 else 2)
     return polarities, height, width
+
+
+def _extent(values: npt.NDArray[np.int64]) -> tuple[int, int]:
+    return int(values.min()), int(values.max())
 
 
 def _names_of(value: Any) -> list[str] | None:

@@ -13,6 +13,7 @@ from spareto.core.artifacts import folder_there, there
 from spareto.core.errors import DataError, Problem
 from spareto.data.own.arrays import Array, as_labels
 from spareto.data.own.events import Events
+from spareto.data.own.filed import IN_FILES, FiledEvents, stamp_of
 from spareto.data.own.files import ARRAYS, SUFFIXES, Listing, list_files, read_arrays, read_sample
 from spareto.data.own.items import stack
 from spareto.data.own.returned import TITLES, Part, splits_of
@@ -182,31 +183,45 @@ def _is_whole(label: str) -> bool:
 
 def _split(part: Part, found: Sequence[_Labelled], classes: Mapping[str, int]) -> Split:
     read = _read_all(found)
-    recordings = [sample for _, sample in read if isinstance(sample, Events)]
+    recordings = [sample for _, sample in read if isinstance(sample, Events | FiledEvents)]
     samples: Any = recordings
     if not recordings:
-        frames: list[Array] = [sample for _, sample in read if not isinstance(sample, Events)]
+        frames: list[Array] = [sample for _, sample in read if isinstance(sample, np.ndarray)]
         samples = stack(frames, [str(each.file) for each, _ in read], TITLES[part])
     elif len(recordings) < len(read):
-        other = next(each for each, sample in read if not isinstance(sample, Events))
+        other = next(each for each, sample in read if isinstance(sample, np.ndarray))
         cure = "Keep events and frames in folders of their own."
         raise DataError(Problem(str(other.file), "frames among events", "events as in the other files", cure))
     labels = as_labels([classes[each.label] for each in found], f"{TITLES[part]}: labels")
     return Split(TITLES[part], samples, labels, sample_first=True, places=[each.where for each in found])
 
 
-def _read_all(found: Sequence[_Labelled]) -> list[tuple[_Labelled, Events | Array]]:
-    """Every sample; the faults of all files together, so that they are mended in one go."""
-    read: list[tuple[_Labelled, Events | Array]] = []
+def _read_all(found: Sequence[_Labelled]) -> list[tuple[_Labelled, Events | FiledEvents | Array]]:
+    """Every sample; the faults of all files together, so that they are mended in one go.
+
+    Recordings of large folders stay in their files.
+    """
+    read: list[tuple[_Labelled, Events | FiledEvents | Array]] = []
     faults: list[Problem] = []
+    large = sum(stamp_of(each.file)[1] for each in found) > IN_FILES
     for each in found:
         try:
-            read.append((each, read_sample(each.file)))
+            sample = read_sample(each.file)
+            if large and isinstance(sample, Events):
+                sample = FiledEvents.of(each.file, sample, _events_in)
+            read.append((each, sample))
         except DataError as error:
             faults += error.problems
     if faults:
         raise DataError(several(faults))
     return read
+
+
+def _events_in(path: Path) -> Events:
+    """The events of a file that was read before."""
+    sample = read_sample(path)
+    assert isinstance(sample, Events)
+    return sample
 
 
 def _left_out(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from spareto.core.errors import DataError, Problem
 from spareto.data.own.arrays import Array
-from spareto.data.own.events import Events
+from spareto.data.own.filed import Recorded
 
 Labels = npt.NDArray[np.int64]
 
@@ -32,7 +32,7 @@ class Split:
     """
 
     name: str
-    samples: Array | Sequence[Events]
+    samples: Array | Sequence[Recorded]
     labels: Labels | None
     sample_first: bool = False
     places: Sequence[str] = ()
@@ -41,7 +41,7 @@ class Split:
     notes: tuple[str, ...] = ()
 
     @property
-    def recordings(self) -> Sequence[Events] | None:
+    def recordings(self) -> Sequence[Recorded] | None:
         """The recordings, if these are events."""
         return None if isinstance(self.samples, np.ndarray) else self.samples
 

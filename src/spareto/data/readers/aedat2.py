@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from typing_extensions import override
 
 from spareto.core.errors import ConfigError, Problem
 from spareto.core.text import shown
@@ -41,12 +42,12 @@ class Aedat2(EventReader):
         self.chip = chip
 
     @classmethod
+    @override
     def knows(cls, start: bytes) -> bool:
-        """See `EventReader.knows`."""
         return start.startswith(b"#!AER-DAT2.")
 
+    @override
     def read(self, path: Path) -> Stream:
-        """See `EventReader.read`."""
         content = self.content(path)
         if not self.knows(content[:16].tobytes()):
             got = f"a file that begins with {content[:12].tobytes()!r}"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from typing_extensions import override
 
 from spareto.data.readers._base import Bytes, EventReader, Stream, joined
 
@@ -32,12 +33,12 @@ class Aedat3(EventReader):
     expansion = 8
 
     @classmethod
+    @override
     def knows(cls, start: bytes) -> bool:
-        """See `EventReader.knows`."""
         return start.startswith(b"#!AER-DAT3.")
 
+    @override
     def read(self, path: Path) -> Stream:
-        """See `EventReader.read`."""
         content = self.content(path)
         if not self.knows(content[:16].tobytes()):
             got = f"a file that begins with {content[:12].tobytes()!r}"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from typing_extensions import override
 
 from spareto.core.errors import MissingDependency, Problem
 from spareto.data.readers._base import Bytes, EventReader, Stream, joined
@@ -44,12 +45,12 @@ class Aedat4(EventReader):
     expansion = 1024  # compressed packets, as far as they can be
 
     @classmethod
+    @override
     def knows(cls, start: bytes) -> bool:
-        """See `EventReader.knows`."""
         return start.startswith(b"#!AER-DAT4.")
 
+    @override
     def read(self, path: Path) -> Stream:
-        """See `EventReader.read`."""
         content = self.content(path)
         if not self.knows(content[:START].tobytes()):
             got = f"a file that begins with {content[:12].tobytes()!r}"

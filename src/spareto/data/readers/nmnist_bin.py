@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import override
 
 from spareto.data.readers._base import Bytes, EventReader, Stream
 
@@ -36,8 +37,8 @@ class NMnistBin(EventReader):
         """Never: such files have no header."""
         return False
 
+    @override
     def read(self, path: Path) -> Stream:
-        """See `EventReader.read`."""
         content = self.content(path)
         if len(content) % EVENT_BYTES:
             raise self.refused(

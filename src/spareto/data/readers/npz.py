@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from typing_extensions import override
 
 from spareto.core.archives import Damaged, load_arrays
 from spareto.core.errors import DataError, Problem
@@ -22,12 +23,12 @@ class Npz(EventReader):
     expansion = 1100  # they may be compressed, a thousandfold at most
 
     @classmethod
+    @override
     def knows(cls, start: bytes) -> bool:
-        """See `EventReader.knows`."""
         return start.startswith(b"PK\x03\x04")
 
+    @override
     def read(self, path: Path) -> Stream:
-        """See `EventReader.read`."""
         self.content(path)
         try:
             arrays = load_arrays(path, NAMES)

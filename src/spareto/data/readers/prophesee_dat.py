@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+from typing_extensions import override
 
 from spareto.data.readers._base import EventReader, Stream
 
@@ -33,8 +34,8 @@ class PropheseeDat(EventReader):
         """See `EventReader.knows`; other files of Prophesee begin alike and are known by their names."""
         return start.startswith((b"% Data file", b"% Version"))
 
+    @override
     def read(self, path: Path) -> Stream:
-        """See `EventReader.read`."""
         content = self.content(path)
         lines, begin = self.text_lines(path, content, b"%")
         if not lines:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import override
 
 from spareto.data.readers._base import Bytes, EventReader, Stream, last_set
 
@@ -34,8 +35,8 @@ class PropheseeRaw(EventReader):
         """See `EventReader.knows`; other files of Prophesee begin alike and are known by their names."""
         return start.startswith((b"% evt ", b"% camera_integrator", b"% date ", b"% format EVT"))
 
+    @override
     def read(self, path: Path) -> Stream:
-        """See `EventReader.read`."""
         content = self.content(path)
         lines, begin = self.text_lines(path, content, b"%", "% end")
         version = _version(lines)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, Protocol
 
 from spareto.core.config import Record
+from spareto.core.errors import Problem
 from spareto.core.units import Frequency, Node, Volts
 
 
@@ -24,6 +25,9 @@ class Evidence(Record):
 
 class Component(Protocol):
     """A part of a chip; its numbers are quantities with unit and source."""
+
+    @property
+    def kind(self) -> str: ...  # noqa: D102
 
     @property
     def name(self) -> str: ...  # noqa: D102
@@ -78,3 +82,26 @@ class Chip(Record):
     def clock_mhz(self) -> float | None:
         """Clock frequency, MHz."""
         return self.clock.amount if self.clock else None
+
+
+def odd_parts(
+    chip: Chip, one: Sequence[str], at_most_one: Sequence[str] = (), timed: Sequence[str] = ()
+) -> Iterator[Problem]:
+    """Parts that are missing, too many or called the same, and a clock that is missing.
+
+    Args:
+        chip: The description.
+        one: Kinds of which there is exactly one part.
+        at_most_one: Kinds of which there is one at most.
+        timed: Kinds of parts that need a clock, to turn cycles into time.
+    """
+    where, kinds = "accelerator.components", [part.kind for part in chip.parts]
+    for kind in (*one, *at_most_one):
+        count, rule = kinds.count(kind), "exactly one" if kind in one else "at most one"
+        if count > 1 or (count == 0 and kind in one):
+            yield Problem(where, f"{count} of kind '{kind}'", rule)
+    names = [part.name for part in chip.parts]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield Problem(where, f"two called '{name}'", "different names")
+    if chip.clock is None and set(timed) & set(kinds):
+        yield Problem("accelerator.clock", "nothing", "a clock, to turn cycles into time")

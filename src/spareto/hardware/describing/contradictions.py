@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from spareto.core.errors import Problem, did_you_mean, one_of
 from spareto.hardware.describing.accelerator import Accelerator, NeuronUnit
+from spareto.hardware.describing.chip import odd_parts
 from spareto.hardware.describing.problem import DIMS
 
 T = TypeVar("T")
@@ -24,20 +25,11 @@ def contradictions(accelerator: Accelerator) -> list[Problem]:
 
 def _missing_parts(accelerator: Accelerator) -> list[Problem]:
     kinds = [part.kind for part in accelerator.components]
-    wrong = [kind for kind in ("compute", "neuron") if kinds.count(kind) != 1]
-    problems = [
-        Problem("accelerator.components", f"{kinds.count(kind)} of kind '{kind}'", "exactly one")
-        for kind in wrong
-    ]
+    problems = list(odd_parts(accelerator, one=("compute", "neuron")))
     if "memory" not in kinds:
         problems.append(
             Problem("accelerator.components", "no memory", "at least one component of kind 'memory'")
         )
-    names = [part.name for part in accelerator.components]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    problems += [
-        Problem("accelerator.components", f"two called '{name}'", "different names") for name in twice
-    ]
     return problems
 
 

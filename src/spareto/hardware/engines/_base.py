@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar, Final, Generic, Literal, TypeVar
 
 from spareto import formats
-from spareto.core.errors import Problem
+from spareto.core.errors import ConfigError, Problem
 from spareto.formats import Format
 from spareto.hardware.charging.area import area_um2
 from spareto.hardware.describing.chip import Chip
@@ -100,3 +100,14 @@ class Engine(ABC, Generic[ChipT]):
             return ()
         plain = replace(plan, weight_formats={PLAIN: formats.registry.make(PLAIN)}, mappings={})
         return next(iter(self.layers(workload_of(workload), chip, plain)))
+
+
+def refuse_analog(workload: Workload, rule: str, cure: str) -> None:
+    """Refuse a network with analog inputs, on a chip that takes spikes alone.
+
+    Raises:
+        ConfigError: Lists every such layer.
+    """
+    analog = [layer.name for layer in workload.layers if layer.input.kind == "analog"]
+    if analog:
+        raise ConfigError(Problem(f"layer '{name}'", "analog inputs", rule, cure) for name in analog)

@@ -18,6 +18,7 @@ from spareto.formats import Train, spike_bits
 from spareto.hardware.charging.neurons import refuse_unknown, update_actions
 from spareto.hardware.counting.activity import arriving_train, output_train, touched_updates
 from spareto.hardware.counting.crossbars import Use, crossbars_at, crossbars_of, pieces, use_of
+from spareto.hardware.describing.chip import odd_parts
 from spareto.hardware.describing.crossbar_chip import ONE_OF_EACH, CrossbarChip
 from spareto.hardware.describing.supply import idle_actions
 from spareto.hardware.engines._base import Engine, Plan
@@ -33,19 +34,7 @@ class CrossbarEngine(Engine[CrossbarChip]):
 
     def problems(self, chip: CrossbarChip) -> Sequence[Problem]:
         """Components that are missing or there twice, and a state that is kept nowhere."""
-        kinds = [part.kind for part in chip.components]
-        found = [
-            Problem("accelerator.components", f"{kinds.count(kind)} of kind '{kind}'", "exactly one")
-            for kind in ONE_OF_EACH
-            if kinds.count(kind) != 1
-        ]
-        names = [part.name for part in chip.components]
-        found += [
-            Problem("accelerator.components", f"two called '{name}'", "different names")
-            for name in sorted({name for name in names if names.count(name) > 1})
-        ]
-        if chip.clock is None:
-            found.append(Problem("accelerator.clock", "nothing", "a clock, to turn cycles into time"))
+        found = [*odd_parts(chip, ONE_OF_EACH, timed=("arrays",))]
         if not found and chip.neuron.state_level != chip.buffer.name:
             place = f"accelerator.{chip.neuron.name}.state_level"
             found.append(Problem(place, repr(chip.neuron.state_level), f"the buffer, '{chip.buffer.name}'"))

@@ -7,21 +7,23 @@ per neuron and timestep. Published energies of such chips already hold the core'
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain, pairwise, repeat
 from math import ceil
 from typing import Final
 
-from spareto.core.errors import ConfigError, Problem
+from spareto.core.errors import Problem
 from spareto.formats import Format
 from spareto.hardware.charging import neurons
 from spareto.hardware.counting.activity import touched_updates
 from spareto.hardware.counting.operations import count_operations
+from spareto.hardware.describing.chip import odd_parts
 from spareto.hardware.describing.event_chip import EventDriven
 from spareto.hardware.describing.supply import idle_actions
-from spareto.hardware.engines._base import Engine, Plan
+from spareto.hardware.engines._base import Engine, Plan, refuse_analog
 from spareto.hardware.placement.boxes import neuron_count
-from spareto.hardware.placement.placed import Placed, Placement, place, refuse_wide
-from spareto.hardware.placement.routes import Route, route
+from spareto.hardware.placement.placed import Placed, Placement, place, refuse_wide, spans
+from spareto.hardware.placement.routes import Route, Span, links, route
 from spareto.records.cost import ActionCost, LayerCost
 from spareto.records.pipeline import Pipeline
 from spareto.records.workload import Layer, Statistic, Workload
@@ -39,33 +41,26 @@ class EventDrivenEngine(Engine[EventDriven]):
 
     def problems(self, chip: EventDriven) -> Sequence[Problem]:
         """Components that are missing or there twice, modes without the part they need."""
-        kinds = [part.kind for part in chip.components]
-        found = [
-            Problem("accelerator.components", f"{kinds.count(kind)} of kind '{kind}'", "at most one")
-            for kind in ("router", "sync", "store")
-            if kinds.count(kind) > 1
-        ]
-        if kinds.count("cores") != 1:
-            found.append(
-                Problem("accelerator.components", f"{kinds.count('cores')} of kind 'cores'", "exactly one")
-            )
-        else:
-            found += _missing_in_cores(chip)
-        if "supply" in kinds and chip.clock is None:
-            found.append(Problem("accelerator.clock", "nothing", "a clock, to turn cycles into time"))
-        return found
+        found = [*odd_parts(chip, ("cores",), ("router", "sync", "store"), timed=("supply",))]
+        return found or [*_missing_in_cores(chip)]
 
     def layers(self, workload: Workload, chip: EventDriven, plan: Plan) -> Iterator[tuple[LayerCost, ...]]:
         """What every layer costs in each weight format."""
         neurons.refuse_unknown(workload)
-        _refuse_analog(workload, chip)
+        if chip.analog_inputs == "refuse":
+            refuse_analog(workload, f"spikes, all that '{chip.name}' takes", "Encode the input as spikes.")
         refuse_wide(workload.layers, chip)
         for name, fmt in plan.weight_formats.items():
             mapped = [_Mapped.of(layer, chip, fmt, plan.statistic) for layer in workload.layers]
             if chip.layers == "together":
                 Placement.of([each.placed for each in mapped], chip).check(chip)
             alone = chip.layers == "in_turn" or _on_one_core(workload, chip)
-            yield tuple(each.cost(chip, name, idle=alone) for each in mapped)
+            there = [] if alone else spans([each.placed for each in mapped], chip)
+            pairs = chain([None], pairwise(there), repeat(None))
+            yield tuple(
+                replace(each, between=pair).cost(chip, name, idle=alone)
+                for each, pair in zip(mapped, pairs, strict=False)
+            )
 
     def notes(self, workload: Workload, chip: EventDriven, plan: Plan) -> Sequence[str]:
         """That layers share a core, where a larger network would not."""
@@ -105,6 +100,7 @@ class _Mapped:
         dense: Whether it runs on the multipliers.
         spread: Cores that share its work.
         passes: Times the chip is filled with its neurons, one part after the other.
+        between: Cores of the layer before it and its own, if spikes may have to leave a chip.
     """
 
     layer: Layer
@@ -117,6 +113,7 @@ class _Mapped:
     dense: bool
     spread: int
     passes: int
+    between: tuple[Span, Span] | None = None
 
     @classmethod
     def of(cls, layer: Layer, chip: EventDriven, fmt: Format, statistic: Statistic) -> _Mapped:
@@ -196,17 +193,23 @@ class _Mapped:
         way, times = self._route(chip), self.events * self.passes
         yield _action(router.name, "inputs", "spike", times * way.deliveries, router.spike_energy.amount)
         yield _action(router.name, "inputs", "hop", times * way.hops, router.hop_energy.amount)
-        if router.link_energy:
-            yield _action(router.name, "inputs", "link", times * way.links, router.link_energy.amount)
+        if router.link_energy and self.between:
+            crossed = links(self._copies, *self.between, int(chip.cores.instances.amount), router.routing)
+            yield _action(router.name, "inputs", "link", times * crossed, router.link_energy.amount)
         if self.placed.slices.parts > 1:
             sums = neuron_count(self.layer) * self.layer.timesteps * (self.placed.slices.parts - 1)
             yield _action(router.name, "outputs", "partial_sum", sums, router.spike_energy.amount)
+
+    @property
+    def _copies(self) -> float:
+        """Cores that a spike is for."""
+        return min(self.spread, self.placed.slices.copies)
 
     def _route(self, chip: EventDriven) -> Route:
         router = chip.router
         assert router
         return route(
-            min(self.spread, self.placed.slices.copies),
+            self._copies,
             (self.placed.source, self.placed.slices.cores),
             int(chip.cores.instances.amount),
             cores_per_stop=int(router.cores_per_stop.amount) if router.cores_per_stop else 1,
@@ -312,19 +315,3 @@ def _action(component: str, tensor: str, action: str, count: float, each_pj: flo
     return ActionCost(
         component=component, tensor=tensor, action=action, count=count, energy_pj=count * each_pj
     )
-
-
-def _refuse_analog(workload: Workload, chip: EventDriven) -> None:
-    if chip.analog_inputs == "refuse":
-        wrong = [
-            Problem(
-                f"layer '{layer.name}'",
-                "analog inputs",
-                f"spikes, all that '{chip.name}' takes",
-                "Encode the input as spikes.",
-            )
-            for layer in workload.layers
-            if layer.input.kind == "analog"
-        ]
-        if wrong:
-            raise ConfigError(wrong)

@@ -21,7 +21,7 @@ from spareto.core.errors import CapacityError, Problem
 from spareto.core.units import Energy, Instances, Width
 from spareto.formats import Format
 from spareto.hardware.charging import neurons
-from spareto.hardware.describing.chip import Chip
+from spareto.hardware.describing.chip import Chip, odd_parts
 from spareto.hardware.engines._base import Engine, Plan
 from spareto.hardware.fabric.lists import Lists
 from spareto.hardware.fabric.logic import Built, luts
@@ -108,9 +108,7 @@ class FpgaEngine(Engine[Fpga]):
 
     @override
     def problems(self, chip: Fpga) -> Sequence[Problem]:
-        found: list[Problem] = []
-        if chip.clock is None:
-            found.append(Problem("accelerator.clock", "nothing", "a clock, to turn cycles into time"))
+        found = [*odd_parts(chip, ("fabric",), timed=("fabric",))]
         if chip.semantics not in PRESETS:
             found.append(Problem("accelerator.semantics", chip.semantics, ", ".join(PRESETS)))
         return found

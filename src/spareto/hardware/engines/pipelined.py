@@ -11,15 +11,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, prod
 
-from spareto.core.errors import CapacityError, ConfigError, Problem
+from spareto.core.errors import CapacityError, Problem
 from spareto.formats import Format, spike_bits
 from spareto.hardware.charging import neurons
 from spareto.hardware.counting.activity import arriving_train, output_train
 from spareto.hardware.counting.encoders import chunks
 from spareto.hardware.counting.operations import count_operations
 from spareto.hardware.describing.accelerator import OnZero
+from spareto.hardware.describing.chip import odd_parts
 from spareto.hardware.describing.pipelined_chip import HELD, Bank, DenseCore, Held, Pipelined
-from spareto.hardware.engines._base import Engine, Plan
+from spareto.hardware.engines._base import Engine, Plan, refuse_analog
 from spareto.records.cost import ActionCost, Cost, LayerCost
 from spareto.records.pipeline import Pipeline
 from spareto.records.workload import Layer, Statistic, Tensor, Workload
@@ -43,7 +44,9 @@ class PipelinedEngine(Engine[Pipelined]):
     def layers(self, workload: Workload, chip: Pipelined, plan: Plan) -> Iterator[tuple[LayerCost, ...]]:
         """What every layer costs in each weight format."""
         neurons.refuse_unknown(workload)
-        _refuse_analog(workload, chip)
+        if chip.dense is None:
+            rule = f"spikes, all that '{chip.name}' takes without a component of kind 'dense_core'"
+            refuse_analog(workload, rule, "Add a dense core, or encode the input as spikes.")
         _check_room(workload, chip)
         for name, fmt in plan.weight_formats.items():
             yield tuple(_Stage.of(layer, chip, fmt, plan).cost(name) for layer in workload.layers)
@@ -299,7 +302,12 @@ def _check_room(workload: Workload, chip: Pipelined) -> None:
             )
             there[bank.name] = bank.capacity.amount
     problems = [
-        Problem(f"{chip.name}.{name}", f"{amount:.0f}", f"at most {there[name]:.0f}", _CURE)
+        Problem(
+            f"{chip.name}.{name}",
+            f"{amount:.0f}",
+            f"at most {there[name]:.0f} (over by {amount - there[name]:.0f})",
+            _CURE,
+        )
         for name, amount in used.items()
         if amount > there[name]
     ]
@@ -326,36 +334,13 @@ def _moves(bank: Bank, tensor: str, action: str, bits: float) -> Iterator[Action
         )
 
 
-def _refuse_analog(workload: Workload, chip: Pipelined) -> None:
-    """Numbers need multipliers."""
-    problems = [
-        Problem(
-            f"layer '{layer.name}'",
-            "analog inputs",
-            f"spikes, all that '{chip.name}' takes without a component of kind 'dense_core'",
-            "Add a dense core, or encode the input as spikes.",
-        )
-        for layer in workload.layers
-        if layer.input.kind == "analog" and chip.dense is None
-    ]
-    if problems:
-        raise ConfigError(problems)
-
-
 def _parts(chip: Pipelined) -> Iterator[Problem]:
-    kinds, where = [part.kind for part in chip.components], "accelerator.components"
-    for kind in ("fabric", "event_core"):
-        if kinds.count(kind) != 1:
-            yield Problem(where, f"{kinds.count(kind)} of kind '{kind}'", "exactly one")
-    if kinds.count("dense_core") > 1:
-        yield Problem(where, f"{kinds.count('dense_core')} of kind 'dense_core'", "at most one")
-    if "supply" in kinds and chip.clock is None:
-        yield Problem("accelerator.clock", "nothing", "a clock, to turn cycles into time")
+    yield from odd_parts(chip, ("fabric", "event_core"), ("dense_core",), timed=("supply",))
     for bank in chip.banks:
         on_chip, beside = (bank.block, bank.blocks), (bank.capacity, bank.bandwidth)
         if not (all(on_chip) and not any(beside)) and not (all(beside) and not any(on_chip)):
             rule = "either 'block' and 'blocks', or 'capacity' and 'bandwidth'"
-            yield Problem(f"{where}.{bank.name}", "another choice of sizes", rule)
+            yield Problem(f"accelerator.components.{bank.name}", "another choice of sizes", rule)
 
 
 def _placements(chip: Pipelined) -> Iterator[Problem]:

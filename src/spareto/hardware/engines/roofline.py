@@ -21,7 +21,7 @@ from spareto.hardware.charging import neurons
 from spareto.hardware.counting.activity import arriving_train, output_train
 from spareto.hardware.counting.operations import count_operations
 from spareto.hardware.describing.accelerator import OnZero
-from spareto.hardware.describing.chip import Chip
+from spareto.hardware.describing.chip import Chip, odd_parts
 from spareto.hardware.describing.supply import pj_per_cycle
 from spareto.hardware.describing.weight_pattern import WeightPattern
 from spareto.hardware.engines._base import Engine, Plan
@@ -159,17 +159,12 @@ class RooflineEngine(Engine[Roofline]):
 
     def problems(self, chip: Roofline) -> Sequence[Problem]:
         """Components that are missing, tensors that are kept nowhere or twice."""
-        count = [part.kind for part in chip.components].count("processor")
-        found: list[Problem] = []
-        if count != 1:
-            found.append(Problem("accelerator.components", f"{count} of kind 'processor'", "exactly one"))
+        found = [*odd_parts(chip, ("processor",), timed=("processor", "bank"))]
         for tensor in KEPT:
             keepers = [bank.name for bank in chip.banks if tensor in bank.keeps]
             if len(keepers) != 1:
                 got = f"{tensor} kept by {', '.join(keepers) or 'no bank'}"
                 found.append(Problem("accelerator.components", got, "exactly one bank"))
-        if chip.clock is None:
-            found.append(Problem("accelerator.clock", "nothing", "a clock, to turn cycles into time"))
         return found
 
     def layers(self, workload: Workload, chip: Roofline, plan: Plan) -> Iterator[tuple[LayerCost, ...]]:

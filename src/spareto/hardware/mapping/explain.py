@@ -14,7 +14,7 @@ from spareto.hardware.counting.accesses import (
     temporal_steps,
 )
 from spareto.hardware.describing.nest import Nest
-from spareto.hardware.describing.problem import LoopProblem, TensorName
+from spareto.hardware.describing.problem import Dim, LoopProblem, TensorName
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,16 @@ def explain(
     kept: Mapping[str, Sequence[TensorName]],
     halo: Halo = "kept",
     groups: int = 1,
+    called: Mapping[Dim, str] | None = None,
 ) -> Explained:
-    """Tell a mapping, of one of so many channel groups: loops, tiles and accesses of every level."""
+    """Tell a mapping, of one of so many channel groups: loops, tiles and accesses of every level.
+
+    Dimensions may be `called` something else.
+    """
     accesses = count_accesses(problem, nest, kept, halo=halo)
     levels = tuple(
-        ExplainedLevel(name, tuple(_loops(nest, name)), tuple(_held(accesses, name))) for name in nest.levels
+        ExplainedLevel(name, tuple(_loops(nest, name, called or {})), tuple(_held(accesses, name)))
+        for name in nest.levels
     )
     return Explained(layer, levels, int(compute_units(nest)[0]), int(temporal_steps(nest)[0]), groups)
 
@@ -100,11 +105,12 @@ def lines(told: Explained) -> Iterator[str]:
     yield f"{'  ' * (depth + 1)}multiply and add"
 
 
-def _loops(nest: Nest, level: str) -> Iterator[str]:
+def _loops(nest: Nest, level: str, called: Mapping[Dim, str]) -> Iterator[str]:
     for loop in nest.loops:
         bound = int(loop.bound.flat[0])
         if loop.level == level and bound > 1:
-            yield f"{'for' if loop.kind == 'temporal' else 'side by side'} {loop.dim} in 0..{bound - 1}"
+            dim = called.get(loop.dim, loop.dim)
+            yield f"{'for' if loop.kind == 'temporal' else 'side by side'} {dim} in 0..{bound - 1}"
 
 
 def _held(accesses: Accesses, level: str) -> Iterator[Held]:

@@ -9,6 +9,7 @@ from math import ceil, inf
 from spareto.core.errors import CapacityError, ConfigError, Problem
 from spareto.hardware.describing.event_chip import EventDriven
 from spareto.hardware.placement.boxes import Slices, fan_in, live_fan_in, neuron_count, slices
+from spareto.hardware.placement.routes import Span
 from spareto.records.workload import Layer
 
 
@@ -107,6 +108,20 @@ class Placement:
                     cure,
                 )
             )
+
+
+def spans(placed: Sequence[Placed], chip: EventDriven) -> list[Span]:
+    """First core of each layer and the core behind its last, over all chips in a row.
+
+    Layers are as large as their work is cut for, so that routes do not depend on how weights are stored; what
+    is beyond the last core shares it.
+    """
+    found, first, last = list[Span](), 0, chip.most_cores
+    for each in placed:
+        behind = first + each.slices.cores
+        found.append((min(first, last - 1), min(behind, last)))
+        first = behind
+    return found
 
 
 def refuse_wide(layers: Sequence[Layer], chip: EventDriven) -> None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from math import ceil, sqrt
 from typing import Literal
 
+Span = tuple[int, int]
+
 
 @dataclass(frozen=True)
 class Route:
@@ -19,12 +21,10 @@ class Route:
     Args:
         deliveries: Cores it is handed to.
         hops: Hops between stops, over all its copies.
-        links: Times it leaves its chip.
     """
 
     deliveries: float
     hops: float
-    links: float
 
 
 def route(
@@ -46,16 +46,42 @@ def route(
         distance: Hops to a core; None if they follow from the blocks.
         routing: Whether each copy travels by itself, or one spike branches on its way.
     """
-    both = sum(blocks)
     if distance is None:
-        distance = mean_distance(ceil(min(both, chip_cores) / cores_per_stop))
-    hops, links = copies * distance, max(0.0, 1.0 - chip_cores / both)
+        distance = mean_distance(ceil(min(sum(blocks), chip_cores) / cores_per_stop))
+    hops = copies * distance
     if routing == "multicast":
         branches = max(0.0, copies / cores_per_stop - 1.0)
         hops = min(hops, distance + branches)
-    else:
-        links *= copies
-    return Route(copies, hops, links)
+    return Route(copies, hops)
+
+
+def links(
+    copies: float, source: Span, target: Span, chip_cores: int, routing: Literal["unicast", "multicast"]
+) -> float:
+    """Times a spike from anywhere in one layer leaves its chip for cores anywhere in another.
+
+    Args:
+        copies: Cores it is for.
+        source: First core of the layer it comes from and the core behind its last, over all chips in a row.
+        target: The same of the layer it goes to.
+        chip_cores: Cores of one chip.
+        routing: Whether each copy crosses by itself, or one spike for all cores of a chip.
+    """
+    from_, to = _by_chip(source, chip_cores), _by_chip(target, chip_cores)
+    crossing = copies * (1.0 - sum(share * to.get(chip, 0.0) for chip, share in from_.items()))
+    if routing == "unicast":
+        return crossing
+    return min(crossing, sum(share * (len(to) - (chip in to)) for chip, share in from_.items()))
+
+
+def _by_chip(span: Span, chip_cores: int) -> dict[int, float]:
+    """The share of a layer's cores that lies on each chip."""
+    first, behind = span
+    chips = range(first // chip_cores, (behind - 1) // chip_cores + 1)
+    return {
+        chip: (min(behind, (chip + 1) * chip_cores) - max(first, chip * chip_cores)) / (behind - first)
+        for chip in chips
+    }
 
 
 def mean_distance(stops: int) -> float:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor
 
-from spareto.core.errors import ConfigError, Problem
-from spareto.core.text import shown
+from spareto.core.options import Positive, hold_options
 
 
 class Surrogate(ABC):
@@ -35,10 +34,11 @@ class Surrogate(ABC):
 
     kernel: ClassVar[int | None] = None
 
-    def __init__(self, alpha: float) -> None:
-        if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not 0 < alpha < 1e30:
-            where = f"surrogate '{type(self).__module__.rpartition('.')[2]}'.alpha"
-            raise ConfigError(Problem(where, shown(alpha), "a number above 0"))
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        hold_options(cls, "surrogate")
+
+    def __init__(self, alpha: Positive) -> None:
         self.alpha = alpha
 
     @property

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from spareto.core.options import Positive
 from spareto.neurons.surrogates._base import Surrogate
 
 
@@ -24,7 +25,7 @@ class Arctan(Surrogate):
 
     kernel: ClassVar[int | None] = 0
 
-    def __init__(self, alpha: float = 2.0) -> None:
+    def __init__(self, alpha: Positive = 2.0) -> None:
         super().__init__(alpha)
 
     @property

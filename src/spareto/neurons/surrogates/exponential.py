@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from spareto.core.options import Positive
 from spareto.neurons.surrogates._base import Surrogate
 
 
@@ -21,7 +22,7 @@ class Exponential(Surrogate):
         shrestha2018: SLAYER; sinabs' default, alpha 2 at threshold 1.
     """
 
-    def __init__(self, alpha: float = 2.0) -> None:
+    def __init__(self, alpha: Positive = 2.0) -> None:
         super().__init__(alpha)
 
     @property

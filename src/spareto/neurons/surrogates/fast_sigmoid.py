@@ -7,6 +7,7 @@ from typing import ClassVar
 from torch import Tensor
 from typing_extensions import override
 
+from spareto.core.options import Positive
 from spareto.neurons.surrogates._base import Surrogate
 
 
@@ -24,7 +25,7 @@ class FastSigmoid(Surrogate):
 
     kernel: ClassVar[int | None] = 2
 
-    def __init__(self, alpha: float = 25.0) -> None:
+    def __init__(self, alpha: Positive = 25.0) -> None:
         super().__init__(alpha)
 
     @property

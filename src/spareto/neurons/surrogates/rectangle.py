@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from spareto.core.options import Positive
 from spareto.neurons.surrogates._base import Surrogate
 
 
@@ -23,7 +24,7 @@ class Rectangle(Surrogate):
 
     kernel: ClassVar[int | None] = 4
 
-    def __init__(self, alpha: float = 1.0) -> None:
+    def __init__(self, alpha: Positive = 1.0) -> None:
         super().__init__(alpha)
 
     @override

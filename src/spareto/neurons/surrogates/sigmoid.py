@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from spareto.core.options import Positive
 from spareto.neurons.surrogates._base import Surrogate
 
 
@@ -20,7 +21,7 @@ class Sigmoid(Surrogate):
 
     kernel: ClassVar[int | None] = 1
 
-    def __init__(self, alpha: float = 4.0) -> None:
+    def __init__(self, alpha: Positive = 4.0) -> None:
         super().__init__(alpha)
 
     @override

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Annotated, Any, ClassVar
 
+from pydantic import Field
 from torch import Tensor
 
+from spareto.core.config import Rule
+from spareto.core.options import hold_options
+
 DELTA = 5e-3  # schaefer2023, section III
+Delta = Annotated[float, Field(ge=0, lt=1e30), Rule("a number of at least 0")]
 
 
 class Rounding(ABC):
@@ -16,10 +21,14 @@ class Rounding(ABC):
     Forward, every rounding is the same: to the nearest integer, half to even.
 
     Attributes:
-        straight: The gradient passes as it is, so nobody need ask.
+        straight: The gradient passes unchanged, so `gradient` need not be called.
     """
 
     straight: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        hold_options(cls, "rounding")
 
     @abstractmethod
     def gradient(self, grad: Tensor, offset: Tensor) -> Tensor:

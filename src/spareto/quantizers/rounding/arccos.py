@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from spareto.quantizers.rounding._base import DELTA, Rounding
+from spareto.quantizers.rounding._base import DELTA, Delta, Rounding
 
 
 class Arccos(Rounding):
@@ -23,7 +23,7 @@ class Arccos(Rounding):
         schaefer2022 compares this and other gradients of rounding.
     """
 
-    def __init__(self, delta: float = DELTA) -> None:
+    def __init__(self, delta: Delta = DELTA) -> None:
         self.delta = delta
 
     @override

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from spareto.quantizers.rounding._base import DELTA, Rounding
+from spareto.quantizers.rounding._base import DELTA, Delta, Rounding
 
 
 class ElementWiseScaling(Rounding):
@@ -19,7 +19,7 @@ class ElementWiseScaling(Rounding):
         lee2021 (EWGS), equation 4; schaefer2023 trains with δ = 5e-3.
     """
 
-    def __init__(self, delta: float = DELTA) -> None:
+    def __init__(self, delta: Delta = DELTA) -> None:
         self.delta = delta
 
     @override

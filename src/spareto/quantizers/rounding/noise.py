@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from spareto.quantizers.rounding._base import DELTA, Rounding
+from spareto.quantizers.rounding._base import DELTA, Delta, Rounding
 
 
 class Noise(Rounding):
@@ -20,7 +20,7 @@ class Noise(Rounding):
         control for `ewgs`.
     """
 
-    def __init__(self, delta: float = DELTA) -> None:
+    def __init__(self, delta: Delta = DELTA) -> None:
         self.delta = delta
 
     @override

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from spareto.quantizers.rounding._base import DELTA, Rounding
+from spareto.quantizers.rounding._base import DELTA, Delta, Rounding
 
 STEEPNESS = 4.0
 
@@ -21,7 +21,7 @@ class Tanh(Rounding):
         schaefer2022 compares this and other gradients of rounding.
     """
 
-    def __init__(self, delta: float = DELTA) -> None:
+    def __init__(self, delta: Delta = DELTA) -> None:
         self.delta = delta
 
     @override

@@ -1,4 +1,4 @@
-"""Energy against sparsity in every weight format, and against the bits of a weight."""
+"""A quantity against sparsity in every weight format, and against the bits of a weight; firing rates."""
 
 # matplotlib leaves its keyword arguments untyped.
 # pyright: reportUnknownMemberType=false
@@ -8,31 +8,33 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from spareto.records.recipe import FLOAT_BITS
+from spareto.reports.across import Quantity, across
 from spareto.reports.figures.style import COMPONENT_COLORS, LOOKS, MUTED, columns, name_text, new_figure
-from spareto.reports.page.curves import format_curves
+from spareto.reports.page.curves import by_width
 from spareto.reports.results import StudyResults
 
 _MARKERS = "oDs^vP*X<>"
 _MOST_PANELS = 3
 
 
-def sparsity_curves_figure(results: StudyResults) -> Figure:
-    """Energy of each weight format against the measured share of zeros, a panel a weight width."""
-    curves = [curve for curve in format_curves(results) if curve["bits"] < FLOAT_BITS][:_MOST_PANELS]
+def sparsity_curves_figure(results: StudyResults, quantity: Quantity = "energy") -> Figure:
+    """A quantity of each weight format against the measured share of zeros, a panel a weight width."""
+    over = across(results, quantity, formats=True)
+    widths = [(bits, rows) for bits, rows in by_width(results) if bits < FLOAT_BITS][:_MOST_PANELS]
     figure = new_figure(height=2.9)
-    if not curves:
+    if not widths:
         return _nothing(figure, "Two sparsities of one weight width are needed.")
-    panels = figure.subplots(1, len(curves), sharey=True, squeeze=False)[0]
-    for axes, curve in zip(panels, curves, strict=True):
+    panels = figure.subplots(1, len(widths), sharey=True, squeeze=False)[0]
+    for axes, (bits, rows) in zip(panels, widths, strict=True):
+        table = [(100 * row["weight_sparsity"], over.in_formats(row)) for row in rows]
         for index, name in enumerate(results.weight_formats):
-            pairs = zip(curve["zeros"], curve["energy"][index], strict=True)
-            known = [(100 * zeros, energy / results.unit.pj) for zeros, energy in pairs if energy is not None]
+            known = [(zeros, values[index]) for zeros, values in table if values[index] is not None]
             if known:
                 axes.plot(*zip(*known, strict=True), **_line(index), label=name_text(name))
-        axes.set_title(f"{curve['bits']}-bit weights", fontsize="medium", color=MUTED)
+        axes.set_title(f"{bits}-bit weights", fontsize="medium", color=MUTED)
         axes.set_xlabel("zero weights (%)")
         axes.grid(visible=True)
-    panels[0].set_ylabel(f"energy per inference ({results.unit.sign})")
+    panels[0].set_ylabel(over.label)
     panels[0].set_ylim(bottom=0)
     figure.legend(
         *panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=columns(6), handlelength=1.4
@@ -40,15 +42,16 @@ def sparsity_curves_figure(results: StudyResults) -> Figure:
     return figure
 
 
-def bits_figure(results: StudyResults) -> Figure:
-    """Energy against the bits of a weight, one line for each regime and target sparsity."""
+def bits_figure(results: StudyResults, quantity: Quantity = "energy") -> Figure:
+    """A quantity against the bits of a weight, one line for each regime and target sparsity."""
+    over = across(results, quantity)
     figure = new_figure(height=2.9)
     axes = figure.add_subplot()
     lines: dict[tuple[str, float], list[tuple[int, float]]] = {}
     for row in results.means:
         if row["regime"] in ("quantize", "cumulative", "joint"):
             place = row["regime"], row["weight_sparsity_target"]
-            lines.setdefault(place, []).append((row["weight_bits"], row["energy_pj"] / results.unit.pj))
+            lines.setdefault(place, []).append((row["weight_bits"], over.of(row)))
     if not lines:
         return _nothing(figure, "No network of this study is quantized.")
     styles = ("-", "--", ":", "-.")
@@ -68,7 +71,7 @@ def bits_figure(results: StudyResults) -> Figure:
         )
     axes.set_xticks(sorted({bits for points in lines.values() for bits, _ in points}))
     axes.set_xlabel("bits of a weight")
-    axes.set_ylabel(f"energy per inference ({results.unit.sign})")
+    axes.set_ylabel(over.label)
     axes.set_ylim(bottom=0)
     axes.grid(visible=True)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=columns(3))

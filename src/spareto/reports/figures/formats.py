@@ -6,20 +6,22 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from spareto.reports.axes import energy_axis
+from spareto.reports.across import Quantity, across
+from spareto.reports.axes import quantity_axis
 from spareto.reports.figures.style import COMPONENT_COLORS, bar_label, columns, name_text, new_figure
 from spareto.reports.results import StudyResults
 
 _MARKERS = "oDs^vP*X<>"
 
 
-def formats_figure(results: StudyResults) -> Figure:
-    """Energy by weight format, one line a recipe of the front and the dense reference."""
+def formats_figure(results: StudyResults, quantity: Quantity = "energy") -> Figure:
+    """A quantity by weight format, one line a recipe of the front and the dense reference."""
+    over = across(results, quantity, formats=True)
     rows, names = results.members, results.weight_formats
     figure = new_figure(height=1.1 + 0.24 * len(rows))
     axes = figure.add_subplot()
-    table = [[_in(energy, results) for energy in results.format_energy(row)] for row in rows]
-    axis = energy_axis([value for values in table for value in values if value is not None])
+    table = [over.in_formats(row) for row in rows]
+    axis = quantity_axis([value for values in table for value in values if value is not None])
     for index, values in enumerate(table):
         known = [value for value in values if value is not None]
         axes.plot([min(known), max(known)], [index, index], color="#c5cad1", linewidth=1.2, zorder=1)
@@ -37,12 +39,8 @@ def formats_figure(results: StudyResults) -> Figure:
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=True, axis="x")
-    axes.set_xlabel(f"energy per inference ({results.unit.sign})")
+    axes.set_xlabel(over.label)
     figure.legend(
         *axes.get_legend_handles_labels(), loc="outside upper center", ncols=columns(5), handletextpad=0.2
     )
     return figure
-
-
-def _in(energy_pj: float | None, results: StudyResults) -> float | None:
-    return None if energy_pj is None else energy_pj / results.unit.pj

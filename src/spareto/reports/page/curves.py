@@ -21,14 +21,8 @@ def format_curves(results: StudyResults) -> list[dict[str, Any]]:
     Only widths with at least two different sparsities are drawn; recipes of all regimes share a line, since
     the cost knows only bits and zeros.
     """
-    groups: dict[int, list[MeanRow]] = defaultdict(list)
-    for row in results.means:
-        groups[row["weight_bits"]].append(row)
     found: list[dict[str, Any]] = []
-    for bits, rows in sorted(groups.items()):
-        rows = sorted(rows, key=lambda row: row["weight_sparsity"])
-        if len({row["weight_sparsity"] for row in rows}) < 2:
-            continue
+    for bits, rows in by_width(results):
         tables = [format_costs(results, row) for row in rows]
         zeros = [row["weight_sparsity"] for row in rows]
         entry: dict[str, Any] = {
@@ -41,6 +35,18 @@ def format_curves(results: StudyResults) -> list[dict[str, Any]]:
         entry["crossings"] = _crossings(results.weight_formats, zeros, entry["energy"])
         found.append(entry)
     return found
+
+
+def by_width(results: StudyResults) -> list[tuple[int, list[MeanRow]]]:
+    """The recipes of each weight width, by their measured sparsity; widths with at least two sparsities."""
+    groups: dict[int, list[MeanRow]] = defaultdict(list)
+    for row in results.means:
+        groups[row["weight_bits"]].append(row)
+    return [
+        (bits, sorted(rows, key=lambda row: row["weight_sparsity"]))
+        for bits, rows in sorted(groups.items())
+        if len({row["weight_sparsity"] for row in rows}) > 1
+    ]
 
 
 def crossings(one: Line, other: Line) -> list[tuple[float, float]]:

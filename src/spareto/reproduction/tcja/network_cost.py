@@ -38,10 +38,18 @@ class Study:
 
 @dataclass(frozen=True)
 class NetworkCost:
-    """Energy in picojoules by component, and cycles; one entry a point."""
+    """Energy in picojoules by component, and cycles; one entry a point.
+
+    Args:
+        energy_pj: Of all layers.
+        cycles: Of all layers.
+        per_operation_pj: Energy of each layer over its computations, as the tool prints it, summed over
+            the layers.
+    """
 
     energy_pj: dict[str, Amount]
     cycles: Amount
+    per_operation_pj: dict[str, Amount]
 
     @property
     def total_pj(self) -> Amount:
@@ -81,6 +89,7 @@ def cost_network(
     """
     layers = _columns(study, points, weight_zeros=weight_zeros)
     energy: dict[str, Amount] = {}
+    each: dict[str, Amount] = {}
     cycles = np.zeros(len(points))
     for layer, columns in zip(study.network.layers, layers, strict=True):
         nests = study.portfolio[layer.name]
@@ -88,7 +97,8 @@ def cost_network(
         cycles = cycles + cost.cycles
         for component, amount in cost.energy_pj.items():
             energy[component] = energy.get(component, 0.0) + amount
-    return NetworkCost(energy, cycles)
+            each[component] = each.get(component, 0.0) + cost.per_operation_pj[component]
+    return NetworkCost(energy, cycles, each)
 
 
 def _columns(study: Study, points: Sequence[Point], *, weight_zeros: bool) -> Iterator[Columns]:
@@ -111,14 +121,17 @@ def _cost_layer(
     energy = {
         name: np.concatenate([np.broadcast_to(table[name], shape) for table in tables]) for name in tables[0]
     }
-    return _chosen(energy, cycles)
+    computes = np.concatenate([np.broadcast_to(outcome.computes, shape) for outcome in outcomes])
+    return _chosen(energy, cycles, computes)
 
 
-def _chosen(energy: dict[str, Amount], cycles: Amount) -> NetworkCost:
+def _chosen(energy: dict[str, Amount], cycles: Amount, computes: Amount) -> NetworkCost:
     """At each point (column) the row with the least energy-delay product; the first of equals."""
     best = np.argmin(sum(energy.values(), np.zeros_like(cycles)) * cycles, axis=0)
     place: Count = np.arange(cycles.shape[1], dtype=np.int64)
-    return NetworkCost({name: table[best, place] for name, table in energy.items()}, cycles[best, place])
+    kept = {name: table[best, place] for name, table in energy.items()}
+    done = computes[best, place]
+    return NetworkCost(kept, cycles[best, place], {name: part / done for name, part in kept.items()})
 
 
 def run_layer(

@@ -102,26 +102,35 @@ class Tasks:
             How many are new.
         """
         with self._database.writing() as connection:
-            self._database.one_by_one(connection)
-            place = self.next_place(connection)
-            known = _known(connection, [task.key for task in wanted])
-            fresh = [task for task in wanted if task.key not in known]
-            if fresh:
-                connection.execute(
-                    sa.insert(tasks),
-                    [
-                        {
-                            "position": place + index,
-                            "key": task.key,
-                            "job": canonical_json(task.job),
-                            "needs": task.needs,
-                            "owner": owner,
-                            "attempts": 0,
-                        }
-                        for index, task in enumerate(fresh)
-                    ],
-                )
-            return len(fresh)
+            return self._ask_in(connection, wanted, owner)
+
+    def _ask_in(self, connection: Connection, wanted: Sequence[Task], owner: str) -> int:
+        self._database.one_by_one(connection)
+        place = self.next_place(connection)
+        known = _known(connection, [task.key for task in wanted])
+        fresh = [task for task in wanted if task.key not in known]
+        if fresh:
+            connection.execute(
+                sa.insert(tasks),
+                [
+                    {
+                        "position": place + index,
+                        "key": task.key,
+                        "job": canonical_json(task.job),
+                        "needs": task.needs,
+                        "owner": owner,
+                        "attempts": 0,
+                    }
+                    for index, task in enumerate(fresh)
+                ],
+            )
+        return len(fresh)
+
+    def take(self, task: Task, owner: str, worker: str = "", *, lease: float = LEASE) -> Claim | None:
+        """Ask for one task and claim it, in one transaction; None if somebody else has it, or it is done."""
+        with self._database.writing() as connection:
+            self._ask_in(connection, [task], owner)
+            return self.claim_in(connection, owner, worker, key=task.key, lease=lease)
 
     def claim(
         self, holder: str, worker: str = "", *, key: str | None = None, lease: float = LEASE

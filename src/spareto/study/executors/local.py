@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 ENDING: Final = 5.0
 """Seconds that a worker with nothing to do has to end."""
+BRIEF: Final = 2.0
+"""Seconds; where trials take less, the next ones are claimed while workers are busy."""
 THREADS: Final = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -67,6 +69,8 @@ class Local(Executor):
             cores[n * self.threads : (n + 1) * self.threads] if pinned else [] for n in range(workers)
         ]
         self._pool: dict[int, _Worker] = {}
+        self._ahead: list[Claim] = []
+        self._brief = False
         self._shared: Shared | None = None
 
     @override
@@ -75,7 +79,9 @@ class Local(Executor):
             self._start_all(known, len(keys))
             while self._busy() or not known.all_stored(keys):
                 self._step(known, keys)
+            self._let_go(known)
         except BaseException:
+            self._ahead = []  # the study takes them back when it closes
             self._end(now=True)
             raise
 
@@ -90,7 +96,9 @@ class Local(Executor):
 
     def _step(self, known: KnownTrials, keys: Sequence[str]) -> None:
         """Give out what can be had, then hear what the workers say."""
-        if not known.stopping.asked:
+        if known.stopping.asked:
+            self._let_go(known)
+        else:
             self._give_out(known)
         if not self._busy():
             known.stopping.check()
@@ -104,20 +112,46 @@ class Local(Executor):
             worker = self._pool.get(number)
             if worker is not None and worker.claim is not None:
                 continue
-            claim = known.store.tasks.claim(known.owner, f"worker {number + 1}", lease=known.heart.lease)
+            claim = self._ahead.pop(0) if self._ahead else self._claimed(known, f"worker {number + 1}")
             if claim is None:
                 return
-            try:
-                refuse_deadly(claim)
-                worker = worker or self._start(known, number)
-                worker.claim = claim
-                known.heart.add(claim)  # until the worker beats for itself
-                worker.line.send(claim)
-            except (BrokenPipeError, ConnectionResetError):
-                pass  # what it has to say, or that it died, is heard
-            except BaseException:
-                known.store.tasks.release(claim)
-                raise
+            self._give(known, claim, number)
+        while self._brief and len(self._ahead) < self.workers:
+            claim = self._claimed(known, "the next one that is free")
+            if claim is None:
+                return
+            self._ahead.append(claim)
+
+    def _claimed(self, known: KnownTrials, worker: str) -> Claim | None:
+        """The next task, which this process keeps alive until its worker does; None if there is none."""
+        claim = known.store.tasks.claim(known.owner, worker, lease=known.heart.lease)
+        if claim is None:
+            return None
+        try:
+            refuse_deadly(claim)
+        except BaseException:
+            known.store.tasks.release(claim)
+            raise
+        known.heart.add(claim)
+        return claim
+
+    def _give(self, known: KnownTrials, claim: Claim, number: int) -> None:
+        try:
+            worker = self._pool.get(number) or self._start(known, number)
+            worker.claim = claim
+            worker.line.send(claim)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # what it has to say, or that it died, is heard
+        except BaseException:
+            known.store.tasks.release(claim)
+            raise
+
+    def _let_go(self, known: KnownTrials) -> None:
+        """Give back what no worker has begun."""
+        while self._ahead:
+            claim = self._ahead.pop()
+            known.heart.drop(claim)
+            known.store.tasks.release(claim)
 
     def _hear(self, known: KnownTrials, worker: _Worker) -> None:
         try:
@@ -133,9 +167,12 @@ class Local(Executor):
             raise kind(content)
         elif worker.claim is not None and what in ("done", "lost"):
             claim, worker.claim = worker.claim, None
+            if self._ahead and not known.stopping.asked:
+                self._give(known, self._ahead.pop(0), worker.number)  # first of all: it waits
             known.heart.drop(claim)
             made = known.store.get(claim.key) if what == "done" else None
             if made is not None:
+                self._brief = made.seconds < BRIEF
                 known.runner.listener.trial_ends(made, reused=False)
 
     def _bury(self, known: KnownTrials, worker: _Worker) -> None:

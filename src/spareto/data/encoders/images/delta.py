@@ -8,16 +8,10 @@ import numpy as np
 from pydantic import Field
 from typing_extensions import override
 
-from spareto.core.config import Record, Rule
+from spareto.core.config import Rule
 from spareto.data._base import Frames, ImageEncoder, SplitName
 
-Step = Annotated[
-    float, Field(gt=0, le=255, strict=True), Rule("a number of grey values above 0, at most 255")
-]
-
-
-class _Options(Record):
-    step: Step | None = None
+Step = Annotated[float, Field(gt=0, le=255), Rule("a number of grey values above 0, at most 255")]
 
 
 class DeltaCoding(ImageEncoder):
@@ -33,8 +27,8 @@ class DeltaCoding(ImageEncoder):
         yousefzadeh2019: events that carry the change since the last one.
     """
 
-    def __init__(self, *, step: float | None = None) -> None:
-        self.step = _Options.parse({"step": step}, "data.options").step
+    def __init__(self, *, step: Step | None = None) -> None:
+        self.step = step
 
     @override
     def encode(self, pixels: Frames, timesteps: int, split: SplitName) -> Frames:

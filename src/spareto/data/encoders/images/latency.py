@@ -8,14 +8,10 @@ import numpy as np
 from pydantic import Field
 from typing_extensions import override
 
-from spareto.core.config import Record, Rule
+from spareto.core.config import Rule
 from spareto.data._base import Frames, ImageEncoder, SplitName
 
-Grey = Annotated[int, Field(ge=1, le=255, strict=True), Rule("a grey value from 1 to 255")]
-
-
-class _Options(Record):
-    least: Grey = 1
+Grey = Annotated[int, Field(ge=1, le=255), Rule("a grey value from 1 to 255")]
 
 
 class LatencyCoding(ImageEncoder):
@@ -28,8 +24,8 @@ class LatencyCoding(ImageEncoder):
         thorpe1998: the time to the first spike.
     """
 
-    def __init__(self, *, least: int = 1) -> None:
-        self.least = _Options.parse({"least": least}, "data.options").least
+    def __init__(self, *, least: Grey = 1) -> None:
+        self.least = least
 
     @override
     def encode(self, pixels: Frames, timesteps: int, split: SplitName) -> Frames:

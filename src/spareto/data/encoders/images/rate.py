@@ -6,16 +6,11 @@ import numpy as np
 from typing_extensions import override
 
 from spareto.core.bounds import Seed
-from spareto.core.config import Record
 from spareto.data._base import Frames, ImageEncoder, SplitName
 
 CHUNK = 256
 """Images drawn at once; bounds the memory of the random numbers, and is part of what a seed means."""
 SPLITS: tuple[SplitName, ...] = ("train", "test")
-
-
-class _Seed(Record):
-    seed: Seed
 
 
 class RateCoding(ImageEncoder):
@@ -28,8 +23,8 @@ class RateCoding(ImageEncoder):
         diehl2015, for the rates; one Bernoulli trial a timestep is our discrete form.
     """
 
-    def __init__(self, *, seed: int = 0) -> None:
-        self.seed = _Seed.parse({"seed": seed}, "data.options").seed
+    def __init__(self, *, seed: Seed = 0) -> None:
+        self.seed = seed
 
     @override
     def encode(self, pixels: Frames, timesteps: int, split: SplitName) -> Frames:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -121,11 +121,20 @@ def read_files(
     run = _sparse(files, architecture, problem)
     cases = CostCases.parse(data, "timeloop").model_copy(update={"sparse_run": run})
     if found := list(contradictions(cases, "timeloop")):
-        raise ConfigError(found)
+        raise ConfigError(_in_their_words(problem, str(files.mapping), name, names) for problem in found)
     notes = [*architecture.notes, *_overfull(cases), *_uncharged(energies)]
     if problem.density and run is None:
         notes.append("densities change nothing where no level has a sparse optimization")
     return cases, tuple(notes)
+
+
+def _in_their_words(problem: Problem, mapping: str, name: str, names: Names) -> Problem:
+    """What is wrong with the mapping, in the words of its file."""
+    _, _, dim = problem.where.partition(".loops_outermost_first, ")
+    if not dim:
+        return problem
+    called = next((theirs for ours, theirs in names.theirs.items() if ours == dim), dim)
+    return replace(problem, where=f"{mapping}: mapping of '{name}', {called}", cure="")
 
 
 def _charged(energies: dict[str, Actions], tool: Tool) -> dict[str, Actions]:

@@ -50,6 +50,11 @@ class Names:
     strides: Mapping[Dim, str] = field(default_factory=dict[Dim, str])
     dilations: tuple[str, ...] = ()
 
+    @property
+    def theirs(self) -> dict[Dim, str]:
+        """Their dimension by ours."""
+        return {ours: theirs for theirs, ours in self.dims.items()}
+
     def tensors(self, names: Any, where: str) -> tuple[TensorName, ...]:
         """Data spaces by our names.
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+from spareto.core.options import hold_options
 from spareto.study.metrics import Sense
 from spareto.study.search.space import Point, Variable
 
@@ -91,6 +93,10 @@ class Sampler(ABC):
     proposals, whenever and wherever they are asked for. So a search that was killed is carried on by asking
     again from the start.
     """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        hold_options(cls, "sampler")
 
     @abstractmethod
     def begin(self, task: Task) -> None:

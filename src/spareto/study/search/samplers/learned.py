@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Annotated, Any, Final, cast
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 from typing_extensions import override
 
+from spareto.core.config import Rule
 from spareto.core.errors import ConfigError, Problem
 from spareto.study.search.agent.ddpg import DDPG, Step
 from spareto.study.search.agent.rainbow import Jump, Rainbow, jumps
@@ -28,6 +30,8 @@ from spareto.study.search.space import Point, Value, Variable
 FACTS: Final = ("kind", "outputs", "inputs", "height", "width", "stride", "kernel", "weights", "energy_pj")
 FIELDS: Final = ("sparsity", "bits", "pruner")
 REFUSED: Final = -1.0
+Amount = Annotated[float, Field(ge=0), Rule("a number of at least 0")]
+Natural = Annotated[int, Field(ge=0), Rule("an integer of at least 0")]
 """Reward of a proposal that cannot be carried out."""
 
 
@@ -65,28 +69,13 @@ class LearnedSampler(Sampler):
 
     def __init__(
         self,
-        penalty: float = 10.0,
-        tolerance: float = 0.01,
-        warm_up: int = 20,
-        noise: float = 0.4,
-        decay: float = 0.97,
-        updates: int = 20,
+        penalty: Amount = 10.0,
+        tolerance: Amount = 0.01,
+        warm_up: Natural = 20,
+        noise: Amount = 0.4,
+        decay: Amount = 0.97,
+        updates: Natural = 20,
     ) -> None:
-        given = {
-            "penalty": penalty,
-            "tolerance": tolerance,
-            "warm_up": warm_up,
-            "noise": noise,
-            "decay": decay,
-            "updates": updates,
-        }
-        wrong = [
-            Problem(f"study.search.sampler.options.{name}", repr(value), "a number of at least 0")
-            for name, value in given.items()
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf")
-        ]
-        if wrong:
-            raise ConfigError(wrong)
         self._penalty, self._tolerance = float(penalty), float(tolerance)
         self._warm_up, self._noise, self._decay, self._updates = int(warm_up), noise, decay, int(updates)
 

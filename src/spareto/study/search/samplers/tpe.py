@@ -6,7 +6,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from spareto.core.errors import ConfigError, Problem
+from spareto.core.options import Count
 from spareto.study.search.samplers._optuna import OptunaSampler
 
 
@@ -24,12 +24,8 @@ class TPESampler(OptunaSampler):
         ozaki2022, multiobjective TPE.
     """
 
-    def __init__(self, startup: int = 10, candidates: int = 24) -> None:
+    def __init__(self, startup: Count = 10, candidates: Count = 24) -> None:
         super().__init__()
-        for name, value in (("startup", startup), ("candidates", candidates)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                where = f"study.search.sampler.options.{name}"
-                raise ConfigError(Problem(where, repr(value), "an integer of at least 1"))
         self._startup, self._candidates = startup, candidates
 
     @override
