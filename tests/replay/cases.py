@@ -11,6 +11,8 @@ from torch import nn
 from spareto import kernels
 from spareto.kernels import banded, c_layers, local, trains
 from spareto.kernels import neurons as loops
+from spareto.kernels.decision_log import Slot
+from spareto.layers.pooled_currents import pooled_currents as pooled_currents_of
 from spareto.layers.residual import Residual
 from spareto.layers.spiking_block import SpikingBlock
 from spareto.layers.spiking_dense import SpikingDense
@@ -31,6 +33,7 @@ def run():
     odd_sizes()
     coefficients()
     blocks()
+    pooled_currents()
     residuals()
     dense_layers()
     several_threads()
@@ -137,6 +140,24 @@ def blocks():
         patch.setattr("spareto.kernels.chunked.LARGE", 1)  # one sample at a time
         train(block(2, 5, neuron="plif"), sequence=many, recompute=True)
         train(block(2, 5, norm=False), sequence=many)
+
+
+def pooled_currents():
+    """Convolutions whose sums are pooled before the neurons: windows that cover all, and some."""
+    torch.manual_seed(0)
+    slot = Slot()
+    for sides, kernel, stride, padding in [((2, 2), 5, 1, 2), ((3, 2), 3, 1, 1), ((2, 2), 3, 2, 0)]:
+        for outputs in (5, 40):
+            first = block(2, 20, pool=1)
+            conv, pool = nn.Conv2d(20, outputs, kernel, stride, padding), nn.MaxPool2d(sides)
+            fired = pooled_currents_of(
+                conv, pool, neurons.make("lif"), first(events(3, 2, 2, 11, 14, density=0.3)), slot
+            )
+            assert fired is not None
+            back(kernels.dense(fired))
+    some = events(3, 2, 2, 11, 14, density=0.3) * 0.5  # real values: torch's sums
+    conv, pool = nn.Conv2d(2, 7, 3), nn.MaxPool2d(2)
+    back(kernels.dense(pooled_currents_of(conv, pool, neurons.make("lif"), some, slot)))
 
 
 class Membrane(nn.Module):

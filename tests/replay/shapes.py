@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from spareto.core.errors import ConfigError
-from spareto.kernels import banded, c_layers, c_neurons, local, trains
+from spareto.kernels import banded, c_layers, c_neurons, c_pooling, local, trains
 from spareto.kernels.c_layers import BlockShape, ConvShape, Gradient, NotFinite, padded, words
 from spareto.kernels.dynamics import COEFFICIENTS
 from spareto.plasticity.constants import constants
@@ -31,6 +31,7 @@ def run(count, seed=0):
                         convolution,
                         convolution,
                         dense,
+                        pooling,
                         block,
                         neuron,
                         packing,
@@ -103,6 +104,26 @@ def dense(pick):
     with suppress(NotFinite):
         c_layers.dense_weight_gradient(spikes, dy, weight, channels)
     c_layers.dense_input_gradient(dy, weight)
+
+
+def pooling(pick):
+    """Windows that may be larger than what is pooled, and a convolution behind which sums are pooled."""
+    ranges = (1, 5), (1, 2), (0, 3)
+    kernel, stride, padding = ([pick.randint(low, most) for _ in range(2)] for low, most in ranges)
+    inputs, outputs, images = size(pick, 40), size(pick, 40), size(pick, 4)
+    sides = [size(pick, 12) for _ in range(2)]
+    out = [max(0, (n + 2 * p - k) // t + 1)
+           for n, p, k, t in zip(sides, padding, kernel, stride, strict=True)]  # fmt: skip
+    s = ConvShape(images, *sides, inputs, *out, padded(outputs), *kernel, *stride, *padding)
+    window = (pick.randint(1, 3), pick.randint(1, 3))
+    channels = pick.choice([s.OC, max(outputs, 1)])
+    behind = s.N, s.OH // window[0], s.OW // window[1], channels
+    z, places = torch.empty(behind), torch.empty(behind, dtype=torch.uint8)
+    c_pooling.max_pool(values(pick, s.N, s.OH, s.OW, channels), window, z, places)
+    c_pooling.max_pool_gradient(torch.randn(behind), places, (s.N, s.OH, s.OW, channels), window)
+    weight = values(pick, outputs, inputs, *kernel)
+    with suppress(NotFinite):
+        c_pooling.pooled_input_gradient(torch.randn(behind), places, weight, s, window)
 
 
 def coefficients(pick):
@@ -231,6 +252,13 @@ def huge(pick):
     refused("spareto_conv_forward", "pppppiqi", at, at, at, at, shape, 16, 1, 1)
     refused("spareto_conv_wgrad", "ppppppppiqi", at, at, None, None, None, None, at, shape, 16, 1, 1)
     refused("spareto_conv_dgrad", "ppppppppii", at, None, None, None, None, at, at, shape, 16, 1)
+    refused("spareto_pool_dgrad", "pppppiiiii", at, at, at, at, shape, 16, 2, 2, 16, 1)
+    sizes = [1, 4, 4, 16, 2, 2]
+    for place in pick.sample(range(1, 6), 2):
+        sizes[place] = pick.choice([HUGE, 2**30, -1, -HUGE])
+    pooled = (ctypes.c_int32 * 6)(*sizes)
+    refused("spareto_pool_max", "ppppi", at, at, at, pooled, 1)
+    refused("spareto_pool_max_back", "ppppi", at, at, at, pooled, 1)
     sizes = [3, 2, 1]
     sizes[pick.randrange(2)] = pick.choice([HUGE, -1, 2**30])
     refused("spareto_dense_forward", "pppqiiii", at, at, at, 1, *sizes, 1)

@@ -9,10 +9,11 @@ from torch import nn
 from spareto.converting.functions import Delay, LateBias
 from spareto.converting.graph import Graph, Node, leaves
 from spareto.converting.layers import ours
-from spareto.converting.network import ConvertedNetwork, Step
+from spareto.converting.network import ConvertedNetwork
 from spareto.converting.neurons import NeuronPlan, made
 from spareto.converting.neurons._reading import connections
 from spareto.converting.potentials import Potentials
+from spareto.converting.steps import Step
 from spareto.core.errors import ConfigError, Problem
 from spareto.layers.spiking_block import SpikingBlock
 from spareto.layers.spiking_dense import SpikingDense

@@ -2,39 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from spareto.converting.chains import pooled_chains
 from spareto.converting.functions import vote
+from spareto.converting.steps import Step, numbers_in
 from spareto.core.errors import ConfigError, Problem
 from spareto.kernels import Spikes, dense
 from spareto.layers._fusion import over_time
-
-How = Literal["block", "layer", "neuron", "pair", "function", "vote", "running", "repeat"]
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step of a forward pass.
-
-    Args:
-        how: What is done.
-        reads: Numbers of the values it reads.
-        writes: Numbers of the values it gives.
-        part: Name of the layer; empty for a function.
-        function: The function, or how is voted.
-        time: Whether the values have a time axis.
-    """
-
-    how: How
-    reads: tuple[int, ...]
-    writes: tuple[int, ...]
-    part: str = ""
-    function: Any = None
-    time: bool = True
 
 
 class ConvertedNetwork(nn.Module):
@@ -66,6 +44,7 @@ class ConvertedNetwork(nn.Module):
         self.layouts: tuple[str, ...] = ()
         self.notes: tuple[str, ...] = ()
         self._last = _last_reads(self.steps, output)
+        self._chains = pooled_chains(self.steps, output, self.parts)
 
     def forward(self, frames: Tensor) -> Any:
         """What the network returns.
@@ -74,11 +53,19 @@ class ConvertedNetwork(nn.Module):
             frames: Shape `(time, batch, ...)`, or `(batch, ...)` where the network makes its own time.
         """
         values: dict[int, Any] = {0: frames}
+        done = set[int]()
         for number, step in enumerate(self.steps):
-            made = self._run(step, [values[index] for index in step.reads])
-            values.update(zip(step.writes, made, strict=True))
+            if number not in done:
+                chain = self._chains.get(number)
+                made = None if chain is None else chain.run(self.parts, values[step.reads[0]])
+                if chain is not None and made is not None:
+                    values[chain.writes] = made
+                    done |= {chain.pooling, chain.firing}
+                else:
+                    found = self._run(step, [values[index] for index in step.reads])
+                    values.update(zip(step.writes, found, strict=True))
             for index in self._last.get(number, ()):
-                del values[index]
+                values.pop(index, None)
         return _collected(self.output, values)
 
     def _run(self, step: Step, given: list[Any]) -> tuple[Any, ...]:
@@ -131,7 +118,7 @@ def _channels_last(signal: Tensor, conv: nn.Conv2d) -> Tensor:
 
 def _last_reads(steps: tuple[Step, ...], output: Any) -> dict[int, tuple[int, ...]]:
     """Values that nobody reads after a step."""
-    kept = set(_numbers(output))
+    kept = set(numbers_in(output))
     last = dict[int, int]()
     for number, step in enumerate(steps):
         last |= dict.fromkeys((*step.reads, *step.writes), number)
@@ -140,14 +127,6 @@ def _last_reads(steps: tuple[Step, ...], output: Any) -> dict[int, tuple[int, ..
         if value not in kept:
             found[number] = (*found.get(number, ()), value)
     return found
-
-
-def _numbers(output: Any) -> list[int]:
-    if isinstance(output, dict):
-        return [number for item in output.values() for number in _numbers(item)]
-    if isinstance(output, list | tuple):
-        return [number for item in output for number in _numbers(item)]
-    return [] if output is None else [output]
 
 
 def _collected(output: Any, values: dict[int, Any]) -> Any:

@@ -11,7 +11,8 @@ from typing import Any, Final, Literal
 from torch import nn
 
 from spareto.converting.functions import ClassMeans, Delay, Function, LateBias, Reshape
-from spareto.converting.network import ConvertedNetwork, Step
+from spareto.converting.network import ConvertedNetwork
+from spareto.converting.steps import Step
 from spareto.core.errors import ConfigError, Problem
 from spareto.layers.over_time import OverTime
 from spareto.layers.spiking_block import SpikingBlock

@@ -17,7 +17,8 @@ from spareto.compression.loading import check_loads
 from spareto.compression.packing import pack, unpack
 from spareto.compression.weight_cache import cache_each_forward
 from spareto.converting.functions import OPERATORS, ClassMeans, Function, Permute, Reshape, Slot
-from spareto.converting.network import ConvertedNetwork, How, Step
+from spareto.converting.network import ConvertedNetwork
+from spareto.converting.steps import How, Step
 from spareto.core.errors import ConfigError, Problem, SparetoError, StoreError
 from spareto.interchange import _chains as chains
 from spareto.interchange._modules import built, described

@@ -13,7 +13,8 @@ from safetensors.torch import load
 from torch import Tensor, nn
 
 from spareto.converting.functions import Reshape
-from spareto.converting.network import ConvertedNetwork, Step
+from spareto.converting.network import ConvertedNetwork
+from spareto.converting.steps import Step
 from spareto.core.artifacts import there
 from spareto.core.config import Record
 from spareto.core.errors import ConfigError, Problem, StoreError, did_you_mean

@@ -214,10 +214,10 @@ def conv_forward(bits: Tensor, weight: Tensor, shape: ConvShape, events: int) ->
     stat = torch.empty(2, shape.OC, dtype=torch.float64)
     run = function("spareto_conv_forward", "pppppiqi")
     status = run(
-        *(bits.data_ptr(), weight.data_ptr(), y.data_ptr(), stat.data_ptr(), _struct(shape)),
+        *(bits.data_ptr(), weight.data_ptr(), y.data_ptr(), stat.data_ptr(), struct(shape)),
         *(weight.shape[0], events, torch.get_num_threads()),
     )
-    _refuse(status)
+    refuse(status)
     return y, stat
 
 
@@ -232,10 +232,10 @@ def conv_weight_gradient(
     dw = torch.empty(weight.shape)
     run = function("spareto_conv_wgrad", "ppppppppiqi")
     status = run(
-        *(bits.data_ptr(), *gradient.pointers(), dw.data_ptr(), _struct(shape)),
+        *(bits.data_ptr(), *gradient.pointers(), dw.data_ptr(), struct(shape)),
         *(weight.shape[0], events, torch.get_num_threads()),
     )
-    _refuse(status if gradient.finite else NOT_FINITE)
+    refuse(status if gradient.finite else NOT_FINITE)
     return dw
 
 
@@ -248,10 +248,10 @@ def conv_input_gradient(gradient: Gradient, weight: Tensor, shape: ConvShape) ->
     dx = workspace.empty(shape.N, shape.H, shape.W, padded(shape.C))
     run = function("spareto_conv_dgrad", "pppppppp" + "ii")
     status = run(
-        *(*gradient.pointers(), weight.data_ptr(), dx.data_ptr(), _struct(shape)),
+        *(*gradient.pointers(), weight.data_ptr(), dx.data_ptr(), struct(shape)),
         *(weight.shape[0], torch.get_num_threads()),
     )
-    _refuse(status)
+    refuse(status)
     return dx
 
 
@@ -262,14 +262,14 @@ def dense_forward(bits: Tensor, weight: Tensor, channels: int) -> Tensor:
         NotFinite: A weight is NaN or infinite.
     """
     images, pixels = bits.shape[:2]
-    _countable(pixels, channels, weight.shape[0])
+    countable(pixels, channels, weight.shape[0])
     y = workspace.empty(images, padded(weight.shape[0]))
     run = function("spareto_dense_forward", "pppqiiii")
     status = run(
         *(bits.data_ptr(), weight.data_ptr(), y.data_ptr(), images, pixels, channels, weight.shape[0]),
         torch.get_num_threads(),
     )
-    _refuse(status)
+    refuse(status)
     return y
 
 
@@ -280,14 +280,14 @@ def dense_weight_gradient(bits: Tensor, dy: Tensor, weight: Tensor, channels: in
         NotFinite: A gradient is NaN or infinite.
     """
     images, pixels = bits.shape[:2]
-    _countable(pixels, channels, weight.shape[0])
+    countable(pixels, channels, weight.shape[0])
     dw = torch.empty(weight.shape)
     run = function("spareto_dense_wgrad", "pppqiiii")
     status = run(
         *(bits.data_ptr(), dy.data_ptr(), dw.data_ptr(), images, pixels, channels, weight.shape[0]),
         torch.get_num_threads(),
     )
-    _refuse(status)
+    refuse(status)
     return dw
 
 
@@ -304,7 +304,7 @@ def block_forward(y: Tensor, a: Tensor, b: Tensor, k: Tensor, shape: BlockShape,
     bits = workspace.empty(*shape.unaveraged, words(shape.channels), dtype=torch.int64)
     run = function("spareto_block_forward", "ppppppii")
     run(
-        *(y.data_ptr(), a.data_ptr(), b.data_ptr(), bits.data_ptr(), k.data_ptr(), _struct(shape)),
+        *(y.data_ptr(), a.data_ptr(), b.data_ptr(), bits.data_ptr(), k.data_ptr(), struct(shape)),
         *(flags, torch.get_num_threads()),
     )
     return bits
@@ -331,7 +331,7 @@ def block_backward(
     run = function("spareto_block_backward", "ppppqpppppiiii")
     run(
         *(y.data_ptr(), a.data_ptr(), b.data_ptr(), g.data_ptr(), stride, dz.data_ptr()),
-        *(sums.data_ptr(), gk.data_ptr(), k.data_ptr(), _struct(shape)),
+        *(sums.data_ptr(), gk.data_ptr(), k.data_ptr(), struct(shape)),
         *(flags, surrogate, products, torch.get_num_threads()),
     )
     return dz, sums, gk
@@ -353,18 +353,20 @@ def _rows(g: Tensor) -> tuple[Tensor, int]:
 
 
 @lru_cache(maxsize=256)
-def _struct(shape: ConvShape | BlockShape) -> Any:
+def struct(shape: ConvShape | BlockShape) -> Any:
+    """A geometry as C takes it."""
     values = astuple(shape)
-    _countable(*values)
+    countable(*values)
     return (ctypes.c_int32 * len(values))(*values)
 
 
-def _refuse(status: int) -> None:
+def refuse(status: int) -> None:
+    """Raise where a kernel met a weight or gradient that is not finite."""
     if status == NOT_FINITE:
         raise NotFinite
 
 
-def _countable(*sizes: int) -> None:
+def countable(*sizes: int) -> None:
     """Refuse sizes that would be cut off on their way into C."""
     if not all(0 <= size < 1 << 31 for size in sizes):
         raise too_large("kernels of spiking layers")

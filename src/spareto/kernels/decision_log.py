@@ -14,6 +14,9 @@ Way = Literal["events", "dense", "reference"]
 CROSSOVER: Final = 0.5
 """Density of its input below which a layer's sums are event-driven; measured by `benchmarks/density.py`."""
 
+CONNECTED: Final = 0.65
+"""The same of a dense layer, whose dense sums are one matrix product."""
+
 DEPTHWISE: Final = 1.0
 """The same of a depthwise convolution: bits beat floats however many are set."""
 

@@ -60,9 +60,17 @@ def spiking(
     return Fired(*node.apply(layer, carrier, bits, weight, bias, k, *norm[:4]))
 
 
-def fire(y: Tensor, firing: Firing, norm: Norm, k: Tensor) -> Fired:
-    """Spikes of neurons whose currents `y (N, H, W, channels)` were summed elsewhere."""
-    return Fired(*_Fire.apply(firing, y, k, *norm[:4]))
+def fire(y: Tensor, firing: Firing, norm: Norm, k: Tensor, bias: Tensor | None = None) -> Fired:
+    """Spikes of neurons whose currents `y (N, H, W, channels)`, padded or not, were summed elsewhere.
+
+    Args:
+        y: The sums.
+        firing: Constants.
+        norm: Their batch norm.
+        k: The neurons' coefficients.
+        bias: What is still to be added to the sums.
+    """
+    return Fired(*_Fire.apply(firing, y, bias, k, *norm[:4]))
 
 
 def widened(y: Tensor, channels: int) -> Tensor:
@@ -120,6 +128,7 @@ class _Fire(torch.autograd.Function):
         ctx: Any,
         firing: Firing,
         y: Tensor,
+        bias: Tensor | None,
         k: Tensor,
         gamma: Tensor | None,
         beta: Tensor | None,
@@ -127,10 +136,10 @@ class _Fire(torch.autograd.Function):
         var: Tensor | None,
     ) -> tuple[Tensor, ...]:
         wide = widened(y, firing.shape.C)
-        own, variance = affine(wide, None, Norm(gamma, beta, mean, var, firing.eps), None, firing)
+        own, variance = affine(wide, None, Norm(gamma, beta, mean, var, firing.eps), bias, firing)
         out = c_layers.block_forward(wide, own.a, own.b, k, firing.shape, firing.flags)
-        ctx.firing = firing
-        ctx.save_for_backward(wide, *own, gamma, None, k)
+        ctx.firing, ctx.channels = firing, y.shape[-1]
+        ctx.save_for_backward(wide, *own, gamma, bias, k)
         ctx.mark_non_differentiable(out, own.mean, variance)
         return passed_on(out, firing.shape), out, own.mean, variance
 
@@ -140,6 +149,6 @@ class _Fire(torch.autograd.Function):
         y, *saved = ctx.saved_tensors
         firing: Firing = ctx.firing
         found = back(y, grads[0], Saved(*saved), firing)
-        _, k, gamma, beta = found.wanted((False, *ctx.needs_input_grad[2:5]))
-        dy = found.sums.written()[..., : firing.shape.channels] if ctx.needs_input_grad[1] else None
-        return None, dy, k, gamma, beta, None, None
+        small = found.wanted(ctx.needs_input_grad[2:6])
+        dy = found.sums.written()[..., : ctx.channels] if ctx.needs_input_grad[1] else None
+        return None, dy, *small, None, None

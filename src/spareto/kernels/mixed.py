@@ -11,7 +11,7 @@ from torch import Tensor
 
 from spareto.kernels import c_layers
 from spareto.kernels.c_layers import ConvShape, Gradient
-from spareto.kernels.decision_log import Reason, Way, by_density, crossover
+from spareto.kernels.decision_log import CONNECTED, Reason, Way, by_density, crossover
 from spareto.kernels.fused import widened
 from spareto.kernels.sums import ConvSums, DenseSums, Sums
 
@@ -56,7 +56,7 @@ class Mixed:
         if self.density is None:
             return "dense", Reason.MIXED
         if not self.geometry:
-            return by_density(self.density)
+            return by_density(self.density, CONNECTED)
         s = ConvShape(*self.geometry)
         return by_density(self.density, crossover(s.groups, s.C, max(s.SH, s.SW), s.KH * s.KW))
 

@@ -80,13 +80,18 @@ class ConvSums(Sums):
     def input_gradient(self, gradient: Gradient, weight: Tensor) -> Tensor:
         """See `Sums.input_gradient`; by Winograd's algorithm where it applies, else by oneDNN."""
         s, half = self.shape, self.bfloat16 and native_bfloat16()
-        usual = (s.KH, s.KW, s.SH, s.SW) == (3, 3, 1, 1) and s.plain and max(s.PH, s.PW) <= 2
-        if not half and usual and gradient.finite:
+        if not half and self.usual and gradient.finite:
             try:
                 return c_layers.conv_input_gradient(gradient, weight, s)[..., : s.C]
             except NotFinite:  # a tile of Winograd's would spread it
                 pass
         return dense_input_gradient(gradient.written(), weight, s, half)
+
+    @property
+    def usual(self) -> bool:
+        """Whether Winograd's algorithm computes its input gradient."""
+        s = self.shape
+        return (s.KH, s.KW, s.SH, s.SW) == (3, 3, 1, 1) and s.plain and max(s.PH, s.PW) <= 2
 
     def _torch(self, bits: Tensor, weight: Tensor) -> Tensor:
         """Sums `(N, OH, OW, out)` by torch, which also multiplies what does not spike."""

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import astuple
 from functools import partial
 
-import torch
 from torch import Tensor, nn
 
 from spareto.core.errors import ConfigError, Problem
-from spareto.kernels.decision_log import Decision, Reason, Slot, by_density, crossover, decide
+from spareto.kernels.decision_log import Decision, Slot, decide
 from spareto.kernels.dynamics import Dynamics
 from spareto.kernels.kernel_options import current
 from spareto.kernels.normalizing import Firing, LayerConstants
 from spareto.kernels.spikes import Spikes, dense, traced
 from spareto.kernels.sums import ConvSums
+from spareto.layers import _convolving as convolving
 from spareto.layers import _fusion as fusion
 from spareto.layers import _recompute as recompute
 from spareto.layers._checks import check_block
@@ -119,9 +119,9 @@ class SpikingBlock(nn.Module):
         )
         if traced(weight):
             return self._as_operators(sequence, weight, dynamics, constants, shortcut)
-        events = self._events(sequence)
+        events = convolving.events(self.slot, self.conv, sequence)
         if events is None:
-            currents = self._dense_sums(sequence, weight)
+            currents = convolving.dense_sums(self.conv, sequence, weight)
             fired = fusion.fire(currents, self.norm, dynamics, constants, shortcut)
             return fusion.finish(fired, self.norm, None, constants, spatial=True)
         chosen = current()
@@ -144,8 +144,8 @@ class SpikingBlock(nn.Module):
     ) -> Tensor | Spikes:
         """The same inside a graph."""
         bias, norm = self.conv.bias, self.norm
-        if self._why_dense():
-            y, bias = self._dense_sums(sequence, weight), None  # it is in the sums
+        if convolving.why_dense(self.conv):
+            y, bias = convolving.dense_sums(self.conv, sequence, weight), None  # it is in the sums
         else:
             time, batch, _, *size = sequence.shape
             geometry = list(astuple(conv_shape(self.conv, time * batch, *size)))
@@ -155,29 +155,3 @@ class SpikingBlock(nn.Module):
             bias, norm, constants = None, None, constants.without_norm()
         fired = fusion.operator_fire(y, bias, norm, dynamics, constants)
         return fusion.finish(fired, norm, bias, constants, spatial=True)
-
-    def _why_dense(self) -> str:
-        """Why the convolution has no event-driven sums; empty if it has."""
-        if fusion.running(self.conv, nn.Conv2d) and self.conv.padding_mode == "zeros":
-            return ""
-        return Reason.CONVOLUTION
-
-    def _events(self, sequence: Tensor | Spikes) -> Spikes | None:
-        """Spikes few enough, and a convolution simple enough, for event-driven sums."""
-        conv, why = self.conv, self._why_dense()
-        spikes = None if why else fusion.as_spikes(sequence)
-        if spikes is None:
-            decide(self.slot, conv, "dense", why or Reason.MIXED)
-            return None
-        taps = conv.kernel_size[0] * conv.kernel_size[1]
-        most = crossover(conv.groups, conv.in_channels, max(conv.stride), taps)
-        way, why = by_density(spikes.density, most)
-        decide(self.slot, conv, way, why, spikes.density)
-        return spikes if way == "events" else None
-
-    def _dense_sums(self, sequence: Tensor | Spikes, weight: Tensor) -> Tensor:
-        """Currents `(images, height, width, channels)` by torch's own convolution."""
-        conv = self.conv
-        x = dense(sequence).flatten(0, 1).contiguous(memory_format=torch.channels_last)
-        y = conv._conv_forward(x, weight, conv.bias) if fusion.running(conv, nn.Conv2d) else conv(x)
-        return y.permute(0, 2, 3, 1)

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spareto.kernels import fused
-from spareto.kernels.decision_log import Decision, Reason, Slot, by_density, decide
+from spareto.kernels.decision_log import CONNECTED, Decision, Reason, Slot, by_density, decide
 from spareto.kernels.dynamics import Dynamics
 from spareto.kernels.kernel_options import current
 from spareto.kernels.normalizing import Firing, LayerConstants
@@ -100,7 +100,7 @@ class SpikingDense(nn.Module):
         if spikes is None:
             decide(self.slot, linear, "dense", why or Reason.MIXED)
             return None
-        way, why = by_density(spikes.density)
+        way, why = by_density(spikes.density, CONNECTED)
         decide(self.slot, linear, way, why, spikes.density)
         return spikes if way == "events" else None
 

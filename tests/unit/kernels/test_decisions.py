@@ -47,7 +47,7 @@ def test_a_new_way_is_told_and_the_same_again_is_not(told):
     one = layer()
     density = float(FRAMES.mean())
     one(FRAMES)
-    why = "at most 0.5 of its inputs are spikes"
+    why = "at most 0.65 of its inputs are spikes"
     assert told() == [("INFO", f"spareto: {LAYER} runs as events at density {density:.3f}: {why}.")]
     one(FRAMES)
     assert told() == []

@@ -21,6 +21,7 @@ needs_arm = pytest.mark.skipif(
 )
 TO_THE_BIT = {
     *("spareto_neuron_forward", "spareto_block_forward", "spareto_affine_gradient", "spareto_unpack"),
+    *("spareto_pool_max", "spareto_pool_max_back"),
     *("spareto_pack_planes", "spareto_pack_rows", "spareto_count", "spareto_affine_sum"),
     *(f"spareto_train_{name}" for name in ("gaps", "places", "effects", "windows", "reached")),
 }

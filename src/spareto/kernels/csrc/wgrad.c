@@ -79,6 +79,8 @@ static void direct_image(const conv_shape *s, const uint64_t *bits, const gradie
                     else if (usual) direct_event(3, 3, 1, 1, 1, 1, s->OC, 0, s->OC, s->OC, s, g, dw, n, iy, ix, c);
                     else if (plain && s->KH == 3 && s->KW == 3)
                         direct_event(3, 3, s->SH, s->SW, 1, 1, s->OC, 0, s->OC, s->OC, s, g, dw, n, iy, ix, c);
+                    else if (plain && s->SH == 1 && s->SW == 1) /* without divisions */
+                        direct_event(s->KH, s->KW, 1, 1, 1, 1, s->OC, 0, s->OC, s->OC, s, g, dw, n, iy, ix, c);
                     else direct_other(s, g, dw, n, iy, ix, c, OC, width);
                 }
 }
@@ -193,7 +195,8 @@ EXPORT int spareto_conv_wgrad(const uint64_t *bits, const float *dz, const float
     if (s->groups > 1 && s->groups == s->C) return depthwise_wgrad(bits, &g, dw, s, OC, threads);
     int above = s->DH * (s->KH - 1), left = s->DW * (s->KW - 1), columns = s->W + left, inputs = s->C / s->groups;
     int sorted = s->SH == 1 && s->SW == 1 && s->PW <= left && s->PH <= above &&
-                 (s->KW == 1 || s->KW == 3 || s->KW == 5) && events * 10 > (int64_t)s->N * s->H * s->W;
+                 (s->KW == 1 || s->KW == 3 || s->KW == 5) &&
+                 events * (s->OC == BLOCK ? 25 : 10) > (int64_t)s->N * s->H * s->W;
     int rows = imin(imax(STRIP_BYTES / (columns * BLOCK * 4) - above, s->DH), s->H);
     int strips = (s->H + rows - 1) / rows, C = most_inputs(s, OC, BLOCK), width = most_outputs(s, OC);
     int64_t sums = times((int64_t)s->KH * s->KW, sorted ? (int64_t)s->OC * C : (int64_t)s->C * width);

@@ -21,7 +21,7 @@ class Rounding(ABC):
     Forward, every rounding is the same: to the nearest integer, half to even.
 
     Attributes:
-        straight: The gradient passes as it is, so nobody need ask.
+        straight: The gradient passes unchanged, so `gradient` need not be called.
     """
 
     straight: ClassVar[bool] = False

@@ -1,0 +1,94 @@
+"""Convolution, max pooling and neurons that follow on each other, and nobody else: they run as one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from spareto.converting.functions import Function, Slot
+from spareto.converting.steps import Step, numbers_in
+from spareto.kernels.decision_log import Slot as Decided
+from spareto.kernels.spikes import Spikes
+from spareto.layers.pooled_currents import pooled_currents
+from spareto.neurons import SpikingNeuron
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Three steps that run as one where the kernels can.
+
+    Args:
+        conv: Name of the convolution.
+        pool: The pooling.
+        neuron: Name of the neurons.
+        pooling: Number of the second step.
+        firing: Number of the third.
+        writes: Number of the value that the third gives.
+        slot: Where it is noted how the convolution ran.
+    """
+
+    conv: str
+    pool: nn.Module
+    neuron: str
+    pooling: int
+    firing: int
+    writes: int
+    slot: Decided
+
+    def run(self, parts: nn.ModuleDict, signal: Tensor | Spikes) -> Spikes | None:
+        """What the third step gives; None where the steps must run one by one."""
+        conv, neuron = parts[self.conv], parts[self.neuron]
+        assert isinstance(conv, nn.Conv2d)
+        assert isinstance(neuron, SpikingNeuron)
+        return pooled_currents(conv, self.pool, neuron, signal, self.slot)
+
+
+def pooled_chains(steps: tuple[Step, ...], output: Any, parts: nn.ModuleDict) -> dict[int, Chain]:
+    """Chains by the number of their first step."""
+    readers: dict[int, list[int]] = {}
+    for number, step in enumerate(steps):
+        for value in step.reads:
+            readers.setdefault(value, []).append(number)
+    for value in numbers_in(output):
+        readers.setdefault(value, []).append(-1)
+    found: dict[int, Chain] = {}
+    for number, step in enumerate(steps):
+        if step.how != "layer" or not step.time or not isinstance(parts[step.part], nn.Conv2d):
+            continue
+        pooling = _only(readers, step.writes[0])
+        pool = None if pooling is None else _pool(steps[pooling], parts)
+        if pooling is None or pool is None:
+            continue
+        firing = _only(readers, steps[pooling].writes[0])
+        if firing is None or steps[firing].how != "neuron" or not steps[firing].time:
+            continue
+        names, writes = steps[firing].part, steps[firing].writes[0]
+        found[number] = Chain(step.part, pool, names, pooling, firing, writes, Decided())
+    return found
+
+
+def _only(readers: dict[int, list[int]], value: int) -> int | None:
+    """The one step that reads a value."""
+    found = readers.get(value, [])
+    return found[0] if len(found) == 1 and found[0] >= 0 else None
+
+
+def _pool(step: Step, parts: nn.ModuleDict) -> nn.Module | None:
+    """The max pooling that a step does, as a module."""
+    if not step.time:
+        return None
+    if step.how == "layer":
+        return parts[step.part] if isinstance(parts[step.part], nn.MaxPool2d) else None
+    function: Any = step.function
+    known = step.how == "function" and isinstance(function, Function) and not function.kwargs
+    if not known or function.name.partition(".")[0] not in ("max_pool2d", "max_pool2d_with_indices"):
+        return None
+    first, size, *rest = function.args
+    if first != Slot(0):
+        return None
+    size, *rest = (tuple(each) if isinstance(each, list) else each for each in (size, *rest))
+    options: dict[str, Any] = dict(zip(("stride", "padding", "dilation", "ceil_mode"), rest, strict=False))
+    options["stride"] = options.get("stride") or size
+    return nn.MaxPool2d(size, **options)

@@ -1,0 +1,67 @@
+"""The C kernels of max pooling before the neurons."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from spareto.kernels import workspace
+from spareto.kernels.c_layers import ConvShape, countable, padded, refuse, struct
+from spareto.kernels.library import function
+
+
+def max_pool(y: Tensor, window: tuple[int, int], z: Tensor, places: Tensor) -> None:
+    """Largest values of windows of `y (N, H, W, C)`, side by side, and their places.
+
+    Args:
+        y: What is pooled.
+        window: Height and width.
+        z: Becomes the largest values, shape `(N, H / high, W / wide, C)`.
+        places: Becomes their places, uint8, counted row by row inside a window; of several that are alike,
+            the first.
+    """
+    run = function("spareto_pool_max", "ppppi")
+    shape = _windows(*y.shape, *window)
+    run(y.data_ptr(), z.data_ptr(), places.data_ptr(), shape, torch.get_num_threads())
+
+
+def max_pool_gradient(dz: Tensor, places: Tensor, size: tuple[int, ...], window: tuple[int, int]) -> Tensor:
+    """Gradient, of shape `size (N, H, W, C)`, of what `max_pool` pooled."""
+    dy = workspace.empty(*size)
+    run = function("spareto_pool_max_back", "ppppi")
+    shape = _windows(*size, *window)
+    run(dz.data_ptr(), places.data_ptr(), dy.data_ptr(), shape, torch.get_num_threads())
+    return dy
+
+
+def pooled_input_gradient(
+    dz: Tensor, places: Tensor, weight: Tensor, shape: ConvShape, window: tuple[int, int]
+) -> Tensor:
+    """Gradient of the input `(N, H, W, C padded)` of a convolution whose sums `max_pool` pooled.
+
+    Args:
+        dz: Gradient of the pooled sums.
+        places: As `max_pool` gave them.
+        weight: The convolution's, without groups and dilation.
+        shape: Its geometry.
+        window: Height and width.
+
+    Raises:
+        NotFinite: A weight is NaN or infinite.
+    """
+    dx = workspace.empty(shape.N, shape.H, shape.W, padded(shape.C))
+    run = function("spareto_pool_dgrad", "pppppiiiii")
+    status = run(
+        *(dz.data_ptr(), places.data_ptr(), weight.data_ptr(), dx.data_ptr(), struct(shape)),
+        *(weight.shape[0], *window, dz.shape[-1], torch.get_num_threads()),
+    )
+    refuse(status)
+    return dx
+
+
+def _windows(*sizes: int) -> Any:
+    countable(*sizes)
+    return (ctypes.c_int32 * len(sizes))(*sizes)
