@@ -15,7 +15,11 @@ from pathlib import Path
 
 from benchmarks.fpga.trained import file_of
 from spareto.core.artifacts import write_text
-from spareto.fpga import Options, estimate, simulate, write_design
+from spareto.fpga import Options, circuit_of, estimate, simulate, write_design
+from spareto.fpga.sizing import built
+from spareto.hardware.fabric.lists import Lists
+from spareto.hardware.fabric.logic import Built
+from spareto.integer.semantics import Semantics
 from spareto.package import read_package
 
 DENSE, PRUNED = ("digits", 128, 4, 0.0, 0), ("digits", 128, 4, 0.8, 0)
@@ -23,6 +27,10 @@ DENSE, PRUNED = ("digits", 128, 4, 0.0, 0), ("digits", 128, 4, 0.8, 0)
 DESIGNS = [
     (DENSE, (1, 1), ("scan", "scan")),
     (PRUNED, (16, 1), ("compressed", "scan")),
+    (("digits", 64, 4, 0.0, 0), (1, 1), ("scan", "scan")),
+    (("digits", 64, 4, 0.0, 0), (4, 1), ("event", "scan")),
+    (("digits", 32, 4, 0.8, 0), (4, 1), ("compressed", "scan")),
+    (("digits", 32, 4, 0.0, 0), (1, 1), ("scan", "event")),
 ]
 
 
@@ -38,7 +46,10 @@ def measured(folder, network, ratio, inputs, sizes):
     try:
         write_design(package.network, out, options_for(ratio, inputs), package.vectors)
         if sizes:
-            return {"estimate": asdict(estimate(out, seconds=4 * 3600.0))}
+            stages = [
+                asdict(stage) for stage in built(circuit_of(package.network, options_for(ratio, inputs)))
+            ]
+            return {"estimate": asdict(estimate(out, seconds=4 * 3600.0)), "stages": stages}
         run = simulate(out)
         assert run.agrees, run.said
         return {
@@ -49,6 +60,14 @@ def measured(folder, network, ratio, inputs, sizes):
         }
     finally:
         shutil.rmtree(out)
+
+
+def stages_of(row):
+    """A row's stages, for the model of sizes."""
+    return [
+        Built(**(s | {"semantics": Semantics(**s["semantics"]), "lists": s["lists"] and Lists(**s["lists"])}))
+        for s in row["stages"]
+    ]
 
 
 def main():

@@ -11,6 +11,7 @@ subtractive reset; 60 timesteps. With one, its network on its first test image.
 """
 
 import argparse
+import re
 import subprocess
 import tempfile
 from itertools import pairwise
@@ -102,15 +103,30 @@ def theirs(folder, circuit, frames):
     return np.array([int(row[0]) for row in rows]), np.array(bits[0]), np.array(bits[1])
 
 
-def sizes(folder, circuit):
-    """Look-up tables of their layer and of ours, by yosys."""
-    text = subprocess.run(["ghdl", "--synth", "--std=08", "--out=verilog", "network"],
-                          cwd=folder, check=True, capture_output=True).stdout  # fmt: skip
-    (folder / "theirs.v").write_bytes(text)
-    one = counted(synthesized(["yosys"], folder, ["theirs.v"], "xc7", "network", 7200.0), "xc7", "yosys")
+def sizes(folder, circuit, whole):
+    """Look-up tables of their network and of ours, by yosys.
+
+    Args:
+        folder: Where `theirs` wrote.
+        circuit: The circuit.
+        whole: All layers, their memories of weights as black boxes, for ghdl makes logic of them; ours with
+            the input's register and the counters of the classes. Else their one layer and ours alone.
+    """
+    apart = folder / "sized"
+    apart.mkdir()
+    sources = [str(path) for path in sorted((folder / "vhdl").glob("*.vhd"))]
+    kept = [path for path in sources if not (whole and path.endswith("_ip.vhd"))]
+    for words in (["-i", *kept], ["-m", "-fsynopsys", "network"]):
+        subprocess.run(["ghdl", words[0], "--std=08", *words[1:]], cwd=apart, check=True, capture_output=True)
+    synth = ["ghdl", "--synth", "--std=08", "-fsynopsys", "--out=verilog", "network"]
+    text = subprocess.run(synth, cwd=apart, check=True, capture_output=True, text=True).stdout
+    text = re.sub(r"^module (\w+_ip)\b", r"(* blackbox *) module \1", text, flags=re.MULTILINE)
+    (apart / "theirs.v").write_text(text)
+    one = counted(synthesized(["yosys"], apart, ["theirs.v"], "xc7", "network", 7200.0), "xc7", "yosys")
     files = write_circuit(circuit, folder / "ours", Options(), None)
-    sources = [path.name for path in files if path.name.startswith("stage0") and path.suffix == ".v"]
-    top = min(sources, key=len)[:-2]
+    sources = [path.name for path in files if path.suffix == ".v"]
+    sources = sources if whole else [name for name in sources if name.startswith("stage0")]
+    top = "network" if whole else min(sources, key=len)[:-2]
     other = counted(synthesized(["yosys"], folder / "ours", sources, "xc7", top, 7200.0), "xc7", "yosys")
     return one, other
 
@@ -174,7 +190,8 @@ def main():
         )
         told(circuit, cycles, given)
         if asked.sizes:
-            for title, found in zip(("theirs", "ours"), sizes(Path(name), circuit), strict=True):
+            whole = asked.package is not None
+            for title, found in zip(("theirs", "ours"), sizes(Path(name), circuit, whole), strict=True):
                 print(f"{title}: {found.luts} LUTs, {found.registers} registers, {found.latches} latches")
 
 

@@ -63,8 +63,8 @@ def neurons(pick, name, source, window, channels, *, reads=None):
         feedback_multiplier=rng.integers(0, 9, channels) if fed and scaled else None,
         most=pick.choice((None, None, max(1, most - 1))),
         start=pick.choice((0, 0, -1, 1)),
-        units=(units := pick.choice([n for n in range(1, channels + 1) if channels % n == 0])),
-        reads=reads or reading(pick, window, fed, channels, units),
+        units=pick.choice([n for n in range(1, channels + 1) if channels % n == 0]),
+        reads=reads or reading(pick, window, fed),
     )
 
 
@@ -124,8 +124,8 @@ def frames_for(pick, circuit, timesteps, recordings):
     return (rng.random((timesteps, recordings, circuit.inputs)) < density).astype(np.int64)
 
 
-def reading(pick, window, fed, channels, units):
+def reading(pick, window, fed):
     """A way to read inputs that such a stage has."""
     if fed:
         return pick.choice(("scan", "event")) if window.plain else "scan"
-    return pick.choice(("scan", "event", "scan" if window.plain and units == channels else "compressed"))
+    return pick.choice(("scan", "event", "compressed"))

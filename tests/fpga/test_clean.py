@@ -37,6 +37,15 @@ def test_no_unsized_number_no_multiplier_one_clock_and_a_synchronous_reset(seed)
         assert not re.search(r"\w\)? \* \(?[a-z]", re.sub(r"\[[^\]]*\]", "", code)), name
 
 
+@pytest.mark.parametrize("seed", range(30))
+def test_every_name_is_declared_before_it_is_used(seed):
+    for file, text in design(circuit(seed), OPTIONS).sources.items():
+        body = re.sub(r"//.*|\"[^\"]*\"|\.\w+\(", " ", text).partition(");")[2]  # behind the ports
+        for found in re.finditer(r"\b(?:wire|reg|integer|genvar|localparam)\b([^;=]*)", body):
+            for name in re.findall(r"[A-Za-z_]\w*", re.sub(r"\[[^\]]*\]|\bsigned\b", " ", found[1])):
+                assert re.search(rf"\b{name}\b", body).start() > found.start(), (file, name)
+
+
 @pytest.mark.parametrize("seed", [0, 1, 2, 4, 7, 9, 10, 36])
 def test_verilator_finds_nothing_to_warn_of(seed, tmp_path):
     if shutil.which("verilator") is None:

@@ -13,8 +13,12 @@ import spareto
 from spareto.core.errors import ConfigError, MissingDependency, StoreError
 from spareto.export import registry
 from spareto.fpga import Options, circuit_of, options_of, simulate
-from spareto.fpga.folder import read_design
+from spareto.fpga.circuit import Circuit, Neurons
+from spareto.fpga.folder import read_design, write_circuit
 from spareto.fpga.tools import require
+from spareto.fpga.verilog.design import design
+from spareto.fpga.windows import dense
+from spareto.integer.semantics import preset
 from spareto.layers.spiking_block import SpikingBlock
 from spareto.layers.spiking_dense import SpikingDense
 from spareto.neurons import registry as neurons
@@ -58,7 +62,6 @@ def with_vectors(network):
             {"inputs": "event"},
             "expected scan, for its weights are recurrent",
         ),
-        ([SpikingDense(nn.Linear(36, 2), lif())], {"inputs": "compressed"}, "a ratio of at least 2"),
         ([SpikingDense(nn.Linear(36, 2), lif())], {"neuron_bits": 8}, "keeps what the network was lowered"),
         (
             [SpikingDense(nn.Linear(36, 2), lif())],
@@ -76,6 +79,36 @@ def with_vectors(network):
 def test_what_has_no_circuit_is_refused(layers, options, said):
     with pytest.raises(ConfigError, match=said):
         circuit_of(lowered(*layers), Options(**options))
+
+
+def stage(channels, name="n"):
+    how, level = preset("spiker", leak_shift=4, weight_bits=4, neuron_bits=6), np.full(channels, 9)
+    weights = np.random.default_rng(0).integers(-7, 8, (channels, 5))
+    return Neurons(name, -1, how, dense(5), weights, level, level, 0 * level, units=channels)
+
+
+@pytest.mark.parametrize(
+    ("time", "recordings", "classes", "options", "said"),
+    [
+        (0, 1, 2, {}, "0 timesteps"),
+        (4, 0, 2, {}, "of 0 recordings"),
+        (4, 1, 2, {"count_bits": 2}, "got 2; expected at least 4, for 4 timesteps of 2 neurons a class"),
+        (4, 1, 300, {"wrappers": ("serial",)}, "at most 256 classes"),
+    ],
+)
+def test_what_a_design_cannot_hold_is_refused(time, recordings, classes, options, said, tmp_path):
+    circuit = Circuit(5, classes, (stage(max(4, classes)),))
+    with pytest.raises(ConfigError, match=said):
+        write_circuit(circuit, tmp_path, Options(**options), np.zeros((time, recordings, 5), np.int64))
+
+
+def test_names_of_a_package_stay_in_their_comments():
+    evil = "module\nendmodule\r assign x = 1; \u2028 /* \u00fc"
+    text = design(Circuit(5, 2, (stage(4, evil),), {"network": evil}), Options()).sources
+    for name, source in text.items():
+        assert source.isascii(), name
+        assert [line for line in source.splitlines() if line.startswith("endmodule")] == ["endmodule"], name
+        assert len(source.splitlines()) == source.count("\n")
 
 
 def test_numbers_as_input_are_refused():

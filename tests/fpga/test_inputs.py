@@ -17,14 +17,21 @@ AXIS = """
 module bench;
     reg clk = 0, rst = 1; always #5 clk = ~clk;
     reg [{wide}:0] words [0:{last}]; initial $readmemh("words.hex", words);
-    integer n = 0; wire ready, valid, ends; wire [31:0] data;
+    integer n = 0, seed = {seed}; wire ready, valid, ends; wire [31:0] data;
+    reg offers = 0, takes = 0, waits = 0, held = 0, was_end; reg [31:0] was;
     network_axis dut (.aclk(clk), .aresetn(!rst), .s_axis_tdata(words[n][{top}:0]),
-        .s_axis_tlast(n == {last}), .s_axis_tvalid(!rst && n <= {last}), .s_axis_tready(ready),
-        .m_axis_tdata(data), .m_axis_tlast(ends), .m_axis_tvalid(valid), .m_axis_tready(1'b1));
+        .s_axis_tlast(n == {last}), .s_axis_tvalid(offers), .s_axis_tready(ready),
+        .m_axis_tdata(data), .m_axis_tlast(ends), .m_axis_tvalid(valid), .m_axis_tready(takes));
+    always @(negedge clk) begin  // an offer stays until it is taken; nobody waits for the other
+        offers = !rst && n <= {last} && (waits || {seed} == 0 || $random(seed) % 3 == 0);
+        takes = {seed} == 0 || $random(seed) % 3 == 0;
+    end
     always @(posedge clk) begin
-        rst <= 0;
-        if (!rst && ready && n <= {last}) n <= n + 1;
-        if (valid) begin $display("GOT %0d", data); if (ends) $finish; end
+        rst <= 0; waits <= offers && !ready;
+        if (offers && ready) n <= n + 1;
+        if (held && (!valid || data !== was || ends !== was_end)) $display("CHANGED before it was taken");
+        held <= valid && !takes; was <= data; was_end <= ends;
+        if (valid && takes) begin $display("GOT %0d", data); if (ends) $finish; end
     end
 endmodule
 """
@@ -65,8 +72,11 @@ def test_images_become_spikes_on_the_chip(simulated):
     simulated(circuit, encoded(images, 5), images=images, stream="rate", timesteps=5)
 
 
-@pytest.mark.parametrize(("name", "bench"), [("axis", AXIS), ("serial", SERIAL)])
-def test_wrappers_give_the_votes(name, bench, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "bench", "seed"),
+    [("axis", AXIS, 0), ("axis", AXIS, 1), ("axis", AXIS, 2), ("serial", SERIAL, 0)],
+)
+def test_wrappers_give_the_votes(name, bench, seed, tmp_path):
     if shutil.which("iverilog") is None:
         pytest.skip("no Icarus Verilog here: apt-get install iverilog")
     pick = Random(8)
@@ -78,12 +88,13 @@ def test_wrappers_give_the_votes(name, bench, tmp_path):
     bits = min(8, circuit.inputs)
     (tmp_path / "words.hex").write_text("".join(f"{word:x}\n" for word in words))
     count = circuit.classes
-    text = bench.format(wide=bits, top=7, last=len(words) - 1, bytes=1 + count)
+    text = bench.format(wide=bits, top=7, last=len(words) - 1, bytes=1 + count, seed=seed)
     (tmp_path / "bench.v").write_text(text)
     sources = [path.name for path in tmp_path.glob("*.v") if path.name != "testbench.v"]
     build = ["iverilog", "-g2005", "-s", "bench", "-o", "bench", *sources]
     subprocess.run(build, cwd=tmp_path, check=True, timeout=120)
     done = subprocess.run(["vvp", "-n", "bench"], cwd=tmp_path, check=True, timeout=120, capture_output=True)
     votes = Golden(circuit).votes(frames)[0].tolist()
-    got = [int(n) for n in re.findall(r"GOT (\d+)", done.stdout.decode())]
-    assert got == [int(np.argmax(votes)), *votes]
+    said = done.stdout.decode()
+    assert "CHANGED" not in said
+    assert [int(n) for n in re.findall(r"GOT (\d+)", said)] == [int(np.argmax(votes)), *votes]

@@ -18,6 +18,12 @@ def test_random_circuits(simulated, seed):
     simulated(circuit, frames_for(pick, circuit, 20, 2))
 
 
+@pytest.mark.parametrize("seed", range(40, 46))
+def test_ends_that_wait_at_random_change_no_bit(simulated, seed):
+    circuit, pick = drawn(seed)
+    simulated(circuit, frames_for(pick, circuit, 8, 3), stalls=seed)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(100, 166))
 def test_random_circuits_over_a_thousand_timesteps(simulated, seed):

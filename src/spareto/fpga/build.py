@@ -11,6 +11,8 @@ from spareto.core.errors import ConfigError, Problem
 from spareto.fpga.circuit import Circuit, Neurons, Pooling, Stage, Window
 from spareto.fpga.neurons import numbers
 from spareto.fpga.options import Options
+from spareto.fpga.ranges import ranges
+from spareto.fpga.verilog.arithmetic import bits_for
 from spareto.fpga.windows import Layout, dense, sliding
 from spareto.integer.network import INPUT, IntegerNetwork, Ints, Layer, Node, Pool
 
@@ -32,10 +34,26 @@ def circuit_of(network: IntegerNetwork, options: Options) -> Circuit:
         walk.take(number, node)
     if network.nodes and not isinstance(network.nodes[-1], Layer):
         raise ConfigError(Problem("the last layer", type(network.nodes[-1]).__name__, "neurons"))
+    if (voters := walk.stages[-1].outputs) % network.classes:
+        rule = f"a multiple of its {network.classes} classes, which vote in equal parts"
+        raise ConfigError(Problem("the last layer", f"{voters} neurons", rule))
+    for stage in walk.stages:
+        _check_width(stage)
     facts = {"semantics": options.semantics}
     facts |= {key: str(network.facts[key]) for key in ("network", "recipe") if key in network.facts}
     inputs = int(np.prod(network.sensor))
     return Circuit(inputs, network.classes, tuple(walk.stages), facts)
+
+
+def _check_width(stage: Stage) -> None:
+    """Refuse sums that the golden model, which counts in 64 bits, does not hold."""
+    if not isinstance(stage, Neurons):
+        return
+    found = ranges(stage)
+    widest = max(bits_for(*each) for each in (found.sums, found.back, found.scaled) if each is not None)
+    if widest > 62:
+        got = f"sums of {widest} bits"
+        raise ConfigError(Problem(f"layer '{stage.name}'", got, "at most 62", "Use narrower weights."))
 
 
 @dataclass(frozen=True)
@@ -115,9 +133,6 @@ class _Walk:
         if found.feedback is not None and (reads == "compressed" or (reads == "event" and not dense)):
             rule = "scan" + (" or event" if dense else "") + ", for its weights are recurrent"
             raise ConfigError(Problem(f"design.inputs of {place}", reads, rule))
-        if reads == "compressed" and dense and ratio == 1:
-            rule = "a ratio of at least 2, for compressed rows"
-            raise ConfigError(Problem(f"design of {place}", "a ratio of 1", rule))
         return Neurons(
             layer.name,
             wire.stage,

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from spareto.core.artifacts import there, write_text
-from spareto.core.errors import Problem, StoreError
+from spareto.core.errors import ConfigError, Problem, StoreError
 from spareto.core.strict import from_json
 from spareto.fpga.build import circuit_of
 from spareto.fpga.circuit import Circuit, Neurons
@@ -94,6 +94,7 @@ def write_circuit(
         frames: Bits that the testbench sends.
         images: What the rate encoder makes these bits of, (recordings, inputs).
     """
+    _check_counts(circuit, options, frames)
     files = design(circuit, options)
     texts = files.sources | files.memories
     bench = None
@@ -111,6 +112,22 @@ def write_circuit(
     }
     write_text(folder / RECORD, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     return tuple(folder / name for name in (*texts, RECORD))
+
+
+def _check_counts(circuit: Circuit, options: Options, frames: Ints | None) -> None:
+    """Refuse what the counters of the classes, the testbench or the serial line cannot hold."""
+    if frames is not None and not frames.size:
+        got = f"{frames.shape[0]} timesteps of {frames.shape[1]} recordings"
+        raise ConfigError(Problem("the test vectors", got, "at least one timestep of one recording"))
+    known = options.stream == "rate" or "serial" in options.wrappers
+    time = len(frames) if frames is not None else options.timesteps if known else 0
+    voters = circuit.stages[-1].outputs // circuit.classes
+    if time * voters >= 1 << options.count_bits:
+        rule = f"at least {(time * voters).bit_length()}, for {time} timesteps of {voters} neurons a class"
+        raise ConfigError(Problem("design.count_bits", str(options.count_bits), rule))
+    if "serial" in options.wrappers and circuit.classes > 256:
+        rule = "at most 256 classes, for its answer names one in a byte"
+        raise ConfigError(Problem("design.wrappers", f"serial, for {circuit.classes} classes", rule))
 
 
 def frames_of(vectors: Vectors, options: Options) -> Ints:

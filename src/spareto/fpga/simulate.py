@@ -43,13 +43,16 @@ class Simulation:
     predicted_busy: dict[str, int]
 
 
-def simulate(folder: Path, simulator: str | None = None, seconds: float = SECONDS) -> Simulation:
+def simulate(
+    folder: Path, simulator: str | None = None, seconds: float = SECONDS, stalls: int = 0
+) -> Simulation:
     """Build and run a folder's testbench.
 
     Args:
         folder: Of exported Verilog.
         simulator: `verilator` or `iverilog`; the first that is here, if left out.
         seconds: Most that building and running may take, each.
+        stalls: Seed of random waiting at both ends, which takes more cycles than the model says; 0 for none.
 
     Raises:
         StoreError: The folder is none, or carries no test vectors.
@@ -64,9 +67,9 @@ def simulate(folder: Path, simulator: str | None = None, seconds: float = SECOND
     files = [str((folder / source).resolve()) for source in (*record.sources, TESTBENCH)]
     with scratch_folder() as built:
         run = (
-            _verilator(program, files, Path(built))
+            _verilator(program, files, Path(built), stalls)
             if name == "verilator"
-            else _iverilog(program, files, Path(built))
+            else _iverilog(program, files, Path(built), stalls)
         )
         printed = call(run, folder, seconds, name)
     total = re.search(r"^CYCLES (\d+)$", printed, re.MULTILINE)
@@ -93,9 +96,10 @@ def simulate(folder: Path, simulator: str | None = None, seconds: float = SECOND
     )
 
 
-def _iverilog(program: list[str], files: list[str], built: Path) -> list[str]:
+def _iverilog(program: list[str], files: list[str], built: Path, stalls: int) -> list[str]:
     out = str(built / "testbench")
-    call([*program, "-g2005", "-s", "testbench", "-o", out, *files], built, SECONDS, "iverilog")
+    options = ["-g2005", "-s", "testbench", f"-Ptestbench.STALLS={stalls}"]
+    call([*program, *options, "-o", out, *files], built, SECONDS, "iverilog")
     return [*require_vvp(), "-n", out]
 
 
@@ -104,7 +108,7 @@ def require_vvp() -> list[str]:
     return ["vvp"]
 
 
-def _verilator(program: list[str], files: list[str], built: Path) -> list[str]:
+def _verilator(program: list[str], files: list[str], built: Path, stalls: int) -> list[str]:
     options = [
         "--binary",
         "--top-module",
@@ -112,6 +116,7 @@ def _verilator(program: list[str], files: list[str], built: Path) -> list[str]:
         "-Wno-fatal",
         "-Wno-lint",
         "-O3",
+        f"-GSTALLS={stalls}",
         "--Mdir",
         str(built),
     ]

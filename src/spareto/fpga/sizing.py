@@ -12,6 +12,7 @@ from spareto.hardware.fabric.logic import Built
 
 def built_of(stage: Neurons) -> Built:
     """What decides a stage's size."""
+    found = ranges(stage)
     return Built(
         inputs=stage.window.inputs,
         columns=stage.weights.shape[1],
@@ -20,11 +21,13 @@ def built_of(stage: Neurons) -> Built:
         units=stage.units,
         reads=stage.reads,
         semantics=stage.semantics,
-        sums_bits=bits_for(*ranges(stage).sums),
+        sums_bits=bits_for(*found.sums),
         lists=scattered(stage).lists if stage.scatters else None,
         taps=0 if stage.window.plain else stage.window.taps,
         tap_bits=0 if stage.scatters else StageWriter(stage, "").tap_bits,
         back=0 if stage.feedback is None else stage.channels,
+        digits=found.digits,
+        scaled_bits=0 if found.scaled is None else bits_for(*found.scaled),
     )
 
 

@@ -98,6 +98,16 @@ def test_a_dense_layer_costs_the_cycles_of_its_stage():
     assert found.layers[0].latency_cycles == 5 * (3 + 64)
 
 
+def test_exact_integers_take_a_multiplication_by_bits():
+    exact = CHIP.model_copy(update={"semantics": "spareto"})
+    network = dense(channels=(64, 32), timesteps=5)
+    plain, scaled = (hardware.cost(network, chip, weight_format="none") for chip in (CHIP, exact))
+    assert scaled.resources["lut"] > 4 * plain.resources["lut"]
+    digits = scaled.layers[0].latency_cycles / 5 - 3 - 64
+    assert digits == int(digits)
+    assert 15 <= digits <= 24
+
+
 def test_a_format_that_locates_zeros_means_compressed_rows():
     few = CHIP.model_copy(update={"lanes": CHIP.lanes.model_copy(update={"value": 4.0})})
     network = dense(channels=(64, 32), sparsity=0.8, rate=0.1)

@@ -12,7 +12,7 @@ from spareto.fpga.options import Options
 from spareto.fpga.verilog.encoder import encoder_module, encoder_name
 from spareto.fpga.verilog.inputs import Stream, input_module, stream_of, wrappers
 from spareto.fpga.verilog.stage import StageWriter
-from spareto.fpga.verilog.text import rendered
+from spareto.fpga.verilog.text import rendered, told
 from spareto.hardware.fabric.memories import index_bits
 
 
@@ -75,7 +75,7 @@ def header(circuit: Circuit) -> str:
     lines = [
         f"Made by spareto {__version__} (spareto export --target verilog); change the network, not this file."
     ]
-    lines += [f"{key}: {value}" for key, value in circuit.facts.items()]
+    lines += [told(f"{key}: {value}") for key, value in circuit.facts.items()]
     return "".join(f"// {line}\n" for line in lines)
 
 
@@ -121,7 +121,7 @@ def _pooling(stage: Pooling, name: str) -> str:
     return rendered(
         "pooling.v.j2",
         name=name,
-        about=f"'{stage.name}': {stage.outputs} maxima of windows.",
+        about=f"'{told(stage.name)}': {stage.outputs} maxima of windows.",
         inputs=stage.inputs,
         outputs=stage.outputs,
         windows=windows,

@@ -78,7 +78,7 @@ def _slot(slot: int, base: int, lane: int, weight: int) -> str:
     """Which sum of a unit a word is added to."""
     own = f"word[unit * {lane} + {weight} +: {slot}]"
     if not base:
-        return own
+        return own if slot else "pass"  # or each unit has one sum
     return f"base + {_wider(own, slot, base)}" if slot else "base"
 
 

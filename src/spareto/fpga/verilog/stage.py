@@ -14,7 +14,7 @@ from spareto.fpga.verilog.arithmetic import bits_for
 from spareto.fpga.verilog.encoder import encoder_name
 from spareto.fpga.verilog.neuron import NeuronModule, Shape, constants_of, shape_of
 from spareto.fpga.verilog.scatter import scatter_words
-from spareto.fpga.verilog.text import fields, memory, packed, rendered, style
+from spareto.fpga.verilog.text import fields, memory, packed, rendered, style, told
 from spareto.hardware.fabric.memories import index_bits
 
 
@@ -89,7 +89,7 @@ class StageWriter:
         neuron = rendered(
             "neuron.v.j2",
             name=self.name,
-            about=f"One neuron of '{self.stage.name}': its arithmetic, without registers.",
+            about=f"One neuron of '{told(self.stage.name)}': its arithmetic, without registers.",
             ports=[declaration for declaration, _, _ in ports],
             body=NeuronModule(self.stage, self.found, self.shape, self.direct, self.cleared).body(),
         )
@@ -106,7 +106,7 @@ class StageWriter:
             story = "let the neurons fire, then add the weights of the inputs that spiked"
         return {
             "name": self.name,
-            "about": f"'{stage.name}': {stage.outputs} neurons, {stage.units} at a time.",
+            "about": f"'{told(stage.name)}': {stage.outputs} neurons, {stage.units} at a time.",
             "story": story,
             "inputs": stage.window.inputs,
             "outputs": stage.outputs,

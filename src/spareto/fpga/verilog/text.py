@@ -30,6 +30,15 @@ def rendered(template: str, /, **values: Any) -> str:
     return _template(template).render(**values)
 
 
+def told(text: str) -> str:
+    """A name for a comment: one line of printable ASCII, whatever it holds.
+
+    >>> print(told("schicht ü\\nendmodule"))
+    schicht \\xfc\\nendmodule
+    """
+    return text.encode("unicode_escape").decode("ascii")
+
+
 def packed(values: Sequence[int], bits: int) -> int:
     """Numbers of `bits` in two's complement side by side, the first one lowest.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,12 @@ from spareto.integer.semantics import PRESETS, preset
 from spareto.records.cost import ActionCost, Cost, LayerCost
 from spareto.records.pipeline import Pipeline
 from spareto.records.workload import Layer, Statistic, Workload
+
+_WIDE: Final = 31
+"""Bits of a sum times its layer's multiplier, under `spareto`: lowering fills 32-bit words."""
+
+_POTENTIAL: Final = 25
+"""Bits of a potential with the digits that a timestep computes with, under `spareto`."""
 
 
 class Fabric(Record):
@@ -162,14 +168,18 @@ class Sized:
         sparse = fmt.locates_zeros and several and layer.groups == 1
         reads = "compressed" if sparse else chip.inputs if layer.groups == 1 else "scan"
         second = bool(layer.neuron and layer.neuron.kind == "synaptic")
+        exact = chip.semantics == "spareto"
         how = preset(
             chip.semantics,
             leak_shift=4,
+            digits=max(12, _POTENTIAL - int(chip.neuron_bits.amount)) if exact else 0,
             second_order=second,
             weight_bits=min(32, layer.weight_bits),
             neuron_bits=int(chip.neuron_bits.amount),
         )
-        grown = max(how.weight_bits, how.neuron_bits) + (columns - 1).bit_length() // 2
+        wide = how.weight_bits if exact else max(how.weight_bits, how.neuron_bits)
+        grown = min(48, wide + (columns - 1).bit_length() // 2)
+        sums = how.neuron_bits if how.saturation == "each" else grown
         positions = layer.plane[0] * layer.plane[1]
         blocks = channels // units
         lists, words = None, 0.0
@@ -185,10 +195,12 @@ class Sized:
             units=units,
             reads=reads,
             semantics=how,
-            sums_bits=how.neuron_bits if how.saturation == "each" else min(48, grown),
+            sums_bits=sums,
             lists=lists,
             taps=0 if plain else columns,
             tap_bits=0 if plain or lists else _tap_bits(layer, columns),
+            digits=max(1, _WIDE - sums) if exact else 0,
+            scaled_bits=_WIDE if exact else 0,
         )
         return cls(layer, built, _cycles(layer, built, words, statistic, plain))
 
@@ -267,6 +279,7 @@ def _cycles(layer: Layer, built: Built, words: float, statistic: Statistic, plai
         passes=built.passes,
         loads=int(built.passes > 1 or not plain),
         lists=lists,
+        digits=built.digits,
     )
     arriving = layer.input
     spikes = arriving.nonzero_mean if statistic == "mean" else arriving.nonzero_max

@@ -1,8 +1,8 @@
-"""Look-up tables of generated stages: a model of few terms, set by six designs of `benchmarks/fpga`.
+"""Look-up tables of generated stages: a model of few terms, set by marked designs of `benchmarks/fpga`.
 
 The terms follow from what the generator writes: adders and selections as wide as the numbers they hold, for
 each unit; the choice of one input bit, or the priority encoder, for each input; counters of the classes.
-`python -m benchmarks.fpga.fit` holds the model against every design there.
+`python -m benchmarks.fpga.fit` derives the coefficients and holds the model against every other design.
 """
 
 from __future__ import annotations
@@ -15,12 +15,36 @@ from spareto.hardware.fabric.lists import Lists
 from spareto.hardware.fabric.memories import block_rams, in_blocks
 from spareto.integer.semantics import Semantics
 
-COEFFICIENTS: Final = (1.0, 0.55, 2.7, 1.2, 1.0)
-"""LUTs of what a unit counts, of an input that is scanned, of one in a priority encoder, of a bit of a
-class's counter, and of a stage's control and constants."""
+COEFFICIENTS: Final = {
+    "control": 0.87,
+    "scanned": 0.64,
+    "encoded": 0.9,
+    "handed": 1.2,
+    "lanes": 0.23,
+    "leak_floor": 0.89,
+    "leak_rounded": 1.4,
+    "fire": 2.4,
+    "integrate": 4.0,
+    "late": 4.4,
+    "current": 2.4,
+    "back": 0.85,
+    "scaled": 4.0,
+    "scaled_current": 1.2,
+    "digits": 5.0,
+    "fetched": 1.3,
+    "states": 1.1,
+    "constants": 1.2,
+    "counters": 1.5,
+}
+"""LUTs of one of each of `Built.terms`."""
 
 CONTROL: Final = 37.0
-"""LUTs of a stage's control."""
+"""LUTs of a stage's control, about."""
+
+
+def encoder(inputs: int) -> float:
+    """LUTs of a priority encoder alone, about: of 64 to 1152 inputs, within a fifth but for the smallest."""
+    return min(3.4 * inputs, 1.8 * inputs + 230.0)
 
 
 @dataclass(frozen=True)
@@ -40,6 +64,8 @@ class Built:
         taps: Inputs of a window that slides over a map; 0 for a dense layer.
         tap_bits: Bits that say where a tap is and which weight it takes.
         back: Recurrent inputs of a neuron.
+        digits: Binary digits of the multiplication of sums; 0 without.
+        scaled_bits: Width of what the multiplication gives; 0 without.
     """
 
     inputs: int
@@ -54,6 +80,8 @@ class Built:
     taps: int = 0
     tap_bits: int = 0
     back: int = 0
+    digits: int = 0
+    scaled_bits: int = 0
 
     @property
     def passes(self) -> int:
@@ -78,61 +106,62 @@ class Built:
         """Block memories, in halves."""
         return sum(block_rams(*memory) for memory in self.memories)
 
-    @property
-    def unit_luts(self) -> float:
-        """LUTs of a unit, with those that its states lie in where their memory is small."""
-        if self.passes == 1 or in_blocks(*self.memories[-1]):
-            return self.unit_logic
-        return self.unit_logic + 2 / 3 * self.semantics.neuron_bits * -(-self.passes // 32)
-
-    @property
-    def unit_logic(self) -> float:
-        """LUTs of a unit's logic: a bit of an adder takes one; selections and comparisons share theirs."""
-        how, wide, state = self.semantics, self.sums_bits, self.semantics.neuron_bits
-        found = 1.9 * wide  # the addition, and the choice of what it begins with
+    def terms(self) -> dict[str, float]:
+        """What the coefficients multiply: bits of registers, inputs, control; the counters aside."""
+        how, units, state = self.semantics, self.units, self.semantics.neuron_bits
+        found = {"control": CONTROL, **self._reading()}
         if how.leak_shift is not None:
-            found += state * (1.0 if how.rounding == "floor" else 1.3)
-        if how.order == "fire":
-            found += 0.4 * state  # comparison and reset
-        else:
-            found += (1.9 if how.reset_late else 2.1) * wide  # and saturation
+            found["leak_floor" if how.rounding == "floor" else "leak_rounded"] = units * state
+        if how.order == "fire":  # leak or reset, sum, selection, saturation
+            found["fire"] = units * state
+        elif not self.scaled_bits:
+            found["late" if how.reset_late else "integrate"] = units * self.sums_bits
+        if self.back:
+            found["back"] = units * max(how.weight_bits, how.inhibition_bits)
+        if self.scaled_bits:  # the multiplication by bits, and a neuron as wide as what it gives
+            found |= {"scaled": units * self.scaled_bits, "digits": units}
+        if how.second_order:
+            name, wide = ("scaled_current", self.scaled_bits) if self.scaled_bits else ("current", state)
+            found[name] = units * wide
+        constants = self.memories[:-1] if self.passes > 1 else self.memories
+        found["constants"] = sum(
+            -(-rows // 64) * bits for rows, bits in constants if not in_blocks(rows, bits)
+        )
         if self.passes > 1:  # states come out of a memory
-            found += state
-        if self.back:  # one weight or the other
-            found += max(how.weight_bits, how.inhibition_bits)
-        if how.second_order:  # the current leaks, enters the potential, saturates
-            found += state * (2.9 if how.rounding == "floor" else 3.2)
-        if self.lists is not None:  # sums in a memory of LUTs for each unit
-            found += wide * (2 + 2 / 3 * -(-self.passes // 32)) + 3 * self.passes.bit_length()
+            found["fetched"] = units * state
+            if not in_blocks(*self.memories[-1]):
+                found["states"] = units * 2 / 3 * state * -(-self.passes // 32)
         return found
 
-    def terms(self) -> tuple[float, ...]:
-        """What the coefficients multiply, the counters aside."""
-        constants = self.memories[:-1] if self.passes > 1 else self.memories
-        held = sum(-(-rows // 64) * bits for rows, bits in constants if not in_blocks(rows, bits))
-        return (self.units * self.unit_luts, *self._reading, 0.0, CONTROL + self.addresses + held)
-
-    @property
-    def addresses(self) -> float:
-        """LUTs that find a window's taps and move the window."""
-        return 5.0 * self.tap_bits
+    def _reading(self) -> dict[str, float]:
+        if self.lists is not None:  # sums in a memory of LUTs for each unit, and their places
+            wide = self.sums_bits
+            lanes = self.units * (wide * (2 + 2 / 3 * -(-self.passes // 32)) + 3 * self.passes.bit_length())
+            return {"handed": encoder(self.inputs), "lanes": lanes}
+        if self.reads == "event":
+            return {"encoded": encoder(self.inputs) + (encoder(self.back) if self.back else 0.0)}
+        return {"scanned": float(self.inputs + self.back)}
 
     @property
     def logic(self) -> float:
         """LUTs of the stage's logic, whatever its memories lie in; fewer bits never take more of it."""
-        terms = (self.units * self.unit_logic, *self._reading, 0.0, CONTROL + self.addresses)
-        return sum(each * term for each, term in zip(COEFFICIENTS, terms, strict=True))
+        return sum(
+            COEFFICIENTS[name] * count for name, count in self.terms().items() if name not in _MEMORIES
+        )
 
-    @property
-    def _reading(self) -> tuple[float, float]:
-        encodes = self.reads != "scan"
-        inputs = float(self.inputs + self.back)
-        return (0.0, inputs) if encodes else (inputs, 0.0)
+
+_MEMORIES: Final = ("constants", "states")
+
+
+def terms(stages: Iterable[Built], classes: int, count_bits: int = 16) -> dict[str, float]:
+    """Of each coefficient, what it multiplies: all stages and the counters of the classes."""
+    total = {"counters": float(classes * count_bits)}
+    for stage in stages:
+        for name, count in stage.terms().items():
+            total[name] = total.get(name, 0.0) + count
+    return total
 
 
 def luts(stages: Iterable[Built], classes: int, count_bits: int = 16) -> int:
     """Look-up tables of a network: its stages and the counters of its classes."""
-    terms = [stage.terms() for stage in stages]
-    total = [float(sum(column)) for column in zip(*terms, strict=True)]
-    total[3] = float(classes * count_bits)
-    return round(sum(each * term for each, term in zip(COEFFICIENTS, total, strict=True)))
+    return round(sum(COEFFICIENTS[name] * n for name, n in terms(stages, classes, count_bits).items()))

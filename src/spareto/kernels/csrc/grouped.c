@@ -83,7 +83,7 @@ static void scatter_row(const conv_shape *s, const Job *job, const float *w, int
     }
 }
 /* Row oy of one block: out of the buffer, into the sums for batch norm. */
-static void finish_row(const conv_shape *s, const Job *job, const float *row, int n, int oy, int oc0) {
+static void finish_group_row(const conv_shape *s, const Job *job, const float *row, int n, int oy, int oc0) {
     const float *from = row + (job->front + s->DW * (s->KW - 1) - s->PW) * BLOCK; /* output pixel 0 */
     float *y = job->y + ((int64_t)n * s->OH + oy) * s->OW * s->OC + oc0;
     for (int x = 0; x < s->OW; x++)
@@ -103,7 +103,7 @@ static void scatter_image(const conv_shape *s, const Job *job, int n, int r0, in
             const int32_t *ptr = job->ptr + (iy - in0);
             if (iy < in1) scatter_row(s, job, w, iy, r0, r1, job->events + ptr[0], job->events + ptr[1]);
             for (; done < r1 && (iy >= in1 || done * s->SH - s->PH + s->DH * (s->KH - 1) <= iy); done++)
-                finish_row(s, job, job->buffer + (int64_t)(done - r0) * job->columns * BLOCK, n, done, oc0);
+                finish_group_row(s, job, job->buffer + (int64_t)(done - r0) * job->columns * BLOCK, n, done, oc0);
         }
     }
 }
