@@ -220,12 +220,14 @@ def test_seeds_and_base_networks_are_kept_apart(tmp_path) -> None:
 
 def test_a_prefix_that_is_another_than_its_name_says_is_refused(tmp_path) -> None:
     running.run_study(study(*GRID[:2]), tmp_path)
-    one, other = (tmp_path / "checkpoints").glob("prefix-*")
-    one.write_bytes(other.read_bytes())
+    kept = list((tmp_path / "checkpoints").glob("prefix-*"))
+    first, second = (path.read_bytes() for path in kept)
+    for path, content in zip(kept, (second, first), strict=True):
+        path.write_bytes(content)
     with pytest.raises(StoreError, match="a checkpoint of another training"):
         running.run_study(study(*GRID), tmp_path)
-    other.write_bytes(other.read_bytes()[:-1] + b"!")
-    one.unlink()
+    for path, content in zip(kept, (first, second), strict=True):
+        path.write_bytes(content[:-1] + b"!")
     with pytest.raises(StoreError, match="checksum differs"):
         running.run_study(study(*GRID), tmp_path)
 
