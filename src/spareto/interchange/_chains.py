@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any, Final
 
 import numpy as np
@@ -21,6 +20,7 @@ from spareto.compression.parametrization import (
     keep_channels,
 )
 from spareto.core.errors import ConfigError, Problem
+from spareto.core.options import options_of
 from spareto.quantizers import Quantizer, registry
 from spareto.quantizers.rounding import Rounding
 from spareto.quantizers.rounding import registry as roundings
@@ -68,7 +68,7 @@ def _described(chain: list[nn.Module], place: str) -> dict[str, Any]:
 def _quantizer(quantizer: Quantizer) -> dict[str, Any]:
     name = type(quantizer).__module__.rpartition(".")[2]
     found: dict[str, Any] = {}
-    for option in inspect.signature(type(quantizer).__init__).parameters:
+    for option in options_of(type(quantizer))[0]:
         value = getattr(quantizer, option, None)
         if isinstance(value, Rounding):
             given = {key: item for key, item in vars(value).items() if isinstance(item, int | float)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from functools import cache
 from typing import Any, Final
 
@@ -14,6 +13,7 @@ from spareto.converting.layers import SteadyDropout
 from spareto.converting.neurons._undelayed import Undelayed
 from spareto.converting.potentials import Potentials
 from spareto.core.errors import ConfigError, Problem
+from spareto.core.options import options_of
 from spareto.layers.over_time import OverTime
 from spareto.layers.residual import Residual
 from spareto.layers.spiking_block import SpikingBlock
@@ -150,7 +150,4 @@ def _neuron_name(module: nn.Module) -> str:
 
 @cache
 def _options(kind: type[nn.Module]) -> tuple[str, ...]:
-    parameters = inspect.signature(kind.__init__).parameters.values()
-    variable = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-    names = (each.name for each in parameters if each.kind not in variable)
-    return tuple(name for name in names if name not in ("self", *_UNSAID))
+    return tuple(name for name in options_of(kind)[0] if name not in _UNSAID)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, ClassVar, Literal, TypedDict, Unpack
+from typing import Annotated, Any, ClassVar, Literal, TypedDict, Unpack
 
 import torch
 from torch import Tensor, nn
 
+from spareto.core.config import Rule
 from spareto.core.errors import ConfigError, Problem
 from spareto.core.options import hold_options, place_of
 from spareto.core.text import shown
@@ -30,7 +31,7 @@ class Shared(TypedDict, total=False):
     """
 
     granularity: Granularity
-    rounding: str | Rounding
+    rounding: Annotated[str | Rounding, Rule("the name of a rounding, or a rounding itself")]
 
 
 class Quantizer(nn.Module, ABC):

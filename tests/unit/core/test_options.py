@@ -9,7 +9,7 @@ from pydantic import Field
 from spareto import networks, neurons, pruners, quantizers
 from spareto.core.config import Rule
 from spareto.core.errors import ConfigError
-from spareto.core.options import Flag, hold_options, options_of
+from spareto.core.options import Flag, hold_options, options_of, problems_with
 from spareto.data.encoders import images
 from spareto.neurons import surrogates
 from spareto.quantizers import rounding
@@ -102,3 +102,15 @@ def test_every_option_of_every_variant_has_a_rule(registry, name):
     if "__init__" in vars(cls):
         assert hasattr(cls.__init__, "__wrapped__"), "its constructor is not held"
         assert inspect.signature(cls)
+
+
+@pytest.mark.parametrize(("registry", "name"), VARIANTS, ids=str)
+def test_what_is_no_value_at_all_is_one_problem_for_each_option(registry, name):
+    cls = registry.get(name)
+    named, _ = options_of(cls)
+    problems = problems_with(cls, "here", name, dict.fromkeys(named, object()))
+    free = {"slope"}  # which the surrogate holds as its alpha
+    assert {problem.where for problem in problems} == {
+        f"here.{option}" for option in named if option not in free
+    }
+    assert len(problems) == len(set(named) - free)
