@@ -27,6 +27,7 @@ REGISTRIES = (
     samplers.registry,
 )
 VARIANTS = [(registry, name) for registry in REGISTRIES for name in registry.names()]
+NAMED = [f"{registry.kind} {name}" for registry, name in VARIANTS]
 
 
 class Shared(TypedDict, total=False):
@@ -90,7 +91,7 @@ def test_an_option_that_nobody_knows_is_refused():
     ]
 
 
-@pytest.mark.parametrize(("registry", "name"), VARIANTS, ids=str)
+@pytest.mark.parametrize(("registry", "name"), VARIANTS, ids=NAMED)
 def test_every_option_of_every_variant_has_a_rule(registry, name):
     """A number without a rule would be taken whatever it is."""
     cls = registry.get(name)
@@ -104,7 +105,7 @@ def test_every_option_of_every_variant_has_a_rule(registry, name):
         assert inspect.signature(cls)
 
 
-@pytest.mark.parametrize(("registry", "name"), VARIANTS, ids=str)
+@pytest.mark.parametrize(("registry", "name"), VARIANTS, ids=NAMED)
 def test_what_is_no_value_at_all_is_one_problem_for_each_option(registry, name):
     cls = registry.get(name)
     named, _ = options_of(cls)
