@@ -16,6 +16,7 @@ from spareto.study.store import TrialStore
 
 STUDY = {
     **kills.STUDY,
+    "compression_training": {**kills.STUDY["compression_training"], "epochs": 16},  # or all trials end first
     "grid": [{"regime": "joint", "bits": [8, 6, 5, 4, 3, 2], "sparsity": [0.3, 0.5, 0.7]}],
 }
 

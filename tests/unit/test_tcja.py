@@ -77,15 +77,22 @@ def test_without_attention_it_takes_any_number_of_timesteps():
 
 def test_every_wrong_option_is_named():
     with pytest.raises(ConfigError) as error:
-        tiny(timesteps=0, votes=0, channels=(4, 4, 4, 4), attention=(5,), hidden=(0,), dropout=1)
+        tiny(timesteps=0, votes=0, hidden=(0,), dropout=1)
+    assert str(error.value).splitlines() == [
+        "network 'tcja'.timesteps: got 0; expected an integer from 1 to 65,536.",
+        "network 'tcja'.hidden: got (0,); expected a list of integers from 1 to 65,536.",
+        "network 'tcja'.votes: got 0; expected an integer from 1 to 65,536.",
+        "network 'tcja'.dropout: got 1; expected a share from 0 to below 1.",
+    ]
+
+
+def test_options_that_do_not_go_together_are_named():
+    with pytest.raises(ConfigError) as error:
+        tiny(channels=(4, 4, 4, 4), attention=(5,))
     deep = "few enough to leave one of 8 pixels"
     assert str(error.value).splitlines() == [
-        "network 'tcja'.timesteps: got 0; expected an integer of at least 1.",
-        "network 'tcja'.votes: got 0; expected an integer of at least 1.",
         *[f"network 'tcja'.channels: got 4 poolings of 2; expected {deep}. Use fewer."] * 2,
         "network 'tcja'.attention: got (5,); expected a list of blocks, counted from 1 to 4.",
-        "network 'tcja'.hidden: got (0,); expected a list of integers of at least 1.",
-        "network 'tcja'.dropout: got 1; expected a share from 0 to below 1.",
     ]
 
 

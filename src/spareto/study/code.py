@@ -28,6 +28,8 @@ COSTS: Final = ("formats", "hardware", "integer")
 
 ROOT: Final = Path(__file__).parents[1]
 SUFFIXES: Final = (".py", ".c", ".h")
+TRAINED_BY: Final = "training_code"
+"""The fact of a store that says which code its trials are from."""
 UNNAMED: Final = "an older spareto that left no word of its code"
 
 
@@ -82,7 +84,7 @@ def of_the_store(runner: TrialRunner, store: TrialStore, *, mixed: bool) -> Tria
     """
     meta = store.meta
     base = meta.get("base_hash", runner.base_hash)
-    before = replace(runner, code=meta.get("code", ""))
+    before = replace(runner, code=meta.get(TRAINED_BY, ""))
     if base == runner.base_hash or base != before.base_hash:
         return runner  # nothing to say, or something else than the code differs
     other = meta.get("made_by", UNNAMED)

@@ -18,7 +18,7 @@ from spareto.data.own import load_data
 from spareto.records import Recipe, Trial
 from spareto.study.builders import builder_of
 from spareto.study.checks import refuse_misfits, refuse_other_frames, try_out
-from spareto.study.code import made_by, of_the_store, training_code
+from spareto.study.code import TRAINED_BY, made_by, of_the_store, training_code
 from spareto.study.config import StudyConfig
 from spareto.study.cost_model import CostModel
 from spareto.study.database.places import place_for
@@ -205,7 +205,7 @@ def _begin(store: TrialStore, runner: TrialRunner, sealed: SealedTest) -> None:
         timesteps=str(data.train.timesteps or "the network's own"),
         plan=canonical_json(config.to_dict()),
         accelerator_data=canonical_json(runner.costing.accelerator.to_dict()),
-        **({"code": runner.code, "made_by": made_by()} if runner.code == training_code() else {}),
+        **({TRAINED_BY: runner.code, "made_by": made_by()} if runner.code == training_code() else {}),
         **parts,
         **({"data_notes": " ".join(notes)} if (notes := data.train.notes) else {}),
     )

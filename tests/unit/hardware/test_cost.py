@@ -122,9 +122,10 @@ def test_unknown_neurons_are_all_listed_and_never_free():
     with pytest.raises(ConfigError) as error:
         hardware.cost(network, CHIP)
     assert str(error.value).splitlines() == [
-        "layer 'a': got neuron 'izhikevich'; expected one of if, lif, plif, li, synaptic, alif. "
+        "layer 'a': got neuron 'izhikevich'; expected one of iaf, lif, plif, li, synaptic, alif. "
         "Add what one update of it does to the cost model.",
-        "layer 'b': got neuron 'lff'; expected one of if, lif, plif, li, synaptic, alif. Did you mean 'lif'?",
+        "layer 'b': got neuron 'lff'; expected one of iaf, lif, plif, li, synaptic, alif. "
+        "Did you mean 'lif'?",
     ]
 
 

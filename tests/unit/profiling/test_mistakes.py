@@ -136,7 +136,7 @@ def test_neurons_of_no_place_and_of_no_kind(images, labels):
         "neurons['lief']: got no such module or layer; expected one of fc, lif. Did you mean 'lif'?"
     )
     said = refused(Loop(), images, labels, vote="mean", neurons={"lif": "leaky"})
-    assert said.startswith("neurons['lif']: got 'leaky'; expected one of if, lif, ")
+    assert said.startswith("neurons['lif']: got 'leaky'; expected one of iaf, lif, ")
 
 
 def test_samples_without_time_for_a_network_over_time(images, labels):
