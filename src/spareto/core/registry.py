@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from spareto.core.constructors import problems_with
 from spareto.core.errors import ConfigError, Problem, UnknownName, did_you_mean, one_of
 from spareto.core.text import shown
 
@@ -67,11 +68,8 @@ class Registry(Generic[Base]):
                 that its annotation does not allow; names every one.
         """
         cls, place = self.get(name), where or f"{self.kind} '{name}'"
-        if options or _needs_some(cls):
-            from spareto.core.options import problems_with  # pydantic, which a runtime lacks
-
-            if problems := problems_with(cls, place, f"{self.kind} '{name}'", options):
-                raise ConfigError(problems)
+        if problems := problems_with(cls, place, f"{self.kind} '{name}'", options):
+            raise ConfigError(problems)
         return cls(**options)
 
     def _only_class(self, module_name: str) -> type[Base]:
@@ -91,14 +89,6 @@ class Registry(Generic[Base]):
                 f"{module_name}: got {names}; expected exactly one concrete {self.base.__name__}."
             )
         return found[0]
-
-
-@cache
-def _needs_some(cls: type[Any]) -> bool:
-    """Whether a constructor cannot do without options."""
-    kinds = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
-    parameters = inspect.signature(cls).parameters.values()
-    return any(each.default is each.empty and each.kind not in kinds for each in parameters)
 
 
 @cache

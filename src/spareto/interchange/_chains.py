@@ -19,8 +19,8 @@ from spareto.compression.parametrization import (
     compressed_weight,
     keep_channels,
 )
+from spareto.core.constructors import options_of
 from spareto.core.errors import ConfigError, Problem
-from spareto.core.options import options_of
 from spareto.quantizers import Quantizer, registry
 from spareto.quantizers.rounding import Rounding
 from spareto.quantizers.rounding import registry as roundings

@@ -12,8 +12,8 @@ from spareto.converting.functions import Delay, LateBias
 from spareto.converting.layers import SteadyDropout
 from spareto.converting.neurons._undelayed import Undelayed
 from spareto.converting.potentials import Potentials
+from spareto.core.constructors import options_of
 from spareto.core.errors import ConfigError, Problem
-from spareto.core.options import options_of
 from spareto.layers.over_time import OverTime
 from spareto.layers.residual import Residual
 from spareto.layers.spiking_block import SpikingBlock

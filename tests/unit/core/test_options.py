@@ -8,8 +8,9 @@ from pydantic import Field
 
 from spareto import networks, neurons, pruners, quantizers
 from spareto.core.config import Rule
+from spareto.core.constructors import options_of, problems_with
 from spareto.core.errors import ConfigError
-from spareto.core.options import Flag, hold_options, options_of, problems_with
+from spareto.core.options import Flag, hold_options
 from spareto.data.encoders import images
 from spareto.neurons import surrogates
 from spareto.quantizers import rounding
