@@ -122,7 +122,7 @@ def test_a_store_of_before_which_names_no_code_is_refused(tmp_path) -> None:
     with running.open_study(config, tmp_path) as study:
         runner = study.known.runner
         base = config.base_hash(runner.data.hash, runner.builder.hash)
-        study.known.store.set_meta(base_hash=base, code="", made_by=code.UNNAMED)
+        study.known.store.set_meta(**{"base_hash": base, code.TRAINED_BY: "", "made_by": code.UNNAMED})
     with pytest.raises(StoreError, match=code.UNNAMED):
         carried_out(tmp_path)
     _, heard = carried_out(tmp_path, mix_versions=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -98,7 +99,14 @@ def join() -> Processes:
             return Processes()
         # networks may be on the CPU of a machine that has GPUs; numbers always are
         dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+        atexit.register(_leave)
     return Processes(dist.get_rank(), dist.get_world_size())
+
+
+def _leave() -> None:
+    """Leave the group that `join` made; threads of gloo that still run at the end abort the process."""
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def _device() -> str:
