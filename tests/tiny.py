@@ -50,3 +50,14 @@ def plain(seed: int = 0) -> nn.Sequential:
     """A network that is none of ours: two dense layers."""
     torch.manual_seed(seed)
     return nn.Sequential(nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 3))
+
+
+class Broken(nn.Module):
+    """Answers with what is no number, of which no loss can be taken."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(()))
+
+    def forward(self, frames):
+        return torch.full((frames.shape[1], 2), float("nan")) * self.weight

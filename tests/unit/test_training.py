@@ -7,7 +7,6 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 import tiny
 from spareto import recipes
@@ -138,20 +137,9 @@ def test_weights_decay_but_scales_and_batch_norms_do_not():
     assert [group["weight_decay"] for group in optimizer.param_groups] == [0.01, 0.0]
 
 
-class Broken(nn.Module):
-    """Puts out what no loss can be taken of."""
-
-    def __init__(self):
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(()))
-
-    def forward(self, frames):
-        return torch.full((frames.shape[1], 2), float("nan")) * self.weight
-
-
 def test_a_loss_that_is_no_number_is_refused(data, tmp_path):
     with pytest.raises(TrainingError) as error:
-        train(Broken(), data, PLAN, checkpoint=tmp_path / "state")
+        train(tiny.Broken(), data, PLAN, checkpoint=tmp_path / "state")
     cure = "Lower training.learning_rate (now 0.02)."
     assert (
         str(error.value) == f"training, epoch 1, step 1: got a loss of nan; expected a finite number. {cure}"

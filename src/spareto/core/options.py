@@ -8,6 +8,7 @@ A base class calls `hold_options` in its `__init_subclass__`; a variant then onl
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from functools import cache, partial, wraps
 from typing import Annotated, Any, Final, get_type_hints
@@ -27,6 +28,17 @@ Portion = Annotated[float, Field(ge=0, le=1), Rule("a share from 0 to 1")]
 
 _HELD: Final = ConfigDict(strict=True, arbitrary_types_allowed=True, allow_inf_nan=False)
 _OTHERS: Final = "**"
+
+
+def power_of_two(value: float) -> float:
+    """A validator: the value, if it is a power of two.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if math.frexp(value)[0] != 0.5:
+        raise ValueError
+    return value
 
 
 def hold_options(cls: type[Any], kind: str) -> None:

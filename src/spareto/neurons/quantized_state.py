@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 from typing_extensions import override
 
 from spareto.core.config import Rule
+from spareto.core.options import power_of_two
 from spareto.neurons._family import Wrapped
 from spareto.neurons._storing import StateBits, StoringNeuron
-
-
-def _power_of_two(value: float) -> float:
-    if math.frexp(value)[0] != 0.5:
-        raise ValueError
-    return value
-
 
 PowerOfTwo = Annotated[
     float,
     Field(gt=0, lt=1e30),
-    AfterValidator(_power_of_two),
+    AfterValidator(power_of_two),
     Rule("a power of two, such as 2"),
 ]
 

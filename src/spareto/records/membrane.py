@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from spareto.core.config import Record, Rule
+from spareto.core.options import power_of_two
 
 StateBits = Annotated[int, Field(ge=2, le=16, strict=True), Rule("an integer from 2 to 16")]
-
-
-def _power_of_two(value: float) -> float:
-    if math.frexp(value)[0] != 0.5:
-        raise ValueError
-    return value
 
 
 PowerOfTwo = Annotated[
     float,
     Field(ge=2.0**-64, le=2.0**64),
-    AfterValidator(_power_of_two),
+    AfterValidator(power_of_two),
     Rule("a power of two", "Use 1, 2 or 4, say."),
 ]
 

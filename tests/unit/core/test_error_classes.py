@@ -29,17 +29,6 @@ class Solves(nn.Module):
         return torch.linalg.solve(self.weight, frames.mean(0).T).T
 
 
-class Broken(nn.Module):
-    """Answers with what is no number."""
-
-    def __init__(self):
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(()))
-
-    def forward(self, frames):
-        return torch.full((frames.shape[1], 2), float("nan")) * self.weight
-
-
 def too_large():
     network = workloads.network(workloads.layer("fc", channels=(4096, 4096), size=1, kernel=1))
     spareto.cost(network, spareto.load_accelerator("microcontroller"), weight_format="none")
@@ -64,7 +53,7 @@ def uncountable():
 
 
 def nan():
-    spareto.train(Broken(), tiny.frame_data(), TrainingPlan(epochs=1, learning_rate=0.02))
+    spareto.train(tiny.Broken(), tiny.frame_data(), TrainingPlan(epochs=1, learning_rate=0.02))
 
 
 GOLDEN = {
