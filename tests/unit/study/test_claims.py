@@ -119,6 +119,21 @@ def test_a_run_takes_back_what_its_killed_forerunner_had(store):
         store.put("key 0", TRIALS[0], late)
 
 
+@pytest.mark.parametrize("ended", [(1,), (2,), (0, 2), (1, 2), (3, 0)])
+def test_places_survive_a_kill(store, ended):
+    """Workers end in any order; what a killed run left undone gets the places that are free, its own."""
+    asked(store, 4)
+    for number in ended:
+        claim = store.tasks.claim("owner", key=f"key {number}")
+        store.put(claim.key, TRIALS[0], claim)
+    store.tasks.claim("owner")
+    store.tasks.settle("owner")
+    asked(store, 6)  # the study may have grown meanwhile
+    while claim := store.tasks.claim("owner"):
+        store.put(claim.key, TRIALS[0], claim)
+    assert [key for key, _ in store.items()] == [f"key {number}" for number in range(6)]
+
+
 def test_two_studies_of_a_server_do_not_meet(server):
     with TrialStore(f"{server}&study=one") as one, TrialStore(f"{server}&study=two") as two:
         one.put("key", TRIALS[0])

@@ -8,8 +8,9 @@ that would have put it: a worker that comes back late can overwrite nothing.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -92,7 +93,10 @@ class Tasks:
         self._database = database
 
     def ask(self, wanted: Sequence[Task], owner: str) -> int:
-        """Put tasks behind those there are, in order; what is done or asked for already is left as it is.
+        """Put tasks at the free places, in order; what is done or asked for already is left as it is.
+
+        Places are free behind the last one, and where a run that was killed left trials undone: a resumed
+        study gives them the places that an undisturbed one does.
 
         Args:
             wanted: The tasks.
@@ -102,11 +106,12 @@ class Tasks:
             How many are new.
         """
         with self._database.writing() as connection:
-            return self._ask_in(connection, wanted, owner)
+            self._database.one_by_one(connection)
+            return self._ask_in(connection, wanted, owner, _free(connection, self.next_place(connection)))
 
-    def _ask_in(self, connection: Connection, wanted: Sequence[Task], owner: str) -> int:
-        self._database.one_by_one(connection)
-        place = self.next_place(connection)
+    def _ask_in(
+        self, connection: Connection, wanted: Sequence[Task], owner: str, places: Iterable[int]
+    ) -> int:
         known = _known(connection, [task.key for task in wanted])
         fresh = [task for task in wanted if task.key not in known]
         if fresh:
@@ -114,14 +119,14 @@ class Tasks:
                 sa.insert(tasks),
                 [
                     {
-                        "position": place + index,
+                        "position": place,
                         "key": task.key,
                         "job": canonical_json(task.job),
                         "needs": task.needs,
                         "owner": owner,
                         "attempts": 0,
                     }
-                    for index, task in enumerate(fresh)
+                    for task, place in zip(fresh, places, strict=False)
                 ],
             )
         return len(fresh)
@@ -129,7 +134,8 @@ class Tasks:
     def take(self, task: Task, owner: str, worker: str = "", *, lease: float = LEASE) -> Claim | None:
         """Ask for one task and claim it, in one transaction; None if somebody else has it, or it is done."""
         with self._database.writing() as connection:
-            self._ask_in(connection, [task], owner)
+            self._database.one_by_one(connection)
+            self._ask_in(connection, [task], owner, [self.next_place(connection)])
             return self.claim_in(connection, owner, worker, key=task.key, lease=lease)
 
     def claim(
@@ -271,6 +277,16 @@ def _seconds(row: Any, name: str) -> float:
     if not isinstance(value, float | int):
         raise ValueError(f"{shown(value)} as time '{name}' of task {shown(row.key)}")
     return value
+
+
+def _free(connection: Connection, behind: int) -> Iterator[int]:
+    """The free places in order: gaps among those that are taken, then all from `behind` on."""
+    sizes = (sa.select(sa.func.count()).select_from(each) for each in (trials, tasks))
+    if sum(connection.execute(size).scalar_one() for size in sizes) < behind - 1:
+        rows = (connection.execute(sa.select(t.c.position)).scalars() for t in (trials, tasks))
+        used = set(chain.from_iterable(rows))
+        yield from (place for place in range(1, behind) if place not in used)
+    yield from count(behind)
 
 
 def _known(connection: Connection, keys: Sequence[str]) -> set[str]:
