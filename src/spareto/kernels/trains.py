@@ -82,7 +82,7 @@ def gaps(words: Words, elements: int, levels: int) -> tuple[Counts, Counts, Coun
 
 
 def rows(bits: Tensor, channels: int) -> Words:
-    """Bits as spiking layers pass them on, channels-last, in the order of `pack`; only where the backend is `c`.
+    """Channels-last bits of spiking layers in the order of `pack`; only where the backend is `c`.
 
     Args:
         bits: Shape `(images, pixels, words of channels)`, int64.

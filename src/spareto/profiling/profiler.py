@@ -104,8 +104,9 @@ def profile(
     named = NamedNeurons(network, {} if neurons is None else neurons)
     with undisturbed(network, training=False), torch.inference_mode(), parametrize.cached(), reference():
         runner = Runner(network, samples, declared)
-        plan, trace = _planned(network, runner, samples, declared, named)
-        fused = _fused(network, runner, samples, plan, trace, named)
+        looked_at = _lively(samples)
+        plan, trace = _planned(network, runner, samples, looked_at, declared, named)
+        fused = _fused(network, runner, _both(samples, *looked_at), plan, trace, named)
         correct, counts = _count(network, runner, samples, plan, named, batch_size, witness, fused)
         found = _records(network, counts, plan, named, weight_bits, widths)
         found |= {"free": free_layers(network, plan, trace), "notes": (*runner.notes, *named.notes(plan))}
@@ -117,11 +118,16 @@ def profile(
 
 @uncollected()
 def _planned(
-    network: nn.Module, runner: Runner, samples: Samples, interface: Interface, named: NamedNeurons
+    network: nn.Module,
+    runner: Runner,
+    samples: Samples,
+    looked_at: tuple[int, int],
+    interface: Interface,
+    named: NamedNeurons,
 ) -> tuple[Plan, Trace]:
     if samples.labels is not None:
         runner.check_answer()
-    first, second = _lively(samples)
+    first, second = looked_at
     one = _trace(network, runner, samples.chosen([first]), named)
     two = _trace(network, runner, _both(samples, first, second), named)
     more = partial(_longer, network, runner, samples, first, named)
@@ -160,7 +166,7 @@ def _trace(network: nn.Module, runner: Runner, batch: Tensor, named: NamedNeuron
 
 
 def _fused(
-    network: nn.Module, runner: Runner, samples: Samples, plan: Plan, trace: Trace, named: NamedNeurons
+    network: nn.Module, runner: Runner, two: Tensor, plan: Plan, trace: Trace, named: NamedNeurons
 ) -> Mapping[object, FusedLayer]:
     """Layers that run fused while they are counted; none where the network cannot take what those give."""
     found = fused_layers(plan, trace)
@@ -170,7 +176,7 @@ def _fused(
         with counting(network, plan, named.facts, named.opaque, fused=found) as counts:
             with counts.aside():
                 runner.reset()
-                arguments = runner.prepare(_both(samples, *_lively(samples)))
+                arguments = runner.prepare(two)
             runner.call(arguments)
             counts.end_batch()
     except Exception:  # whatever a network says that reads spikes as a tensor

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
 
 import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from spareto.formats import Sizes, measured_formats
+from spareto.formats import Format, Sizes, measured_formats
 from spareto.kernels.trains import Counts, add_places, effects, pack
 from spareto.profiling.storage import Trains, Words
 
@@ -28,7 +29,7 @@ class Stream:
         self.shape: tuple[int, ...] = ()
         self.spikes_only = True
         self._effects = None if effects is None else effects.double().numpy()
-        self._formats = measured_formats() if stored else {}
+        self._formats: Mapping[str, Format] = measured_formats() if stored else {}
         self._calls: list[Words] = []
         self._counts: list[Amounts] = []
         self._met: list[Amounts] = []

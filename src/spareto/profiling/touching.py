@@ -51,7 +51,7 @@ class Touching:
             words: What enters as bits, shape `(rows, words)`; see `kernels.trains.pack`.
         """
         if self._all is not None:  # whatever enters reaches every output
-            return words.any(1) * float(self._all)
+            return np.where(words.any(1), float(self._all), 0.0)
         if self._reach is not None:
             reach = self._reach
             found = trains.reached(words, reach.masks, reach.class_of, reach.weights, reach.spread)

@@ -53,9 +53,7 @@ def block(inputs, outputs, kernel=3, *, norm=True, pool=None, neuron="lif", conv
 
 
 def dense(inputs, outputs, neuron="lif", **options):
-    return SpikingDense(
-        nn.Linear(inputs, outputs), neurons.make(neuron, **options), **{"dropout": nn.Dropout()}
-    )
+    return SpikingDense(nn.Linear(inputs, outputs), neurons.make(neuron, **options), dropout=nn.Dropout())
 
 
 NETWORKS = {
@@ -147,7 +145,7 @@ def test_hooks_on_a_part_are_called(monkeypatch):
     part.register_forward_hook(lambda module, inputs, output: output * 0.5)
     fused, slow, ways = both(network, frames_of(network, "spikes"), monkeypatch)
     assert fused.workload == slow.workload
-    assert list(ways.values())[0] == "reference"
+    assert next(iter(ways.values())) == "reference"
     assert set(list(ways.values())[1:]) == {"events"}
 
 
