@@ -14,7 +14,6 @@ from rich.table import Table
 from spareto.cli.console import Console
 from spareto.cli.textplot import plot as drawn
 from spareto.core.amounts import EnergyUnit, digits, energy_unit
-from spareto.records.recipe import Regime
 from spareto.records.rows import (
     MeanRow,
     TrialRow,
@@ -72,7 +71,7 @@ def print_front(run: str | Path, *, mean: bool = False, every: bool = False, plo
     seeds, unit = {_seed(row) for row in rows}, energy_unit(row["energy_pj"] for row in rows)
     if plot:
         named = f"{split_chosen_by(rows)} accuracy"
-        points: list[tuple[float, float, Regime, bool]] = [
+        points: list[tuple[float, float, str, bool]] = [
             (row["energy_pj"] / unit.pj, row_chosen_by(row), row["regime"], row["on_front"]) for row in rows
         ]
         console.print("\n".join(drawn(points, unit.sign, named)) + "\n")

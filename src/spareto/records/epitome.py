@@ -15,7 +15,7 @@ from spareto.core.bounds import MOST_STORED, Natural, Positive
 from spareto.core.config import Record
 from spareto.core.errors import ConfigError, Problem
 from spareto.records.agreement import require
-from spareto.records.epitome_step import EpitomeStep, LayerEpitome
+from spareto.records.steps.epitome import EpitomeStep, LayerEpitome
 from spareto.records.training import Flag
 
 Shape = tuple[Positive, Positive, Positive, Positive]

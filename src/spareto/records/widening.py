@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from spareto.core.config import Record, Rule
-from spareto.records.recipe import QuantizeStep, Recipe
+from spareto.records.recipe import Recipe
+from spareto.records.steps.quantize import QuantizeStep
 from spareto.records.training import Count, Positive, TrainingPlan
 
 Multiplier = Annotated[float, Field(ge=1, le=64, strict=True), Rule("a number from 1 to 64")]
