@@ -57,11 +57,11 @@ def _say_names(part: dict[str, Any], record: type[BaseModel]) -> None:
     """Put the names of variants where a field holds one, and their options where it holds both."""
     for name, field in record.model_fields.items():
         about = part["properties"][name]
-        if (
-            inspect.isclass(field.annotation)
-            and set(getattr(field.annotation, "model_fields", ())) == _CHOICE
-        ):
-            names = list(_registry(field.annotation.model_fields["name"].metadata).names())
+        choice = next(
+            (kind for kind in _classes(field.annotation) if set(kind.model_fields) == _CHOICE), None
+        )
+        if choice is not None:
+            names = list(_registry(choice.model_fields["name"].metadata).names())
             about["anyOf"] = [{"enum": names}, {"$ref": about.pop("$ref")}]
         elif any(isinstance(mark, Named) for mark in field.metadata):
             registry = _registry(field.metadata)
