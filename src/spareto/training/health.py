@@ -12,15 +12,12 @@ from torch import Tensor, nn
 
 from spareto.core.errors import Problem
 from spareto.kernels import Spikes
-from spareto.layers.spiking_block import SpikingBlock
-from spareto.layers.spiking_dense import SpikingDense
+from spareto.layers import SpikingLayer
 from spareto.observing import undisturbed
 from spareto.observing.calls import listening
 from spareto.running.outputs import leaves
 from spareto.running.proving import outer_neurons
 from spareto.training.norms import Run
-
-_BLOCKS = (SpikingBlock, SpikingDense)
 
 
 class SilentLayerWarning(UserWarning):
@@ -64,16 +61,17 @@ def _silent_on(network: nn.Module, frames: Tensor, run: Run) -> tuple[str, ...]:
 def spiking_layers(network: nn.Module) -> dict[str, tuple[nn.Module, int]]:
     """Where spikes come out, and which item of a tuple they are, by the name of their neurons.
 
-    A block is watched whole and so stays fused.
+    A layer of ours is watched whole and so stays fused.
     """
-    blocks = {name: module for name, module in network.named_modules() if isinstance(module, _BLOCKS)}
+    named = network.named_modules()
+    blocks = {name: each for name, each in named if isinstance(each, SpikingLayer) and each.fires}
     inside = {part for block in blocks.values() for part in block.modules()}
     alone = {
         name: (module, facts.spikes)
         for name, module, facts in outer_neurons(network)
         if facts.fires and module not in inside
     }
-    return {**{f"{name}.neuron".lstrip("."): (block, 0) for name, block in blocks.items()}, **alone}
+    return {**{f"{name}.{block.fires}".lstrip("."): (block, 0) for name, block in blocks.items()}, **alone}
 
 
 def _any(spikes: Any, item: int) -> bool:
