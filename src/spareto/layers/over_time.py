@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Self
 
-import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
 from spareto.kernels.spikes import Spikes, dense
-from spareto.layers._base import SpikingLayer
+from spareto.layers._base import SpikingLayer, some_spikes
 from spareto.layers._fusion import over_time
 
 
@@ -28,4 +27,4 @@ class OverTime(SpikingLayer, nn.Sequential):
     @classmethod
     @override
     def examples(cls) -> Iterator[tuple[Self, Tensor]]:
-        yield cls(nn.Conv2d(2, 3, 1), nn.BatchNorm2d(3)), torch.ones(3, 2, 2, 4, 4)
+        yield cls(nn.Conv2d(2, 3, 1), nn.BatchNorm2d(3)), some_spikes(3, 2, 2, 4, 4)

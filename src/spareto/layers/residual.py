@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final, Literal, Self
 
-import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
 from spareto.kernels.gates import gate
 from spareto.kernels.spikes import Spikes, dense, traced
-from spareto.layers._base import SpikingLayer
+from spareto.layers._base import SpikingLayer, some_spikes
 from spareto.layers.over_time import OverTime
 
 Connect = Literal["add", "and", "iand"]
@@ -73,7 +72,7 @@ class Residual(SpikingLayer):
     def examples(cls) -> Iterator[tuple[Self, Tensor]]:
         every: tuple[Connect, ...] = ("add", "and", "iand")
         for connect in every:
-            yield cls(OverTime(nn.Conv2d(2, 2, 3, padding=1)), connect=connect), torch.ones(3, 2, 2, 4, 4)
+            yield cls(OverTime(nn.Conv2d(2, 2, 3, padding=1)), connect=connect), some_spikes(3, 2, 2, 4, 4)
 
     def extra_repr(self) -> str:
         """What `print(network)` shows."""

@@ -7,7 +7,6 @@ from dataclasses import astuple
 from functools import partial
 from typing import Self
 
-import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
@@ -21,7 +20,7 @@ from spareto.kernels.sums import ConvSums
 from spareto.layers import _convolving as convolving
 from spareto.layers import _fusion as fusion
 from spareto.layers import _recompute as recompute
-from spareto.layers._base import SpikingLayer, present
+from spareto.layers._base import SpikingLayer, present, some_spikes
 from spareto.layers._checks import check_block
 from spareto.layers._geometry import conv_shape, output_size
 from spareto.layers._pooling import ONE_PIXEL, Window, window
@@ -58,7 +57,7 @@ class SpikingBlock(SpikingLayer):
     @classmethod
     @override
     def examples(cls) -> Iterator[tuple[Self, Tensor]]:
-        frames = torch.ones(4, 2, 2, 6, 6)
+        frames = some_spikes(4, 2, 2, 6, 6)
         conv, pool = nn.Conv2d(2, 3, 3, padding=1), nn.MaxPool2d(2)
         yield cls(conv, nn.BatchNorm2d(3), registry.make("lif"), pool), frames
         yield cls(nn.Conv2d(2, 3, 3, stride=2), None, registry.make("iaf")), frames

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Self
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from typing_extensions import override
@@ -19,7 +18,7 @@ from spareto.kernels.spikes import Spikes, dense, traced
 from spareto.kernels.sums import DenseSums
 from spareto.layers import _fusion as fusion
 from spareto.layers import _recompute as recompute
-from spareto.layers._base import SpikingLayer, present
+from spareto.layers._base import SpikingLayer, present, some_spikes
 from spareto.layers._checks import check_dense
 from spareto.neurons import SpikingNeuron, registry
 
@@ -57,7 +56,7 @@ class SpikingDense(SpikingLayer):
     @classmethod
     @override
     def examples(cls) -> Iterator[tuple[Self, Tensor]]:
-        frames = torch.ones(4, 2, 2, 3, 3)
+        frames = some_spikes(4, 2, 2, 3, 3)
         yield cls(nn.Linear(18, 5), registry.make("lif"), nn.BatchNorm1d(5)), frames
         yield cls(nn.Linear(18, 5), registry.make("alif"), None, nn.Dropout(0.5)), frames
 

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from spareto.core.errors import ConfigError, Problem
 from spareto.kernels import Spikes, dense
-from spareto.layers._base import SpikingLayer
+from spareto.layers._base import SpikingLayer, some_spikes
 
 
 class TCJA(SpikingLayer):
@@ -62,7 +62,7 @@ class TCJA(SpikingLayer):
     @classmethod
     @override
     def examples(cls) -> Iterator[tuple[Self, Tensor]]:
-        yield cls(timesteps=4, channels=3), torch.ones(4, 2, 3, 5, 5)
+        yield cls(timesteps=4, channels=3), some_spikes(4, 2, 3, 5, 5)
 
     def extra_repr(self) -> str:
         """What `print(network)` shows."""
