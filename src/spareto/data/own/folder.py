@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from spareto.core.artifacts import folder_there, there
+from spareto.core.artifacts import folder_there, stamp_of, there
 from spareto.core.errors import DataError, Problem
 from spareto.data.own.arrays import Array, as_labels
 from spareto.data.own.events import Events
-from spareto.data.own.filed import IN_FILES, FiledEvents, stamp_of
+from spareto.data.own.filed import IN_FILES, FiledEvents
 from spareto.data.own.files import ARRAYS, SUFFIXES, Listing, list_files, read_arrays, read_sample
 from spareto.data.own.items import stack
 from spareto.data.own.returned import TITLES, Part, splits_of
