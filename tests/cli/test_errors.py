@@ -363,3 +363,11 @@ def test_the_installed_command_answers_the_same(study, tmp_path) -> None:
         " grid, recipes, objectives, constraints, search."
         " Did you mean 'weight_formats'?\n"
     )
+
+
+def test_a_recipe_without_a_step(refused, tmp_path):
+    (tmp_path / "idle.yaml").write_text("steps: []\n", encoding="utf-8")
+    (tmp_path / "mine.py").write_text("import tiny\nbuild = tiny.plain\n", encoding="utf-8")
+    cure = "Leave it out: studies have the dense network."
+    said = f"idle.yaml.steps: got []; expected a step, neurons or storage_bits. {cure}"
+    refused(["compress", "mine.py:build", "idle.yaml"], said)

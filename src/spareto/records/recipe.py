@@ -180,13 +180,18 @@ class Recipe(Record):
                 raise ValueError(rule)
         return self
 
+    @property
+    def idle(self) -> bool:
+        """Whether it does nothing to a network: no step, no change of neurons, and floats are kept."""
+        return not self.steps and self.neurons is None and self.storage_bits == FLOAT_BITS
+
     def refuse_idle(self, where: str) -> None:
         """Refuse a recipe that does nothing to a network.
 
         Raises:
-            ConfigError: It has no step, changes no neuron and keeps floats; `where` it stands.
+            ConfigError: It does nothing; `where` it stands.
         """
-        if not self.steps and self.neurons is None and self.storage_bits == FLOAT_BITS:
+        if self.idle:
             rule, cure = "a step, neurons or storage_bits", "Leave it out: studies have the dense network."
             raise ConfigError(Problem(f"{where}.steps", "[]", rule, cure))
 

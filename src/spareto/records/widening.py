@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from spareto.core.config import Record, Rule
 from spareto.records.recipe import Recipe
@@ -58,3 +58,10 @@ class WideningPlan(Record):
     budget: Budget | None = None
     rounds: Count = 1
     fine_tuning: TrainingPlan = TrainingPlan()
+
+    @field_validator("recipe")
+    @classmethod
+    def _does_something(cls, recipe: Recipe) -> Recipe:
+        if recipe.idle:
+            raise ValueError("a recipe that does something: a step, neurons or storage_bits")
+        return recipe
