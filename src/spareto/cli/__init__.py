@@ -33,7 +33,10 @@ GROUPS = {
 
 COMMANDS = {
     "study run": ("study:run", "Run a study, or carry on one that was stopped."),
-    "study sensitivity": ("sensitivity:sensitivity", "Quantize and prune each layer alone, without training."),
+    "study sensitivity": (
+        "sensitivity:sensitivity",
+        "Quantize and prune each layer alone, without training.",
+    ),
     "study list": ("studies:list_", "List the studies of a folder or a database."),
     "study show": ("studies:show", "Show what a study's store holds."),
     "study export": ("studies:export", "Write a study's trials as CSV or Parquet."),

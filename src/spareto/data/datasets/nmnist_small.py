@@ -9,7 +9,7 @@ import numpy as np
 
 from spareto.core.errors import DataError, Problem
 from spareto.data._base import Dataset, DatasetInfo, Recordings, SplitName
-from spareto.data.folder import data_folder, where_to_put
+from spareto.data.folder import Root, data_folder, where_to_put
 from spareto.data.npz_events import Arrays, read_arrays, recordings_of
 
 FIRST_TEST_ID = 60_001
@@ -34,7 +34,7 @@ class NMnistSmall(Dataset):
         source="N-MNIST (Orchard et al. 2015), a subset of 1,100 recordings",
     )
 
-    def __init__(self, *, root: str | Path | None = None) -> None:
+    def __init__(self, *, root: Root = None) -> None:
         self.path = data_folder(root) / "nmnist_small.npz"
 
     def sources(self) -> tuple[Path, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from spareto.data._base import Dataset, DatasetInfo, Recordings, SplitName
-from spareto.data.folder import data_folder, where_to_put
+from spareto.data.folder import Root, data_folder, where_to_put
 from spareto.data.npz_events import read_arrays, recordings_of
 
 HOLD_OUT = 5
@@ -36,7 +36,7 @@ class NMnistXyt(Dataset):
         source="N-MNIST (Orchard et al. 2015), 2,378 recordings, filtered, polarity-blind",
     )
 
-    def __init__(self, *, root: str | Path | None = None) -> None:
+    def __init__(self, *, root: Root = None) -> None:
         self.path = data_folder(root) / "nmnist_xyt.npz"
 
     def sources(self) -> tuple[Path, ...]:

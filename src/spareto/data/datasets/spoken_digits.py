@@ -14,7 +14,7 @@ from spareto.core.artifacts import folder_there, there
 from spareto.core.errors import DataError, Problem
 from spareto.data._base import Dataset, DatasetInfo, Recordings, SplitName
 from spareto.data.encoders.hearing import Hearing
-from spareto.data.folder import data_folder, require, where_to_put
+from spareto.data.folder import Root, data_folder, require, where_to_put
 from spareto.data.npz_events import read_arrays
 from spareto.data.sound import read_wav
 
@@ -54,7 +54,7 @@ class SpokenDigits(Dataset):
     def __init__(
         self,
         *,
-        root: str | Path | None = None,
+        root: Root = None,
         bands: int = 32,
         levels: int = 6,
         range_db: float = 42.0,
