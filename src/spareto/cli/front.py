@@ -42,7 +42,7 @@ def front(
 
     Args:
         run: Run folder of a study, its database, or the URL of a server with study=NAME in its query.
-        mean: One line a recipe, the mean over its seeds.
+        mean: One line per recipe, the mean over its seeds.
         every: The trials that only showed a search the way, too.
         plot: Draw accuracy against energy in letters, above the table.
         json: Print JSON, in the order of the study; keys carry their unit.

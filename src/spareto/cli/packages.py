@@ -36,7 +36,7 @@ def run(
             width).
         confidence: Stop a recording as soon as the first class leads by this share of all votes, 0..1.
         threads: Threads that share large layers.
-        json: Print JSON, one line a recording.
+        json: Print JSON, one line per recording.
     """
     from spareto.runtime import Engine
 

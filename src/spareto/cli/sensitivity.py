@@ -74,7 +74,7 @@ def sensitivity(
 
 
 def _rows(table: SensitivityTable) -> list[dict[str, Any]]:
-    """One row a layer and value; keys carry their unit."""
+    """One row per layer and value; keys carry their unit."""
     return [
         {
             "layer": entry.layer,

@@ -102,7 +102,7 @@ _FACTS = (
 def export(
     run: str, /, *, csv: Path | None = None, parquet: Path | None = None, records: Flag = False
 ) -> None:
-    """Write a study's trials as a table for other programs, one row a trial.
+    """Write a study's trials as a table for other programs, one row per trial.
 
     Args:
         run: Run folder, database file, or URL of a server with study=NAME in its query.

@@ -1,4 +1,4 @@
-"""Recordings in one folder a class, which nobody has published a split of: ours is drawn."""
+"""Recordings in one folder per class, which nobody has published a split of: ours is drawn."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class DrawnSplit(RecordedDataset):
     """A share of each class, drawn by `seed`, is for testing; the rest is for training.
 
     Args:
-        root: Folder that holds one folder a class, or holds them in a folder of the set's name; left out, the
-            data folder of this machine.
+        root: Folder that holds one folder per class, or holds them in a folder of the set's name; left out,
+            the data folder of this machine.
         test_share: Share of each class that is for testing; left out, that of the set.
         seed: Draws which.
         disorder: Refuse a file whose times run back, or sort its events.

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from spareto.kernels.dynamics import COEFFICIENTS, LEARNABLE, Flag
 
-BLOCK = 128  # one neuron a thread: with more, odd sizes would be shuffled between threads every timestep
+BLOCK = 128  # one neuron per thread: with more, odd sizes would be shuffled between threads every timestep
 _log = logging.getLogger("spareto")
 
 

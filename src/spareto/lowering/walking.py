@@ -1,4 +1,4 @@
-"""Modules to nodes: one function a kind of layer."""
+"""Modules to nodes: one function per kind of layer."""
 
 from __future__ import annotations
 

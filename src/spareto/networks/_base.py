@@ -1,4 +1,4 @@
-"""What a network of our own zoo is: frames in, one firing rate a class out."""
+"""What a network of our own zoo is: frames in, one firing rate per class out."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Epitome(Record):
         weight: Of the weight: (M, C / groups, R, S); a dense layer has R = S = 1.
         groups: Channel groups of the layer.
         block: Output and input channels of a piece.
-        starts: Where each piece begins in the epitome, one row an output block, one entry an input block.
+        starts: Where each piece begins in the epitome, one row per output block, one entry per input block.
         wrapped: Whether output blocks that are made of the same pieces are computed once and copied.
 
     Reference:

@@ -38,7 +38,7 @@ class WideningPlan(Record):
         noise: Standard deviation of what is added to the weights of added channels, by that of their layer:
             without it they stay copies.
         recipe: What makes the wide network binary, in force from the start; its training is that of the wide
-            network. Left out, all weights become a sign by a magnitude a channel.
+            network. Left out, all weights become a sign by a magnitude per channel.
         features: Names of the modules whose outputs follow the trained network's; left out, all spiking
             layers of ours but the last.
         feature_weight: Weight of the distance between features; 0 leaves the trained network out.

@@ -25,7 +25,7 @@ class Arrival:
         kind: Which of these.
         module: The reader, if it is a module.
         exact: Whether a constant beside a channel, as padding leaves it, is a difference.
-        marks: What reached it, one entry a call; None where nobody knows where it came from.
+        marks: What reached it, one entry per call; None where nobody knows where it came from.
     """
 
     reader: str

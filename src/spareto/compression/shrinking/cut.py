@@ -78,7 +78,7 @@ def _channel_axis(value: Tensor, axis: int, extent: int) -> int | None:
     if value.dim() >= axis and value.shape[-axis] == extent > 1:
         return value.dim() - axis
     if value.dim() == 1 and axis > 1 and value.shape[0] == extent > 1:
-        return 0  # one value a channel, as PReLU has
+        return 0  # one value per channel, as PReLU has
     return None
 
 

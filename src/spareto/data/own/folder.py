@@ -1,4 +1,4 @@
-"""A folder of recordings or frames, labelled by a table, by one folder a class, or in the files."""
+"""A folder of recordings or frames, labelled by a table, by one folder per class, or in the files."""
 
 from __future__ import annotations
 
@@ -227,7 +227,7 @@ def _events_in(path: Path) -> Events:
 def _left_out(
     folder: Path, listing: Listing, unlabelled: Sequence[Path], read: Sequence[Path] = ()
 ) -> tuple[str, ...]:
-    """What of the folder was not read, one sentence a kind."""
+    """What of the folder was not read, one sentence per kind."""
     tables = [path for path in listing.tables if path not in read]
     kinds = {
         "left by an operating system": listing.system,

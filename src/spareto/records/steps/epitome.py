@@ -36,7 +36,7 @@ class LayerEpitome(Record):
 class EpitomeStep(StepPlan):
     """Make each weight of overlapping pieces of a smaller one, which a crossbar stores.
 
-    Unrolled, a weight is a matrix of `input channels x kernel` rows and one column an output channel. Its
+    Unrolled, a weight is a matrix of `input channels x kernel` rows and one column per output channel. Its
     epitome has as many input and output channels as the limits allow; a layer within both stays as it is.
 
     Args:

@@ -19,7 +19,7 @@ _MOST_PANELS = 3
 
 
 def sparsity_curves_figure(results: StudyResults, quantity: Quantity = "energy") -> Figure:
-    """A quantity of each weight format against the measured share of zeros, a panel a weight width."""
+    """A quantity of each weight format against the measured share of zeros, a panel per weight width."""
     over = across(results, quantity, formats=True)
     widths = [(bits, rows) for bits, rows in by_width(results) if bits < FLOAT_BITS][:_MOST_PANELS]
     figure = new_figure(height=2.9)

@@ -26,7 +26,7 @@ def number(value: float | None) -> float | None:
 
 
 def points(results: StudyResults) -> dict[str, Any]:
-    """Columns, a place a recipe; single trials beside them; fronts, and the marked points."""
+    """Columns, a place per recipe; single trials beside them; fronts, and the marked points."""
     metrics = known(METRICS, results.trials)
     means = results.means
     regimes = all_regimes(row["regime"] for row in means)
