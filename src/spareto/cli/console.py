@@ -17,5 +17,5 @@ class Console(console.Console):
         super().__init__(**{"highlight": False, "markup": False, "emoji": False, **options})
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """See rich's; every text and table cell comes by here."""
+        """The text without control characters or markup; every text and table cell comes by here."""
         return super().render_str(visible(text), **{**options, "markup": False, "emoji": False})

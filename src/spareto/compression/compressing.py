@@ -108,7 +108,7 @@ def _begin(
 
 
 def _prepared(network: nn.Module, recipe: Recipe) -> dict[str, nn.Module]:
-    """The layers a recipe touches, ready to be compressed, in a network that knows it is."""
+    """The layers a recipe touches, ready to be compressed; the network caches their weights in a forward."""
     layers = touched_layers(network, recipe.layers)
     refuse_ties_below(network, layers)
     for layer in layers.values():

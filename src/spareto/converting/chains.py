@@ -1,4 +1,4 @@
-"""Convolution, max pooling and neurons that follow on each other, and nobody else: they run as one."""
+"""Convolution, max pooling and neurons that only feed each other: they run as one."""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ class ConvertedNetwork(nn.Module):
     """A network of Spareto's layers that computes what a network of another framework does.
 
     It takes `(time, batch, ...)`, also where the other took the batch first or one timestep per call; a
-    network that made its own time takes `(batch, ...)`, as before. It returns what the other returned, sequences with
-    time first. Nothing is kept between calls.
+    network that made its own time takes `(batch, ...)`, as before. It returns what the other returned,
+    sequences with time first. Nothing is kept between calls.
 
     Args:
         parts: Its layers, in the order they run.

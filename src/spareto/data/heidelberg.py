@@ -44,8 +44,8 @@ class HeidelbergDataset(Dataset):
     def count(self, name: SplitName) -> int:
         return count_trains(*self._place(name))
 
+    @override
     def split(self, name: SplitName) -> Recordings:
-        """Read one split; see `Dataset.split`."""
         return joined(list(self.parts(name)))
 
     @override

@@ -78,8 +78,8 @@ class RecordedDataset(Dataset):
         """The files of all recordings, training split first."""
         return tuple(dict.fromkeys(each.path for some in self._listed.values() for each in some))
 
+    @override
     def split(self, name: SplitName) -> Recordings:
-        """Read one split; see `Dataset.split`."""
         return joined(list(self.parts(name)))
 
     @override

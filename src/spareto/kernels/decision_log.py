@@ -1,4 +1,4 @@
-"""Which way each layer went, and why: logged when it changes, and kept for whoever asks."""
+"""How each layer ran, and why: logged when it changes, and kept for `decisions()`."""
 
 from __future__ import annotations
 

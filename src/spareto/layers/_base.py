@@ -1,4 +1,4 @@
-"""What a layer says of itself, so that all that looks at networks knows what to do with it."""
+"""What a layer states of itself: how it is counted, folded, watched, stored, exported and lowered."""
 
 from __future__ import annotations
 

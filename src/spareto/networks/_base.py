@@ -52,7 +52,7 @@ class Network(nn.Module, ABC):
 
     @abstractmethod
     def rates(self, frames: Tensor) -> Tensor:
-        """See `forward`, of frames that fit."""
+        """Voted firing rates of frames that fit the sensor; shapes as in `forward`."""
 
     def _check(self, frames: Tensor) -> None:
         shape = tuple(frames.shape)

@@ -1,4 +1,4 @@
-"""Uniform quantizer with one scale for each crossbar array, which knows the overlaps of an epitome."""
+"""Uniform quantizer with one scale for each crossbar array, which allows for the overlaps of an epitome."""
 
 from __future__ import annotations
 

@@ -58,8 +58,8 @@ def call(network: nn.Module, arguments: tuple[Tensor, ...], feed: Feed) -> Any:
 
     Returns:
         The output; of one timestep per call, tensors of all calls stacked: `(time, ...)`. A network that
-        hands its state out gets it back with the next timestep; its output is then the one item of a tuple, as it
-        is the first where all timesteps are given at once.
+        hands its state out gets it back with the next timestep; its output is then the one item of a
+        tuple, as it is the first where all timesteps are given at once.
     """
     if feed.name != "calls":
         return network(arguments[0])

@@ -77,7 +77,7 @@ class Runner:
             self.notes += ("Its answer is drawn at random, so it is not checked against the batch.",)
 
     def _tried(self) -> tuple[Probe, Tried]:
-        """A probe, and what it found; whole numbers look things up where a network of embeddings asks so."""
+        """A probe, and what it found; networks with embeddings are given whole numbers."""
         probe = Probe(self.network, self.samples, self.interface, self._ready)
         try:
             with eagerly():

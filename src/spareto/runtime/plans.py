@@ -1,4 +1,4 @@
-"""A layer as the C engine wants it: one struct, and weights packed as narrow as they are."""
+"""A layer for the C engine: one struct, and weights packed as narrow as they are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The only place that knows what "dominates" means.
+"""Dominance and fronts: defined here, and nowhere else.
 
 One point dominates another if it is at least as good in every objective and better in one. So a point that is
 worse in one objective and equal in the others is off the front, and exact duplicates are on it together.

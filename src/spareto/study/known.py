@@ -144,7 +144,7 @@ class KnownTrials:
         return self._reused(recipe, seed, stage)
 
     def _alone(self, claim: Claim, watch: Listener | None) -> Trial | None:
-        """Carry a task out that nobody else is to take up if it is given up."""
+        """Carry a task out; one that is given up is cancelled, so that no other worker takes it."""
         try:
             return self.carry_out(claim, watch)
         except BaseException:
@@ -159,7 +159,7 @@ class KnownTrials:
         return made
 
     def made(self, claim: Claim, watch: Listener | None = None) -> Trial | None:
-        """As `carry_out`, but tells nobody of the end."""
+        """As `carry_out`, without a report at the end."""
         job = Job.of(claim.job)
 
         def epoch_ends(report: EpochReport) -> None:

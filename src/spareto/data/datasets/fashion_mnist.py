@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from typing_extensions import override
 
 from spareto.core.artifacts import there
 from spareto.core.errors import DataError, Problem
@@ -62,8 +63,8 @@ class FashionMnist(Dataset):
         """Images and labels, training split first."""
         return (*self._paths(self.root, "train"), *self._paths(self.root, "test"))
 
+    @override
     def split(self, name: SplitName) -> Images:
-        """Read one split; see `Dataset.split`."""
         images, labels = self._paths(self.root, name)
         pixels, classes = read_idx(images, 3, self._cure), read_idx(labels, 1, self._cure)
         self._check(images, pixels.shape, classes)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import override
 
 from spareto.core.artifacts import folder_there
 from spareto.core.errors import DataError, Problem
@@ -52,8 +53,8 @@ class NMnist(Dataset):
         """All recordings, training split first."""
         return tuple(path for files in self._files.values() for path, _ in files)
 
+    @override
     def split(self, name: SplitName) -> Recordings:
-        """Read one split; see `Dataset.split`."""
         files = self._files[name]
         contents = [np.fromfile(path, np.uint8) for path, _ in files]
         _refuse_broken([path for path, _ in files], contents, self._cure)

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from typing_extensions import override
 
 from spareto.core.errors import DataError, Problem
 from spareto.data._base import Dataset, DatasetInfo, Recordings, SplitName
@@ -41,8 +42,8 @@ class NMnistSmall(Dataset):
         """The archive."""
         return (self.path,)
 
+    @override
     def split(self, name: SplitName) -> Recordings:
-        """Read one split; see `Dataset.split`."""
         arrays, recordings = self._all
         is_test = arrays["sample_id"] >= FIRST_TEST_ID
         return recordings.take(is_test if name == "test" else ~is_test)

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from typing_extensions import override
 
 from spareto.data._base import Dataset, DatasetInfo, Recordings, SplitName
 from spareto.data.folder import Root, data_folder, where_to_put
@@ -43,8 +44,8 @@ class NMnistXyt(Dataset):
         """The archive."""
         return (self.path,)
 
+    @override
     def split(self, name: SplitName) -> Recordings:
-        """Read one split; see `Dataset.split`."""
         is_test = np.arange(len(self._all)) % HOLD_OUT == HOLD_OUT - 1
         return self._all.take(is_test if name == "test" else ~is_test)
 

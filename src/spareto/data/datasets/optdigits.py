@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from typing_extensions import override
 
 from spareto.core.artifacts import there
 from spareto.core.errors import DataError, Problem
@@ -51,8 +52,8 @@ class OptDigits(Dataset):
         """The training file, then that of the test split."""
         return self.root / FILES["train"], self.root / FILES["test"]
 
+    @override
     def split(self, name: SplitName) -> Images:
-        """Read one split; see `Dataset.split`."""
         path = self.root / FILES[name]
         rule, cure = "lines of 64 grey values from 0 to 16 and a digit", where_to_put(self.root, ORIGIN)
         require(path, rule, cure)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import override
 
 from spareto.core.artifacts import folder_there, there
 from spareto.core.errors import DataError, Problem
@@ -84,8 +85,8 @@ class SpokenDigits(Dataset):
         """The archive, or the recordings."""
         return (self.packed,) if there(self.packed) else tuple(path for path, _ in self._files)
 
+    @override
     def split(self, name: SplitName) -> Recordings:
-        """Read one split; see `Dataset.split`."""
         sounds = self._packed(name) if there(self.packed) else self._loose(name)
         heard = [(self.hearing.hear(samples, rate, where), label) for where, (samples, rate), label in sounds]
         silent = [stream.where for stream, _ in heard if not len(stream)]

@@ -15,7 +15,7 @@ ATTEMPTS: Final = 3
 
 
 class Executor(ABC):
-    """Carries out what a store's tasks say; the results and the store are the same whoever does it.
+    """Carries out a store's tasks; results and store do not depend on which executor does it.
 
     Args:
         workers: How many trials run at once.
