@@ -5,13 +5,12 @@ from __future__ import annotations
 import json as json_module
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
-from cyclopts import Parameter
 from rich import box
 from rich.table import Table
 
-from spareto.cli.console import Console
+from spareto.cli.console import Console, Flag
 from spareto.cli.textplot import plot as drawn
 from spareto.core.amounts import EnergyUnit, digits, energy_unit
 from spareto.records.rows import (
@@ -31,8 +30,6 @@ SHOWN: Final = 1000
 
 NAMES: Final = 21
 """Letters of a name that stay on one line: `cumulative 4 bit 95 %`; what else is wide folds first."""
-
-Flag = Annotated[bool, Parameter(negative="")]
 
 
 def front(

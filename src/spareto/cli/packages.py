@@ -5,18 +5,15 @@ from __future__ import annotations
 import json as json_module
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from cyclopts import Parameter
-
-from spareto.cli.console import Console
+from spareto.cli.console import Console, Flag
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
 
 if TYPE_CHECKING:
     from spareto.integer import IntegerNetwork
     from spareto.runtime import Decision, Engine
 
-Flag = Annotated[bool, Parameter(negative="")]
 MICROSECONDS: Final = {"ns": 1e-3, "us": 1.0, "ms": 1e3, "s": 1e6}
 
 
