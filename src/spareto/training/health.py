@@ -17,14 +17,14 @@ from spareto.observing import undisturbed
 from spareto.observing.calls import listening
 from spareto.running.outputs import leaves
 from spareto.running.proving import outer_neurons
-from spareto.training.norms import Run
+from spareto.training.norms import Call
 
 
 class SilentLayerWarning(UserWarning):
     """A layer of neurons emits no spike, so that nothing behind it sees the input."""
 
 
-def silent_layers(network: nn.Module, batches: Iterable[Tensor], run: Run | None = None) -> tuple[str, ...]:
+def silent_layers(network: nn.Module, batches: Iterable[Tensor], run: Call | None = None) -> tuple[str, ...]:
     """Names of the neuron layers that emit no spike in any batch, in the order they ran.
 
     Stops at the first batch that leaves none, so that a healthy network runs once.
@@ -32,7 +32,7 @@ def silent_layers(network: nn.Module, batches: Iterable[Tensor], run: Run | None
     Args:
         network: Runs in the mode it is in, and is left as it was, to the last buffer.
         batches: Frames of each batch.
-        run: Runs the network on a batch; left out, the network is called with it.
+        run: Calls the network on a batch; left out, the network is called with it.
     """
     suspects: tuple[str, ...] | None = None
     with undisturbed(network):
@@ -44,7 +44,7 @@ def silent_layers(network: nn.Module, batches: Iterable[Tensor], run: Run | None
     return suspects or ()
 
 
-def _silent_on(network: nn.Module, frames: Tensor, run: Run) -> tuple[str, ...]:
+def _silent_on(network: nn.Module, frames: Tensor, run: Call) -> tuple[str, ...]:
     silent: dict[str, bool] = {}
     watched = spiking_layers(network)
 
@@ -96,13 +96,13 @@ def warn_of_silence(problem: object) -> None:
     warnings.warn_explicit(str(problem), SilentLayerWarning, *place)  # no registry, which would drop repeats
 
 
-def first_non_finite(network: nn.Module, frames: Tensor, run: Run | None = None) -> str:
+def first_non_finite(network: nn.Module, frames: Tensor, run: Call | None = None) -> str:
     """Where numbers that are not finite begin: `layer 'fc', its weight`; empty if it is no single layer.
 
     Args:
         network: Runs once in the mode it is in.
         frames: Frames of a batch.
-        run: Runs the network on a batch; left out, the network is called with it.
+        run: Calls the network on a batch; left out, the network is called with it.
     """
     for name, parameter in network.named_parameters():
         if not bool(torch.isfinite(parameter).all()):
