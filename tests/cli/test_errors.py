@@ -100,7 +100,7 @@ def accelerator(tmp_path):
 def test_unknown_keys_of_a_recipe(recipe, refused) -> None:
     refused(
         recipe({"kind": "prune", "sparsity": 0.5, "prunner": "random"}, layerz={}),
-        "recipe.steps[0].prunner: got an unknown key; expected one of kind, pruner, sparsity, scope, start,"
+        "recipe.steps[0].prunner: got an unknown key; expected one of kind, start, pruner, sparsity, scope,"
         " floor, options, schedule, layer_sparsity. Did you mean 'pruner'?",
         "recipe.layerz: got an unknown key; expected one of version, name, layers, steps, order,"
         " storage_bits, training, neurons. Did you mean 'layers'?",
