@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from spareto.compression.following.marks import Marks
-from spareto.compression.layers import SYNAPTIC
+from spareto.compression.layers import kind_of
 from spareto.observing import Observation
 
 NORMS: Final = (nn.modules.batchnorm._BatchNorm,)
@@ -87,11 +87,9 @@ class Followed:
 
 def input_axis(module: nn.Module | None, axes: int) -> int:
     """The axis of channels of what a layer or norm is given, or gives."""
-    if isinstance(module, nn.Linear):
-        return axes - 1
-    if isinstance(module, (*SYNAPTIC,)):
-        weight: Any = module.weight
-        return axes - weight.dim() + 1
+    kind = kind_of(module)
+    if kind is not None:
+        return axes + kind.axis
     return 1 if axes > 1 else 0
 
 
