@@ -14,6 +14,7 @@ from typing_extensions import Unpack
 
 from spareto.core.artifacts import canonical_json
 from spareto.core.errors import ConfigError, Problem, StoreError
+from spareto.core.text import shown
 from spareto.data.own import load_data
 from spareto.records import Recipe, Trial
 from spareto.study.builders import builder_of
@@ -21,7 +22,7 @@ from spareto.study.checks import refuse_misfits, refuse_other_frames, try_out
 from spareto.study.code import TRAINED_BY, UNNAMED, made_by, training_code
 from spareto.study.config import StudyConfig
 from spareto.study.cost_model import CostModel
-from spareto.study.database.places import place_for
+from spareto.study.database.places import place_for, schema_of
 from spareto.study.estimate import estimate, is_long
 from spareto.study.executors import Executor
 from spareto.study.folder import RunFolder
@@ -205,9 +206,21 @@ def _of_the_store(runner: TrialRunner, store: TrialStore, *, mixed: bool) -> Tri
     raise StoreError(Problem(store.place.where, f"trials of {other}", f"trials of {made_by()}", cure))
 
 
+def _refuse_another_name(store: TrialStore, known: str | None, name: str) -> None:
+    """Refuse the schema of a server that another name of a study leads to as well."""
+    place = store.place
+    if place.url is None or known is None or known == name:
+        return
+    if place.schema == schema_of(known) == schema_of(name):
+        got = f"schema '{place.schema}' with the trials of study {shown(known)}"
+        cure = "Give one of them a name that differs in its letters and digits."
+        raise StoreError(Problem(place.where, got, f"those of study {shown(name)}", cure))
+
+
 def _begin(store: TrialStore, runner: TrialRunner, sealed: SealedTest) -> None:
     """Refuse a folder whose trials started from another network, data set or dense training."""
     base, meta = runner.base_hash, store.meta
+    _refuse_another_name(store, meta.get("study"), runner.config.name)
     config, data, parts = runner.config, runner.data, runner.builder.parts
     share = f"{config.validation_share:g}"
     if meta.get("base_hash", base) != base:
