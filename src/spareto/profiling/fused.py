@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import prod
 
 from torch import nn
 
 from spareto.kernels.library import backend
+from spareto.layers._base import SpikingLayer
 from spareto.layers._fusion import hooked
-from spareto.layers.spiking_block import SpikingBlock
-from spareto.layers.spiking_dense import SpikingDense
 from spareto.observing.observation import Call, Observation
 from spareto.profiling.axes import Layout
 from spareto.profiling.charging import Plan
@@ -56,8 +56,8 @@ def fused_layers(plan: Plan, trace: Trace) -> Mapping[object, FusedLayer]:
 
 
 def _is_layer(module: nn.Module) -> bool:
-    own = next((kind for kind in (SpikingBlock, SpikingDense) if isinstance(module, kind)), None)
-    return own is not None and type(module).forward is own.forward and not hooked(tuple(module.children()))
+    """Whether it has sums and neurons, and no hooks of others on them."""
+    return isinstance(module, SpikingLayer) and bool(module.sums) and not hooked(tuple(module.children()))
 
 
 def _found(call: Call, plan: Plan, trace: Trace, seen: Observation) -> Iterator[FusedLayer]:
@@ -73,11 +73,9 @@ def _found(call: Call, plan: Plan, trace: Trace, seen: Observation) -> Iterator[
     place = plan.operators[operator][2]
     if product is None or place is None or not _alone(plan, place, product, neurons):
         return
-    entered = seen.values[call.reads[0]].shape
-    flat = tuple(product.x.shape[1:])
-    if entered[2:] != flat and (
-        not isinstance(call.module, SpikingDense) or _count(entered[2:]) != _count(flat)
-    ):
+    entered, flat = seen.values[call.reads[0]].shape[2:], tuple(product.x.shape[1:])
+    flattens = isinstance(call.module, SpikingLayer) and call.module.flattens
+    if ((prod(entered),) if flattens else entered) != flat:
         return  # it is padded before the product, or cut
     yield FusedLayer(place, operator, plan.calls[neurons.module, neurons.occurrence], neurons.module)
 
@@ -106,10 +104,3 @@ def _ordered(layout: Layout, steps: int) -> bool:
     """Whether it holds all timesteps of the first sample's neighbours, one timestep after the other."""
     kinds = [kind for axis in layout.axes for _, kind in axis]
     return layout.steps == steps and kinds == (["time", "batch"] if steps > 1 else ["batch"])
-
-
-def _count(sizes: tuple[int, ...]) -> int:
-    count = 1
-    for size in sizes:
-        count *= size
-    return count

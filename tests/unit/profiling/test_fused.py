@@ -6,7 +6,7 @@ from torch import nn
 
 from spareto import kernels
 from spareto.kernels.library import backend
-from spareto.layers.decisions import decisions_of
+from spareto.layers import decisions_of
 from spareto.layers.residual import Residual
 from spareto.layers.spiking_block import SpikingBlock
 from spareto.layers.spiking_dense import SpikingDense
