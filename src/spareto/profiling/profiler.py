@@ -104,9 +104,7 @@ def profile(
     named = NamedNeurons(network, {} if neurons is None else neurons)
     with undisturbed(network, training=False), torch.inference_mode(), parametrize.cached(), reference():
         runner = Runner(network, samples, declared)
-        looked_at = _lively(samples)
-        plan, trace = _planned(network, runner, samples, looked_at, declared, named)
-        fused = _fused(network, runner, _both(samples, *looked_at), plan, trace, named)
+        plan, trace, fused = _planned(network, runner, samples, declared, named)
         correct, counts = _count(network, runner, samples, plan, named, batch_size, witness, fused)
         found = _records(network, counts, plan, named, weight_bits, widths)
         found |= {"free": free_layers(network, plan, trace), "notes": (*runner.notes, *named.notes(plan))}
@@ -118,20 +116,17 @@ def profile(
 
 @uncollected()
 def _planned(
-    network: nn.Module,
-    runner: Runner,
-    samples: Samples,
-    looked_at: tuple[int, int],
-    interface: Interface,
-    named: NamedNeurons,
-) -> tuple[Plan, Trace]:
+    network: nn.Module, runner: Runner, samples: Samples, interface: Interface, named: NamedNeurons
+) -> tuple[Plan, Trace, Mapping[object, FusedLayer]]:
     if samples.labels is not None:
         runner.check_answer()
-    first, second = looked_at
+    first, second = _lively(samples)
     one = _trace(network, runner, samples.chosen([first]), named)
-    two = _trace(network, runner, _both(samples, first, second), named)
+    both = _both(samples, first, second)
+    two = _trace(network, runner, both, named)
     more = partial(_longer, network, runner, samples, first, named)
-    return make_plan(Runs(one, two, more, interface.time), runner.timesteps), two
+    plan = make_plan(Runs(one, two, more, interface.time), runner.timesteps)
+    return plan, two, _fused(network, runner, both, plan, two, named)
 
 
 def _longer(
