@@ -14,14 +14,15 @@ const SCALES = {
 function amount(number) {
   if (!known(number)) return "–";
   const size = Math.abs(number);
-  const digits = size < 0.9995 ? 3 : size < 9.995 ? 2 : size < 99.95 ? 1 : 0;
+  if (size === 0) return "0";
+  const digits = Math.min(9, Math.max(0, 2 - Math.floor(Math.log10(Number(size.toPrecision(3))))));
   return number.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−");
 }
 
 function scaleOf(unit, largest) {
   if (unit === "pJ·cycles") {
     const [sign, size] = D.study.unit;
-    return [`${sign} × thousand cycles`, size * 1e3];
+    return [`${sign}·kilocycles`, size * 1e3];
   }
   if (unit === "pJ" && largest === undefined) return D.study.unit;
   const scales = SCALES[unit] || [["", 1]];
