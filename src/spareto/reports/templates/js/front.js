@@ -115,7 +115,7 @@ const axisOf = (title, more, log, range) => axis(title, log ? { ...more, ...logT
 
 async function drawFront(names = []) {
   const node = at("front-plot");
-  if (names.every((name) => name === "p" || name === "pins") && node.data && !(state.only && names.includes("p"))) {
+  if (names.length && names.every((name) => name === "p" || name === "pins") && node.data && !(state.only && names.includes("p"))) {
     reRing(node);
     tellFront();
     return;
