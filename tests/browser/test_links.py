@@ -11,7 +11,15 @@ VIEWS = ("front", "point", "layers", "formats", "hardware", "compare")
 
 @pytest.mark.parametrize(
     "fragment",
-    ["#hide=nothing", "#hide=,prune,,", "#p=&l=&x=&y=", "#p=zzz&c=zzz,,&v=nowhere", "#%E0%A4%A", "#v=a%22]", "#log="],
+    [
+        "#hide=nothing",
+        "#hide=,prune,,",
+        "#p=&l=&x=&y=",
+        "#p=zzz&c=zzz,,&v=nowhere",
+        "#%E0%A4%A",
+        "#v=a%22]",
+        "#log=",
+    ],
 )
 def test_a_link_with_unknown_names_shows_the_page(opened, seeds, fragment) -> None:
     page = opened(seeds, fragment=fragment)
