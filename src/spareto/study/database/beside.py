@@ -22,12 +22,12 @@ def cure_of(folder: Path) -> str:
         return f"This folder is a part of a run folder; name '{visible(str(folder.parent))}'."
     parts = sorted(each.parent.name for each in folder.glob(f"*/{STORE_NAME}"))
     if parts:
-        more = ", ..." if len(parts) > _NAMED else ""
-        return f"The folder holds studies of its own; name one of them: {visible(', '.join(parts[:_NAMED]))}{more}."
+        names = visible(", ".join(parts[:_NAMED])) + (", ..." if len(parts) > _NAMED else "")
+        return f"The folder holds studies of its own; name one of them: {names}."
     if any(_learnt(path) for path in sorted(folder.glob("*-seed*.json"))[:3]):
         return (
-            "The folder holds results of 'spareto learn'. They have no recipes, so they are neither shown as a study "
-            "nor compared with one; 'spareto learn STUDY.yaml' with the same --out prints them."
+            "The folder holds results of 'spareto learn'. They have no recipes, so they are neither shown "
+            "as a study nor compared with one; 'spareto learn STUDY.yaml' with the same --out prints them."
         )
     return "Check the path, or run 'spareto study run' first."
 
