@@ -3,7 +3,7 @@ function save(name, content, type) {
   const address = URL.createObjectURL(content instanceof Blob ? content : new Blob([content], { type }));
   const link = h("a", { href: address, download: `${D.study.title.replace(/[^\w-]+/g, "-") || "study"}-${name}` });
   link.click();
-  setTimeout(() => URL.revokeObjectURL(address), 2000);
+  setTimeout(() => URL.revokeObjectURL(address), 60_000); // a busy machine begins late
 }
 
 async function saveFigure(node, name, format) {

@@ -29,7 +29,7 @@ function framesPanel(sample) {
     });
     return canvas;
   });
-  made.extra.append(pictures.length ? h("div.frames", null, pictures) : absent("The frames of this network are no pictures."));
+  made.extra.append(pictures.length ? h("div.frames", { style: { "--across": Math.min(pictures.length, 10) } }, pictures) : absent("The frames of this network are no pictures."));
   return made;
 }
 
