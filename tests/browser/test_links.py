@@ -49,12 +49,16 @@ def test_what_a_second_link_does_not_name_is_as_at_first(opened, seeds) -> None:
 def test_every_figure_is_saved_with_its_numbers(opened, seeds) -> None:
     page = opened(seeds, scheme="dark")
     page.draw_all()
-    buttons = page.page.locator(".grid button:text-is('CSV')")
-    assert buttons.count() >= 9
-    for place in range(buttons.count()):
-        with page.page.expect_download() as caught:
-            buttons.nth(place).click()
-        text = Path(caught.value.path()).read_text(encoding="utf-8")
+    texts = page.js("""async () => {
+      const kept = [], [make, click] = [URL.createObjectURL, HTMLAnchorElement.prototype.click];
+      URL.createObjectURL = (blob) => (kept.push(blob.text()), "blob:kept");
+      HTMLAnchorElement.prototype.click = () => {};  // a file each would take seconds
+      for (const button of document.querySelectorAll(".grid .tools button:last-child")) button.click();
+      [URL.createObjectURL, HTMLAnchorElement.prototype.click] = [make, click];
+      return Promise.all(kept);
+    }""")
+    assert len(texts) >= 9
+    for text in texts:
         head, *rows = csv.reader(io.StringIO(text))
         assert rows, head
         assert all(len(row) == len(head) for row in rows)
