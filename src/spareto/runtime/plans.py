@@ -1,4 +1,4 @@
-"""A layer as the C engine wants it: one struct, and weights packed as narrow as they are."""
+"""A layer for the C engine: one struct, and weights packed as narrow as they are."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class States(ctypes.Structure):
 
 @dataclass(frozen=True)
 class Rows:
-    """Weights in memory: one row an input of a tap, outputs side by side.
+    """Weights in memory: one row per input of a tap, outputs side by side.
 
     Args:
         content: The rows.
@@ -104,7 +104,7 @@ class LayerPlan:
 
 
 def words_of(channels: int) -> int:
-    """64-bit words that hold one bit a channel."""
+    """64-bit words that hold one bit per channel."""
     return -(-channels // 64)
 
 

@@ -12,7 +12,6 @@ from spareto.records.rows import MeanRow
 from spareto.reports.across import Quantity, across
 from spareto.reports.figures.style import (
     COMPONENT_COLORS,
-    LOOKS,
     MUTED,
     columns,
     grown,
@@ -22,6 +21,7 @@ from spareto.reports.figures.style import (
 )
 from spareto.reports.headline import headline
 from spareto.reports.page.curves import by_width
+from spareto.reports.regimes import look_of
 from spareto.reports.results import StudyResults
 
 _MARKERS = "oDs^vP*X<>"
@@ -29,7 +29,7 @@ _MOST_PANELS = 3
 
 
 def sparsity_curves_figure(results: StudyResults, quantity: Quantity = "energy") -> Figure:
-    """A quantity of each weight format against the measured share of zeros, a panel a weight width."""
+    """A quantity of each weight format against the measured share of zeros, a panel per weight width."""
     over = across(results, quantity, formats=True)
     widths = [(bits, rows) for bits, rows in by_width(results) if bits < FLOAT_BITS][:_MOST_PANELS]
     figure = new_figure(height=2.9)
@@ -68,7 +68,7 @@ def bits_figure(results: StudyResults, quantity: Quantity = "energy") -> Figure:
     styles = ("-", "--", ":", "-.")
     seen: dict[str, int] = {}
     for (regime, target), points in sorted(lines.items()):
-        look, order = LOOKS[regime], seen.setdefault(regime, 0)  # pyright: ignore[reportArgumentType]
+        look, order = look_of(regime), seen.setdefault(regime, 0)
         seen[regime] += 1
         label = look.text + (f", {100 * target:g} % pruned" if target else "")
         axes.plot(

@@ -15,7 +15,7 @@ _MARKERS = "oDs^vP*X<>"
 
 
 def formats_figure(results: StudyResults, quantity: Quantity = "energy") -> Figure:
-    """A quantity by weight format, one line a recipe of the front and the dense reference."""
+    """A quantity by weight format, one line per recipe of the front and the dense reference."""
     over = across(results, quantity, formats=True)
     rows, names = results.members, results.weight_formats
     figure = new_figure(height=1.1 + 0.24 * len(rows))

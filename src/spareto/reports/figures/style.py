@@ -8,7 +8,6 @@ import io
 import itertools
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,7 +18,6 @@ from matplotlib.figure import Figure
 
 from spareto.core.artifacts import replacing
 from spareto.core.text import one_line
-from spareto.records.recipe import Regime
 from spareto.records.rows import MeanRow
 
 DrawnT = TypeVar("DrawnT")
@@ -62,29 +60,6 @@ _WITHOUT_TIME: dict[str, Any] = {
     ".pdf": {"CreationDate": None},
 }
 
-
-@dataclass(frozen=True)
-class Look:
-    """Colour and marker of a regime; either alone tells it apart.
-
-    Reference:
-        Okabe and Ito, "Color universal design": a palette for all kinds of colour vision; its purple is
-        darkened here, so that text in it can be read on white.
-    """
-
-    color: str
-    marker: str
-    text: str
-
-
-LOOKS: dict[Regime, Look] = {
-    "dense": Look("#4d4d4d", "*", "dense"),
-    "quantize": Look("#0072b2", "o", "quantized"),
-    "prune": Look("#d55e00", "s", "pruned"),
-    "cumulative": Look("#009e73", "^", "cumulative"),
-    "joint": Look("#b8578f", "D", "joint"),
-    "epitome": Look("#8a6d00", "P", "epitome"),
-}
 
 # Tol's "muted" palette, in an order that keeps neighbours apart.
 COMPONENT_COLORS = (

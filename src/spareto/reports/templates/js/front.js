@@ -214,7 +214,7 @@ function readout(place) {
   if (D.study.seeds > 1 || D.points.seeds[place] > 1) lines.push([term("seeds"), `${D.points.seeds[place]} of ${D.study.seeds}`]);
   const roles = [...rolesOf(place).map((name) => ROLES[name]), ...(onFront(place) ? ["on the front"] : [])];
   const pinned = state.pins.includes(place);
-  at("readout").className = `sheet card ${regime}`;
+  at("readout").className = `sheet card ${lookOf(regime)}`;
   at("readout").replaceChildren(
     h("span.name", null, keyOf(regime), D.points.name[place]), h("span.role", null, roles.join(" · ") || regimeOf(place).text),
     h("dl", null, lines.flatMap(([name, text]) => [h("dt", null, name), h("dd", null, String(text))])),

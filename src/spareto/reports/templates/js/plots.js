@@ -1,6 +1,6 @@
 // Plotly, dressed as the page is: its colours, its letters, no frame, no buttons.
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const colorOf = (regime) => css(`--${regime}`);
+const colorOf = (regime) => css(`--${lookOf(regime)}`);
 const color = (place) => css(`--c${place % 10}`);
 const letter = (pixels) => Math.round((pixels * parseFloat(getComputedStyle(document.documentElement).fontSize)) / 16); // figures grow with the page's letters
 const letters = () => getComputedStyle(document.body).fontFamily;
