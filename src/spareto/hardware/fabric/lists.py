@@ -71,7 +71,7 @@ class Lists:
 
     @property
     def counted(self) -> int:
-        """Bits of addresses and of counters of what is left of a list, which change while spikes are handed out."""
+        """Bits of addresses and of counters of what is left, which change while spikes are handed out."""
         listed = self.base + 2 * self.visit if self.entries else 0
         return self.start + 2 * self.offset + listed
 
