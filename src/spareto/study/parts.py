@@ -59,19 +59,20 @@ def parts_of(config: StudyConfig, folder: Path) -> list[Part]:
             named = zip(labels, numbers, several, strict=True)
             told = [f"{component(label, 40)}-{number + 1}" for label, number, more in named if more]
             own = folder / ("-".join(told) or "only")
-            single = _single(config, f"{config.name}-{own.name}", data, network, chip)
+            single = _single(config, own.name, data, network, chip)
             found.append(Part(single, own, first, labels))
             first = first or own
     return found
 
 
-def _single(config: StudyConfig, name: str, data: Any, network: Any, chip: str) -> StudyConfig:
+def _single(config: StudyConfig, part: str, data: Any, network: Any, chip: str) -> StudyConfig:
     """The study of one combination, as if its file had said so."""
     plain = {key: value for key, value in config if key in config.model_fields_set}
     for several in LISTS.values():
         plain.pop(several, None)
-    short = name.encode()[:LONGEST_NAME].decode(errors="ignore")
-    return StudyConfig(**{**plain, "name": short, "data": data, "network": network, "accelerator": chip})
+    room = LONGEST_NAME - len(part.encode()) - 1
+    name = f"{config.name.encode()[:room].decode(errors='ignore')}-{part}"
+    return StudyConfig(**{**plain, "name": name, "data": data, "network": network, "accelerator": chip})
 
 
 def take_over(part: Part, store: str | None = None, artifacts: str | None = None) -> int:

@@ -218,12 +218,12 @@ class TrialStore:
         """Keep what a search proposed under `key`; returns once it is on disk."""
         text = canonical_json(proposal)
         row = {"proposal": text, "checksum": checksum_of(key, text)}
+        last = sa.select(sa.func.coalesce(sa.func.max(proposals.c.position), 0)).scalar_subquery()
+        insert = self._insert(proposals).values(position=last + 1, key=key, **row)
+        asked = insert.on_conflict_do_update(index_elements=["key"], set_=row)
         with self._database.writing() as connection:
             self._database.one_by_one(connection)
-            changed = connection.execute(sa.update(proposals).where(proposals.c.key == key).values(row))
-            if not changed.rowcount:
-                last = connection.execute(sa.select(sa.func.max(proposals.c.position))).scalar() or 0
-                connection.execute(sa.insert(proposals).values(position=last + 1, key=key, **row))
+            connection.execute(asked)
 
     def proposals(self) -> dict[str, dict[str, Any]]:
         """Everything that searches proposed, by key, in the order in which it was first put."""
@@ -245,7 +245,7 @@ class TrialStore:
 
     def set_meta(self, **entries: str) -> None:
         """Keep facts of the study as a whole; a known key gets the new value."""
-        insert = (sqlite if self._database.is_file else postgresql).insert(meta)
+        insert = self._insert(meta)
         asked = insert.on_conflict_do_update(
             index_elements=["key"],
             set_={"value": insert.excluded.value, "checksum": insert.excluded.checksum},
@@ -253,6 +253,10 @@ class TrialStore:
         rows = [{"key": k, "value": v, "checksum": checksum_of(k, v)} for k, v in entries.items()]
         with self._database.writing() as connection:
             connection.execute(asked, rows)
+
+    def _insert(self, table: Table) -> Any:
+        """An insertion that may say what to do where the key is known."""
+        return (sqlite if self._database.is_file else postgresql).insert(table)
 
     def _trials(self) -> sa.Select[*tuple[Any, ...]]:
         return sa.select(trials.c.key, trials.c.trial, self._checksum_of(trials))

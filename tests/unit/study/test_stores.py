@@ -11,7 +11,7 @@ from spareto.records import Trial
 from spareto.study.artifacts import RemoteFolder
 from spareto.study.database.exports import export
 from spareto.study.database.formats import APPLICATION
-from spareto.study.database.places import StorePlace, place_for, server_url, without_password
+from spareto.study.database.places import StorePlace, place_for, schema_of, server_url, without_password
 from spareto.study.folder import RunFolder
 from spareto.study.front import front_rows
 from spareto.study.merging import garbage, import_file, merge, remove
@@ -203,6 +203,14 @@ def test_files_lie_at_a_url_too_and_come_from_there(tmp_path):
         RunFolder(tmp_path / "third", url).file("workload", trial)
     with pytest.raises(ConfigError, match="a URL that fsspec knows"):
         RemoteFolder("nothing://folder")
+
+
+@pytest.mark.parametrize("ends", [("-a", "-b"), ("-eyeriss-1", "-loihi-2"), ("ä", "")])
+def test_long_names_have_schemas_of_their_own(ends):
+    schemas = [schema_of("study" * 20 + end) for end in ends]
+    assert len({*schemas}) == len(ends)
+    assert all(len(schema) < 63 for schema in schemas)
+    assert [schema_of(schema.removeprefix("spareto_")) for schema in schemas] == schemas  # as lists call them
 
 
 def test_a_pointer_says_where_a_store_is_but_no_password(tmp_path):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from sklearn.datasets import load_digits
+from typing_extensions import override
 
 from spareto.data._base import Dataset, DatasetInfo, Images, SplitName
 from spareto.data.datasets.digits import WHITE, every_fifth_of_each
@@ -39,8 +40,8 @@ class DigitImages(Dataset):
         options: dict[str, Any] = {} if seed is None else {"seed": seed}
         self.encoder = codings.make(coding, "data.options", **options)
 
+    @override
     def split(self, name: SplitName) -> Images:
-        """Read one split; see `Dataset.split`."""
         pixels, labels = self._all
         is_test = every_fifth_of_each(labels)
         return Images(pixels, labels, self.encoder).take(is_test if name == "test" else ~is_test)

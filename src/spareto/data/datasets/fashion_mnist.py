@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
+from typing_extensions import override
 
 from spareto.core.artifacts import there
-from spareto.core.errors import ConfigError, DataError, Problem
-from spareto.core.text import shown
+from spareto.core.errors import DataError, Problem
+from spareto.core.options import Count
 from spareto.data._base import Dataset, DatasetInfo, Images, SplitName
 from spareto.data.encoders.images import registry as codings
-from spareto.data.folder import data_folder, where_to_put
+from spareto.data.folder import Root, data_folder, where_to_put
 from spareto.data.idx import read_idx
 
 ORIGIN = "https://github.com/zalandoresearch/fashion-mnist"
@@ -46,15 +47,13 @@ class FashionMnist(Dataset):
     def __init__(
         self,
         *,
-        root: str | Path | None = None,
+        root: Root = None,
         coding: str = "direct",
-        limit: int | None = None,
+        limit: Count | None = None,
         seed: int | None = None,
     ) -> None:
         options: dict[str, Any] = {} if seed is None else {"seed": seed}
         self.encoder = codings.make(coding, "data.options", **options)
-        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
-            raise ConfigError(Problem("data.options.limit", shown(limit), "an integer of at least 1"))
         self.limit = limit
         folder = data_folder(root)
         self.root = folder if there(self._paths(folder, "train")[0]) else folder / self.folder
@@ -64,8 +63,8 @@ class FashionMnist(Dataset):
         """Images and labels, training split first."""
         return (*self._paths(self.root, "train"), *self._paths(self.root, "test"))
 
+    @override
     def split(self, name: SplitName) -> Images:
-        """Read one split; see `Dataset.split`."""
         images, labels = self._paths(self.root, name)
         pixels, classes = read_idx(images, 3, self._cure), read_idx(labels, 1, self._cure)
         self._check(images, pixels.shape, classes)

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from typing_extensions import override
 
 from spareto.core.artifacts import there
 from spareto.core.errors import DataError, Problem
 from spareto.data._base import Dataset, DatasetInfo, Images, SplitName
 from spareto.data.encoders.images import registry as codings
-from spareto.data.folder import data_folder, require, where_to_put
+from spareto.data.folder import Root, data_folder, require, where_to_put
 
 ORIGIN = "https://archive.ics.uci.edu/dataset/80"
 FILES: dict[SplitName, str] = {"train": "optdigits.tra", "test": "optdigits.tes"}
@@ -41,9 +42,7 @@ class OptDigits(Dataset):
         source="Optical Recognition of Handwritten Digits (Alpaydin and Kaynak 1998)",
     )
 
-    def __init__(
-        self, *, root: str | Path | None = None, coding: str = "direct", seed: int | None = None
-    ) -> None:
+    def __init__(self, *, root: Root = None, coding: str = "direct", seed: int | None = None) -> None:
         options: dict[str, Any] = {} if seed is None else {"seed": seed}
         self.encoder = codings.make(coding, "data.options", **options)
         folder = data_folder(root)
@@ -53,8 +52,8 @@ class OptDigits(Dataset):
         """The training file, then that of the test split."""
         return self.root / FILES["train"], self.root / FILES["test"]
 
+    @override
     def split(self, name: SplitName) -> Images:
-        """Read one split; see `Dataset.split`."""
         path = self.root / FILES[name]
         rule, cure = "lines of 64 grey values from 0 to 16 and a digit", where_to_put(self.root, ORIGIN)
         require(path, rule, cure)

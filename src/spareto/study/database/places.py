@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from spareto.core.artifacts import canonical_json, folder_there, there, write_text
+from spareto.core.artifacts import canonical_json, fingerprint, folder_there, there, write_text
 from spareto.core.errors import ConfigError, Problem, StoreError
 from spareto.core.strict import from_json
 from spareto.core.text import component, shown
@@ -19,6 +19,7 @@ POINTER: Final = "store.json"
 
 _URL: Final = re.compile(r"^postgres(?:ql)?(?:\+psycopg)?://(.*)$", re.DOTALL)
 _STUDY: Final = "study"
+_LONGEST_NAME: Final = 50
 
 
 @dataclass(frozen=True)
@@ -123,8 +124,14 @@ def place_for(folder: Path, store: str | None, artifacts: str | None, study: str
 
 
 def schema_of(study: str) -> str:
-    """The schema of a study's tables: letters, digits and underscores, as PostgreSQL's names are."""
-    return f"spareto_{component(study, 50).replace('-', '_')}"
+    """The schema of a study's tables: letters, digits and underscores, as PostgreSQL's names are.
+
+    PostgreSQL cuts names at 63 bytes, so a longer one ends with a fingerprint.
+    """
+    name = component(study, len(study)).replace("-", "_")
+    if len(name) > _LONGEST_NAME:
+        name = f"{name[: _LONGEST_NAME - 9]}_{fingerprint(study, 8)}"
+    return f"spareto_{name}"
 
 
 def without_password(url: str) -> str:

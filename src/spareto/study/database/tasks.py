@@ -67,7 +67,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Running:
-    """A task under way, for who watches.
+    """A task under way, as `study watch` shows it.
 
     Args:
         job: What is done.
@@ -241,10 +241,8 @@ class Tasks:
 
     def next_place(self, connection: Connection) -> int:
         """The next place in the order of trials."""
-        highest = [
-            connection.execute(sa.select(sa.func.max(t.c.position))).scalar() or 0 for t in (trials, tasks)
-        ]
-        return max(highest) + 1
+        last = [sa.select(sa.func.max(table.c.position)).scalar_subquery() for table in (trials, tasks)]
+        return max(place or 0 for place in connection.execute(sa.select(*last)).one()) + 1
 
     def waiting(self) -> int:
         """How many tasks nobody has."""
@@ -293,8 +291,8 @@ def _known(connection: Connection, keys: Sequence[str]) -> set[str]:
     found: set[str] = set()
     for first in range(0, len(keys), 500):
         some = keys[first : first + 500]
-        for table in (trials, tasks):
-            found |= set(connection.execute(sa.select(table.c.key).where(table.c.key.in_(some))).scalars())
+        asked = [sa.select(table.c.key).where(table.c.key.in_(some)) for table in (trials, tasks)]
+        found |= set(connection.execute(sa.union_all(*asked)).scalars())
     return found
 
 

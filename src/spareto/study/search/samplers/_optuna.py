@@ -20,6 +20,7 @@ from spareto.study.search.space import Point, Variable
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
+    from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial
 
@@ -71,6 +72,12 @@ class OptunaSampler(Sampler):
         for point in task.start:
             self._study.enqueue_trial({name: self._place(name, value) for name, value in point.items()})
         self._asked: Trial | None = None
+        self.told = False
+        self.distributions = {
+            each.name: self._distribution(each)
+            for each in sorted(task.variables, key=lambda each: each.name)
+            if len(each.values) > 1
+        }
 
     @override
     def ask(self, number: int) -> Point | None:
@@ -87,6 +94,14 @@ class OptunaSampler(Sampler):
             return
         asked.set_user_attr(_EXCESSES, list(outcome.excesses))
         self._study.tell(asked, list(outcome.values))
+        self.told = True
+
+    def _distribution(self, variable: Variable) -> BaseDistribution:
+        """What `_suggest` draws a variable from."""
+        kinds = self._optuna.distributions
+        if variable.ordered:
+            return kinds.IntDistribution(0, len(variable.values) - 1)
+        return kinds.CategoricalDistribution(range(len(variable.values)))
 
     def _seeded(self, number: int) -> BaseSampler:
         with warnings.catch_warnings():

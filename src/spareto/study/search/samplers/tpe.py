@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
 from spareto.core.options import Count
 from spareto.study.search.samplers._optuna import OptunaSampler
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
 
 
 class TPESampler(OptunaSampler):
@@ -30,10 +33,16 @@ class TPESampler(OptunaSampler):
 
     @override
     def sampler(self, seed: int, constraints: Any) -> Any:
-        return self._optuna.samplers.TPESampler(
+        made = self._optuna.samplers.TPESampler(
             n_startup_trials=self._startup,
             n_ei_candidates=self._candidates,
             multivariate=True,
             constraints_func=constraints,
             seed=seed,
         )
+        made.infer_relative_search_space = self._drawn_together
+        return made
+
+    def _drawn_together(self, study: Any, trial: Any) -> dict[str, BaseDistribution]:
+        """Every variable with a choice, once a trial has ended; Optuna would look at all trials to know."""
+        return self.distributions if self.told else {}
