@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,7 +12,7 @@ from spareto.core.artifacts import there
 from spareto.core.errors import ConfigError, DataError, Problem
 from spareto.core.text import shown
 from spareto.data._base import Dataset, DatasetInfo, Images, SplitName
-from spareto.data.encoders.images import registry as codings
+from spareto.data.encoders.images import encoder_of
 from spareto.data.folder import data_folder, where_to_put
 from spareto.data.idx import read_idx
 
@@ -25,7 +26,7 @@ class FashionMnist(Dataset):
     Args:
         root: Folder that holds the four `.gz` files, or holds them in `fashion_mnist`; left out, the data
             folder of this machine.
-        coding: How an image becomes frames: `direct` or `rate`.
+        coding: How an image becomes frames: `direct`, `rate`, `latency`, `delta`, or one with its options.
         limit: Take only the first so many images of each split; left out, all.
         seed: Seed of a coding that draws spikes at random; see it.
 
@@ -47,12 +48,11 @@ class FashionMnist(Dataset):
         self,
         *,
         root: str | Path | None = None,
-        coding: str = "direct",
+        coding: str | Mapping[str, Any] = "direct",
         limit: int | None = None,
         seed: int | None = None,
     ) -> None:
-        options: dict[str, Any] = {} if seed is None else {"seed": seed}
-        self.encoder = codings.make(coding, "data.options", **options)
+        self.encoder = encoder_of(coding, seed)
         if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
             raise ConfigError(Problem("data.options.limit", shown(limit), "an integer of at least 1"))
         self.limit = limit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from spareto.core.artifacts import there
 from spareto.core.errors import DataError, Problem
 from spareto.data._base import Dataset, DatasetInfo, Images, SplitName
-from spareto.data.encoders.images import registry as codings
+from spareto.data.encoders.images import encoder_of
 from spareto.data.folder import data_folder, require, where_to_put
 
 ORIGIN = "https://archive.ics.uci.edu/dataset/80"
@@ -26,7 +27,7 @@ class OptDigits(Dataset):
     Args:
         root: Folder that holds `optdigits.tra` and `optdigits.tes`, or holds them in `uci`; left out, the
             data folder of this machine.
-        coding: How an image becomes frames: `direct` or `rate`.
+        coding: How an image becomes frames: `direct`, `rate`, `latency`, `delta`, or one with its options.
         seed: Seed of a coding that draws spikes at random; see it.
 
     Reference:
@@ -42,10 +43,13 @@ class OptDigits(Dataset):
     )
 
     def __init__(
-        self, *, root: str | Path | None = None, coding: str = "direct", seed: int | None = None
+        self,
+        *,
+        root: str | Path | None = None,
+        coding: str | Mapping[str, Any] = "direct",
+        seed: int | None = None,
     ) -> None:
-        options: dict[str, Any] = {} if seed is None else {"seed": seed}
-        self.encoder = codings.make(coding, "data.options", **options)
+        self.encoder = encoder_of(coding, seed)
         folder = data_folder(root)
         self.root = folder if there(folder / FILES["train"]) else folder / "uci"
 
