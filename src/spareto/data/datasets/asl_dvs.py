@@ -16,6 +16,7 @@ from spareto.data.by_class import first_folder, recordings_by_class
 from spareto.data.folder import data_folder, where_to_put
 from spareto.data.matlab import read_matlab
 from spareto.data.readers import Disorder, Stream, read_events
+from spareto.data.readers._base import LATEST_US
 from spareto.data.recorded import RecordedDataset, Recording, chosen_from
 
 ORIGIN = (
@@ -25,7 +26,6 @@ LETTERS = "abcdefghiklmnopqrstuvwxy"
 """Without j and z, which are movements."""
 HEIGHT, WIDTH = 180, 240
 NAMES = ("ts", "x", "y", "pol")
-LATEST = 1 << 52
 
 
 class AslDvs(RecordedDataset):
@@ -93,7 +93,7 @@ def _read_matlab(path: Path) -> Stream:
     if len({len(column) for column in columns}) != 1:
         got = ", ".join(f"{len(column)} {name}" for name, column in zip(NAMES, columns, strict=True))
         raise DataError(Problem(str(path), got, rule, "Copy it again."))
-    limits = (("ts", t, LATEST), ("x", x, WIDTH), ("y", y, HEIGHT), ("pol", p, 2))
+    limits = (("ts", t, LATEST_US), ("x", x, WIDTH), ("y", y, HEIGHT), ("pol", p, 2))
     for name, values, limit in limits:
         if len(values) and not 0 <= values.min() <= values.max() < limit:
             got = f"{values.min()} to {values.max()}"
@@ -106,5 +106,7 @@ def _read_matlab(path: Path) -> Stream:
 
 def _is_whole(values: npt.NDArray[Any]) -> bool:
     return values.dtype.kind != "f" or bool(
-        np.isfinite(values).all() and (values == np.floor(values)).all() and (np.abs(values) < LATEST).all()
+        np.isfinite(values).all()
+        and (values == np.floor(values)).all()
+        and (np.abs(values) < LATEST_US).all()
     )

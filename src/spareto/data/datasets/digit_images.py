@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 
 from spareto.data._base import Dataset, DatasetInfo, Images, SplitName
 from spareto.data.datasets.digits import WHITE, every_fifth_of_each
-from spareto.data.encoders.images import encoder_of
+from spareto.data.encoders.images._plan import encoder_of
 
 
 class DigitImages(Dataset):

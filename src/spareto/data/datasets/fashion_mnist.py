@@ -12,7 +12,7 @@ from spareto.core.artifacts import there
 from spareto.core.errors import ConfigError, DataError, Problem
 from spareto.core.text import shown
 from spareto.data._base import Dataset, DatasetInfo, Images, SplitName
-from spareto.data.encoders.images import encoder_of
+from spareto.data.encoders.images._plan import encoder_of
 from spareto.data.folder import data_folder, where_to_put
 from spareto.data.idx import read_idx
 

@@ -11,7 +11,7 @@ import numpy as np
 from spareto.core.artifacts import there
 from spareto.core.errors import DataError, Problem
 from spareto.data._base import Dataset, DatasetInfo, Images, SplitName
-from spareto.data.encoders.images import encoder_of
+from spareto.data.encoders.images._plan import encoder_of
 from spareto.data.folder import data_folder, require, where_to_put
 
 ORIGIN = "https://archive.ics.uci.edu/dataset/80"
