@@ -69,6 +69,7 @@ if TYPE_CHECKING:
         LayerBits,
         LayerEpitome,
         LayerFilter,
+        LayerSparsity,
         MembranePlan,
         PruneStep,
         QuantizeStep,
@@ -123,8 +124,8 @@ _NAMES: Final = {
     "lowering": "lower",
     "profiling": "energy profile",
     "records": (
-        "Budget Cost Epitome EpitomeStep LayerBits LayerEpitome LayerFilter MembranePlan PruneStep"
-        " QuantizeStep Recipe SchedulePlan TrainingPlan Trial WideningPlan Workload"
+        "Budget Cost Epitome EpitomeStep LayerBits LayerEpitome LayerFilter LayerSparsity MembranePlan"
+        " PruneStep QuantizeStep Recipe SchedulePlan TrainingPlan Trial WideningPlan Workload"
     ),
     "records.data": "DataPlan FolderData ImportedData",
     "running": "Interface from_arrays",

@@ -153,7 +153,7 @@ def differentiable(bits: int, temperature: float = 10.0, derivative: str = "true
 
 
 def epitome(rows: int | None, columns: int | None, bits: int | None = None) -> Recipe:
-    """Weights assembled from epitomes, for crossbars, and quantized with one scale an array.
+    """Weights assembled from epitomes, for crossbars, and quantized with one scale per array.
 
     Args:
         rows: Most rows of an epitome: input channels times kernel; None for no limit.

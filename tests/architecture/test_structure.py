@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,30 @@ def test_no_import_of_our_own_package_hides_in_a_function():
         if isinstance(node, (ast.Import, ast.ImportFrom)) and "spareto" in ast.unparse(node)
     ]
     assert not hidden
+
+
+def imported(path):
+    """Our own modules that a file imports, those for type checkers alone too."""
+    for node in ast.walk(TREES[path]):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("spareto"):
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield whole if whole in MODULES else node.module
+
+
+MODULES = {
+    ".".join(["spareto", *path.relative_to(PACKAGE).with_suffix("").parts]).removesuffix(".__init__"): path
+    for path in TEXTS
+}
+
+
+def test_no_imports_form_a_ring():
+    """Those that only type checkers follow count, too: a drawing of the house has no ring."""
+    graph = {module: set(imported(path)) - {module} for module, path in MODULES.items()}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
 
 
 def test_files_stay_small():

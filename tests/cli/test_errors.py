@@ -100,7 +100,7 @@ def accelerator(tmp_path):
 def test_unknown_keys_of_a_recipe(recipe, refused) -> None:
     refused(
         recipe({"kind": "prune", "sparsity": 0.5, "prunner": "random"}, layerz={}),
-        "recipe.steps[0].prunner: got an unknown key; expected one of kind, pruner, sparsity, scope, start,"
+        "recipe.steps[0].prunner: got an unknown key; expected one of kind, start, pruner, sparsity, scope,"
         " floor, options, schedule, layer_sparsity. Did you mean 'pruner'?",
         "recipe.layerz: got an unknown key; expected one of version, name, layers, steps, order,"
         " storage_bits, training, neurons. Did you mean 'layers'?",
@@ -363,3 +363,11 @@ def test_the_installed_command_answers_the_same(study, tmp_path) -> None:
         " grid, recipes, objectives, constraints, search."
         " Did you mean 'weight_formats'?\n"
     )
+
+
+def test_a_recipe_without_a_step(refused, tmp_path):
+    (tmp_path / "idle.yaml").write_text("steps: []\n", encoding="utf-8")
+    (tmp_path / "mine.py").write_text("import tiny\nbuild = tiny.plain\n", encoding="utf-8")
+    cure = "Leave it out: studies have the dense network."
+    said = f"idle.yaml.steps: got []; expected a step, neurons or storage_bits. {cure}"
+    refused(["compress", "mine.py:build", "idle.yaml"], said)

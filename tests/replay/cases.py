@@ -12,7 +12,7 @@ from spareto import kernels
 from spareto.kernels import banded, c_layers, local, trains
 from spareto.kernels import neurons as loops
 from spareto.kernels.decision_log import Slot
-from spareto.layers.pooled_currents import pooled_currents as pooled_currents_of
+from spareto.layers._pooled_currents import pooled_currents as pooled_currents_of
 from spareto.layers.residual import Residual
 from spareto.layers.spiking_block import SpikingBlock
 from spareto.layers.spiking_dense import SpikingDense

@@ -1,12 +1,16 @@
 """A study file is refused where it says something twice or nowhere; its paths are relative to it."""
 
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from spareto.core.errors import ConfigError
-from spareto.records import QuantizeStep, Recipe
+from spareto.records import QuantizeStep, Recipe, WideningPlan
 from spareto.study.config import StudyConfig
+
+QUANTIZE = {"kind": "quantize", "bits": 4}
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "a\\b", "", "..", " ", "/tmp/x"])
@@ -51,6 +55,25 @@ def test_a_recipe_is_a_file_or_written_out(tmp_path) -> None:
 def test_what_is_no_recipe_is_refused_by_its_place(recipe, said) -> None:
     with pytest.raises(ConfigError, match=r"^study\." + said):
         StudyConfig.parse({"name": "x", "recipes": [recipe]}, "study")
+
+
+@pytest.mark.parametrize("idle", [{"steps": []}, {}, {"storage_bits": 32, "name": "nothing"}])
+def test_a_recipe_that_does_nothing_is_refused(idle, tmp_path) -> None:
+    said = r"\.steps: got \[\]; expected a step, neurons or storage_bits\. Leave it out"
+    config = StudyConfig.parse({"name": "x", "recipes": [{"steps": [QUANTIZE]}, idle]}, "study")
+    with pytest.raises(ConfigError, match=r"^study\.recipes\[1\]" + said):
+        config.all_recipes()
+    file = tmp_path / "idle.yaml"
+    file.write_text(yaml.safe_dump(idle))
+    with pytest.raises(ConfigError, match=re.escape(str(file)) + said):
+        StudyConfig.parse({"name": "x", "recipes": [str(file)]}, "study").all_recipes()
+    with pytest.raises(ConfigError, match=r"^plan\.recipe.*expected a recipe that does something"):
+        WideningPlan.parse({"recipe": idle}, "plan")
+
+
+@pytest.mark.parametrize("busy", [{"storage_bits": 8}, {"neurons": {"beta": 0.5}}, {"steps": [QUANTIZE]}])
+def test_a_recipe_that_does_anything_is_taken(busy) -> None:
+    assert len(StudyConfig.parse({"name": "x", "recipes": [busy]}, "study").all_recipes()) == 2
 
 
 STUDIES = [

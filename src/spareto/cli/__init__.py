@@ -1,4 +1,4 @@
-"""The command line; one file a command, imported when it is called."""
+"""The command line; one file per command, imported when it is called."""
 
 from __future__ import annotations
 
@@ -22,118 +22,85 @@ app = App(
     help_formatter=Flowing(),
     suppress_keyboard_interrupt=False,  # we say what a stopped command has left
 )
-study = App(name="study", help="Train, compress, measure and cost many recipes of one network.")
-recipe = App(name="recipe", help="Recipe files.")
-fpga = App(name="fpga", help="Simulate and size exported Verilog with free tools.")
-data = App(name="data", help="Data sets: what there is, what is in one, and whether its files are whole.")
-reproduce = App(name="reproduce", help="Print our numbers beside published ones.")
+GROUPS = {
+    "study": "Train, compress, measure and cost many recipes of one network.",
+    "recipe": "Recipe files.",
+    "fpga": "Simulate and size exported Verilog with free tools.",
+    "data": "Data sets: what there is, what is in one, and whether its files are whole.",
+    "reproduce": "Print our numbers beside published ones.",
+}
+"""Words before a command's name, and what they are about."""
 
-study.command("spareto.cli.study:run", name="run", help="Run a study, or carry on one that was stopped.")
-study.command(
-    "spareto.cli.sensitivity:sensitivity",
-    name="sensitivity",
-    help="Quantize and prune each layer alone, without training.",
-)
-for _name, _place, _help in (
-    ("list", "studies:list_", "List the studies of a folder or a database."),
-    ("show", "studies:show", "Show what a study's store holds."),
-    ("export", "studies:export", "Write a study's trials as CSV or Parquet."),
-    ("import", "studies:import_", "Bring the trials of an exported file into a study."),
-    ("merge", "studies:merge", "Bring the trials of several stores into one."),
-    ("gc", "studies:gc", "Remove files that no trial needs."),
-    ("watch", "watch:watch", "Show how a study gets on, from another terminal."),
-):
-    study.command(f"spareto.cli.{_place}", name=_name, help=_help)
-app.command(study)
-app.command(
-    "spareto.cli.front:front", name="front", help="Show a study's trials and its accuracy-energy front."
-)
-app.command("spareto.cli.show:show", name="show", help="Show one recipe of a study in full.")
-app.command("spareto.cli.compare:compare", name="compare", help="Compare two studies, recipe by recipe.")
-app.command("spareto.cli.report:report", name="report", help="Write a study's report page and figures.")
-app.command("spareto.cli.explore:explore", name="explore", help="Serve the report page while a study runs.")
-app.command("spareto.cli.figure:figure", name="figure", help="Draw a study's figure or table for a paper.")
-app.command(
-    "spareto.cli.compress:compress",
-    name="compress",
-    help="Compress a network by a recipe, with or without training.",
-)
-app.command(
-    "spareto.cli.squeeze:squeeze",
-    name="squeeze",
-    help="Widen a network, make it binary, and cut it to a budget.",
-)
-app.command(
-    "spareto.cli.profile:profile",
-    name="profile",
-    help="Energy per inference of a network of any framework, with its parts.",
-)
-app.command(
-    "spareto.cli.convert:convert",
-    name="convert",
-    help="Convert a network of another framework or a file into layers of ours, and compare every spike.",
-)
-app.command(
-    "spareto.cli.lower:lower", name="lower", help="Lower a compressed network to a package of integers."
-)
-app.command("spareto.cli.packages:run", name="run", help="Classify recordings with a package.")
-app.command(
-    "spareto.cli.packages:verify", name="verify", help="Replay a package's test vectors on every engine here."
-)
-app.command("spareto.cli.packages:bench", name="bench", help="Time a package on this machine.")
-app.command(
-    "spareto.cli.packages:export",
-    name="export",
-    help="Write a package as source code, or a network for another framework or as a file.",
-)
-app.command("spareto.cli.learn:learn", name="learn", help="Train networks that learn by local rules (STDP).")
-app.command(fpga)
-fpga.command(
-    "spareto.cli.fpga:simulate", name="simulate", help="Simulate exported Verilog against the golden model."
-)
-fpga.command(
-    "spareto.cli.fpga:estimate",
-    name="estimate",
-    help="Size exported Verilog with yosys, and time it with nextpnr.",
-)
-fpga.command(
-    "spareto.cli.fpga:report", name="report", help="Simulate and size exported Verilog, and write a report."
-)
-app.command(data)
-for _name, _place, _help in (
-    ("list", "list_", "List the data sets, and whether their files are here."),
-    ("info", "info", "Read a data set: counts, durations, density, hash."),
-    ("check", "check", "Read every file of a data set, and compare checksums."),
-    ("preview", "preview", "Draw frames of a data set, as a picture or an animation."),
-):
-    data.command(f"spareto.cli.data:{_place}", name=_name, help=_help)
-app.command(recipe)
-recipe.command(
-    "spareto.cli.recipe:schema", name="schema", help="Print the JSON Schema of recipe files, for editors."
-)
-app.command("spareto.cli.cost:cost", name="cost", help="Cost a saved workload on an accelerator.")
-app.command(
-    "spareto.cli.accelerators:accelerators", name="accelerators", help="List the built-in accelerators."
-)
-app.command(reproduce)
-reproduce.command(
-    "spareto.cli.reproduce:cost_cases", name="cost-cases", help="Published costs of whole layers."
-)
-reproduce.command("spareto.cli.reproduce:pe_masks", name="pe-masks", help="Measured cycles of a sparse PE.")
-reproduce.command(
-    "spareto.cli.reproduce_training:tcja",
-    name="tcja",
-    help="TCJA-SNN on DVS128 Gesture: train, compress, cost, and draw the figures.",
-)
-reproduce.command(
-    "spareto.cli.reproduce_tcja:tcja_energy",
-    name="tcja-energy",
-    help="Energy of a quantized and pruned spiking network, whole grid.",
-)
+COMMANDS = {
+    "study run": ("study:run", "Run a study, or carry on one that was stopped."),
+    "study sensitivity": (
+        "sensitivity:sensitivity",
+        "Quantize and prune each layer alone, without training.",
+    ),
+    "study list": ("studies:list_", "List the studies of a folder or a database."),
+    "study show": ("studies:show", "Show what a study's store holds."),
+    "study export": ("studies:export", "Write a study's trials as CSV or Parquet."),
+    "study import": ("studies:import_", "Bring the trials of an exported file into a study."),
+    "study merge": ("studies:merge", "Bring the trials of several stores into one."),
+    "study gc": ("studies:gc", "Remove files that no trial needs."),
+    "study watch": ("watch:watch", "Show how a study gets on, from another terminal."),
+    "front": ("front:front", "Show a study's trials and its accuracy-energy front."),
+    "show": ("show:show", "Show one recipe of a study in full."),
+    "compare": ("compare:compare", "Compare two studies, recipe by recipe."),
+    "report": ("report:report", "Write a study's report page and figures."),
+    "explore": ("explore:explore", "Serve the report page while a study runs."),
+    "figure": ("figure:figure", "Draw a study's figure or table for a paper."),
+    "compress": ("compress:compress", "Compress a network by a recipe, with or without training."),
+    "squeeze": ("squeeze:squeeze", "Widen a network, make it binary, and cut it to a budget."),
+    "profile": ("profile:profile", "Energy per inference of a network of any framework, with its parts."),
+    "convert": (
+        "convert:convert",
+        "Convert a network of another framework or a file into layers of ours, and compare every spike.",
+    ),
+    "lower": ("lower:lower", "Lower a compressed network to a package of integers."),
+    "run": ("packages:run", "Classify recordings with a package."),
+    "verify": ("packages:verify", "Replay a package's test vectors on every engine here."),
+    "bench": ("packages:bench", "Time a package on this machine."),
+    "export": (
+        "packages:export",
+        "Write a package as source code, or a network for another framework or as a file.",
+    ),
+    "learn": ("learn:learn", "Train networks that learn by local rules (STDP)."),
+    "fpga simulate": ("fpga:simulate", "Simulate exported Verilog against the golden model."),
+    "fpga estimate": ("fpga:estimate", "Size exported Verilog with yosys, and time it with nextpnr."),
+    "fpga report": ("fpga:report", "Simulate and size exported Verilog, and write a report."),
+    "data list": ("data:list_", "List the data sets, and whether their files are here."),
+    "data info": ("data:info", "Read a data set: counts, durations, density, hash."),
+    "data check": ("data:check", "Read every file of a data set, and compare checksums."),
+    "data preview": ("data:preview", "Draw frames of a data set, as a picture or an animation."),
+    "recipe schema": ("recipe:schema", "Print the JSON Schema of recipe files, for editors."),
+    "cost": ("cost:cost", "Cost a saved workload on an accelerator."),
+    "accelerators": ("accelerators:accelerators", "List the built-in accelerators."),
+    "reproduce cost-cases": ("reproduce:cost_cases", "Published costs of whole layers."),
+    "reproduce pe-masks": ("reproduce:pe_masks", "Measured cycles of a sparse PE."),
+    "reproduce tcja": (
+        "reproduce_training:tcja",
+        "TCJA-SNN on DVS128 Gesture: train, compress, cost, and draw the figures.",
+    ),
+    "reproduce tcja-energy": (
+        "reproduce_tcja:tcja_energy",
+        "Energy of a quantized and pruned spiking network, whole grid.",
+    ),
+    "reproduce chips": ("reproduce_chips:chips", "Measured energy and power of real chips."),
+}
+"""Every command: its place in `spareto.cli`, and what it does."""
 
-reproduce.command(
-    "spareto.cli.reproduce_chips:chips", name="chips", help="Measured energy and power of real chips."
-)
+
+def _assemble() -> None:
+    groups = {"": app} | {name: App(name=name, help=text) for name, text in GROUPS.items()}
+    for words, (place, text) in COMMANDS.items():
+        group, _, name = words.rpartition(" ")
+        if group and group not in app:
+            app.command(groups[group])
+        groups[group].command(f"spareto.cli.{place}", name=name, help=text)
+
+
+_assemble()
 
 _NO_MEMORY = (
     "not enough memory",

@@ -1,4 +1,4 @@
-"""Progress of a study for TensorBoard, beside whoever else is told."""
+"""Progress of a study for TensorBoard, beside the other listeners."""
 
 from __future__ import annotations
 

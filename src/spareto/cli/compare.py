@@ -5,20 +5,15 @@ from __future__ import annotations
 import json as json_module
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
 
-from cyclopts import Parameter
-from rich import box
 from rich.table import Table
 
-from spareto.cli.console import Console
+from spareto.cli.console import Console, Flag, table_of
 from spareto.core.amounts import energy_unit
 from spareto.core.text import visible
 from spareto.reports.comparing import Comparison, Pair, compared
 from spareto.study.report import results_of
 from spareto.study.store import TrialStore
-
-Flag = Annotated[bool, Parameter(negative="")]
 
 
 def compare(one: Path, other: Path, /, *, json: Flag = False) -> None:
@@ -57,10 +52,8 @@ def _told(found: Comparison) -> list[str]:
 
 def _table(found: Comparison) -> Table:
     unit = energy_unit(energy for pair in found.pairs for energy in pair.energies_pj)
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    table.add_column("network", overflow="fold")
-    for header in ("accuracy\n%", "\n%", "points", f"energy\n{unit.sign}", f"\n{unit.sign}", "change\n%"):
-        table.add_column(header, justify="right", no_wrap=True)
+    numbers = ("accuracy\n%", "\n%", "points", f"energy\n{unit.sign}", f"\n{unit.sign}", "change\n%")
+    table = table_of(["network"], numbers)
     for pair in found.pairs:
         accuracies = [f"{100 * each:.1f}" for each in pair.accuracies]
         energies = [unit.of(each) for each in pair.energies_pj]

@@ -9,13 +9,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from cyclopts import Parameter
-from rich import box
-from rich.table import Table
-
-from spareto.cli.console import Console
+from spareto.cli.console import Console, Flag, table_of
 from spareto.cli.own import DataWords, NetworkWords, data_named
 from spareto.core.errors import ConfigError, Problem
 from spareto.records import Recipe
@@ -29,7 +25,6 @@ if TYPE_CHECKING:
     from spareto.study.listener import StudyListener
     from spareto.study.sources import Source
 
-Flag = Annotated[bool, Parameter(negative="")]
 HOW, DATA = NetworkWords(), DataWords()
 
 
@@ -209,10 +204,7 @@ def _size(layer: LayerReport) -> int:
 def _print(title: str, layers: Sequence[LayerReport], beside: Sequence[Stored], row: dict[str, Any]) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.print(title, markup=False)
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
-    table.add_column("layer", overflow="fold")
-    for column in ("shape", "bits", "levels", "sparsity", "bytes"):
-        table.add_column(column, justify="right")
+    table = table_of(["layer"], ["shape", "bits", "levels", "sparsity", "bytes"], padding=(0, 1))
     for layer in layers:
         shape = "×".join(map(str, layer.shape))
         numbers = (str(layer.bits), f"{layer.levels:,}", f"{layer.sparsity:.1%}", f"{layer.bytes:,}")

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import json as json_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from cyclopts import Parameter
-from rich import box
-from rich.table import Table
-
-from spareto.cli.console import Console
+from spareto.cli.console import Console, Flag, table_of
 from spareto.cli.own import DataWords, NetworkWords, data_named
 from spareto.core.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from spareto.converting import ConvertedNetwork
 
-Flag = Annotated[bool, Parameter(negative="")]
 HOW, DATA = NetworkWords(), DataWords()
 
 
@@ -135,10 +130,7 @@ def _parts(network: ConvertedNetwork) -> list[dict[str, Any]]:
 def _print(row: dict[str, Any]) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"{row['network']} in layers of Spareto", markup=False)
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
-    for column in ("layer", "kind", "neurons"):
-        table.add_column(column, overflow="fold")
-    table.add_column("parameters", justify="right")
+    table = table_of(["layer", "kind", "neurons"], ["parameters"], padding=(0, 1))
     for part in row["parts"]:
         table.add_row(part["part"], part["kind"], part["neurons"], f"{part['weights']:,}")
     console.print(table)

@@ -113,7 +113,7 @@ def preview(
     samples: int = 4,
     split: Literal["train", "test"] = "train",
 ) -> None:
-    """Draw frames of a data set: a picture with a row a recording, or an animation.
+    """Draw frames of a data set: a picture with a row per recording, or an animation.
 
     Args:
         name: A data set.

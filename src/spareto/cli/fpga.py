@@ -6,13 +6,9 @@ import json as json_module
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from cyclopts import Parameter
-
-from spareto.cli.console import Console
-
-Flag = Annotated[bool, Parameter(negative="")]
+from spareto.cli.console import Console, Flag
 
 
 def simulate(

@@ -5,16 +5,14 @@ from __future__ import annotations
 import json as json_module
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Final
 
-from cyclopts import Parameter
 from rich import box
 from rich.table import Table
 
-from spareto.cli.console import Console
+from spareto.cli.console import Console, Flag
 from spareto.cli.textplot import plot as drawn
 from spareto.core.amounts import EnergyUnit, digits, energy_unit
-from spareto.records.recipe import Regime
 from spareto.records.rows import (
     MeanRow,
     TrialRow,
@@ -33,8 +31,6 @@ SHOWN: Final = 1000
 NAMES: Final = 21
 """Letters of a name that stay on one line: `cumulative 4 bit 95 %`; what else is wide folds first."""
 
-Flag = Annotated[bool, Parameter(negative="")]
-
 
 def front(
     run: str, /, *, mean: Flag = False, every: Flag = False, plot: bool = True, json: Flag = False
@@ -43,7 +39,7 @@ def front(
 
     Args:
         run: Run folder of a study, its database, or the URL of a server with study=NAME in its query.
-        mean: One line a recipe, the mean over its seeds.
+        mean: One line per recipe, the mean over its seeds.
         every: The trials that only showed a search the way, too.
         plot: Draw accuracy against energy in letters, above the table.
         json: Print JSON, in the order of the study; keys carry their unit.
@@ -72,7 +68,7 @@ def print_front(run: str | Path, *, mean: bool = False, every: bool = False, plo
     seeds, unit = {_seed(row) for row in rows}, energy_unit(row["energy_pj"] for row in rows)
     if plot:
         named = f"{split_chosen_by(rows)} accuracy"
-        points: list[tuple[float, float, Regime, bool]] = [
+        points: list[tuple[float, float, str, bool]] = [
             (row["energy_pj"] / unit.pj, row_chosen_by(row), row["regime"], row["on_front"]) for row in rows
         ]
         console.print("\n".join(drawn(points, unit.sign, named)) + "\n")

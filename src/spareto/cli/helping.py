@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from cyclopts.help import DefaultFormatter
+from typing_extensions import override
 
 if TYPE_CHECKING:
     from cyclopts.help import HelpPanel
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 class Flowing(DefaultFormatter):
     """The usual panels; single line breaks in a text are spaces."""
 
+    @override
     def __call__(self, console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
-        """See cyclopts'."""
         for entry in panel.entries:
             _flow(entry.description)
         super().__call__(console, options, panel)

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json as json_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from cyclopts import Parameter
-
-from spareto.cli.console import Console
+from spareto.cli.console import Console, Flag
 
 if TYPE_CHECKING:
     from spareto.plasticity.config import LocalStudy
     from spareto.plasticity.results import LocalResult
-
-Flag = Annotated[bool, Parameter(negative="")]
 
 
 def learn(

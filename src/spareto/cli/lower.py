@@ -5,20 +5,15 @@ from __future__ import annotations
 import json as json_module
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from cyclopts import Parameter
-from rich import box
-from rich.table import Table
-
-from spareto.cli.console import Console
+from spareto.cli.console import Console, Flag, table_of
 from spareto.cli.own import DataWords, data_named
 
 if TYPE_CHECKING:
     from spareto.package import Package
     from spareto.study.packages import Lowering
 
-Flag = Annotated[bool, Parameter(negative="")]
 DATA = DataWords()
 LEGEND = """\
 sums, neuron: bits that are proven to hold every number, whatever the input.
@@ -101,10 +96,8 @@ def _explain(console: Any, lowering: Lowering) -> None:
     from spareto.lowering import explained
 
     console.print(f"{lowering.label} in integers", markup=False)
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
-    table.add_column("layer", overflow="fold")
-    for column in ("weights", "sums", "neuron", "state", "saturates", "decay", "worst"):
-        table.add_column(column, justify="right", no_wrap=True)
+    numbers = ("weights", "sums", "neuron", "state", "saturates", "decay", "worst")
+    table = table_of(["layer"], numbers, padding=(0, 1))
     for row in explained(lowering.lowered):
         codes = f"{row.weights:,} × {row.bits} bit" + ("" if row.exact else " ≈")
         table.add_row(

@@ -5,18 +5,15 @@ from __future__ import annotations
 import json as json_module
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from cyclopts import Parameter
-
-from spareto.cli.console import Console
+from spareto.cli.console import Console, Flag
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
 
 if TYPE_CHECKING:
     from spareto.integer import IntegerNetwork
     from spareto.runtime import Decision, Engine
 
-Flag = Annotated[bool, Parameter(negative="")]
 MICROSECONDS: Final = {"ns": 1e-3, "us": 1.0, "ms": 1e3, "s": 1e6}
 
 
@@ -36,7 +33,7 @@ def run(
             width).
         confidence: Stop a recording as soon as the first class leads by this share of all votes, 0..1.
         threads: Threads that share large layers.
-        json: Print JSON, one line a recording.
+        json: Print JSON, one line per recording.
     """
     from spareto.runtime import Engine
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json as json_module
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from cyclopts import Parameter
-
-from spareto.cli.console import Console
+from spareto.cli.console import Console, Flag
 from spareto.cli.cost import as_row
 from spareto.cli.cost_tables import print_comparison, print_cost
 from spareto.cli.own import DataWords, NetworkWords, data_of_source, mapping
@@ -22,7 +20,6 @@ from spareto.records.workload import Statistic
 if TYPE_CHECKING:
     from spareto.profiling import Energy
 
-Flag = Annotated[bool, Parameter(negative="")]
 EVERY = "all"
 HOW, DATA = NetworkWords(), DataWords()
 

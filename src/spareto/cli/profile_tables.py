@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich import box
-from rich.table import Table
-
-from spareto.cli.console import Console
+from spareto.cli.console import Console, table_of
 from spareto.core import amounts
 from spareto.records.cost import PARTS, Cost, energy_by_part
 from spareto.records.workload import Workload
@@ -26,10 +23,7 @@ def print_parts(costs: Sequence[Cost]) -> None:
     """Energy of an inference and what it is spent on, one line an accelerator, least energy first."""
     found = [(cost, energy_by_part(cost)) for cost in sorted(costs, key=lambda one: one.energy_pj)]
     shown = [part for part in PARTS if any(parts[part] for _, parts in found)]
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
-    table.add_column("an inference", overflow="fold")
-    for name in ("energy", *shown):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = table_of(["an inference"], ["energy", *shown])
     for cost, parts in found:
         total = cost.energy_pj or 1.0
         shares = [f"{100 * parts[part] / total:.1f}%" for part in shown]

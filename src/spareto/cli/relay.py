@@ -1,4 +1,4 @@
-"""A listener that tells another one everything it hears."""
+"""A listener that passes every event on to another one."""
 
 from __future__ import annotations
 

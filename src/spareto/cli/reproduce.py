@@ -19,7 +19,7 @@ def cost_cases(
     Args:
         file: A cost-cases YAML file: architecture, mappings and expected results.
         first_sums: Whether the first fill of partial sums is charged; without it as the file says.
-        json: Print JSON, one row a number.
+        json: Print JSON, one row per number.
     """
     from spareto.reproduction.timeloop.cases import reproduce_cost_cases
 
@@ -31,7 +31,7 @@ def pe_masks(file: Path, /, *, json: bool = False) -> None:
 
     Args:
         file: A pe-masks .npz file: masks of inputs and weights, and measured cycles.
-        json: Print JSON, one row a layer.
+        json: Print JSON, one row per layer.
     """
     from spareto.reproduction.pe_masks import reproduce_pe_masks
 

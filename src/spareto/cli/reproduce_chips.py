@@ -34,7 +34,7 @@ def chips(file: Path | None = None, /, *, chip: str | None = None, json: bool = 
     Args:
         file: A YAML file of measurements; without it, those that come with spareto.
         chip: Only the rows of one accelerator.
-        json: Print JSON, one row a number.
+        json: Print JSON, one row per number.
     """
     names = hardware.accelerator_names()
     if chip is not None and chip not in names:

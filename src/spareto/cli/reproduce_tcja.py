@@ -33,7 +33,7 @@ def tcja_energy(
         file: The published table, a CSV; without it the one in the folder SPARETO_REFERENCE or in
             ../shared/reference, else ours alone.
         statistic: Charge the mean or the maximum spiking activity.
-        mapping: Freeze one mapping a layer over the grid, or take the one with the least energy x delay of
+        mapping: Freeze one mapping per layer over the grid, or take the one with the least energy x delay of
             several at every setting.
         fit: Fit the array's unknown numbers on sixteen rows of this table, and print them.
         parts: Print the shares of the components beside the study's breakdown figure instead.

@@ -10,13 +10,11 @@ from cyclopts import Parameter
 from rich import box
 from rich.table import Table
 
-from spareto.cli.console import Console
+from spareto.cli.console import Console, Flag
 from spareto.study.config import StudyConfig
 
 if TYPE_CHECKING:
     from spareto.study.search.sensitivity import Kind, SensitivityTable
-
-Flag = Annotated[bool, Parameter(negative="")]
 
 
 def sensitivity(
@@ -74,7 +72,7 @@ def sensitivity(
 
 
 def _rows(table: SensitivityTable) -> list[dict[str, Any]]:
-    """One row a layer and value; keys carry their unit."""
+    """One row per layer and value; keys carry their unit."""
     return [
         {
             "layer": entry.layer,

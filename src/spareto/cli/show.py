@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
-from rich import box
 from rich.table import Table
 
-from spareto.cli.console import Console
+from spareto.cli.console import Console, table_of
 from spareto.cli.textplot import bar
 from spareto.core.amounts import duration, energy, file_size, percent, times
 from spareto.core.errors import ConfigError, Problem, did_you_mean
@@ -110,10 +109,8 @@ def _bars(console: Console, names: Sequence[str], energies: Sequence[float]) -> 
 
 
 def _layers(results: StudyResults, row: MeanRow) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
-    table.add_column("  layer", overflow="fold")
-    for header in ("bits", "zeros", "energy", "cycles", "fires"):
-        table.add_column(f"  {header}", justify="right", no_wrap=True)
+    numbers = [f"  {header}" for header in ("bits", "zeros", "energy", "cycles", "fires")]
+    table = table_of(["  layer"], numbers, padding=0)
     first = results.of(row)[0]
     costs = {layer.name: layer for layer in first.best_cost.attributed}
     for layer in first.layers:

@@ -7,10 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from rich import box
-from rich.table import Table
-
-from spareto.cli.console import Console
+from spareto.cli.console import Console, table_of
 from spareto.core.amounts import MICROJOULES, energy
 from spareto.core.artifacts import replacing
 from spareto.records.rows import row_chosen_by, shown_accuracy
@@ -23,11 +20,7 @@ TABLE: Final = "side-by-side.csv"
 
 def print_side_by_side(parts: Sequence[Part], folder: Path) -> None:
     """Print the dense network and the knee of every part, and write every row of all of them as CSV."""
-    table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
-    for header in ("data", "network", "accelerator", "trial"):
-        table.add_column(header, overflow="fold")
-    for header in ("accuracy\n%", "energy"):
-        table.add_column(header, justify="right", no_wrap=True)
+    table = table_of(["data", "network", "accelerator", "trial"], ["accuracy\n%", "energy"], padding=0)
     written: list[dict[str, Any]] = []
     for part in parts:
         with TrialStore.of(part.folder) as store:

@@ -6,14 +6,10 @@ import json as json_module
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-from cyclopts import Parameter
-from rich import box
-from rich.table import Table
+from typing import TYPE_CHECKING, Any
 
 from spareto.cli.compress import accuracy_of, loaded, target_of
-from spareto.cli.console import Console
+from spareto.cli.console import Console, Flag, table_of
 from spareto.cli.own import DataWords, NetworkWords, data_of_source
 from spareto.records import WideningPlan
 
@@ -25,7 +21,6 @@ if TYPE_CHECKING:
     from spareto.study.listener import StudyListener
     from spareto.study.sources import Source
 
-Flag = Annotated[bool, Parameter(negative="")]
 HOW, DATA = NetworkWords(), DataWords()
 
 
@@ -112,11 +107,8 @@ def _tell(made: Squeezed[Any], metric: str, row: dict[str, Any], *, json: bool) 
         print(json_module.dumps(row | {"rounds": [asdict(each) for each in made.rounds]}, indent=1))
         return
     console = Console(highlight=False, soft_wrap=True)
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False)
-    table.add_column("network")
-    table.add_column("channels of each layer", overflow="fold")
     unit = "bit operations" if metric == "bops" else "energy, pJ"
-    table.add_column(unit, justify="right")
+    table = table_of(["network", "channels of each layer"], [unit], padding=(0, 1))
     for number, each in enumerate(made.rounds):
         table.add_row("wide" if number == 0 else f"cut {number}", _channels(each), f"{each.amount:,.0f}")
     console.print(table)

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import json as json_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from cyclopts import Parameter
-from rich import box
-from rich.table import Table
-
-from spareto.cli.console import Console
+from spareto.cli.console import Console, Flag, table_of
 from spareto.core.amounts import file_size
 from spareto.core.artifacts import folder_there
 from spareto.core.errors import ConfigError, Problem, SparetoError, StoreError
@@ -21,8 +17,6 @@ from spareto.study.database.servers import studies_of
 from spareto.study.folder import RunFolder
 from spareto.study.store import TrialStore
 from spareto.study.watching import state_of
-
-Flag = Annotated[bool, Parameter(negative="")]
 
 
 def list_(where: str = "runs", /, *, json: Flag = False) -> None:
@@ -42,11 +36,7 @@ def list_(where: str = "runs", /, *, json: Flag = False) -> None:
     if not rows:
         console.print(f"No study in {where}.")
         return
-    table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
-    for header in ("study", "where"):
-        table.add_column(header, overflow="fold")
-    for header in ("trials", "running", "waiting", "on the\nfront"):
-        table.add_column(header, justify="right")
+    table = table_of(["study", "where"], ["trials", "running", "waiting", "on the\nfront"], padding=0)
     for row in rows:
         said = [row["error"] or row["study"], row["where"]]
         table.add_row(*said, *(str(row[key]) for key in ("trials", "running", "waiting", "front")))
@@ -102,7 +92,7 @@ _FACTS = (
 def export(
     run: str, /, *, csv: Path | None = None, parquet: Path | None = None, records: Flag = False
 ) -> None:
-    """Write a study's trials as a table for other programs, one row a trial.
+    """Write a study's trials as a table for other programs, one row per trial.
 
     Args:
         run: Run folder, database file, or URL of a server with study=NAME in its query.

@@ -7,24 +7,14 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from spareto.core.amounts import digits
-from spareto.records.recipe import Regime
+from spareto.reports.regimes import all_regimes, look_of
 
 WIDTH, HEIGHT = 78, 16
-MARKS: Final[dict[Regime, str]] = {
-    "dense": "D",
-    "quantize": "q",
-    "prune": "p",
-    "cumulative": "c",
-    "joint": "j",
-    "epitome": "e",
-}
 _LOG_FROM: Final = 3.0
 _LEFT: Final = 7  # columns of the accuracy axis
 
 
-def plot(
-    points: Sequence[tuple[float, float, Regime, bool]], energy_sign: str, accuracy: str
-) -> Iterator[str]:
+def plot(points: Sequence[tuple[float, float, str, bool]], energy_sign: str, accuracy: str) -> Iterator[str]:
     """Lines of a scatter plot, at most 78 columns wide.
 
     Args:
@@ -42,7 +32,8 @@ def plot(
     for energy, share, regime, on_front in sorted(points, key=lambda point: point[3]):
         column = round(_place(energy, low, high, log) * (columns - 1))
         row = round((1 - _place(100 * share, bottom, top, log=False)) * (rows - 1))
-        grid[row][column] = MARKS[regime].upper() if on_front else MARKS[regime].lower()
+        letter = look_of(regime).letter
+        grid[row][column] = letter.upper() if on_front else letter
     yield f"{accuracy}, %"
     for index, cells in enumerate(grid):
         tick = f"{top - (top - bottom) * index / (rows - 1):5.1f} " if index % 5 == 0 else " " * 6
@@ -51,7 +42,8 @@ def plot(
     ends = digits(low), f"{digits(high)} {energy_sign}"
     middle = "energy per inference" + (", log scale" if log else "")
     yield (" " * _LEFT + ends[0] + middle.center(columns - len(ends[0]) - len(ends[1])) + ends[1]).rstrip()
-    used = [f"{mark.lower()} {name}" for name, mark in MARKS.items() if any(p[2] == name for p in points)]
+    present = {point[2] for point in points}
+    used = [f"{look_of(name).letter} {name}" for name in all_regimes(sorted(present)) if name in present]
     yield "  ".join(used) + "; capitals: on the front"
 
 

@@ -6,16 +6,14 @@ import json as json_module
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Annotated
 
-from cyclopts import Parameter
 from rich import box
 from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from spareto.cli.console import Console
+from spareto.cli.console import Console, Flag
 from spareto.cli.spans import span
 from spareto.core.amounts import MICROJOULES, energy
 from spareto.core.text import one_line, visible
@@ -23,7 +21,6 @@ from spareto.records.rows import TrialRow, row_chosen_by
 from spareto.study.store import TrialStore
 from spareto.study.watching import State, state_of
 
-Flag = Annotated[bool, Parameter(negative="")]
 SHOWN = 8
 """Rows of the front that fit beside the rest."""
 

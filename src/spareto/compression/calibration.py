@@ -11,7 +11,7 @@ from spareto.compression.compressing import compress
 from spareto.compression.copies import Module
 from spareto.compression.fold import NORMS
 from spareto.compression.foreign import own_parametrization
-from spareto.compression.layers import synaptic_layers
+from spareto.compression.layers import channel_axis, synaptic_layers
 from spareto.compression.measuring import looking_at
 from spareto.compression.runs import Run, bound
 from spareto.compression.tensors import is_frozen, original
@@ -20,8 +20,6 @@ from spareto.core.errors import ConfigError, Problem
 from spareto.observing import undisturbed
 from spareto.records import Recipe
 from spareto.training.norms import estimated
-
-CHANNEL_AXIS = {nn.Conv1d: -2, nn.Conv2d: -3, nn.Linear: -1}
 
 
 def calibrate(
@@ -131,8 +129,7 @@ def _mean_outputs(network: nn.Module, run: Run, names: set[str]) -> dict[str, Te
     counts: dict[str, int] = {}
 
     def note(name: str, layer: nn.Module, _: Tensor, output: Tensor) -> None:
-        axis = next(axis for kind, axis in CHANNEL_AXIS.items() if isinstance(layer, kind))
-        rows = output.movedim(axis, -1).flatten(0, -2).double()
+        rows = output.movedim(channel_axis(layer), -1).flatten(0, -2).double()
         sums[name] = sums.get(name, 0.0) + rows.sum(0)
         counts[name] = counts.get(name, 0) + len(rows)
 

@@ -18,7 +18,8 @@ from spareto.compression.steps import StepContext, registry
 from spareto.compression.weight_cache import cache_each_forward
 from spareto.core.arguments import of_kind
 from spareto.core.errors import together
-from spareto.records import PruneStep, QuantizeStep, Recipe
+from spareto.records import QuantizeStep, Recipe
+from spareto.records.steps import StepPlan
 
 
 def compress(
@@ -93,7 +94,7 @@ def _begin(
         nonlocal layers
         layers = _prepared(network, recipe)
 
-    def carry_out(index: int, step: PruneStep | QuantizeStep) -> None:
+    def carry_out(index: int, step: StepPlan) -> None:
         if not layers:
             return  # `prepare` says so
         names = None if stored is None else frozenset(stored)
@@ -107,7 +108,7 @@ def _begin(
 
 
 def _prepared(network: nn.Module, recipe: Recipe) -> dict[str, nn.Module]:
-    """The layers a recipe touches, ready to be compressed, in a network that knows it is."""
+    """The layers a recipe touches, ready to be compressed; the network caches their weights in a forward."""
     layers = touched_layers(network, recipe.layers)
     refuse_ties_below(network, layers)
     for layer in layers.values():

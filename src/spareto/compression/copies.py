@@ -36,7 +36,7 @@ def copy_of(network: Module) -> Module:
 
 
 def _copies_itself_alone(module: nn.Module) -> bool:
-    """Whether a class of sinabs, whose own way to copy knows nothing of modules inside, holds some."""
+    """Whether a module of sinabs holds others, which sinabs' own way to copy leaves out."""
     own = next((kind for kind in type(module).__mro__ if "__deepcopy__" in vars(kind)), object)
     return own.__module__.partition(".")[0] == "sinabs" and next(module.children(), None) is not None
 

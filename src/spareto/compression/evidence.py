@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from spareto.compression.copies import passing_copy
-from spareto.compression.layers import synaptic_layers
+from spareto.compression.layers import channel_axis, synaptic_layers
 from spareto.compression.measuring import looking_at
 from spareto.compression.parametrization import bake
 from spareto.compression.runs import bound, loss_of
@@ -94,7 +94,7 @@ class _Inputs:
 
     def _count(self, _: str, layer: nn.Module, given: Tensor, made: Tensor) -> None:
         name = self._owners[layer]
-        axis = -1 if isinstance(layer, nn.Linear) else -_weight(layer).dim() + 1
+        axis = channel_axis(layer)
         channels = (given.detach() != 0).movedim(axis, 0).flatten(1)
         self._nonzero[name] = self._nonzero.get(name, 0) + channels.double().sum(1)
         self._seen[name] = self._seen.get(name, 0) + channels.shape[1]

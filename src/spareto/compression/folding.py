@@ -17,8 +17,7 @@ from spareto.compression.parametrization import compressed_weight
 from spareto.compression.runs import Run, bound
 from spareto.compression.ties import aliases, shared_with
 from spareto.core.errors import Problem
-from spareto.layers.spiking_block import SpikingBlock
-from spareto.layers.spiking_dense import SpikingDense
+from spareto.layers import SpikingLayer
 
 NORMS: Final = (nn.BatchNorm1d, nn.BatchNorm2d)
 BY_HAND: Final = "Fold it by hand, or leave it."
@@ -74,12 +73,20 @@ def norms_by_order(network: nn.Module) -> dict[str, str]:
 def _by_order(network: nn.Module) -> Iterator[tuple[str, str]]:
     twice = aliases(network)
     for name, module in network.named_modules():
-        if isinstance(module, nn.Sequential | SpikingBlock | SpikingDense) and _is_plain(network, name):
-            for (before, layer), (after, norm) in pairwise(module.named_children()):
+        parts = _parts(module)
+        if parts and _is_plain(network, name):
+            for (before, layer), (after, norm) in pairwise(parts.items()):
                 first, second = (f"{name}.{child}".lstrip(".") for child in (before, after))
                 alone = first not in twice and second not in twice
                 if isinstance(layer, (*SYNAPTIC,)) and isinstance(norm, NORMS) and alone:
                     yield second, first
+
+
+def _parts(module: nn.Module) -> dict[str, nn.Module] | None:
+    """The parts of a container that feed each other, by name; None of other modules."""
+    if isinstance(module, SpikingLayer):
+        return module.chain()
+    return dict(module.named_children()) if isinstance(module, nn.Sequential) else None
 
 
 def _is_plain(network: nn.Module, name: str) -> bool:
@@ -87,7 +94,10 @@ def _is_plain(network: nn.Module, name: str) -> bool:
     parts = name.split(".") if name else []
     around = [network.get_submodule(".".join(parts[:depth])) for depth in range(len(parts) + 1)]
     return all(
-        type(module) is nn.Sequential or type(module).__module__.startswith("spareto.") for module in around
+        type(module) is nn.Sequential
+        or type(module).__module__.startswith("spareto.")
+        or (isinstance(module, SpikingLayer) and module.chain() is not None)
+        for module in around
     )
 
 

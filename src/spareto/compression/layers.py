@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Final, NamedTuple
 
 from torch import nn
 
@@ -13,10 +13,25 @@ from spareto.core.errors import ConfigError, Problem
 from spareto.records import LayerFilter
 from spareto.records.recipe import LayerType
 
-SYNAPTIC: Final[dict[type[nn.Module], LayerType]] = {
-    nn.Conv1d: "conv1d",
-    nn.Conv2d: "conv2d",
-    nn.Linear: "linear",
+
+class LayerKind(NamedTuple):
+    """A kind of layer whose weights a recipe can touch.
+
+    Args:
+        name: What recipes call it.
+        axis: Axis of the channels in what it is given and in what it gives, counted from the end.
+        sizes: Names of the attributes that tell how many outputs and inputs it has.
+    """
+
+    name: LayerType
+    axis: int
+    sizes: tuple[str, str]
+
+
+SYNAPTIC: Final[dict[type[nn.Module], LayerKind]] = {
+    nn.Conv1d: LayerKind("conv1d", -2, ("out_channels", "in_channels")),
+    nn.Conv2d: LayerKind("conv2d", -3, ("out_channels", "in_channels")),
+    nn.Linear: LayerKind("linear", -1, ("out_features", "in_features")),
 }
 
 
@@ -32,9 +47,23 @@ def synaptic_layers(network: nn.Module) -> dict[str, nn.Module]:
     }
 
 
+def kind_of(layer: nn.Module | None) -> LayerKind | None:
+    """The kind of a convolution or dense layer; None of any other module."""
+    return next((kind for cls, kind in SYNAPTIC.items() if isinstance(layer, cls)), None)
+
+
 def layer_type(layer: nn.Module) -> LayerType:
     """What recipes call a layer's kind."""
-    return next(kind for cls, kind in SYNAPTIC.items() if isinstance(layer, cls))
+    kind = kind_of(layer)
+    assert kind is not None, "asked of convolutions and dense layers alone"
+    return kind.name
+
+
+def channel_axis(layer: nn.Module) -> int:
+    """Axis of the channels in what a convolution or dense layer is given and gives, counted from the end."""
+    kind = kind_of(layer)
+    assert kind is not None, "asked of convolutions and dense layers alone"
+    return kind.axis
 
 
 def touched_layers(network: nn.Module, filter_: LayerFilter) -> dict[str, nn.Module]:

@@ -26,7 +26,7 @@ from spareto.pruners.schedules import registry as schedules
 from spareto.records import PruneStep
 
 Layers = Mapping[str, nn.Module]
-ONE_WEIGHT = 1e-9  # a floor so low that it protects just one weight a layer
+ONE_WEIGHT = 1e-9  # a floor so low that it protects just one weight per layer
 
 
 def pruner_of(plan: PruneStep, where: str) -> Pruner:

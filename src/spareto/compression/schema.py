@@ -5,41 +5,75 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Iterator
-from typing import Any
+from importlib import import_module
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from spareto.core.config import Named
 from spareto.core.registry import Registry
-from spareto.pruners import registry as pruners
-from spareto.pruners.schedules import registry as schedules
-from spareto.quantizers import registry as quantizers
-from spareto.quantizers.rounding import registry as roundings
-from spareto.records import Recipe, recipe, training
-from spareto.training.optimizers import registry as optimizers
+from spareto.records import Recipe
+from spareto.records.steps import StepPlan
+from spareto.records.steps import registry as steps
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_CHOICE = {"name", "options"}
+"""Fields of a record that says a variant and its options; in a file the bare name will do."""
 
 
 def recipe_schema() -> dict[str, Any]:
     """The schema of a recipe file of this version, as plain data."""
     schema = Recipe.model_json_schema(by_alias=True)
-    parts: dict[str, Any] = schema["$defs"]
-    for name, part in {"Recipe": schema, **parts}.items():
-        if record := _record(name):
-            _describe(part, record)
-    parts["PruneStep"]["properties"]["pruner"]["enum"] = list(pruners.names())
-    parts["QuantizeStep"]["properties"]["quantizer"]["enum"] = list(quantizers.names())
-    parts["QuantizeStep"]["properties"]["rounding"]["enum"] = list(roundings.names())
-    for step in ("EpitomeStep", "PruneStep", "QuantizeStep"):
-        parts[step]["required"] = sorted({*parts[step].get("required", ()), "kind"})
-    _name(parts["PruneStep"]["properties"]["schedule"], parts["SchedulePlan"], schedules)
-    _name(parts["TrainingPlan"]["properties"]["optimizer"], parts["OptimizerPlan"], optimizers)
+    parts: dict[str, Any] = {"Recipe": schema, **schema["$defs"]}
+    for record in {record.__name__: record for record in _records(Recipe)}.values():
+        part = parts[record.__name__]
+        _describe(part, record)
+        _say_names(part, record)
+        if issubclass(record, StepPlan):
+            part["examples"] = [
+                {"kind": part["properties"]["kind"]["const"], **each} for each in record.examples
+            ]
+            part["required"] = sorted({*part.get("required", ()), "kind"})
     return {"$schema": DIALECT, **schema}
 
 
-def _record(name: str) -> type[BaseModel] | None:
-    found = {**vars(training), **vars(recipe)}.get(name)
-    return found if inspect.isclass(found) and issubclass(found, BaseModel) else None
+def _records(whole: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """A record and all that its fields hold; every step in place of what they have in common."""
+    yield whole
+    for field in whole.model_fields.values():
+        for kind in _classes(field.annotation):
+            for each in map(steps.get, steps.names()) if kind is StepPlan else (kind,):
+                yield from _records(each)
+
+
+def _classes(hint: Any) -> Iterator[type[BaseModel]]:
+    if inspect.isclass(hint) and issubclass(hint, BaseModel):
+        yield hint
+    for part in get_args(hint):
+        yield from _classes(part)
+
+
+def _say_names(part: dict[str, Any], record: type[BaseModel]) -> None:
+    """Put the names of variants where a field holds one, and their options where it holds both."""
+    for name, field in record.model_fields.items():
+        about = part["properties"][name]
+        choice = next(
+            (kind for kind in _classes(field.annotation) if set(kind.model_fields) == _CHOICE), None
+        )
+        if choice is not None:
+            names = list(_registry(choice.model_fields["name"].metadata).names())
+            about["anyOf"] = [{"enum": names}, {"$ref": about.pop("$ref")}]
+        elif any(isinstance(mark, Named) for mark in field.metadata):
+            registry = _registry(field.metadata)
+            if set(record.model_fields) == _CHOICE:
+                part["anyOf"] = [_named(name, registry.get(name)) for name in registry.names()]
+            else:
+                about["enum"] = [*registry.names(), *([] if field.is_required() or field.default else [None])]
+
+
+def _registry(metadata: list[Any]) -> Registry[Any]:
+    mark = next(mark for mark in metadata if isinstance(mark, Named))
+    return import_module(mark.package).registry
 
 
 def _describe(part: dict[str, Any], record: type[BaseModel]) -> None:
@@ -56,13 +90,6 @@ def _arguments(text: str) -> Iterator[tuple[str, str]]:
     if found:
         for match in re.finditer(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", found[1], re.MULTILINE):
             yield match[1], " ".join(match[2].split())
-
-
-def _name(field: dict[str, Any], plan: dict[str, Any], registry: Registry[Any]) -> None:
-    """Let a field take a bare name, or a name and the options that belong to it."""
-    names = list(registry.names())
-    plan["anyOf"] = [_named(name, registry.get(name)) for name in names]
-    field["anyOf"] = [{"enum": names}, {"$ref": field.pop("$ref")}]
 
 
 def _named(name: str, record: type[BaseModel]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Convolution, max pooling and neurons that follow on each other, and nobody else: they run as one."""
+"""Convolution, max pooling and neurons that only feed each other: they run as one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from spareto.converting.functions import Function, Slot
 from spareto.converting.steps import Step, numbers_in
 from spareto.kernels.decision_log import Slot as Decided
 from spareto.kernels.spikes import Spikes
-from spareto.layers.pooled_currents import pooled_currents
+from spareto.layers._pooled_currents import pooled_currents
 from spareto.neurons import SpikingNeuron
 
 

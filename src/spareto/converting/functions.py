@@ -115,7 +115,7 @@ class LateBias(nn.Module):
     """A bias of what comes back: it is there from the second timestep on.
 
     Args:
-        bias: One value a neuron.
+        bias: One value per neuron.
     """
 
     over_time = True

@@ -80,7 +80,7 @@ class Graph:
         currents: What each layer of neurons is given, by its node.
         output: Nested tuples and dicts of `(signal, form)`; None for what is no tensor.
         takes_time: Whether the input has a time axis.
-        by_step: Names of batch norms that see one timestep a call.
+        by_step: Names of batch norms that see one timestep per call.
     """
 
     timesteps: int

@@ -18,9 +18,9 @@ from spareto.layers._fusion import over_time
 class ConvertedNetwork(nn.Module):
     """A network of Spareto's layers that computes what a network of another framework does.
 
-    It takes `(time, batch, ...)`, also where the other took the batch first or one timestep a call; a network
-    that made its own time takes `(batch, ...)`, as before. It returns what the other returned, sequences with
-    time first. Nothing is kept between calls.
+    It takes `(time, batch, ...)`, also where the other took the batch first or one timestep per call; a
+    network that made its own time takes `(batch, ...)`, as before. It returns what the other returned,
+    sequences with time first. Nothing is kept between calls.
 
     Args:
         parts: Its layers, in the order they run.

@@ -82,6 +82,15 @@ def anything_there(path: Path) -> bool:
     return _without_fail(path.exists)
 
 
+def stamp_of(path: Path) -> tuple[str, int, int]:
+    """What tells a file from an older one of the same name: place, bytes, time of the last change in ns."""
+    try:
+        found = path.stat()
+    except OSError:
+        return str(path), -1, -1
+    return str(path.resolve()), found.st_size, found.st_mtime_ns
+
+
 def _without_fail(look: Callable[[], bool]) -> bool:
     try:
         return look()

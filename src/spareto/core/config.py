@@ -61,6 +61,17 @@ class Rule:
             raise PydanticCustomError("rule", "{rule}", {"rule": self.text, "cure": self.cure}) from None
 
 
+@dataclass(frozen=True)
+class Named:
+    """Marks a field that holds the name of a variant, for the schema of its file.
+
+    Args:
+        package: Where the variants are, `spareto.pruners`; its `registry` knows their names.
+    """
+
+    package: str
+
+
 def contradiction(problems: Sequence[Problem]) -> PydanticCustomError:
     """What a record's own validator raises where its fields do not fit together.
 

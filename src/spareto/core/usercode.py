@@ -203,7 +203,7 @@ def _callables(module: ModuleType) -> list[str]:
 
 
 def _is_made_already(found: Any) -> bool:
-    """A network or a data set can be called or indexed; what we ask for is what makes one."""
+    """Whether a value is a network or a data set, where a function that makes one is wanted."""
     made = hasattr(found, "parameters") or hasattr(found, "__getitem__")
     return made and not inspect.isclass(found) and not inspect.isroutine(found)
 

@@ -122,8 +122,8 @@ class Images:
 class Dataset(ABC):
     """Labelled event recordings or images; one file a data set in `data/datasets/`.
 
-    A concrete class takes its options as keyword-only arguments and checks them. Nothing is read before
-    `split`.
+    A concrete class takes its options as keyword-only arguments, whose annotations are their rules. Nothing
+    is read before `split`.
 
     Attributes:
         info: Facts of the recordings; an instance may narrow those of its class (a smaller sensor).
@@ -132,6 +132,10 @@ class Dataset(ABC):
 
     info: DatasetInfo
     version: ClassVar[int] = 1
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        hold_options(cls, "data set")
 
     @abstractmethod
     def split(self, name: SplitName) -> Recordings | Images:

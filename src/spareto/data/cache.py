@@ -43,7 +43,7 @@ def content_hash(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
 
 
 def write_cache(path: Path, arrays: Arrays) -> None:
-    """Write the arrays and their hash atomically; arrays of bytes 0 and 1 take one bit an element."""
+    """Write the arrays and their hash atomically; arrays of bytes 0 and 1 take one bit per element."""
     stored: dict[str, Any] = {HASH: np.array(content_hash(arrays))}
     for name, array in arrays.items():
         if array.dtype == np.uint8 and array.max(initial=0) <= 1:

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Annotated
 
 from spareto.core.artifacts import anything_there
-from spareto.core.errors import DataError, InputError, Problem
-from spareto.core.text import shown
+from spareto.core.config import Rule
+from spareto.core.errors import DataError, Problem
 
 ENVIRONMENT = "SPARETO_DATA"
 DEFAULT = "../shared/data"
 
 
-def data_folder(root: str | Path | None) -> Path:
-    """The folder of the data sets: `root`, else the variable SPARETO_DATA, else `../shared/data`.
+Root = Annotated[str | os.PathLike[str] | None, Rule("the path of a folder")]
 
-    Raises:
-        InputError: `root` is not a path.
-    """
-    if not isinstance(root, str | os.PathLike | None):
-        raise InputError(Problem("data.options.root", shown(root), "the path of a folder"))
+
+def data_folder(root: Root) -> Path:
+    """The folder of the data sets: `root`, else the variable SPARETO_DATA, else `../shared/data`."""
     return Path(root or os.environ.get(ENVIRONMENT) or DEFAULT)
 
 

@@ -1,4 +1,4 @@
-"""From events to frames: what a network sees, one frame a timestep."""
+"""From events to frames: what a network sees, one frame per timestep."""
 
 from __future__ import annotations
 

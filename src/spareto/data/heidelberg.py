@@ -12,7 +12,7 @@ from spareto.core.artifacts import there
 from spareto.core.errors import DataError
 from spareto.data._base import Dataset, Recordings, SplitName
 from spareto.data.checks import problems_of
-from spareto.data.folder import data_folder, where_to_put
+from spareto.data.folder import Root, data_folder, where_to_put
 from spareto.data.recorded import PART_EVENTS, joined
 from spareto.data.spike_trains import count_trains, read_trains
 
@@ -32,7 +32,7 @@ class HeidelbergDataset(Dataset):
     folders: ClassVar[tuple[str, ...]]
     checksums: ClassVar[Mapping[str, str]] = {}
 
-    def __init__(self, *, root: str | Path | None = None) -> None:
+    def __init__(self, *, root: Root = None) -> None:
         places = [data_folder(root) / name for name in self.folders]
         self.root = next((place for place in places if there(place / self.files["train"])), places[0])
 
@@ -44,8 +44,8 @@ class HeidelbergDataset(Dataset):
     def count(self, name: SplitName) -> int:
         return count_trains(*self._place(name))
 
+    @override
     def split(self, name: SplitName) -> Recordings:
-        """Read one split; see `Dataset.split`."""
         return joined(list(self.parts(name)))
 
     @override

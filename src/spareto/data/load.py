@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from spareto.core.artifacts import anything_there, canonical_json, fingerprint
+from spareto.core.artifacts import anything_there, canonical_json, fingerprint, stamp_of
 from spareto.core.errors import Problem, StoreError
 from spareto.data import registry
 from spareto.data._base import Dataset, DatasetInfo, Frames, Images, Recordings, SplitName
@@ -199,7 +199,6 @@ def _mapped(path: Path, dataset: Dataset, bins: Bins, binary: bool) -> tuple[dic
 
 def _key(dataset: Dataset, bins: Bins, binary: bool, options: dict[str, Any]) -> str:
     """Fingerprint of everything the frames depend on."""
-    stamps = [(path.resolve(), path.stat()) for path in dataset.sources() if anything_there(path)]
     return fingerprint(
         {
             "format": FORMAT_VERSION,
@@ -208,7 +207,7 @@ def _key(dataset: Dataset, bins: Bins, binary: bool, options: dict[str, Any]) ->
             "timesteps": bins.timesteps,
             "binary": binary,
             **bins.told(),
-            "sources": [[str(path), stat.st_size, stat.st_mtime_ns] for path, stat in stamps],
+            "sources": [stamp_of(path) for path in dataset.sources() if anything_there(path)],
         }
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 from typing_extensions import override
 
-from spareto.core.errors import ConfigError, DataError, Problem, one_of
-from spareto.core.text import shown
+from spareto.core.errors import DataError, Problem
 from spareto.data._base import Dataset, Recordings, SplitName
 from spareto.data.checks import problems_of
 from spareto.data.readers import Disorder, Stream, read_events
@@ -54,8 +52,6 @@ class RecordedDataset(Dataset):
     """MD5 of the archives as their authors publish them, by name; `spareto data check` compares them."""
 
     def __init__(self, disorder: Disorder = "refuse") -> None:
-        if disorder not in ("refuse", "sort"):
-            raise ConfigError(Problem("data.options.disorder", shown(disorder), one_of(("refuse", "sort"))))
         self.disorder: Disorder = disorder
 
     @abstractmethod
@@ -82,8 +78,8 @@ class RecordedDataset(Dataset):
         """The files of all recordings, training split first."""
         return tuple(dict.fromkeys(each.path for some in self._listed.values() for each in some))
 
+    @override
     def split(self, name: SplitName) -> Recordings:
-        """Read one split; see `Dataset.split`."""
         return joined(list(self.parts(name)))
 
     @override
@@ -139,43 +135,3 @@ def joined(parts: Sequence[Recordings]) -> Recordings:
         for name in ("x", "y", "polarity", "t_us", "labels")
     }
     return Recordings(**arrays, offsets=np.concatenate(([0], np.cumsum(lengths))).astype(np.int64))
-
-
-def seeded_split(labels: Sequence[int], share: float, seed: int) -> npt.NDArray[np.bool_]:
-    """Which recordings are of the test split where nobody has published one: a share of each class, drawn.
-
-    Args:
-        labels: Class of each recording, in an order that does not depend on the machine.
-        share: Share of each class, above 0 and below 1.
-        seed: Decides which.
-
-    Raises:
-        ConfigError: The share is none, or leaves a split of a class empty.
-    """
-    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share < 1:
-        rule = "a share above 0 and below 1"
-        raise ConfigError(Problem("data.options.test_share", shown(share), rule))
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise ConfigError(Problem("data.options.seed", shown(seed), "an integer of at least 0"))
-    known = np.asarray(labels)
-    test = np.zeros(len(known), np.bool_)
-    for label in np.unique(known):
-        members = np.flatnonzero(known == label)
-        taken = round(share * len(members))
-        if not 0 < taken < len(members):
-            got, rule = f"{share:g} of {len(members)} recordings of class {label}", "some in either split"
-            raise ConfigError(Problem("data.options.test_share", got, rule))
-        test[np.random.default_rng([seed, int(label)]).permutation(members)[:taken]] = True
-    return test
-
-
-def chosen_from(
-    recordings: Sequence[Recording], share: float, seed: int
-) -> Callable[[SplitName], Sequence[Recording]]:
-    """The two parts of recordings that nobody has published a split of; see `seeded_split`."""
-    test = seeded_split([each.label for each in recordings], share, seed)
-
-    def take(name: SplitName) -> Sequence[Recording]:
-        return [each for each, held_out in zip(recordings, test, strict=True) if held_out == (name == "test")]
-
-    return take

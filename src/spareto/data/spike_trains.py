@@ -1,4 +1,4 @@
-"""The HDF5 files of the Heidelberg sets: lists of times and units, one of each a recording."""
+"""The HDF5 files of the Heidelberg sets: lists of times and units, one of each per recording."""
 
 from __future__ import annotations
 

@@ -25,10 +25,10 @@ STRICT: Final = ("-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-O2")
 SECONDS: Final = 600
 
 
-Run = Callable[[Ints], list[Ints]]
+Runner = Callable[[Ints], list[Ints]]
 """Frames (time, channels, height, width) to the outputs of every node, as the reference gives them."""
 
-MakeRun = Callable[[IntegerNetwork], Run]
+MakeRunner = Callable[[IntegerNetwork], Runner]
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Replay:
     said: str
 
 
-def replay(package: Path, more: Mapping[str, MakeRun] | None = None) -> list[Replay]:
+def replay(package: Path, more: Mapping[str, MakeRunner] | None = None) -> list[Replay]:
     """Replay a package's vectors on every engine here, the C99 export by every compiler included.
 
     Args:
@@ -64,7 +64,7 @@ def replay(package: Path, more: Mapping[str, MakeRun] | None = None) -> list[Rep
     return [_replayed(name, run, found) for name, run in chain(_engines(found.network), further)]
 
 
-def _engines(network: IntegerNetwork) -> Iterator[tuple[str, Run | str]]:
+def _engines(network: IntegerNetwork) -> Iterator[tuple[str, Runner | str]]:
     """Name and way of every engine: frames of one recording to the outputs of every node."""
     yield "numpy reference", lambda frames: [o[:, 0] for o in Reference(network).run(frames[:, None])]
     if kernels.engine() == "c":
@@ -80,7 +80,7 @@ def _engines(network: IntegerNetwork) -> Iterator[tuple[str, Run | str]]:
                 yield f"C99 by {compiler}", run
 
 
-def _replayed(name: str, run: Run | str, package: Package) -> Replay:
+def _replayed(name: str, run: Runner | str, package: Package) -> Replay:
     vectors = package.vectors
     assert vectors is not None
     if isinstance(run, str):
@@ -100,7 +100,7 @@ def _replayed(name: str, run: Run | str, package: Package) -> Replay:
 
 
 @contextmanager
-def compiled_c99(network: IntegerNetwork, compiler: str) -> Generator[Run]:
+def compiled_c99(network: IntegerNetwork, compiler: str) -> Generator[Runner]:
     """The exported C99, compiled here: a way to run frames of one recording after the other.
 
     Args:

@@ -14,9 +14,7 @@ from spareto.converting.functions import ClassMeans, Delay, Function, LateBias, 
 from spareto.converting.network import ConvertedNetwork
 from spareto.converting.steps import Step
 from spareto.core.errors import ConfigError, Problem
-from spareto.layers.over_time import OverTime
-from spareto.layers.spiking_block import SpikingBlock
-from spareto.layers.spiking_dense import SpikingDense
+from spareto.layers import SpikingLayer
 from spareto.networks import Network
 from spareto.neurons import SpikingNeuron
 
@@ -78,14 +76,10 @@ class Flat:
         Raises:
             ConfigError: There are none for it.
         """
-        if isinstance(module, SpikingBlock):
-            parts = {"conv": module.conv, "norm": module.norm, "neuron": module.neuron, "pool": module.pool}
+        if isinstance(module, SpikingLayer) and (parts := module.chain()) is not None:
+            value = self.add("flatten", (value,)) if module.flattens else value
             return self._parts(parts, name, value)
-        if isinstance(module, SpikingDense):
-            value = self.add("flatten", (value,))
-            parts = {"dropout": module.dropout, "linear": module.linear, "norm": module.norm}
-            return self._parts({**parts, "neuron": module.neuron}, name, value)
-        if isinstance(module, OverTime | nn.Sequential):
+        if isinstance(module, nn.Sequential):
             return self._parts(dict(module.named_children()), name, value)
         if isinstance(module, SpikingNeuron):
             return self.add("neuron", (value,), name=name, module=module)
@@ -95,13 +89,12 @@ class Flat:
             return self.add("code", (value,), code="torch.cat([torch.zeros_like({0}[:1]), {0}[:-1]])")
         if type(module).__module__.startswith("torch.nn.modules.") and not list(module.children()):
             return self.add("layer", (value,), name=name, module=module)
-        got, rule = type(module).__name__, "SpikingBlock, SpikingDense, OverTime or layers of torch"
+        got, rule = type(module).__name__, "spiking layers whose parts follow one another, or layers of torch"
         raise ConfigError(Problem(f"'{name}'", got, rule, "Build the network of these, without attention."))
 
-    def _parts(self, parts: dict[str, nn.Module | None], name: str, value: int) -> int:
+    def _parts(self, parts: dict[str, nn.Module], name: str, value: int) -> int:
         for part, module in parts.items():
-            if module is not None:
-                value = self.module(module, f"{name}_{part}".lstrip("_"), value)
+            value = self.module(module, f"{name}_{part}".lstrip("_"), value)
         return value
 
 

@@ -1,4 +1,4 @@
-"""How sparse tensors are stored: one file a format."""
+"""How sparse tensors are stored: one file per format."""
 
 from typing import Final
 

@@ -84,7 +84,7 @@ class Train:
 
 
 class Format(ABC):
-    """One way to store a sparse tensor, weights or spikes; one file a format in `formats/`.
+    """One way to store a sparse tensor, weights or spikes; one file per format in `formats/`.
 
     Class attributes:
         locates_zeros: Whether the metadata tell where the zeros are before a value is read, so that

@@ -1,4 +1,4 @@
-"""Where the non-zero elements of many tensors lie, as far as the sizes of stored tensors ask."""
+"""Where the non-zero elements of many tensors lie, as far as the sizes of stored tensors depend on it."""
 
 from __future__ import annotations
 

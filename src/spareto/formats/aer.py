@@ -45,12 +45,12 @@ class AddressEvents(Format):
         return flat.reshape(encoded.shape)
 
     def size(self, mask: Bools, bits: int) -> Size:
-        """An address and a value a non-zero element."""
+        """An address and a value per non-zero element."""
         live = int(np.count_nonzero(mask))
         return Size(live * bits, live * width_of(mask.size - 1))
 
     def expected_bits(self, train: Train, bits: int) -> float:
-        """An address and a value a non-zero element: settled by the counts."""
+        """An address and a value per non-zero element: settled by the counts."""
         return train.live * (bits + width_of(train.elements - 1))
 
     def compatible_metadata(self, elements: float, density: float, width: int, fibres: int = 1) -> float:

@@ -1,4 +1,4 @@
-"""Bitmask: one bit an element says whether its value follows."""
+"""Bitmask: one bit per element says whether its value follows."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Bitmask(Format):
         return flat.reshape(encoded.shape)
 
     def size(self, mask: Bools, bits: int) -> Size:
-        """One bit an element, `bits` a non-zero one."""
+        """One bit per element, `bits` per non-zero one."""
         return Size(int(np.count_nonzero(mask)) * bits, mask.size)
 
     def expected_bits(self, train: Train, bits: int) -> float:
-        """One bit an element, `bits` a non-zero one: settled by the counts."""
+        """One bit per element, `bits` per non-zero one: settled by the counts."""
         return train.elements + train.live * bits
 
     def compatible_metadata(self, elements: float, density: float, width: int, fibres: int = 1) -> float:

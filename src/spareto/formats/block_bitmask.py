@@ -1,4 +1,4 @@
-"""Block bitmask: one bit a block says whether anything in it is left, and only such blocks have a mask."""
+"""Block bitmask: one bit per block says whether anything in it is left, and only such blocks have a mask."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ class BlockBitmask(Format):
         return flat.reshape(encoded.shape)
 
     def size(self, mask: Bools, bits: int) -> Size:
-        """One bit a block, 2^k bits a block that is not empty, `bits` a non-zero element."""
+        """One bit per block, 2^k bits per block that is not empty, `bits` per non-zero element."""
         flat = mask.reshape(-1)
         return Size(int(flat.sum()) * bits, _metadata(flat, self._width(flat)))
 
     def sizes_of(self, gaps: Gaps, bits: int) -> Sizes | None:
-        """One bit a block, 2^k bits a block that is not empty, `bits` a non-zero element."""
+        """One bit per block, 2^k bits per block that is not empty, `bits` per non-zero element."""
         widths = _widths(gaps.elements) if self.block_bits is None else [self.block_bits]
         masks = [-(-gaps.elements // (1 << k)) + (gaps.kept(k) << k) for k in widths]
         return np.min(masks, axis=0) + gaps.live * bits
@@ -74,7 +74,7 @@ class BlockBitmask(Format):
         return masks + train.live * bits
 
     def compatible_metadata(self, elements: float, density: float, width: int, fibres: int = 1) -> float:
-        """A bitmask rank over a bitmask rank, a fibre a block; a word for every element of both."""
+        """A bitmask rank over a bitmask rank, a fibre per block; a word for every element of both."""
         kept = expected_live_groups(round(elements), elements * density, round(elements / fibres))
         return (fibres + kept * elements / fibres) * width
 

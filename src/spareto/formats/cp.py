@@ -59,7 +59,7 @@ class CoordinatePayload(Format):
         return flat.reshape(encoded.shape)
 
     def size(self, mask: Bools, bits: int) -> Size:
-        """A count a fibre, a coordinate and a value a non-zero element."""
+        """A count per fibre, a coordinate and a value per non-zero element."""
         live = int(np.count_nonzero(mask))
         return Size(live * bits, int(_metadata(live, mask.size, self._width(live, mask.size))))
 
@@ -70,7 +70,7 @@ class CoordinatePayload(Format):
         return np.min(metadata, axis=0) + gaps.live * bits
 
     def expected_bits(self, train: Train, bits: int) -> float:
-        """A count a fibre, a coordinate and a value a non-zero element: settled by the counts."""
+        """A count per fibre, a coordinate and a value per non-zero element: settled by the counts."""
         fixed = self.coordinate_bits
         widths = [fixed] if fixed is not None else _widths(train.elements)
         return train.live * bits + min(_metadata(train.live, train.elements, width) for width in widths)

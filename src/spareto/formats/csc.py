@@ -49,7 +49,7 @@ class CompressedColumns(Format):
         return _ROWS.decode(columns).T.reshape(encoded.shape)
 
     def size(self, mask: Bools, bits: int) -> Size:
-        """An offset a column and one more, a row and a value a non-zero element."""
+        """An offset per column and one more, a row and a value per non-zero element."""
         live, rows = int(np.count_nonzero(mask)), mask.shape[0]
         offsets = (mask.size // rows + 1) * width_of(live)
         return Size(live * bits, offsets + live * width_of(rows - 1))
@@ -61,12 +61,12 @@ class CompressedColumns(Format):
         return offsets + gaps.live * (bits + width_of(rows - 1))
 
     def expected_bits(self, train: Train, bits: int) -> float:
-        """A column a neuron: settled by the counts."""
+        """A column per neuron: settled by the counts."""
         offsets = (train.neurons + 1) * width_of(rounded_up(train.live))
         return offsets + train.live * (bits + width_of(train.steps - 1))
 
     def compatible_metadata(self, elements: float, density: float, width: int, fibres: int = 1) -> float:
-        """Offset pairs over a coordinate list: one offset a fibre and one more, and its coordinates."""
+        """Offset pairs over a coordinate list: one offset per fibre and one more, and its coordinates."""
         return (fibres + 1 + np.ceil(elements * density / fibres - 1e-9) * fibres) * width
 
 

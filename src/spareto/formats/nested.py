@@ -83,7 +83,7 @@ class NestedRanks(Format):
         return cube.reshape(encoded.shape)
 
     def size(self, mask: Bools, bits: int) -> Size:
-        """The bits of every rank, `bits` a non-zero element."""
+        """The bits of every rank, `bits` per non-zero element."""
         cube = self._cube(mask)
         values = int(np.count_nonzero(cube))
         offset, fibres, total = width_of(values), 1, 0.0

@@ -1,4 +1,4 @@
-"""Time-packed words: a mask of the neurons that are not silent, and one bit a timestep for each of them."""
+"""Time-packed words: a mask of the neurons that are not silent, and one bit per timestep for each of them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class TimePacked(Format):
         return places.T.reshape(encoded.shape)
 
     def size(self, mask: Bools, bits: int) -> Size:
-        """One bit a place, T bits a place that is not silent, `bits` a non-zero element."""
+        """One bit per place, T bits per place that is not silent, `bits` per non-zero element."""
         places = _places(mask)
         return Size(
             int(np.count_nonzero(mask)) * bits, len(places) + int(places.any(axis=1).sum()) * places.shape[1]
@@ -51,7 +51,7 @@ class TimePacked(Format):
         return train.neurons + awake * train.steps + train.live * bits
 
     def compatible_metadata(self, elements: float, density: float, width: int, fibres: int = 1) -> float:
-        """A bitmask rank over a bitmask rank, a fibre a place; a word for every element of both."""
+        """A bitmask rank over a bitmask rank, a fibre per place; a word for every element of both."""
         kept = expected_live_groups(round(elements), elements * density, round(elements / fibres))
         return (fibres + kept * elements / fibres) * width
 

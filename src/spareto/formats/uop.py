@@ -54,7 +54,7 @@ class OffsetPairs(Format):
         return rows.reshape(encoded.shape)
 
     def size(self, mask: Bools, bits: int) -> Size:
-        """An offset a row and one more, a column and a value a non-zero element."""
+        """An offset per row and one more, a column and a value per non-zero element."""
         rows, live = _rows(mask), int(np.count_nonzero(mask))
         offsets = (len(rows) + 1) * width_of(live)
         return Size(live * bits, offsets + live * width_of(rows.shape[1] - 1))
@@ -66,7 +66,7 @@ class OffsetPairs(Format):
         return offsets + gaps.live * (bits + width_of(gaps.elements // rows - 1))
 
     def expected_bits(self, train: Train, bits: int) -> float:
-        """A row a timestep: settled by the counts."""
+        """A row per timestep: settled by the counts."""
         offsets = (train.steps + 1) * width_of(rounded_up(train.live))
         return offsets + train.live * (bits + width_of(train.neurons - 1))
 

@@ -32,5 +32,5 @@ def built_of(stage: Neurons) -> Built:
 
 
 def built(circuit: Circuit) -> list[Built]:
-    """Every stage of neurons; poolings take a look-up table an output and are not counted."""
+    """Every stage of neurons; poolings take a look-up table per output and are not counted."""
     return [built_of(stage) for stage in circuit.stages if isinstance(stage, Neurons)]

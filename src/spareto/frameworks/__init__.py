@@ -65,7 +65,7 @@ def reset_state(network: nn.Module) -> tuple[str, ...]:
     """Put every state that modules keep between calls back to its beginning.
 
     Returns:
-        What was reset, one sentence a framework; empty if nothing keeps a state.
+        What was reset, one sentence per framework; empty if nothing keeps a state.
     """
     told: dict[str, None] = {}
     for _, module, framework in kept(network):

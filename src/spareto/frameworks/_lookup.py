@@ -1,4 +1,4 @@
-"""Which row of which framework speaks for a module: that of its own class, else of the nearest base."""
+"""The row of a framework that holds for a module: that of its own class, else of the nearest base."""
 
 from __future__ import annotations
 

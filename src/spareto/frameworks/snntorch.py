@@ -1,4 +1,4 @@
-"""snnTorch: neurons that take one timestep a call and keep their state as buffers."""
+"""snnTorch: neurons that take one timestep per call and keep their state as buffers."""
 
 from __future__ import annotations
 

@@ -37,6 +37,10 @@ def _kind(module: Any) -> str:
     return module.kind
 
 
+def _layer(module: Any) -> Free:
+    return Free(module.computes) if module.computes else BLOCK
+
+
 NEVER: Final = 1e29
 """A threshold that no potential reaches: the neuron integrates and never fires."""
 
@@ -44,12 +48,6 @@ _ROWS: Final[dict[str, Row]] = {
     "Potentials": _read,
     "SpikingNeuron": _neuron,
     "Surrogate": SURROGATE,
-    "Residual": Free(
-        "sums or gates of single elements on their way to the next layer; its parts are counted"
-    ),
-    "TCJA": Free("means, sigmoid and products of single elements; its convolutions are counted"),
-    "SpikingBlock": BLOCK,
-    "SpikingDense": BLOCK,
     "Network": BLOCK,
 }
 
@@ -59,7 +57,7 @@ FRAMEWORK: Final = Framework(
     shelves={"spareto": _ROWS},
     rest={
         "spareto.networks": BLOCK,
-        "spareto.layers": BLOCK,
+        "spareto.layers": _layer,
         "spareto.converting": BLOCK,
         "spareto.compression": Free("computes weights"),
     },

@@ -64,7 +64,7 @@ def cost_grid(
 ) -> CostGrid:
     """Cost versions of one network in every format and at every activity.
 
-    With one mapping a layer its accesses are counted once, and curves over bits and sparsities show these
+    With one mapping per layer its accesses are counted once, and curves over bits and sparsities show these
     alone; what differs between versions is charged as arrays. Kinds of accelerators without mappings are
     costed version by version.
 
@@ -114,7 +114,7 @@ def cost_grid(
 
 @dataclass(frozen=True)
 class _Columns:
-    """What one layer costs, one entry a point."""
+    """What one layer costs, one entry per point."""
 
     energy_pj: Floats
     cycles: Floats

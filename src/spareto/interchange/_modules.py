@@ -14,11 +14,7 @@ from spareto.converting.neurons._undelayed import Undelayed
 from spareto.converting.potentials import Potentials
 from spareto.core.constructors import options_of
 from spareto.core.errors import ConfigError, Problem
-from spareto.layers.over_time import OverTime
-from spareto.layers.residual import Residual
-from spareto.layers.spiking_block import SpikingBlock
-from spareto.layers.spiking_dense import SpikingDense
-from spareto.layers.tcja import TCJA
+from spareto.layers import registry as layers
 from spareto.neurons import SpikingNeuron, registry
 from spareto.neurons.surrogates import Surrogate
 from spareto.neurons.surrogates import registry as surrogates
@@ -31,11 +27,18 @@ TORCH: Final = (
 )
 """Layers of torch whose attributes are what their constructors take."""
 
-OURS: Final = (SpikingBlock, SpikingDense, Residual, TCJA, SteadyDropout, Delay, Undelayed, Potentials)
-CHAINS: Final = (OverTime, nn.Sequential)
-KINDS: Final[dict[str, type[nn.Module]]] = {kind.__name__: kind for kind in (*TORCH, *OURS, *CHAINS)}
+CONVERTED: Final = (SteadyDropout, Delay, Undelayed, Potentials)
+"""Parts of converted networks."""
+
 _UNSAID: Final = ("device", "dtype", "inplace", "tau", "tau_syn", "tau_adapt", "decay", "slope")
 """Options that say what another option says too, or where tensors lie."""
+
+
+@cache
+def kinds() -> dict[str, type[nn.Module]]:
+    """What a description may hold beside neurons, by name: layers of torch, and every layer of ours."""
+    ours = map(layers.get, layers.names())
+    return {kind.__name__: kind for kind in (nn.Sequential, *TORCH, *CONVERTED, *ours)}
 
 
 def described(module: nn.Module, place: str) -> dict[str, Any]:
@@ -51,16 +54,17 @@ def described(module: nn.Module, place: str) -> dict[str, Any]:
     if isinstance(module, LateBias):
         return {"kind": "LateBias", "options": {"features": len(module.bias)}}
     name = _neuron_name(module)
-    kind = f"neuron {name}" if name else next((n for n, k in KINDS.items() if _plain_class(module) is k), "")
+    known = {kind: title for title, kind in kinds().items()}
+    kind = f"neuron {name}" if name else known.get(_plain_class(module), "")
     if not kind:
         rule = "layers of spareto, or convolutions, dense layers, norms and poolings of torch"
         cure = "Build the network of these; spareto.save_network keeps others as code."
         raise ConfigError(Problem(f"'{place}'", type(module).__name__, rule, cure))
-    if isinstance(module, CHAINS):
+    if isinstance(module, nn.Sequential):
         parts = {key: described(part, f"{place}.{key}") for key, part in module.named_children()}
         return {"kind": kind, "parts": parts}
     options, parts = dict[str, Any](), dict[str, Any]()
-    for option in _options(type(module) if name else KINDS[kind]):
+    for option in _options(type(module) if name else kinds()[kind]):
         value = _value_of(module, option)
         if isinstance(value, nn.Module):
             parts[option] = described(value, f"{place}.{option}")
@@ -82,20 +86,21 @@ def built(said: dict[str, Any]) -> nn.Module:
     inner = {name: built(part) for name, part in parts.items()}
     if kind == "LateBias":
         return LateBias(torch.zeros(int(options["features"])))
-    if KINDS.get(kind) in CHAINS:
-        made = KINDS[kind]()
+    found = kinds().get(kind)
+    if found is not None and issubclass(found, nn.Sequential):
+        made = found()
         for name, part in inner.items():
             made.add_module(name, part)
         return made
     given: dict[str, Any] = {name: _python(value) for name, value in options.items()} | inner
     if kind.startswith("neuron "):
         return registry.make(kind.removeprefix("neuron "), **given)
-    if kind not in KINDS:
+    if found is None:
         raise ValueError(f"a layer of kind {kind[:40]!r}")
-    unknown = set(given) - set(_options(KINDS[kind]))
+    unknown = set(given) - set(_options(found))
     if unknown:
         raise ValueError(f"{kind} with {min(unknown)[:40]!r}")
-    return KINDS[kind](**given)
+    return found(**given)
 
 
 _missing: Final = object()
@@ -107,8 +112,6 @@ def _value_of(module: Any, option: str) -> Any:
         return (module.linear if hasattr(module, "linear") else module).bias is not None
     if option == "features":
         return module.linear.in_features
-    if option == "kernel" and isinstance(module, TCJA):
-        return module.temporal.kernel_size[0]
     if not hasattr(module, option):
         return _missing
     return _plain(getattr(module, option))

@@ -1,4 +1,4 @@
-"""Networks come in: live models of frameworks, files, and graphs."""
+"""Convert live models of frameworks, files and graphs into networks of ours."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from spareto.core.artifacts import there
 from spareto.core.config import Record
 from spareto.core.errors import ConfigError, Problem, StoreError, did_you_mean
 from spareto.core.plain import from_yaml
+from spareto.layers import SpikingLayer
 from spareto.layers.spiking_block import SpikingBlock
 from spareto.layers.spiking_dense import SpikingDense
 from spareto.neurons import registry
@@ -268,10 +269,11 @@ def _joined(parts: dict[str, nn.Module], plan: StateDictPlan) -> ConvertedNetwor
     steps, value, images = list[Step](), 0, True
     for name, part in parts.items():
         dense = plan.layers[int(name)].linear is not None
-        if dense and images and not isinstance(part, SpikingDense):
+        ours = isinstance(part, SpikingLayer)
+        if dense and images and not (ours and part.flattens):
             steps.append(Step("function", (value,), (value + 1,), function=Reshape((-1,))))
             value += 1
-        how = "block" if isinstance(part, SpikingBlock | SpikingDense) else "layer"
+        how = "block" if ours else "layer"
         steps.append(Step(how, (value,), (value + 1,), part=name))
         value, images = value + 1, not dense
     network = ConvertedNetwork(parts, steps, value, None)

@@ -20,7 +20,7 @@ _Pointers = ctypes.c_void_p * 4
 def forward(
     x: Tensor, spikes: Tensor, k: Tensor, state: Tensor | None, last: Tensor | None, flags: int
 ) -> None:
-    """See `Loops.forward`."""
+    """Fill `spikes` and `last` in C; arguments as in `Loops.forward`."""
     size = _size(x)
     run = function("spareto_neuron_forward", "pppppqqii")
     run(
@@ -41,7 +41,7 @@ def backward(
     flags: int,
     surrogate: int,
 ) -> None:
-    """See `Loops.backward`."""
+    """Fill the gradients in C; arguments as in `Loops.backward`."""
     run = function("spareto_neuron_backward", "ppppppppqqiii")
     run(
         *(x.data_ptr(), g.data_ptr(), gx.data_ptr(), k.data_ptr(), None if gk is None else gk.data_ptr()),

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from spareto.kernels.dynamics import COEFFICIENTS, LEARNABLE, Flag
 
-BLOCK = 128  # one neuron a thread: with more, odd sizes would be shuffled between threads every timestep
+BLOCK = 128  # one neuron per thread: with more, odd sizes would be shuffled between threads every timestep
 _log = logging.getLogger("spareto")
 
 
@@ -57,7 +57,7 @@ def _kernels() -> Any:
 def forward(
     x: Tensor, spikes: Tensor, k: Tensor, state: Tensor | None, last: Tensor | None, flags: int
 ) -> None:
-    """See `Loops.forward`."""
+    """Fill `spikes` and `last` on a GPU; arguments as in `Loops.forward`."""
     _launch("forward", x, (x, spikes, k, state, last), _constants(flags))
 
 
@@ -73,7 +73,7 @@ def backward(
     flags: int,
     surrogate: int,
 ) -> None:
-    """See `Loops.backward`."""
+    """Fill the gradients on a GPU; arguments as in `Loops.backward`."""
     others = sum(bool(flags & part) for part in (Flag.CURRENT, Flag.ADAPTIVE, Flag.DELAYED))
     tape = x.new_empty((others, *x.shape)) if others else None
     sums = None if gk is None else gk.new_zeros((_blocks(x), 8))

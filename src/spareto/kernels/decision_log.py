@@ -1,4 +1,4 @@
-"""Which way each layer went, and why: logged when it changes, and kept for whoever asks."""
+"""How each layer ran, and why: logged when it changes, and kept for `decisions()`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GROUPED: Final[dict[str, float]] = {"usual": 0.4, "strided": 0.05, "1x1": 0.15}
 """The same of groups of several inputs, whose dense sums are small products."""
 
 UNGROUPED: Final[dict[str, float]] = {"usual": CROSSOVER, "strided": 0.12, "1x1": 0.25}
-"""The same without groups: with a stride, and with a single weight a kernel, a spike is used less often."""
+"""The same without groups: with a stride, and with a single weight per kernel, a spike is used less often."""
 
 
 class Reason(StrEnum):

@@ -27,7 +27,7 @@ _F = np.float32
 def forward(
     x: Tensor, spikes: Tensor, k: Tensor, state: Tensor | None, last: Tensor | None, flags: int
 ) -> None:
-    """See `Loops.forward`."""
+    """Fill `spikes` and `last` by numba; arguments as in `Loops.forward`."""
     numba = _numba()
     numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
     rows = _rows(x)
@@ -48,7 +48,7 @@ def backward(
     flags: int,
     surrogate: int,
 ) -> None:
-    """See `Loops.backward`."""
+    """Fill the gradients by numba; arguments as in `Loops.backward`."""
     numba = _numba()
     numba.set_num_threads(min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS))
     rows = _rows(x)

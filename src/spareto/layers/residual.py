@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, Literal
+from collections.abc import Callable, Iterator
+from typing import Final, Literal, Self
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
 from spareto.kernels.gates import gate
 from spareto.kernels.spikes import Spikes, dense, traced
+from spareto.layers._base import SpikingLayer, some_spikes
+from spareto.layers.over_time import OverTime
 
 Connect = Literal["add", "and", "iand"]
 
 
-class Residual(nn.Module):
+class Residual(SpikingLayer):
     """Layers with a spike-element-wise connection from their input to their output: `g(A(x), x)`.
 
         add     A + x          counts 0, 1, 2: the layer behind it runs dense
@@ -34,6 +37,8 @@ class Residual(nn.Module):
     Reference:
         fang2021b: spike-element-wise (SEW) ResNet.
     """
+
+    computes = "sums or gates of single elements on their way to the next layer; its parts are counted"
 
     def __init__(self, body: nn.Module, shortcut: nn.Module | None = None, connect: Connect = "add") -> None:
         super().__init__()
@@ -61,6 +66,13 @@ class Residual(nn.Module):
             cure = "Give it a shortcut with the stride and channels of the body."
             raise ConfigError(Problem("layer 'residual'", got, "one shape", cure))
         return CONNECTIONS[self.connect](a, x)
+
+    @classmethod
+    @override
+    def examples(cls) -> Iterator[tuple[Self, Tensor]]:
+        every: tuple[Connect, ...] = ("add", "and", "iand")
+        for connect in every:
+            yield cls(OverTime(nn.Conv2d(2, 2, 3, padding=1)), connect=connect), some_spikes(3, 2, 2, 4, 4)
 
     def extra_repr(self) -> str:
         """What `print(network)` shows."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import astuple
 from functools import partial
+from typing import Self
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from spareto.core.errors import ConfigError, Problem
-from spareto.kernels.decision_log import Decision, Slot, decide
+from spareto.kernels.decision_log import Slot, decide
 from spareto.kernels.dynamics import Dynamics
 from spareto.kernels.kernel_options import current
 from spareto.kernels.normalizing import Firing, LayerConstants
@@ -17,13 +20,14 @@ from spareto.kernels.sums import ConvSums
 from spareto.layers import _convolving as convolving
 from spareto.layers import _fusion as fusion
 from spareto.layers import _recompute as recompute
+from spareto.layers._base import SpikingLayer, present, some_spikes
 from spareto.layers._checks import check_block
 from spareto.layers._geometry import conv_shape, output_size
 from spareto.layers._pooling import ONE_PIXEL, Window, window
-from spareto.neurons import SpikingNeuron
+from spareto.neurons import SpikingNeuron, registry
 
 
-class SpikingBlock(nn.Module):
+class SpikingBlock(SpikingLayer):
     """Convolution, batch norm, spiking neurons and pooling, as one layer.
 
     It computes what its children compute one after the other. On a CPU they run as one fused pass where the
@@ -37,6 +41,8 @@ class SpikingBlock(nn.Module):
         pool: Pooling of their spikes, or None.
     """
 
+    sums, fires = "conv", "neuron"
+
     def __init__(
         self, conv: nn.Conv2d, norm: nn.Module | None, neuron: SpikingNeuron, pool: nn.Module | None = None
     ) -> None:
@@ -44,10 +50,17 @@ class SpikingBlock(nn.Module):
         self.conv, self.norm, self.neuron, self.pool = conv, norm, neuron, pool
         self.slot = Slot()
 
-    @property
-    def decision(self) -> Decision | None:
-        """How the block ran last; None if it has not."""
-        return self.slot.latest
+    @override
+    def chain(self) -> dict[str, nn.Module]:
+        return present(conv=self.conv, norm=self.norm, neuron=self.neuron, pool=self.pool)
+
+    @classmethod
+    @override
+    def examples(cls) -> Iterator[tuple[Self, Tensor]]:
+        frames = some_spikes(4, 2, 2, 6, 6)
+        conv, pool = nn.Conv2d(2, 3, 3, padding=1), nn.MaxPool2d(2)
+        yield cls(conv, nn.BatchNorm2d(3), registry.make("lif"), pool), frames
+        yield cls(nn.Conv2d(2, 3, 3, stride=2), None, registry.make("iaf")), frames
 
     def forward(self, sequence: Tensor | Spikes, shortcut: Tensor | Spikes | None = None) -> Tensor | Spikes:
         """Spikes of all timesteps.

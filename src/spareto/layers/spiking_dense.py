@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Self
+
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import override
 
 from spareto.kernels import fused
-from spareto.kernels.decision_log import CONNECTED, Decision, Reason, Slot, by_density, decide
+from spareto.kernels.decision_log import CONNECTED, Reason, Slot, by_density, decide
 from spareto.kernels.dynamics import Dynamics
 from spareto.kernels.kernel_options import current
 from spareto.kernels.normalizing import Firing, LayerConstants
@@ -14,11 +18,12 @@ from spareto.kernels.spikes import Spikes, dense, traced
 from spareto.kernels.sums import DenseSums
 from spareto.layers import _fusion as fusion
 from spareto.layers import _recompute as recompute
+from spareto.layers._base import SpikingLayer, present, some_spikes
 from spareto.layers._checks import check_dense
-from spareto.neurons import SpikingNeuron
+from spareto.neurons import SpikingNeuron, registry
 
 
-class SpikingDense(nn.Module):
+class SpikingDense(SpikingLayer):
     """Dropout, dense connections, batch norm and spiking neurons, as one layer.
 
     It flattens what comes in, then computes what its children compute one after the other; see
@@ -31,6 +36,8 @@ class SpikingDense(nn.Module):
         dropout: Dropout of the input, or None.
     """
 
+    sums, fires, flattens = "linear", "neuron", True
+
     def __init__(
         self,
         linear: nn.Linear,
@@ -42,10 +49,16 @@ class SpikingDense(nn.Module):
         self.dropout, self.linear, self.norm, self.neuron = dropout, linear, norm, neuron
         self.slot = Slot()
 
-    @property
-    def decision(self) -> Decision | None:
-        """How the layer ran last; None if it has not."""
-        return self.slot.latest
+    @override
+    def chain(self) -> dict[str, nn.Module]:
+        return present(dropout=self.dropout, linear=self.linear, norm=self.norm, neuron=self.neuron)
+
+    @classmethod
+    @override
+    def examples(cls) -> Iterator[tuple[Self, Tensor]]:
+        frames = some_spikes(4, 2, 2, 3, 3)
+        yield cls(nn.Linear(18, 5), registry.make("lif"), nn.BatchNorm1d(5)), frames
+        yield cls(nn.Linear(18, 5), registry.make("alif"), None, nn.Dropout(0.5)), frames
 
     def forward(self, sequence: Tensor | Spikes) -> Tensor | Spikes:
         """Spikes of all timesteps.

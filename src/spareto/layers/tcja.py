@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Self
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import override
 
 from spareto.core.errors import ConfigError, Problem
 from spareto.kernels import Spikes, dense
+from spareto.layers._base import SpikingLayer, some_spikes
 
 
-class TCJA(nn.Module):
+class TCJA(SpikingLayer):
     """Scale each channel of each timestep by what all timesteps and channels say of it.
 
         Z[t, c] = spatial mean of x[t, c]
@@ -29,9 +34,11 @@ class TCJA(nn.Module):
         zhu2022.
     """
 
+    computes = "means, sigmoid and products of single elements; its convolutions are counted"
+
     def __init__(self, timesteps: int, channels: int, kernel: int = 4) -> None:
         super().__init__()
-        self.timesteps, self.channels = timesteps, channels
+        self.timesteps, self.channels, self.kernel = timesteps, channels, kernel
         self.padding = ((kernel - 1) // 2, kernel // 2)
         self.temporal = nn.Conv1d(timesteps, timesteps, kernel, bias=False)
         self.channel = nn.Conv1d(channels, channels, kernel, bias=False)
@@ -51,6 +58,11 @@ class TCJA(nn.Module):
         temporal = self.temporal(F.pad(means, self.padding))
         channel = self.channel(F.pad(means.transpose(1, 2), self.padding)).transpose(1, 2)
         return values * torch.sigmoid(temporal * channel).transpose(0, 1)[..., None, None]
+
+    @classmethod
+    @override
+    def examples(cls) -> Iterator[tuple[Self, Tensor]]:
+        yield cls(timesteps=4, channels=3), some_spikes(4, 2, 3, 5, 5)
 
     def extra_repr(self) -> str:
         """What `print(network)` shows."""

@@ -75,7 +75,7 @@ class Deviation:
 
 
 def explained(lowered: Lowered) -> list[LayerRow]:
-    """One row a layer."""
+    """One row per layer."""
     pairs = enumerate(zip(lowered.network.nodes, lowered.bounds, strict=True))
     return [
         _row(node, bound, lowered.scales[number])

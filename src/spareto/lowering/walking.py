@@ -1,4 +1,4 @@
-"""Modules to nodes: one function a kind of layer."""
+"""Modules to nodes: one function per kind of layer."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from spareto.converting.layers import SteadyDropout
 from spareto.core.errors import ConfigError, Problem
 from spareto.integer.intervals import sum_range
 from spareto.integer.network import (
@@ -26,19 +27,19 @@ from spareto.integer.network import (
     Synapses,
     as_ints,
 )
-from spareto.layers.over_time import OverTime
+from spareto.layers import SpikingLayer
 from spareto.layers.residual import Residual
-from spareto.layers.spiking_block import SpikingBlock
-from spareto.layers.spiking_dense import SpikingDense
 from spareto.layers.tcja import TCJA
 from spareto.lowering.neurons import Found, folded_gain, found_in, integer_neuron, multiplier, place
 from spareto.lowering.weights import Integers, integers_of
 from spareto.networks import Network
-from spareto.neurons import SpikingNeuron
 from spareto.widths import value_in_use
 
 GATE_BITS: Final = 8
 """Binary digits of a gate of the attention."""
+
+_AT_REST: Final = (nn.modules.dropout._DropoutNd, SteadyDropout)  # pyright: ignore[reportPrivateUsage]
+"""What does nothing but in training."""
 
 TABLE: Final = 1024
 """Gates in the table, over -8 to 8."""
@@ -101,9 +102,7 @@ class Walk:
         for kind, lowered in _KINDS.items():
             if isinstance(module, kind):
                 return lowered(self, module, name, wire)
-        known = ", ".join(kind.__name__ for kind in _KINDS)
-        cure = "Build the network of these layers."
-        raise ConfigError(Problem(f"layer '{name}'", type(module).__name__, f"one of {known}", cure))
+        raise _unknown(module, name)
 
     def add(self, node: Node) -> int:
         """Append a node; its number."""
@@ -128,36 +127,51 @@ def _nothing(walk: Walk, module: nn.Module, name: str, wire: Wire) -> Wire:
     return wire
 
 
-def _block(walk: Walk, module: SpikingBlock, name: str, wire: Wire) -> Wire:
-    conv: Any = module.conv
-    if conv.padding_mode != "zeros" or isinstance(conv.padding, str):
-        got, rule = f"padding {conv.padding!r} of mode {conv.padding_mode!r}", "numbers of zeros"
+def _spiking(walk: Walk, module: SpikingLayer, name: str, wire: Wire) -> Wire:
+    """A layer whose parts feed each other: what multiplies, a norm, neurons; and what stands around them."""
+    parts = module.chain()
+    if parts is None:
+        raise _unknown(module, name)
+    names = list(parts)
+    first = names.index(module.sums) if module.sums else 0
+    last = names.index(module.fires) + 1 if module.fires else 0
+    for part in names[:first]:
+        if not isinstance(parts[part], _AT_REST):
+            wire = walk.module(parts[part], _inside(name, part), wire)
+    if last:
+        inner = [parts[part] for part in names[first:last]]
+        if len(inner) > 3:
+            raise _unknown(inner[2], name)
+        norm = inner[1] if len(inner) == 3 else None
+        place, geometry = _inside(name, module.sums), _geometry(inner[0], name, wire)
+        wire = _layer(walk, place, inner[0], norm, inner[-1], wire, geometry)
+    for part in names[last:]:
+        wire = walk.module(parts[part], _inside(name, part), wire)
+    return wire
+
+
+def _geometry(weights: Any, name: str, wire: Wire) -> dict[str, Any]:
+    """How a layer's weights meet what comes in."""
+    if isinstance(weights, nn.Linear):
+        if math.prod(wire.shape) != weights.in_features:
+            raise _misfit(name, wire, f"{weights.in_features} features")
+        return {"flat": True}
+    if not isinstance(weights, nn.Conv2d):
+        raise _unknown(weights, name)
+    if weights.padding_mode != "zeros" or isinstance(weights.padding, str):
+        got, rule = f"padding {weights.padding!r} of mode {weights.padding_mode!r}", "numbers of zeros"
         raise ConfigError(Problem(f"layer '{name}.conv'", got, rule, "Pad with zeros."))
-    if wire.shape[0] != conv.in_channels:
-        raise _misfit(name, wire, f"{conv.in_channels} channels")
-    geometry: dict[str, Any] = {
-        "stride": conv.stride,
-        "padding": conv.padding,
-        "dilation": conv.dilation,
-        "groups": conv.groups,
-    }
-    wire = _layer(walk, _inside(name, "conv"), conv, module.norm, module.neuron, wire, geometry)
-    return wire if module.pool is None else walk.module(module.pool, _inside(name, "pool"), wire)
-
-
-def _dense(walk: Walk, module: SpikingDense, name: str, wire: Wire) -> Wire:
-    linear = module.linear
-    if math.prod(wire.shape) != linear.in_features:
-        raise _misfit(name, wire, f"{linear.in_features} features")
-    return _layer(walk, _inside(name, "linear"), linear, module.norm, module.neuron, wire, {"flat": True})
+    if wire.shape[0] != weights.in_channels:
+        raise _misfit(name, wire, f"{weights.in_channels} channels")
+    return {key: getattr(weights, key) for key in ("stride", "padding", "dilation", "groups")}
 
 
 def _layer(
     walk: Walk,
     name: str,
-    weights: nn.Conv2d | nn.Linear,
+    weights: Any,
     norm: nn.Module | None,
-    neuron: SpikingNeuron,
+    neuron: Any,
     wire: Wire,
     geometry: dict[str, Any],
 ) -> Wire:
@@ -355,6 +369,12 @@ def _floats(tensor: Tensor) -> Any:
     return tensor.detach().double().cpu().numpy()
 
 
+def _unknown(module: nn.Module, name: str) -> ConfigError:
+    known = ", ".join(kind.__name__ for kind in _KINDS)
+    cure = "Build the network of these layers."
+    return ConfigError(Problem(f"layer '{name}'", type(module).__name__, f"one of {known}", cure))
+
+
 def _misfit(name: str, wire: Wire, rule: str) -> ConfigError:
     cure = "Lower it with the sensor that it was built for."
     return ConfigError(Problem(f"layer '{name}'", f"an input of shape {wire.shape}", rule, cure))
@@ -362,11 +382,9 @@ def _misfit(name: str, wire: Wire, rule: str) -> ConfigError:
 
 _KINDS: Final[dict[type[nn.Module], Callable[[Walk, Any, str, Wire], Wire]]] = {
     Network: _network,
-    SpikingBlock: _block,
-    SpikingDense: _dense,
     Residual: _residual,
     TCJA: _tcja,
-    OverTime: _chain,
+    SpikingLayer: _spiking,
     nn.Sequential: _chain,
     nn.MaxPool2d: _pool,
     nn.AvgPool2d: _pool,

@@ -1,4 +1,4 @@
-"""What a network of our own zoo is: frames in, one firing rate a class out."""
+"""What a network of our own zoo is: frames in, one firing rate per class out."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Network(nn.Module, ABC):
 
     @abstractmethod
     def rates(self, frames: Tensor) -> Tensor:
-        """See `forward`, of frames that fit."""
+        """Voted firing rates of frames that fit the sensor; shapes as in `forward`."""
 
     def _check(self, frames: Tensor) -> None:
         shape = tuple(frames.shape)

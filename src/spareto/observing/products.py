@@ -15,7 +15,7 @@ Kind = Literal["linear", "convolution", "embedding", "pair"]
 
 @dataclass(frozen=True)
 class Geometry:
-    """How a convolution slides, an entry an axis.
+    """How a convolution slides, an entry per axis.
 
     Args:
         stride: Steps between two outputs.
@@ -47,7 +47,7 @@ class Product:
         kind: `linear` is any matrix product with a weight; `pair` one of two activations.
         x: What enters: `(..., features)` of a linear product, `(samples, channels, ...)` of a convolution,
             indices of an embedding, `(..., rows, inner)` of a pair.
-        other: The weight: `(outputs, features)` of a linear product, or with one product a group
+        other: The weight: `(outputs, features)` of a linear product, or with one product per group
             `(groups, outputs, features)`; as torch lays it out for convolutions; `(entries, features)` of an
             embedding. Of a pair the right operand, `(..., inner, columns)`.
         bias: Added to each output; None without one.

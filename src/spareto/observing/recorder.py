@@ -43,7 +43,7 @@ def _extent(tensor: Tensor) -> tuple[int, int]:
 
 
 class _Numbers:
-    """A number for each tensor, as long as it lives."""
+    """A number for each tensor, valid while the tensor exists."""
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[ref[Tensor], int]] = {}

@@ -24,7 +24,7 @@ def memory_bits(plan: PlasticityPlan, pixels: int, neurons: int) -> Amounts:
     """Bits that the network keeps, by what they are of.
 
     `inhibition` is one number, for all connections are equal; `inhibition_stored` is what it would be with
-    one number a connection, and is not part of the sum.
+    one number per connection, and is not part of the sum.
     """
     weight, state = _widths(plan)
     population = isinstance(plan.inhibition, Population)

@@ -138,7 +138,7 @@ def _potentials(s: _State, current: Tensor, theta: Tensor, c: Constants, learns:
 
 
 def _inhibit(s: _State, c: Constants) -> int:
-    """The inhibitory population, which hears of the spikes of the timestep before."""
+    """The inhibitory population; its input is the spikes of the timestep before."""
     if not c.inner:
         return 0
     v = c.inner_decay * (s.inner - c.inner_rest) + c.inner_rest

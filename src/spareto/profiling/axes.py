@@ -26,7 +26,7 @@ _SAMPLES: Final[tuple[tuple[Part, ...], ...]] = (((0, "batch"),),)
 
 @dataclass(frozen=True)
 class Mark:
-    """A tensor's shape, and one number a place of its first axes that tells its rows apart.
+    """A tensor's shape, and one number per place of its first axes that tells its rows apart.
 
     Args:
         shape: Shape of the tensor.

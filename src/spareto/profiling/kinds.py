@@ -9,9 +9,7 @@ from torch import nn
 
 from spareto.core.errors import ConfigError, Problem
 from spareto.frameworks import aside, free_reason, is_layer, neuron_facts, refused_reason
-from spareto.layers.residual import Residual
-from spareto.layers.spiking_block import SpikingBlock
-from spareto.layers.tcja import TCJA
+from spareto.layers import SpikingLayer
 from spareto.profiling.charging import Plan
 from spareto.profiling.tracer import Trace
 from spareto.records import FreeLayer
@@ -19,7 +17,6 @@ from spareto.records import FreeLayer
 SHORTCUT: Final = "one addition a non-zero value, to a potential that is updated anyway"
 ELEMENTWISE: Final = "runs no product; what it does element by element is not charged"
 PARAMETER: Final = "no counted layer reads it; it is neither stored nor charged"
-PARTS_COUNTED: Final = (Residual, TCJA)
 
 
 def free_layers(network: nn.Module, plan: Plan, trace: Trace) -> tuple[FreeLayer, ...]:
@@ -58,7 +55,8 @@ def _refuse(network: nn.Module, plan: Plan, trace: Trace) -> None:
 def _modules(network: nn.Module, counted: set[str]) -> Iterator[FreeLayer]:
     for name, module in _outside_neurons(network):
         leaf = next(module.children(), None) is None
-        if not (leaf or isinstance(module, PARTS_COUNTED)) or name in counted or not name:
+        computes = isinstance(module, SpikingLayer) and module.computes
+        if not (leaf or computes) or name in counted or not name:
             continue
         if is_layer(module) or neuron_facts(module) is not None or "parametrizations" in name.split("."):
             continue
@@ -77,9 +75,9 @@ def _outside_neurons(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 
 
 def _shortcuts(trace: Trace) -> Iterator[FreeLayer]:
-    """Blocks of ours that were given a shortcut to their neurons."""
-    calls = trace.recorder.seen.calls
-    given = {call.name for call in calls if isinstance(call.module, SpikingBlock) and len(call.reads) > 1}
+    """Layers that were given a shortcut to their neurons."""
+    calls = [call for call in trace.recorder.seen.calls if len(call.reads) > 1]
+    given = {call.name for call in calls if isinstance(call.module, SpikingLayer) and call.module.fires}
     for name in sorted(given):
         shortcut = f"{name}.shortcut".lstrip(".")
         yield FreeLayer(name=shortcut, kind="shortcut", why=SHORTCUT)

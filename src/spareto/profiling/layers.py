@@ -131,7 +131,7 @@ def product_record(
 
 
 def neurons_record(counter: NeuronCounter, widths: Widths, kinds: Kinds) -> Layer:
-    """The frozen record of neurons that no layer feeds: an addition a value that arrives, and updates."""
+    """The frozen record of neurons that no layer feeds: an addition per value that arrives, and updates."""
     found, notes = _neuron(counter, widths, kinds)
     shape, arriving = _three(counter.shape), counter.arriving
     arrived = arriving.per_sample

@@ -1,4 +1,4 @@
-"""Pack a tensor once, though two ask for it: what neurons emit is often what the next layer is given."""
+"""Pack each tensor once: what neurons emit is often what the next layer is given."""
 
 from __future__ import annotations
 

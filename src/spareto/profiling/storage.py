@@ -57,7 +57,7 @@ class Trains:
 
     @cached_property
     def gaps(self) -> Gaps:
-        """Where they lie, as far as most storage formats ask."""
+        """Where they lie, as far as most storage formats depend on it."""
         shape = len(self.words), self.elements
         if backend() != "c":
             return _joined([Gaps.of(part) for part in self._parts()])

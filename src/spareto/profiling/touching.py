@@ -71,7 +71,7 @@ def _reach(product: Product, features: tuple[int, ...], channels: Tensor) -> _Re
 
 
 def _whole(groups: int, inputs: int, channels: Tensor, spread: Spread) -> _Reach:
-    """Where no weight is zero, every output of a group is reached where any is: one bit a group."""
+    """Where no weight is zero, every output of a group is reached where any is: one bit per group."""
     one, _ = trains.pack(torch.eye(groups))
     masks = np.broadcast_to(one[:, None, None], (groups, *spread.kernel, one.shape[1])).copy()
     weights = np.zeros(64 * one.shape[1], np.int64)

@@ -16,7 +16,7 @@ def covered(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
     Windows are cut from the first timestep on; the last one may be shorter.
 
     Args:
-        words: Whether an element is not zero, 64 neurons a word, shape (time, samples, words).
+        words: Whether an element is not zero, 64 neurons per word, shape (time, samples, words).
 
     Returns:
         Counts for windows of 1, 2, ... T timesteps, shape (T, samples).

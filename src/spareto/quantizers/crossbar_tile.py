@@ -1,4 +1,4 @@
-"""Uniform quantizer with one scale for each crossbar array, which knows the overlaps of an epitome."""
+"""Uniform quantizer with one scale for each crossbar array, which allows for the overlaps of an epitome."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Side = Annotated[int, Field(ge=1, le=1 << 24), Rule("a whole number from 1 to 2^
 class CrossbarTile(RangeQuantizer):
     """Signed symmetric codes with one range for each tile of the unrolled weight.
 
-    Unrolled, a weight is a matrix of one column an output channel; a tile is the part of it that one array
+    Unrolled, a weight is a matrix of one column per output channel; a tile is the part of it that one array
     holds. In an epitome some numbers are part of more weights than others. The range of a tile is
     `overlap_weight · m + (1 − overlap_weight) · r`, where `m` is the largest magnitude of the numbers used
     more often than the tensor's least used, and `r` that of the others; where a tile has only one kind, its

@@ -24,7 +24,7 @@ class Ternary(Quantizer):
 
     Reference:
         li2016 (TWN): threshold and scale of the least squared error for bell-shaped weights; zhu2017 (TTQ),
-        equations 7 and 8: one learned value a side.
+        equations 7 and 8: one learned value per side.
     """
 
     bits_supported: ClassVar[range] = range(2, 3)

@@ -122,7 +122,7 @@ class Cost(Record):
         statistic: Whether mean or maximum spiking activity was charged.
         clock_mhz: Clock frequency of the accelerator; None where only cycles are known.
         area_um2: Silicon of the accelerator, square micrometres; None if its description does not say.
-        layers: One entry a layer, in network order.
+        layers: One entry per layer, in network order.
         pipeline: How layers that run at the same time share it; None where one runs after the other.
         batch: Inferences that were costed together; all numbers are of one of them.
         notes: What a reader should know about all of them: where mappings come from.

@@ -124,7 +124,7 @@ class FolderData(OwnData):
 
     Args:
         folder: The folder; relative to the study file.
-        labels: The table in it, CSV; left out, the only one there is, else one folder a class.
+        labels: The table in it, CSV; left out, the only one there is, else one folder per class.
     """
 
     folder: Annotated[str, Rule("the path of a folder")]

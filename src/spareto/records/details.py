@@ -54,7 +54,7 @@ class SpikeRaster(Record):
         name: The layer.
         neurons: How many neurons the layer has.
         shown: Which of them are in the raster.
-        spikes: A row a timestep, a character a shown neuron: `1` for a spike, `.` for none.
+        spikes: A row per timestep, a character per shown neuron: `1` for a spike, `.` for none.
     """
 
     name: str
@@ -69,10 +69,10 @@ class SampleView(Record):
     Args:
         index: Place in the test split.
         label: Its class.
-        frames: A text a timestep, a digit a pixel row by row: events of all polarities, at most 9.
+        frames: A text per timestep, a digit per pixel row by row: events of all polarities, at most 9.
         height: Rows of a frame.
         width: Columns of a frame.
-        answers: The answer's value of each class, one row a timestep, after that many timesteps; one row
+        answers: The answer's value of each class, one row per timestep, after that many timesteps; one row
             for a network whose answer over time is not seen.
         rasters: Spikes, a layer each.
     """
@@ -99,7 +99,7 @@ class TrialDetails(Record):
 
     Args:
         version: Version of this format.
-        epochs: The training by the recipe, an entry an epoch.
+        epochs: The training by the recipe, an entry per epoch.
         confusion: Test samples by true class (row) and answer (column).
         weights: A histogram a layer.
         silence: Neurons that never fire, a layer each.

@@ -15,7 +15,7 @@ from spareto.core.bounds import MOST_STORED, Natural, Positive
 from spareto.core.config import Record
 from spareto.core.errors import ConfigError, Problem
 from spareto.records.agreement import require
-from spareto.records.epitome_step import EpitomeStep, LayerEpitome
+from spareto.records.steps.epitome import EpitomeStep, LayerEpitome
 from spareto.records.training import Flag
 
 Shape = tuple[Positive, Positive, Positive, Positive]
@@ -37,7 +37,7 @@ class Epitome(Record):
         weight: Of the weight: (M, C / groups, R, S); a dense layer has R = S = 1.
         groups: Channel groups of the layer.
         block: Output and input channels of a piece.
-        starts: Where each piece begins in the epitome, one row an output block, one entry an input block.
+        starts: Where each piece begins in the epitome, one row per output block, one entry per input block.
         wrapped: Whether output blocks that are made of the same pieces are computed once and copied.
 
     Reference:

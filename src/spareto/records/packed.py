@@ -49,7 +49,7 @@ def _small(packed: str, size: int) -> bytearray:
 
 
 class Mask(Record):
-    """Which elements of a tensor are not zero: one bit an element, row-major, zlib, base64."""
+    """Which elements of a tensor are not zero: one bit per element, row-major, zlib, base64."""
 
     shape: tuple[Positive, ...]
     packed: str

@@ -169,11 +169,11 @@ class Learning(Record):
 
 
 class Coding(Record):
-    """How an image becomes spikes: one chance a pixel and timestep of 1 ms.
+    """How an image becomes spikes: one chance per pixel and timestep of 1 ms.
 
     Args:
         duration_ms: Timesteps an image is shown.
-        frequency_hz: Mean spikes a second of the brightest pixel, 255.
+        frequency_hz: Mean spikes per second of the brightest pixel, 255.
         size: Images are scaled to so many rows and columns, by linear interpolation; None leaves them.
     """
 

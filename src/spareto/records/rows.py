@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypedDict
 
-from spareto.records.recipe import Regime
 from spareto.records.trial import Trial, chosen_by
 
 
@@ -17,7 +16,7 @@ class PointRow(TypedDict):
 
     trial: str
     recipe_hash: str
-    regime: Regime
+    regime: str
     weight_bits: int
     weight_sparsity: float
     weight_sparsity_target: float

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self, cast
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from spareto.core.bounds import MOST_COUNTED
-from spareto.core.config import Record, Rule
+from spareto.core.config import Named, Record, Rule
 
 Count = Annotated[
     int, Field(ge=1, le=MOST_COUNTED, strict=True), Rule("an integer of at least 1, at most 1e9")
@@ -42,7 +42,7 @@ class OptimizerPlan(Record):
         options: What its constructor takes.
     """
 
-    name: str = "adam"
+    name: Annotated[str, Named("spareto.training.optimizers")] = "adam"
     options: Options = Field(default_factory=dict[str, Any])
 
     def __hash__(self) -> int:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from spareto.core.config import Record, Rule
-from spareto.records.recipe import QuantizeStep, Recipe
+from spareto.records.recipe import Recipe
+from spareto.records.steps.quantize import QuantizeStep
 from spareto.records.training import Count, Positive, TrainingPlan
 
 Multiplier = Annotated[float, Field(ge=1, le=64, strict=True), Rule("a number from 1 to 64")]
@@ -37,7 +38,7 @@ class WideningPlan(Record):
         noise: Standard deviation of what is added to the weights of added channels, by that of their layer:
             without it they stay copies.
         recipe: What makes the wide network binary, in force from the start; its training is that of the wide
-            network. Left out, all weights become a sign by a magnitude a channel.
+            network. Left out, all weights become a sign by a magnitude per channel.
         features: Names of the modules whose outputs follow the trained network's; left out, all spiking
             layers of ours but the last.
         feature_weight: Weight of the distance between features; 0 leaves the trained network out.
@@ -57,3 +58,10 @@ class WideningPlan(Record):
     budget: Budget | None = None
     rounds: Count = 1
     fine_tuning: TrainingPlan = TrainingPlan()
+
+    @field_validator("recipe")
+    @classmethod
+    def _does_something(cls, recipe: Recipe) -> Recipe:
+        if recipe.idle:
+            raise ValueError("a recipe that does something: a step, neurons or storage_bits")
+        return recipe

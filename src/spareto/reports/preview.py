@@ -27,7 +27,7 @@ FRAME_MS: Final = 120
 
 
 def write_preview(path: Path, frames: npt.NDArray[np.uint8], labels: Sequence[int], title: str) -> None:
-    """Write frames as a picture (`.png`, a row a recording) or as an animation (`.gif`).
+    """Write frames as a picture (`.png`, a row per recording) or as an animation (`.gif`).
 
     ON events are vermilion, OFF events blue, a pixel with both is dark; without polarity, or of images, grey.
 
@@ -84,7 +84,7 @@ def _animation(pictures: Sequence[Sequence[Pixels]]) -> bytes:
 
 
 def _sheet(pictures: Sequence[Sequence[Pixels]], labels: Sequence[int], title: str) -> bytes:
-    """A row a recording, a column a timestep."""
+    """A row per recording, a column per timestep."""
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -6,15 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import mean
-from typing import get_args
 
 from spareto.core.amounts import EnergyUnit, energy_unit
-from spareto.records.recipe import Regime
 from spareto.records.rows import MeanRow, TrialRow, row_chosen_by, split_chosen_by, split_shown
 from spareto.records.trial import Trial
+from spareto.reports.regimes import all_regimes
 from spareto.reports.sources import Judge, TrialFiles
 
-REGIMES: tuple[Regime, ...] = get_args(Regime)
 ALLOWED_LOSS = 0.01
 _MAX_FRONT_MEMBERS = 12
 _ROUNDING = 1e-9  # accuracies are shares of a sample count; a loss of exactly one point is allowed
@@ -91,7 +89,7 @@ class StudyResults:
         rows = [row for row in self.means if row["regime"] != "dense" and row_chosen_by(row) >= floor]
         return sorted(rows, key=lambda row: (row["energy_pj"], -row_chosen_by(row)))
 
-    def cheapest(self, regime: Regime) -> MeanRow | None:
+    def cheapest(self, regime: str) -> MeanRow | None:
         """The recipe of a regime that takes least energy within one point of the dense accuracy."""
         return next((row for row in self.close if row["regime"] == regime), None)
 
@@ -102,7 +100,7 @@ class StudyResults:
         The front (thinned if it is long), the cheapest of each regime close to dense, and dense itself.
         """
         step = max(1, -(-len(self.front) // _MAX_FRONT_MEMBERS))
-        others = [self.cheapest(regime) for regime in REGIMES]
+        others = [self.cheapest(regime) for regime in all_regimes(row["regime"] for row in self.means)]
         rows = [*self.front[::step], *(row for row in (*others, self.dense) if row is not None)]
         unique = {row["recipe_hash"]: row for row in rows}
         return sorted(unique.values(), key=lambda row: row["energy_pj"])

@@ -38,7 +38,7 @@ class Judge:
     """Knows what "dominates" means: functions of the study room, which is the one place that says so.
 
     Args:
-        front: Points and senses in, a flag a point out: whether no other point dominates it.
+        front: Points and senses in, a flag per point out: whether no other point dominates it.
         knee: Points of accuracy and energy in, the place of the front's knee out.
         hypervolume: Points, a reference point and senses in, the area between them out.
     """

@@ -1,4 +1,4 @@
-"""How a batch is put into a network: in one call, or one timestep a call."""
+"""How a batch is put into a network: in one call, or one timestep per call."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ def call(network: nn.Module, arguments: tuple[Tensor, ...], feed: Feed) -> Any:
     """Call a network with what `Feed.arrange` made.
 
     Returns:
-        The output; of one timestep a call, tensors of all calls stacked: `(time, ...)`. A network that hands
-        its state out gets it back with the next timestep; its output is then the one item of a tuple, as it
-        is the first where all timesteps are given at once.
+        The output; of one timestep per call, tensors of all calls stacked: `(time, ...)`. A network that
+        hands its state out gets it back with the next timestep; its output is then the one item of a
+        tuple, as it is the first where all timesteps are given at once.
     """
     if feed.name != "calls":
         return network(arguments[0])

@@ -27,7 +27,7 @@ class Seen:
 
         Args:
             samples: Samples of the batch.
-            one_a_call: The network is given one timestep a call, and so are they.
+            one_a_call: The network is given one timestep per call, and so are they.
 
         Returns:
             None where the shapes contradict what the neurons declare.

@@ -77,7 +77,7 @@ class Runner:
             self.notes += ("Its answer is drawn at random, so it is not checked against the batch.",)
 
     def _tried(self) -> tuple[Probe, Tried]:
-        """A probe, and what it found; whole numbers look things up where a network of embeddings asks so."""
+        """A probe, and what it found; networks with embeddings are given whole numbers."""
         probe = Probe(self.network, self.samples, self.interface, self._ready)
         try:
             with eagerly():
@@ -114,7 +114,7 @@ class Runner:
             batch: Some samples in the layout of the data, as `Samples.batch` gives them.
 
         Returns:
-            Whatever the network returns; of one timestep a call, tensors of all calls stacked.
+            Whatever the network returns; of one timestep per call, tensors of all calls stacked.
         """
         self._reset()
         return self.call(self.prepare(batch))
@@ -127,7 +127,7 @@ class Runner:
             return call(self.network, arguments, self.feed)
 
     def answer(self, output: Any, samples: int, *, rates: bool = False) -> Tensor:
-        """The answer in an output: one number a class.
+        """The answer in an output: one number per class.
 
         Args:
             output: What `run` returned.

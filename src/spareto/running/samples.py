@@ -22,7 +22,7 @@ LAYOUT_CURE = 'Say layout="time-first", "batch-first" or "static".'
 
 @dataclass(frozen=True)
 class Samples:
-    """Frames, and a label a sample.
+    """Frames, and a label per sample.
 
     Args:
         frames: `(time, samples, ...)` if time-first, else `(samples, ...)`; any real type, on any device.

@@ -64,7 +64,7 @@ def _answered(status: int, function: Any, _: tuple[Any, ...]) -> int:
 
 @cache
 def vector_bytes() -> int:
-    """Bytes of a vector of this processor: packed weights lie as it wants them."""
+    """Bytes of a vector of this processor; packed weights are aligned to it."""
     library, _ = _load()
     return 64 if library is None else int(library.spareto_vector())
 

@@ -1,4 +1,4 @@
-"""A layer as the C engine wants it: one struct, and weights packed as narrow as they are."""
+"""A layer for the C engine: one struct, and weights packed as narrow as they are."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ INT8, INT4, TERNARY, INT16, INT32 = range(5)
 
 LIVE_SHARE: Final = 0.02
 """Share of live weights below which their places are kept instead of whole rows: measured, see
-docs/engine.md."""
+docs/deploy.md."""
 
 _WORDS: Final = """
 in_h in_w in_c in_words in_values out_h out_w out_c out_words out_values kh kw sh sw ph pw dh dw groups
@@ -42,7 +42,7 @@ class States(ctypes.Structure):
 
 @dataclass(frozen=True)
 class Rows:
-    """Weights in memory: one row an input of a tap, outputs side by side.
+    """Weights in memory: one row per input of a tap, outputs side by side.
 
     Args:
         content: The rows.
@@ -104,7 +104,7 @@ class LayerPlan:
 
 
 def words_of(channels: int) -> int:
-    """64-bit words that hold one bit a channel."""
+    """64-bit words that hold one bit per channel."""
     return -(-channels // 64)
 
 

@@ -6,20 +6,17 @@ import ctypes
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 
 from spareto.core.errors import DataError, Problem
 from spareto.integer import Reference
-from spareto.integer.network import INPUT, Ints
+from spareto.integer.network import INPUT, IntegerNetwork, Ints
 from spareto.runtime import wires
 from spareto.runtime.binning import Binning
 from spareto.runtime.kernels import function
 from spareto.runtime.plans import LayerPlan, States
-
-if TYPE_CHECKING:
-    from spareto.runtime.engine import Engine
 
 BLOCK: Final = 32
 """Timesteps that go through a layer together, at most: what is between layers never takes more memory."""
@@ -61,6 +58,15 @@ class Decision:
         return (first - (others[0] if others else 0)) / total if total else 0.0
 
 
+class Ready(Protocol):
+    """A network made ready to run: the engine."""
+
+    network: IntegerNetwork
+    shapes: Any
+    plans: dict[int, LayerPlan]
+    kernels: str
+
+
 class Session:
     """One sequence of timesteps through an engine; not to be shared among threads.
 
@@ -69,7 +75,7 @@ class Session:
         threads: Threads that share the rows of large layers.
     """
 
-    def __init__(self, engine: Engine, threads: int = 1) -> None:
+    def __init__(self, engine: Ready, threads: int = 1) -> None:
         self.engine, self.threads = engine, threads
         self.network = engine.network
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None

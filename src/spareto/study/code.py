@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from spareto.core.artifacts import fingerprint
-from spareto.core.errors import ConfigError, Problem, StoreError
+from spareto.core.errors import ConfigError, Problem
 from spareto.core.versions import versions
-
-if TYPE_CHECKING:
-    from spareto.study.store import TrialStore
-    from spareto.study.trials import TrialRunner
 
 TRAINS: Final = (
     *("compression", "data", "frameworks", "kernels", "layers", "native", "networks", "neurons", "observing"),
@@ -66,37 +61,6 @@ def made_by() -> str:
 def _libraries() -> dict[str, str]:
     """Without what their builds are called: `2.13.0+cpu`."""
     return {name: known.partition("+")[0] for name, known in versions().items() if name != "spareto"}
-
-
-def of_the_store(runner: TrialRunner, store: TrialStore, *, mixed: bool) -> TrialRunner:
-    """The runner whose trials a store can hold.
-
-    Args:
-        runner: Makes trials by the code of this process.
-        store: Where they go.
-        mixed: Go on with trials of other code as if this process had made them.
-
-    Returns:
-        The runner; with `mixed`, one that gives trials the names that the store's have.
-
-    Raises:
-        StoreError: The store's trials were made by other code.
-    """
-    meta = store.meta
-    base = meta.get("base_hash", runner.base_hash)
-    before = replace(runner, code=meta.get(TRAINED_BY, ""))
-    if base == runner.base_hash or base != before.base_hash:
-        return runner  # nothing to say, or something else than the code differs
-    other = meta.get("made_by", UNNAMED)
-    if mixed:
-        note = f"Trials of {other} stay, beside new ones of {made_by()}; their numbers may differ."
-        runner.listener.noted((note,))
-        return before
-    cure = (
-        "Choose another folder with --out, or install that version again."
-        " With --mix-versions the study goes on with trials of both."
-    )
-    raise StoreError(Problem(store.place.where, f"trials of {other}", f"trials of {made_by()}", cure))
 
 
 def refuse_other_code(expected: str) -> None:

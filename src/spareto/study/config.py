@@ -15,7 +15,9 @@ from spareto.core.config import Record, Rule, load_keys
 from spareto.core.usercode import beside
 from spareto.records import Recipe, TrainingPlan
 from spareto.records.data import AnyData, DataPlan, FolderData, Import, ImportedData
-from spareto.records.recipe import Bits, Sparsity, StorageBits
+from spareto.records.recipe import StorageBits
+from spareto.records.steps.prune import Sparsity
+from spareto.records.steps.quantize import Bits
 from spareto.records.workload import Statistic
 from spareto.study.objectives import ACCURACY_ENERGY, AnyConstraint, AnyObjective
 from spareto.study.search.plan import SearchPlan

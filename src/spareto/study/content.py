@@ -1,4 +1,4 @@
-"""What a built network is, by its content: code may read files that nobody sees."""
+"""Fingerprint of a built network by its content, for its code may read other files."""
 
 from __future__ import annotations
 

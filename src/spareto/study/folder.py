@@ -1,4 +1,4 @@
-"""Where a study keeps what: one folder a run."""
+"""Where a study keeps what: one folder per run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The only place that knows what "dominates" means.
+"""Dominance and fronts: defined here, and nowhere else.
 
 One point dominates another if it is at least as good in every objective and better in one. So a point that is
 worse in one objective and equal in the others is off the front, and exact duplicates are on it together.
@@ -96,18 +96,18 @@ def results_of(trials: Sequence[Trial]) -> list[Trial]:
 
 
 def front_rows(trials: Sequence[Trial]) -> list[TrialRow]:
-    """One row a trial, in the order given, with its place on or off the front."""
+    """One row per trial, in the order given, with its place on or off the front."""
     flags = front(trials)
     return [trial_row(trial, flag) for trial, flag in zip(trials, flags, strict=True)]
 
 
 def mean_rows(trials: Sequence[Trial]) -> list[MeanRow]:
-    """One row a recipe: means over its seeds; the front is taken among the means."""
+    """One row per recipe: means over its seeds; the front is taken among the means."""
     return means_of(front_rows(trials))
 
 
 def means_of(trial_rows: Iterable[TrialRow]) -> list[MeanRow]:
-    """One row a recipe from the rows of its trials."""
+    """One row per recipe from the rows of its trials."""
     groups: dict[str, list[TrialRow]] = {}
     for row in trial_rows:
         groups.setdefault(row["recipe_hash"], []).append(row)

@@ -6,7 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final, Protocol
 
 from torch import nn
 
@@ -16,15 +16,29 @@ from spareto.core.errors import Problem
 from spareto.records import LayerFilter, Recipe, Trial, Workload
 from spareto.study.database.heart import Heart
 from spareto.study.database.tasks import LEASE, Claim, LostClaim, Task
-from spareto.study.executors import Executor, registry
-from spareto.study.executors._base import POLL, Job, Stage
+from spareto.study.jobs import Job, Stage
 from spareto.study.stopping import Stopping
 from spareto.study.store import TrialStore
 from spareto.study.trials import TrialRunner
 from spareto.training import EpochReport, Listener
 
-FRESH = 64
+POLL: Final = 0.5
+"""Seconds between two looks at a store whose tasks others have."""
+
+FRESH: Final = 64
 """Keys that are looked for one by one; more are looked for among all."""
+
+
+class Carrier(Protocol):
+    """Carries out the trials of a study; see `spareto.study.executors`."""
+
+    workers: int
+
+    def work(self, known: KnownTrials, keys: Sequence[str]) -> None:
+        """Carry out tasks until these trials are there."""
+
+    def close(self) -> None:
+        """End whatever was started."""
 
 
 class KnownTrials:
@@ -38,19 +52,25 @@ class KnownTrials:
     """
 
     def __init__(
-        self, runner: TrialRunner, store: TrialStore, executor: Executor | None = None, lease: float = LEASE
+        self, runner: TrialRunner, store: TrialStore, executor: Carrier | None = None, lease: float = LEASE
     ) -> None:
         self.runner, self.store = runner, store
-        self.executor = executor or registry.make("inline")
+        self.executor = executor
         self.heart, self.stopping = Heart(store.tasks, lease), Stopping()
         self.owner = f"{socket.gethostname()}:{runner.folder.root.resolve()}"
         self.worker = f"process {os.getpid()} on {socket.gethostname()}"
         self._dense: tuple[int, nn.Module] | None = None
         self._asked: dict[str, Task] = {}
 
+    @property
+    def workers(self) -> int:
+        """How many trials run at once."""
+        return 1 if self.executor is None else self.executor.workers
+
     def close(self) -> None:
         """End workers and heartbeat."""
-        self.executor.close()
+        if self.executor is not None:
+            self.executor.close()
         self.heart.close()
         self.store.tasks.settle(self.owner)
 
@@ -94,7 +114,7 @@ class KnownTrials:
         if fresh:
             self._asked = {task.key: task for task in fresh}
             self.store.tasks.ask(fresh, self.owner)
-            self.executor.work(self, list(self._asked))
+            (self.executor.work if self.executor else KnownTrials.work)(self, list(self._asked))
         return tuple(self._stored(recipe, seed) for recipe, seed in wanted)
 
     def trial(
@@ -124,7 +144,7 @@ class KnownTrials:
         return self._reused(recipe, seed, stage)
 
     def _alone(self, claim: Claim, watch: Listener | None) -> Trial | None:
-        """Carry a task out that nobody else is to take up if it is given up."""
+        """Carry a task out; one that is given up is cancelled, so that no other worker takes it."""
         try:
             return self.carry_out(claim, watch)
         except BaseException:
@@ -139,7 +159,7 @@ class KnownTrials:
         return made
 
     def made(self, claim: Claim, watch: Listener | None = None) -> Trial | None:
-        """As `carry_out`, but tells nobody of the end."""
+        """As `carry_out`, without a report at the end."""
         job = Job.of(claim.job)
 
         def epoch_ends(report: EpochReport) -> None:
@@ -168,6 +188,22 @@ class KnownTrials:
     def all_stored(self, keys: Sequence[str]) -> bool:
         """Whether every one of these trials is there."""
         return self.store.has_all(keys)
+
+    def work(self, keys: Sequence[str]) -> None:
+        """Carry out, one after the other in this process, tasks until these trials are there.
+
+        Raises:
+            KeyboardInterrupt: The study was asked to stop, and what was under way is done.
+            SparetoError: A trial cannot be carried out.
+        """
+        while not self.all_stored(keys):
+            self.stopping.check()
+            claim = self.store.tasks.claim(self.owner, self.worker, lease=self.heart.lease)
+            if claim is not None:
+                self.carry_out(claim)
+            elif not self.all_stored(keys):
+                time.sleep(POLL)
+                self.ask_again(keys)
 
     def ask_again(self, keys: Sequence[str]) -> None:
         """Ask for trials whose tasks their former owner has taken back."""

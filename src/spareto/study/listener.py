@@ -50,7 +50,7 @@ class StudyListener:
         )
 
     def of_worker(self, worker: int) -> StudyListener:
-        """Who hears of the trainings of one of several workers."""
+        """The listener for the trainings of one of several workers."""
         return self
 
     def waits(self, holder: Holder) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict
 
@@ -19,7 +19,7 @@ from spareto.data.own import load_data
 from spareto.records import Recipe, Trial
 from spareto.study.builders import builder_of
 from spareto.study.checks import refuse_misfits, refuse_other_frames, try_out
-from spareto.study.code import TRAINED_BY, made_by, of_the_store, training_code
+from spareto.study.code import TRAINED_BY, UNNAMED, made_by, training_code
 from spareto.study.config import StudyConfig
 from spareto.study.cost_model import CostModel
 from spareto.study.database.places import place_for, schema_of
@@ -106,7 +106,7 @@ def _tell_estimate(study: OpenStudy, wanted: Sequence[tuple[Recipe, int]]) -> No
     runner = study.known.runner
     left = [(recipe, seed) for recipe, seed in wanted if not study.known.has(recipe, seed)]
     if is_long(runner, left):
-        found = estimate(runner, left, study.known.executor.workers)
+        found = estimate(runner, left, study.known.workers)
         study.listener.estimated(found.trials, found.seconds, found.bytes)
 
 
@@ -162,7 +162,7 @@ def open_study(
     told.noted((*data.train.notes, *notes))
     with only_writer(root, wait=wait, on_wait=told.waits), TrialStore(place) as store:
         place.point()
-        runner = of_the_store(runner, store, mixed=where.get("mix_versions", False))
+        runner = _of_the_store(runner, store, mixed=where.get("mix_versions", False))
         _begin(store, runner, sealed)
         known = KnownTrials(runner, store, executor := where.get("executor"))
         if executor is not None and executor.threads is not None:
@@ -173,6 +173,37 @@ def open_study(
                 yield OpenStudy(known, untrained, sealed, told)
         finally:
             known.close()
+
+
+def _of_the_store(runner: TrialRunner, store: TrialStore, *, mixed: bool) -> TrialRunner:
+    """The runner whose trials a store can hold.
+
+    Args:
+        runner: Makes trials by the code of this process.
+        store: Where they go.
+        mixed: Go on with trials of other code as if this process had made them.
+
+    Returns:
+        The runner; with `mixed`, one that gives trials the names that the store's have.
+
+    Raises:
+        StoreError: The store's trials were made by other code.
+    """
+    meta = store.meta
+    base = meta.get("base_hash", runner.base_hash)
+    before = replace(runner, code=meta.get(TRAINED_BY, ""))
+    if base == runner.base_hash or base != before.base_hash:
+        return runner  # nothing to say, or something else than the code differs
+    other = meta.get("made_by", UNNAMED)
+    if mixed:
+        note = f"Trials of {other} stay, beside new ones of {made_by()}; their numbers may differ."
+        runner.listener.noted((note,))
+        return before
+    cure = (
+        "Choose another folder with --out, or install that version again."
+        " With --mix-versions the study goes on with trials of both."
+    )
+    raise StoreError(Problem(store.place.where, f"trials of {other}", f"trials of {made_by()}", cure))
 
 
 def _refuse_another_name(store: TrialStore, known: str | None, name: str) -> None:

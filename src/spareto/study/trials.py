@@ -20,7 +20,7 @@ from spareto.core.artifacts import fingerprint, there
 from spareto.core.versions import versions
 from spareto.hardware.bops import layer_bops
 from spareto.kernels import kernels_on
-from spareto.layers.decisions import decisions_of
+from spareto.layers import decisions_of
 from spareto.profiling import Profile, profile
 from spareto.profiling.witness import Witness
 from spareto.records import Layer, LayerSummary, Manifest, Recipe, Trial, Workload

@@ -1,4 +1,4 @@
-"""One writer a run folder: who comes second is told who was first."""
+"""One writer per run folder: a second one is refused with the name of the first."""
 
 from __future__ import annotations
 

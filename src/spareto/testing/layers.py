@@ -23,7 +23,7 @@ GRADIENT_TOLERANCE = 1e-5
 
 
 def decided_by_rounding(layer: nn.Module, sequence: Tensor) -> bool:
-    """Whether float32 is too coarse to say who spikes: float64 says otherwise. Such a case shows nothing.
+    """Whether float64 gives other spikes than float32: such a case tells nothing about a kernel.
 
     All neurons are asked, also those whose spikes a pooling hides: their gradients are not hidden.
     """

@@ -14,7 +14,7 @@ from torch import Tensor
 from spareto.neurons import SpikingNeuron
 from spareto.neurons._base import by_steps as by_steps
 
-Run = Callable[[Tensor], Tensor]
+Loss = Callable[[Tensor], Tensor]
 
 
 def check_spikes(neuron: SpikingNeuron, current: Tensor) -> None:
@@ -102,7 +102,7 @@ def check_run_carries_gradients(neuron: SpikingNeuron, current: Tensor, toleranc
     _compare(fast, slow, tolerance)
 
 
-def gradients(neuron: SpikingNeuron, loss: Run, current: Tensor) -> dict[str, Tensor | None]:
+def gradients(neuron: SpikingNeuron, loss: Loss, current: Tensor) -> dict[str, Tensor | None]:
     """Gradients of a loss with respect to the currents and to every parameter."""
     leaf = current.detach().clone().requires_grad_()
     named = {"currents": leaf, **dict(neuron.named_parameters())}

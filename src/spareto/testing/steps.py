@@ -6,8 +6,25 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from spareto.compression import compress
+from spareto.compression.schema import recipe_schema
 from spareto.core.errors import ConfigError
 from spareto.records import Recipe
+from spareto.records.steps import StepPlan
+
+
+def check_plan(plan: type[StepPlan], name: str) -> None:
+    """A step's record is called like its file, names a regime, explains its fields, and survives a file."""
+    assert plan.model_fields["kind"].default == name, f"the file '{name}' holds a step of another kind"
+    assert plan.regime, f"step '{name}' names no regime"
+    assert plan.examples, f"step '{name}' has no example, so that nothing tests it"
+    about = recipe_schema()["$defs"][plan.__name__]
+    for field, said in about["properties"].items():
+        assert field == "kind" or said.get("description"), f"step '{name}' does not explain {field}"
+    for fields in plan.examples:
+        recipe = Recipe(steps=(plan(**fields),))
+        again = Recipe.parse(recipe.to_dict(), "recipe")
+        assert (again, again.hash) == (recipe, recipe.hash), f"{recipe} came back as {again}"
+        assert recipe.label, f"{recipe} has no label"
 
 
 def state_bytes(network: nn.Module) -> dict[str, bytes]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from spareto.training.checkpoint import load_checkpoint, put_weights, weights_of
-from spareto.training.norms import Run, estimate_norms
+from spareto.training.norms import Call, estimate_norms
 
 
 class Best:
@@ -71,7 +71,7 @@ class Average:
                 self.mean[name] = parameter.detach().clone()
 
     @torch.no_grad()
-    def apply(self, network: nn.Module, batches: Iterable[Tensor], run: Run | None = None) -> None:
+    def apply(self, network: nn.Module, batches: Iterable[Tensor], run: Call | None = None) -> None:
         """Give the network the mean, and batch norms statistics that fit it."""
         for name, parameter in network.named_parameters():
             parameter.copy_(self.mean[name])

@@ -12,22 +12,19 @@ from torch import Tensor, nn
 
 from spareto.core.errors import Problem
 from spareto.kernels import Spikes
-from spareto.layers.spiking_block import SpikingBlock
-from spareto.layers.spiking_dense import SpikingDense
+from spareto.layers import SpikingLayer
 from spareto.observing import undisturbed
 from spareto.observing.calls import listening
 from spareto.running.outputs import leaves
 from spareto.running.proving import outer_neurons
-from spareto.training.norms import Run
-
-_BLOCKS = (SpikingBlock, SpikingDense)
+from spareto.training.norms import Call
 
 
 class SilentLayerWarning(UserWarning):
     """A layer of neurons emits no spike, so that nothing behind it sees the input."""
 
 
-def silent_layers(network: nn.Module, batches: Iterable[Tensor], run: Run | None = None) -> tuple[str, ...]:
+def silent_layers(network: nn.Module, batches: Iterable[Tensor], run: Call | None = None) -> tuple[str, ...]:
     """Names of the neuron layers that emit no spike in any batch, in the order they ran.
 
     Stops at the first batch that leaves none, so that a healthy network runs once.
@@ -35,7 +32,7 @@ def silent_layers(network: nn.Module, batches: Iterable[Tensor], run: Run | None
     Args:
         network: Runs in the mode it is in, and is left as it was, to the last buffer.
         batches: Frames of each batch.
-        run: Runs the network on a batch; left out, the network is called with it.
+        run: Calls the network on a batch; left out, the network is called with it.
     """
     suspects: tuple[str, ...] | None = None
     with undisturbed(network):
@@ -47,7 +44,7 @@ def silent_layers(network: nn.Module, batches: Iterable[Tensor], run: Run | None
     return suspects or ()
 
 
-def _silent_on(network: nn.Module, frames: Tensor, run: Run) -> tuple[str, ...]:
+def _silent_on(network: nn.Module, frames: Tensor, run: Call) -> tuple[str, ...]:
     silent: dict[str, bool] = {}
     watched = spiking_layers(network)
 
@@ -64,16 +61,17 @@ def _silent_on(network: nn.Module, frames: Tensor, run: Run) -> tuple[str, ...]:
 def spiking_layers(network: nn.Module) -> dict[str, tuple[nn.Module, int]]:
     """Where spikes come out, and which item of a tuple they are, by the name of their neurons.
 
-    A block is watched whole and so stays fused.
+    A layer of ours is watched whole and so stays fused.
     """
-    blocks = {name: module for name, module in network.named_modules() if isinstance(module, _BLOCKS)}
+    named = network.named_modules()
+    blocks = {name: each for name, each in named if isinstance(each, SpikingLayer) and each.fires}
     inside = {part for block in blocks.values() for part in block.modules()}
     alone = {
         name: (module, facts.spikes)
         for name, module, facts in outer_neurons(network)
         if facts.fires and module not in inside
     }
-    return {**{f"{name}.neuron".lstrip("."): (block, 0) for name, block in blocks.items()}, **alone}
+    return {**{f"{name}.{block.fires}".lstrip("."): (block, 0) for name, block in blocks.items()}, **alone}
 
 
 def _any(spikes: Any, item: int) -> bool:
@@ -98,13 +96,13 @@ def warn_of_silence(problem: object) -> None:
     warnings.warn_explicit(str(problem), SilentLayerWarning, *place)  # no registry, which would drop repeats
 
 
-def first_non_finite(network: nn.Module, frames: Tensor, run: Run | None = None) -> str:
+def first_non_finite(network: nn.Module, frames: Tensor, run: Call | None = None) -> str:
     """Where numbers that are not finite begin: `layer 'fc', its weight`; empty if it is no single layer.
 
     Args:
         network: Runs once in the mode it is in.
         frames: Frames of a batch.
-        run: Runs the network on a batch; left out, the network is called with it.
+        run: Calls the network on a batch; left out, the network is called with it.
     """
     for name, parameter in network.named_parameters():
         if not bool(torch.isfinite(parameter).all()):

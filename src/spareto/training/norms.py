@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]
 
-Run = Callable[[Tensor], Any]
+Call = Callable[[Tensor], Any]
 
 
 def batch_norms(network: nn.Module) -> list[_BatchNorm]:
@@ -33,7 +33,7 @@ def observed_ranges(network: nn.Module) -> list[Tensor]:
 
 
 @torch.no_grad()
-def estimate_norms(network: nn.Module, batches: Iterable[Tensor], run: Run | None = None) -> None:
+def estimate_norms(network: nn.Module, batches: Iterable[Tensor], run: Call | None = None) -> None:
     """Replace the running statistics by the mean over batches, as the present weights make them.
 
     Args:

@@ -85,7 +85,7 @@ class LayersSeen:
 
 
 def _rate(spikes: Any) -> Tensor:
-    """Mean number of spikes a neuron and timestep, differentiable."""
+    """Mean number of spikes per neuron and timestep, differentiable."""
     if isinstance(spikes, Spikes):
         return spikes.rate()
     return torch.stack([tensor.float().mean() for tensor in leaves(spikes)]).mean()

@@ -206,7 +206,7 @@ class TrainingRun:
         return accuracy_of(self.network, samples_of_split(self.data, "validation"), self.interface)
 
     def _choose(self, accuracy: float | None) -> None:
-        """Look at the weights after an epoch of the last phase: the best so far, part of the mean?"""
+        """Take the weights after an epoch of the last phase into the best so far and into the mean."""
         better = accuracy is not None and self.best.see(self.network, accuracy, self.epochs)
         if better and self.best.path is not None and self.processes.leads:
             save_checkpoint(self.best.path, self.network, None, self._manifest(finished=False))

@@ -12,7 +12,7 @@ from spareto.core.errors import ConfigError, DataError, UnknownName
 from spareto.data.datasets.fashion_mnist import FashionMnist
 from spareto.data.encoders.images import registry
 from spareto.data.frames import held
-from spareto.data.load import load_frames
+from spareto.data.load import load_frames, open_dataset
 from spareto.profiling import profile
 from spareto.records import TrainingPlan
 from spareto.training import train
@@ -170,7 +170,7 @@ def test_options(folder):
     rule = "no option, for image coding 'direct' has none"
     assert str(error.value) == f"data.options.seed: got an unknown option; expected {rule}."
     with pytest.raises(ConfigError) as error:
-        FashionMnist(root=folder, limit=0)
+        open_dataset("fashion_mnist", root=folder, limit=0)
     assert str(error.value) == "data.options.limit: got 0; expected an integer of at least 1."
     with pytest.raises(ConfigError) as error:
         FashionMnist(root=folder, coding="rate", seed=-1)

@@ -80,7 +80,7 @@ def test_a_data_set_takes_a_coding_by_name_or_with_its_options():
         ({"coding": {"name": "latency", "options": {"most": 1}}}, r"coding.options.most"),
         ({"coding": {"name": "latency", "options": {"least": 900}}}, r"least.*900"),
         ({"coding": {"kind": "latency"}}, r"data.options.coding.kind"),
-        ({"coding": 3}, r"data.options.coding"),
+        ({"coding": 3}, r"coding.*got 3.*name and options"),
         ({"coding": {"name": "lateny"}}, "latency"),
         ({"coding": {"name": "rate", "options": {"seed": 1}}, "seed": 2}, "one seed"),
         ({"coding": "latency", "seed": 2}, "seed"),

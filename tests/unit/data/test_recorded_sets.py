@@ -92,7 +92,7 @@ def test_times_that_run_back_are_sorted_if_asked(tmp_path):
     with pytest.raises(
         ConfigError, match=r"data\.options\.disorder: got 'shuffle'; expected one of refuse, sort"
     ):
-        registry.make("dvs_gesture", disorder="shuffle")
+        registry.make("dvs_gesture", "data.options", disorder="shuffle")
 
 
 @pytest.mark.parametrize("form", ["aedat", "aedat4", "npz"])
@@ -115,7 +115,8 @@ def test_cifar10_dvs_in_every_layout(form, tmp_path):
 
 def test_a_split_that_nobody_published_hangs_on_its_seed_alone(tmp_path):
     sets.write_classes(tmp_path / "CIFAR10DVS", NAMES, files.aedat2, ".aedat", count=10)
-    make = lambda **options: registry.make("cifar10_dvs", root=tmp_path, **options).recordings("test")  # noqa: E731
+    place = ("cifar10_dvs", "data.options")
+    make = lambda **options: registry.make(*place, root=tmp_path, **options).recordings("test")  # noqa: E731
     assert make() == make(seed=0) != make(seed=1)
     assert len(make(test_share=0.5)) == 50
     assert "no official split" in registry.make("cifar10_dvs").info.source

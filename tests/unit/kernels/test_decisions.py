@@ -11,7 +11,7 @@ from torch import nn
 import tiny
 from spareto import kernels, recipes
 from spareto.compression import compress
-from spareto.layers.decisions import decisions_of
+from spareto.layers import decisions_of
 from spareto.layers.spiking_dense import SpikingDense
 from spareto.neurons.lif import LIF
 from spareto.neurons.recurrent import Recurrent

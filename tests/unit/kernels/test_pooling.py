@@ -14,7 +14,7 @@ from spareto.kernels import c_pooling, library, pooling
 from spareto.kernels.c_layers import ConvShape, Gradient, padded
 from spareto.kernels.decision_log import Slot
 from spareto.kernels.sums import dense_input_gradient
-from spareto.layers.pooled_currents import pooled_currents
+from spareto.layers._pooled_currents import pooled_currents
 from spareto.neurons import registry as neurons
 
 pytestmark = pytest.mark.skipif(library.backend() != "c", reason="the C kernels do not run here")

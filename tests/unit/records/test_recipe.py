@@ -51,7 +51,7 @@ def test_bits_are_an_integer_from_1_to_16(bits):
 def test_an_unknown_key():
     expected = (
         "recipe.steps[0].sparsty: got an unknown key; "
-        "expected one of kind, pruner, sparsity, scope, start, floor, options, schedule, layer_sparsity."
+        "expected one of kind, start, pruner, sparsity, scope, floor, options, schedule, layer_sparsity."
     )
     text = message({"steps": [PRUNE | {"sparsty": 0.5}]})
     assert text == f"{expected} Did you mean 'sparsity'?"

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from spareto.compression.following.marks import Marks
-from spareto.compression.layers import SYNAPTIC
+from spareto.compression.layers import kind_of
 from spareto.observing import Observation
 
 NORMS: Final = (nn.modules.batchnorm._BatchNorm,)
@@ -25,7 +25,7 @@ class Arrival:
         kind: Which of these.
         module: The reader, if it is a module.
         exact: Whether a constant beside a channel, as padding leaves it, is a difference.
-        marks: What reached it, one entry a call; None where nobody knows where it came from.
+        marks: What reached it, one entry per call; None where nobody knows where it came from.
     """
 
     reader: str
@@ -87,11 +87,9 @@ class Followed:
 
 def input_axis(module: nn.Module | None, axes: int) -> int:
     """The axis of channels of what a layer or norm is given, or gives."""
-    if isinstance(module, nn.Linear):
-        return axes - 1
-    if isinstance(module, (*SYNAPTIC,)):
-        weight: Any = module.weight
-        return axes - weight.dim() + 1
+    kind = kind_of(module)
+    if kind is not None:
+        return axes + kind.axis
     return 1 if axes > 1 else 0
 
 

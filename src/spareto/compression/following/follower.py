@@ -210,7 +210,7 @@ class _Follower(Recorder):
         return order is not None and all(marks.order() == order for marks in known.values() if marks.layers)
 
     def _parameters_beside(self, given: list[Tensor], marks: Mapping[int, Tensor], out: Tensor) -> None:
-        """Note parameters with one value a channel that channels are multiplied with or added to."""
+        """Note parameters with one value per channel that channels are multiplied with or added to."""
         if self._inside:
             return
         for tensor in given:

@@ -50,7 +50,7 @@ class Marks:
 
     @property
     def lost(self) -> str:
-        """The operation after which nobody knows where the channels are."""
+        """The operation that lost track of the channels."""
         return self.origin.lost
 
     def kept(self) -> Marks:

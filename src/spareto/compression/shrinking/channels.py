@@ -1,4 +1,4 @@
-"""Cut channels out of a network, whoever chose them."""
+"""Cut channels out of a network, by masks or by a list of channels."""
 
 from __future__ import annotations
 

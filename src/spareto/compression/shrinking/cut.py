@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from spareto.compression.layers import kind_of
 from spareto.quantizers import Quantizer
 
 
@@ -78,17 +79,16 @@ def _channel_axis(value: Tensor, axis: int, extent: int) -> int | None:
     if value.dim() >= axis and value.shape[-axis] == extent > 1:
         return value.dim() - axis
     if value.dim() == 1 and axis > 1 and value.shape[0] == extent > 1:
-        return 0  # one value a channel, as PReLU has
+        return 0  # one value per channel, as PReLU has
     return None
 
 
 def resize(layer: nn.Module) -> None:
     """Let the numbers a layer tells of its size follow its tensors."""
     weight: Tensor | None = getattr(layer, "weight", None)
-    if isinstance(layer, nn.Linear):
-        layer.out_features, layer.in_features = layer.weight.shape
-    elif isinstance(layer, nn.Conv1d | nn.Conv2d):
-        layer.out_channels, layer.in_channels = layer.weight.shape[:2]
+    if (kind := kind_of(layer)) is not None and weight is not None:
+        for name, size in zip(kind.sizes, weight.shape, strict=False):
+            setattr(layer, name, size)
     elif isinstance(layer, nn.modules.batchnorm._BatchNorm):
         sized = weight if weight is not None else layer.running_mean
         layer.num_features = layer.num_features if sized is None else len(sized)

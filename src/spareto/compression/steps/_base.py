@@ -43,7 +43,7 @@ class Step(ABC):
 
         Args:
             layers: The touched layers by dotted name.
-            plan: The recipe's item, a `PruneStep` or `QuantizeStep`.
+            plan: The recipe's item, the record of the same kind.
             context: The network around the layers, order, seed, data.
 
         Raises:

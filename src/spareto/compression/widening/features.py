@@ -11,13 +11,12 @@ from torch import Tensor, nn
 
 from spareto.core.errors import ConfigError, Problem
 from spareto.kernels import dense
-from spareto.layers.spiking_block import SpikingBlock
-from spareto.layers.spiking_dense import SpikingDense
+from spareto.layers import SpikingLayer
 from spareto.neurons import SpikingNeuron
 from spareto.observing import undisturbed
 from spareto.running import Runner
 
-OURS = (SpikingBlock, SpikingDense, SpikingNeuron)
+OURS = (SpikingLayer, SpikingNeuron)
 """Layers whose outputs are `(time, batch, channels, ...)`; others give `(batch, channels, ...)` a call."""
 HOLDER = "feature_projection"
 
@@ -156,7 +155,7 @@ def feature_names(network: nn.Module, asked: Sequence[str]) -> tuple[str, ...]:
         if problems:
             raise ConfigError(problems)
         return tuple(asked)
-    found = tuple(name for name, module in known.items() if isinstance(module, SpikingBlock | SpikingDense))
+    found = tuple(name for name, each in known.items() if isinstance(each, SpikingLayer) and each.fires)
     if len(found) < 2:
         got, cure = "no two spiking layers of spareto", "Name the layers of neurons in plan.features."
         raise ConfigError(Problem("plan.features", got, "modules whose outputs are compared", cure))

@@ -1,4 +1,4 @@
-"""Neurons of other frameworks in our words: one file a framework; none is imported."""
+"""Neurons of other frameworks in our words: one file per framework; none is imported."""
 
 from __future__ import annotations
 

@@ -11,34 +11,24 @@ import numpy.typing as npt
 from typing_extensions import override
 
 from spareto.core.errors import DataError, Problem
-from spareto.data._base import DatasetInfo, SplitName
-from spareto.data.by_class import first_folder, recordings_by_class
-from spareto.data.folder import data_folder, where_to_put
+from spareto.data._base import DatasetInfo
+from spareto.data.by_class import DrawnSplit
 from spareto.data.matlab import read_matlab
-from spareto.data.readers import Disorder, Stream, read_events
+from spareto.data.readers import Stream, read_events
 from spareto.data.readers._base import LATEST_US
-from spareto.data.recorded import RecordedDataset, Recording, chosen_from
 
-ORIGIN = (
-    "https://github.com/PIX2NVS/NVS2Graph and unpack its archives, one folder a letter, in a folder ASLDVS"
-)
 LETTERS = "abcdefghiklmnopqrstuvwxy"
 """Without j and z, which are movements."""
 HEIGHT, WIDTH = 180, 240
 NAMES = ("ts", "x", "y", "pol")
 
 
-class AslDvs(RecordedDataset):
+class AslDvs(DrawnSplit):
     """100,800 recordings of about 100 ms, 4,200 a letter. **No split is official**: ours is drawn by `seed`.
 
     The original files (MATLAB) and SpikingJelly's `events_np` are known. Rows are counted from above.
 
-    Args:
-        root: Folder that holds one folder a letter, or holds them in `ASLDVS`; left out, the data folder of
-            this machine.
-        test_share: Share of each class that is for testing.
-        seed: Draws which.
-        disorder: Refuse a file whose times run back, or sort its events.
+    Its options are those of `DrawnSplit`; `root` may hold `ASLDVS`.
 
     Reference:
         bi2019.
@@ -53,25 +43,18 @@ class AslDvs(RecordedDataset):
     )
     checksums: ClassVar = {"ASLDVS.zip": "33f8b87bf45edc0bfed0de41822279b9"}
 
-    def __init__(
-        self,
-        *,
-        root: str | Path | None = None,
-        test_share: float = 0.2,
-        seed: int = 0,
-        disorder: Disorder = "refuse",
-    ) -> None:
-        super().__init__(disorder)
-        names = ("", "events_np", "ASLDVS/events_np", "ASLDVS")
-        self.root = first_folder(data_folder(root), names, LETTERS[0])
-        self.test_share, self.seed = test_share, seed
-        self._cure = where_to_put(self.root, ORIGIN)
+    origin: ClassVar[str] = (
+        "https://github.com/PIX2NVS/NVS2Graph "
+        "and unpack its archives, one folder a letter, in a folder ASLDVS"
+    )
+    folders: ClassVar = ("", "events_np", "ASLDVS/events_np", "ASLDVS")
+    inside: ClassVar[str] = LETTERS[0]
+    suffixes: ClassVar = (".mat", ".npz")
+    share: ClassVar[float] = 0.2
 
     @override
-    def recordings(self, name: SplitName) -> Sequence[Recording]:
-        labels = {letter: place for place, letter in enumerate(LETTERS)}
-        found = recordings_by_class(self.root, labels, (".mat", ".npz"), self._cure)
-        return chosen_from(found, self.test_share, self.seed)(name)
+    def labels(self) -> Sequence[str]:
+        return LETTERS
 
     def read(self, path: Path) -> Stream:
         """All events of a file, the hand upright."""

@@ -9,32 +9,21 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from spareto.data._base import DatasetInfo, SplitName
-from spareto.data.by_class import first_folder, recordings_by_class
-from spareto.data.folder import data_folder, where_to_put
-from spareto.data.readers import Disorder, Stream, read_events
-from spareto.data.recorded import RecordedDataset, Recording, chosen_from
+from spareto.data._base import DatasetInfo
+from spareto.data.by_class import DrawnSplit
+from spareto.data.readers import Stream, read_events
 
-ORIGIN = (
-    "https://figshare.com/articles/dataset/CIFAR10-DVS_New/4724671 "
-    "and unpack its ten archives in a folder CIFAR10DVS"
-)
 NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 SIDE = 128
 
 
-class Cifar10Dvs(RecordedDataset):
+class Cifar10Dvs(DrawnSplit):
     """10,000 recordings, 1,000 a class. **No split is official**: ours is drawn by `seed`, so say which.
 
     The original files (AEDAT 2.0), those of Tonic (AEDAT 4) and SpikingJelly's `events_np` are known. Pixels
     of the original are turned as SpikingJelly turns them, so that all three show the same pictures.
 
-    Args:
-        root: Folder that holds one folder a class, or holds them in `CIFAR10DVS`; left out, the data folder
-            of this machine.
-        test_share: Share of each class that is for testing.
-        seed: Draws which.
-        disorder: Refuse a file whose times run back, or sort its events.
+    Its options are those of `DrawnSplit`; `root` may hold `CIFAR10DVS`.
 
     Reference:
         li2017.
@@ -60,25 +49,17 @@ class Cifar10Dvs(RecordedDataset):
         "truck.zip": "89f3922fd147d9aeff89e76a2b0b70a7",
     }
 
-    def __init__(
-        self,
-        *,
-        root: str | Path | None = None,
-        test_share: float = 0.1,
-        seed: int = 0,
-        disorder: Disorder = "refuse",
-    ) -> None:
-        super().__init__(disorder)
-        names = ("", "events_np", "CIFAR10DVS/events_np", "CIFAR10-DVS", "CIFAR10DVS")
-        self.root = first_folder(data_folder(root), names, NAMES[0])
-        self.test_share, self.seed = test_share, seed
-        self._cure = where_to_put(self.root, ORIGIN)
+    origin: ClassVar[str] = (
+        "https://figshare.com/articles/dataset/CIFAR10-DVS_New/4724671 "
+        "and unpack its ten archives in a folder CIFAR10DVS"
+    )
+    folders: ClassVar = ("", "events_np", "CIFAR10DVS/events_np", "CIFAR10-DVS", "CIFAR10DVS")
+    inside: ClassVar[str] = NAMES[0]
+    suffixes: ClassVar = (".aedat", ".aedat4", ".npz")
 
     @override
-    def recordings(self, name: SplitName) -> Sequence[Recording]:
-        labels = {label: place for place, label in enumerate(NAMES)}
-        found = recordings_by_class(self.root, labels, (".aedat", ".aedat4", ".npz"), self._cure)
-        return chosen_from(found, self.test_share, self.seed)(name)
+    def labels(self) -> Sequence[str]:
+        return NAMES
 
     def read(self, path: Path) -> Stream:
         """All events of a file, the picture upright."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.datasets import load_digits
+from typing_extensions import override
 
 from spareto.data._base import Dataset, DatasetInfo, Images, SplitName
 from spareto.data.datasets.digits import WHITE, every_fifth_of_each
-from spareto.data.encoders.images._plan import encoder_of
+from spareto.data.encoders.images._plan import Coding, encoder_of
 
 
 class DigitImages(Dataset):
@@ -36,11 +36,11 @@ class DigitImages(Dataset):
         source="Optical Recognition of Handwritten Digits (Alpaydin and Kaynak 1998)",
     )
 
-    def __init__(self, *, coding: str | Mapping[str, Any] = "direct", seed: int | None = None) -> None:
+    def __init__(self, *, coding: Coding = "direct", seed: int | None = None) -> None:
         self.encoder = encoder_of(coding, seed)
 
+    @override
     def split(self, name: SplitName) -> Images:
-        """Read one split; see `Dataset.split`."""
         pixels, labels = self._all
         is_test = every_fifth_of_each(labels)
         return Images(pixels, labels, self.encoder).take(is_test if name == "test" else ~is_test)

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 from sklearn.datasets import load_digits
+from typing_extensions import override
 
 from spareto.data._base import Dataset, DatasetInfo, Recordings, SplitName
 from spareto.data.encoders.event_camera import EventCamera
@@ -57,8 +58,8 @@ class Digits(Dataset):
         self.camera = EventCamera.parse(camera, "data.options")
         self.info = replace(type(self).info, sensor=(2, sensor, sensor))
 
+    @override
     def split(self, name: SplitName) -> Recordings:
-        """Read one split; see `Dataset.split`."""
         images, labels = self._images
         is_test = every_fifth_of_each(labels)
         chosen = is_test if name == "test" else ~is_test

@@ -14,7 +14,7 @@ from spareto.core.archives import Damaged, load_arrays
 from spareto.core.artifacts import folder_there, there
 from spareto.core.errors import DataError, Problem
 from spareto.data._base import DatasetInfo, SplitName
-from spareto.data.folder import data_folder, require, where_to_put
+from spareto.data.folder import Root, data_folder, require, where_to_put
 from spareto.data.readers import Disorder, Stream, read_events
 from spareto.data.recorded import RecordedDataset, Recording
 
@@ -64,7 +64,7 @@ class DvsGesture(RecordedDataset):
         "ibmGestureTest.tar.gz": "56070e45dadaa85fff82e0fbfbc06de5",
     }
 
-    def __init__(self, *, root: str | Path | None = None, disorder: Disorder = "refuse") -> None:
+    def __init__(self, *, root: Root = None, disorder: Disorder = "refuse") -> None:
         super().__init__(disorder)
         self.root = data_folder(root)
         self._cure = where_to_put(self.root / "DvsGesture", ORIGIN)

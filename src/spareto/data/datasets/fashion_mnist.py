@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
+from typing_extensions import override
 
 from spareto.core.artifacts import there
-from spareto.core.errors import ConfigError, DataError, Problem
-from spareto.core.text import shown
+from spareto.core.errors import DataError, Problem
+from spareto.core.options import Count
 from spareto.data._base import Dataset, DatasetInfo, Images, SplitName
-from spareto.data.encoders.images._plan import encoder_of
-from spareto.data.folder import data_folder, where_to_put
+from spareto.data.encoders.images._plan import Coding, encoder_of
+from spareto.data.folder import Root, data_folder, where_to_put
 from spareto.data.idx import read_idx
 
 ORIGIN = "https://github.com/zalandoresearch/fashion-mnist"
@@ -47,14 +47,12 @@ class FashionMnist(Dataset):
     def __init__(
         self,
         *,
-        root: str | Path | None = None,
-        coding: str | Mapping[str, Any] = "direct",
-        limit: int | None = None,
+        root: Root = None,
+        coding: Coding = "direct",
+        limit: Count | None = None,
         seed: int | None = None,
     ) -> None:
         self.encoder = encoder_of(coding, seed)
-        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
-            raise ConfigError(Problem("data.options.limit", shown(limit), "an integer of at least 1"))
         self.limit = limit
         folder = data_folder(root)
         self.root = folder if there(self._paths(folder, "train")[0]) else folder / self.folder
@@ -64,8 +62,8 @@ class FashionMnist(Dataset):
         """Images and labels, training split first."""
         return (*self._paths(self.root, "train"), *self._paths(self.root, "test"))
 
+    @override
     def split(self, name: SplitName) -> Images:
-        """Read one split; see `Dataset.split`."""
         images, labels = self._paths(self.root, name)
         pixels, classes = read_idx(images, 3, self._cure), read_idx(labels, 1, self._cure)
         self._check(images, pixels.shape, classes)

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import override
 
 from spareto.core.artifacts import folder_there
 from spareto.core.errors import DataError, Problem
 from spareto.data._base import Dataset, DatasetInfo, Recordings, SplitName
 from spareto.data.checks import problems_of
-from spareto.data.folder import data_folder, require, where_to_put
+from spareto.data.folder import Root, data_folder, require, where_to_put
 from spareto.data.readers.nmnist_bin import EVENT_BYTES, decode
 
 ORIGIN = "https://www.garrickorchard.com/datasets/n-mnist and unpack Train and Test in a folder N-MNIST"
@@ -43,7 +44,7 @@ class NMnist(Dataset):
         source="N-MNIST (Orchard et al. 2015)",
     )
 
-    def __init__(self, *, root: str | Path | None = None) -> None:
+    def __init__(self, *, root: Root = None) -> None:
         folder = data_folder(root)
         self.root = folder if folder_there(folder / FOLDERS["train"]) else folder / "N-MNIST"
         self._cure = where_to_put(self.root, ORIGIN)
@@ -52,8 +53,8 @@ class NMnist(Dataset):
         """All recordings, training split first."""
         return tuple(path for files in self._files.values() for path, _ in files)
 
+    @override
     def split(self, name: SplitName) -> Recordings:
-        """Read one split; see `Dataset.split`."""
         files = self._files[name]
         contents = [np.fromfile(path, np.uint8) for path, _ in files]
         _refuse_broken([path for path, _ in files], contents, self._cure)

@@ -6,10 +6,11 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from typing_extensions import override
 
 from spareto.core.errors import DataError, Problem
 from spareto.data._base import Dataset, DatasetInfo, Recordings, SplitName
-from spareto.data.folder import data_folder, where_to_put
+from spareto.data.folder import Root, data_folder, where_to_put
 from spareto.data.npz_events import Arrays, read_arrays, recordings_of
 
 FIRST_TEST_ID = 60_001
@@ -34,15 +35,15 @@ class NMnistSmall(Dataset):
         source="N-MNIST (Orchard et al. 2015), a subset of 1,100 recordings",
     )
 
-    def __init__(self, *, root: str | Path | None = None) -> None:
+    def __init__(self, *, root: Root = None) -> None:
         self.path = data_folder(root) / "nmnist_small.npz"
 
     def sources(self) -> tuple[Path, ...]:
         """The archive."""
         return (self.path,)
 
+    @override
     def split(self, name: SplitName) -> Recordings:
-        """Read one split; see `Dataset.split`."""
         arrays, recordings = self._all
         is_test = arrays["sample_id"] >= FIRST_TEST_ID
         return recordings.take(is_test if name == "test" else ~is_test)

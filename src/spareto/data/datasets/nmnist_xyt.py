@@ -6,9 +6,10 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from typing_extensions import override
 
 from spareto.data._base import Dataset, DatasetInfo, Recordings, SplitName
-from spareto.data.folder import data_folder, where_to_put
+from spareto.data.folder import Root, data_folder, where_to_put
 from spareto.data.npz_events import read_arrays, recordings_of
 
 HOLD_OUT = 5
@@ -36,15 +37,15 @@ class NMnistXyt(Dataset):
         source="N-MNIST (Orchard et al. 2015), 2,378 recordings, filtered, polarity-blind",
     )
 
-    def __init__(self, *, root: str | Path | None = None) -> None:
+    def __init__(self, *, root: Root = None) -> None:
         self.path = data_folder(root) / "nmnist_xyt.npz"
 
     def sources(self) -> tuple[Path, ...]:
         """The archive."""
         return (self.path,)
 
+    @override
     def split(self, name: SplitName) -> Recordings:
-        """Read one split; see `Dataset.split`."""
         is_test = np.arange(len(self._all)) % HOLD_OUT == HOLD_OUT - 1
         return self._all.take(is_test if name == "test" else ~is_test)
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from typing_extensions import override
 
 from spareto.core.artifacts import there
 from spareto.core.errors import DataError, Problem
 from spareto.data._base import Dataset, DatasetInfo, Images, SplitName
-from spareto.data.encoders.images._plan import encoder_of
-from spareto.data.folder import data_folder, require, where_to_put
+from spareto.data.encoders.images._plan import Coding, encoder_of
+from spareto.data.folder import Root, data_folder, require, where_to_put
 
 ORIGIN = "https://archive.ics.uci.edu/dataset/80"
 FILES: dict[SplitName, str] = {"train": "optdigits.tra", "test": "optdigits.tes"}
@@ -42,13 +41,7 @@ class OptDigits(Dataset):
         source="Optical Recognition of Handwritten Digits (Alpaydin and Kaynak 1998)",
     )
 
-    def __init__(
-        self,
-        *,
-        root: str | Path | None = None,
-        coding: str | Mapping[str, Any] = "direct",
-        seed: int | None = None,
-    ) -> None:
+    def __init__(self, *, root: Root = None, coding: Coding = "direct", seed: int | None = None) -> None:
         self.encoder = encoder_of(coding, seed)
         folder = data_folder(root)
         self.root = folder if there(folder / FILES["train"]) else folder / "uci"
@@ -57,8 +50,8 @@ class OptDigits(Dataset):
         """The training file, then that of the test split."""
         return self.root / FILES["train"], self.root / FILES["test"]
 
+    @override
     def split(self, name: SplitName) -> Images:
-        """Read one split; see `Dataset.split`."""
         path = self.root / FILES[name]
         rule, cure = "lines of 64 grey values from 0 to 16 and a digit", where_to_put(self.root, ORIGIN)
         require(path, rule, cure)

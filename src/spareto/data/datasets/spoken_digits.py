@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import override
 
 from spareto.core.artifacts import folder_there, there
 from spareto.core.errors import DataError, Problem
 from spareto.data._base import Dataset, DatasetInfo, Recordings, SplitName
 from spareto.data.encoders.hearing import Hearing
-from spareto.data.folder import data_folder, require, where_to_put
+from spareto.data.folder import Root, data_folder, require, where_to_put
 from spareto.data.npz_events import read_arrays
 from spareto.data.sound import read_wav
 
@@ -54,7 +55,7 @@ class SpokenDigits(Dataset):
     def __init__(
         self,
         *,
-        root: str | Path | None = None,
+        root: Root = None,
         bands: int = 32,
         levels: int = 6,
         range_db: float = 42.0,
@@ -84,8 +85,8 @@ class SpokenDigits(Dataset):
         """The archive, or the recordings."""
         return (self.packed,) if there(self.packed) else tuple(path for path, _ in self._files)
 
+    @override
     def split(self, name: SplitName) -> Recordings:
-        """Read one split; see `Dataset.split`."""
         sounds = self._packed(name) if there(self.packed) else self._loose(name)
         heard = [(self.hearing.hear(samples, rate, where), label) for where, (samples, rate), label in sounds]
         silent = [stream.where for stream, _ in heard if not len(stream)]

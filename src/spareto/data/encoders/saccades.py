@@ -1,6 +1,6 @@
 """A still image, seen while the eye makes three saccades.
 
-N-MNIST was recorded with the camera on a pan-tilt unit that ran along an isosceles triangle, 100 ms a side,
+N-MNIST was recorded with the camera on a pan-tilt unit that ran along an isosceles triangle, 100 ms per side,
 in front of a still digit (Orchard et al. 2015). Here the triangle is as high as wide, and the image moves
 along each side as half a cosine, from rest to rest. The image, black around its border, is sampled
 bilinearly where each pixel looks.

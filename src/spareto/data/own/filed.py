@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from spareto.core.artifacts import stamp_of
 from spareto.core.errors import DataError, Problem
 from spareto.data.own.events import Events, Facts
 
@@ -65,12 +66,3 @@ class FiledEvents:
 
 Recorded: TypeAlias = Events | FiledEvents
 """A recording whose arrays are in memory, or in its file."""
-
-
-def stamp_of(path: Path) -> tuple[str, int, int]:
-    """What tells a file from an older one of the same name."""
-    try:
-        found = path.stat()
-    except OSError:
-        return str(path), -1, -1
-    return str(path.resolve()), found.st_size, found.st_mtime_ns

@@ -1,4 +1,4 @@
-"""A folder of recordings or frames, labelled by a table, by one folder a class, or in the files."""
+"""A folder of recordings or frames, labelled by a table, by one folder per class, or in the files."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from spareto.core.artifacts import folder_there, there
+from spareto.core.artifacts import folder_there, stamp_of, there
 from spareto.core.errors import DataError, Problem
 from spareto.data.own.arrays import Array, as_labels
 from spareto.data.own.events import Events
-from spareto.data.own.filed import IN_FILES, FiledEvents, stamp_of
+from spareto.data.own.filed import IN_FILES, FiledEvents
 from spareto.data.own.files import ARRAYS, SUFFIXES, Listing, list_files, read_arrays, read_sample
 from spareto.data.own.items import stack
 from spareto.data.own.returned import TITLES, Part, splits_of
@@ -227,7 +227,7 @@ def _events_in(path: Path) -> Events:
 def _left_out(
     folder: Path, listing: Listing, unlabelled: Sequence[Path], read: Sequence[Path] = ()
 ) -> tuple[str, ...]:
-    """What of the folder was not read, one sentence a kind."""
+    """What of the folder was not read, one sentence per kind."""
     tables = [path for path in listing.tables if path not in read]
     kinds = {
         "left by an operating system": listing.system,

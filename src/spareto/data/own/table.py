@@ -1,4 +1,4 @@
-"""A table of labels: `file,label` or `file,label,split`, one sample a line."""
+"""A table of labels: `file,label` or `file,label,split`, one sample per line."""
 
 from __future__ import annotations
 

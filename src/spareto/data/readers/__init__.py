@@ -1,4 +1,4 @@
-"""Files of event cameras, one file a format, decoded to events; never imports torch."""
+"""Files of event cameras, one file per format, decoded to events; never imports torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""AEDAT 2.0: the files of jAER, eight bytes an event, high byte first."""
+"""AEDAT 2.0: the files of jAER, eight bytes per event, high byte first."""
 
 from __future__ import annotations
 

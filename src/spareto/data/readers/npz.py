@@ -15,7 +15,7 @@ NAMES = ("t", "x", "y", "p")
 
 
 class Npz(EventReader):
-    """Arrays `x`, `y`, `p` (0 and 1, or true and false) and `t` in microseconds, one value an event."""
+    """Arrays `x`, `y`, `p` (0 and 1, or true and false) and `t` in microseconds, one value per event."""
 
     title = "NumPy archives of events"
     suffixes = (".npz",)

@@ -1,4 +1,4 @@
-"""Prophesee's DAT: a header of text, then eight bytes an event."""
+"""Prophesee's DAT: a header of text, then eight bytes per event."""
 
 from __future__ import annotations
 

@@ -315,7 +315,7 @@ class StageWriter:
 
 
 def _rows(weights: Any, units: int, bits: int) -> list[int]:
-    """Rows of a weight memory: block after block, in it a row an input, in that a weight a unit."""
+    """Rows of a weight memory: block after block, in it a row per input, in that a weight per unit."""
     blocks = weights.reshape(-1, units, weights.shape[1])
     return [packed(block[:, column].tolist(), bits) for block in blocks for column in range(block.shape[1])]
 

@@ -21,7 +21,7 @@ from spareto.hardware.describing.accelerator import Accelerator, Compute
 from spareto.hardware.describing.nest import Nest
 from spareto.records.workload import Layer, Statistic
 
-Column = npt.NDArray[np.float64]  # one entry a point
+Column = npt.NDArray[np.float64]  # one entry per point
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class DesignPoints:
     points: tuple[Point, ...]
 
     def column(self, value: Callable[[Point], float]) -> Column:
-        """One number a point."""
+        """One number per point."""
         return np.array([value(point) for point in self.points], np.float64)
 
     def chosen(self, rows: Iterable[int]) -> DesignPoints:

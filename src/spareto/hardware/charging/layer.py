@@ -21,7 +21,7 @@ from spareto.records.cost import ActionCost
 
 @dataclass(frozen=True)
 class Work:
-    """Arithmetic of one kind, the same under every mapping; one entry a point.
+    """Arithmetic of one kind, the same under every mapping; one entry per point.
 
     Args:
         component: Who does it.

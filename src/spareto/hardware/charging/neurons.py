@@ -110,7 +110,7 @@ def _both_ways(memory: str, times: Amount, bits: Column) -> Iterator[Flow]:
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """One kind of action on the state: how often per inference, one entry a point, and the energy of one."""
+    """One kind of action on the state: how often per inference, one entry per point, and its energy."""
 
     action: str
     count: Column
@@ -141,5 +141,5 @@ def update_actions(
 
 
 def update_cycles(points: DesignPoints, accelerator: Accelerator) -> Column:
-    """Cycles the neuron units are busy, one entry a point."""
+    """Cycles the neuron units are busy, one entry per point."""
     return points.column(lambda p: p.updates / accelerator.neuron.lanes.amount)

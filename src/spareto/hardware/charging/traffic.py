@@ -28,7 +28,7 @@ from spareto.hardware.describing.problem import TENSORS, Count, LoopProblem, Ten
 from spareto.records.workload import Layer
 
 Amount = npt.NDArray[np.float64]  # one entry a mapping
-Table = npt.NDArray[np.float64]  # one row a point, one column a mapping
+Table = npt.NDArray[np.float64]  # one row per point, one column per mapping
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Flow:
         tensor: `weights`, `metadata`, `inputs`, `outputs` or `state`.
         action: Whether the memory is read or written, or the bits take a hop on the wires below it.
         times: How often, one entry a mapping.
-        bits: How many bits each time, one entry a point.
+        bits: How many bits each time, one entry per point.
         burst: Bits every transfer is rounded up to; 0 for none.
         tile: How many of `times` are one transfer; None for all of them.
         inward: Whether the bits go to, or come from, what is inside.
@@ -116,7 +116,7 @@ def total_bits(
 
     Args:
         flows: At least one.
-        factors: One factor a flow: its energy a bit.
+        factors: One factor per flow: its energy per bit.
         scale: One factor a mapping.
     """
     weights = [1.0] * len(flows) if factors is None else factors

@@ -302,7 +302,7 @@ class Accelerator(Chip):
 
     @property
     def peak_ops_per_cycle(self) -> float:
-        """One synaptic operation a cycle of every unit."""
+        """One synaptic operation per cycle of every unit."""
         return self.compute.instances.amount
 
     @property

@@ -49,7 +49,7 @@ def _unknown_levels(accelerator: Accelerator) -> list[Problem]:
 
 
 def _uncovered(accelerator: Accelerator) -> list[Problem]:
-    """Tensors nobody keeps, loops nobody runs, loops without an order."""
+    """Problems of tensors that no level keeps, loops that no level runs, loops without an order."""
     outermost, flow = accelerator.memories[0], accelerator.dataflow
     orders = {order.level: set(order.dims) for order in flow.order}
     required = {outermost.name: set(DIMS) - {"N", "G"}}

@@ -146,7 +146,7 @@ class Store(Record):
 
     Args:
         read_energy: Energy of reading one bit.
-        read_bandwidth: Bits a cycle.
+        read_bandwidth: Bits per cycle.
     """
 
     kind: Literal["store"]

@@ -45,7 +45,7 @@ class Bank(Record):
         block: Bits of one block; None for a memory beside the chip.
         blocks: Blocks there are; None for a memory beside the chip.
         capacity: Bits of a memory beside the chip.
-        bandwidth: Bits a cycle that a layer gets of a memory beside the chip; blocks keep pace with units.
+        bandwidth: Bits per cycle that a layer gets of a memory beside the chip; blocks keep pace with units.
         read_energy: Energy of reading a bit.
         write_energy: Energy of writing one.
     """
@@ -77,7 +77,7 @@ class EventCore(Record):
     """What each layer that gets spikes is built of: a controller, an encoder, hardware units.
 
     A timestep takes `start + ceil(inputs / chunk) + activate * neurons a unit` cycles, the c0 of the
-    published model, and `spike + accumulate * lhr` cycles a spike: `4 * LHR + 2`. A spike of a convolution
+    published model, and `spike + accumulate * lhr` cycles per spike: `4 * LHR + 2`. A spike of a convolution
     adds at each place of the kernel that it meets.
 
     Args:
@@ -235,7 +235,7 @@ class Pipelined(Chip):
 
     @property
     def peak_ops_per_cycle(self) -> float:
-        """Additions a cycle if the whole fabric were units."""
+        """Additions per cycle if the whole fabric were units."""
         return self.fabric.luts.amount / self.core.unit_luts.amount / max(self.core.accumulate.amount, 1.0)
 
     @property

@@ -1,4 +1,4 @@
-"""Weights pruned to a pattern that hardware knows: at most 2 live ones in every 4."""
+"""Weights pruned to a pattern that hardware can skip: at most 2 live ones in every 4."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a workload is costed on a kind of accelerator: one file a kind, its description beside its engine."""
+"""How a workload is costed on a kind of accelerator: one file per kind, its description beside its engine."""
 
 from typing import Any
 

@@ -31,7 +31,7 @@ class ArrayEngine(Engine[Accelerator]):
     schema = Accelerator
 
     def problems(self, chip: Accelerator) -> Sequence[Problem]:
-        """Parts that are missing, levels nobody declared, loops without a place."""
+        """Problems of missing parts, undeclared levels, loops without a place."""
         return contradictions(chip)
 
     def layers(self, workload: Workload, chip: Accelerator, plan: Plan) -> Iterator[tuple[LayerCost, ...]]:

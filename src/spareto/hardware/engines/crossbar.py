@@ -229,7 +229,7 @@ def _moved(component: str, tensor: str, action: str, bits: float, energy: float)
 
 
 def _bits(tensor: Tensor, train: Train, plan: Plan) -> float:
-    """Bits of all timesteps: in the spike format, or one number an element."""
+    """Bits of all timesteps: in the spike format, or one number per element."""
     if tensor.kind == "spike" and plan.spike_format != "none":
         return spike_bits(plan.spike_format, train)
     return float(train.elements * tensor.bits)

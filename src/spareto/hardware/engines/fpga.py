@@ -92,7 +92,7 @@ class Fpga(Chip):
 
     @property
     def peak_ops_per_cycle(self) -> float:
-        """An addition a lane and cycle."""
+        """An addition per lane and cycle."""
         return self.lanes.amount
 
     @property
@@ -164,7 +164,7 @@ class Sized:
         plain = layer.kernel == (1, 1) and layer.input.shape[1:] == (1, 1)
         channels, columns = mask.shape[0], int(np.prod(mask.shape[1:]))
         units = max(n for n in range(1, channels + 1) if channels % n == 0 and n <= chip.lanes.amount)
-        several = units < channels or not plain  # one word an input would be all a compressed row saves
+        several = units < channels or not plain  # one word per input would be all a compressed row saves
         sparse = fmt.locates_zeros and several and layer.groups == 1
         reads = "compressed" if sparse else chip.inputs if layer.groups == 1 else "scan"
         second = bool(layer.neuron and layer.neuron.kind == "synaptic")

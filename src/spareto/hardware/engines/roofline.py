@@ -276,7 +276,7 @@ class _Run:
 
 
 def _bits(tensor: Tensor, train: Train, plan: Plan, width: int) -> float:
-    """Bits of all timesteps: in the spike format, or one operand an element."""
+    """Bits of all timesteps: in the spike format, or one operand per element."""
     if tensor.kind == "spike" and plan.spike_format != "none":
         return spike_bits(plan.spike_format, train)
     return float(train.elements * width)

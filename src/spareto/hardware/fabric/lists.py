@@ -20,7 +20,7 @@ class Lists:
         most: Words of the longest row.
         passes: Sums of a unit: one for each of its neurons at each position.
         blocks: Neurons of a unit at a position.
-        compressed: Whether words name the neuron of each weight; else a row has one word a neuron, in order.
+        compressed: Whether words name the neuron of each weight; else a row has a word per neuron, in order.
         entries: Entries of all inputs; 0 for a dense layer.
         longest: Entries of the longest list.
     """

@@ -10,7 +10,7 @@ from spareto.records.workload import Layer
 
 
 def energy_bound_pj(charged: Charged) -> Column:
-    """Compulsory energy of a charged layer, picojoules, one entry a point.
+    """Compulsory energy of a charged layer, picojoules, one entry per point.
 
     Arithmetic and state traffic are the same under every mapping. Every stored weight and every real input
     leaves the outermost memory at least once, every output reaches it once; what the memories in between

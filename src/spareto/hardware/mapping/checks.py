@@ -92,7 +92,7 @@ def overspread(nest: Nest, limits: Sequence[Limit], where: str) -> Iterator[Prob
 
 
 def unknown_levels(levels: Sequence[str], known: Sequence[str], where: str) -> Iterator[Problem]:
-    """Loops at levels nobody declared, or inside a level further in."""
+    """Problems of loops at undeclared levels, or inside a level further in."""
     for place, level in enumerate(levels):
         if level not in known:
             yield Problem(f"{where}[{place}].level", repr(level), one_of(known))

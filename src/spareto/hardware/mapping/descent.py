@@ -53,7 +53,7 @@ class Descent:
                 return self._best
 
     def _unseen(self, seen: set[Identity]) -> Tiling | None:
-        """The best mapping of a point whose neighbours nobody has seen, and will have now."""
+        """The best mapping of a point whose neighbours are not evaluated yet; it is marked as taken."""
         for tiling in self._best:
             if tiling.identity not in seen:
                 seen.add(tiling.identity)

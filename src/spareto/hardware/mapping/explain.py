@@ -88,7 +88,7 @@ def explain(
 
 
 def lines(told: Explained) -> Iterator[str]:
-    """The same as indented text, a line a loop and a line a tensor."""
+    """The same as indented text, a line per loop and a line per tensor."""
     depth = 0
     whole = f", one of {told.groups} channel groups" if told.groups > 1 else ""
     yield f"{told.layer}{whole}: {told.units} units, {told.steps:,} steps each"

@@ -31,7 +31,7 @@ class WrittenMappings(Record):
 
     Args:
         about: For readers.
-        mappings: One line a layer.
+        mappings: One line per layer.
         padded: By layer, iterations that its mapping runs beyond the layer's own sizes.
     """
 

@@ -1,4 +1,4 @@
-"""Files that networks are written to and read from, one file a format."""
+"""Files that networks are written to and read from, one file per format."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""A network of ours as a NIR graph: one node a layer, one a layer of neurons."""
+"""A network of ours as a NIR graph: one node per layer, one per layer of neurons."""
 
 from __future__ import annotations
 

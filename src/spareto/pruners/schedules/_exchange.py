@@ -1,4 +1,4 @@
-"""Drop and grow: masks change, the number of live weights does not."""
+"""Exchange weights in a mask: as many come back as are dropped."""
 
 from __future__ import annotations
 

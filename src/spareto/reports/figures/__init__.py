@@ -1,4 +1,4 @@
-"""Figures for a paper: one file a figure, each a function from results to a matplotlib figure."""
+"""Figures for a paper: one file per figure, each a function from results to a matplotlib figure."""
 
 from spareto.reports.figures.accelerators import accelerators_figure as accelerators_figure
 from spareto.reports.figures.components import components_figure as components_figure

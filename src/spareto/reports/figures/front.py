@@ -10,13 +10,13 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spareto.records.recipe import Regime
 from spareto.records.rows import MeanRow, row_chosen_by, split_chosen_by, std_chosen_by
 from spareto.reports.across import Across, Quantity, across
 from spareto.reports.axes import FrontAxes, front_axes
 from spareto.reports.figures.labels import Point, place_labels
-from spareto.reports.figures.style import INK, LOOKS, Look, new_figure, short_label
+from spareto.reports.figures.style import INK, grown, new_figure, short_label
 from spareto.reports.headline import headline
+from spareto.reports.regimes import Look, all_regimes, look_of
 from spareto.reports.results import StudyResults
 
 _MAX_LABELS = 8
@@ -31,7 +31,8 @@ def front_figure(results: StudyResults, quantity: Quantity = "energy") -> Figure
     _frame(axes, view, over)
     _draw_front(axes, view, over)
     _draw_seeds(axes, over)
-    for regime, look in LOOKS.items():
+    for regime in all_regimes(row["regime"] for row in results.means):
+        look = look_of(regime)
         rows = [row for row in results.means if row["regime"] == regime and _visible(row, view)]
         if rows:
             _draw_points(axes, rows, over)
@@ -55,7 +56,7 @@ def _frame(axes: Axes, view: FrontAxes, over: Across) -> None:
     axes.set_ylabel(f"{split_chosen_by(over.results.means)} accuracy (%)")
     if view.below:
         note = f"below this range: {view.below} of {len(over.results.means)} networks"
-        axes.set_title(note, loc="left", fontsize=7)
+        axes.set_title(note, loc="left", fontsize=grown(7))
 
 
 def _draw_front(axes: Axes, view: FrontAxes, over: Across) -> None:
@@ -84,7 +85,7 @@ def _lines(over: Across, view: FrontAxes) -> list[tuple[Point, Point]]:
     return lines + [((x, y), (x, y)) for _, x, y in _dots(over)]
 
 
-def _dots(over: Across) -> list[tuple[Regime, float, float]]:
+def _dots(over: Across) -> list[tuple[str, float, float]]:
     """Every trial: its regime, the quantity and its accuracy."""
     pairs = zip(over.results.trials, over.results.rows, strict=True)
     return [(row["regime"], over.of_trial(trial), 100 * row_chosen_by(row)) for trial, row in pairs]
@@ -94,7 +95,7 @@ def _draw_seeds(axes: Axes, over: Across) -> None:
     if not over.results.many_seeds:
         return
     for regime, x, y in _dots(over):
-        axes.plot([x], [y], "o", color=LOOKS[regime].color, markersize=1.8, alpha=0.35, zorder=2.5, mew=0)
+        axes.plot([x], [y], "o", color=look_of(regime).color, markersize=1.8, alpha=0.35, zorder=2.5, mew=0)
 
 
 def _draw_points(axes: Axes, rows: list[MeanRow], over: Across) -> None:
@@ -102,7 +103,7 @@ def _draw_points(axes: Axes, rows: list[MeanRow], over: Across) -> None:
         x, y = _point(row, over)
         best = row["recipe_hash"] in over.on_front
         options: dict[str, Any] = {
-            **_marker(LOOKS[row["regime"]]),
+            **_marker(look_of(row["regime"])),
             "alpha": 1.0 if best or row["regime"] == "dense" else 0.55,
             "elinewidth": 0.7,
             "zorder": 4 if best else 3,
@@ -114,7 +115,7 @@ def _draw_points(axes: Axes, rows: list[MeanRow], over: Across) -> None:
 def _marker(look: Look) -> dict[str, Any]:
     return {
         "marker": look.marker,
-        "markersize": 8.5 if look.marker == "*" else 5.2,
+        "markersize": grown(8.5 if look.marker == "*" else 5.2),
         "color": look.color,
         "markeredgecolor": "white",
         "markeredgewidth": 0.5,
@@ -128,7 +129,7 @@ def _labels(over: Across, view: FrontAxes) -> list[tuple[Point, str, str]]:
     first = [row for row in (chosen, dense) if row is not None]
     wanted = first + [row for row in reversed(over.front) if row not in first]
     return [
-        (_point(row, over), short_label(row), LOOKS[row["regime"]].color)
+        (_point(row, over), short_label(row), look_of(row["regime"]).color)
         for row in wanted[:_MAX_LABELS]
         if _visible(row, view)
     ]

@@ -21,7 +21,7 @@ def costs(results: StudyResults, row: MeanRow, chip: Chip | None) -> dict[str, A
     """What the page shows of a recipe's cost, each number the mean over its seeds.
 
     Returns:
-        `energy` and `parts` in picojoules, a row a layer; `purposes` a row a layer (computing, moving,
+        `energy` and `parts` in picojoules, a row per layer; `purposes` a row per layer (computing, moving,
         waiting); `cycles`, `bound` and `stored`, `metadata` (bytes) a layer each.
     """
     found = [trial.best_cost for trial in results.of(row)]
@@ -100,7 +100,7 @@ def _table(
     names: Sequence[str],
     split: Callable[[LayerCost], Mapping[str, float]],
 ) -> list[list[float | None]]:
-    """A row a layer, a column a name: the mean over tables."""
+    """A row per layer, a column per name: the mean over tables."""
     rows: list[list[float | None]] = []
     for layer in layers:
         found = [split(table[layer]) for table in tables if layer in table]

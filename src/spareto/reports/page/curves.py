@@ -16,7 +16,7 @@ Line = list[tuple[float, float]]
 
 
 def format_curves(results: StudyResults) -> list[dict[str, Any]]:
-    """One entry a weight width: lines over the measured sparsity, and the crossings of neighbours.
+    """One entry per weight width: lines over the measured sparsity, and the crossings of neighbours.
 
     Only widths with at least two different sparsities are drawn; recipes of all regimes share a line, since
     the cost knows only bits and zeros.

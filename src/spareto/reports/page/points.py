@@ -8,20 +8,12 @@ from statistics import mean
 from typing import Any
 
 from spareto.records.rows import row_chosen_by, shown_accuracy, shown_std, split_chosen_by, std_chosen_by
-from spareto.reports.figures.style import LOOKS
 from spareto.reports.findings import spread_of
 from spareto.reports.headline import headline
 from spareto.reports.metrics import METRICS, Metric, known, mean_and_spread
-from spareto.reports.results import REGIMES, StudyResults
+from spareto.reports.regimes import all_regimes, look_of
+from spareto.reports.results import StudyResults
 
-SYMBOLS = {
-    "dense": "star",
-    "quantize": "circle",
-    "prune": "square",
-    "cumulative": "triangle-up",
-    "joint": "diamond",
-    "epitome": "cross",
-}
 _DIGITS = 7
 
 
@@ -34,13 +26,14 @@ def number(value: float | None) -> float | None:
 
 
 def points(results: StudyResults) -> dict[str, Any]:
-    """Columns, a place a recipe; single trials beside them; fronts, and the marked points."""
+    """Columns, a place per recipe; single trials beside them; fronts, and the marked points."""
     metrics = known(METRICS, results.trials)
     means = results.means
+    regimes = all_regimes(row["regime"] for row in means)
     columns: dict[str, list[Any]] = {
         "id": [row["recipe_hash"] for row in means],
         "name": [row["trial"] for row in means],
-        "regime": [REGIMES.index(row["regime"]) for row in means],
+        "regime": [regimes.index(row["regime"]) for row in means],
         "seeds": [row["seeds"] for row in means],
         "bits": [row["weight_bits"] for row in means],
         "zeros": [number(row["weight_sparsity"]) for row in means],
@@ -55,7 +48,7 @@ def points(results: StudyResults) -> dict[str, Any]:
             spreads[metric.key] = [number(spread) for _, spread in pairs]
     return {
         "metrics": [_told(metric, results) for metric in metrics],
-        "regimes": [_regime(name) for name in REGIMES],
+        "regimes": [_regime(name) for name in regimes],
         "points": columns,
         "spreads": spreads,
         "sampling": _sampling(results),
@@ -95,8 +88,9 @@ def _told(metric: Metric, results: StudyResults) -> dict[str, str]:
     }
 
 
-def _regime(name: Any) -> dict[str, str]:
-    return {"name": name, "text": LOOKS[name].text, "symbol": SYMBOLS[name]}
+def _regime(name: str) -> dict[str, str]:
+    look = look_of(name)
+    return {"name": name, "text": look.text, "symbol": look.symbol}
 
 
 def _trials(results: StudyResults, metrics: Sequence[Metric]) -> dict[str, list[Any]]:

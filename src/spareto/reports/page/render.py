@@ -76,7 +76,7 @@ def _allowed(kind: str) -> str:
 
 
 def policy(live: str = "") -> str:
-    """What the page may do: run its two scripts, draw, save files; with `live`, ask its own server."""
+    """What the page may do: run its two scripts, draw, save files; with `live`, send to its own server."""
     connect = "'self'" if live else "'none'"
     return (
         f"default-src 'none'; script-src {_allowed('library')} {_allowed('page')}; "

@@ -123,7 +123,7 @@ class Slope(Record):
     Args:
         id: Its name.
         rows: Numbers of the rows of the sweep.
-        along: What changes, one number a row.
+        along: What changes, one number per row.
         quantity: What is measured.
         unit: What one unit of `along` is: `layer`, `million events`.
         fitted: Whether a number of the model was fitted to both ends.

@@ -159,7 +159,7 @@ class StudyChip(Record):
         return done + fitted.decoding_energy.amount * bits * np.isin(np.array(formats), LISTED)
 
     def rule(self, formats: Sequence[str], bits: Amount) -> StoredWeights:
-        """What storing the weights off the chip costs, one entry a point; a bit of a bitmask takes a word."""
+        """Cost of storing the weights off the chip, one entry per point; a bit of a bitmask takes a word."""
         known, fitted = self.known, self.fitted
         names = np.array(formats)
         listed = np.isin(names, LISTED)
@@ -173,13 +173,13 @@ class StudyChip(Record):
 
 @dataclass(frozen=True)
 class StoredWeights:
-    """Metadata by the rules of Sparseloop, one entry a point; values are stored beside them.
+    """Metadata by the rules of Sparseloop, one entry per point; values are stored beside them.
 
     The formats that keep positions (UOP, bitmask) pay for every weight, the others a run (RLE) or a
     coordinate (CP) for every live one; only the coordinate list rounds up in each fibre.
 
     Args:
-        positions: Bits a weight.
+        positions: Bits per weight.
         runs: Bits a live weight.
         coordinates: Bits a live weight, rounded up in each fibre.
         fibre: Weights of a fibre.

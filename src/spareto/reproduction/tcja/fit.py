@@ -94,7 +94,7 @@ def with_fitted(study: Study, numbers: Mapping[str, float]) -> Study:
 
 
 def _fitted(study: Study, table: Table, settings: Sequence[StudyPoint]) -> Study:
-    """Least squares under one mapping a layer, which makes no jumps."""
+    """Least squares under one mapping per layer, which makes no jumps."""
     start, low, high = (np.array(column) for column in zip(*_SHAPES.values(), strict=True))
 
     def residuals(shape: Amount) -> Amount:

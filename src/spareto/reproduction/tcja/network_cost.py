@@ -38,7 +38,7 @@ class Study:
 
 @dataclass(frozen=True)
 class NetworkCost:
-    """Energy in picojoules by component, and cycles; one entry a point.
+    """Energy in picojoules by component, and cycles; one entry per point.
 
     Args:
         energy_pj: Of all layers.

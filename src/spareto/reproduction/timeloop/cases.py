@@ -29,7 +29,7 @@ class LevelEntry(Record):
     """A level as the file writes it; energies in picojoules an access, `words_per_access` words each.
 
     A partial sum that arrives takes `update_pJ`, or else `write_pJ`. Each instance there is leaks `leak_pJ` a
-    cycle. Ports take so many words a cycle, `shared_words_per_cycle` reads and writes together.
+    cycle. Ports take so many words per cycle, `shared_words_per_cycle` reads and writes together.
     """
 
     name: str
@@ -193,7 +193,7 @@ def load_cost_cases(path: str | Path) -> CostCases:
 
 
 def reproduce_cost_cases(path: str | Path, first_sums: FirstSums | None = None) -> list[dict[str, Any]]:
-    """Run every case of a file; one row a layer, run and component, ours beside the published number.
+    """Run every case of a file; one row per layer, run and component, ours beside the published number.
 
     The rows `total` and `cycles` close each run. Energies in microjoules, under `ours` and `expected`;
     `quantity` names the unit.

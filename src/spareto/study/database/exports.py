@@ -28,7 +28,7 @@ EXPORTED: Final = (*COLUMNS[:1], "stage", *COLUMNS[1:], "chosen_by", "seconds", 
 def export(
     connection: Connection, path: Path, *, records: bool = False, columns_of: Path | None = None
 ) -> int:
-    """Write a CSV or Parquet file, by its suffix: one row a trial, units in the names of the columns.
+    """Write a CSV or Parquet file, by its suffix: one row per trial, units in the names of the columns.
 
     Args:
         connection: Of the store.

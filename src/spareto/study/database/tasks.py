@@ -67,7 +67,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Running:
-    """A task under way, for who watches.
+    """A task under way, as `study watch` shows it.
 
     Args:
         job: What is done.

@@ -3,58 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from collections.abc import Sequence
+from typing import Final
 
 from spareto.core.errors import TrainingError
-from spareto.records import Recipe
-from spareto.study.database.tasks import Claim, Task
-
-if TYPE_CHECKING:
-    from spareto.study.known import KnownTrials
-
-POLL: Final = 0.5
-"""Seconds between two looks at a store whose tasks others have."""
+from spareto.study.database.tasks import Claim
+from spareto.study.known import KnownTrials
 
 ATTEMPTS: Final = 3
 """Workers that may die of one trial."""
 
-Stage = Literal["result", "search"]
-
-
-@dataclass(frozen=True)
-class Job:
-    """A trial to be carried out.
-
-    Args:
-        recipe: What to do.
-        seed: With which seed.
-        stage: What for.
-    """
-
-    recipe: Recipe
-    seed: int
-    stage: Stage = "result"
-
-    def task(self, key: str, needs: str | None) -> Task:
-        """As the store keeps it."""
-        job = {
-            "recipe": self.recipe.to_dict(),
-            "seed": self.seed,
-            "stage": self.stage,
-            "label": self.recipe.label,
-        }
-        return Task(key, job, needs)
-
-    @classmethod
-    def of(cls, job: Mapping[str, Any]) -> Job:
-        """As it comes back from the store."""
-        return cls(Recipe.parse(job["recipe"], "task"), int(job["seed"]), cast(Stage, job["stage"]))
-
 
 class Executor(ABC):
-    """Carries out what a store's tasks say; the results and the store are the same whoever does it.
+    """Carries out a store's tasks; results and store do not depend on which executor does it.
 
     Args:
         workers: How many trials run at once.

@@ -11,18 +11,16 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import torch
 from typing_extensions import override
 
 from spareto.core.errors import ConfigError, Problem
 from spareto.study.database.tasks import Claim
-from spareto.study.executors._base import POLL, Executor, refuse_deadly
+from spareto.study.executors._base import Executor, refuse_deadly
 from spareto.study.executors._sharing import Handed, Shared, share
-
-if TYPE_CHECKING:
-    from spareto.study.known import KnownTrials
+from spareto.study.known import POLL, KnownTrials
 
 ENDING: Final = 5.0
 """Seconds that a worker with nothing to do has to end."""

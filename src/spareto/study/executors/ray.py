@@ -19,14 +19,14 @@ from typing_extensions import override
 from spareto.core.artifacts import written
 from spareto.core.errors import MissingDependency, Problem
 from spareto.study.database.tasks import Claim
-from spareto.study.executors._base import POLL, Executor, refuse_deadly
+from spareto.study.executors._base import Executor, refuse_deadly
 from spareto.study.executors._sharing import Handed
 from spareto.study.executors._worker import carried
+from spareto.study.known import POLL, KnownTrials
 from spareto.study.listener import StudyListener
 from spareto.training.memory import keep_large_blocks
 
 if TYPE_CHECKING:
-    from spareto.study.known import KnownTrials
     from spareto.study.splits import StudyData
 
 ADDRESS: Final = "RAY_ADDRESS"

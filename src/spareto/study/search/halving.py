@@ -71,7 +71,7 @@ def _halve(recipes: Sequence[Recipe], plan: HalvingPlan, known: KnownTrials, see
 
 
 class _Race:
-    """One training among those of its group; hears of every epoch once, also over kills.
+    """One training of its group; takes in every epoch once, also when a killed run goes on.
 
     Args:
         optuna: Optuna's trial.

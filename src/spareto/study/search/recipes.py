@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from spareto.core.errors import ConfigError, Problem
 from spareto.core.plain import from_yaml
 from spareto.records import Recipe, TrainingPlan
+from spareto.records.steps import registry
 from spareto.study.search.space import FLOAT, Point, Value, Variable
 
-_STEPS = ("epitome", "prune", "quantize")
+Made = Callable[[dict[str, Any], Mapping[str, Mapping[str, Value]]], Iterable[dict[str, Any]]]
 _LAYER_FIELDS = {
     "bits": "quantize",
     "quantizer": "quantize",
@@ -29,8 +30,7 @@ def recipe_of(
     Args:
         point: The values of all variables.
         variables: The variables of the space.
-        base: What is the same for all points: fields of a recipe, its steps under `epitome`, `prune` and
-            `quantize`.
+        base: What is the same for all points: fields of a recipe, its steps under their kinds.
         training: How recipes are trained unless `base` or a variable says otherwise.
 
     Raises:
@@ -38,7 +38,7 @@ def recipe_of(
     """
     fields: dict[str, Any] = {"storage_bits": 8, **_copied(base)}
     fields.setdefault("training", training.to_dict())
-    steps: dict[str, dict[str, Any]] = {kind: dict(fields.pop(kind, None) or {}) for kind in _STEPS}
+    steps: dict[str, dict[str, Any]] = {kind: dict(fields.pop(kind, None) or {}) for kind in registry.names()}
     own: dict[str, dict[str, Value]] = {}
     for variable in variables:
         value = point[variable.name]
@@ -50,11 +50,8 @@ def recipe_of(
             steps[_LAYER_FIELDS[variable.field]][variable.field] = value
         else:
             _set(fields, steps, variable.field, value)
-    made = [
-        *_epitome(steps["epitome"], own),
-        *_prune(steps["prune"], own),
-        *_quantize(steps["quantize"], own),
-    ]
+    by_layer = {"epitome": _epitome, "prune": _prune, "quantize": _quantize}
+    made = [step for kind, chosen in steps.items() for step in by_layer.get(kind, _whole(kind))(chosen, own)]
     if len(made) < 2:
         for step in made:
             step["start"] = 0.0  # there is nothing it could come before or after
@@ -67,6 +64,11 @@ def recipe_of(
 
 def _copied(base: Mapping[str, Any]) -> dict[str, Any]:
     return {key: dict(value) if isinstance(value, Mapping) else value for key, value in base.items()}
+
+
+def _whole(kind: str) -> Made:
+    """A step whose fields are none of a layer's, if there is anything to say of it."""
+    return lambda step, own: ({"kind": kind, **step},) if step else ()
 
 
 def _epitome(step: dict[str, Any], own: Mapping[str, Mapping[str, Value]]) -> Iterable[dict[str, Any]]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from pydantic import Field
 
-from spareto.core.config import Record
+from spareto.core.config import Record, Rule
 from spareto.core.errors import ConfigError, Problem
 from spareto.data._base import ImageEncoder
 from spareto.data.encoders.images import registry
+
+Coding = Annotated[str | dict[str, Any], Rule("the name of a coding, or its name and options")]
+"""What the option `coding` of a data set may be."""
 
 _PLACE: Final = "data.options"
 
@@ -26,7 +29,7 @@ class CodingPlan(Record):
     options: dict[str, Any] = Field(default_factory=dict[str, Any])
 
 
-def encoder_of(coding: Any, seed: Any = None) -> ImageEncoder:
+def encoder_of(coding: Coding, seed: Any = None) -> ImageEncoder:
     """The coding that a data set is asked for.
 
     Args:

@@ -15,7 +15,7 @@ Grey = Annotated[int, Field(ge=1, le=255), Rule("a grey value from 1 to 255")]
 
 
 class LatencyCoding(ImageEncoder):
-    """One spike a pixel at most: at timestep `round((1 - grey / 255) * (T - 1))`, the brightest first.
+    """One spike per pixel at most: at timestep `round((1 - grey / 255) * (T - 1))`, the brightest first.
 
     Args:
         least: Darker pixels stay silent; 1 silences black alone.

@@ -14,13 +14,13 @@ SPLITS: tuple[SplitName, ...] = ("train", "test")
 
 
 class RateCoding(ImageEncoder):
-    """Independent spikes, one chance a timestep: with probability grey / 255.
+    """Independent spikes, one chance per timestep: with probability grey / 255.
 
     Args:
         seed: Same seed, same spikes.
 
     Reference:
-        diehl2015, for the rates; one Bernoulli trial a timestep is our discrete form.
+        diehl2015, for the rates; one Bernoulli trial per timestep is our discrete form.
     """
 
     def __init__(self, *, seed: Seed = 0) -> None:

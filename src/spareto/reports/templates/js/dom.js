@@ -7,7 +7,10 @@ const SHAPES = {
   cumulative: "M0-5.8 5.6 4.4H-5.6Z",
   joint: "M0-6.2 6.2 0 0 6.2-6.2 0Z",
   epitome: "M-1.9-5.6H1.9V-1.9H5.6V1.9H1.9V5.6H-1.9V1.9H-5.6V-1.9H-1.9Z",
+  other: "M-5.4-3.4-3.4-5.4 0-2 3.4-5.4 5.4-3.4 2 0 5.4 3.4 3.4 5.4 0 2-3.4 5.4-5.4 3.4-2 0Z",
 };
+// The class that colours a regime: those of steps that are not ours look alike.
+const lookOf = (regime) => (Object.hasOwn(SHAPES, regime) ? regime : "other");
 const at = (id) => document.getElementById(id);
 
 function h(tag, options, ...children) {
@@ -26,10 +29,10 @@ function h(tag, options, ...children) {
 
 function keyOf(regime) {
   const picture = document.createElementNS(SVG, "svg"), path = document.createElementNS(SVG, "path");
-  picture.setAttribute("class", `key ${regime}`);
+  picture.setAttribute("class", `key ${lookOf(regime)}`);
   picture.setAttribute("viewBox", "-9 -9 18 18");
   picture.setAttribute("aria-hidden", "true");
-  path.setAttribute("d", SHAPES[regime]);
+  path.setAttribute("d", SHAPES[lookOf(regime)]);
   picture.append(path);
   return picture;
 }
@@ -75,7 +78,7 @@ function explain() {
 function table(heads, rows, options = {}) {
   const body = h("tbody", null, rows.map((row) => h("tr", row.attributes || null,
     row.cells.map((cell, place) => (place ? h(`td${row.classes && row.classes[place] ? `.${row.classes[place]}` : ""}`, null, cell) : h("th", { scope: "row" }, cell))))));
-  const head = h("thead", null, h("tr", null, heads.map((name) => h("th", { scope: "col" }, name))));
+  const head = h("thead", null, h("tr", null, heads.map((name, place) => h(`th${(options.text || []).includes(place) ? ".text" : ""}`, { scope: "col" }, name))));
   return h("div.scroll", { tabindex: "0", role: "region", "aria-label": options.name || "Table" },
     h(`table${options.kind ? `.${options.kind}` : ""}`, null, options.caption ? h("caption", null, options.caption) : null, head, body));
 }

@@ -32,7 +32,7 @@ class Step:
 
 
 class Actor(nn.Module):
-    """Two hidden layers, whose last activations are the features, and one action a output, 0..1."""
+    """Two hidden layers, whose last activations are the features, and one action per output, 0..1."""
 
     def __init__(self, states: int, actions: int, hidden: int = HIDDEN) -> None:
         super().__init__()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
+from typing_extensions import override
 
 from spareto.core.config import Record, Rule
-from spareto.records.training import Flag, Start
+from spareto.records.steps._base import StepPlan
+from spareto.records.training import Flag
 
 Cells = Annotated[
     int,
@@ -31,10 +33,10 @@ class LayerEpitome(Record):
     columns: Cells | None = None
 
 
-class EpitomeStep(Record):
+class EpitomeStep(StepPlan):
     """Make each weight of overlapping pieces of a smaller one, which a crossbar stores.
 
-    Unrolled, a weight is a matrix of `input channels x kernel` rows and one column an output channel. Its
+    Unrolled, a weight is a matrix of `input channels x kernel` rows and one column per output channel. Its
     epitome has as many input and output channels as the limits allow; a layer within both stays as it is.
 
     Args:
@@ -51,6 +53,14 @@ class EpitomeStep(Record):
         wang2024epim; how pieces are laid out is ours.
     """
 
+    place: ClassVar[int] = 0
+    regime: ClassVar[str] = "epitome"
+    examples: ClassVar[tuple[dict[str, Any], ...]] = (
+        {"rows": 9, "columns": 2},
+        {"columns": 2, "margin": 1, "output_share": 0.5, "wrap": False},
+    )
+    prevails: ClassVar[bool] = True
+
     kind: Literal["epitome"] = "epitome"
     rows: Cells | None = None
     columns: Cells | None = None
@@ -59,16 +69,22 @@ class EpitomeStep(Record):
     output_share: Annotated[float, Field(gt=0, le=1, strict=True), Rule("a share above 0, at most 1")] = 1.0
     wrap: Flag = True
     layer_shapes: tuple[LayerEpitome, ...] = ()
-    start: Start = 0.0
-
-    def __hash__(self) -> int:
-        return hash(self.hash)
 
     @property
-    def limits(self) -> str:
+    @override
+    def words(self) -> str:
         """Rows by columns: `128x64`; `-` where there is no limit, `16-64` where layers differ."""
         every = (self, *self.layer_shapes)
         return f"{_told(each.rows for each in every)}x{_told(each.columns for each in every)}"
+
+    @override
+    def contradiction(self, others: Iterable[StepPlan]) -> str:
+        for other in others:
+            if other.shares:
+                return "epitomes or pruning, not both: a pruned number of an epitome frees no cell"
+            if other.widths and other.start < self.start:
+                return "an epitome that is made before it is quantized"
+        return ""
 
 
 def _told(values: Iterable[int | None]) -> str:

@@ -5,10 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from spareto.kernels import Decision
-from spareto.layers.spiking_block import SpikingBlock
-from spareto.layers.spiking_dense import SpikingDense
-
-_SUMMING = {SpikingBlock: "conv", SpikingDense: "linear"}
+from spareto.layers._base import SpikingLayer
 
 
 def decisions_of(network: nn.Module) -> dict[str, Decision]:
@@ -17,7 +14,7 @@ def decisions_of(network: nn.Module) -> dict[str, Decision]:
     Layers that have not run are left out. `spareto.kernels.decisions()` lists the layers of all networks.
     """
     return {
-        f"{name}.{_SUMMING[type(module)]}".lstrip("."): module.decision
+        f"{name}.{module.sums}".lstrip("."): module.decision
         for name, module in network.named_modules()
-        if isinstance(module, SpikingBlock | SpikingDense) and module.decision is not None
+        if isinstance(module, SpikingLayer) and module.decision is not None
     }
