@@ -19,7 +19,7 @@ import spareto
 from spareto.formats import measured_formats
 from spareto.lowering import lower
 from spareto.package import write_package
-from spareto.records.recipe import PruneStep, QuantizeStep, Recipe
+from spareto.records import PruneStep, QuantizeStep, Recipe
 
 SHAPES = ((32, 16, 3, 3), (128, 128, 3, 3), (100, 2048))
 

@@ -50,7 +50,7 @@ def main(path):
             continue
         folder = Path(tempfile.mkdtemp())
         write_circuit(circuit(reads, ratio), folder, Options(), bits)
-        run = simulate(folder, "iverilog")
+        run = simulate(folder)
         assert run.agrees
         size = estimate(folder)
         rows.append({"reads": reads, "ratio": ratio, "cycles": run.cycles, "estimate": asdict(size)})

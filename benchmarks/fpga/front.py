@@ -143,7 +143,7 @@ def draw(found, path):
         )  # fmt: skip
     row = found["knee"]
     axes.annotate(
-        "knee", (row["luts"], row["microseconds"]), (-30, -38), textcoords="offset points",
+        "knee", (row["luts"], row["microseconds"]), (-80, 12), textcoords="offset points",
         arrowprops={"arrowstyle": "->"},
     )  # fmt: skip
     axes.set(xscale="log", yscale="log", xlabel="look-up tables (model)", ylabel="µs an image at 100 MHz")

@@ -94,6 +94,19 @@ def test_seeds_that_failed_and_spreads_are_told(shown, seeds) -> None:
     assert "±" in text
 
 
+def test_a_column_of_energies_has_one_unit(shown, seeds) -> None:
+    heads = shown.js("[...document.querySelectorAll('.points thead th')].map((each) => each.innerText)")
+    column = next(place for place, head in enumerate(heads) if head.startswith("energy, "))
+    cells = shown.js(
+        f"[...document.querySelectorAll('.points tbody tr')].map((row) => row.cells[{column}].innerText)"
+    )
+    unit = {"pJ": 1.0, "nJ": 1e3, "µJ": 1e6}[heads[column].split()[1]]
+    energies = sorted(row["energy_pj"] / unit for row in seeds.means)
+    means = [float(cell.split(" ± ")[0]) for cell in cells]
+    assert means == pytest.approx(energies, rel=0.006)
+    assert all(float(cell.split(" ± ")[1]) > 0 for cell in cells)
+
+
 @pytest.mark.parametrize("name", ["one trial", "one far below", "costs nothing"])
 def test_odd_studies_are_drawn(opened, make, name) -> None:
     page = opened(make(factories.odd_studies()[name]))

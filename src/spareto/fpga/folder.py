@@ -60,6 +60,7 @@ def write_design(
     circuit = circuit_of(network, options)
     images = None if options.images is None else images_in(Path(options.images), circuit.inputs)
     if options.stream == "rate":
+        images = images if images is None else images[: _recordings(len(images), "images", options)]
         frames = None if images is None else encoded(images, options.timesteps, options.seed)
         return write_circuit(circuit, folder, options, frames, images)
     frames = None if vectors is None else frames_of(vectors, options)
@@ -132,8 +133,17 @@ def _check_counts(circuit: Circuit, options: Options, frames: Ints | None) -> No
 
 def frames_of(vectors: Vectors, options: Options) -> Ints:
     """The vectors' frames as bits, (time, recordings, inputs)."""
-    frames = vectors.frames[:, : options.recordings]
+    frames = vectors.frames[:, : _recordings(vectors.frames.shape[1], "recordings of the package", options)]
     return frames.reshape(*frames.shape[:2], -1).astype(np.int64)
+
+
+def _recordings(there: int, what: str, options: Options) -> int:
+    """How many go into the testbench."""
+    if options.recordings is not None and options.recordings > there:
+        raise ConfigError(
+            Problem("design.recordings", str(options.recordings), f"at most the {there} {what}")
+        )
+    return there if options.recordings is None else options.recordings
 
 
 def read_design(folder: Path) -> Design:

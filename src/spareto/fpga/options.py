@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final, Literal, get_args
 
@@ -54,7 +54,7 @@ class Options:
     recordings: int | None = None
 
     def __post_init__(self) -> None:
-        if problems := [*self._words(), *self._numbers()]:
+        if problems := [*self._words(), *self._numbers(), *self._files()]:
             raise ConfigError(problems)
 
     def _words(self) -> list[Problem]:
@@ -63,12 +63,22 @@ class Options:
             ("semantics", self.semantics, tuple(PRESETS)),
             ("stream", self.stream, get_args(Stream)),
             *(("inputs", word, get_args(Inputs)) for word in _values(self.inputs)),
-            *(("wrappers", word, get_args(Wrapper)) for word in self.wrappers),
+            *(("wrappers", word, get_args(Wrapper)) for word in _values(self.wrappers)),
         ]
         for name, word, known in asked:
             if word not in known:
                 found.append(Problem(f"design.{name}", repr(word), one_of(known), did_you_mean(word, known)))
         return found
+
+    def _files(self) -> list[Problem]:
+        if self.images is None:
+            return []
+        if type(self.images) is not str or not self.images:
+            return [Problem("design.images", repr(self.images), "the path of a .npy file")]
+        if self.stream != "rate":
+            cure = "Leave images out, or choose stream: rate."
+            return [Problem("design.images", f"a file, with stream: {self.stream}", "none", cure)]
+        return []
 
     def _numbers(self) -> list[Problem]:
         limits: list[tuple[str, Any, int, int]] = [
@@ -86,6 +96,22 @@ class Options:
             for name, value, least, most in limits
             if value is not None and not (type(value) is int and least <= value <= most)
         ]
+
+    def check_layers(self, layers: Sequence[str]) -> None:
+        """Refuse a choice for a layer that the network does not have.
+
+        Raises:
+            ConfigError: There is one.
+        """
+        problems = [
+            Problem(f"design.{what}", f"layer {name!r}", one_of(layers), did_you_mean(name, layers))
+            for what, chosen in (("ratio", self.ratio), ("inputs", self.inputs))
+            if isinstance(chosen, dict)
+            for name in chosen
+            if name not in layers
+        ]
+        if problems:
+            raise ConfigError(problems)
 
     def of(self, what: Literal["ratio", "inputs"], number: int, name: str, count: int) -> Any:
         """A layer's own choice.
@@ -125,4 +151,6 @@ def options_of(said: Mapping[str, Any]) -> Options:
             for name in unknown
         )
     given: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in said.items()}
+    if isinstance(wrapper := given.get("wrappers"), str):
+        given["wrappers"] = (wrapper,)
     return Options(**given)

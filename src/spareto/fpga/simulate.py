@@ -61,7 +61,7 @@ def simulate(
     """
     record = read_design(folder)
     if record.model is None:
-        cure = "Lower the network again with --data, and export it again."
+        cure = "Lower the network with --data, or with stream: rate give images; then export it again."
         raise StoreError(Problem(str(folder), "no test vectors", "a folder that carries some", cure))
     name, program = require(*SIMULATORS if simulator is None else (simulator,))
     files = [str((folder / source).resolve()) for source in (*record.sources, TESTBENCH)]

@@ -18,7 +18,7 @@ def timing_of(stage: AnyStage) -> Stage:
         taps=stage.window.taps,
         back=0 if stage.feedback is None else stage.outputs,
         passes=stage.passes,
-        loads=int(stage.passes > 1 or not stage.window.plain),
+        loads=int(stage.loads),
         digits=ranges(stage).digits,
         lists=(1 if stage.window.plain else 2) if stage.scatters else 0,
     )

@@ -54,7 +54,7 @@ class Across:
     @property
     def label(self) -> str:
         """What an axis says: `energy per inference (µJ)`."""
-        name = {"energy": "energy per inference", "energy x delay": "EDP"}.get(
+        name = {"energy": "energy per inference", "energy × delay": "EDP"}.get(
             self.metric.name, self.metric.name
         )
         return f"{name} ({self.sign})" if self.sign and self.sign != name else name

@@ -94,14 +94,36 @@ def _pair(one: StudyResults, other: StudyResults, first: MeanRow, second: MeanRo
 
 def _differ(one: StudyResults, other: StudyResults) -> list[str]:
     """What a reader must know before any difference is read as one of the recipes."""
-    pairs = {
-        "data set": (one.meta.get("dataset", ""), other.meta.get("dataset", "")),
-        "network": (one.meta.get("network", ""), other.meta.get("network", "")),
-        "accelerator": (_accelerator(one), _accelerator(other)),
-        "split": (split_shown(one.means), split_shown(other.means)),
+    both = (one, other)
+    names = {
+        "data set": [study.meta.get("dataset", "") for study in both],
+        "number of timesteps": [study.meta.get("timesteps", "") for study in both],
+        "network": [study.meta.get("network", "") for study in both],
+        "accelerator": [_of_costs(study, "accelerator") for study in both],
+        "accounting": [_of_costs(study, "mode") for study in both],
+        "spiking activity": [_of_costs(study, "statistic") for study in both],
+        "split": [split_shown(study.means) for study in both],
     }
-    return [f"The {what} differs: {a}, and {b}." for what, (a, b) in pairs.items() if a != b]
+    found = [f"The {what} differs: {a}, and {b}." for what, (a, b) in names.items() if a != b]
+    contents = {
+        "data set": ("samples", [_manifests(study) for study in both]),
+        "network": ("layers", [_layers(study) for study in both]),
+        "accelerator": ("numbers", [study.meta.get("accelerator_data", "") for study in both]),
+    }
+    for what, (parts, (a, b)) in contents.items():
+        name, same = names[what][0], names[what][0] == names[what][1]
+        if same and a and b and a != b:
+            found.append(f"Both name their {what} {name}, but its {parts} differ.")
+    return found
 
 
-def _accelerator(results: StudyResults) -> str:
-    return results.trials[0].best_cost.accelerator if results.trials else ""
+def _of_costs(results: StudyResults, key: str) -> str:
+    return str(getattr(results.trials[0].best_cost, key)) if results.trials else ""
+
+
+def _manifests(results: StudyResults) -> set[str]:
+    return {trial.manifest.data_hash for trial in results.trials}
+
+
+def _layers(results: StudyResults) -> list[tuple[str, int]]:
+    return [(layer.name, layer.weights) for layer in results.trials[0].layers] if results.trials else []

@@ -100,7 +100,7 @@ METRICS: Final = (
     ),
     _costed(
         "energy_delay_pj_cycles",
-        "energy x delay",
+        "energy × delay",
         "pJ·cycles",
         "Energy-delay product (EDP): energy times cycles. It is small only where both are.",
         lambda cost: cost.energy_pj * cost.latency_cycles,

@@ -17,7 +17,7 @@ INT8, INT4, TERNARY, INT16, INT32 = range(5)
 
 LIVE_SHARE: Final = 0.02
 """Share of live weights below which their places are kept instead of whole rows: measured, see
-docs/engine.md."""
+docs/deploy.md."""
 
 _WORDS: Final = """
 in_h in_w in_c in_words in_values out_h out_w out_c out_words out_values kh kw sh sw ph pw dh dw groups

@@ -11,8 +11,7 @@ import spareto
 from spareto.compression import compress_and_train
 from spareto.core.errors import ConfigError, UnknownName
 from spareto.data.load import FrameData
-from spareto.records import LayerSparsity, PruneStep, Recipe, TrainingPlan
-from spareto.records.recipe import SchedulePlan
+from spareto.records import LayerSparsity, PruneStep, Recipe, SchedulePlan, TrainingPlan
 from tiny import frame_data, spiking_dense
 
 SEVEN = {

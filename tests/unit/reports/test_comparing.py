@@ -3,7 +3,11 @@
 import math
 import statistics
 
+import pytest
+
 import factories
+from spareto.core.artifacts import canonical_json
+from spareto.hardware import load_accelerator
 from spareto.reports.comparing import compared
 from spareto.reports.page.content import content
 from spareto.reports.results import StudyResults
@@ -67,3 +71,45 @@ def test_the_page_holds_the_other_study() -> None:
     assert len(told["rows"]) == len(other.means)
     assert told["titles"] == ["one", "two"]
     assert content(one)["beside"] is None
+
+
+def test_equal_names_of_different_things_are_said() -> None:
+    trials = factories.study()
+    chips = [canonical_json(load_accelerator(name).to_dict()) for name in ("eyeriss_like", "loihi_like")]
+    one, other = (results(trials, dataset="digits", network="conv", accelerator_data=chip) for chip in chips)
+    (told,) = compared(one, other).differ
+    assert told == f"Both name their accelerator {trials[0].best_cost.accelerator}, but its numbers differ."
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"timesteps": "20"}, "The number of timesteps differs: 8, and 20."),
+        ({"network": "tcja"}, "The network differs: conv, and tcja."),
+    ],
+)
+def test_other_settings_are_said(change, told) -> None:
+    meta = {"dataset": "digits", "network": "conv", "timesteps": "8"}
+    trials = factories.study()
+    assert compared(results(trials, **meta), results(trials, **{**meta, **change})).differ == (told,)
+
+
+def test_other_data_and_layers_under_equal_names_are_said() -> None:
+    trials = factories.study()
+    manifest = trials[0].manifest.model_copy(update={"data_hash": "0" * 16})
+    layers = (trials[0].layers[0].model_copy(update={"weights": 7}), *trials[0].layers[1:])
+    moved = [trials[0].model_copy(update={"manifest": manifest, "layers": layers}), *trials[1:]]
+    told = compared(
+        results(trials, dataset="digits", network="conv"), results(moved, dataset="digits", network="conv")
+    )
+    assert told.differ == (
+        "Both name their data set digits, but its samples differ.",
+        "Both name their network conv, but its layers differ.",
+    )
+
+
+def test_another_activity_is_said() -> None:
+    trials = factories.study()
+    costs = tuple(cost.model_copy(update={"statistic": "max"}) for cost in trials[0].costs)
+    other = [trials[0].model_copy(update={"costs": costs}), *trials[1:]]
+    assert "The spiking activity differs: mean, and max." in compared(results(trials), results(other)).differ

@@ -86,3 +86,10 @@ def test_of_many_points_the_most_important_are_shown_in_full(one_seed, make, mon
     assert 0 < len(less["costs"]) < len(whole["costs"])
     assert str(less["marks"]["chosen"]) in less["costs"]
     assert less["points"] == whole["points"]
+
+
+def test_an_empty_page_that_is_served_asks_again_by_itself(make) -> None:
+    again = '<meta http-equiv="refresh"'
+    assert again in render(make([]), live="version?token=x")
+    assert again not in render(make([]))
+    assert again not in render(make(factories.study()), live="version?token=x")

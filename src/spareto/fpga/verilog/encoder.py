@@ -1,4 +1,4 @@
-"""The priority encoder of a stage that reads events."""
+"""The priority encoder of a stage that reads events, a group of inputs at a time."""
 
 from __future__ import annotations
 
@@ -7,36 +7,38 @@ from collections.abc import Iterator
 from spareto.fpga.verilog.text import rendered
 from spareto.hardware.fabric.memories import index_bits
 
+_SMALL = 16
+"""Inputs up to which one group holds them all."""
+
 
 def encoder_name(width: int) -> str:
     """Name of the module for a width."""
-    return f"first_spike_{width}"
+    return f"next_spike_{width}"
 
 
 def encoder_module(width: int) -> str:
-    """Its text: two levels of about the square root of its width each."""
+    """Its text: groups as large as about the square root of its width."""
     bits = index_bits(width)
-    low = bits if width <= 16 else (bits + 1) // 2
-    size = min(1 << low, width)
-    groups = 1 if width <= 16 else -(-width // size)
+    low = bits if width <= _SMALL else bits // 2
+    size = width if width <= _SMALL else 1 << low
+    groups = -(-width // size)
     padding = groups * size - width
     return rendered(
-        "first_spike.v.j2",
+        "next_spike.v.j2",
         name=encoder_name(width),
         width=width,
         index_bits=bits,
+        high_bits=bits - low,
         size=size,
         groups=groups,
-        padded=f"{{{padding}'d0, spikes}}" if padding else "spikes",
-        low=list(_index(bits, low, size, groups)),
+        padded=f"{{{padding}'d0, kept}}" if padding else "kept",
+        low=list(_number("lowest", size, low)),
+        high=list(_number("first", groups, bits - low)),
     )
 
 
-def _index(bits: int, low: int, size: int, groups: int) -> Iterator[tuple[int, str]]:
-    """Each bit of the index: any of the one-hot bits whose number has it."""
+def _number(name: str, count: int, bits: int) -> Iterator[tuple[int, str]]:
+    """Each bit of the number of a one-hot wire's bit: any of those whose number has it."""
     for bit in range(bits):
-        name, count, at = (
-            ("group", size, bit) if groups == 1 or bit < low else ("first_group", groups, bit - low)
-        )
-        mask = sum(1 << n for n in range(count) if n >> at & 1)
+        mask = sum(1 << n for n in range(count) if n >> bit & 1)
         yield bit, f"|({name} & {count}'h{mask:x})"

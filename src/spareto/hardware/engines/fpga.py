@@ -277,7 +277,7 @@ def _cycles(layer: Layer, built: Built, words: float, statistic: Statistic, plai
         built.reads,
         taps=built.columns,
         passes=built.passes,
-        loads=int(built.passes > 1 or not plain),
+        loads=int(built.passes > 1 or not plain or built.reads == "event"),
         lists=lists,
         digits=built.digits,
     )

@@ -69,6 +69,12 @@ class Lists:
         """Bits that say where an input's entries are, and how many."""
         return index_bits(self.entries) + index_bits(self.longest)
 
+    @property
+    def counted(self) -> int:
+        """Bits of addresses and of counters of what is left, which change while spikes are handed out."""
+        listed = self.base + 2 * self.visit if self.entries else 0
+        return self.start + 2 * self.offset + listed
+
     def memories(self, units: int, weight_bits: int) -> tuple[tuple[int, int], ...]:
         """Rows and bits of each memory: words, then where they are."""
         words = (self.words, units * (weight_bits + self.slot))

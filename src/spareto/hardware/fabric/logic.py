@@ -16,25 +16,26 @@ from spareto.hardware.fabric.memories import block_rams, in_blocks
 from spareto.integer.semantics import Semantics
 
 COEFFICIENTS: Final = {
-    "control": 0.87,
-    "scanned": 0.64,
-    "encoded": 0.9,
-    "handed": 1.2,
-    "lanes": 0.23,
+    "control": 0.82,
+    "scanned": 0.69,
+    "encoded": 0.96,
+    "handed": 0.99,
+    "lanes": 0.22,
+    "addresses": 0.85,
     "leak_floor": 0.89,
     "leak_rounded": 1.4,
-    "fire": 2.4,
-    "integrate": 4.0,
+    "fire": 2.1,
+    "integrate": 3.9,
     "late": 4.4,
-    "current": 2.4,
-    "back": 0.85,
+    "current": 2.6,
+    "back": 0.91,
     "scaled": 4.0,
     "scaled_current": 1.2,
     "digits": 5.0,
-    "fetched": 1.3,
-    "states": 1.1,
-    "constants": 1.2,
-    "counters": 1.5,
+    "fetched": 1.1,
+    "states": 1.0,
+    "constants": 1.3,
+    "counters": 1.7,
 }
 """LUTs of one of each of `Built.terms`."""
 
@@ -43,8 +44,8 @@ CONTROL: Final = 37.0
 
 
 def encoder(inputs: int) -> float:
-    """LUTs of a priority encoder alone, about: of 64 to 1152 inputs, within a fifth but for the smallest."""
-    return min(3.4 * inputs, 1.8 * inputs + 230.0)
+    """LUTs of a priority encoder alone, about."""
+    return 1.25 * inputs + 60.0
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,8 @@ class Built:
     @property
     def block_rams(self) -> float:
         """Block memories, in halves."""
-        return sum(block_rams(*memory) for memory in self.memories)
+        *read, last = self.memories
+        return sum(block_rams(*each) for each in read) + block_rams(*last, written=self.passes > 1)
 
     def terms(self) -> dict[str, float]:
         """What the coefficients multiply: bits of registers, inputs, control; the counters aside."""
@@ -137,7 +139,8 @@ class Built:
         if self.lists is not None:  # sums in a memory of LUTs for each unit, and their places
             wide = self.sums_bits
             lanes = self.units * (wide * (2 + 2 / 3 * -(-self.passes // 32)) + 3 * self.passes.bit_length())
-            return {"handed": encoder(self.inputs), "lanes": lanes}
+            counted = float(self.lists.counted)
+            return {"handed": encoder(self.inputs), "lanes": lanes, "addresses": counted}
         if self.reads == "event":
             return {"encoded": encoder(self.inputs) + (encoder(self.back) if self.back else 0.0)}
         return {"scanned": float(self.inputs + self.back)}

@@ -30,14 +30,21 @@ def in_blocks(rows: int, bits: int) -> bool:
     return rows >= BLOCK_ROWS and rows * bits >= BLOCK_BITS
 
 
-def block_rams(rows: int, bits: int) -> float:
+def block_rams(rows: int, bits: int, *, written: bool = False) -> float:
     """Blocks of Xilinx' seventh series that yosys takes, halves included; 0 where it lies in logic.
 
-    >>> block_rams(784, 512), block_rams(32, 512)
-    (14.5, 0.0)
+    Rows beyond a block's depth fill bits that are left over in other blocks: each bit on its own in a memory
+    that is only read, nine together in one that is written (a byte and its parity share a write enable).
+
+    >>> block_rams(784, 512), block_rams(32, 512), block_rams(4308, 64), block_rams(4160, 48, written=True)
+    (14.5, 0.0, 8.0, 7.0)
     """
     if not in_blocks(rows, bits):
         return 0.0
-    halves = min(-(-rows // depth) * -(-bits // width) for depth, width in _HALVES)
-    whole = min(-(-rows // depth) * -(-bits // width) for depth, width in _WHOLE)
+
+    def blocks(depth: int, width: int) -> int:
+        lane = min(9, width) if written else 1
+        return -(-(-(-rows // depth) * -(-bits // lane) * lane) // width)
+
+    halves, whole = (min(blocks(*shape) for shape in shapes) for shapes in (_HALVES, _WHOLE))
     return float(min(halves / 2, whole))

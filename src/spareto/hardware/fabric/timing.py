@@ -24,7 +24,7 @@ class Stage:
         taps: Inputs of a neuron.
         back: Recurrent inputs of a neuron.
         passes: How often the units are used in a timestep.
-        loads: Whether states or windows are fetched first: 1, else 0.
+        loads: Whether states, windows or the first event are fetched first: 1, else 0.
         digits: Cycles of the multiplication by bits; 0 without.
     """
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spareto.reports.figures.style import COMPONENT_COLORS, bar_label, columns, name_text, new_figure
+from spareto.reports.figures.style import COMPONENT_COLORS, bar_label, columns, grown, name_text, new_figure
 from spareto.reports.results import StudyResults
 
 
@@ -28,12 +28,14 @@ def components_figure(results: StudyResults) -> Figure:
         results.components,
     )
     for index, total in enumerate(totals):
-        left.text(total / results.unit.pj, index, f" {results.unit.of(total)}", va="center", fontsize=7)
+        left.text(
+            total / results.unit.pj, index, f" {results.unit.of(total)}", va="center", fontsize=grown(7)
+        )
     left.set_yticks(range(len(rows)), [bar_label(row) for row in rows])
     left.invert_yaxis()
     left.margins(x=0.16)
     left.set_xlabel(f"energy per inference ({results.unit.sign})")
-    right.set_xlabel("share of the energy (%)")
+    right.set_xlabel("share (%)")
     right.set_xlim(0, 100)
     figure.legend(
         *left.get_legend_handles_labels(),

@@ -8,8 +8,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from spareto.records.recipe import FLOAT_BITS
+from spareto.records.rows import MeanRow
 from spareto.reports.across import Quantity, across
-from spareto.reports.figures.style import COMPONENT_COLORS, MUTED, columns, name_text, new_figure
+from spareto.reports.figures.style import (
+    COMPONENT_COLORS,
+    MUTED,
+    columns,
+    grown,
+    name_text,
+    new_figure,
+    turn_if_crowded,
+)
+from spareto.reports.headline import headline
 from spareto.reports.page.curves import by_width
 from spareto.reports.regimes import look_of
 from spareto.reports.results import StudyResults
@@ -65,7 +75,7 @@ def bits_figure(results: StudyResults, quantity: Quantity = "energy") -> Figure:
             *zip(*sorted(points), strict=True),
             color=look.color,
             marker=look.marker,
-            markersize=4,
+            markersize=grown(4),
             linestyle=styles[order % len(styles)],
             linewidth=1.2,
             label=label,
@@ -81,7 +91,7 @@ def bits_figure(results: StudyResults, quantity: Quantity = "energy") -> Figure:
 
 def activity_figure(results: StudyResults) -> Figure:
     """Firing rate of each layer, a group of bars a layer: dense, the chosen point and the front."""
-    rows, layers = results.members[:6], results.layer_names
+    rows, layers = _shown(results), results.layer_names
     figure = new_figure(height=2.8)
     axes = figure.add_subplot()
     width = 0.8 / max(1, len(rows))
@@ -90,8 +100,8 @@ def activity_figure(results: StudyResults) -> Figure:
         rates = [100 * sum(table.get(name, 0.0) for table in tables) / len(tables) for name in layers]
         places = [place + (index - (len(rows) - 1) / 2) * width for place in range(len(layers))]
         axes.bar(places, rates, width, label=name_text(row["trial"]), color=COMPONENT_COLORS[index])
-    turned = len(layers) > 6
-    axes.set_xticks(range(len(layers)), [name_text(name) for name in layers], rotation=30 if turned else 0)
+    axes.set_xticks(range(len(layers)), [name_text(name) for name in layers])
+    turn_if_crowded(axes)
     axes.set_ylabel("firing rate (%)")
     axes.grid(visible=True, axis="y")
     axes.tick_params(axis="x", length=0)
@@ -101,9 +111,17 @@ def activity_figure(results: StudyResults) -> Figure:
     return figure
 
 
+def _shown(results: StudyResults) -> list[MeanRow]:
+    """At most six rows, in the order of `members`: dense, the chosen point, and others of the front."""
+    first = [row["recipe_hash"] for row in (results.dense, headline(results).chosen) if row is not None]
+    rest = [row["recipe_hash"] for row in results.members if row["recipe_hash"] not in first]
+    kept = {*first, *rest[: 6 - len(first)]}
+    return [row for row in results.members if row["recipe_hash"] in kept]
+
+
 def _line(index: int) -> dict[str, object]:
     color, marker = COMPONENT_COLORS[index % len(COMPONENT_COLORS)], _MARKERS[index % len(_MARKERS)]
-    return {"color": color, "marker": marker, "markersize": 3.5, "linewidth": 1.3}
+    return {"color": color, "marker": marker, "markersize": grown(3.5), "linewidth": 1.3}
 
 
 def _nothing(figure: Figure, why: str) -> Figure:

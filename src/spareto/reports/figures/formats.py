@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from spareto.reports.across import Quantity, across
 from spareto.reports.axes import quantity_axis
-from spareto.reports.figures.style import COMPONENT_COLORS, bar_label, columns, name_text, new_figure
+from spareto.reports.figures.style import COMPONENT_COLORS, bar_label, columns, grown, name_text, new_figure
 from spareto.reports.results import StudyResults
 
 _MARKERS = "oDs^vP*X<>"
@@ -29,7 +29,9 @@ def formats_figure(results: StudyResults, quantity: Quantity = "energy") -> Figu
         spots = [(values[column], index) for index, values in enumerate(table)]
         xs, ys = zip(*[(x, y) for x, y in spots if x is not None], strict=True)
         marker, color = _MARKERS[column % len(_MARKERS)], COMPONENT_COLORS[column % len(COMPONENT_COLORS)]
-        axes.plot(xs, ys, marker, color=color, markersize=4.5, label=name_text(name), mec="white", mew=0.4)
+        axes.plot(
+            xs, ys, marker, color=color, markersize=grown(4.5), label=name_text(name), mec="white", mew=0.4
+        )
     if axis.log:
         axes.set_xscale("log")
     axes.set_xlim(axis.low, axis.high)

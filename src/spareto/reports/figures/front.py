@@ -14,7 +14,7 @@ from spareto.records.rows import MeanRow, row_chosen_by, split_chosen_by, std_ch
 from spareto.reports.across import Across, Quantity, across
 from spareto.reports.axes import FrontAxes, front_axes
 from spareto.reports.figures.labels import Point, place_labels
-from spareto.reports.figures.style import INK, new_figure, short_label
+from spareto.reports.figures.style import INK, grown, new_figure, short_label
 from spareto.reports.headline import headline
 from spareto.reports.regimes import Look, all_regimes, look_of
 from spareto.reports.results import StudyResults
@@ -56,7 +56,7 @@ def _frame(axes: Axes, view: FrontAxes, over: Across) -> None:
     axes.set_ylabel(f"{split_chosen_by(over.results.means)} accuracy (%)")
     if view.below:
         note = f"below this range: {view.below} of {len(over.results.means)} networks"
-        axes.set_title(note, loc="left", fontsize=7)
+        axes.set_title(note, loc="left", fontsize=grown(7))
 
 
 def _draw_front(axes: Axes, view: FrontAxes, over: Across) -> None:
@@ -115,7 +115,7 @@ def _draw_points(axes: Axes, rows: list[MeanRow], over: Across) -> None:
 def _marker(look: Look) -> dict[str, Any]:
     return {
         "marker": look.marker,
-        "markersize": 8.5 if look.marker == "*" else 5.2,
+        "markersize": grown(8.5 if look.marker == "*" else 5.2),
         "color": look.color,
         "markeredgecolor": "white",
         "markeredgewidth": 0.5,

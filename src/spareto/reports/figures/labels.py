@@ -10,6 +10,8 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.transforms import Bbox
 
+from spareto.reports.figures.style import grown
+
 Point = tuple[float, float]
 
 # Offsets in points and alignments, best first: above and left of a front there is nothing to collide with.
@@ -64,7 +66,7 @@ def place_labels(
 def _place(axes: Axes, position: Point, text: str, color: str, taken: Sequence[Bbox]) -> Bbox | None:
     frame = axes.get_window_extent()
     for dx, dy, horizontal, vertical in _PLACES:
-        options: dict[str, Any] = {"ha": horizontal, "va": vertical, "color": color, "fontsize": 7}
+        options: dict[str, Any] = {"ha": horizontal, "va": vertical, "color": color, "fontsize": grown(7)}
         label = axes.annotate(text, position, (dx, dy), textcoords="offset points", **options)
         label.set_in_layout(False)
         box = label.get_window_extent()

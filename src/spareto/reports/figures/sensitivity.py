@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from spareto.reports.figures.style import name_text, new_figure, write_figure
+from spareto.reports.figures.style import grown, name_text, new_figure, write_figure
 
 _WHITE_TEXT_FROM = 0.6
 _DEEPEST = 10.0  # points from which every shade is the deepest: a lost layer would pale the others
@@ -39,7 +39,13 @@ def sensitivity_figure(rows: Rows) -> Figure:
         if np.isfinite(drop):
             color = "white" if drop > _WHITE_TEXT_FROM * worst else "black"
             axes.text(
-                column + 0.5, line + 0.5, f"{drop:.1f}", ha="center", va="center", color=color, fontsize=7.5
+                column + 0.5,
+                line + 0.5,
+                f"{drop:.1f}",
+                ha="center",
+                va="center",
+                color=color,
+                fontsize=grown(7.5),
             )
     axes.set_xlabel("points of validation accuracy lost, one layer alone")
     return figure

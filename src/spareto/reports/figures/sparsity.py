@@ -7,7 +7,7 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from spareto.reports.figures.style import bar_label, name_text, new_figure
+from spareto.reports.figures.style import bar_label, grown, name_text, new_figure, turn_if_crowded
 from spareto.reports.results import StudyResults
 
 _WHITE_TEXT_FROM = 0.6
@@ -30,6 +30,9 @@ def sparsity_figure(results: StudyResults) -> Figure:
         if np.isfinite(share):
             color = "white" if share > _WHITE_TEXT_FROM else "black"
             text = f"{100 * share:.0f}"
-            axes.text(column + 0.5, row + 0.5, text, ha="center", va="center", color=color, fontsize=7.5)
+            axes.text(
+                column + 0.5, row + 0.5, text, ha="center", va="center", color=color, fontsize=grown(7.5)
+            )
+    turn_if_crowded(axes)
     axes.set_xlabel("zero weights (% of the layer)")
     return figure

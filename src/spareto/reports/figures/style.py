@@ -5,12 +5,14 @@
 from __future__ import annotations
 
 import io
+import itertools
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -92,6 +94,27 @@ def new_figure(height: float) -> Figure:
     figure = Figure(figsize=(width, height * max(0.75, min(1.0, width / WIDTH_INCHES))))
     FigureCanvasAgg(figure)
     return figure
+
+
+def grown(points: float) -> float:
+    """A size of letters or marks in points, larger where the style's letters are, never smaller."""
+    return points * max(1.0, mpl.rcParams["font.size"] / STYLE["font.size"])
+
+
+def turn_if_crowded(axes: Axes) -> None:
+    """Turn the names below the axes where they would touch each other."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure.draw_without_rendering()
+    boxes = sorted(
+        (tick.get_window_extent().x0, tick.get_window_extent().x1) for tick in axes.get_xticklabels()
+    )
+    gap = 4 * figure.dpi / 72
+    if any(right + gap > left for (_, right), (left, _) in itertools.pairwise(boxes)):
+        axes.tick_params(axis="x", labelrotation=25)
+        for tick in axes.get_xticklabels():
+            tick.set_horizontalalignment("right")
+            tick.set_rotation_mode("anchor")
 
 
 def columns(most: int) -> int:

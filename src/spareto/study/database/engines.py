@@ -14,6 +14,7 @@ from sqlalchemy.pool import QueuePool
 
 from spareto.core.artifacts import there, written
 from spareto.core.errors import MissingDependency, Problem, SparetoError, StoreError
+from spareto.study.database.beside import cure_of
 from spareto.study.database.places import StorePlace
 
 PATIENCE: Final = 60.0
@@ -48,8 +49,7 @@ class Database:
     def _prepare_file(self) -> None:
         path = self.place.path
         if self.read_only and not there(path):
-            cure = "Check the path, or run 'spareto study run' first."
-            raise self.error("no such file", "a study database", cure)
+            raise self.error("no such file", "a study database", cure_of(path.parent))
         if not self.read_only:
             with written(path):
                 path.parent.mkdir(parents=True, exist_ok=True)

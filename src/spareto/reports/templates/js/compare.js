@@ -32,6 +32,7 @@ function change_(row, first, place) {
   if (!known(before) || !known(now)) return "";
   const wide = row.wide ? Math.hypot(row.wide(first), row.wide(place)) : 0;
   if (wide && Math.abs(now - before) <= wide) return h("small", null, "(alike)");
+  if (row.share && Math.abs(now - before) < 0.0005) return h("small", null, now === before ? "(equal)" : "(±0.0 points)");
   const text = row.share ? `${now >= before ? "+" : "−"}${(100 * Math.abs(now - before)).toFixed(1)} points` : before ? `${now >= before ? "+" : "−"}${amount((100 * Math.abs(now - before)) / before)} %` : "";
   const better = row.better && now !== before ? ((now > before) === (row.better === "max") ? "better" : "worse") : "";
   return h(`small${better ? `.${better}` : ""}`, null, `(${text})`);
@@ -43,9 +44,9 @@ function comparePanel(places) {
   made.fill = () => {
     const totals = places.map((place) => D.components.map((_, column) => sum(costOf(place).energy.map((row) => row[column]))));
     const [sign, size] = scaleOf("pJ", Math.max(...totals.map(sum), 0)), order_ = places.map((_, index) => index);
-    made.plot.style.height = `${80 + 38 * places.length}px`;
-    draw(made.plot, D.components.map((name, column) => ({ type: "bar", orientation: "h", x: order_.map((row) => totals[row][column] / size), y: order_, marker: { color: color(column), line: { width: 0.5, color: css("--sheet") } }, text: order_.map((row) => `${plain(name)}: ${told("pJ", totals[row][column])}`), textposition: "none", hovertemplate: "%{text}<extra></extra>" })),
-      layout(axis(`energy per inference (${sign})`, { range: [0, (Math.max(...totals.map(sum)) / size) * 1.14 || 1] }), axis("", { tickvals: order_, ticktext: order_.map((row) => plain(short(D.points.name[places[row]], 24))), gridcolor: "rgba(0,0,0,0)", autorange: "reversed" }), { barmode: "stack", margin: { l: 120, r: 30, t: 6, b: 44 }, annotations: order_.map((row) => ({ x: sum(totals[row]) / size, y: row, text: told("pJ", sum(totals[row])), showarrow: false, xanchor: "left", xshift: 4, font: { size: 12, color: css("--soft") } })) }));
+    made.plot.style.height = `${letter(80 + 38 * places.length)}px`;
+    draw(made.plot, D.components.map((name, column) => ({ type: "bar", orientation: "h", x: order_.map((row) => totals[row][column] / size), y: order_, name: plain(name), marker: { color: color(column), line: { width: 0.5, color: css("--sheet") } }, text: order_.map((row) => `${plain(name)}: ${told("pJ", totals[row][column])}`), textposition: "none", hovertemplate: "%{text}<extra></extra>" })),
+      layout(axis(`energy per inference (${sign})`, { range: [0, (Math.max(...totals.map(sum)) / size) * withRoom(made.plot, 120) || 1] }), axis("", { tickvals: order_, ticktext: order_.map((row) => plain(short(D.points.name[places[row]], 24))), gridcolor: "rgba(0,0,0,0)", autorange: "reversed" }), { barmode: "stack", meta: { names: places.map((place) => D.points.name[place]) }, margin: { l: 120, r: 30, t: 6, b: 44 }, annotations: order_.map((row) => ({ x: sum(totals[row]) / size, y: row, text: told("pJ", sum(totals[row])), showarrow: false, xanchor: "left", xshift: 4, font: { size: letter(12), color: css("--soft") } })) }));
     tell(made.plot, `Energy of ${places.map((place, index) => `${D.points.name[place]} ${told("pJ", sum(totals[index]))}`).join(", ")}.`);
     made.extra.replaceChildren(numbers("energy by component", ["network", ...D.components], places.map((place, index) => [D.points.name[place], ...totals[index].map((each) => told("pJ", each))])));
   };

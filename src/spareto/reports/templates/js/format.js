@@ -14,14 +14,15 @@ const SCALES = {
 function amount(number) {
   if (!known(number)) return "–";
   const size = Math.abs(number);
-  const digits = size < 0.9995 ? 3 : size < 9.995 ? 2 : size < 99.95 ? 1 : 0;
+  if (size === 0) return "0";
+  const digits = Math.min(9, Math.max(0, 2 - Math.floor(Math.log10(Number(size.toPrecision(3))))));
   return number.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace("-", "−");
 }
 
 function scaleOf(unit, largest) {
   if (unit === "pJ·cycles") {
     const [sign, size] = D.study.unit;
-    return [`${sign} × thousand cycles`, size * 1e3];
+    return [`${sign}·kilocycles`, size * 1e3];
   }
   if (unit === "pJ" && largest === undefined) return D.study.unit;
   const scales = SCALES[unit] || [["", 1]];
@@ -39,6 +40,14 @@ function told(unit, number) {
 const percent = (share) => (known(share) ? `${(100 * share).toFixed(1)}${GLUE}%` : "–");
 const energy = (picojoules) => (known(picojoules) ? `${amount(picojoules / D.study.unit[1])}${GLUE}${D.study.unit[0]}` : "–");
 
+// A mean and its spread, with the decimals of the mean, or as many as the spread needs for one digit.
+function withSpread(mean, wide) {
+  const decimals = (number) => (number ? Math.max(0, -Math.floor(Math.log10(Number(Math.abs(number).toPrecision(1))))) : 0);
+  const text = amount(mean), shown = text.includes(".") ? text.split(".")[1].length : 0;
+  const digits = Math.min(9, Math.max(shown, decimals(wide)));
+  return `${text} ± ${wide.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits })}`;
+}
+
 // A metric of a point, with its spread where there are several seeds.
 function toldOf(key, place) {
   const metric = metricOf(key), number = value(key, place), wide = spread(key, place);
@@ -47,5 +56,5 @@ function toldOf(key, place) {
   if (metric.unit === "share") return `${(100 * number).toFixed(1)} ± ${(100 * wide).toFixed(1)}${GLUE}%`;
   if (metric.unit === "cycles" || metric.unit === "operations") return `${told(metric.unit, number)} ± ${Math.round(wide).toLocaleString("en-US")}`;
   const [sign, size] = scaleOf(metric.unit, number);
-  return `${amount(number / size)} ± ${amount(wide / size)}${GLUE}${sign}`;
+  return `${withSpread(number / size, wide / size)}${GLUE}${sign}`;
 }

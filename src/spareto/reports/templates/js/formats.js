@@ -27,8 +27,10 @@ function curvePanel(curve) {
     const shapes = ["circle", "square", "triangle-up", "diamond", "cross", "star", "x"];
     const traces = D.formats.map((name, format) => ({ x: zeros, y: table_[format].map((each) => over(each, size)), mode: "lines+markers", name: plain(name), line: { color: color(format), width: 2 }, marker: { size: 7, symbol: shapes[format % shapes.length] }, text: curve.names.map(plain), hovertemplate: `${plain(name)}, %{text}: %{y:.3g} ${sign}<extra></extra>` }));
     const crossings = formatMetric === "energy" ? curve.crossings : [];
-    const marks = crossings.length <= 4 ? crossings.map((each) => ({ x: 100 * each.zeros, y: each.energy / size, text: `${(100 * each.zeros).toFixed(0)} %`, ax: 0, ay: -26, arrowcolor: css("--soft"), font: { size: 11, color: css("--soft") } })) : [];
-    draw(made.plot, traces, layout(axis("zero weights (%)", {}), axis(`${formatMetric === "energy" ? "energy" : "energy × delay"} (${sign})`, { rangemode: "tozero" }), { annotations: marks }));
+    const apart = 0.06 * (Math.max(...zeros) - Math.min(...zeros)); // nearer ones would cover each other; the text below names all
+    const marked = crossings.filter((each, index) => crossings.slice(0, index).every((other) => 100 * Math.abs(other.zeros - each.zeros) >= apart));
+    const marks = crossings.length <= 4 ? marked.map((each) => ({ x: 100 * each.zeros, y: each.energy / size, text: `${(100 * each.zeros).toFixed(0)} %`, ax: 0, ay: -26, arrowcolor: css("--soft"), font: { size: letter(11), color: css("--soft") } })) : [];
+    draw(made.plot, traces, layout(axis("zero weights (%)", {}), axis(`${formatMetric === "energy" ? "energy" : "energy × delay"} (${sign})`, {}), { annotations: marks }));
     const words = crossings.map((each) => `${each.formats[0]} and ${each.formats[1]} cost the same at ${(100 * each.zeros).toFixed(0)} % zeros (${told("pJ", each.energy)})`);
     tell(made.plot, `${formatMetric} of each format against zeros. ${words.join("; ") || "No two cheapest formats cross."}`);
     made.extra.replaceChildren(h("p.note", null, words.length ? `${words.join("; ")}.` : "The cheapest format is the same over this range."),

@@ -115,7 +115,7 @@ const axisOf = (title, more, log, range) => axis(title, log ? { ...more, ...logT
 
 async function drawFront(names = []) {
   const node = at("front-plot");
-  if (names.every((name) => name === "p" || name === "pins") && node.data && !(state.only && names.includes("p"))) {
+  if (names.length && names.every((name) => name === "p" || name === "pins") && node.data && !(state.only && names.includes("p"))) {
     reRing(node);
     tellFront();
     return;
@@ -147,7 +147,7 @@ function label(node, places) {
   const placed = placeLabels(wanted, marks, lineBoxes(full, sizes), sizes.w, sizes.h);
   const annotations = placed.map((each) => ({
     x: each.x / sizes.w, y: 1 - each.y / sizes.h, xref: "x domain", yref: "y domain", text: each.bold ? `<b>${plain(each.text)}</b>` : plain(each.text), showarrow: false,
-    xanchor: each.side, yanchor: "middle", xshift: each.dx, yshift: -each.dy, font: { size: 12, color: colorOf(regimeOf(each.place).name) }, bgcolor: places.length > 60 ? css("--sheet") : "rgba(0,0,0,0)", captureevents: false,
+    xanchor: each.side, yanchor: "middle", xshift: each.dx, yshift: -each.dy, font: { size: letter(12), color: colorOf(regimeOf(each.place).name) }, bgcolor: places.length > 60 ? css("--sheet") : "rgba(0,0,0,0)", captureevents: false,
   }));
   const reference = frontOf().reference;
   const shapes = placed.filter((each) => Math.abs(each.dy) > 20).map((each) => ({ // a thread to a label that stands apart
@@ -208,8 +208,8 @@ const rolesOf = (place) => Object.keys(ROLES).filter((name) => D.marks[name] ===
 
 function readout(place) {
   const regime = regimeOf(place).name, dense = D.marks.dense;
-  const lines = D.metrics.map((metric) => [term({ "energy x delay": "EDP", "stored weights": "stored" }[metric.name] || metric.name, metric.name), toldOf(metric.key, place)]);
-  if (dense !== null && dense !== place) lines.splice(lines.length > 1 && D.points.test_accuracy ? 3 : 2, 0, ["dense takes", `${amount(value("energy_pj", dense) / value("energy_pj", place))} × the energy`]);
+  const lines = D.metrics.map((metric) => [term({ "energy × delay": "EDP", "stored weights": "stored" }[metric.name] || metric.name, metric.name), toldOf(metric.key, place)]);
+  if (dense !== null && dense !== place) lines.splice(lines.length > 1 && D.points.test_accuracy ? 3 : 2, 0, ["dense energy", `${amount(value("energy_pj", dense) / value("energy_pj", place))} ×`]);
   lines.push([term("bits", "weight bits"), D.points.bits[place]], [term("zeros", "zero weights"), percent(D.points.zeros[place])], [term("format"), D.points.format[place]]);
   if (D.study.seeds > 1 || D.points.seeds[place] > 1) lines.push([term("seeds"), `${D.points.seeds[place]} of ${D.study.seeds}`]);
   const roles = [...rolesOf(place).map((name) => ROLES[name]), ...(onFront(place) ? ["on the front"] : [])];
@@ -221,13 +221,19 @@ function readout(place) {
     h("div.row", null, h("button.pill", { type: "button", onclick: () => change({ pins: pinned ? state.pins.filter((each) => each !== place) : [...state.pins, place] }) }, pinned ? "do not compare" : "compare")));
 }
 
+// Where better networks would lie.
+function beyond() {
+  const up = metricOf(state.y).better === "max" ? "up" : "down";
+  return `${up} and to the ${metricOf(state.x).better === "min" ? "left" : "right"}`;
+}
+
 function note(places) {
   const front = frontOf(), x = metricOf(state.x), hidden = count() - places.length, range = frontRange("y", places);
   const least = logarithmic("y") ? -Infinity : range[0] * scaled("y").size;
   const below = places.filter((place) => known(value(state.y, place)) && value(state.y, place) < least).length;
   const lost = places.filter((place) => !known(value(state.x, place)) || !known(value(state.y, place))).length;
-  const words = [h("span", null, "The line is the "), term("front"), `: up and to the left of it there is no network of this study. Pale marks are off the front.`];
-  if (front.reference) words.push(" The dotted lines meet at the ", term("reference point"), "; the ", term("hypervolume"), ` is ${amount((front.hypervolume / scaled("x").size) * 100)} points × ${scaled("x").sign || x.name}.`);
+  const words = front.front.length ? ["The line is the ", term("front"), `: ${beyond()} of it there is no network of this study. Pale marks are off the front.`] : ["No front is drawn for these axes: one of them must be the accuracy that networks are chosen by, the other a quantity of which less is better."];
+  if (front.reference && state.y === "accuracy") words.push(" The dotted lines meet at the ", term("reference point"), "; the ", term("hypervolume"), ` is ${amount((front.hypervolume / scaled("x").size) * 100)} points × ${scaled("x").sign || x.name}.`);
   if (D.study.seeds > 1) words.push(" A mark is the mean over its seeds, its bars one standard deviation, a dot one seed.");
   if (below) words.push(` ${below} of ${places.length} networks lie below this range; the table has them.`);
   if (lost) words.push(` ${lost} networks have no number for one of these axes and are in the table only.`);

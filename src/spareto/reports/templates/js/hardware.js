@@ -50,25 +50,27 @@ function mapping() {
   at("mapping").replaceChildren(...(told_ ? [h("p.note", null, `${told_.layer}: the fixed `, term("loop nest"), ". Each level lists what it holds, then its loops from the outside in; “side by side” runs on several units at once."), h("pre", { tabindex: "0" }, told_.lines.join("\n"))] : [absent(found === undefined ? LEFT_OUT : "This accelerator has no loop nest, or the workload of this point is not stored.")]));
 }
 
+// Symbol, sign and colour of each kind of accelerator.
+const KINDS = [["circle", "●", "--quantize"], ["square", "■", "--prune"], ["diamond", "◆", "--cumulative"], ["triangle-up", "▲", "--joint"], ["cross", "✚", "--epitome"], ["triangle-down", "▼", "--c6"], ["star", "★", "--dense"], ["hexagon", "⬢", "--c5"]];
+
 function othersPanel() {
   const made = panel("Energy against time", "Log axes; up and to the right is worse. Filled: the chosen network, open: dense. Colour and shape are the kind of accelerator.", { wide: true, size: "tall" });
   made.plot.before(h("ul.swatches", { id: "kinds" }));
   made.fill = () => {
     const rows = D.others.rows.filter((row) => row.costs.length && row.costs.every((cost) => known(cost.latency_us)));
-    const kinds = [...new Set(rows.map((row) => row.kind))], last = D.others.networks.length - 1;
+    const kinds = [...new Set(D.others.rows.map((row) => row.kind))], last = D.others.networks.length - 1;
     const traces = D.others.networks.flatMap((name, network) => kinds.map((kind, index) => {
-      const own = rows.filter((row) => row.kind === kind), paint = [css("--quantize"), css("--prune"), css("--cumulative"), css("--joint")][index % 4];
-      return { x: own.map((row) => row.costs[network].latency_us), y: own.map((row) => row.costs[network].energy_pj / 1e6), mode: "markers", marker: { size: 10, symbol: ["circle", "square", "diamond", "triangle-up"][index % 4] + (network === last ? "" : "-open"), color: paint }, text: own.map((row) => `${plain(row.name)}, ${plain(name)}: ${told("pJ", row.costs[network].energy_pj)}, ${told("us", row.costs[network].latency_us)}`), hovertemplate: "%{text}<extra></extra>" };
+      const own = rows.filter((row) => row.kind === kind), [symbol, , paint] = KINDS[index % KINDS.length];
+      return { x: own.map((row) => row.costs[network].latency_us), y: own.map((row) => row.costs[network].energy_pj / 1e6), mode: "markers", marker: { size: 10, symbol: symbol + (network === last ? "" : "-open"), color: css(paint) }, name: `${plain(kind)}, ${plain(name)}`, text: own.map((row) => `${plain(row.name)}, ${plain(name)}: ${told("pJ", row.costs[network].energy_pj)}, ${told("us", row.costs[network].latency_us)}`), hovertemplate: "%{text}<extra></extra>" };
     }));
-    const signs = ["●", "■", "◆", "▲"], paints = ["--quantize", "--prune", "--cumulative", "--joint"];
-    made.node.querySelector("#kinds").replaceChildren(...kinds.map((kind, index) => h("li", null, h("span", { style: { color: `var(${paints[index % 4]})` } }, signs[index % 4]), ` ${kind}`)));
+    made.node.querySelector("#kinds").replaceChildren(...kinds.map((kind, index) => h("li", null, h("span", { "aria-hidden": "true", style: { color: `var(${KINDS[index % KINDS.length][2]})` } }, KINDS[index % KINDS.length][1]), " ", term(kind))));
     const limits = (values) => [Math.log10(Math.min(...values) / 2.2), Math.log10(Math.max(...values) * 2.2)];
     const xs = limits(traces.flatMap((trace) => trace.x)), ys = limits(traces.flatMap((trace) => trace.y));
     draw(made.plot, traces, layout(axisOf("time of one inference (µs, log scale)", { type: "log", range: xs }, true, xs), axisOf("energy (µJ, log scale)", { type: "log", range: ys }, true, ys), { margin: { l: 60, r: 20, t: 10, b: 46 } }));
     const full = made.plot._fullLayout, wanted = rows.map((row) => ({ text: row.name, x: full.xaxis.d2p(row.costs[last].latency_us), y: full.yaxis.d2p(row.costs[last].energy_pj / 1e6), bold: row.name === D.machine.name }));
     const marks = rows.flatMap((row) => row.costs.map((cost) => [full.xaxis.d2p(cost.latency_us), full.yaxis.d2p(cost.energy_pj / 1e6)]));
     const size = full._size;
-    Plotly.relayout(made.plot, { annotations: placeLabels(wanted, marks, [], size.w, size.h).map((each) => ({ x: each.x / size.w, y: 1 - each.y / size.h, xref: "x domain", yref: "y domain", text: each.bold ? `<b>${plain(each.text)}</b>` : plain(each.text), showarrow: false, xanchor: each.side, yanchor: "middle", xshift: each.dx, yshift: -each.dy, font: { size: 11, color: css("--soft") } })) });
+    Plotly.relayout(made.plot, { annotations: placeLabels(wanted, marks, [], size.w, size.h).map((each) => ({ x: each.x / size.w, y: 1 - each.y / size.h, xref: "x domain", yref: "y domain", text: each.bold ? `<b>${plain(each.text)}</b>` : plain(each.text), showarrow: false, xanchor: each.side, yanchor: "middle", xshift: each.dx, yshift: -each.dy, font: { size: letter(11), color: css("--soft") } })) });
     tell(made.plot, `Energy against time on ${rows.length} accelerators; the table below has the numbers.`);
   };
   return made;
@@ -80,7 +82,7 @@ function othersTable() {
     cells: [row.name, row.kind, ...(row.costs.length ? row.costs.flatMap((cost) => [told("pJ", cost.energy_pj), known(cost.latency_us) ? told("us", cost.latency_us) : told("cycles", cost.latency_cycles)]) : [row.problem, ...Array(2 * names.length - 1).fill("")])],
     classes: [null, "text"],
   }));
-  return table(["accelerator", "kind", ...names.flatMap((name) => [`energy, ${short(name, 24)}`, "time"])], rows, { name: "Other accelerators" });
+  return table(["accelerator", "kind", ...names.flatMap((name) => [`energy, ${short(name, 24)}`, "time"])], rows, { name: "Other accelerators", text: [1] });
 }
 
 const HARDWARE = { get node() { return at("hardware"); }, needs: ["p", "layer", "theme"], draw: drawHardware };

@@ -6,7 +6,7 @@ function placeLabels(wanted, marks, lines, width, height) {
   const meets = (a, b) => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
   const placed = [];
   for (const label of wanted) {
-    const long = label.text.length * (label.bold ? 7 : 6.4), tall = 8;
+    const long = letter(label.text.length * (label.bold ? 7 : 6.4)), tall = letter(8);
     for (const [dx, dy, side] of PLACES) {
       const x = label.x + dx, y = label.y + dy;
       const left = side === "left" ? x : side === "right" ? x - long : x - long / 2;

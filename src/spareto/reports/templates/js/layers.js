@@ -33,7 +33,7 @@ function activityPanel() {
   made.fill = () => {
     const chosen = D.layers[state.layer];
     const traces = lines.map((layer) => ({ x: layer.rates.map((_, step) => step + 1), y: layer.rates.map((rate) => 100 * rate), mode: "lines+markers", name: plain(layer.name), line: { width: layer.name === chosen ? 3 : 1.5, color: layer.name === chosen ? css("--accent") : css("--soft") }, opacity: layer.name === chosen ? 1 : 0.6, hovertemplate: `${plain(layer.name)}, timestep %{x}: %{y:.1f} %<extra></extra>` }));
-    const ends = lines.map((layer) => ({ x: layer.rates.length, y: 100 * layer.rates[layer.rates.length - 1], text: plain(short(layer.name, 18)), showarrow: false, xanchor: "left", xshift: 8, font: { size: 11, color: layer.name === chosen ? css("--accent") : css("--soft") } }));
+    const ends = lines.map((layer) => ({ x: layer.rates.length, y: 100 * layer.rates[layer.rates.length - 1], text: plain(short(layer.name, 18)), showarrow: false, xanchor: "left", xshift: 8, font: { size: letter(11), color: layer.name === chosen ? css("--accent") : css("--soft") } }));
     draw(made.plot, traces, layout(axis("timestep", { dtick: Math.max(1, Math.ceil(lines[0].rates.length / 10)), range: [0.7, lines[0].rates.length + 0.2] }), axis("firing rate (%)", { rangemode: "tozero" }), { annotations: ends, margin: { l: 52, r: 120, t: 10, b: 44 } }));
     tell(made.plot, `Firing rate over the timesteps: ${lines.map((layer) => `${layer.name} from ${percent(layer.rates[0])} to ${percent(layer.rates[layer.rates.length - 1])}`).join("; ")}.`);
     made.extra.replaceChildren(numbers("firing rate", ["layer", ...lines[0].rates.map((_, step) => String(step + 1))], lines.map((layer) => [layer.name, ...layer.rates.map(percent)])));
@@ -54,8 +54,8 @@ function histogramPanel() {
     const tall = Math.max(...found.before, ...found.after, 1);
     const levels = found.levels.length <= 64 ? found.levels.map((level) => ({ type: "line", x0: level, x1: level, y0: 0, y1: 1, yref: "paper", line: { width: 1, color: css("--accent") }, opacity: 0.35, layer: "below" })) : [];
     draw(made.plot, [
-      { type: "bar", x, y: found.before, width: step, marker: { color: css("--soft") }, opacity: 0.45, hovertemplate: "before, near %{x:.3g}: %{y}<extra></extra>" },
-      { type: "bar", x, y: found.after, width: step, marker: { color: css("--accent") }, opacity: 0.75, hovertemplate: "after, near %{x:.3g}: %{y}<extra></extra>" },
+      { type: "bar", x, y: found.before, name: "before", width: step, marker: { color: css("--soft") }, opacity: 0.45, hovertemplate: "before, near %{x:.3g}: %{y}<extra></extra>" },
+      { type: "bar", x, y: found.after, name: "after", width: step, marker: { color: css("--accent") }, opacity: 0.75, hovertemplate: "after, near %{x:.3g}: %{y}<extra></extra>" },
     ], layout(axis("weight", {}), axis("weights", { range: [0, tall * 1.08] }), { barmode: "overlay", bargap: 0, shapes: levels }));
     tell(made.plot, `Weights of ${name}: ${found.zeros} zeros of ${sum(found.before)}, ${found.levels.length || "many"} distinct values.`);
     made.extra.replaceChildren(h("p.note", null, `${found.zeros.toLocaleString("en-US")} of ${sum(found.before).toLocaleString("en-US")} weights are zero. ${found.levels.length ? `${found.levels.length} distinct values.` : "Too many distinct values to draw."}`),

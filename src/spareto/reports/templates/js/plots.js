@@ -2,6 +2,7 @@
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const colorOf = (regime) => css(`--${lookOf(regime)}`);
 const color = (place) => css(`--c${place % 10}`);
+const letter = (pixels) => Math.round((pixels * parseFloat(getComputedStyle(document.documentElement).fontSize)) / 16); // figures grow with the page's letters
 const letters = () => getComputedStyle(document.body).fontFamily;
 const plain = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 const short = (text, most = 30) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
@@ -9,20 +10,23 @@ const CONFIG = { displayModeBar: false, responsive: true, doubleClick: "reset", 
 
 function axis(title, more) {
   return {
-    title: { text: title, font: { size: 12, color: css("--soft") }, standoff: 8 },
-    gridcolor: css("--rule"), zeroline: false, linecolor: css("--soft"), showline: false, ticks: "",
-    tickfont: { size: 12, color: css("--soft") }, automargin: true, fixedrange: true, ...more,
+    title: { text: title, font: { size: letter(12), color: css("--soft") }, standoff: 8 },
+    gridcolor: css("--rule"), zeroline: false, linecolor: css("--soft"), showline: false, ticks: "outside", ticklen: 5, tickcolor: "rgba(0,0,0,0)",
+    tickfont: { size: letter(12), color: css("--soft") }, automargin: true, fixedrange: true, tickangle: 0, ...more,
   };
 }
 
 function layout(x, y, more) {
   return {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false,
-    font: { family: letters(), size: 12, color: css("--ink") }, margin: { l: 52, r: 18, t: 14, b: 44 },
-    hoverlabel: { bgcolor: css("--ink"), bordercolor: css("--ink"), font: { color: css("--paper"), family: letters(), size: 12 } },
+    font: { family: letters(), size: letter(12), color: css("--ink") }, margin: { l: 52, r: 18, t: 14, b: 44 },
+    hoverlabel: { bgcolor: css("--ink"), bordercolor: css("--ink"), font: { color: css("--paper"), family: letters(), size: letter(12) } },
     hovermode: "closest", dragmode: false, xaxis: x, yaxis: y, bargap: 0.35, ...more,
   };
 }
+
+// How far an axis goes beyond the longest bar, so that its number has room at any width.
+const withRoom = (node, names) => 1 + letter(72) / Math.max(100, node.clientWidth - letter(names + 100));
 
 function draw(node, traces, shape) {
   return Plotly.react(node, traces, shape, CONFIG);

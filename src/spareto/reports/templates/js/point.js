@@ -17,8 +17,8 @@ function trainingPanel(epochs) {
   const made = panel("Training", `Loss of each epoch of the training by this recipe${validated ? "; dotted, the accuracy on held-out samples" : ""}.`);
   made.fill = () => {
     const x = epochs.map((epoch) => epoch.epoch);
-    const traces = [{ x, y: epochs.map((epoch) => epoch.loss), mode: "lines+markers", line: { color: css("--accent"), width: 2 }, hovertemplate: "epoch %{x}: loss %{y:.4g}<extra></extra>" }];
-    if (validated) traces.push({ x, y: epochs.map((epoch) => over(epoch.accuracy, 0.01)), yaxis: "y2", mode: "lines+markers", line: { color: css("--c2"), dash: "dot" }, hovertemplate: "epoch %{x}: %{y:.1f} %<extra></extra>" });
+    const traces = [{ x, y: epochs.map((epoch) => epoch.loss), name: "loss", mode: "lines+markers", line: { color: css("--accent"), width: 2 }, hovertemplate: "epoch %{x}: loss %{y:.4g}<extra></extra>" }];
+    if (validated) traces.push({ x, y: epochs.map((epoch) => over(epoch.accuracy, 0.01)), yaxis: "y2", name: "accuracy", mode: "lines+markers", line: { color: css("--c2"), dash: "dot" }, hovertemplate: "epoch %{x}: %{y:.1f} %<extra></extra>" });
     draw(made.plot, traces, layout(axis("epoch", { dtick: Math.max(1, Math.ceil(epochs.length / 8)) }), axis("loss", { rangemode: "tozero" }), { yaxis2: axis("accuracy (%)", { overlaying: "y", side: "right", gridcolor: "rgba(0,0,0,0)" }), margin: { l: 56, r: validated ? 56 : 18, t: 10, b: 44 } }));
     tell(made.plot, `Training loss from ${amount(epochs[0].loss)} to ${amount(epochs[epochs.length - 1].loss)} in ${epochs.length} epochs.`);
     made.extra.replaceChildren(numbers("training", ["epoch", "loss", "learning rate", "held-out accuracy"], epochs.map((epoch) => [String(epoch.epoch), amount(epoch.loss), epoch.learning_rate.toPrecision(3), percent(epoch.accuracy)])));
@@ -30,7 +30,7 @@ function confusionPanel(rows) {
   const made = panel("Confusion", `${D.study.split[0].toUpperCase()}${D.study.split.slice(1)} samples by their class (down) and the answer (across).`);
   made.fill = () => {
     const largest = Math.max(...rows.flat(), 1), classes = rows.map((_, index) => String(index));
-    const text = rows.length <= 20 ? rows.flatMap((row, y) => row.map((each, x) => (each ? { x, y, text: String(each), showarrow: false, font: { size: 11, color: each > 0.55 * largest ? "#fff" : css("--ink") } } : null))).filter(Boolean) : [];
+    const text = rows.length <= 20 ? rows.flatMap((row, y) => row.map((each, x) => (each ? { x, y, text: String(each), showarrow: false, font: { size: letter(11), color: each > 0.55 * largest ? "#fff" : css("--ink") } } : null))).filter(Boolean) : [];
     draw(made.plot, [{ type: "heatmap", z: rows, x: classes.map(Number), y: classes.map(Number), zmin: 0, zmax: largest, showscale: false, xgap: 1, ygap: 1, colorscale: [[0, css("--sheet")], [1, `rgb(${css("--cell")})`]], hovertemplate: "class %{y}, answer %{x}: %{z}<extra></extra>" }],
       layout(axis("answer", { dtick: rows.length > 20 ? 10 : 1, gridcolor: "rgba(0,0,0,0)" }), axis("class", { autorange: "reversed", dtick: rows.length > 20 ? 10 : 1, gridcolor: "rgba(0,0,0,0)" }), { annotations: text, margin: { l: 48, r: 12, t: 8, b: 42 } }));
     const all = sum(rows.flat()), right = sum(rows.map((row, index) => row[index]));

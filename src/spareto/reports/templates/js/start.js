@@ -13,11 +13,10 @@ async function start() {
   redraw(views, []);
   window.addEventListener("scroll", () => waiting.size && work(), { passive: true });
   window.addEventListener("hashchange", () => {
-    const before = location.hash;
+    if (location.hash === "#views") return writeAddress(); // the link that skips to the figures
     readAddress();
     redraw(views, []);
-    selectors();
-    if (before === location.hash && state.view) go(state.view);
+    if (state.view) go(state.view);
   });
   if (state.view && state.view !== "front") {
     settled();
@@ -52,7 +51,7 @@ function themes() {
   const root = document.documentElement, dark = matchMedia("(prefers-color-scheme: dark)");
   const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : dark.matches);
   const again = () => redraw(views, ["theme"]);
-  at("theme").addEventListener("click", () => { root.dataset.theme = isDark() ? "light" : "dark"; again(); });
+  at("theme").addEventListener("click", () => { root.dataset.theme = isDark() ? "light" : "dark"; writeAddress(); again(); });
   dark.addEventListener("change", again);
   let before = null;
   window.addEventListener("beforeprint", () => { before = root.dataset.theme || ""; root.dataset.theme = "light"; again(); settled(); });

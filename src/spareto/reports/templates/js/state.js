@@ -1,8 +1,10 @@
 // What is chosen. It stands in the address, so that a link shows the same.
-const state = { p: 0, layer: 0, x: "energy_pj", y: "accuracy", lx: null, ly: false, off: new Set(), only: false, pins: [], view: "" };
+const START = () => ({ x: "energy_pj", y: "accuracy", lx: null, ly: false, off: new Set(), only: false, pins: [], view: "" });
+const state = { p: 0, layer: 0, ...START() };
 
 function readAddress() {
   const words = new URLSearchParams(location.hash.slice(1));
+  if (location.hash.includes("=")) Object.assign(state, START()); // what a link does not name is as at first
   const place = (id) => D.points.id.findIndex((each) => id && each.startsWith(id));
   const chosen = place(words.get("p")), layer = D.layers.indexOf(words.get("l"));
   if (chosen >= 0) state.p = chosen;
@@ -10,10 +12,12 @@ function readAddress() {
   for (const axis of ["x", "y"]) if (D.metrics.some((metric) => metric.key === words.get(axis))) state[axis] = words.get(axis);
   if (words.has("log")) state.lx = words.get("log").includes("x");
   if (words.has("log")) state.ly = words.get("log").includes("y");
-  if (words.get("hide")) state.off = new Set(words.get("hide").split(",").map((name) => D.regimes.findIndex((regime) => regime.name === name)));
+  if (words.get("hide")) state.off = new Set(words.get("hide").split(",").map((name) => D.regimes.findIndex((regime) => regime.name === name)).filter((each) => each >= 0));
   state.only = words.get("only") === "front";
   if (words.get("c")) state.pins = words.get("c").split(",").map(place).filter((each) => each >= 0);
-  state.view = words.get("v") || (document.getElementById(location.hash.slice(1)) ? location.hash.slice(1) : "");
+  if (["light", "dark"].includes(words.get("theme"))) document.documentElement.dataset.theme = words.get("theme");
+  const view = words.get("v") || location.hash.slice(1);
+  state.view = document.querySelector(`.views a[href="#${CSS.escape(view)}"]`) ? view : "";
 }
 
 function writeAddress() {
@@ -27,6 +31,7 @@ function writeAddress() {
   if (state.off.size) words.set("hide", [...state.off].map((place) => D.regimes[place].name).join(","));
   if (state.only) words.set("only", "front");
   if (state.pins.length) words.set("c", state.pins.map((place) => D.points.id[place].slice(0, 8)).join(","));
+  if (document.documentElement.dataset.theme) words.set("theme", document.documentElement.dataset.theme);
   history.replaceState(null, "", `#${words.toString().replaceAll("%2C", ",")}`);
 }
 

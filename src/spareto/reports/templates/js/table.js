@@ -4,7 +4,7 @@ const ordering = { key: "energy_pj", up: true, shown: PAGE };
 
 const COLUMNS = () => [
   { key: "name", head: "network", text: true },
-  ...D.metrics.filter((metric) => ["accuracy", "test_accuracy", "energy_pj"].includes(metric.key)).map((metric) => ({ key: metric.key, head: metric.key === "energy_pj" ? `energy, ${D.study.unit[0]}` : metric.name.replace(" accuracy", D.points.test_accuracy ? "" : " accuracy").replace("test accuracy", "accuracy"), word: metric.name })),
+  ...D.metrics.filter((metric) => ["accuracy", "test_accuracy", "energy_pj"].includes(metric.key)).map((metric) => ({ key: metric.key, minor: metric.key === "accuracy" && Boolean(D.points.test_accuracy), head: metric.key === "energy_pj" ? `energy, ${D.study.unit[0]}` : metric.name.replace(" accuracy", D.points.test_accuracy ? "" : " accuracy").replace("test accuracy", "accuracy"), word: metric.name })),
   ...(D.marks.dense === null ? [] : [{ key: "ratio", head: "÷ dense", minor: true }]),
   { key: "bits", head: "bits", word: "bits" }, { key: "zeros", head: "zeros", word: "zeros" },
   { key: "stored_bytes", head: "stored", word: "stored", minor: true }, { key: "format", head: "format", word: "format", text: true, minor: true },
@@ -14,7 +14,10 @@ const COLUMNS = () => [
 ];
 
 function cellOf(column, place) {
-  if (column.key === "energy_pj") return toldOf("energy_pj", place).replace(`${GLUE}${D.study.unit[0]}`, "");
+  if (column.key === "energy_pj") { // one unit for the whole column; its head names it
+    const number = value("energy_pj", place), wide = spread("energy_pj", place), [, size] = D.study.unit;
+    return known(number) && wide && D.points.seeds[place] > 1 ? withSpread(number / size, wide / size) : amount(over(number, size));
+  }
   if (column.key === "ratio") return amount(value("energy_pj", D.marks.dense) / value("energy_pj", place));
   if (column.key === "zeros") return percent(D.points.zeros[place]);
   if (column.key === "seeds") return `${D.points.seeds[place]} of ${D.study.seeds}`;
