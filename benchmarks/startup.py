@@ -1,4 +1,4 @@
-"""Cold start: seconds of a fresh process until spareto is imported, and until a first training step is done.
+"""Cold start: seconds of a fresh process for an import, the command's help and a first training step.
 
 python -m benchmarks.startup [--rounds 5] [--json]
 
@@ -29,8 +29,19 @@ frames = (torch.rand(10, 4, 2, 34, 34) < 0.1).float()
 network(frames).square().sum().backward()
 assert all(parameter.grad is not None for parameter in network.parameters())
 """
+HELP = """
+import sys
+from spareto.cli import main
+sys.argv = ["spareto", "--help"]
+try:
+    main()
+except SystemExit as end:
+    assert not end.code
+assert "torch" not in sys.modules
+"""
 LIMITS = {
-    "import spareto": 0.2,
+    "import spareto": 0.05,
+    "spareto --help": 0.2,
     "import spareto.runtime, numpy included": 0.15,
     "first training step after import torch": 0.3,
 }
@@ -39,7 +50,7 @@ LIMITS = {
 def seconds(code: str) -> float:
     """Processor time of a fresh process that runs `code` on one thread."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -47,7 +58,8 @@ def seconds(code: str) -> float:
 def measure(rounds: int) -> dict[str, float]:
     """Medians over the rounds, the processes in turns."""
     library.backend()  # compiles, if need be, before the clock runs
-    codes = {"nothing": NOTHING, "spareto": SPARETO, "runtime": RUNTIME, "torch": TORCH, "trained": TRAINED}
+    codes = {"nothing": NOTHING, "spareto": SPARETO, "help": HELP, "runtime": RUNTIME, "torch": TORCH}
+    codes["trained"] = TRAINED
     found: dict[str, list[float]] = {name: [] for name in codes}
     for counts in (False, *[True] * rounds):
         for name, code in codes.items():
@@ -56,6 +68,7 @@ def measure(rounds: int) -> dict[str, float]:
                 found[name].append(took)
     pairs = list(zip(found["spareto"], found["nothing"], found["trained"], found["torch"], strict=True))
     return {
+        "spareto --help": statistics.median(found["help"]),
         "import spareto": statistics.median(own - none for own, none, _, _ in pairs),
         "import spareto.runtime, numpy included": statistics.median(
             own - none for own, none in zip(found["runtime"], found["nothing"], strict=True)

@@ -113,3 +113,15 @@ def test_without_scripts_no_empty_view_stands(browser, seeds, tmp_path) -> None:
     assert "What the energy counts" in text
     assert "Accuracy against" not in text
     context.close()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_numbers_behind_bars_are_not_cut(opened, seeds, width) -> None:
+    page = opened(seeds, width=width)
+    page.draw_all()
+    cut = page.js("""() => [...document.querySelectorAll('#point .plot, #compare .plot')].flatMap((plot) => {
+      const edge = plot.getBoundingClientRect().right;
+      return [...plot.querySelectorAll('.annotation')].map((each) => each.getBoundingClientRect())
+        .filter((box) => box.right > edge).map((box) => box.right - edge);
+    })""")
+    assert cut == []

@@ -131,3 +131,28 @@ def test_a_step_is_added_by_its_files_alone(folder, case):
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == expected
+
+
+def test_a_package_brings_a_step_by_entry_points(tmp_path):
+    """As the page on recipes shows it: two names in a package's metadata."""
+    (tmp_path / "plan.py").write_text(PLAN, encoding="utf-8")
+    (tmp_path / "clip.py").write_text(DOES, encoding="utf-8")
+    about = tmp_path / "mine-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n", encoding="utf-8")
+    (about / "entry_points.txt").write_text(
+        "[spareto.records.steps]\nclip = plan:ClipStep\n[spareto.compression.steps]\nclip = clip:Clip\n",
+        encoding="utf-8",
+    )
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\nimport torch, spareto\n"
+        f"recipe = spareto.Recipe.parse({{'steps': [{SAID}]}}, 'recipe')\n"
+        "small = spareto.compress(torch.nn.Sequential(torch.nn.Linear(20, 4)), recipe)\n"
+        "print(recipe.label, float(small[0].weight.abs().max()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout.split()) == (0, ["clip", "at", "0.125", "float", "0.125"]), (
+        done.stderr
+    )

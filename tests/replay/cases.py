@@ -211,9 +211,12 @@ def spike_trains():
         spikes[-1, -1] = 1
         words = trains.pack(spikes)[0].reshape(time, samples, -1)
         trains.gaps(words, elements, 12)
-        trains.places(words, elements)
+        trains.add_places(np.ones((len(words), elements), np.int64), words)
         trains.windows(words)
         trains.effects(words, np.arange(2.0 * elements).reshape(elements, 2) + 1)
+    for channels, pixels in [(3, 7), (70, 65), (64, 64), (130, 1)]:
+        x = events(2, channels, pixels, density=0.3)
+        trains.rows(c_layers.pack(x, channels, pixels)[0], channels)
     spread = trains.Spread((2, 6, 5), (3, 3), (3, 3), (2, 2), (1, 1), (1, 1))
     masks = np.arange(1, 2 * 9 + 1, dtype=np.uint64).reshape(2, 3, 3, 1)
     words, _ = trains.pack(events(7, 60, density=0.1))

@@ -195,8 +195,10 @@ def spike_trains(pick):
     packed, _ = trains.pack((torch.rand(time * samples, elements) < 0.1).float())
     words_of = packed.reshape(time, samples, packed.shape[-1])
     trains.gaps(words_of, elements, max(1, (time * elements).bit_length()))
-    trains.places(words_of, elements)
+    trains.add_places(np.ones((len(words_of), elements), np.int64), words_of)
     trains.windows(words_of)
+    deep = size(pick, 150)
+    trains.rows(bits(pick, size(pick, 4), size(pick, 150), deep), deep)
     trains.effects(words_of, np.ones((elements, 2)))
     channels, *plane = size(pick, 5), size(pick, 9), size(pick, 9)
     pairs = [

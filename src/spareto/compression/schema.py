@@ -15,10 +15,9 @@ from spareto.core.registry import Registry
 from spareto.records import Recipe
 from spareto.records.steps import StepPlan
 from spareto.records.steps import registry as steps
+from spareto.records.training import Choice
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_CHOICE = {"name", "options"}
-"""Fields of a record that says a variant and its options; in a file the bare name will do."""
 
 
 def recipe_schema() -> dict[str, Any]:
@@ -57,15 +56,13 @@ def _say_names(part: dict[str, Any], record: type[BaseModel]) -> None:
     """Put the names of variants where a field holds one, and their options where it holds both."""
     for name, field in record.model_fields.items():
         about = part["properties"][name]
-        choice = next(
-            (kind for kind in _classes(field.annotation) if set(kind.model_fields) == _CHOICE), None
-        )
+        choice = next((kind for kind in _classes(field.annotation) if issubclass(kind, Choice)), None)
         if choice is not None:
             names = list(_registry(choice.model_fields["name"].metadata).names())
             about["anyOf"] = [{"enum": names}, {"$ref": about.pop("$ref")}]
         elif any(isinstance(mark, Named) for mark in field.metadata):
             registry = _registry(field.metadata)
-            if set(record.model_fields) == _CHOICE:
+            if issubclass(record, Choice):
                 part["anyOf"] = [_named(name, registry.get(name)) for name in registry.names()]
             else:
                 about["enum"] = [*registry.names(), *([] if field.is_required() or field.default else [None])]

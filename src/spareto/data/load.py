@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from spareto.core.artifacts import anything_there, fingerprint, stamp_of
+from spareto.core.artifacts import anything_there, canonical_json, fingerprint, stamp_of
 from spareto.core.errors import Problem, StoreError
 from spareto.data import registry
 from spareto.data._base import Dataset, DatasetInfo, Frames, Images, Recordings, SplitName
@@ -203,13 +203,18 @@ def _key(dataset: Dataset, bins: Bins, binary: bool, options: dict[str, Any]) ->
         {
             "format": FORMAT_VERSION,
             "data set": [type(dataset).__module__, type(dataset).__qualname__, dataset.version],
-            "options": {option: repr(value) for option, value in options.items()},
+            "options": {option: _told(value) for option, value in options.items()},
             "timesteps": bins.timesteps,
             "binary": binary,
             **bins.told(),
             "sources": [stamp_of(path) for path in dataset.sources() if anything_there(path)],
         }
     )
+
+
+def _told(value: Any) -> str:
+    """An option as text; that of a mapping does not depend on the order of its keys."""
+    return canonical_json(value) if isinstance(value, Mapping) else repr(value)
 
 
 def _keep(path: Path, arrays: Arrays) -> None:

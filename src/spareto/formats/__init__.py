@@ -1,5 +1,8 @@
 """How sparse tensors are stored: one file per format."""
 
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
 from typing import Final
 
 from spareto.core.registry import Registry
@@ -34,7 +37,8 @@ def spike_bits(name: str, train: Train) -> float:
     return registry.make(name).spike_bits(train) if measured is None else measured
 
 
-def measured_formats() -> dict[str, Format]:
+@cache
+def measured_formats() -> Mapping[str, Format]:
     """The formats, by name, whose size of a spike train its counts do not settle."""
     made = {name: registry.make(name) for name in registry.names()}
-    return {name: fmt for name, fmt in made.items() if not fmt.follows_from_counts}
+    return MappingProxyType({name: fmt for name, fmt in made.items() if not fmt.follows_from_counts})

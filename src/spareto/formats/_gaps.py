@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
@@ -58,7 +59,7 @@ class Gaps:
     @property
     def elements(self) -> int:
         """Elements of one tensor, zeros included."""
-        return int(np.prod(self.shape))
+        return prod(self.shape)
 
 
 def levels(elements: int) -> int:

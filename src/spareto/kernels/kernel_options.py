@@ -3,9 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from threading import local
+from typing import Protocol
+
+from torch import Tensor
+
+from spareto.kernels.spikes import Spikes
+
+
+class Watcher(Protocol):
+    """Counts the spikes of fused layers; a profile does."""
+
+    def fuses(self, layer: object) -> bool:
+        """Whether a layer may run fused under `reference()`, though hooks of the watcher are on its parts."""
+        ...
+
+    def aside(self) -> AbstractContextManager[None]:
+        """Inside, the watcher sees nothing: the layer tells it by `fired`."""
+        ...
+
+    def fired(self, layer: object, entered: Tensor | Spikes, spikes: Spikes) -> None:
+        """A layer has run.
+
+        Args:
+            layer: The layer.
+            entered: What it was given, `(time, batch, ...)`.
+            spikes: What its neurons gave, before any pooling.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -17,11 +44,17 @@ class Options:
         bfloat16: Compute the gradient of spikes in bfloat16 where the processor does it natively; the spikes
             stay the same.
         recompute: Keep only spikes for the backward pass where their currents are large, and sum those again.
+        watcher: Who is told of spikes.
     """
 
     reference: bool = False
     bfloat16: bool = False
     recompute: bool = False
+    watcher: Watcher | None = None
+
+    def watching(self, layer: object) -> Watcher | None:
+        """The watcher of a layer that runs fused because its spikes are watched."""
+        return self.watcher if self.watcher is not None and self.watcher.fuses(layer) else None
 
 
 class _Chosen(local):  # not a ContextVar: torch.compile cannot look into one
@@ -54,6 +87,13 @@ def options(*, bfloat16: bool | None = None, recompute: bool | None = None) -> I
     given = {"bfloat16": bfloat16, "recompute": recompute}
     changes = {name: value for name, value in given.items() if value is not None}
     with _changed(replace(current(), **changes)):
+        yield
+
+
+@contextmanager
+def watched(watcher: Watcher) -> Iterator[None]:
+    """Run the layers that a watcher lets run fused, and tell it of their spikes."""
+    with _changed(replace(current(), watcher=watcher)):
         yield
 
 

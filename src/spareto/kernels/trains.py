@@ -81,22 +81,38 @@ def gaps(words: Words, elements: int, levels: int) -> tuple[Counts, Counts, Coun
     return live, padding, blocks
 
 
-def places(words: Words, elements: int) -> Counts:
-    """Non-zero elements, summed over samples.
+def rows(bits: Tensor, channels: int) -> Words:
+    """Channels-last bits of spiking layers in the order of `pack`; only where the backend is `c`.
 
     Args:
-        words: Shape `(time, samples, words)`.
-        elements: Elements of a timestep.
+        bits: Shape `(images, pixels, words of channels)`, int64.
+        channels: How many there are.
 
     Returns:
-        Shape `(time, elements)`.
+        Element `channel x pixels + pixel`, shape `(images, words)`.
     """
+    images, pixels, _ = bits.shape
+    if pixels == 1:
+        return bits.squeeze(1).numpy().view(np.uint64)
+    words = np.empty((images, -(-channels * pixels // 64)), np.uint64)
+    run = function("spareto_train_rows", "ppqqqi")
+    run(bits.data_ptr(), _at(words), images, pixels, channels, _threads(64 * words.size))
+    return words
+
+
+def add_places(counts: Counts, words: Words) -> None:
+    """Add the non-zero elements, summed over samples.
+
+    Args:
+        counts: Of each element so far, shape `(time, elements)`, in one piece.
+        words: Shape `(time, samples, words)`.
+    """
+    elements = counts.shape[1]
     if backend() != "c":
-        return unpack(words, elements).sum(1, dtype=np.int64)
-    counts = np.empty((len(words), elements), np.int64)
+        counts += unpack(words, elements).sum(1, dtype=np.int64)
+        return
     run = function("spareto_train_places", "ppqqqi")
     run(_at(words), _at(counts), *words.shape[:2], elements, _threads(64 * words.size))
-    return counts
 
 
 def windows(words: Words) -> Counts:

@@ -38,7 +38,12 @@ def over_time(sequence: Tensor, *modules: nn.Module | None) -> Tensor:
 
 
 def why_reference(
-    sequence: Tensor | Spikes, weight: Tensor, norm: nn.Module | None, neuron: SpikingNeuron, *children: Any
+    sequence: Tensor | Spikes,
+    weight: Tensor,
+    norm: nn.Module | None,
+    neuron: SpikingNeuron,
+    *children: Any,
+    watched: bool = False,
 ) -> str:
     """Why a layer must run as plain torch; empty if the kernels can run it.
 
@@ -48,8 +53,9 @@ def why_reference(
         norm: Its batch norm.
         neuron: Its neurons.
         children: All its children.
+        watched: Whether it was looked at and found fit, and the hooks on its children are the watcher's.
     """
-    return next(_obstacles(sequence, weight, norm, neuron, children), "")
+    return next(_obstacles(sequence, weight, norm, neuron, () if watched else children, watched), "")
 
 
 def _obstacles(
@@ -58,8 +64,9 @@ def _obstacles(
     norm: nn.Module | None,
     neuron: SpikingNeuron,
     children: tuple[Any, ...],
+    watched: bool,
 ) -> Iterator[str]:
-    if current().reference:
+    if current().reference and not watched:
         yield Reason.ASKED
     if torch.is_autocast_enabled("cpu"):
         yield Reason.AUTOCAST
@@ -73,7 +80,7 @@ def _obstacles(
         yield Reason.INPUT.of(sequence.dtype, sequence.device.type)
     if math.prod(sequence.shape) == 0:
         yield Reason.EMPTY
-    if any(getattr(child, hooks, None) for child in children for hooks in _HOOKS):
+    if hooked(children):
         yield Reason.HOOKS
     if not (norm is None or type(norm) in (nn.BatchNorm1d, nn.BatchNorm2d, nn.Identity)):
         yield Reason.NORM.of(type(norm).__name__)
@@ -84,6 +91,11 @@ def _obstacles(
         yield Reason.NEURONS
     elif dynamics.surrogate is None:
         yield Reason.SURROGATE
+
+
+def hooked(children: tuple[Any, ...]) -> bool:
+    """Whether there are hooks on a layer's children, which fused kernels would not call."""
+    return any(getattr(child, hooks, None) for child in children for hooks in _HOOKS)
 
 
 def why_no_shortcut(shortcut: Tensor | Spikes | None) -> str:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import Final, NamedTuple
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
+from spareto.kernels import c_layers
+from spareto.kernels.c_layers import BlockShape, padded
+from spareto.kernels.spikes import Spikes, no_carrier
 from spareto.layers._geometry import pair
 
 
@@ -19,6 +24,24 @@ class Window(NamedTuple):
 
 
 ONE_PIXEL: Final = Window()
+
+
+def pooled(spikes: Spikes, window: Window) -> Spikes | Tensor:
+    """What kernels with that pooling give of spikes `(time, batch, channels, height, width)`."""
+    if window == ONE_PIXEL:
+        return spikes
+    time, batch, channels, height, width = spikes.shape
+    images, averages = time * batch, window.height * window.width > 1
+    tall, wide = window[2:] if averages else window[:2]
+    high, across = height // tall, width // wide
+    whole = spikes.bits.unflatten(1, (height, width))[:, : high * tall, : across * wide]
+    if averages:
+        shape = BlockShape(time, batch, high * tall, across * wide, padded(channels), channels, *window)
+        return c_layers.average(whole.contiguous(), shape).movedim(-1, 1).unflatten(0, (time, batch))
+    rows = reduce(torch.bitwise_or, (whole[:, first::tall] for first in range(tall)))
+    bits = reduce(torch.bitwise_or, (rows[:, :, first::wide] for first in range(wide)))
+    carrier = no_carrier(images, high, across, channels)
+    return Spikes(bits.flatten(1, 2).contiguous(), carrier, time, batch, channels, (high, across))
 
 
 def window(pool: nn.Module | None, height: int, width: int) -> Window | None:

@@ -13,7 +13,7 @@ from typing_extensions import override
 from spareto.core.errors import ConfigError, Problem
 from spareto.kernels.decision_log import Slot, decide
 from spareto.kernels.dynamics import Dynamics
-from spareto.kernels.kernel_options import current
+from spareto.kernels.kernel_options import Watcher, current
 from spareto.kernels.normalizing import Firing, LayerConstants
 from spareto.kernels.spikes import Spikes, dense, traced
 from spareto.kernels.sums import ConvSums
@@ -23,7 +23,7 @@ from spareto.layers import _recompute as recompute
 from spareto.layers._base import SpikingLayer, present, some_spikes
 from spareto.layers._checks import check_block
 from spareto.layers._geometry import conv_shape, output_size
-from spareto.layers._pooling import ONE_PIXEL, Window, window
+from spareto.layers._pooling import ONE_PIXEL, Window, pooled, window
 from spareto.neurons import SpikingNeuron, registry
 
 
@@ -82,14 +82,28 @@ class SpikingBlock(SpikingLayer):
         weight = self.conv.weight
         check_block(self.conv, self.pool, sequence, weight)
         self._check(sequence, shortcut)
-        why = self._why_reference(sequence, weight) or fusion.why_no_shortcut(shortcut)
+        watcher = current().watching(self)
+        why = self._why_reference(sequence, weight, watcher) or fusion.why_no_shortcut(shortcut)
         if why:
             decide(self.slot, self.conv, "reference", why)
             reference = partial(self._reference, shortcut=shortcut)
             return recompute.run(self, reference, dense(sequence))
-        pooled = window(self.pool, *output_size(self.conv, *sequence.shape[3:]))
-        fired = self._fused(sequence, weight, pooled or ONE_PIXEL, shortcut)
-        return fired if pooled else fusion.over_time(dense(fired), self.pool)
+        if watcher is not None:
+            return self._watched(watcher, sequence, weight, shortcut)
+        place = window(self.pool, *output_size(self.conv, *sequence.shape[3:]))
+        fired = self._fused(sequence, weight, place or ONE_PIXEL, shortcut)
+        return fired if place else fusion.over_time(dense(fired), self.pool)
+
+    def _watched(
+        self, watcher: Watcher, sequence: Tensor | Spikes, weight: Tensor, shortcut: Tensor | Spikes | None
+    ) -> Tensor | Spikes:
+        """The same, and the watcher is told of the spikes before the pooling."""
+        with watcher.aside():
+            fired = self._fused(sequence, weight, ONE_PIXEL, shortcut)
+            assert isinstance(fired, Spikes), "nothing is pooled"
+            watcher.fired(self, sequence, fired)
+            place = window(self.pool, *fired.spatial)
+            return pooled(fired, place) if place else fusion.over_time(dense(fired), self.pool)
 
     def _reference(self, sequence: Tensor, shortcut: Tensor | Spikes | None) -> Tensor:
         currents = fusion.over_time(sequence, self.conv, self.norm)
@@ -106,9 +120,11 @@ class SpikingBlock(SpikingLayer):
             cure = "Bring it there by a 1x1 convolution with the block's stride."
             raise ConfigError(Problem(f"shortcut of {self.conv}", got, rule, cure))
 
-    def _why_reference(self, sequence: Tensor | Spikes, weight: Tensor) -> str:
-        children = (self, self.conv, self.norm, self.neuron, self.pool)
-        why = fusion.why_reference(sequence, weight, self.norm, self.neuron, *children[1:])
+    def _why_reference(
+        self, sequence: Tensor | Spikes, weight: Tensor, watcher: Watcher | None = None
+    ) -> str:
+        children, watched = (self.conv, self.norm, self.neuron, self.pool), watcher is not None
+        why = fusion.why_reference(sequence, weight, self.norm, self.neuron, *children, watched=watched)
         if not why and self._values_a_channel(sequence) < 2:
             return "there is a single value a channel"
         return why
@@ -121,14 +137,14 @@ class SpikingBlock(SpikingLayer):
         self,
         sequence: Tensor | Spikes,
         weight: Tensor,
-        pooled: Window,
+        place: Window,
         shortcut: Tensor | Spikes | None,
     ) -> Tensor | Spikes:
         time, batch, _, *size = sequence.shape
         dynamics = self.neuron.dynamics()
         assert dynamics is not None
         constants = fusion.firing(
-            dynamics, self.norm, time, batch, *output_size(self.conv, *size), self.conv.out_channels, pooled
+            dynamics, self.norm, time, batch, *output_size(self.conv, *size), self.conv.out_channels, place
         )
         if traced(weight):
             return self._as_operators(sequence, weight, dynamics, constants, shortcut)

@@ -75,13 +75,21 @@ class SpikingDense(SpikingLayer):
         weight = self.linear.weight
         check_dense(self.linear, sequence, weight)
         children = (self.dropout, self.linear, self.norm, self.neuron)
-        why = fusion.why_reference(sequence, weight, self.norm, self.neuron, *children)
+        watcher = current().watching(self)
+        watched = watcher is not None
+        why = fusion.why_reference(sequence, weight, self.norm, self.neuron, *children, watched=watched)
         if not why and sequence.shape[0] * sequence.shape[1] < 2:
             why = "there is a single value a channel"
         if why:
             decide(self.slot, self.linear, "reference", why)
             return recompute.run(self, self._reference, dense(sequence))
-        return self._fused(sequence, weight)
+        if watcher is None:
+            return self._fused(sequence, weight)
+        with watcher.aside():
+            fired = self._fused(sequence, weight)
+            assert isinstance(fired, Spikes), "the kernels give nothing else"
+            watcher.fired(self, sequence, fired)
+            return fired
 
     def _reference(self, sequence: Tensor) -> Tensor:
         return self.neuron(fusion.over_time(sequence.flatten(2), self.dropout, self.linear, self.norm))

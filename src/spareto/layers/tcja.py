@@ -38,10 +38,15 @@ class TCJA(SpikingLayer):
 
     def __init__(self, timesteps: int, channels: int, kernel: int = 4) -> None:
         super().__init__()
-        self.timesteps, self.channels, self.kernel = timesteps, channels, kernel
+        self.timesteps, self.channels = timesteps, channels
         self.padding = ((kernel - 1) // 2, kernel // 2)
         self.temporal = nn.Conv1d(timesteps, timesteps, kernel, bias=False)
         self.channel = nn.Conv1d(channels, channels, kernel, bias=False)
+
+    @property
+    def kernel(self) -> int:
+        """Width of both convolutions."""
+        return self.temporal.kernel_size[0]
 
     def forward(self, sequence: Tensor | Spikes) -> Tensor:
         """The rescaled sequence.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 from typing import Final, Literal
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Tensor
 from spareto.kernels.trains import Words, pack
 
 LEADING: Final = 4  # axes of which the marks keep every entry
+AT_ONCE: Final = 1 << 16  # elements that are made doubles together
 EQUAL_ROWS: Final = 0.98  # share of rows that must agree: sums may round differently in another batch
 
 Kind = Literal["time", "batch", "place"]
@@ -30,7 +32,7 @@ class Mark:
 
     Args:
         shape: Shape of the tensor.
-        rows: A fixed weighted sum over all other axes, shape `shape[:4]`.
+        rows: A fixed weighted sum over all other axes, shape `shape[:4]`, or `shape[:3]` of four axes.
     """
 
     shape: tuple[int, ...]
@@ -40,8 +42,13 @@ class Mark:
     def of(cls, tensor: Tensor) -> Mark:
         """The mark of a tensor."""
         shape = tuple(tensor.shape)
-        flat = tensor.detach().double().reshape(*shape[:LEADING], -1)
-        return cls(shape, flat @ _weights(flat.shape[-1]))
+        kept = LEADING - 1 if len(shape) == LEADING else LEADING  # a last axis of four is a line of a plane
+        inner = prod(shape[kept:])
+        flat, weights = tensor.detach().reshape(prod(shape[:kept]), inner), _weights(inner)
+        rows, each = torch.empty(len(flat), dtype=torch.float64), max(1, AT_ONCE // max(1, inner))
+        for part, sums in zip(flat.split(each), rows.split(each), strict=True):
+            sums.copy_(part.double() @ weights)  # doubles of all would leave the caches
+        return cls(shape, rows.reshape(shape[:kept]))
 
 
 @lru_cache(maxsize=64)

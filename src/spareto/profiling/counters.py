@@ -76,12 +76,25 @@ class LayerCounter:
         if product.kind == "embedding" or (self._by_place and self._places > 1):
             return self._see_split(product)
         words, ones = pack(layout, x)
-        self._touch(words)
-        shape = plane_shape(tuple(x.shape[len(layout.axes) :]))
-        self.effective.see_words(words.squeeze(2), ones, shape)
+        self._see_words(words, ones, tuple(x.shape[len(layout.axes) :]))
         if self.source is not None:
             self._see_unfolded(layout.split(x).squeeze(2), ones)
         return None
+
+    def see_fused(self, words: Words, ones: bool, plane: tuple[int, int]) -> None:
+        """Note one call of a fused layer.
+
+        Args:
+            words: What entered as bits, `(timesteps, samples, 1, words)`.
+            ones: Whether they are all 1.
+            plane: Height and width of what it puts out.
+        """
+        self._see_words(words, ones, self.features)
+        self.plane, self._plane_known = plane, True
+
+    def _see_words(self, words: Words, ones: bool, features: tuple[int, ...]) -> None:
+        self._touch(words)
+        self.effective.see_words(words.squeeze(2), ones, plane_shape(features))
 
     def _see_split(self, product: Product) -> None:
         """A look-up, or a product at many places: its elements are ordered feature by feature."""
@@ -198,13 +211,16 @@ class NeuronCounter:
         """Note one call."""
         layout = self.use.layout
         if layout.places == 1:
-            words, ones = pack(layout, spikes)
-            self.shape = tuple(spikes.shape[len(layout.axes) :])
-            self.spikes.see_words(words.squeeze(2), ones, (prod(self.shape), 1, 1))
-            return
+            return self.see_fused(*pack(layout, spikes), tuple(spikes.shape[len(layout.axes) :]))
         split = self._split(spikes)
         self.shape = tuple(split.shape[2:])
         self.spikes.see(split.reshape(*split.shape[:2], -1, 1, 1))
+        return None
+
+    def see_fused(self, words: Words, ones: bool, shape: tuple[int, ...]) -> None:
+        """Note one call as bits, `(timesteps, samples, 1, words)`, of neurons in that shape."""
+        self.shape = shape
+        self.spikes.see_words(words.squeeze(2), ones, (prod(shape), 1, 1))
 
     def see_arriving(self, values: Tensor, name: str) -> None:
         """Note what one call was given, of neurons that no product feeds.

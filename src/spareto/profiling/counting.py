@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from torch import Tensor, nn
@@ -13,10 +14,13 @@ from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPriva
 
 from spareto.core.errors import ConfigError, Problem
 from spareto.frameworks import NeuronFacts
+from spareto.kernels.kernel_options import watched
+from spareto.kernels.spikes import Spikes
 from spareto.observing.products import PRODUCTS, product_of
 from spareto.observing.watching import Watch, tensors, watching
 from spareto.profiling.charging import Plan
 from spareto.profiling.counters import LayerCounter, NeuronCounter, PairCounter, counter_of
+from spareto.profiling.fused import FusedLayer
 from spareto.profiling.packing import LastPacked
 from spareto.profiling.states import Signs
 from spareto.profiling.storage import Trains
@@ -31,12 +35,19 @@ class Counts(Watch):
         plan: What is looked at.
         facts: What is known of a module's neurons; None for a module that is none.
         states: Whether the signs are wanted of what layers without neurons put out.
+        fused: Layers that may run fused, by module.
     """
 
     def __init__(
-        self, plan: Plan, facts: Callable[[nn.Module], NeuronFacts | None], *, states: bool = False
+        self,
+        plan: Plan,
+        facts: Callable[[nn.Module], NeuronFacts | None],
+        *,
+        states: bool = False,
+        fused: Mapping[object, FusedLayer] = MappingProxyType({}),
     ) -> None:
         super().__init__()
+        self._fused = fused
         self.plan, self._facts, self.wants_states = plan, facts, states
         self._packed = LastPacked()
         self.products: list[LayerCounter | PairCounter] = [counter_of(planned) for planned in plan.products]
@@ -78,6 +89,27 @@ class Counts(Watch):
             signs = self.signs.pending(place)
             if signs is not None:
                 witness.see_states(name, signs)
+
+    def fuses(self, layer: object) -> bool:
+        """Whether a layer may run fused."""
+        return layer in self._fused
+
+    def fired(self, layer: object, entered: Tensor | Spikes, spikes: Spikes) -> None:
+        """Count what a fused layer was given, and what its neurons gave."""
+        found = self._fused[layer]
+        if self._operators != found.operator:
+            raise _runs_otherwise("another layer", self.plan.operators[found.operator][0])
+        self._operators += 1
+        self._occurrences[found.neuron] += 1
+        product, neurons = self.products[found.product], self.neurons[found.neurons]
+        assert isinstance(product, LayerCounter), "one activation and a weight"
+        given, made = self._packed.of_layer(entered), self._packed.of_layer(spikes)
+        for use, words in ((product.planned.use, given[0]), (neurons.use, made[0])):
+            if use.unsure and bool(words.any()):
+                raise ConfigError(unproven(use))
+        high, across = spikes.spatial or (1, 1)
+        product.see_fused(*given, (high, across))
+        neurons.see_fused(*made, tuple(spikes.shape[2:]))
 
     def operator(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Run it, and count what it multiplies or which spikes it gives."""
@@ -163,12 +195,13 @@ def counting(
     opaque: Callable[[nn.Module], bool],
     *,
     states: bool = False,
+    fused: Mapping[object, FusedLayer] = MappingProxyType({}),
 ) -> Iterator[Counts]:
     """Count while the network runs inside the block; see `Counts`."""
-    counts = Counts(plan, facts, states=states)
+    counts = Counts(plan, facts, states=states, fused=fused)
 
     def called(module: nn.Module) -> bool:
         return facts(module) is not None or (states and isinstance(module, _BatchNorm))
 
-    with watching(network, counts, opaque, called):
+    with watching(network, counts, opaque, called), watched(counts):
         yield counts

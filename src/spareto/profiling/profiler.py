@@ -21,6 +21,7 @@ from spareto.observing.watching import watching
 from spareto.profiling.charging import Plan
 from spareto.profiling.counters import LayerCounter
 from spareto.profiling.counting import Counts, counting
+from spareto.profiling.fused import FusedLayer, fused_layers
 from spareto.profiling.invariants import check_invariants
 from spareto.profiling.kinds import free_layers
 from spareto.profiling.layers import Widths, layer_record, neurons_record, product_record
@@ -103,8 +104,8 @@ def profile(
     named = NamedNeurons(network, {} if neurons is None else neurons)
     with undisturbed(network, training=False), torch.inference_mode(), parametrize.cached(), reference():
         runner = Runner(network, samples, declared)
-        plan, trace = _planned(network, runner, samples, declared, named)
-        correct, counts = _count(network, runner, samples, plan, named, batch_size, witness)
+        plan, trace, fused = _planned(network, runner, samples, declared, named)
+        correct, counts = _count(network, runner, samples, plan, named, batch_size, witness, fused)
         found = _records(network, counts, plan, named, weight_bits, widths)
         found |= {"free": free_layers(network, plan, trace), "notes": (*runner.notes, *named.notes(plan))}
     found |= {"network": network_name, "dataset": dataset, "samples": samples.count}
@@ -116,14 +117,16 @@ def profile(
 @uncollected()
 def _planned(
     network: nn.Module, runner: Runner, samples: Samples, interface: Interface, named: NamedNeurons
-) -> tuple[Plan, Trace]:
+) -> tuple[Plan, Trace, Mapping[object, FusedLayer]]:
     if samples.labels is not None:
         runner.check_answer()
     first, second = _lively(samples)
     one = _trace(network, runner, samples.chosen([first]), named)
-    two = _trace(network, runner, _both(samples, first, second), named)
+    both = _both(samples, first, second)
+    two = _trace(network, runner, both, named)
     more = partial(_longer, network, runner, samples, first, named)
-    return make_plan(Runs(one, two, more, interface.time), runner.timesteps), two
+    plan = make_plan(Runs(one, two, more, interface.time), runner.timesteps)
+    return plan, two, _fused(network, runner, both, plan, two, named)
 
 
 def _longer(
@@ -157,6 +160,25 @@ def _trace(network: nn.Module, runner: Runner, batch: Tensor, named: NamedNeuron
     return tracer.trace
 
 
+def _fused(
+    network: nn.Module, runner: Runner, two: Tensor, plan: Plan, trace: Trace, named: NamedNeurons
+) -> Mapping[object, FusedLayer]:
+    """Layers that run fused while they are counted; none where the network cannot take what those give."""
+    found = fused_layers(plan, trace)
+    if not found:
+        return found
+    try:
+        with counting(network, plan, named.facts, named.opaque, fused=found) as counts:
+            with counts.aside():
+                runner.reset()
+                arguments = runner.prepare(two)
+            runner.call(arguments)
+            counts.end_batch()
+    except Exception:  # whatever a network says that reads spikes as a tensor
+        return {}
+    return found
+
+
 def _count(
     network: nn.Module,
     runner: Runner,
@@ -165,9 +187,10 @@ def _count(
     named: NamedNeurons,
     batch_size: int,
     witness: Witness | None,
+    fused: Mapping[object, FusedLayer],
 ) -> tuple[int, Counts]:
-    correct = 0
-    with counting(network, plan, named.facts, named.opaque, states=witness is not None) as counts:
+    correct, states = 0, witness is not None
+    with counting(network, plan, named.facts, named.opaque, states=states, fused=fused) as counts:
         for first in range(0, samples.count, batch_size):
             last = min(first + batch_size, samples.count)
             with counts.aside():

@@ -35,11 +35,6 @@ class Trains:
         return self.elements == elements and np.array_equal(self.words, words)
 
     @cached_property
-    def by_step(self) -> Amounts:
-        """Non-zero elements, summed over samples, shape (time, elements)."""
-        return trains.places(self.words, self.elements).astype(np.float64)
-
-    @cached_property
     def counts(self) -> Amounts:
         """Non-zero elements, shape (time, samples)."""
         return np.bitwise_count(self.words).sum(2, dtype=np.int64).astype(np.float64)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
 
 import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from spareto.formats import Sizes, measured_formats
-from spareto.kernels.trains import effects, pack
+from spareto.formats import Format, Sizes, measured_formats
+from spareto.kernels.trains import Counts, add_places, effects, pack
 from spareto.profiling.storage import Trains, Words
 
 Amounts = npt.NDArray[np.float64]
@@ -28,11 +29,11 @@ class Stream:
         self.shape: tuple[int, ...] = ()
         self.spikes_only = True
         self._effects = None if effects is None else effects.double().numpy()
-        self._formats = measured_formats() if stored else {}
+        self._formats: Mapping[str, Format] = measured_formats() if stored else {}
         self._calls: list[Words] = []
         self._counts: list[Amounts] = []
         self._met: list[Amounts] = []
-        self._by_step: Amounts | None = None
+        self._by_step: Counts | None = None
         self._awake: list[Amounts] = []
         self._windows: list[npt.NDArray[np.int64]] = []
         self._sizes: list[dict[str, Sizes]] = []
@@ -77,7 +78,9 @@ class Stream:
             self._together(before, behind), prod(self.shape), [] if known is None else known
         )
         self._counts.append(trains.counts)
-        self._by_step = trains.by_step if self._by_step is None else self._by_step + trains.by_step
+        if self._by_step is None:
+            self._by_step = np.zeros((len(trains.words), trains.elements), np.int64)
+        add_places(self._by_step, trains.words)
         self._awake.append(trains.awake)
         if self._effects is not None:
             self._met.append(self._effects_of(trains, self._effects))
@@ -121,7 +124,7 @@ class Stream:
         return np.concatenate([met[..., column].sum(0) for met in self._met])
 
     @property
-    def by_step(self) -> Amounts:
+    def by_step(self) -> Counts:
         """Non-zero elements, summed over samples, shape `(time, elements)`."""
         if self._by_step is None:
             raise ValueError("nothing was seen")
@@ -130,7 +133,7 @@ class Stream:
     @property
     def by_place(self) -> Amounts:
         """Non-zero elements, summed over samples and timesteps, shape `(channels, height, width)`."""
-        return self.by_step.sum(0).reshape(self.shape)
+        return self.by_step.sum(0).astype(np.float64).reshape(self.shape)
 
     @property
     def awake(self) -> Amounts:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from spareto.frameworks import NeuronFacts
+from spareto.kernels.trains import pack
 from spareto.observing.observation import Call, Value
 from spareto.observing.products import Product, UnknownProductError, entering_of, foreign, product_of
 from spareto.observing.recorder import Recorder
@@ -39,6 +40,10 @@ STEP_OPERATORS: Final = frozenset(
     )
 )
 """Operators through which a number becomes a spike or none."""
+
+
+FIRST: Final = 4096
+"""Elements that are looked at before all are."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +122,7 @@ class Trace:
     Args:
         recorder: The run.
         operators: Every operator that could be a product, in order; None where it was one of constants.
+        at: Number of the operation of each of these.
         neurons: Every call of neurons, in the order they ended.
         spiking: By operation, operators whose output is 0 and 1.
         shifts: By operation, what a batch norm does to a constant: factor and shift a channel.
@@ -125,6 +131,7 @@ class Trace:
 
     recorder: Tracer
     operators: list[tuple[str, ProductEvent | None]] = field(default_factory=list[Any])
+    at: list[int] = field(default_factory=list[int])
     neurons: list[NeuronEvent] = field(default_factory=list[NeuronEvent])
     spiking: dict[int, NeuronEvent] = field(default_factory=dict[int, NeuronEvent])
     shifts: dict[int, tuple[Tensor, Tensor]] = field(default_factory=dict[int, tuple[Tensor, Tensor]])
@@ -172,6 +179,7 @@ class Tracer(Recorder):
                 event = self._product(product, weight, answers, x, right, output, done.index, done.writes)
                 event = replace(event, idle=idle)
             self.trace.operators.append((name, event))
+            self.trace.at.append(done.index)
         elif not self._inside_neurons:
             self._look(name, args, output, done.index, done.writes)
         return output
@@ -324,7 +332,7 @@ class Tracer(Recorder):
             return  # a product that reads it is refused
         if self._stack and type(self._stack[-1].module).__module__.startswith("torch.nn."):
             return  # pools, activations and their like are no neurons, whatever they give
-        if not self.seen.values[writes[0]].activation or not bool(((output == 0) | (output == 1)).all()):
+        if not self.seen.values[writes[0]].activation or not _is_binary(output):
             return
         where = place()
         self.trace.spiking[operation] = NeuronEvent(
@@ -336,6 +344,12 @@ class Tracer(Recorder):
             output=Mark.of(output),
             occurrence=self.dispatched,
         )
+
+
+def _is_binary(output: Tensor) -> bool:
+    """Whether all are 0 or 1; most that are not show it at once."""
+    flat = output.reshape(1, -1)
+    return pack(flat[:, :FIRST])[1] and pack(flat)[1]
 
 
 def _without_activations(product: Product) -> Product:

@@ -27,7 +27,10 @@ BinSize = Annotated[
     Field(ge=1, le=MOST_STORED, strict=True),
     Rule("a whole number of microseconds or events, at least 1, below 2^48"),
 ]
-Option = Annotated[str | int | float | bool | None, Rule("a text, a number, true, false or null")]
+Option = Annotated[
+    str | int | float | bool | dict[str, Any] | None,
+    Rule("a text, a number, true, false or null; or name and options of what has options of its own"),
+]
 
 
 class DataPlan(Record):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar, cast
@@ -23,8 +24,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from spareto.core.artifacts import fingerprint, write_text
 from spareto.core.config import Named, Record, Rule, contradiction
-from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
-from spareto.core.text import shown
+from spareto.core.errors import ConfigError, Problem, UnknownName, one_of
 from spareto.records.steps import StepPlan, registry
 from spareto.records.steps.epitome import EpitomeStep
 from spareto.records.steps.prune import PruneStep
@@ -124,12 +124,15 @@ def _step(given: Any, about: ValidationInfo) -> Any:
     if not isinstance(given, Mapping):
         return given
     fields = cast("Mapping[str, Any]", given)
-    kind, names = fields.get("kind"), registry.names()
+    kind = fields.get("kind")
     if "kind" not in fields:
-        raise contradiction([Problem(".kind", "nothing", one_of(names), "Add the key 'kind'.")])
-    if kind not in names:
-        raise contradiction([Problem(".kind", shown(kind), one_of(names), did_you_mean(kind, names))])
-    return registry.get(kind).model_validate(fields, context=about.context)
+        rule = one_of(registry.names())
+        raise contradiction([Problem(".kind", "nothing", rule, "Add the key 'kind'.")])
+    try:
+        plan = registry.get(kind)
+    except UnknownName as unknown:
+        raise contradiction([dataclasses.replace(each, where=".kind") for each in unknown.problems]) from None
+    return plan.model_validate(fields, context=about.context)
 
 
 Step = Annotated[SerializeAsAny[StepPlan], _OfItsKind()]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self, cast
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self, cast
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from spareto.core.bounds import MOST_COUNTED
 from spareto.core.config import Named, Record, Rule
@@ -34,7 +35,34 @@ Options = Annotated[
 ]
 
 
-class OptimizerPlan(Record):
+class Choice(Record):
+    """A variant by its name, and the options that belong to it; in YAML the bare name will do without them.
+
+    Args:
+        name: Name of the variant.
+        options: What its constructor takes.
+    """
+
+    what: ClassVar[str]
+    """What messages call a variant."""
+
+    name: str
+    options: Options = Field(default_factory=dict[str, Any])
+
+    def __hash__(self) -> int:
+        return hash(self.hash)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_its_name(cls, given: Any) -> Any:
+        if isinstance(given, str):
+            return {"name": given}
+        if not isinstance(given, Mapping | Choice):
+            raise ValueError(f"the name of {cls.what}, or its name and options")
+        return cast(Any, given)
+
+
+class OptimizerPlan(Choice):
     """What makes a step of a gradient.
 
     Args:
@@ -42,11 +70,8 @@ class OptimizerPlan(Record):
         options: What its constructor takes.
     """
 
+    what: ClassVar[str] = "an optimizer"
     name: Annotated[str, Named("spareto.training.optimizers")] = "adam"
-    options: Options = Field(default_factory=dict[str, Any])
-
-    def __hash__(self) -> int:
-        return hash(self.hash)
 
 
 class UpdatePlan(Record):
@@ -90,14 +115,6 @@ class LogarithmicPlan(Record):
         if not (self.activations or self.errors or self.gradients):
             raise ValueError("a width for activations, errors or gradients")
         return self
-
-
-def _named(plan: Any) -> Any:
-    if isinstance(plan, str):
-        return {"name": plan}
-    if not isinstance(plan, dict | OptimizerPlan):
-        raise ValueError("the name of an optimizer, or its name and options")
-    return cast(Any, plan)
 
 
 def _right_above_others(rates: tuple[float, float]) -> tuple[float, float]:
@@ -157,7 +174,7 @@ class TrainingPlan(Record):
     batch_size: Count = 32
     learning_rate: Positive = 1e-3
     warmup_epochs: Epochs = 1
-    optimizer: Annotated[OptimizerPlan, BeforeValidator(_named)] = OptimizerPlan()
+    optimizer: OptimizerPlan = OptimizerPlan()
     update: UpdatePlan | None = None
     logarithmic: LogarithmicPlan | None = None
     weight_decay: NotNegative = 0.0

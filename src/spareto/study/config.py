@@ -178,12 +178,14 @@ class StudyConfig(Record):
         data: A data set of ours by name, what a function of the user's returns, or a folder of files.
         network: A network of ours by name, or what a function of the user's makes.
         accelerator: Name of a built-in accelerator, or path of a YAML file.
-        datasets, networks, accelerators: Several of each instead: a study of every combination, side by side;
+        datasets: Several instead of `data`: a study of every combination, side by side;
             see `spareto.study.parts`.
+        networks: The same instead of `network`.
+        accelerators: The same instead of `accelerator`.
         weight_formats: Formats the weights are costed in; a trial counts with the one that takes the least
             energy. `best` takes the best of all formats in each layer.
         spike_format: Format of spikes where the accelerator compresses them; None takes its own.
-        statistic: Mean or maximum spiking activity over the test samples.
+        statistic: Mean or maximum spiking activity over the validation samples.
         seeds: The whole study runs once for each.
         validation_share: Share of each class of the training split that is held out: trials are compared on
             it, and the test split is opened once, when all of them are done.

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from spareto.core.errors import ConfigError
+from spareto.core.errors import ConfigError, SparetoError
+from spareto.data.datasets.digit_images import DigitImages
 from spareto.data.encoders.images import registry
 
 GREYS = np.arange(256, dtype=np.uint8).reshape(1, 1, 16, 16)
@@ -58,3 +59,33 @@ def test_latency_sends_fewer_spikes_than_delta_and_delta_fewer_than_direct_value
 def test_wrong_options_are_refused_by_name(name, options):
     with pytest.raises(ConfigError, match=rf"data\.options\.{next(iter(options))}"):
         registry.make(name, "data.options", **options)
+
+
+def images(**options):
+    return DigitImages(**options).split("test")
+
+
+def test_a_data_set_takes_a_coding_by_name_or_with_its_options():
+    whole, cut = images(coding="latency"), images(coding={"name": "latency", "options": {"least": 100}})
+    frames = [each.encoder.encode(each.pixels, 4, "test") for each in (whole, cut)]
+    assert np.array_equal(frames[1], frames[0] * (whole.pixels >= 100))
+    drawn = [images(coding={"name": "rate", "options": {"seed": 3}}), images(coding="rate", seed=3)]
+    one, other = (each.encoder.encode(each.pixels, 4, "test") for each in drawn)
+    assert np.array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"coding": {"name": "latency", "options": {"most": 1}}}, r"coding.options.most"),
+        ({"coding": {"name": "latency", "options": {"least": 900}}}, r"least.*900"),
+        ({"coding": {"kind": "latency"}}, r"data.options.coding.kind"),
+        ({"coding": 3}, r"coding.*got 3.*name and options"),
+        ({"coding": {"name": "lateny"}}, "latency"),
+        ({"coding": {"name": "rate", "options": {"seed": 1}}, "seed": 2}, "one seed"),
+        ({"coding": "latency", "seed": 2}, "seed"),
+    ],
+)
+def test_a_coding_that_means_nothing_is_refused(options, said):
+    with pytest.raises(SparetoError, match=said):
+        DigitImages(**options)

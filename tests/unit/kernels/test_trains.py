@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spareto.formats import Gaps, levels, registry
-from spareto.kernels import trains
+from spareto.kernels import c_layers, trains
 from spareto.kernels.library import backend
 from spareto.observing.products import Geometry, Product
 from spareto.profiling.storage import Trains
@@ -31,7 +31,9 @@ def test_packed_trains_count_as_masks_do(shape, seed, density):
     words = words.reshape(time, samples, -1)
     assert ones
     assert (trains.unpack(words, elements) == masks).all()
-    assert (trains.places(words, elements) == masks.sum(1)).all()
+    places = np.ones((time, elements), np.int64)
+    trains.add_places(places, words)
+    assert (places == 1 + masks.sum(1)).all()
     each = np.random.default_rng(seed).integers(0, 1 << 40, (elements, 2)).astype(float)
     assert (trains.effects(words, each) == masks @ each).all()
     if backend() == "c":
@@ -43,6 +45,15 @@ def test_packed_trains_count_as_masks_do(shape, seed, density):
     for name in registry.names():
         fmt = registry.make(name)
         assert found.sizes(fmt).tolist() == [fmt.size(mask, fmt.spike_width).bits for mask in by_sample], name
+
+
+@needs_c
+@given(st.integers(1, 4), st.integers(1, 150), st.integers(1, 150), st.integers(0, 999))
+@settings(max_examples=60, deadline=None)
+def test_bits_of_layers_are_turned_into_rows(images, channels, pixels, seed):
+    x = torch.from_numpy(random_masks((images, channels, pixels), seed, 0.3)).float()
+    bits, _ = c_layers.pack(x, channels, pixels)
+    assert (trains.rows(bits, channels) == trains.pack(x.flatten(1))[0]).all()
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16, torch.int64, torch.bool])

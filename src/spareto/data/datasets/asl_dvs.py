@@ -15,12 +15,12 @@ from spareto.data._base import DatasetInfo
 from spareto.data.by_class import DrawnSplit
 from spareto.data.matlab import read_matlab
 from spareto.data.readers import Stream, read_events
+from spareto.data.readers._base import LATEST_US
 
 LETTERS = "abcdefghiklmnopqrstuvwxy"
 """Without j and z, which are movements."""
 HEIGHT, WIDTH = 180, 240
 NAMES = ("ts", "x", "y", "pol")
-LATEST = 1 << 52
 
 
 class AslDvs(DrawnSplit):
@@ -76,7 +76,7 @@ def _read_matlab(path: Path) -> Stream:
     if len({len(column) for column in columns}) != 1:
         got = ", ".join(f"{len(column)} {name}" for name, column in zip(NAMES, columns, strict=True))
         raise DataError(Problem(str(path), got, rule, "Copy it again."))
-    limits = (("ts", t, LATEST), ("x", x, WIDTH), ("y", y, HEIGHT), ("pol", p, 2))
+    limits = (("ts", t, LATEST_US), ("x", x, WIDTH), ("y", y, HEIGHT), ("pol", p, 2))
     for name, values, limit in limits:
         if len(values) and not 0 <= values.min() <= values.max() < limit:
             got = f"{values.min()} to {values.max()}"
@@ -89,5 +89,7 @@ def _read_matlab(path: Path) -> Stream:
 
 def _is_whole(values: npt.NDArray[Any]) -> bool:
     return values.dtype.kind != "f" or bool(
-        np.isfinite(values).all() and (values == np.floor(values)).all() and (np.abs(values) < LATEST).all()
+        np.isfinite(values).all()
+        and (values == np.floor(values)).all()
+        and (np.abs(values) < LATEST_US).all()
     )

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from spareto.data._base import Dataset, DatasetInfo, Images, SplitName
 from spareto.data.datasets.digits import WHITE, every_fifth_of_each
-from spareto.data.encoders.images import registry as codings
+from spareto.data.encoders.images._plan import Coding, encoder_of
 
 
 class DigitImages(Dataset):
@@ -21,7 +21,7 @@ class DigitImages(Dataset):
     The split is that of `digits`: of each digit, every fifth image in file order is a test image.
 
     Args:
-        coding: How an image becomes frames: `direct` or `rate`.
+        coding: How an image becomes frames: `direct`, `rate`, `latency`, `delta`, or one with its options.
         seed: Seed of a coding that draws spikes at random; see it.
 
     Reference:
@@ -36,9 +36,8 @@ class DigitImages(Dataset):
         source="Optical Recognition of Handwritten Digits (Alpaydin and Kaynak 1998)",
     )
 
-    def __init__(self, *, coding: str = "direct", seed: int | None = None) -> None:
-        options: dict[str, Any] = {} if seed is None else {"seed": seed}
-        self.encoder = codings.make(coding, "data.options", **options)
+    def __init__(self, *, coding: Coding = "direct", seed: int | None = None) -> None:
+        self.encoder = encoder_of(coding, seed)
 
     @override
     def split(self, name: SplitName) -> Images:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from typing_extensions import override
@@ -12,7 +12,7 @@ from spareto.core.artifacts import there
 from spareto.core.errors import DataError, Problem
 from spareto.core.options import Count
 from spareto.data._base import Dataset, DatasetInfo, Images, SplitName
-from spareto.data.encoders.images import registry as codings
+from spareto.data.encoders.images._plan import Coding, encoder_of
 from spareto.data.folder import Root, data_folder, where_to_put
 from spareto.data.idx import read_idx
 
@@ -26,7 +26,7 @@ class FashionMnist(Dataset):
     Args:
         root: Folder that holds the four `.gz` files, or holds them in `fashion_mnist`; left out, the data
             folder of this machine.
-        coding: How an image becomes frames: `direct` or `rate`.
+        coding: How an image becomes frames: `direct`, `rate`, `latency`, `delta`, or one with its options.
         limit: Take only the first so many images of each split; left out, all.
         seed: Seed of a coding that draws spikes at random; see it.
 
@@ -48,12 +48,11 @@ class FashionMnist(Dataset):
         self,
         *,
         root: Root = None,
-        coding: str = "direct",
+        coding: Coding = "direct",
         limit: Count | None = None,
         seed: int | None = None,
     ) -> None:
-        options: dict[str, Any] = {} if seed is None else {"seed": seed}
-        self.encoder = codings.make(coding, "data.options", **options)
+        self.encoder = encoder_of(coding, seed)
         self.limit = limit
         folder = data_folder(root)
         self.root = folder if there(self._paths(folder, "train")[0]) else folder / self.folder

@@ -14,7 +14,7 @@ class Mnist(FashionMnist):
     Args:
         root: Folder that holds the four `.gz` files, or holds them in `mnist`; left out, the data folder of
             this machine.
-        coding: How an image becomes frames: `direct` or `rate`.
+        coding: How an image becomes frames: `direct`, `rate`, `latency`, `delta`, or one with its options.
         limit: Take only the first so many images of each split; left out, all.
         seed: Seed of a coding that draws spikes at random; see it.
 

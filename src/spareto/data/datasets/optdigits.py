@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from typing_extensions import override
@@ -11,7 +10,7 @@ from typing_extensions import override
 from spareto.core.artifacts import there
 from spareto.core.errors import DataError, Problem
 from spareto.data._base import Dataset, DatasetInfo, Images, SplitName
-from spareto.data.encoders.images import registry as codings
+from spareto.data.encoders.images._plan import Coding, encoder_of
 from spareto.data.folder import Root, data_folder, require, where_to_put
 
 ORIGIN = "https://archive.ics.uci.edu/dataset/80"
@@ -27,7 +26,7 @@ class OptDigits(Dataset):
     Args:
         root: Folder that holds `optdigits.tra` and `optdigits.tes`, or holds them in `uci`; left out, the
             data folder of this machine.
-        coding: How an image becomes frames: `direct` or `rate`.
+        coding: How an image becomes frames: `direct`, `rate`, `latency`, `delta`, or one with its options.
         seed: Seed of a coding that draws spikes at random; see it.
 
     Reference:
@@ -42,9 +41,8 @@ class OptDigits(Dataset):
         source="Optical Recognition of Handwritten Digits (Alpaydin and Kaynak 1998)",
     )
 
-    def __init__(self, *, root: Root = None, coding: str = "direct", seed: int | None = None) -> None:
-        options: dict[str, Any] = {} if seed is None else {"seed": seed}
-        self.encoder = codings.make(coding, "data.options", **options)
+    def __init__(self, *, root: Root = None, coding: Coding = "direct", seed: int | None = None) -> None:
+        self.encoder = encoder_of(coding, seed)
         folder = data_folder(root)
         self.root = folder if there(folder / FILES["train"]) else folder / "uci"
 

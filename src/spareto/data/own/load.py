@@ -9,11 +9,11 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
-from spareto.core.errors import DataError, Problem
+from spareto.core.errors import ConfigError, DataError, Problem
 from spareto.core.usercode import Code, find_code
 from spareto.core.userrandom import fixed_random
 from spareto.data._base import DatasetInfo
@@ -24,7 +24,7 @@ from spareto.data.own.folder import splits_of_folder
 from spareto.data.own.layout import Laid, laid_out
 from spareto.data.own.returned import TITLES, Part, splits_of
 from spareto.data.own.splits import Split, classes_of, held_out
-from spareto.records.data import DataPlan, FolderData, ImportedData
+from spareto.records.data import DataPlan, FolderData, ImportedData, OwnData
 
 OwnPlan = ImportedData | FolderData
 SPLIT_PARAMETERS: dict[str, dict[Part, Any]] = {
@@ -32,6 +32,9 @@ SPLIT_PARAMETERS: dict[str, dict[Part, Any]] = {
     "train": {"train": True, "test": False},
 }
 """A function with one of these parameters is called twice, once a split."""
+
+EVENTS_ONLY: Final = ("time_unit", "duration_us", "outside", "binary", "bins", "bin_size")
+"""What a plan says of events alone."""
 
 
 def load_data(plan: DataPlan | OwnPlan) -> FrameData:
@@ -197,7 +200,7 @@ def _laid(splits: Sequence[Split], plan: OwnPlan) -> tuple[list[Laid], tuple[str
     """Frames of all splits in one layout, events binned in one way; and what was said of them."""
     recordings = [events for split in splits for events in split.recordings or ()]
     if not recordings:
-        return [laid_out(split, plan) for split in splits], ()
+        return [_framed(split, plan) for split in splits], ()
     binner = Binner.of(recordings, plan, next((split.sensor for split in splits if split.sensor), None))
     laid: list[Laid] = []
     notes = list(binner.clock.notes)
@@ -209,6 +212,21 @@ def _laid(splits: Sequence[Split], plan: OwnPlan) -> tuple[list[Laid], tuple[str
         notes += told
         first += len(some)
     return laid, tuple(notes)
+
+
+def _framed(split: Split, plan: OwnData) -> Laid:
+    """Frames of a split, of the pixels that the plan names; it says nothing that only events have."""
+    for_events = [name for name in EVENTS_ONLY if getattr(plan, name) != OwnData.model_fields[name].default]
+    if for_events:
+        got = f"{' and '.join(for_events)} for frames"
+        cure = f"Remove {'it' if len(for_events) == 1 else 'them'}, or give events x, y, p and t."
+        raise ConfigError(Problem(f"data.{for_events[0]}", got, "what frames have", cure))
+    laid = laid_out(split, plan)
+    if plan.sensor is not None and laid.layout is not None and tuple(plan.sensor) != _sensor(laid):
+        rule = f"{list(plan.sensor)} numbers a sample and timestep"
+        cure = "Correct data.sensor, or remove it."
+        raise DataError(Problem(f"{split.name}: frames", f"shape {laid.frames.shape}", rule, cure))
+    return laid
 
 
 def _refuse_unlabelled(split: Split) -> None:

@@ -17,6 +17,8 @@ from spareto.core.errors import DataError, Problem
 Bytes = npt.NDArray[np.uint8]
 Disorder = Literal["refuse", "sort"]
 LONGEST_HEADER = 1 << 16
+LATEST_US = 1 << 52
+"""Times of 140 years, microseconds: their differences, and a thousand timesteps of them, fit into 64 bits."""
 COPY_AGAIN = "Copy the file again from where it came."
 
 
@@ -57,8 +59,9 @@ class Stream:
             disorder: Refuse times that run back, or sort them; events of one time keep their order.
 
         Raises:
-            DataError: A time runs back, and they are not to be sorted.
+            DataError: A time runs back, and they are not to be sorted; or one is beyond 140 years.
         """
+        self._refuse_late()
         back = np.flatnonzero(self.t_us[1:] < self.t_us[:-1])
         if not len(back):
             return self
@@ -70,6 +73,15 @@ class Stream:
         got = f"{self.t_us[place]:,} us after {self.t_us[place - 1]:,} us, the first of {len(back):,} such"
         cure = "Write disorder: sort among the options, if this camera's order is not to be trusted."
         raise DataError(Problem(f"{self.where}: t, event {place:,}", got, "times that never run back", cure))
+
+    def _refuse_late(self) -> None:
+        late = np.flatnonzero((self.t_us > LATEST_US) | (self.t_us < -LATEST_US))
+        if len(late):
+            place = int(late[0])
+            got = f"{self.t_us[place]:,} us, the first of {len(late):,} such"
+            raise DataError(
+                Problem(f"{self.where}: t, event {place:,}", got, "times of at most 140 years", COPY_AGAIN)
+            )
 
     def within(self, height: int, width: int) -> Stream:
         """The same events, if all of them lie on a sensor of this size.

@@ -9,10 +9,9 @@ from typing_extensions import override
 
 from spareto.core.archives import Damaged, load_arrays
 from spareto.core.errors import DataError, Problem
-from spareto.data.readers._base import EventReader, Stream
+from spareto.data.readers._base import LATEST_US, EventReader, Stream
 
 NAMES = ("t", "x", "y", "p")
-LATEST = 1 << 52
 
 
 class Npz(EventReader):
@@ -52,7 +51,7 @@ class Npz(EventReader):
         )
 
     def _flat(self, path: Path, name: str, array: np.ndarray) -> np.ndarray:
-        most = {"t": LATEST, "p": 1}.get(name, 0xFFFF)
+        most = {"t": LATEST_US, "p": 1}.get(name, 0xFFFF)
         if array.ndim != 1 or array.dtype.kind not in "biuf":
             got = f"{array.ndim} axes of {array.dtype}"
             raise self.refused(Path(f"{path}: {name}"), got, "a flat array of numbers", "Save it again.")

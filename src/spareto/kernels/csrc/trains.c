@@ -37,13 +37,50 @@ EXPORT int spareto_train_gaps(const uint64_t *bits, int64_t *live, int64_t *padd
     }
     return DONE;
 }
-/* Set bits of each element, summed over samples: counts [T][E]. */
+/* Transposes 64 x 64 bits: bit j of word i becomes bit i of word j. */
+static void transpose(uint64_t *square) {
+    uint64_t low = 0xffffffffull;
+    for (int half = 32; half; half >>= 1, low ^= low << half)
+        for (int i = 0; i < 64; i = ((i | half) + 1) & ~half) {
+            uint64_t differ = ((square[i] >> half) ^ square[i | half]) & low;
+            square[i | half] ^= differ, square[i] ^= differ << half;
+        }
+}
+/* Adds 64 bits to a row from bit `at` on; none of them lies behind the row's end. */
+AI void put_bits(uint64_t *row, int64_t at, uint64_t bits) {
+    if (!bits) return;
+    row[at >> 6] |= bits << (at & 63);
+    if (at & 63 && bits >> (64 - (at & 63))) row[(at >> 6) + 1] |= bits >> (64 - (at & 63));
+}
+/* Channels-last bits [N][P][words of C] to rows [N][words of C P], channel after channel: element c P + p. */
+EXPORT int spareto_train_rows(const uint64_t *bits, uint64_t *rows, int64_t N, int64_t P, int64_t C, int threads) {
+    int64_t deep = (C + 63) / 64, words = times(C, P);
+    if (words > INT64_MAX - 63) return TOO_LARGE;
+    words = (words + 63) / 64;
+#pragma omp parallel for schedule(static) num_threads(threads)
+    for (int64_t n = 0; n < N; n++) {
+        uint64_t *row = rows + n * words;
+        clear(row, 8 * (size_t)words);
+        for (int64_t p = 0; p < P; p += 64)
+            for (int64_t d = 0; d < deep; d++) {
+                uint64_t square[64], any = 0;
+                for (int64_t i = 0; i < 64; i++) {
+                    square[i] = p + i < P ? bits[(n * P + p + i) * deep + d] : 0;
+                    any |= square[i];
+                }
+                if (!any) continue;
+                transpose(square);
+                for (int64_t c = 64 * d; c < C && c < 64 * d + 64; c++) put_bits(row, c * P + p, square[c & 63]);
+            }
+    }
+    return DONE;
+}
+/* Adds the set bits of each element, summed over samples, to counts [T][E]. */
 EXPORT int spareto_train_places(const uint64_t *bits, int64_t *counts, int64_t T, int64_t B, int64_t E, int threads) {
     int64_t words = (E + 63) / 64;
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t t = 0; t < T; t++) {
         int64_t *to = counts + t * E;
-        clear(to, sizeof(int64_t) * E);
         for (int64_t b = 0; b < B; b++)
             for (int64_t w = 0; w < words; w++)
                 EACH_SET(m, bits[(t * B + b) * words + w]) to[w * 64 + __builtin_ctzll(m)]++;

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 from typing_extensions import override
 
 from spareto.core.config import Named, Record, Rule
 from spareto.records.steps._base import StepPlan
-from spareto.records.training import Options, Share
+from spareto.records.training import Choice, Options, Share
 
 Sparsity = Annotated[
     float,
@@ -18,7 +18,7 @@ Sparsity = Annotated[
 ]
 
 
-class SchedulePlan(Record):
+class SchedulePlan(Choice):
     """When masks are drawn during training, and how many weights go each time.
 
     Args:
@@ -26,19 +26,8 @@ class SchedulePlan(Record):
         options: What its constructor takes.
     """
 
+    what: ClassVar[str] = "a schedule"
     name: Annotated[str, Named("spareto.pruners.schedules")] = "one_shot"
-    options: Options = Field(default_factory=dict[str, Any])
-
-    def __hash__(self) -> int:
-        return hash(self.hash)
-
-
-def _named(plan: Any) -> Any:
-    if isinstance(plan, str):
-        return {"name": plan}
-    if not isinstance(plan, dict | SchedulePlan):
-        raise ValueError("the name of a schedule, or its name and options")
-    return cast(Any, plan)
 
 
 class LayerSparsity(Record):
@@ -88,7 +77,7 @@ class PruneStep(StepPlan):
     scope: Literal["global", "per_layer"] = "global"
     floor: Share = 0.0
     options: Options = Field(default_factory=dict[str, Any])
-    schedule: Annotated[SchedulePlan, BeforeValidator(_named)] = SchedulePlan()
+    schedule: SchedulePlan = SchedulePlan()
     layer_sparsity: tuple[LayerSparsity, ...] = ()
 
     @field_validator("floor")

@@ -248,3 +248,13 @@ def test_aedat_4_without_a_stream_of_events_is_refused(tmp_path):
     path.write_bytes(files.aedat4(SOME).replace(b">EVTS<", b">FRME<"))
     with pytest.raises(DataError, match="0 streams of events where one is read"):
         read_events(path)
+
+
+@pytest.mark.parametrize("at", [0, 3, -1])
+@pytest.mark.parametrize("t", [-(2**63), -(2**52) - 1, 2**52 + 1, 2**63 - 1])
+def test_times_whose_differences_wrap_around_are_refused(t, at, tmp_path):
+    some = [list(event) for event in SOME]
+    some[at][0] = t
+    path = written(tmp_path, "aedat4", some)
+    with pytest.raises(DataError, match="140 years"):
+        read_events(path, disorder="sort")

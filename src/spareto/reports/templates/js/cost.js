@@ -19,7 +19,7 @@ function stackedLayers(target, place) {
   const ends = order.map((row) => ({ x: totals[row] / size, y: row, text: told("pJ", totals[row]), showarrow: false, xanchor: "left", xshift: 4, font: { size: letter(12), color: css("--soft") } }));
   const ticks = { tickvals: order, ticktext: order.map((row) => plain(short(D.layers[row], 22))), gridcolor: "rgba(0,0,0,0)", autorange: "reversed" };
   target.style.height = `${letter(90 + 34 * D.layers.length)}px`;
-  draw(target, traces, layout(axis(`energy per inference (${sign})`, { range: [0, (Math.max(...totals) / size) * 1.16 || 1] }), axis("", ticks), { barmode: "stack", meta: { names: D.layers }, annotations: ends, margin: { l: 90, r: 30, t: 6, b: 44 } }));
+  draw(target, traces, layout(axis(`energy per inference (${sign})`, { range: [0, (Math.max(...totals) / size) * withRoom(target, 90) || 1] }), axis("", ticks), { barmode: "stack", meta: { names: D.layers }, annotations: ends, margin: { l: 90, r: 30, t: 6, b: 44 } }));
   pickLayer(target);
   tell(target, `Energy of ${D.points.name[place]} by layer: ${D.layers.map((name, row) => `${name} ${told("pJ", totals[row])}`).join(", ")}.`);
   return numbers("energy by layer", ["layer", ...labels, "total"], D.layers.map((name, row) => [name, ...table[row].map((each) => told("pJ", each)), told("pJ", totals[row])]));
@@ -46,7 +46,7 @@ function bars(target, place, values, unit, title, extra) {
   const strong = order.map((row) => (row === state.layer ? 1 : 0.55));
   target.style.height = `${letter(80 + 30 * D.layers.length)}px`;
   draw(target, [{ type: "bar", orientation: "h", x: order.map((row) => over(values[row], size)), y: order, customdata: order, name: title, marker: { color: css("--accent"), opacity: strong }, hoverinfo: "skip" }, ...(extra ? extra(order, size) : [])],
-    layout(axis(`${title}${sign ? ` (${sign})` : ""}`, { range: [0, (largest / size) * 1.2 || 1] }), axis("", { tickvals: order, ticktext: order.map((row) => plain(short(D.layers[row], 22))), gridcolor: "rgba(0,0,0,0)", autorange: "reversed" }), {
+    layout(axis(`${title}${sign ? ` (${sign})` : ""}`, { range: [0, (largest / size) * withRoom(target, 90) || 1] }), axis("", { tickvals: order, ticktext: order.map((row) => plain(short(D.layers[row], 22))), gridcolor: "rgba(0,0,0,0)", autorange: "reversed" }), {
       barmode: "overlay", meta: { names: D.layers }, margin: { l: 90, r: 20, t: 6, b: 44 },
       annotations: order.map((row) => ({ x: over(values[row], size) || 0, y: row, text: told(unit, values[row]), showarrow: false, xanchor: "left", xshift: 4, font: { size: letter(12), color: css("--soft") } })),
     }));

@@ -12,7 +12,7 @@ function axis(title, more) {
   return {
     title: { text: title, font: { size: letter(12), color: css("--soft") }, standoff: 8 },
     gridcolor: css("--rule"), zeroline: false, linecolor: css("--soft"), showline: false, ticks: "outside", ticklen: 5, tickcolor: "rgba(0,0,0,0)",
-    tickfont: { size: letter(12), color: css("--soft") }, automargin: true, fixedrange: true, ...more,
+    tickfont: { size: letter(12), color: css("--soft") }, automargin: true, fixedrange: true, tickangle: 0, ...more,
   };
 }
 
@@ -24,6 +24,9 @@ function layout(x, y, more) {
     hovermode: "closest", dragmode: false, xaxis: x, yaxis: y, bargap: 0.35, ...more,
   };
 }
+
+// How far an axis goes beyond the longest bar, so that its number has room at any width.
+const withRoom = (node, names) => 1 + letter(72) / Math.max(100, node.clientWidth - letter(names + 100));
 
 function draw(node, traces, shape) {
   return Plotly.react(node, traces, shape, CONFIG);
