@@ -52,6 +52,12 @@ DESIGNS = [
     (64, 64, 4, 4, "scan", "hls4ml", 4, 8, 10),
     (784, 32, 10, 4, "event", "spiker", 4, 4, 6),
     (784, 32, 10, 4, "compressed", "spiker", 4, 4, 6),
+    (160, 40, 4, 5, "compressed", "spiker", 4, 4, 6),
+    (600, 20, 4, 2, "event", "spiker", 4, 5, 7),
+    (320, 48, 8, 12, "compressed", "hls4ml", 3, 4, 8),
+    (144, 36, 6, 1, "event", "spiker", 4, 4, 6),
+    (220, 30, 4, 3, "compressed", "snntorch", 4, 4, 8),
+    (450, 64, 8, 8, "event", "hls4ml", 3, 4, 8),
 ]
 
 

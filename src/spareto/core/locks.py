@@ -6,7 +6,7 @@ import errno
 import json
 import logging
 import os
-import socket
+import platform
 import sys
 import time
 from collections.abc import Callable, Generator
@@ -126,7 +126,7 @@ def same_file(handle: int, path: Path) -> bool:
 
 def _sign(handle: int) -> None:
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    text = json.dumps({"process": os.getpid(), "host": socket.gethostname(), "since": now})
+    text = json.dumps({"process": os.getpid(), "host": platform.node(), "since": now})
     os.ftruncate(handle, 0)
     os.lseek(handle, 0, os.SEEK_SET)
     os.write(handle, text.encode())

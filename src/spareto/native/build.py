@@ -13,7 +13,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -143,6 +142,8 @@ def compile_library(level: str, target: Path, kit: Kit | None = None) -> None:
 
 def _compile(command: tuple[str, ...], folder_of_sources: Path, target: Path) -> None:
     """One object a source, as many at once as there are processors, then the library of them all."""
+    from concurrent.futures import ThreadPoolExecutor  # a library that is there needs no import of it
+
     sources = sorted(folder_of_sources.glob("*.c"))
     scratch = tempfile.TemporaryDirectory(dir=target.parent, prefix=OBJECTS, ignore_cleanup_errors=True)
     with scratch as folder, ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -93,6 +92,8 @@ class Engine:
         if threads <= 1:
             votes = [self.decide(one).votes for one in each]
         else:
+            from concurrent.futures import ThreadPoolExecutor
+
             with ThreadPoolExecutor(threads) as pool:
                 votes = [decision.votes for decision in pool.map(self.decide, each)]
         return np.array(votes, np.int64).reshape(len(each), self.network.classes)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
@@ -17,6 +16,9 @@ from spareto.runtime import wires
 from spareto.runtime.binning import Binning
 from spareto.runtime.kernels import function
 from spareto.runtime.plans import LayerPlan, States
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 BLOCK: Final = 32
 """Timesteps that go through a layer together, at most: what is between layers never takes more memory."""
@@ -78,7 +80,7 @@ class Session:
     def __init__(self, engine: Ready, threads: int = 1) -> None:
         self.engine, self.threads = engine, threads
         self.network = engine.network
-        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        self._pool = _pool(threads) if threads > 1 else None
         self._binning: Binning | None = None
         self.reset()
 
@@ -227,3 +229,9 @@ def _fresh(plan: LayerPlan) -> dict[str, Ints]:
     if plan.feeds_back:
         found["f"] = np.zeros(shape, np.int32)
     return found
+
+
+def _pool(threads: int) -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor  # takes as long as the package: imported where used
+
+    return ThreadPoolExecutor(threads)
