@@ -102,7 +102,7 @@ def grown(points: float) -> float:
 
 
 def turn_if_crowded(axes: Axes) -> None:
-    """Turn the names below the axes where they would touch each other."""
+    """Turn the names below the axes where they would touch each other; the figure grows by their height."""
     figure = axes.get_figure(root=True)
     assert figure is not None
     figure.draw_without_rendering()
@@ -115,6 +115,8 @@ def turn_if_crowded(axes: Axes) -> None:
         for tick in axes.get_xticklabels():
             tick.set_horizontalalignment("right")
             tick.set_rotation_mode("anchor")
+        higher = max(tick.get_window_extent().height for tick in axes.get_xticklabels()) / figure.dpi
+        figure.set_figheight(figure.get_figheight() + higher)
 
 
 def columns(most: int) -> int:
