@@ -110,7 +110,8 @@ def _tell_package(console: Console, plan: StudyConfig, folder: Path) -> None:
 
     data = load_data(plan.data)
     made = package_run(folder, data.train_frames, data.test_frames, data.test_labels)
-    console.print(f"Knee of the front: {made.label}", markup=False)
+    seed = f", seed {made.seed}" if len(plan.seeds) > 1 else ""
+    console.print(f"Knee of the front: {made.label}{seed}", markup=False)
     console.print("    import spareto", markup=False)
     console.print(f'    network = spareto.load_network("{folder}")', markup=False)
     if made.package is None:

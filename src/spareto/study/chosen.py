@@ -7,9 +7,10 @@ from pathlib import Path
 from spareto.core.artifacts import there
 from spareto.core.errors import ConfigError, Problem, StoreError, did_you_mean
 from spareto.records import Trial
+from spareto.records.rows import row_chosen_by
 from spareto.study.database.places import POINTER, STORE_NAME
 from spareto.study.folder import RunFolder
-from spareto.study.front import knee, results_of
+from spareto.study.front import knee, mean_rows, results_of
 from spareto.study.store import TrialStore
 
 
@@ -24,8 +25,8 @@ def chosen(run: str | Path, trial: str | None = None) -> tuple[Trial, Path]:
     Args:
         run: Run folder, or its database.
         trial: Its name as in `spareto front`, `joint 4 bit 80 %`, with ` seed 1` behind it where there are
-            several seeds; left out, the knee of the front: the trial nearest to the best accuracy and the
-            least energy.
+            several seeds; left out, the knee of the front of the recipes' means over their seeds, the recipe
+            nearest to the best accuracy and the least energy, with the seed of the best accuracy.
 
     Raises:
         StoreError: There is no study, or the file of the network is gone.
@@ -45,11 +46,13 @@ def chosen(run: str | Path, trial: str | None = None) -> tuple[Trial, Path]:
 
 
 def _knee(trials: tuple[Trial, ...], run: str | Path) -> Trial:
-    index = knee([(trial.chosen_by, trial.energy_pj) for trial in trials])
+    means = mean_rows(trials)
+    index = knee([(row_chosen_by(row), row["energy_pj"]) for row in means])
     if index is None:
         cure = "Wait for the first one: spareto study run."
         raise StoreError(Problem(str(run), "no finished trial", "a study with trials", cure))
-    return trials[index]
+    seeds = [trial for trial in trials if trial.recipe.hash == means[index]["recipe_hash"]]
+    return max(seeds, key=lambda trial: trial.chosen_by)
 
 
 def _named(trials: tuple[Trial, ...], name: str, run: str | Path) -> Trial:

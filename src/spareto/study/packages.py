@@ -102,12 +102,14 @@ class RunPackage:
         package: The chosen point's package; None where it has no integers.
         recordings: Recordings to try it on, their labels in their names.
         label: The chosen point.
+        seed: Its seed.
         why: Why there is no package.
     """
 
     package: Path | None
     recordings: tuple[Path, ...]
     label: str
+    seed: int
     why: str = ""
 
 
@@ -121,22 +123,23 @@ def package_run(folder: Path, frames: Frames, test: Frames, labels: Any) -> RunP
         labels: Of these.
     """
     trial, _ = chosen(folder)
+    named = trial.recipe.label, trial.manifest.seed
     try:
         lowering = lower_file(folder)
     except InputError as error:
-        return RunPackage(None, (), trial.recipe.label, str(error.problems[0]))
+        return RunPackage(None, (), *named, str(error.problems[0]))
     target = folder / "network.spareto"
     plain = frames.dtype == np.uint8 and frames.ndim == 5 and test.ndim == 5
     write_lowered(target, lowering, frames[:, :VECTORS] if plain else None)
     if not plain:
-        return RunPackage(target, (), trial.recipe.label)
+        return RunPackage(target, (), *named)
     written: list[Path] = []
     for index in _of_different_labels(labels):
         path = folder / "recordings" / f"label-{labels[index]}.npy"
         with replacing(path) as temporary, temporary.open("wb") as stream:
             np.save(stream, np.ascontiguousarray(test[:, index]))
         written.append(path)
-    return RunPackage(target, tuple(written), trial.recipe.label)
+    return RunPackage(target, tuple(written), *named)
 
 
 def _of_different_labels(labels: Any) -> list[int]:
