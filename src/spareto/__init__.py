@@ -6,7 +6,9 @@ itself.
 
 from __future__ import annotations
 
+import gc
 import importlib
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from spareto._version import __version__
@@ -144,10 +146,21 @@ __all__ = sorted(["__version__", *_ROOMS, *_HOME])  # pyright: ignore[reportUnsu
 
 def __getattr__(name: str) -> Any:
     if name in _HOME:
-        return getattr(importlib.import_module(f"spareto.{_HOME[name]}"), name)
+        return getattr(_imported(_HOME[name]), name)
     if name in _ROOMS:
-        return importlib.import_module(f"spareto.{name}")
+        return _imported(name)
     raise AttributeError(f"module 'spareto' has no attribute {name!r}")
+
+
+def _imported(name: str) -> ModuleType:
+    """A module of ours, imported without garbage collection, which would look at all of torch for 0.1 s."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return importlib.import_module(f"spareto.{name}")
+    finally:
+        if collects:
+            gc.enable()
 
 
 def __dir__() -> list[str]:
