@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from spareto.core.amounts import duration
 from spareto.core.errors import DataError, Problem
-from spareto.data.own.events import LATEST_US, UNITS_US, Events
+from spareto.data.own.events import UNITS_US, Events
 from spareto.data.own.filed import Recorded
 from spareto.data.own.saying import several
+from spareto.data.readers._base import LATEST_US
 from spareto.records.data import OwnData
 
 LONGEST_US = 60e6

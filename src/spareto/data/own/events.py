@@ -25,9 +25,6 @@ UNITS_US = {"ns": 1e-3, "us": 1.0, "ms": 1e3, "s": 1e6}
 LARGEST = 1 << 62
 """Largest whole number: twice as many fit into 64 bits."""
 
-LATEST_US = 2.0**52
-"""Times of 140 years, microseconds: with a thousand timesteps they still fit."""
-
 CURE = "Save it with np.savez(path, x=..., y=..., p=..., t=...), one value an event."
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from spareto.core.bounds import Seed
-from spareto.core.config import Record
-from spareto.records.training import Count, Flag, Share
+from spareto.core.config import Named, Record
+from spareto.records.training import Choice, Count, Flag, Share
 from spareto.study.search.space import Space
 
 
-class SamplerPlan(Record):
+class SamplerPlan(Choice):
     """Who proposes recipes.
 
     Args:
@@ -20,8 +20,8 @@ class SamplerPlan(Record):
         options: What its constructor takes.
     """
 
-    name: str = "nsga2"
-    options: dict[str, Any] = Field(default_factory=dict[str, Any])
+    what: ClassVar[str] = "a sampler"
+    name: Annotated[str, Named("spareto.study.search.samplers")] = "nsga2"
 
 
 class HalvingPlan(Record):
@@ -39,10 +39,6 @@ class HalvingPlan(Record):
     pruner: Literal["successive_halving", "median", "hyperband"] = "successive_halving"
     groups: Count = 3
     options: dict[str, Any] = Field(default_factory=dict[str, Any])
-
-
-def _named(plan: Any) -> Any:
-    return {"name": plan} if isinstance(plan, str) else plan
 
 
 class SearchPlan(Record):
@@ -69,7 +65,7 @@ class SearchPlan(Record):
         finalists: At most so many of the front are trained with every seed; they are the study's result.
     """
 
-    sampler: Annotated[SamplerPlan, BeforeValidator(_named)] = SamplerPlan()
+    sampler: SamplerPlan = SamplerPlan()
     trials: Count = 100
     seed: Seed = 0
     evaluation: Literal["calibrated", "trained"] = "calibrated"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 
-from pydantic import Field
-
-from spareto.core.config import Record, Rule
+from spareto.core.config import Named, Rule
 from spareto.core.errors import ConfigError, Problem
 from spareto.data._base import ImageEncoder
 from spareto.data.encoders.images import registry
+from spareto.records.training import Choice
 
 Coding = Annotated[str | dict[str, Any], Rule("the name of a coding, or its name and options")]
 """What the option `coding` of a data set may be."""
@@ -17,7 +16,7 @@ Coding = Annotated[str | dict[str, Any], Rule("the name of a coding, or its name
 _PLACE: Final = "data.options"
 
 
-class CodingPlan(Record):
+class CodingPlan(Choice):
     """How still images become frames, as the option `coding` of a data set says it.
 
     Args:
@@ -25,8 +24,8 @@ class CodingPlan(Record):
         options: What its constructor takes.
     """
 
-    name: str = "direct"
-    options: dict[str, Any] = Field(default_factory=dict[str, Any])
+    what: ClassVar[str] = "a coding"
+    name: Annotated[str, Named("spareto.data.encoders.images")] = "direct"
 
 
 def encoder_of(coding: Coding, seed: Any = None) -> ImageEncoder:
@@ -40,7 +39,7 @@ def encoder_of(coding: Coding, seed: Any = None) -> ImageEncoder:
         ConfigError: It is neither, has two seeds, or refuses its options.
         UnknownName: There is no such coding.
     """
-    plan = CodingPlan.parse({"name": coding} if isinstance(coding, str) else coding, f"{_PLACE}.coding")
+    plan = CodingPlan.parse(coding, f"{_PLACE}.coding")
     if seed is None:
         return registry.make(
             plan.name, f"{_PLACE}.coding.options" if plan.options else _PLACE, **plan.options
