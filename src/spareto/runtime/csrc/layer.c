@@ -1,7 +1,7 @@
 /* A layer over some timesteps: strips of rows whose sums and states stay in the cache, time innermost. */
 #include "spikes.h"
 
-#define STRIP_BYTES (64 << 10) /* sums and states of a strip */
+#define STRIP_BYTES (192 << 10) /* sums and states of a strip */
 
 typedef struct {
     taps seen;
@@ -100,7 +100,7 @@ EXPORT int spareto_layer(const plan *p, const void *in, void *out, const states 
     size_t total = 0;
     const size_t x_from = part(&total, p->in_w + 1, 4), x_tap = part(&total, pairs, 4), x_out = part(&total, pairs, 4);
     const size_t y_tap = part(&total, p->kh, 4), y_out = part(&total, p->kh, 4), back = part(&total, p->lanes, 4);
-    const size_t channels = part(&total, p->in_c, 4), values = part(&total, p->in_c, 4);
+    const size_t channels = part(&total, p->in_c + 16, 4), values = part(&total, p->in_c, 4);
     const size_t back_channels = part(&total, p->lanes, 4), back_values = part(&total, p->lanes, 4);
     const size_t in_row = part(&total, p->in_w, 4), in_rows = part(&total, p->in_h, 4);
     const size_t sums = part(&total, times(rows, times(p->out_w, p->lanes)), p->narrow ? 2 : 4);
