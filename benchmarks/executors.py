@@ -2,8 +2,8 @@
 
 python -m benchmarks.executors [--rounds 3] [--json]
 
-`training-free` is a study of 160 recipes without epochs, `training` one of 8 trainings. The rate is that of the
-last three quarters of a study's trials, so that the start of a pool counts for nothing. Overhead is what
+`training-free` is a study of 160 recipes without epochs, `training` one of 8 trainings. The rate is that of
+the last three quarters of a study's trials, so that the start of a pool counts for nothing. Overhead is what
 a trial takes in the store: asking, claiming, a heartbeat and the transaction that puts it.
 """
 
