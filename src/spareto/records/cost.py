@@ -148,8 +148,6 @@ class Cost(Record):
             f"{self.latency_cycles:.6g} cycles, {len(self.layers)} layers)"
         )
 
-    __str__ = __repr__
-
     @property
     def shared(self) -> tuple[ActionCost, ...]:
         """What belongs to no layer: the leakage of an accelerator whose layers run at the same time."""
