@@ -20,7 +20,7 @@ from spareto.core.amounts import MICROJOULES, energy, file_size
 from spareto.core.errors import Problem
 from spareto.core.locks import Holder
 from spareto.core.text import visible
-from spareto.kernels import Decision
+from spareto.kernels import KernelDecision
 from spareto.records import Trial
 from spareto.study.listener import StudyListener
 from spareto.training import EpochReport
@@ -136,7 +136,7 @@ class StudyProgress(StudyListener):
         self._say(f"Warning: {label}, seed {seed}: {problem}")
 
     @override
-    def layers_ran(self, kernels: str, decisions: Mapping[str, Decision]) -> None:
+    def layers_ran(self, kernels: str, decisions: Mapping[str, KernelDecision]) -> None:
         self._say(f"  kernels: {kernels}")
         for name, decision in decisions.items():
             density = decision.density
@@ -203,5 +203,5 @@ class _WorkerBars(StudyListener):
         self._study.layer_is_silent(label, seed, problem)
 
     @override
-    def layers_ran(self, kernels: str, decisions: Mapping[str, Decision]) -> None:
+    def layers_ran(self, kernels: str, decisions: Mapping[str, KernelDecision]) -> None:
         self._study.layers_ran(kernels, decisions)

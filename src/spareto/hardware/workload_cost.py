@@ -12,8 +12,8 @@ from spareto.hardware.accelerators import AnyChip, chip_of
 from spareto.hardware.batch import batched, per_inference
 from spareto.hardware.charging import neurons
 from spareto.hardware.describing.accelerator import Accelerator
-from spareto.hardware.engines import Lanes, Nests, Plan
-from spareto.hardware.mapping.search import Found, Objective, search
+from spareto.hardware.engines import CostPlan, Lanes, Nests
+from spareto.hardware.mapping.search import FoundMapping, Objective, search
 from spareto.records.cost import Cost
 from spareto.records.workload import Statistic, Workload
 
@@ -98,7 +98,7 @@ def cost_all_formats(
     layers = [layer.name for layer in workload.layers]
     for name in mappings or ():
         word(name, "mappings", layers)
-    plan = Plan(
+    plan = CostPlan(
         weight_formats={name: formats.registry.make(name) for name in names},
         spike_format=word(
             spike_format or chip.spike_format, "spike format", (*formats.registry.names(), BEST)
@@ -130,7 +130,7 @@ def find_mappings(
     weight_format: str = "rle",
     statistic: Statistic = "mean",
     objective: Objective = "energy",
-) -> dict[str, Found]:
+) -> dict[str, FoundMapping]:
     """The best mapping the mapper finds for each layer, with its gap to the lower bound.
 
     Pass the nests on to `cost` to freeze them over a sweep of bits, sparsities and formats. Kinds of

@@ -14,7 +14,7 @@ Unit = Literal["share", "pJ", "cycles", "us", "pJ·cycles", "bytes", "operations
 
 
 @dataclass(frozen=True)
-class Metric:
+class ReportMetric:
     """One quantity of a trial.
 
     Args:
@@ -36,9 +36,11 @@ class Metric:
     of_cost: Callable[[Cost], float | None] | None = None
 
 
-def _costed(key: str, name: str, unit: Unit, about: str, of_cost: Callable[[Cost], float | None]) -> Metric:
+def _costed(
+    key: str, name: str, unit: Unit, about: str, of_cost: Callable[[Cost], float | None]
+) -> ReportMetric:
     """A metric that a weight format changes: less is better, and a trial has that of its best format."""
-    return Metric(key, name, unit, "min", about, lambda trial: of_cost(trial.best_cost), of_cost)
+    return ReportMetric(key, name, unit, "min", about, lambda trial: of_cost(trial.best_cost), of_cost)
 
 
 def _bit_operations(trial: Trial) -> float | None:
@@ -61,7 +63,7 @@ def _tested(trial: Trial) -> float | None:
 
 
 METRICS: Final = (
-    Metric(
+    ReportMetric(
         "accuracy",
         "accuracy",
         "share",
@@ -69,7 +71,7 @@ METRICS: Final = (
         "Share of the samples that are classified correctly; networks are compared by it.",
         lambda trial: trial.chosen_by,
     ),
-    Metric(
+    ReportMetric(
         "test_accuracy",
         "test accuracy",
         "share",
@@ -112,7 +114,7 @@ METRICS: Final = (
         "Weights as they are stored, with the metadata that says where the zeros are.",
         lambda cost: cost.footprint_bits / 8,
     ),
-    Metric(
+    ReportMetric(
         "synops",
         "SynOps",
         "operations",
@@ -120,7 +122,7 @@ METRICS: Final = (
         "Synaptic operations: a weight that is not zero meets a spike. Mean of one inference.",
         lambda trial: sum(layer.effectual_synops for layer in trial.layers),
     ),
-    Metric(
+    ReportMetric(
         "bit_operations",
         "BOPs",
         "operations",
@@ -128,7 +130,7 @@ METRICS: Final = (
         "Bit operations: synaptic operations times the bits of the weight and of the input.",
         _bit_operations,
     ),
-    Metric(
+    ReportMetric(
         "static_bops",
         "static BOPs",
         "operations",
@@ -136,7 +138,7 @@ METRICS: Final = (
         "Bit operations by shape, widths and zeros alone, whatever the spikes.",
         _static_bops,
     ),
-    Metric(
+    ReportMetric(
         "neural_efficiency",
         "neural efficiency",
         "share",
@@ -144,7 +146,7 @@ METRICS: Final = (
         "Entropy of the neurons' on-off patterns over the validation samples, by neuron; mean of the layers.",
         lambda trial: trial.neural_efficiency,
     ),
-    Metric(
+    ReportMetric(
         "aiq",
         "aIQ",
         "share",
@@ -152,7 +154,7 @@ METRICS: Final = (
         "Artificial intelligence quotient: cube root of accuracy squared times neural efficiency.",
         lambda trial: trial.artificial_intelligence_quotient,
     ),
-    Metric(
+    ReportMetric(
         "area_um2",
         "area",
         "um2",
@@ -163,9 +165,9 @@ METRICS: Final = (
 )
 
 
-def known(metrics: Sequence[Metric], trials: Sequence[Trial]) -> list[Metric]:
+def known(metrics: Sequence[ReportMetric], trials: Sequence[Trial]) -> list[ReportMetric]:
     """The metrics that every trial has and that differ somewhere; accuracy and energy always."""
-    found: list[Metric] = []
+    found: list[ReportMetric] = []
     for metric in metrics:
         values = [metric.value(trial) for trial in trials]
         always = metric.key in ("accuracy", "energy_pj")

@@ -19,7 +19,7 @@ from spareto.records import TrainingPlan
 from spareto.running import Interface, Runner
 from spareto.running.interface import options_of
 from spareto.training.batches import Batches, device_of, samples_of_split
-from spareto.training.checkpoint import Stored, best_path, read, save_checkpoint, take
+from spareto.training.checkpoint import StoredFile, best_path, read, save_checkpoint, take
 from spareto.training.evaluation import accuracy_of, count_correct
 from spareto.training.final import Average, Best
 from spareto.training.health import first_non_finite, silence, silent_layers
@@ -117,7 +117,7 @@ class TrainingRun:
         self.average = Average()
         self._known_silent: set[str] = set()
         self._curve: list[dict[str, float | None]] = []
-        self._found: Stored | None = None
+        self._found: StoredFile | None = None
         self.epochs, self.finished = self._resumable()
 
     def phase(self, phase: Phase) -> None:

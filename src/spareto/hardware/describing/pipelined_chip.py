@@ -38,7 +38,7 @@ class Fabric(Record):
     dsps: Instances
 
 
-class Bank(Record):
+class FabricMemory(Record):
     """A memory, in blocks on the chip or beside it.
 
     Args:
@@ -168,7 +168,7 @@ class Placing(Record):
     layers: str = "*"
 
 
-Component = Annotated[Fabric | Bank | EventCore | DenseCore | Supply, Field(discriminator="kind")]
+Component = Annotated[Fabric | FabricMemory | EventCore | DenseCore | Supply, Field(discriminator="kind")]
 
 
 class Pipelined(Chip):
@@ -209,16 +209,16 @@ class Pipelined(Chip):
         return next(part for part in self.components if isinstance(part, Fabric))
 
     @property
-    def banks(self) -> tuple[Bank, ...]:
+    def banks(self) -> tuple[FabricMemory, ...]:
         """Its memories."""
-        return tuple(part for part in self.components if isinstance(part, Bank))
+        return tuple(part for part in self.components if isinstance(part, FabricMemory))
 
     @property
     def supplies(self) -> tuple[Supply, ...]:
         """What is drawn all the time."""
         return tuple(part for part in self.components if isinstance(part, Supply))
 
-    def bank(self, tensor: Held, layer: Layer) -> Bank:
+    def bank(self, tensor: Held, layer: Layer) -> FabricMemory:
         """Where a tensor of a layer is kept."""
         name = next(
             each.memory

@@ -24,7 +24,7 @@ from spareto.hardware.describing.accelerator import OnZero
 from spareto.hardware.describing.chip import Chip, odd_parts
 from spareto.hardware.describing.supply import pj_per_cycle
 from spareto.hardware.describing.weight_pattern import WeightPattern
-from spareto.hardware.engines._base import Engine, Plan
+from spareto.hardware.engines._base import CostEngine, CostPlan
 from spareto.records.cost import ActionCost, LayerCost
 from spareto.records.workload import Layer, Tensor, Workload
 
@@ -152,7 +152,7 @@ class Roofline(Chip):
         return "all timesteps as one batch" if self.time_batched else "timestep by timestep"
 
 
-class RooflineEngine(Engine[Roofline]):
+class RooflineEngine(CostEngine[Roofline]):
     """Costs a workload on a processor."""
 
     schema = Roofline
@@ -167,7 +167,7 @@ class RooflineEngine(Engine[Roofline]):
                 found.append(Problem("accelerator.components", got, "exactly one bank"))
         return found
 
-    def layers(self, workload: Workload, chip: Roofline, plan: Plan) -> Iterator[tuple[LayerCost, ...]]:
+    def layers(self, workload: Workload, chip: Roofline, plan: CostPlan) -> Iterator[tuple[LayerCost, ...]]:
         """What every layer costs in each weight format."""
         neurons.refuse_unknown(workload)
         for name, fmt in plan.weight_formats.items():
@@ -197,7 +197,7 @@ class _Run:
     held: dict[Kept, float]
 
     @classmethod
-    def of(cls, layer: Layer, chip: Roofline, fmt: Format, plan: Plan) -> _Run:
+    def of(cls, layer: Layer, chip: Roofline, fmt: Format, plan: CostPlan) -> _Run:
         processor, mask = chip.processor, layer.weight_mask.array()
         weights = fmt.size(mask, layer.weight_bits).bits + (layer.bias_bits or 0) * layer.out_channels
         stored = weights if layer.stores_weights else 0
@@ -275,7 +275,7 @@ class _Run:
                         )
 
 
-def _bits(tensor: Tensor, train: Train, plan: Plan, width: int) -> float:
+def _bits(tensor: Tensor, train: Train, plan: CostPlan, width: int) -> float:
     """Bits of all timesteps: in the spike format, or one operand per element."""
     if tensor.kind == "spike" and plan.spike_format != "none":
         return spike_bits(plan.spike_format, train)

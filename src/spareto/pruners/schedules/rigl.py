@@ -8,7 +8,7 @@ from typing import ClassVar
 from torch import Tensor
 from typing_extensions import override
 
-from spareto.pruners._base import Evidence, Need
+from spareto.pruners._base import Need, PrunerEvidence
 from spareto.pruners.schedules._base import Count, End, Schedule, Update
 from spareto.pruners.schedules._regrowth import Exchange, regrowing
 
@@ -36,5 +36,5 @@ class RigL(Schedule):
         return regrowing(steps, target, self.exchange, self.end, self.rounds)
 
     @override
-    def growth(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
+    def growth(self, weights: Mapping[str, Tensor], evidence: PrunerEvidence) -> dict[str, Tensor]:
         return {name: evidence.gradients[name].abs() for name in weights}

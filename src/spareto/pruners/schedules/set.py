@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from spareto.pruners._base import Evidence
+from spareto.pruners._base import PrunerEvidence
 from spareto.pruners.schedules._base import Count, End, Schedule, Update
 from spareto.pruners.schedules._regrowth import Exchange, regrowing
 
@@ -34,7 +34,7 @@ class SparseEvolution(Schedule):
         return regrowing(steps, target, self.exchange, self.end, self.rounds)
 
     @override
-    def growth(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
+    def growth(self, weights: Mapping[str, Tensor], evidence: PrunerEvidence) -> dict[str, Tensor]:
         generator = torch.Generator().manual_seed(evidence.seed)
         return {
             name: torch.rand(weight.shape, generator=generator).to(weight.device)
