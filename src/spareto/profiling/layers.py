@@ -10,8 +10,7 @@ import numpy as np
 import torch
 
 from spareto.frameworks import NeuronFacts
-from spareto.observing.products import Geometry
-from spareto.observing.products import ProductCall
+from spareto.observing.products import Geometry, ProductCall
 from spareto.profiling.counters import LayerCounter, NeuronCounter, PairCounter, outputs_of
 from spareto.profiling.effects import unfolded_weight
 from spareto.profiling.places import reaching
