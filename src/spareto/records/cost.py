@@ -190,6 +190,11 @@ class Cost(Record):
         return self.latency_cycles
 
     @property
+    def energy_delay_pj_cycles(self) -> float:
+        """Energy-delay product of one inference."""
+        return self.energy_pj * self.latency_cycles
+
+    @property
     def latency_us(self) -> float | None:
         """Microseconds of one inference, where the clock is known."""
         return self.latency_cycles / self.clock_mhz if self.clock_mhz else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import Final, Literal
@@ -41,20 +41,6 @@ def _costed(
 ) -> ReportMetric:
     """A metric that a weight format changes: less is better, and a trial has that of its best format."""
     return ReportMetric(key, name, unit, "min", about, lambda trial: of_cost(trial.best_cost), of_cost)
-
-
-def _bit_operations(trial: Trial) -> float | None:
-    return _all(layer.bit_operations for layer in trial.layers)
-
-
-def _static_bops(trial: Trial) -> float | None:
-    return _all(layer.static_bops for layer in trial.layers)
-
-
-def _all(counted: Iterable[float | None]) -> float | None:
-    counts = list(counted)
-    known_ones = [count for count in counts if count is not None]
-    return sum(known_ones) if counts and len(known_ones) == len(counts) else None
 
 
 def _tested(trial: Trial) -> float | None:
@@ -105,7 +91,7 @@ METRICS: Final = (
         "energy × delay",
         "pJ·cycles",
         "Energy-delay product (EDP): energy times cycles. It is small only where both are.",
-        lambda cost: cost.energy_pj * cost.latency_cycles,
+        lambda cost: cost.energy_delay_pj_cycles,
     ),
     _costed(
         "stored_bytes",
@@ -120,7 +106,7 @@ METRICS: Final = (
         "operations",
         "min",
         "Synaptic operations: a weight that is not zero meets a spike. Mean of one inference.",
-        lambda trial: sum(layer.effectual_synops for layer in trial.layers),
+        lambda trial: trial.synops,
     ),
     ReportMetric(
         "bit_operations",
@@ -128,7 +114,7 @@ METRICS: Final = (
         "operations",
         "min",
         "Bit operations: synaptic operations times the bits of the weight and of the input.",
-        _bit_operations,
+        lambda trial: trial.bit_operations,
     ),
     ReportMetric(
         "static_bops",
@@ -136,7 +122,7 @@ METRICS: Final = (
         "operations",
         "min",
         "Bit operations by shape, widths and zeros alone, whatever the spikes.",
-        _static_bops,
+        lambda trial: trial.static_bops,
     ),
     ReportMetric(
         "neural_efficiency",

@@ -76,11 +76,6 @@ class Fpga(Chip):
     inputs: Literal["scan", "event"]
 
     @property
-    def parts(self) -> tuple[FpgaFabric, ...]:
-        """Its components."""
-        return self.components
-
-    @property
     def fabric(self) -> FpgaFabric:
         """What the device has."""
         return self.components[0]

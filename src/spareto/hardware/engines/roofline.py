@@ -21,7 +21,7 @@ from spareto.hardware.charging import neurons
 from spareto.hardware.counting.activity import arriving_train, output_train
 from spareto.hardware.counting.operations import count_operations
 from spareto.hardware.describing.accelerator import OnZero
-from spareto.hardware.describing.chip import Chip, odd_parts
+from spareto.hardware.describing.chip import Chip, odd_parts, one_part, parts_of
 from spareto.hardware.describing.supply import pj_per_cycle
 from spareto.hardware.describing.weight_pattern import WeightPattern
 from spareto.hardware.engines._base import CostEngine, CostPlan
@@ -121,20 +121,8 @@ class Roofline(Chip):
     overlap: bool
     time_batched: bool
 
-    @property
-    def parts(self) -> tuple[Component, ...]:
-        """Its components."""
-        return self.components
-
-    @property
-    def processor(self) -> Processor:
-        """What computes."""
-        return next(part for part in self.components if isinstance(part, Processor))
-
-    @property
-    def banks(self) -> tuple[Bank, ...]:
-        """Its memories."""
-        return tuple(part for part in self.components if isinstance(part, Bank))
+    processor = one_part(Processor, "What computes.")
+    banks = parts_of(Bank, "Its memories.")
 
     @property
     def memory_bits(self) -> float:
