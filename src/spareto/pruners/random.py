@@ -26,6 +26,10 @@ class RandomPruner(Pruner):
     def scores(self, weights: Mapping[str, Tensor], evidence: PrunerEvidence) -> dict[str, Tensor]:
         generator = torch.Generator().manual_seed(evidence.seed if self.seed is None else self.seed)
         return {
-            name: torch.rand(weight.shape, generator=generator).to(weight.device)
+            name: torch.rand(self.scored(weight), generator=generator).to(weight.device)
             for name, weight in weights.items()
         }
+
+    def scored(self, weight: Tensor) -> tuple[int, ...]:
+        """Shape of the scores of a weight."""
+        return weight.shape
