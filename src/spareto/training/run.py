@@ -43,8 +43,8 @@ def _key(data: FrameData, plan: TrainingPlan, seed: int, interface: Interface) -
     return fingerprint([data.hash, plan.hash, seed, *([stated] if stated else [])])
 
 
-def _refuse_lonely(runner: Runner) -> None:
-    """Refuse a last batch of one sample where a batch norm wants more.
+def _refuse_lonely(runner: Runner, what: str) -> None:
+    """Refuse a batch of one sample where a batch norm wants more.
 
     Raises:
         ConfigError: It does.
@@ -55,7 +55,7 @@ def _refuse_lonely(runner: Runner) -> None:
     except ValueError as error:
         if "more than 1 value per channel" not in str(error):
             raise
-        got, rule = "a last batch of one sample", "at least two, for a batch norm"
+        got, rule = f"{what} of one sample", "at least two, for a batch norm"
         cure = "Choose another training.batch_size."
         raise ConfigError(Problem("training.batch_size", got, rule, cure)) from None
 
@@ -109,8 +109,8 @@ class TrainingRun:
         self.data = self.batches.data
         self.runner = Runner(network, samples_of_split(self.data), interface)
         self.runner.check_answer()
-        if self.batches.samples % plan.batch_size == 1:
-            _refuse_lonely(self.runner)
+        if plan.batch_size == 1 or self.batches.samples % plan.batch_size == 1:
+            _refuse_lonely(self.runner, "batches" if plan.batch_size == 1 else "a last batch")
         classes = 1 + int(self.data.train_labels.max())
         self.stepper = Stepper(self.runner, plan, processes, before_step, extra_loss, classes)
         self.best = Best(checkpoint and best_path(checkpoint), keep=plan.keep == "best")
