@@ -94,7 +94,7 @@ def cost_grid(
     of_kind(workloads, Sequence, "workloads", "a list of workloads", "Write [workload].")
     chip = chip_of(accelerator)
     versions = _versions(workloads)
-    names = tuple(weight_formats) or formats.registry.names()
+    names = tuple(weight_formats) or formats.on_chips()
     if isinstance(chip, Accelerator):
         stored_as = {name: formats.registry.make(name) for name in names}
         columns: list[_Columns] = []
