@@ -31,10 +31,7 @@ def test_a_link_with_unknown_names_shows_the_page(opened, seeds, fragment) -> No
 def test_what_a_second_link_does_not_name_is_as_at_first(opened, seeds) -> None:
     page = opened(seeds, fragment="#hide=prune&only=front&x=stored_bytes&log=xy")
     page.js("() => { location.hash = '#x=latency_cycles&theme=dark'; }")
-    for _ in range(200):  # the policy forbids the page to be asked by a text that it evaluates
-        if page.js("document.getElementById('axis-x').value") == "latency_cycles":
-            break
-        page.page.wait_for_timeout(50)
+    page.wait("document.getElementById('axis-x').value === 'latency_cycles'")
     assert page.js("document.querySelector('[data-regime=prune]').ariaPressed") == "true"
     assert page.js("document.getElementById('only-front').ariaPressed") == "false"
     assert page.js("document.documentElement.dataset.theme") == "dark"

@@ -63,8 +63,8 @@ function usePanel(place) {
   const workload = path.replace("/networks/", "/workloads/").replace(/\.safetensors$/, ".json");
   const shell = `spareto cost ${quoted(workload)} --compare`;
   const both = h("div.sheet", null, h("h3", { style: { margin: "0" } }, "Use this point"),
-    h("div.panel-head", null, h("p", null, "In Python: this very network, its first seed."), copy(python)), h("pre", { tabindex: "0" }, python),
-    h("div.panel-head", null, h("p", null, "In a shell: its cost on every accelerator."), copy(shell)), h("pre", { tabindex: "0" }, shell));
+    h("div.panel-head", null, h("p", null, "In Python: this very network, its first seed."), copy(python)), h("pre.wrap", { tabindex: "0" }, python),
+    h("div.panel-head", null, h("p", null, "In a shell: its cost on every accelerator."), copy(shell)), h("pre.wrap", { tabindex: "0" }, shell));
   return { node: both };
 }
 
