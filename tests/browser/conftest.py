@@ -70,6 +70,9 @@ class Files:
     def network(self, trial):
         return "runs/demo/networks/it's one.safetensors"
 
+    def workload_path(self, trial):
+        return "runs/demo/workloads/another name.json"
+
     def where(self):
         return "runs/demo"
 
@@ -99,7 +102,7 @@ class Opened:
         return self.page.evaluate(text)
 
     def wait(self, text: str, seconds: int = 60) -> None:
-        """Until `text` is true. The page's policy forbids it to evaluate text, so it is asked from outside."""
+        """Until `text` is true; asked from outside, for the page's policy forbids it to evaluate text."""
         for _ in range(20 * seconds):
             if self.js(text):
                 return

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+PAPER = 680  # pixels of a sheet of A4 or Letter between its margins
+BEYOND_PAPER = f"""() => [...document.querySelectorAll('.main-svg, table')]
+  .filter((each) => each.getBoundingClientRect().width && each.getBoundingClientRect().right > {PAPER} + 1)
+  .map((each) => each.closest('[id]').id + ' ' + each.getBoundingClientRect().right)"""
 VIEWS = ("front", "point", "layers", "formats", "hardware", "compare")
 
 
@@ -92,6 +96,7 @@ def test_print_draws_every_view_in_light(opened, seeds) -> None:
     assert page.js("document.documentElement.dataset.theme") == "light"
     for view in VIEWS:
         assert page.js(f"document.getElementById('{view}').textContent.length") > 60
+    assert page.js(BEYOND_PAPER) == []
     page.js("() => window.dispatchEvent(new Event('afterprint'))")
     assert page.js("document.documentElement.dataset.theme") is None
     assert page.clean()

@@ -109,7 +109,8 @@ function frontLayout(places) {
     const more = { type: log ? "log" : "linear", range, fixedrange: false };
     return axisOf(title, more, log, range, axis === "x" ? room : 9);
   };
-  return layout(shape("x"), shape("y"), { dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", margin: { l: 56, r: 20, t: 18, b: 50 }, hoverdistance: 40, uirevision: [state.x, state.y, logarithmic("x"), state.ly, [...state.off].join(), state.only].join() });
+  const { clientWidth: width, clientHeight: height } = at("front-plot"); // a new one on paper
+  return layout(shape("x"), shape("y"), { ...(width && height ? { width, height } : {}), dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", margin: { l: 56, r: 20, t: 18, b: 50 }, hoverdistance: 40, uirevision: [state.x, state.y, logarithmic("x"), state.ly, [...state.off].join(), state.only].join() });
 }
 
 const axisOf = (title, more, log, range, room) => axis(title, log ? { ...more, ...logTicks(10 ** range[0], 10 ** range[1], room), tickmode: "array" } : { ...more, nticks: 8 });

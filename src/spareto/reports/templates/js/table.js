@@ -7,8 +7,9 @@ const COLUMNS = () => [
   ...D.metrics.filter((metric) => ["accuracy", "test_accuracy", "energy_pj"].includes(metric.key)).map((metric) => ({ key: metric.key, minor: metric.key === "accuracy" && Boolean(D.points.test_accuracy), head: metric.key === "energy_pj" ? headOf("energy", metric.key) : metric.name.replace(" accuracy", D.points.test_accuracy ? "" : " accuracy").replace("test accuracy", "accuracy"), word: metric.name })),
   ...(D.marks.dense === null ? [] : [{ key: "ratio", head: "÷ dense", minor: true }]),
   { key: "bits", head: "bits", word: "bits" }, { key: "zeros", head: "zeros", word: "zeros" },
-  { key: "stored_bytes", head: headOf("stored", "stored_bytes"), word: "stored", minor: true }, { key: "format", head: "format", word: "format", text: true, minor: true },
-  { key: "latency_cycles", head: "cycles", word: "cycles", minor: true },
+  ...(D.points.stored_bytes ? [{ key: "stored_bytes", head: headOf("stored", "stored_bytes"), word: "stored", minor: true }] : []),
+  { key: "format", head: "format", word: "format", text: true, minor: true },
+  ...(D.points.latency_cycles ? [{ key: "latency_cycles", head: "cycles", word: "cycles", minor: true }] : []),
   ...(D.points.latency_us ? [{ key: "latency_us", head: headOf("time", "latency_us"), word: "time", minor: true }] : []),
   ...(D.points.seeds.some((each) => each < D.study.seeds) ? [{ key: "seeds", head: "seeds", word: "seeds", minor: true }] : []),
 ];
