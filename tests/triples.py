@@ -26,7 +26,7 @@ from spareto.hardware.mapping.checks import array_limits, overspread, uncovered
 CHIPS = {name: hardware.load_accelerator(name).to_dict() for name in hardware.accelerator_names()}
 WHOLE = ("instances", "bits", "words", "KiB", "MiB", "B")
 SLACK = 1 + 1e-9
-FORMATS = formats.registry.names()
+FORMATS = formats.on_chips()
 
 
 def accelerator(rng, names=None):

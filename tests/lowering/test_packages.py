@@ -49,10 +49,12 @@ def package(network, tmp_path_factory):
 def test_its_size_is_what_the_hardware_model_reports(network, name, tmp_path):
     frames = (torch.rand(5, 4, 2, 12, 12) < 0.3).float()
     workload = profile(network, frames.numpy(), np.zeros(4, np.int64)).workload
-    cost = hardware.cost(workload, hardware.load_accelerator("eyeriss_like"), weight_format=name)
     path = tmp_path / "a.spareto"
     written = write_package(path, lower(network).network, name)
-    assert written.stored_bytes == -(-cost.footprint_bits // 8)
+    chip, chosen = hardware.load_accelerator("eyeriss_like"), set(written.formats)
+    costs = {one: hardware.cost(workload, chip, weight_format=one).layers for one in chosen}
+    bits = sum(costs[one][place].stored_bits for place, one in enumerate(written.formats))
+    assert written.stored_bytes == -(-bits // 8)
     assert path.stat().st_size == written.header_bytes + written.stored_bytes
 
 
@@ -73,14 +75,34 @@ def test_what_comes_back_is_what_was_written(seed, tmp_path):
         assert second.read_bytes() == path.read_bytes()
 
 
-def test_pruned_ternary_weights_take_what_their_runs_take(tmp_path):
-    """80 % pruned: within 5 % of the smallest format, and 20 % below a plain bitmask's."""
-    network = lower(pruned()).network
-    sizes = {}
-    for name in formats.registry.names():
-        sizes[name] = write_package(tmp_path / "a.spareto", network, name).weight_bits
+@pytest.mark.parametrize("bits", [2, 4])
+def test_pruned_weights_take_five_percent_more_than_their_entropy(bits, tmp_path):
+    """80 % pruned; every layer has the smallest format."""
+    torch.manual_seed(0)
+    made = spareto.networks.registry.make("conv", sensor=(2, 12, 12), classes=3, channels=(64, 64), votes=1)
+    small = compress(made, spareto.recipes.joint(bits=bits, sparsity=0.8)).eval()
+    network = lower(small).network
+    names = [name for name in formats.registry.names() if name != "nested"]
+    sizes = {name: write_package(tmp_path / "a.spareto", network, name).weight_bits for name in names}
     best = write_package(tmp_path / "a.spareto", network, "best").weight_bits
     assert best <= min(sizes.values())
+    assert best <= 1.05 * sum(entropy(each.weights) for _, each in network.synapses)
+
+
+def entropy(weights):
+    counts = np.unique(weights, return_counts=True)[1]
+    return -float((counts * np.log2(counts / counts.sum())).sum())
+
+
+@pytest.mark.parametrize("seed", range(0, 24, 3))
+def test_entropy_coded_weights_come_back_from_any_table(seed, tmp_path):
+    network, sensor, _, most = lowerable(seed)
+    lowered = lower(network, sensor=sensor, classes=CLASSES, input_most=most).network
+    write_package(tmp_path / "a.spareto", lowered, "ans")
+    again = read_package(tmp_path / "a.spareto")
+    assert set(again.formats) == {"ans"}
+    pairs = zip(lowered.synapses, again.network.synapses, strict=True)
+    assert all(np.array_equal(one.weights, other.weights) for (_, one), (_, other) in pairs)
 
 
 def test_vectors_are_replayed_on_every_engine(package):

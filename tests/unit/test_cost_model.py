@@ -47,7 +47,7 @@ def test_spikes_in_the_format_the_study_names_or_else_the_accelerators_own():
 def test_unknown_formats_are_all_named():
     with pytest.raises(UnknownName) as error:
         costing(weight_formats=("rle", "bitmaks"), spike_format="aerr")
-    known = ", ".join((*formats.registry.names(), "best"))
+    known = ", ".join((*formats.on_chips(), "best"))
     assert str(error.value).splitlines() == [
         f"study.weight_formats[1]: got 'bitmaks'; expected one of {known}. Did you mean 'bitmask'?",
         f"study.spike_format: got 'aerr'; expected one of {known}. Did you mean 'aer'?",

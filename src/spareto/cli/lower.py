@@ -45,7 +45,7 @@ def lower(
         trial: Another trial of the run folder, by its name in `spareto front`.
         data: As in `spareto compress`; its training frames are run.
         state_bits: Width of membrane potentials; 16 where that is proven to be enough, if left out.
-        weight_format: How weights are stored; the trial's cheapest, else the smallest, if left out.
+        weight_format: How weights are stored; in the smallest way for each layer, if left out.
         explain: Print what became of each layer, and the widths that are proven to be enough.
         json: Print JSON.
     """

@@ -7,6 +7,7 @@ from typing import Final
 
 from spareto.core.registry import Registry
 from spareto.formats._base import Bools as Bools
+from spareto.formats._base import Counts as Counts
 from spareto.formats._base import Encoded as Encoded
 from spareto.formats._base import Format as Format
 from spareto.formats._base import Size as Size
@@ -26,19 +27,25 @@ BEST: Final = "best"  # in place of a name: whichever is best
 def spike_bits(name: str, train: Train) -> float:
     """Bits a spike train takes in the format called `name`, as measured, else from its counts.
 
-    `best` takes the smallest.
+    `best` takes the smallest of those that accelerators have.
 
     Raises:
         UnknownName: No such format.
     """
     if name == BEST:
-        return min(spike_bits(each, train) for each in registry.names())
+        return min(spike_bits(each, train) for each in on_chips())
     measured = train.stored.get(name)
     return registry.make(name).spike_bits(train) if measured is None else measured
 
 
 @cache
+def on_chips() -> tuple[str, ...]:
+    """Names of the formats in which accelerators keep tensors: those that `best` and `all` choose from."""
+    return tuple(name for name in registry.names() if registry.get(name).on_chips)
+
+
+@cache
 def measured_formats() -> Mapping[str, Format]:
-    """The formats, by name, whose size of a spike train its counts do not settle."""
-    made = {name: registry.make(name) for name in registry.names()}
+    """The formats of accelerators, by name, whose size of a spike train its counts do not settle."""
+    made = {name: registry.make(name) for name in on_chips()}
     return MappingProxyType({name: fmt for name, fmt in made.items() if not fmt.follows_from_counts})

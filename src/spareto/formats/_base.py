@@ -17,6 +17,8 @@ from spareto.formats._gaps import Gaps
 Bools = npt.NDArray[np.bool_]
 Values = npt.NDArray[Any]
 Sizes = npt.NDArray[np.int64]
+Counts = tuple[int, ...]
+"""How often each different non-zero value of a tensor occurs, the most frequent first."""
 
 
 @dataclass(frozen=True)
@@ -94,12 +96,15 @@ class Format(ABC):
         follows_from_counts: Whether the counts of spikes and of neurons that are not silent settle the size
             of a spike train, their means its mean and their largest its largest; where they do not, a
             profile measures it.
+        on_chips: Whether accelerators keep tensors so. Where not, it is for files, and `best` on an
+            accelerator leaves it out.
     """
 
     locates_zeros: ClassVar[bool]
     implies_ones: ClassVar[bool]
     monotone: ClassVar[bool] = True
     follows_from_counts: ClassVar[bool] = False
+    on_chips: ClassVar[bool] = True
 
     @abstractmethod
     def encode(self, tensor: Values, bits: int) -> Encoded:
@@ -111,7 +116,23 @@ class Format(ABC):
 
     @abstractmethod
     def size(self, mask: Bools, bits: int) -> Size:
-        """Bits that a tensor with these non-zero elements takes; equals the size of its encoding."""
+        """Bits that a tensor with these non-zero elements takes; equals the size of its encoding.
+
+        Where the size depends on the values, too, these elements are all alike; see `size_of`.
+        """
+
+    def size_of(self, mask: Bools, bits: int, counts: Counts | None) -> Size:
+        """The same of a tensor of different values; equals the size of its encoding.
+
+        Args:
+            mask: Non-zero elements.
+            bits: Bits of one value.
+            counts: How often each value occurs; None if that is not known.
+
+        Raises:
+            ConfigError: The size depends on the counts, and they are not known.
+        """
+        return self.size(mask, bits)
 
     def sizes(self, masks: Bools, bits: int) -> Sizes:
         """Bits of every one of many tensors, shape (samples, ...): `size` of each."""

@@ -86,7 +86,7 @@ def cost_grid(
     """
     known_words(*statistics, objective=objective)
     versions = _versions(workloads)
-    names = tuple(weight_formats) or formats.registry.names()
+    names = tuple(weight_formats) or formats.on_chips()
     if isinstance(accelerator, Accelerator):
         stored_as = {name: formats.registry.make(name) for name in names}
         columns: list[_Columns] = []

@@ -51,7 +51,7 @@ def cost(
         ConfigError: The workload holds a neuron whose cost is unknown; every such layer is listed.
         CapacityError: A layer does not fit; says which memory overflows by how much.
     """
-    names = formats.registry.names() if weight_format == BEST else (weight_format,)
+    names = formats.on_chips() if weight_format == BEST else (weight_format,)
     options: dict[str, Any] = {
         "spike_format": spike_format,
         "statistic": statistic,
@@ -79,7 +79,7 @@ def cost_all_formats(
     Args:
         workload: The measured network.
         accelerator: The chip.
-        weight_formats: Names of `formats.registry`; None takes all of them.
+        weight_formats: Names of `formats.registry`; None takes all that accelerators have.
         spike_format: As in `cost`.
         statistic: As in `cost`.
         mappings: As in `cost`.
@@ -91,7 +91,7 @@ def cost_all_formats(
         ConfigError: The workload holds a neuron whose cost is unknown.
         CapacityError: A layer does not fit.
     """
-    names = formats.registry.names() if weight_formats is None else tuple(weight_formats)
+    names = formats.on_chips() if weight_formats is None else tuple(weight_formats)
     known_words(statistic, lanes=lanes)
     layers = [layer.name for layer in workload.layers]
     for name in mappings or ():

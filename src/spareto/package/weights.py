@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from spareto import formats
-from spareto.formats import BEST, Bools, Encoded
+from spareto.formats import BEST, Bools, Counts, Encoded, Format
 from spareto.integer.network import Ints, Synapses
 
 PER_BYTE: Final = 512
@@ -65,14 +65,15 @@ def encode(synapses: list[tuple[str, Synapses]], weight_format: str) -> Stored:
 def stored_bits(synapses: Synapses, name: str) -> int | None:
     """Bits that weights take in a format, by the hardware model's own rule; None if it cannot hold them."""
     fmt, levels = formats.registry.make(name), synapses.levels
-    if levels is not None:
+    if levels is not None and not _inside(fmt):
         zeros = bool(
             (levels == 0).any(1).all()
         )  # else zeros can only be left out: a sign has no code for them
         whole = not fmt.locates_zeros and not zeros and bool((synapses.weights == 0).any())
         if whole or (not fmt.implies_ones and fmt.locates_zeros and not (zeros and len(levels) == 1)):
             return None
-    return fmt.size(synapses.weights != 0, synapses.bits).bits
+    counts = None if fmt.on_chips else _counts_of(_carried(fmt, synapses))
+    return fmt.size_of(synapses.weights != 0, synapses.bits, counts).bits
 
 
 def _encoded(synapses: Synapses, weight_format: str) -> tuple[Part, list[Bools]]:
@@ -83,17 +84,34 @@ def _encoded(synapses: Synapses, weight_format: str) -> tuple[Part, list[Bools]]
         fitting = {"bitmask": stored_bits(synapses, "bitmask") or 0}
     name = min(fitting, key=lambda each: (fitting[each], each))
     fmt, bits = formats.registry.make(name), synapses.bits
+    found = fmt.encode(_carried(fmt, synapses), bits)
     if synapses.levels is None:
-        found = fmt.encode(synapses.weights, bits)
         codes = found.values.astype(np.int64) & ((1 << bits) - 1)
     else:
-        places = _places(synapses.weights, synapses.levels)
-        carried = np.where((synapses.weights != 0) | (not fmt.locates_zeros), places + 1, 0)
-        found = fmt.encode(carried, bits)
         zero = int(np.argmax(synapses.levels[0] == 0))  # what fills long runs of zeros
         codes = np.where(found.values > 0, found.values - 1, zero).astype(np.int64)
     stream = ((codes[:, None] >> np.arange(bits)) & 1).astype(np.bool_).reshape(-1)
     return Part(name, len(codes), len(found.metadata), found.width), [found.metadata, stream]
+
+
+def _inside(fmt: Format) -> bool:
+    """Whether zeros are values like others, so that no code needs to be spared for them."""
+    return not fmt.on_chips
+
+
+def _carried(fmt: Format, synapses: Synapses) -> Ints:
+    """What a format stores: weights, or their places in their table counted from 1, and 0 for no weight."""
+    if synapses.levels is None:
+        return synapses.weights
+    places = _places(synapses.weights, synapses.levels)
+    left_out = (synapses.weights == 0) & (fmt.locates_zeros or _inside(fmt))
+    return np.where(left_out, 0, places + 1)
+
+
+def _counts_of(carried: Ints) -> Counts:
+    """How often each value occurs, the most frequent first."""
+    counts = np.unique(carried[carried != 0], return_counts=True)[1]
+    return tuple(np.sort(counts)[::-1].tolist())
 
 
 def _places(weights: Ints, levels: Ints) -> Ints:
@@ -138,12 +156,16 @@ class Stream:
         head, codes = self._next(metadata), self._next(count * bits).reshape(count, bits)
         places = codes.astype(np.int64) @ (np.int64(1) << np.arange(bits, dtype=np.int64))
         fmt = formats.registry.make(name)
-        if levels is None:
-            found = fmt.decode(Encoded(shape, _signed(places, bits), head, width))
-        else:
-            carried = fmt.decode(Encoded(shape, places + 1, head, width)).reshape(shape)
-            found = _by_channel(carried, levels)
-        return self._checked(found, shape, bits, said)
+        codes = _signed(places, bits) if levels is None else places + 1
+        carried = fmt.decode(Encoded(shape, codes, head, width)).reshape(shape)
+        found = carried if levels is None else _by_channel(carried, levels)
+        counts = None if fmt.on_chips else _counts_of(carried)
+        if counts is not None and sum(counts) != np.count_nonzero(found):
+            raise ValueError("a code that stands for no weight")
+        again = fmt.size_of(found != 0, bits, counts)
+        if again.bits != count * bits + metadata:
+            raise ValueError(f"weights that format '{name}' would store otherwise")
+        return found.astype(np.int32)
 
     def _next(self, count: int) -> Bools:
         if count > self._bits - self._at:
@@ -155,14 +177,6 @@ class Stream:
         found = np.unpackbits(packed, bitorder="little")[self._at - 8 * first :][:count].astype(np.bool_)
         self._at += count
         return found
-
-    def _checked(self, found: Ints, shape: tuple[int, ...], bits: int, said: dict[str, Any]) -> Ints:
-        """Weights that the format would store as they lie there, to the bit."""
-        weights = found.reshape(shape).astype(np.int32)
-        again = formats.registry.make(said["format"]).size(weights != 0, bits)
-        if again.bits != said["count"] * bits + said["metadata"]:
-            raise ValueError(f"weights that format '{said['format']}' would store otherwise")
-        return weights
 
     def end(self) -> None:
         """All has been taken.

@@ -18,6 +18,7 @@ from spareto.profiling.places import reaching
 from spareto.profiling.stream import Stream
 from spareto.records import Epitome, Layer, Mask, Neuron, Numbers, Product, Tensor
 from spareto.records.workload import LayerKind
+from spareto.widths.levels import MOST_BITS
 
 ALONE: Final = "No layer feeds these neurons, so they are charged alone."
 UNFOLDED: Final = "It is counted as the product over its unfolded input that an accelerator runs."
@@ -76,6 +77,7 @@ def layer_record(
         kind=kind_of(product),
         timesteps=counter.input.steps,
         weight_bits=stored.weight_bits,
+        weight_counts=_counts(counter, stored.weight_bits),
         input=_tensor(counter.input, widths.analog),
         output=output,
         effectual_synops_mean=float(effectual.mean()),
@@ -146,6 +148,7 @@ def neurons_record(counter: NeuronCounter, widths: Widths, kinds: Kinds) -> Laye
         timesteps=arriving.steps,
         weight_bits=1,
         weight_mask=Mask.of(np.ones((shape[0], 1, 1, 1), np.bool_)),
+        weight_counts=(shape[0],),
         input=_tensor(arriving, widths.analog, shape),
         output=_tensor(counter.spikes, widths.analog, shape),
         effectual_synops_mean=mean,
@@ -212,6 +215,21 @@ def _channels(mask: torch.Tensor, groups: int) -> dict[str, Any]:
 def _sliding(geometry: Geometry) -> dict[str, Any]:
     padding = tuple(before for before, _ in geometry.padding)
     return {"stride": _plane(geometry.stride, 1), "padding": _plane(padding, 0)}
+
+
+def _counts(counter: LayerCounter, bits: int) -> tuple[int, ...] | None:
+    """How often each value of a weight occurs, if all channels share their codes; None where they do not."""
+    if not counter.plain or bits > MOST_BITS:
+        return None
+    weight = counter.product.other
+    counts = weight[weight != 0].unique(return_counts=True)[1]
+    if len(counts) > 1 << bits:
+        return None
+    rows = weight.reshape(len(weight), -1)
+    live = rows[(rows != 0).any(1)]
+    if 1 < len(live) <= len(counts) and sum(len(row[row != 0].unique()) for row in live) == len(counts):
+        return None  # no value stands in two channels: each may have a scale of its own
+    return tuple(sorted(counts.tolist(), reverse=True))
 
 
 def _mask(mask: torch.Tensor) -> Mask:

@@ -78,6 +78,8 @@ class Layer(Record):
         timesteps: T; 1 for attention, which runs once an inference.
         weight_bits: Width of one stored weight; 32 means floating point.
         weight_mask: Non-zero weights, shape (M, C / groups, R, S).
+        weight_counts: How often each different non-zero weight occurs, the most frequent first; None where
+            it is not known that each is one code. Entropy-coded weights take as much as it says.
         input: What enters the layer.
         output: What its neurons emit; without neurons, what the layer itself puts out.
         effectual_synops_mean: Live weights met by a non-zero input, per inference, mean over the samples.
@@ -113,6 +115,7 @@ class Layer(Record):
     timesteps: Positive
     weight_bits: Positive
     weight_mask: Mask
+    weight_counts: tuple[Positive, ...] | None = None
     input: Tensor
     output: Tensor
     effectual_synops_mean: Amount
@@ -219,6 +222,9 @@ def _shapes(layer: Layer) -> Iterator[Problem]:
     if layer.weight_mask.shape != expected:
         rule = f"a weight mask of shape (M, C / groups, R, S) = {expected}"
         yield Problem(".weight_mask", f"shape {layer.weight_mask.shape}", rule)
+    elif layer.weight_counts is not None and sum(layer.weight_counts) != layer.live_weights:
+        rule = f"counts of all {layer.live_weights} non-zero weights"
+        yield Problem(".weight_counts", f"counts of {sum(layer.weight_counts)}", rule)
     own_output = layer.own_plane is None
     channels = (layer.input.shape[0], layer.output.shape[0] if own_output else layer.out_channels)
     if channels != (layer.in_channels, layer.out_channels):

@@ -31,7 +31,7 @@ class CostModel:
             UnknownName: No such accelerator, or no such weight format; every one is named.
             ConfigError: The accelerator breaks a rule.
         """
-        known = (*formats.registry.names(), formats.BEST)
+        known = (*formats.on_chips(), formats.BEST)
         asked = [(f"weight_formats[{i}]", name) for i, name in enumerate(config.weight_formats)]
         asked += [("spike_format", config.spike_format)] if config.spike_format else []
         unknown = [

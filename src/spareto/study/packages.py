@@ -36,13 +36,13 @@ class Lowering:
         lowered: The integers.
         deviation: From the float network, on the frames that were given.
         label: What the network is called.
-        weight_format: Storage format of its weights: that of its cheapest cost, where it is known.
+        weight_format: Storage format of its weights.
     """
 
     lowered: Lowered
     deviation: Deviation | None
     label: str
-    weight_format: str
+    weight_format: str = BEST
 
 
 def lower_file(
@@ -65,10 +65,9 @@ def lower_file(
     Raises:
         InputError: The network cannot be had, or has no integers.
     """
-    path, weight_format = Path(network), BEST
+    path = Path(network)
     if is_run(path):
-        found, path = chosen(path, trial)
-        weight_format = found.best_cost.weight_format
+        _, path = chosen(path, trial)
     manifest = read_manifest(path, NETWORK)
     said: dict[str, Any] = manifest.get("frames", {})
     label = Recipe.parse(fact(manifest, "recipe", path), "manifest.recipe").label
@@ -84,7 +83,7 @@ def lower_file(
     deviation = None
     if frames is not None:
         deviation = deviations(lowered, float_network, torch.from_numpy(np.ascontiguousarray(frames)))
-    return Lowering(lowered, deviation, label, weight_format)
+    return Lowering(lowered, deviation, label)
 
 
 def write_lowered(path: Path, lowering: Lowering, frames: Frames | None = None) -> Package:

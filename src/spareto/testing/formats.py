@@ -16,11 +16,12 @@ from spareto.formats import Bools, Format, Train, Values
 
 
 def check_round_trip(fmt: Format, tensor: Values, bits: int) -> None:
-    """Decoding gives the tensor back, and `size` is the size of the encoding."""
+    """Decoding gives the tensor back, and `size_of` is the size of the encoding."""
     encoded = fmt.encode(tensor, bits)
     np.testing.assert_array_equal(fmt.decode(encoded), tensor)
     assert encoded.metadata.dtype == np.bool_, f"metadata of type {encoded.metadata.dtype}"
-    counted, stored = fmt.size(tensor != 0, bits), encoded.size(bits)
+    counts = np.sort(np.unique(tensor[tensor != 0], return_counts=True)[1])[::-1]
+    counted, stored = fmt.size_of(tensor != 0, bits, tuple(counts.tolist())), encoded.size(bits)
     assert counted == stored, f"size says {counted}, the encoding takes {stored}"
 
 

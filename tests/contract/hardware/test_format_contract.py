@@ -120,7 +120,7 @@ def test_counts_give_the_mean_size_of_random_trains(fmt, rate, bits):
 
 def test_a_silent_train_takes_no_more_than_any_other(fmt):
     bits = [fmt.spike_bits(Train(8, 64, live)) for live in (0.0, 0.5, 3.0, 40.0, 512.0)]
-    assert bits == sorted(bits)
+    assert bits == sorted(bits) if fmt.monotone else bits[0] == min(bits)
     assert bits[0] <= 8 * 64 + 64 + 8
 
 

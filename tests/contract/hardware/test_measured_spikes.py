@@ -12,7 +12,7 @@ from spareto.networks import build
 from spareto.neurons import SpikingNeuron
 from spareto.profiling import profile
 
-NAMES, MEASURED = formats.registry.names(), tuple(formats.measured_formats())
+NAMES, MEASURED = formats.on_chips(), tuple(formats.measured_formats())
 STATISTICS = {"mean": np.mean, "max": np.max}
 T, SAMPLES, SENSOR = 6, 5, (2, 16, 16)
 

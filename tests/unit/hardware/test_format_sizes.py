@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spareto.core.errors import ConfigError
-from spareto.formats import Size, Train, measured_formats, registry, spike_bits
+from spareto.formats import Size, Train, measured_formats, on_chips, spike_bits
 from spareto.formats.aer import AddressEvents
 from spareto.formats.bitmask import Bitmask
 from spareto.formats.block_bitmask import BlockBitmask
@@ -104,7 +104,7 @@ def test_given_widths_size_many_tensors_too(fmt):
 
 def test_counts_settle_few_formats_alone():
     settled = {"none", "bitmask", "aer", "time_packed"}
-    assert set(registry.names()) - set(measured_formats()) == settled
+    assert set(on_chips()) - set(measured_formats()) == settled
 
 
 def test_measured_bits_stand_before_the_estimate():

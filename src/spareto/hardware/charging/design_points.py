@@ -142,7 +142,7 @@ def layer_points(
         mask = layer.weight_mask.array()
         live = int(np.count_nonzero(mask))
         for fmt in formats.values():
-            stored = fmt.size(mask, layer.weight_bits)
+            stored = fmt.size_of(mask, layer.weight_bits, layer.weight_counts)
             found += [Point.of(layer, stored, live, accelerator, fmt, each, spikes) for each in statistics]
     if first is None:
         raise ValueError("at least one version of the layer")

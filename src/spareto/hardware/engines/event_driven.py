@@ -118,7 +118,9 @@ class _Mapped:
     @classmethod
     def of(cls, layer: Layer, chip: EventDriven, fmt: Format, statistic: Statistic) -> _Mapped:
         mask = layer.weight_mask.array()
-        weights = fmt.size(mask, layer.weight_bits).bits if layer.stores_weights else 0
+        weights = (
+            fmt.size_of(mask, layer.weight_bits, layer.weight_counts).bits if layer.stores_weights else 0
+        )
         stored = weights + layer.stored_bias_bits
         placed = place(layer, chip, stored)
         spread, passes = placed.slices.cores, 1

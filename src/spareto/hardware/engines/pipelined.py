@@ -98,7 +98,9 @@ class _Stage:
     @classmethod
     def of(cls, layer: Layer, chip: Pipelined, fmt: Format, plan: Plan) -> _Stage:
         mask = layer.weight_mask.array()
-        weights = fmt.size(mask, layer.weight_bits).bits if layer.stores_weights else 0
+        weights = (
+            fmt.size_of(mask, layer.weight_bits, layer.weight_counts).bits if layer.stores_weights else 0
+        )
         if layer.input.kind == "analog":
             synops = float(layer.dense_synops)
         else:

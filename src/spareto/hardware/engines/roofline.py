@@ -199,7 +199,10 @@ class _Run:
     @classmethod
     def of(cls, layer: Layer, chip: Roofline, fmt: Format, plan: Plan) -> _Run:
         processor, mask = chip.processor, layer.weight_mask.array()
-        weights = fmt.size(mask, layer.weight_bits).bits + (layer.bias_bits or 0) * layer.out_channels
+        weights = (
+            fmt.size_of(mask, layer.weight_bits, layer.weight_counts).bits
+            + (layer.bias_bits or 0) * layer.out_channels
+        )
         stored = weights if layer.stores_weights else 0
         done = count_operations(
             layer, int(mask.sum()), processor, plan.statistic, zeros_located=fmt.locates_zeros

@@ -79,7 +79,7 @@ def main(talk: int, life: int, data: int) -> None:
         line.send(("ready",))
         while (claim := line.recv()) is not None:
             made = known.made(claim)
-            line.send(("done" if made is not None else "lost",))
+            line.send(("done", made) if made is not None else ("lost", None))
         known.heart.close()
         known.store.close()
     except EOFError:

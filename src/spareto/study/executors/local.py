@@ -168,7 +168,7 @@ class Local(Executor):
             if self._ahead and not known.stopping.asked:
                 self._give(known, self._ahead.pop(0), worker.number)  # first of all: it waits
             known.heart.drop(claim)
-            made = known.store.get(claim.key) if what == "done" else None
+            (made,) = said
             if made is not None:
                 self._brief = made.seconds < BRIEF
                 known.runner.listener.trial_ends(made, reused=False)
