@@ -21,7 +21,7 @@ TEST: Final = "test split"
 
 
 @dataclass(frozen=True)
-class Samples:
+class SplitSamples:
     """Some frames with their labels.
 
     Args:
@@ -49,7 +49,7 @@ class StudyData:
     """
 
     train: FrameData
-    validation: Samples
+    validation: SplitSamples
     hash: str
 
     @property
@@ -66,11 +66,11 @@ class SealedTest:
     store.
     """
 
-    def __init__(self, samples: Samples) -> None:
-        self.__samples: Samples | None = samples
+    def __init__(self, samples: SplitSamples) -> None:
+        self.__samples: SplitSamples | None = samples
         self.size: int = len(samples)
 
-    def open(self) -> Samples:
+    def open(self) -> SplitSamples:
         """The samples.
 
         Raises:
@@ -107,9 +107,9 @@ def split_data(data: FrameData, share: float) -> tuple[StudyData, SealedTest]:
         test_frames=_taken(data.train_frames, kept[:0], axis),
         test_labels=data.train_labels[:0],
     )
-    validation = Samples(VALIDATION, _taken(data.train_frames, chosen, axis), data.train_labels[chosen])
+    validation = SplitSamples(VALIDATION, _taken(data.train_frames, chosen, axis), data.train_labels[chosen])
     return StudyData(train, validation, data.hash), SealedTest(
-        Samples(TEST, data.test_frames, data.test_labels)
+        SplitSamples(TEST, data.test_frames, data.test_labels)
     )
 
 
