@@ -20,9 +20,11 @@ def main(page: Path, folder: Path) -> None:
             for width, height in WIDTHS.items():
                 size = {"width": width, "height": height}
                 context = browser.new_context(viewport=size, color_scheme=scheme)
+                context.set_default_timeout(300_000)  # where other programs keep the processor busy
                 opened = context.new_page()
-                opened.goto(page.resolve().as_uri())
-                opened.wait_for_function("document.documentElement.dataset.ready === 'yes'")
+                opened.goto(page.resolve().as_uri(), timeout=300_000)
+                while not opened.evaluate("document.documentElement.dataset.ready === 'yes'"):
+                    opened.wait_for_timeout(50)
                 for view in VIEWS:
                     opened.click(f'.views a[href="#{view}"]')
                     opened.locator(f"#{view}").screenshot(path=folder / f"{view}-{scheme}-{width}.png")

@@ -70,6 +70,9 @@ class Files:
     def network(self, trial):
         return "runs/demo/networks/it's one.safetensors"
 
+    def workload_path(self, trial):
+        return "runs/demo/workloads/another name.json"
+
     def where(self):
         return "runs/demo"
 
@@ -97,6 +100,14 @@ class Opened:
 
     def js(self, text: str):
         return self.page.evaluate(text)
+
+    def wait(self, text: str, seconds: int = 60) -> None:
+        """Until `text` is true; asked from outside, for the page's policy forbids it to evaluate text."""
+        for _ in range(20 * seconds):
+            if self.js(text):
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError(f"not true after {seconds} s: {text}")
 
     def draw_all(self) -> None:
         """Scroll through the page, so that every view is drawn."""
@@ -132,7 +143,7 @@ def opened(browser, tmp_path_factory):
         page.on("request", lambda r: r.url.startswith(("http", "ws")) and made.requests.append(r.url))
         page.goto(path.as_uri() + fragment, timeout=120_000)
         if page.query_selector("#data"):
-            page.wait_for_function("document.documentElement.dataset.ready === 'yes'", timeout=120_000)
+            made.wait("document.documentElement.dataset.ready === 'yes'", seconds=120)
         return made
 
     yield go

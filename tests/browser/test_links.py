@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+PAPER = 680  # pixels of a sheet of A4 or Letter between its margins
+BEYOND_PAPER = f"""() => [...document.querySelectorAll('.main-svg, table')]
+  .filter((each) => each.getBoundingClientRect().width && each.getBoundingClientRect().right > {PAPER} + 1)
+  .map((each) => each.closest('[id]').id + ' ' + each.getBoundingClientRect().right)"""
 VIEWS = ("front", "point", "layers", "formats", "hardware", "compare")
 
 
@@ -31,10 +35,7 @@ def test_a_link_with_unknown_names_shows_the_page(opened, seeds, fragment) -> No
 def test_what_a_second_link_does_not_name_is_as_at_first(opened, seeds) -> None:
     page = opened(seeds, fragment="#hide=prune&only=front&x=stored_bytes&log=xy")
     page.js("() => { location.hash = '#x=latency_cycles&theme=dark'; }")
-    for _ in range(200):  # the policy forbids the page to be asked by a text that it evaluates
-        if page.js("document.getElementById('axis-x').value") == "latency_cycles":
-            break
-        page.page.wait_for_timeout(50)
+    page.wait("document.getElementById('axis-x').value === 'latency_cycles'")
     assert page.js("document.querySelector('[data-regime=prune]').ariaPressed") == "true"
     assert page.js("document.getElementById('only-front').ariaPressed") == "false"
     assert page.js("document.documentElement.dataset.theme") == "dark"
@@ -95,6 +96,7 @@ def test_print_draws_every_view_in_light(opened, seeds) -> None:
     assert page.js("document.documentElement.dataset.theme") == "light"
     for view in VIEWS:
         assert page.js(f"document.getElementById('{view}').textContent.length") > 60
+    assert page.js(BEYOND_PAPER) == []
     page.js("() => window.dispatchEvent(new Event('afterprint'))")
     assert page.js("document.documentElement.dataset.theme") is None
     assert page.clean()

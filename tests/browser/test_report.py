@@ -7,6 +7,8 @@ import pytest
 
 import factories
 
+TALL = """() => Math.abs(document.querySelector('#front-plot .main-svg').getBoundingClientRect().height
+  - document.querySelector('.front-sheet').clientHeight) <= 2"""
 PLOTS = "[...document.querySelectorAll('.plot')].filter((each) => each.querySelector('.main-svg')).length"
 
 
@@ -170,6 +172,37 @@ def test_the_page_is_as_wide_as_the_window(opened, seeds, width) -> None:
     page = opened(seeds, width=width)
     page.draw_all()
     assert page.js("document.documentElement.scrollWidth") <= width
+
+
+def test_a_figure_is_as_tall_as_its_sheet(shown, seeds) -> None:
+    shown.wait(TALL)  # it is drawn anew when the text beside it has grown
+
+
+@pytest.mark.parametrize("width", [390, 1280, 2560])
+def test_a_number_and_its_unit_stand_in_one_line(opened, seeds, width) -> None:
+    page = opened(seeds, width=width)
+    broken = page.js("""() => [...document.querySelectorAll('#readout dd, .tiles dd')]
+      .filter((each) => each.getBoundingClientRect().height > 2 * parseFloat(getComputedStyle(each).fontSize))
+      .map((each) => each.textContent)""")
+    assert broken == []
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_numbers_of_an_axis_keep_apart(opened, seeds, width) -> None:
+    page = opened(seeds, width=width)
+    page.draw_all()
+    met = page.js("""() => [...document.querySelectorAll('.plot .xaxislayer-above')].flatMap((axis) => {
+      const boxes = [...axis.querySelectorAll('.xtick text')].map((each) => each.getBoundingClientRect())
+        .filter((box) => box.width).sort((a, b) => a.left - b.left);
+      return boxes.slice(1).filter((box, place) => box.left < boxes[place].right + 2).map((box) => box.left);
+    })""")
+    assert met == []
+
+
+def test_the_table_has_its_columns_at_a_laptops_width(shown, seeds) -> None:
+    wide = shown.js("document.querySelector('#table .points').offsetWidth")
+    room = shown.js("document.querySelector('#table .scroll').clientWidth")
+    assert wide <= room
 
 
 def test_words_explain_themselves(shown, seeds) -> None:

@@ -17,6 +17,7 @@ import yaml
 
 import spareto
 import spareto.kernels
+from report_pages import data_of
 from spareto.cli import main
 from spareto.core.errors import ConfigError
 from spareto.runtime import Engine
@@ -221,6 +222,18 @@ def dominates(one: dict, other: dict) -> bool:
         other["energy_pj"] - one["energy_pj"],
     )
     return accuracy >= 0 and energy >= 0 and (accuracy > 0 or energy > 0)
+
+
+def test_the_lines_that_use_a_point_run(finished, spareto_here):
+    data = data_of((finished[0] / "report.html").read_text())
+    for kind in ("networks", "workloads"):
+        assert len(data[kind]) == len(LABELS)
+    for network in data["networks"].values():
+        spareto.bake(spareto.load_network(network))
+    for workload in data["workloads"].values():
+        status, told, _ = spareto_here("cost", workload)
+        assert status == 0
+        assert "eyeriss_like" in told
 
 
 def test_json_gives_every_trial_and_the_front_by_brute_force(rows):

@@ -6,7 +6,7 @@ what was written. `simulate.py` and `estimate.py` call free tools. No torch.
 
 from spareto.fpga.build import circuit_of as circuit_of
 from spareto.fpga.circuit import Circuit as Circuit
-from spareto.fpga.estimate import Estimate as Estimate
+from spareto.fpga.estimate import SizeEstimate as SizeEstimate
 from spareto.fpga.estimate import estimate as estimate
 from spareto.fpga.folder import write_design as write_design
 from spareto.fpga.golden import Golden as Golden

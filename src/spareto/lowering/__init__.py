@@ -1,7 +1,7 @@
 """From a compressed network to integers: the one place where a float becomes a fixed-point number."""
 
 from spareto.lowering.explain import Deviation as Deviation
-from spareto.lowering.explain import LayerRow as LayerRow
+from spareto.lowering.explain import ExplainedLayer as ExplainedLayer
 from spareto.lowering.explain import deviations as deviations
 from spareto.lowering.explain import explained as explained
 from spareto.lowering.lower import Lowered as Lowered

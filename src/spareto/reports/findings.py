@@ -54,7 +54,8 @@ def _largest(costs: Sequence[Cost], total: float) -> list[str]:
     part, most = max(spent.items(), key=lambda pair: pair[1])
     whole = sum(spent.values())
     only = "all of it" if most > 0.9995 * whole else f"{percent(most / whole)} of it"
-    return [f"{name} takes {percent(whole / total)} of the energy, {only} for {_SPENT_ON[part]}."]
+    purpose = "" if name == _SPENT_ON[part] else f", {only} for {_SPENT_ON[part]}"
+    return [f"{name} takes {percent(whole / total)} of the energy{purpose}."]
 
 
 _SPENT_ON = {

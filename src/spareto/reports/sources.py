@@ -28,6 +28,10 @@ class TrialFiles(Protocol):
         """Path of the compressed network."""
         ...
 
+    def workload_path(self, trial: Trial) -> str | None:
+        """Path of the workload, as commands name it."""
+        ...
+
     def where(self) -> str:
         """Path of the run folder, as commands name it."""
         ...

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from spareto.integer import Bounds, Layer, Neuron
+from spareto.integer import Bounds, IntegerLayer, IntegerNeuron
 from spareto.integer.network import Ints, Shape
 from spareto.runtime import kernels
 
@@ -112,7 +112,7 @@ def words_of(channels: int) -> int:
 
 
 def plan_layer(
-    layer: Layer, shape: Shape, most: int, bound: Bounds, *, live: bool | None = None
+    layer: IntegerLayer, shape: Shape, most: int, bound: Bounds, *, live: bool | None = None
 ) -> LayerPlan:
     """Pack a layer.
 
@@ -189,7 +189,7 @@ def _geometry(synapses: Any, weights: Ints) -> dict[str, int]:
     return dict(zip(names, map(int, sides), strict=True))
 
 
-def _neuron(neuron: Neuron) -> dict[str, int]:
+def _neuron(neuron: IntegerNeuron) -> dict[str, int]:
     current, adaptation = neuron.current, neuron.adaptation
     found = {
         name: int(getattr(neuron, name))

@@ -41,6 +41,11 @@ class StudyFiles:
         path = self._path("network", trial)
         return None if path is None else path.as_posix()
 
+    def workload_path(self, trial: Trial) -> str | None:
+        """Path of the workload, which is named by its own content; None where it is gone."""
+        path = self._path("workload", trial)
+        return None if path is None else path.as_posix()
+
     def where(self) -> str:
         """Path of the run folder, as it was given."""
         return self._folder.root.as_posix()

@@ -7,8 +7,10 @@ import re
 
 import factories
 from report_pages import Page, data_of, without_scripts
+from spareto import formats, hardware
 from spareto.reports.page import render
 from spareto.reports.page.content import BUDGET
+from spareto.reports.page.terms import terms
 
 
 def test_the_page_is_well_formed_and_tells_every_recipe(one_seed, three_seeds) -> None:
@@ -93,3 +95,12 @@ def test_an_empty_page_that_is_served_asks_again_by_itself(make) -> None:
     assert again in render(make([]), live="version?token=x")
     assert again not in render(make([]))
     assert again not in render(make(factories.study()), live="version?token=x")
+
+
+def test_every_format_and_kind_of_accelerator_has_its_one_line() -> None:
+    known = terms(None)
+    assert {name for name in formats.registry.names() if name not in known} == set()
+    for name in hardware.accelerator_names():
+        chip = hardware.load_accelerator(name)
+        assert {part.name for part in chip.parts if part.name not in terms(chip)} == set()
+        assert chip.kind in known

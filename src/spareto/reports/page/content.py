@@ -140,6 +140,10 @@ def _network(results: StudyResults, row: MeanRow, _: Chip | None) -> str | None:
     return results.files.network(results.of(row)[0]) if results.files else None
 
 
+def _workload_path(results: StudyResults, row: MeanRow, _: Chip | None) -> str | None:
+    return results.files.workload_path(results.of(row)[0]) if results.files else None
+
+
 def _workload(results: StudyResults, row: MeanRow) -> Workload | None:
     return results.files.workload(results.of(row)[0]) if results.files else None
 
@@ -238,6 +242,7 @@ _EVERY: Final[dict[str, _Maker]] = {
     "recipes": _recipe,
     "findings": _findings,
     "networks": _network,
+    "workloads": _workload_path,
 }
 """What is shown of every point, as far as there is room."""
 

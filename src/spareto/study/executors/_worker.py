@@ -13,7 +13,7 @@ import torch
 from typing_extensions import override
 
 from spareto.core.errors import InputError, Problem, SparetoError
-from spareto.kernels import Decision
+from spareto.kernels import KernelDecision
 from spareto.records import Trial
 from spareto.study.executors._sharing import received
 from spareto.study.listener import StudyListener
@@ -51,7 +51,7 @@ class Telling(StudyListener):
         self._tell("layer_is_silent", label, seed, problem)
 
     @override
-    def layers_ran(self, kernels: str, decisions: Mapping[str, Decision]) -> None:
+    def layers_ran(self, kernels: str, decisions: Mapping[str, KernelDecision]) -> None:
         self._tell("layers_ran", kernels, dict(decisions))
 
     @override
@@ -79,7 +79,7 @@ def main(talk: int, life: int, data: int) -> None:
         line.send(("ready",))
         while (claim := line.recv()) is not None:
             made = known.made(claim)
-            line.send(("done" if made is not None else "lost",))
+            line.send(("done", made) if made is not None else ("lost", None))
         known.heart.close()
         known.store.close()
     except EOFError:

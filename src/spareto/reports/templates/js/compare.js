@@ -11,7 +11,7 @@ function drawCompare() {
   const [first] = places;
   const cells = rows.map((row) => ({ cells: [row.name, row.read(first), ...places.slice(1).map((place) => h("span", null, row.read(place), " ", change_(row, first, place)))] }));
   const made = places.every((place) => costOf(place)) ? comparePanel(places) : { node: absent(LEFT_OUT) };
-  box.replaceChildren(head, table(["", ...places.map((place) => D.points.name[place])], cells, { name: "Compared points", caption: `Differences are from ${D.points.name[first]}. A difference within the spread is told as alike; the spread is that of the seeds, or of counting samples where there is one seed.` }), h("div.grid", { style: { "margin-top": "16px" } }, made.node));
+  box.replaceChildren(head, table(["", ...places.map((place) => D.points.name[place])], cells, { name: "Compared points", kind: "compared", caption: `Differences are from ${D.points.name[first]}. A difference within the spread is told as alike; the spread is that of the seeds, or of counting samples where there is one seed.` }), h("div.grid", { style: { "margin-top": "16px" } }, made.node));
   if (D.beside) box.append(besidePanel(D.beside));
   if (made.fill) made.fill();
 }

@@ -19,7 +19,7 @@ const ends = new Map();
 function extent(key) {
   if (!ends.has(key)) {
     let low = Infinity, high = -Infinity, positive = true;
-    for (const each of D.points[key]) {
+    for (const each of D.points[key] || []) {
       if (!known(each)) continue;
       low = Math.min(low, each);
       high = Math.max(high, each);

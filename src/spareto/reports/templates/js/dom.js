@@ -78,7 +78,7 @@ function explain() {
 function table(heads, rows, options = {}) {
   const body = h("tbody", null, rows.map((row) => h("tr", row.attributes || null,
     row.cells.map((cell, place) => (place ? h(`td${row.classes && row.classes[place] ? `.${row.classes[place]}` : ""}`, null, cell) : h("th", { scope: "row" }, cell))))));
-  const head = h("thead", null, h("tr", null, heads.map((name, place) => h(`th${(options.text || []).includes(place) ? ".text" : ""}`, { scope: "col" }, name))));
+  const head = h("thead", null, h("tr", null, heads.map((name, place) => h(`th${(options.text || []).includes(place) ? ".text" : ""}${(options.minor || []).includes(place) ? ".minor" : ""}`, { scope: "col" }, name))));
   return h("div.scroll", { tabindex: "0", role: "region", "aria-label": options.name || "Table" },
     h(`table${options.kind ? `.${options.kind}` : ""}`, null, options.caption ? h("caption", null, options.caption) : null, head, body));
 }

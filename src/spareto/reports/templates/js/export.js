@@ -50,6 +50,6 @@ function drawTexts() {
   const made = [["Methods", "For a paper; check that it says what you did.", texts.methods], ["References", "BibTeX.", texts.bibtex], ["Commands", "What makes these numbers again.", texts.commands]];
   if (texts.plan) made.push(["study.yaml", "The whole study: data, network, training and grid.", texts.plan]);
   at("texts").replaceChildren(h("div.grid.twos", { style: { "margin-top": "16px" } }, made.map(([title, about, text]) => code(title, about, text))));
-  for (const node of at("texts").querySelectorAll("pre")) node.style.whiteSpace = "pre-wrap";
+  for (const node of at("texts").querySelectorAll("pre")) node.classList.add("wrap");
   at("words").replaceChildren(...Object.entries(D.terms).sort(([a], [b]) => a.localeCompare(b)).map(([word, about]) => h("div", null, h("dt", null, word), h("dd", null, about))));
 }

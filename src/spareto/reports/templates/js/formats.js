@@ -10,7 +10,7 @@ function drawFormats(names = []) {
   const made = D.curves.map(curvePanel), metrics = { energy: "energy", edp: "energy × delay" };
   box.replaceChildren(
     h("div.controls", null, Object.keys(metrics).map((name) => h("button.pill", { type: "button", "aria-pressed": String(name === formatMetric), onclick: () => { formatMetric = name; drawFormats(); } }, metrics[name])), legend(D.formats)),
-    D.curves.length ? h("div.grid", null, made.map((each) => each.node)) : absent("Curves over sparsity need two points of the same weight width with different sparsities."),
+    D.curves.length ? h(`div.grid${made.length >= 3 ? ".threes" : ""}`, null, made.map((each) => each.node)) : absent("Curves over sparsity need two points of the same weight width with different sparsities."),
     h("h3", null, "Energy of every point in every format"),
     h("p.note", null, `Energy per inference in ${D.study.unit[0]}. The least is marked, and all other figures use it. The last column is the best format of the chosen layer.`),
     h("div", { id: "format-table" }));
@@ -29,7 +29,7 @@ function curvePanel(curve) {
     const crossings = formatMetric === "energy" ? curve.crossings : [];
     const apart = 0.06 * (Math.max(...zeros) - Math.min(...zeros)); // nearer ones would cover each other; the text below names all
     const marked = crossings.filter((each, index) => crossings.slice(0, index).every((other) => 100 * Math.abs(other.zeros - each.zeros) >= apart));
-    const marks = crossings.length <= 4 ? marked.map((each) => ({ x: 100 * each.zeros, y: each.energy / size, text: `${(100 * each.zeros).toFixed(0)} %`, ax: 0, ay: -26, arrowcolor: css("--soft"), font: { size: letter(11), color: css("--soft") } })) : [];
+    const marks = crossings.length <= 4 ? marked.map((each) => ({ x: 100 * each.zeros, y: each.energy / size, text: `${(100 * each.zeros).toFixed(0)} %`, ax: 0, ay: -26, bgcolor: behind(), arrowcolor: css("--soft"), font: { size: letter(11), color: css("--soft") } })) : [];
     draw(made.plot, traces, layout(axis("zero weights (%)", {}), axis(`${formatMetric === "energy" ? "energy" : "energy × delay"} (${sign})`, {}), { annotations: marks }));
     const words = crossings.map((each) => `${each.formats[0]} and ${each.formats[1]} cost the same at ${(100 * each.zeros).toFixed(0)} % zeros (${told("pJ", each.energy)})`);
     tell(made.plot, `${formatMetric} of each format against zeros. ${words.join("; ") || "No two cheapest formats cross."}`);

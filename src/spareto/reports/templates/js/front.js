@@ -102,16 +102,18 @@ function frontRange(axis, places) {
 }
 
 function frontLayout(places) {
+  const room = roomAcross(at("front-plot"));
   const shape = (axis) => {
     const { metric, sign } = scaled(axis), range = frontRange(axis, places), log = logarithmic(axis);
     const title = `${metric.name}${sign ? ` (${sign}${log ? ", log scale" : ""})` : log ? " (log scale)" : ""}`;
     const more = { type: log ? "log" : "linear", range, fixedrange: false };
-    return axisOf(title, more, log, range);
+    return axisOf(title, more, log, range, axis === "x" ? room : 9);
   };
-  return layout(shape("x"), shape("y"), { dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", margin: { l: 56, r: 20, t: 18, b: 50 }, hoverdistance: 40, uirevision: [state.x, state.y, logarithmic("x"), state.ly, [...state.off].join(), state.only].join() });
+  const { clientWidth: width, clientHeight: height } = at("front-plot"); // a new one on paper
+  return layout(shape("x"), shape("y"), { ...(width && height ? { width, height } : {}), dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", margin: { l: 56, r: 20, t: 18, b: 50 }, hoverdistance: 40, uirevision: [state.x, state.y, logarithmic("x"), state.ly, [...state.off].join(), state.only].join() });
 }
 
-const axisOf = (title, more, log, range) => axis(title, log ? { ...more, ...logTicks(10 ** range[0], 10 ** range[1]), tickmode: "array" } : { ...more, nticks: 8 });
+const axisOf = (title, more, log, range, room) => axis(title, log ? { ...more, ...logTicks(10 ** range[0], 10 ** range[1], room), tickmode: "array" } : { ...more, nticks: 8 });
 
 async function drawFront(names = []) {
   const node = at("front-plot");
@@ -144,10 +146,10 @@ function label(node, places) {
     return { place, x, y, bold, text: short(D.points.name[place]) + (bold ? " · chosen" : roles.includes("knee") ? " · knee" : "") };
   }).filter((each) => Number.isFinite(each.x) && Number.isFinite(each.y));
   const marks = places.length > 800 ? [] : places.map(spot);
-  const placed = placeLabels(wanted, marks, lineBoxes(full, sizes), sizes.w, sizes.h);
+  const placed = placeLabels(wanted, marks, lineBoxes(full, sizes), sizes.w, sizes.h, barBoxes(full, places));
   const annotations = placed.map((each) => ({
     x: each.x / sizes.w, y: 1 - each.y / sizes.h, xref: "x domain", yref: "y domain", text: each.bold ? `<b>${plain(each.text)}</b>` : plain(each.text), showarrow: false,
-    xanchor: each.side, yanchor: "middle", xshift: each.dx, yshift: -each.dy, font: { size: letter(12), color: colorOf(regimeOf(each.place).name) }, bgcolor: places.length > 60 ? css("--sheet") : "rgba(0,0,0,0)", captureevents: false,
+    xanchor: each.side, yanchor: "middle", xshift: each.dx, yshift: -each.dy, font: { size: letter(12), color: colorOf(regimeOf(each.place).name) }, bgcolor: behind(), captureevents: false,
   }));
   const reference = frontOf().reference;
   const shapes = placed.filter((each) => Math.abs(each.dy) > 20).map((each) => ({ // a thread to a label that stands apart
@@ -172,6 +174,21 @@ function lineBoxes(full, sizes) {
   return boxes.filter((box) => box.every(Number.isFinite) && sizes.w > 0);
 }
 
+// The error bars, as boxes that a label avoids where it can.
+function barBoxes(full, places) {
+  const boxes = [], tall = spread_("y"), wide = spread_("x");
+  if (places.length > 400) return boxes;
+  for (const place of places) {
+    const [[x], [y]] = coordinates([place]);
+    if (!known(x) || !known(y)) continue;
+    const [left, top] = [full.xaxis.d2p(x), full.yaxis.d2p(y)], up = tall(place), side = wide(place);
+    if (up) boxes.push([left - 2, full.yaxis.d2p(y + up), left + 2, full.yaxis.d2p(y - up)]);
+    if (side && x > side) boxes.push([full.xaxis.d2p(x - side), top - 2, full.xaxis.d2p(x + side), top + 2]);
+  }
+  return boxes.filter((box) => box.every(Number.isFinite));
+}
+const spread_ = (axis) => (place) => spread(state[axis], place) / scaled(axis).size;
+
 function listen(node) {
   node.dataset.heard = "yes";
   node.on("plotly_hover", (event) => {
@@ -190,7 +207,9 @@ function listen(node) {
     if (Object.keys(event).some((key) => key.startsWith("xaxis") || key.startsWith("yaxis"))) again();
   });
   new ResizeObserver(([entry]) => {
-    if (width && Math.abs(entry.contentRect.width - width) > 2) setTimeout(again, 120);
+    const wider = width && Math.abs(entry.contentRect.width - width) > 2;
+    if (Math.abs(entry.contentRect.height - node._fullLayout.height) > 2) Plotly.Plots.resize(node).then(again); // the text beside it grew
+    else if (wider) setTimeout(again, 120);
     width = entry.contentRect.width;
   }).observe(node);
   node.tabIndex = 0;
@@ -217,7 +236,7 @@ function readout(place) {
   at("readout").className = `sheet card ${lookOf(regime)}`;
   at("readout").replaceChildren(
     h("span.name", null, keyOf(regime), D.points.name[place]), h("span.role", null, roles.join(" · ") || regimeOf(place).text),
-    h("dl", null, lines.flatMap(([name, text]) => [h("dt", null, name), h("dd", null, String(text))])),
+    h("dl", null, lines.map(([name, text]) => h("div", null, h("dt", null, name), h("dd", null, String(text))))),
     h("div.row", null, h("button.pill", { type: "button", onclick: () => change({ pins: pinned ? state.pins.filter((each) => each !== place) : [...state.pins, place] }) }, pinned ? "do not compare" : "compare")));
 }
 

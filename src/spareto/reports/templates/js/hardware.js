@@ -66,23 +66,25 @@ function othersPanel() {
     made.node.querySelector("#kinds").replaceChildren(...kinds.map((kind, index) => h("li", null, h("span", { "aria-hidden": "true", style: { color: `var(${KINDS[index % KINDS.length][2]})` } }, KINDS[index % KINDS.length][1]), " ", term(kind))));
     const limits = (values) => [Math.log10(Math.min(...values) / 2.2), Math.log10(Math.max(...values) * 2.2)];
     const xs = limits(traces.flatMap((trace) => trace.x)), ys = limits(traces.flatMap((trace) => trace.y));
-    draw(made.plot, traces, layout(axisOf("time of one inference (µs, log scale)", { type: "log", range: xs }, true, xs), axisOf("energy (µJ, log scale)", { type: "log", range: ys }, true, ys), { margin: { l: 60, r: 20, t: 10, b: 46 } }));
+    draw(made.plot, traces, layout(axisOf("time of one inference (µs, log scale)", { type: "log", range: xs }, true, xs, roomAcross(made.plot)), axisOf("energy (µJ, log scale)", { type: "log", range: ys }, true, ys), { margin: { l: 60, r: 20, t: 10, b: 46 } }));
     const full = made.plot._fullLayout, wanted = rows.map((row) => ({ text: row.name, x: full.xaxis.d2p(row.costs[last].latency_us), y: full.yaxis.d2p(row.costs[last].energy_pj / 1e6), bold: row.name === D.machine.name }));
     const marks = rows.flatMap((row) => row.costs.map((cost) => [full.xaxis.d2p(cost.latency_us), full.yaxis.d2p(cost.energy_pj / 1e6)]));
     const size = full._size;
-    Plotly.relayout(made.plot, { annotations: placeLabels(wanted, marks, [], size.w, size.h).map((each) => ({ x: each.x / size.w, y: 1 - each.y / size.h, xref: "x domain", yref: "y domain", text: each.bold ? `<b>${plain(each.text)}</b>` : plain(each.text), showarrow: false, xanchor: each.side, yanchor: "middle", xshift: each.dx, yshift: -each.dy, font: { size: letter(11), color: css("--soft") } })) });
+    Plotly.relayout(made.plot, { annotations: placeLabels(wanted, marks, [], size.w, size.h).map((each) => ({ x: each.x / size.w, y: 1 - each.y / size.h, xref: "x domain", yref: "y domain", text: each.bold ? `<b>${plain(each.text)}</b>` : plain(each.text), showarrow: false, xanchor: each.side, yanchor: "middle", xshift: each.dx, yshift: -each.dy, bgcolor: behind(), font: { size: letter(11), color: css("--soft") } })) });
     tell(made.plot, `Energy against time on ${rows.length} accelerators; the table below has the numbers.`);
   };
   return made;
 }
 
 function othersTable() {
-  const names = D.others.networks;
-  const rows = D.others.rows.map((row) => ({
+  const names = D.others.networks, kinds = [...new Set(D.others.rows.map((row) => row.kind))];
+  const energy_ = (row) => (row.costs.length ? row.costs[row.costs.length - 1].energy_pj : Infinity);
+  const sorted = [...D.others.rows].sort((a, b) => kinds.indexOf(a.kind) - kinds.indexOf(b.kind) || energy_(a) - energy_(b) || 0);
+  const rows = sorted.map((row) => ({
     cells: [row.name, row.kind, ...(row.costs.length ? row.costs.flatMap((cost) => [told("pJ", cost.energy_pj), known(cost.latency_us) ? told("us", cost.latency_us) : told("cycles", cost.latency_cycles)]) : [row.problem, ...Array(2 * names.length - 1).fill("")])],
-    classes: [null, "text"],
+    classes: [null, "text.minor"],
   }));
-  return table(["accelerator", "kind", ...names.flatMap((name) => [`energy, ${short(name, 24)}`, "time"])], rows, { name: "Other accelerators", text: [1] });
+  return table(["accelerator", "kind", ...names.flatMap((name) => [`energy, ${short(name, 24)}`, "time"])], rows, { name: "Other accelerators", kind: "others", text: [1], minor: [1] });
 }
 
 const HARDWARE = { get node() { return at("hardware"); }, needs: ["p", "layer", "theme"], draw: drawHardware };

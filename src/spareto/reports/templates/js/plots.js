@@ -25,6 +25,10 @@ function layout(x, y, more) {
   };
 }
 
+// How many numbers fit below a figure of this width, and what lies behind letters that cross a line.
+const roomAcross = (node) => Math.min(9, Math.max(2, Math.floor((node.clientWidth - 80) / letter(58))));
+const behind = () => `${css("--sheet")}cc`;
+
 // How far an axis goes beyond the longest bar, so that its number has room at any width.
 const withRoom = (node, names) => 1 + letter(72) / Math.max(100, node.clientWidth - letter(names + 100));
 
@@ -32,8 +36,8 @@ function draw(node, traces, shape) {
   return Plotly.react(node, traces, shape, CONFIG);
 }
 
-// Ticks at 1, 2 and 5 of every decade, or at the decades where there are many.
-function logTicks(low, high) {
+// Ticks at 1, 2 and 5 of every decade; at the decades, or at some of them, where there is no room for more.
+function logTicks(low, high, room = 9) {
   const made = (steps) => {
     const ticks = [];
     for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power += 1)
@@ -41,7 +45,8 @@ function logTicks(low, high) {
     return ticks.filter((tick) => tick >= low * 0.999 && tick <= high * 1.001);
   };
   const fine = made([1, 2, 5]);
-  const ticks = fine.length <= 9 ? fine : made([1]);
+  const decades = made([1]), every = Math.ceil(decades.length / room);
+  const ticks = fine.length <= room || decades.length < 2 ? fine : decades.filter((_, index) => index % every === 0);
   return { tickvals: ticks, ticktext: ticks.map((tick) => (tick >= 1e7 || tick < 1e-4 ? tick.toExponential(0) : (+tick.toPrecision(3)).toLocaleString("en-US", { maximumFractionDigits: 6 }))) };
 }
 

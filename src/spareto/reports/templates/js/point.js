@@ -19,7 +19,7 @@ function trainingPanel(epochs) {
     const x = epochs.map((epoch) => epoch.epoch);
     const traces = [{ x, y: epochs.map((epoch) => epoch.loss), name: "loss", mode: "lines+markers", line: { color: css("--accent"), width: 2 }, hovertemplate: "epoch %{x}: loss %{y:.4g}<extra></extra>" }];
     if (validated) traces.push({ x, y: epochs.map((epoch) => over(epoch.accuracy, 0.01)), yaxis: "y2", name: "accuracy", mode: "lines+markers", line: { color: css("--c2"), dash: "dot" }, hovertemplate: "epoch %{x}: %{y:.1f} %<extra></extra>" });
-    draw(made.plot, traces, layout(axis("epoch", { dtick: Math.max(1, Math.ceil(epochs.length / 8)) }), axis("loss", { rangemode: "tozero" }), { yaxis2: axis("accuracy (%)", { overlaying: "y", side: "right", gridcolor: "rgba(0,0,0,0)" }), margin: { l: 56, r: validated ? 56 : 18, t: 10, b: 44 } }));
+    draw(made.plot, traces, layout(axis("epoch", { dtick: Math.max(1, Math.ceil(epochs.length / 8)) }), axis("loss", { rangemode: "tozero" }), { yaxis2: axis("accuracy (%)", { overlaying: "y", side: "right", tickmode: "auto", nticks: 6, rangemode: "tozero", gridcolor: "rgba(0,0,0,0)" }), margin: { l: 56, r: validated ? 56 : 18, t: 10, b: 44 } }));
     tell(made.plot, `Training loss from ${amount(epochs[0].loss)} to ${amount(epochs[epochs.length - 1].loss)} in ${epochs.length} epochs.`);
     made.extra.replaceChildren(numbers("training", ["epoch", "loss", "learning rate", "held-out accuracy"], epochs.map((epoch) => [String(epoch.epoch), amount(epoch.loss), epoch.learning_rate.toPrecision(3), percent(epoch.accuracy)])));
   };
@@ -60,11 +60,10 @@ function usePanel(place) {
   if (path === undefined) return { node: absent(LEFT_OUT) };
   if (!path) return { node: h("div.sheet", null, h("h3", { style: { margin: "0" } }, "Use this point"), absent("The run folder holds no network of this point.")) };
   const python = `import spareto\n\nnetwork = spareto.load_network(${JSON.stringify(path)})\nspareto.bake(network)    # in place: plain torch layers with the weights as stored`;
-  const workload = path.replace("/networks/", "/workloads/").replace(/\.safetensors$/, ".json");
-  const shell = `spareto cost ${quoted(workload)} --compare`;
+  const workload = D.workloads[place], shell = workload && `spareto cost ${quoted(workload)} --compare`;
   const both = h("div.sheet", null, h("h3", { style: { margin: "0" } }, "Use this point"),
-    h("div.panel-head", null, h("p", null, "In Python: this very network, its first seed."), copy(python)), h("pre", { tabindex: "0" }, python),
-    h("div.panel-head", null, h("p", null, "In a shell: its cost on every accelerator."), copy(shell)), h("pre", { tabindex: "0" }, shell));
+    h("div.panel-head", null, h("p", null, "In Python: this very network, its first seed."), copy(python)), h("pre.wrap", { tabindex: "0" }, python),
+    ...(shell ? [h("div.panel-head", null, h("p", null, "In a shell: its cost on every accelerator."), copy(shell)), h("pre.wrap", { tabindex: "0" }, shell)] : []));
   return { node: both };
 }
 

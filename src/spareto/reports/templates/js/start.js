@@ -54,8 +54,8 @@ function themes() {
   at("theme").addEventListener("click", () => { root.dataset.theme = isDark() ? "light" : "dark"; writeAddress(); again(); });
   dark.addEventListener("change", again);
   let before = null;
-  window.addEventListener("beforeprint", () => { before = root.dataset.theme || ""; root.dataset.theme = "light"; again(); settled(); });
-  window.addEventListener("afterprint", () => { if (before) root.dataset.theme = before; else delete root.dataset.theme; again(); });
+  window.addEventListener("beforeprint", () => { before = root.dataset.theme || ""; root.dataset.theme = "light"; root.classList.add("printing"); again(); settled(); });
+  window.addEventListener("afterprint", () => { root.classList.remove("printing"); if (before) root.dataset.theme = before; else delete root.dataset.theme; again(); });
 }
 
 // While a study runs and its explorer serves this page, newer data are asked for.

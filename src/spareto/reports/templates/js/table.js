@@ -4,18 +4,26 @@ const ordering = { key: "energy_pj", up: true, shown: PAGE };
 
 const COLUMNS = () => [
   { key: "name", head: "network", text: true },
-  ...D.metrics.filter((metric) => ["accuracy", "test_accuracy", "energy_pj"].includes(metric.key)).map((metric) => ({ key: metric.key, minor: metric.key === "accuracy" && Boolean(D.points.test_accuracy), head: metric.key === "energy_pj" ? `energy, ${D.study.unit[0]}` : metric.name.replace(" accuracy", D.points.test_accuracy ? "" : " accuracy").replace("test accuracy", "accuracy"), word: metric.name })),
+  ...D.metrics.filter((metric) => ["accuracy", "test_accuracy", "energy_pj"].includes(metric.key)).map((metric) => ({ key: metric.key, minor: metric.key === "accuracy" && Boolean(D.points.test_accuracy), head: metric.key === "energy_pj" ? headOf("energy", metric.key) : metric.name.replace(" accuracy", D.points.test_accuracy ? "" : " accuracy").replace("test accuracy", "accuracy"), word: metric.name })),
   ...(D.marks.dense === null ? [] : [{ key: "ratio", head: "÷ dense", minor: true }]),
   { key: "bits", head: "bits", word: "bits" }, { key: "zeros", head: "zeros", word: "zeros" },
-  { key: "stored_bytes", head: "stored", word: "stored", minor: true }, { key: "format", head: "format", word: "format", text: true, minor: true },
-  { key: "latency_cycles", head: "cycles", word: "cycles", minor: true },
-  ...(D.points.latency_us ? [{ key: "latency_us", head: "time", word: "time", minor: true }] : []),
-  ...(D.study.seeds > 1 ? [{ key: "seeds", head: "seeds", word: "seeds", minor: true }] : []),
+  ...(D.points.stored_bytes ? [{ key: "stored_bytes", head: headOf("stored", "stored_bytes"), word: "stored", minor: true }] : []),
+  { key: "format", head: "format", word: "format", text: true, minor: true },
+  ...(D.points.latency_cycles ? [{ key: "latency_cycles", head: "cycles", word: "cycles", minor: true }] : []),
+  ...(D.points.latency_us ? [{ key: "latency_us", head: headOf("time", "latency_us"), word: "time", minor: true }] : []),
+  ...(D.points.seeds.some((each) => each < D.study.seeds) ? [{ key: "seeds", head: "seeds", word: "seeds", minor: true }] : []),
 ];
 
+// One unit for a whole column, that of its middle; the head names it.
+function unitOf(key) {
+  const { low, high, some } = extent(key);
+  return key === "energy_pj" ? D.study.unit : scaleOf(metricOf(key).unit, some ? Math.sqrt(Math.max(low, high / 1e6) * high) : 0);
+}
+const headOf = (name, key) => `${name}, ${unitOf(key)[0]}`;
+
 function cellOf(column, place) {
-  if (column.key === "energy_pj") { // one unit for the whole column; its head names it
-    const number = value("energy_pj", place), wide = spread("energy_pj", place), [, size] = D.study.unit;
+  if (["energy_pj", "stored_bytes", "latency_us"].includes(column.key)) {
+    const number = value(column.key, place), wide = spread(column.key, place), [, size] = unitOf(column.key);
     return known(number) && wide && D.points.seeds[place] > 1 ? withSpread(number / size, wide / size) : amount(over(number, size));
   }
   if (column.key === "ratio") return amount(value("energy_pj", D.marks.dense) / value("energy_pj", place));
@@ -53,7 +61,7 @@ function drawTable(names = []) {
       h("button.sort", { type: "button", onclick: () => sortBy(column.key) }, column.head));
   }));
   const rows = some.map((place) => h(`tr${onFrontNow(place) ? ".on-front" : ""}`, { "data-place": place, "aria-selected": String(place === state.p) }, columns.map((column, index) => {
-    if (!index) return h("th", { scope: "row" }, h("button", { type: "button", onclick: () => choose(place) }, keyOf(regimeOf(place).name), D.points.name[place], onFrontNow(place) ? h("span.badge", null, "front") : null));
+    if (!index) return h("th", { scope: "row" }, h("button", { type: "button", onclick: () => choose(place) }, keyOf(regimeOf(place).name), D.points.name[place].replaceAll(" %", `${GLUE}%`), onFrontNow(place) ? h("span.badge", null, "front") : null));
     return h(`td${column.text ? ".text" : ""}${column.minor ? ".minor" : ""}`, null, cellOf(column, place));
   })));
   const body = h("tbody", { onclick: (event) => { const row = event.target.closest("tr"); if (row) choose(Number(row.dataset.place)); } }, rows);
