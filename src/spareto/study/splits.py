@@ -12,7 +12,7 @@ from spareto.core.errors import Problem, StoreError
 from spareto.data._base import Frames
 from spareto.data.frames import held
 from spareto.data.load import FrameData
-from spareto.data.mapped import is_mapped, some_of
+from spareto.data.mapped import gathered, is_mapped, lies_in_file, some_of
 from spareto.data.own.splits import held_out
 
 Labels = npt.NDArray[np.int64]
@@ -114,11 +114,11 @@ def split_data(data: FrameData, share: float) -> tuple[StudyData, SealedTest]:
 
 
 def _taken(frames: Frames, chosen: npt.NDArray[np.intp], axis: int) -> Frames:
-    """Some samples; a frame that holds at every timestep stays in memory once, and mapped ones are mapped."""
-    if is_mapped(frames) and axis == 1:
+    """Some samples; a frame that holds at every timestep is there once, and mapped ones are mapped."""
+    if is_mapped(frames) and axis == 1 and frames.dtype == np.uint8:
         return some_of(frames, chosen)
-    if axis == 0:
-        return frames[chosen]
-    if len(frames) > 1 and frames.strides[0] == 0:
-        return held(frames[:1, chosen], len(frames))
-    return frames[:, chosen]
+    if axis == 1 and len(frames) > 1 and frames.strides[0] == 0:
+        return held(_taken(frames[0], chosen, 0)[None], len(frames))
+    if lies_in_file(frames):
+        return gathered(frames, chosen, axis)
+    return frames[:, chosen] if axis else frames[chosen]
