@@ -3,16 +3,18 @@
 import numpy as np
 import pytest
 
-from spareto.integer import IntegerNetwork, Layer, Neuron, Reference, Synapses
+from spareto.integer import IntegerLayer, IntegerNetwork, IntegerNeuron, Reference, Synapses
 from spareto.runtime import Engine
 from spareto.runtime.plans import few_spikes
 
 
 def layered(weights, bits=8, stride=(1, 1), dilation=(1, 1), shift=4):
-    neuron = Neuron(16, 0, shift, 30_000, (1 << shift) - 3, 4000 << shift, keep=True, drop_threshold=True)
+    neuron = IntegerNeuron(
+        16, 0, shift, 30_000, (1 << shift) - 3, 4000 << shift, keep=True, drop_threshold=True
+    )
     synapses = Synapses(weights.astype(np.int32), bits, stride=stride, padding=(1, 1), dilation=dilation)
     ones = np.ones(len(weights), np.int64)
-    return Layer("layer", -1, synapses, ones, 0 * ones, neuron)
+    return IntegerLayer("layer", -1, synapses, ones, 0 * ones, neuron)
 
 
 def network(layer, channels, side=9):
