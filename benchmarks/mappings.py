@@ -18,16 +18,18 @@ from spareto.hardware.charging.design_points import layer_points
 from spareto.hardware.charging.layer import charge
 from spareto.hardware.describing.nest import Loop, Nest
 from spareto.hardware.describing.problem import LoopProblem
-from spareto.reproduction.timeloop.accounting import Saving, Sparsity, Store, evaluate
+from spareto.reproduction.timeloop.accounting import Saving, Sparsity, StorageLevel, evaluate
 
 CONV2 = LoopProblem({"T": 20, "N": 1, "M": 128, "C": 128, "P": 64, "Q": 64, "R": 3, "S": 3})
 LEVELS = ("dram", "shared_glb", "pe_column", "ifmap_spad", "weights_spad", "psum_spad")
 STORES = (
-    Store("dram", ("weights", "inputs", "outputs"), 512, 512, metadata_read_pj=40, block=4, metadata_bits=5),
-    Store("shared_glb", ("inputs", "outputs"), 49.17, 37.16, block=4, read_words=16, write_words=16),
-    Store("ifmap_spad", ("inputs",), 0.197, 0.197, read_words=2, write_words=2),
-    Store("weights_spad", ("weights",), 0.71, 1.13, 0.006, read_words=2, write_words=2),
-    Store("psum_spad", ("outputs",), 0.253, 0.253),
+    StorageLevel(
+        "dram", ("weights", "inputs", "outputs"), 512, 512, metadata_read_pj=40, block=4, metadata_bits=5
+    ),
+    StorageLevel("shared_glb", ("inputs", "outputs"), 49.17, 37.16, block=4, read_words=16, write_words=16),
+    StorageLevel("ifmap_spad", ("inputs",), 0.197, 0.197, read_words=2, write_words=2),
+    StorageLevel("weights_spad", ("weights",), 0.71, 1.13, 0.006, read_words=2, write_words=2),
+    StorageLevel("psum_spad", ("outputs",), 0.253, 0.253),
 )
 SPARSITY = Sparsity(
     {"inputs": 0.05, "weights": 0.2, "outputs": 0.05},

@@ -17,7 +17,7 @@ from spareto.data.load import FrameData, load_frames
 from spareto.pruners import registry as pruners
 from spareto.pruners.schedules import registry as schedules
 from spareto.records import PruneStep, Recipe, SchedulePlan, TrainingPlan
-from spareto.training import accuracy, train
+from spareto.training import evaluate, train
 
 DENSE = TrainingPlan(epochs=8, batch_size=32, learning_rate=0.01, warmup_epochs=1)
 PRUNED = TrainingPlan(epochs=4, batch_size=32, learning_rate=0.005, warmup_epochs=1)
@@ -56,10 +56,10 @@ def main() -> None:
     found: dict[str, list[float]] = {}
     for seed in range(asked.seeds):
         dense = dense_network(data, seed)
-        found.setdefault("dense", []).append(accuracy(dense, data.test_frames, data.test_labels))
+        found.setdefault("dense", []).append(evaluate(dense, data.test_frames, data.test_labels))
         for plan in plans(asked.sparsity):
             pruned = compress_and_train(dense, Recipe(steps=(plan,), training=PRUNED), data, seed=seed)
-            right = accuracy(pruned, data.test_frames, data.test_labels)
+            right = evaluate(pruned, data.test_frames, data.test_labels)
             found.setdefault(f"{plan.pruner}, {plan.schedule.name}", []).append(right)
     for label, rights in found.items():
         spread = statistics.stdev(rights) if len(rights) > 1 else 0.0

@@ -21,7 +21,7 @@ from spareto.fpga import Options, estimate
 from spareto.fpga.circuit import Circuit, Neurons
 from spareto.fpga.folder import write_circuit
 from spareto.fpga.sizing import built
-from spareto.fpga.windows import Layout, dense, sliding
+from spareto.fpga.windows import BitLayout, dense, sliding
 from spareto.hardware.fabric.logic import luts
 from spareto.integer.semantics import preset
 
@@ -115,7 +115,7 @@ def circuit(kind, source, channels, kernel, stride, padding, ratio, name, weight
         how = replace(how, second_order=True, current_shift=3)
     most = (1 << (weight_bits - 1)) - 1
     if kind == "conv":
-        layout = Layout(source, pixels=False)
+        layout = BitLayout(source, pixels=False)
         window = sliding(layout, (kernel, kernel), (stride, stride), (padding, padding))
         columns, inputs = source[0] * kernel * kernel, layout.size
     else:

@@ -6,14 +6,14 @@ import tiny
 from spareto.cli import progress
 from spareto.cli.progress import telling
 from spareto.core.errors import ConfigError, Problem
-from spareto.kernels import Decision
+from spareto.kernels import KernelDecision
 from spareto.records import TrainingPlan
 from spareto.training import EpochReport, SilentLayerWarning, tensorboard, train
 
 SILENCE = Problem("training, epoch 1, layer 'features.0.neuron'", "no spike for 8 samples", "some spikes")
-EVENTS = Decision("Conv2d(3, 5)", "events", "at most 0.5 of its inputs are spikes", 0.123)
-DENSE = Decision("Linear(3, 5)", "dense", "its input is not spikes only")
-SLOW = Decision("Linear(3, 5)", "reference", "weights are torch.float32 on cuda, which nobody knows")
+EVENTS = KernelDecision("Conv2d(3, 5)", "events", "at most 0.5 of its inputs are spikes", 0.123)
+DENSE = KernelDecision("Linear(3, 5)", "dense", "its input is not spikes only")
+SLOW = KernelDecision("Linear(3, 5)", "reference", "weights are torch.float32 on cuda, which nobody knows")
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from torch import nn
 from spareto import kernels
 from spareto.kernels import spikes
 from spareto.kernels.c_layers import BlockShape, average, block_backward, padded
-from spareto.layers._pooling import Window, window
+from spareto.layers._pooling import PoolingWindow, window
 from spareto.layers.spiking_block import SpikingBlock
 from spareto.neurons import registry as neurons
 from spareto.neurons.lif import LIF
@@ -114,23 +114,23 @@ def test_a_large_first_layer_averages_chunk_by_chunk(monkeypatch):
 @pytest.mark.parametrize(
     ("pool", "expected"),
     [
-        (None, Window()),
-        (nn.Identity(), Window()),
-        (nn.MaxPool2d(2), Window(2, 2)),
-        (nn.MaxPool2d((2, 3)), Window(2, 3)),
-        (nn.MaxPool2d((2,)), Window(2, 2)),
+        (None, PoolingWindow()),
+        (nn.Identity(), PoolingWindow()),
+        (nn.MaxPool2d(2), PoolingWindow(2, 2)),
+        (nn.MaxPool2d((2, 3)), PoolingWindow(2, 3)),
+        (nn.MaxPool2d((2,)), PoolingWindow(2, 2)),
         (nn.MaxPool2d(2, ceil_mode=True), None),
         (nn.MaxPool2d(2, dilation=2), None),
         (nn.MaxPool2d(3, stride=2), None),
         (nn.MaxPool2d(9), None),
-        (nn.AvgPool2d(2), Window(1, 1, 2, 2)),
-        (nn.AvgPool2d((3, 2)), Window(1, 1, 3, 2)),
+        (nn.AvgPool2d(2), PoolingWindow(1, 1, 2, 2)),
+        (nn.AvgPool2d((3, 2)), PoolingWindow(1, 1, 3, 2)),
         (nn.AvgPool2d(3, stride=2), None),
         (nn.AvgPool2d(2, padding=1), None),
         (nn.AvgPool2d(2, ceil_mode=True), None),
         (nn.AvgPool2d(2, divisor_override=3), None),
-        (nn.AdaptiveAvgPool2d(1), Window(1, 1, 8, 5)),
-        (nn.AdaptiveAvgPool2d((1, 1)), Window(1, 1, 8, 5)),
+        (nn.AdaptiveAvgPool2d(1), PoolingWindow(1, 1, 8, 5)),
+        (nn.AdaptiveAvgPool2d((1, 1)), PoolingWindow(1, 1, 8, 5)),
         (nn.AdaptiveAvgPool2d((1, None)), None),
         (nn.AdaptiveMaxPool2d(1), None),
     ],

@@ -117,7 +117,7 @@ def test_channels_by_norm(norm, dropped):
 
 def test_closed_forms_of_data_driven_scores():
     weight, gradient = torch.tensor([[1.0, -2.0]]), torch.tensor([[0.5, -0.25]])
-    evidence = laws.Evidence(0, {"layer": gradient}, {"layer": torch.tensor([[0.0, 0.5]])})
+    evidence = laws.PrunerEvidence(0, {"layer": gradient}, {"layer": torch.tensor([[0.0, 0.5]])})
     scores = {
         name: registry.make(name).scores({"layer": weight}, evidence)["layer"].tolist()
         for name in ("snip", "movement", "activity")

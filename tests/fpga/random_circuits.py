@@ -3,7 +3,7 @@
 import numpy as np
 
 from spareto.fpga.circuit import Circuit, Neurons, Pooling
-from spareto.fpga.windows import Layout, dense, sliding
+from spareto.fpga.windows import BitLayout, dense, sliding
 from spareto.integer.semantics import Semantics
 
 CLASSES = 2
@@ -84,17 +84,17 @@ def dense_circuit(pick):
 def conv_circuit(pick):
     """A convolution, perhaps a pooling of either kind, a dense stage."""
     channels, height, width = pick.choice((1, 2)), pick.randint(3, 6), pick.randint(3, 6)
-    layout = Layout((channels, height, width), pixels=False)
+    layout = BitLayout((channels, height, width), pixels=False)
     kernel, padding = pick.choice(((3, 3), (1, 1), (2, 3))), pick.choice(((0, 0), (1, 1), (1, 0)))
     window = sliding(layout, kernel, pick.choice(((1, 1), (2, 2), (2, 1))), padding)
     hidden = pick.choice((1, 2, 4))
     stages = [neurons(pick, "features.conv", -1, window, hidden)]
     rows, columns = window.rows.size
-    after = Layout((hidden, rows, columns))
+    after = BitLayout((hidden, rows, columns))
     pooled = pick.choice(("none", "max", "sum")) if min(rows, columns) >= 2 else "none"
     if pooled == "max":
         stages.append(maxima(after))
-        after = Layout((hidden, rows // 2, columns // 2))
+        after = BitLayout((hidden, rows // 2, columns // 2))
     if pooled == "sum":
         sides = (rows // 2, columns // 2)
         window = sliding(after, sides, pool=(2, 2), pool_stride=(2, 2), pooled=sides)

@@ -134,11 +134,15 @@ def _resealed(content):
         return None
 
 
-def _package(path):
+def _package(path, weight_format="best"):
     network = compress(tiny.network(), Recipe.parse(RECIPE, "recipe")).eval()
     lowered = lower(network).network
     frames = np.random.default_rng(0).integers(0, 2, (3, 1, *tiny.SENSOR))
-    write_package(path, lowered, "best", vectors_of(lowered, frames))
+    write_package(path, lowered, weight_format, vectors_of(lowered, frames))
+
+
+def _coded_package(path):
+    _package(path, "ans")
 
 
 def _run_package(path):
@@ -152,6 +156,11 @@ def _run_package(path):
 
 def _manifest(content):
     return 80, 80 + int.from_bytes(content[16:24], "little")
+
+
+def _weights(content):
+    text, constants, bits = struct.unpack_from("<QQQ", content, 16)
+    return 80 + text + constants, 80 + text + constants + -(-bits // 8)
 
 
 def _resized(content):
@@ -299,6 +308,8 @@ READERS = {
         Reader("package", ".spareto", _package, _run_package, mutations.binary, _rehashed),
         Reader("package manifest", ".spareto", _package, _run_package,
                mutations.within(_manifest, mutations.text), _resized),
+        Reader("package codes", ".spareto", _coded_package, _run_package,
+               mutations.within(_weights, mutations.binary), _rehashed),
         Reader("checkpoint", ".safetensors", _checkpoint, _read_checkpoint, mutations.binary, _reheaded),
         Reader("store", ".sqlite", _store, _read_sealed, mutations.binary),
         Reader("store of before", ".sqlite", _unsealed, _read_store, mutations.binary),

@@ -14,7 +14,7 @@ from spareto.native import build
 
 SANITIZED = "gcc -fsanitize=address,undefined -fno-sanitize-recover=all"
 LEVEL = "portable"
-READERS = ("package", "package manifest")
+READERS = ("package", "package manifest", "package codes")
 
 
 def library(cache: Path) -> None:

@@ -9,7 +9,7 @@ import spareto
 from lowering.random_networks import CLASSES, lowerable
 from spareto.compression import compress
 from spareto.core.errors import ConfigError
-from spareto.integer import Layer, Reference, bounds, rounded
+from spareto.integer import IntegerLayer, Reference, bounds, rounded
 from spareto.integer.reference import sums
 from spareto.kernels import dense
 from spareto.layers.spiking_dense import SpikingDense
@@ -61,7 +61,7 @@ def test_no_number_leaves_its_bounds(seed):
     for node, bound, output in zip(lowered.nodes, found, outputs, strict=True):
         assert output.min() >= 0
         assert output.max() <= bound.output
-        if isinstance(node, Layer):
+        if isinstance(node, IntegerLayer):
             x = frames.numpy() if node.source < 0 else outputs[node.source]
             total = sums(node.synapses, x).transpose(0, 1, 3, 4, 2)
             assert (total >= bound.low).all()

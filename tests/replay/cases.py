@@ -11,7 +11,7 @@ from torch import nn
 from spareto import kernels
 from spareto.kernels import banded, c_layers, local, trains
 from spareto.kernels import neurons as loops
-from spareto.kernels.decision_log import Slot
+from spareto.kernels.decision_log import DecisionSlot
 from spareto.layers._pooled_currents import pooled_currents as pooled_currents_of
 from spareto.layers.residual import Residual
 from spareto.layers.spiking_block import SpikingBlock
@@ -145,7 +145,7 @@ def blocks():
 def pooled_currents():
     """Convolutions whose sums are pooled before the neurons: windows that cover all, and some."""
     torch.manual_seed(0)
-    slot = Slot()
+    slot = DecisionSlot()
     for sides, kernel, stride, padding in [((2, 2), 5, 1, 2), ((3, 2), 3, 1, 1), ((2, 2), 3, 2, 0)]:
         for outputs in (5, 40):
             first = block(2, 20, pool=1)

@@ -14,7 +14,7 @@ from spareto.compression import compress
 from spareto.layers.over_time import OverTime
 from spareto.neurons import SpikingNeuron
 from spareto.neurons.lif import LIF
-from spareto.profiling import Widths, profile
+from spareto.profiling import StorageWidths, profile
 from spareto.records import LayerFilter
 
 
@@ -110,7 +110,7 @@ def test_shapes_and_spikes_of_a_layer_and_its_neurons():
     conv, frames = convolution(CONVS["stride"]), events()
     neuron = LIF()
     network = Network(OverTime(conv), neuron, OverTime(nn.MaxPool2d(2)))
-    record = workload(network, frames, widths=Widths(state=12))
+    record = workload(network, frames, widths=StorageWidths(state=12))
     (layer,) = record.layers
     assert (record.samples, record.timesteps, layer.timesteps) == (SAMPLES, T, T)
     assert (layer.stride, layer.padding, layer.groups) == ((2, 2), (1, 1), 1)
@@ -153,7 +153,7 @@ def test_accuracy_is_the_share_of_right_answers():
 def test_counts_are_an_analog_input():
     conv = convolution(CONVS["border"])
     network = Network(OverTime(conv), LIF())
-    (analog,) = workload(network, events(most=3), widths=Widths(analog=6)).layers
+    (analog,) = workload(network, events(most=3), widths=StorageWidths(analog=6)).layers
     assert (analog.input.kind, analog.input.bits) == ("analog", 6)
     assert analog.input.nonzero_mean == (events(most=3) != 0).sum() / SAMPLES
     assert analog.output.kind == "spike"

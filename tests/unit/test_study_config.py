@@ -19,9 +19,30 @@ def test_a_study_name_is_one_folder(name) -> None:
         StudyConfig.parse({"name": name}, "study")
 
 
-def test_a_seed_stands_once() -> None:
-    with pytest.raises(ConfigError, match=r"^study\.seeds: got \[0, 1, 0\]; expected every seed once\.$"):
-        StudyConfig.parse({"name": "x", "seeds": [0, 1, 0]}, "study")
+@pytest.mark.parametrize(
+    ("place", "given"),
+    [
+        ("seeds", {"seeds": [0, 1, 0]}),
+        ("grid[0].bits", {"grid": [{"regime": "quantize", "bits": [4, 4]}]}),
+        ("grid[0].sparsity", {"grid": [{"regime": "prune", "sparsity": [0.5, 0.5]}]}),
+        ("accelerators", {"accelerators": ["a", "a"]}),
+        ("datasets", {"datasets": ["digits", {"name": "digits"}]}),
+        ("networks", {"networks": [{"name": "dense"}, "dense"]}),
+        ("weight_formats", {"weight_formats": ["rle", "rle"]}),
+        ("recipes", {"recipes": ["x.yaml", "x.yaml"]}),
+    ],
+)
+def test_a_list_says_everything_once(place, given) -> None:
+    with pytest.raises(
+        ConfigError, match=rf"^study\.{re.escape(place)}: got .*; expected every value once\.$"
+    ):
+        StudyConfig.parse({"name": "x", **given}, "study")
+
+
+@pytest.mark.parametrize("key", ["seeds", "weight_formats", "objectives"])
+def test_an_empty_list_is_refused_in_words(key) -> None:
+    with pytest.raises(ConfigError, match=rf"^study\.{key}: got \[\]; expected at least 1 item\.$"):
+        StudyConfig.parse({"name": "x", key: []}, "study")
 
 
 def test_the_root_of_data_is_relative_to_the_study_file(tmp_path) -> None:

@@ -204,6 +204,10 @@ def test_a_batch_norm_with_a_last_batch_of_one_sample():
     given = (foreign.frames()[:, :17], foreign.labels()[:17])
     said = refused(foreign.seeded(Normed), given)
     assert said.startswith("training.batch_size: got a last batch of one sample; expected at least two")
+    with pytest.raises(
+        ConfigError, match=r"^training\.batch_size: got batches of one sample; expected at least two"
+    ):
+        train(foreign.seeded(Normed), given, PLAN.replace(batch_size=1))
     train(foreign.seeded(Normed), (foreign.frames()[:, :18], foreign.labels()[:18]), PLAN)
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from spareto.cli.console import Console, Flag, table_of
 from spareto.core.amounts import energy_unit
 from spareto.core.text import visible
-from spareto.reports.comparing import Comparison, Pair, compared
+from spareto.reports.comparing import Pair, StudyComparison, compared
 from spareto.study.report import results_of
 from spareto.study.store import TrialStore
 
@@ -39,7 +39,7 @@ def compare(one: Path, other: Path, /, *, json: Flag = False) -> None:
         console.print(_table(found))
 
 
-def _told(found: Comparison) -> list[str]:
+def _told(found: StudyComparison) -> list[str]:
     lines = [
         f"{found.titles[0]} beside {found.titles[1]}: {len(found.pairs)} recipes of both.",
         *found.differ,
@@ -50,7 +50,7 @@ def _told(found: Comparison) -> list[str]:
     return lines
 
 
-def _table(found: Comparison) -> Table:
+def _table(found: StudyComparison) -> Table:
     unit = energy_unit(energy for pair in found.pairs for energy in pair.energies_pj)
     numbers = ("accuracy\n%", "\n%", "points", f"energy\n{unit.sign}", f"\n{unit.sign}", "change\n%")
     table = table_of(["network"], numbers)

@@ -19,7 +19,7 @@ from spareto.records import Recipe
 if TYPE_CHECKING:
     from torch import nn
 
-    from spareto.compression import LayerReport, Stored
+    from spareto.compression import LayerReport, StoredBeside
     from spareto.data.load import FrameData
     from spareto.records.data import AnyData
     from spareto.study.listener import StudyListener
@@ -181,7 +181,7 @@ def accuracy_of(network: nn.Module, source: Source, data: FrameData | None) -> f
     return evaluate(network, data.test_frames, data.test_labels, **way)
 
 
-def _totals(layers: Sequence[LayerReport], beside: Sequence[Stored]) -> dict[str, Any]:
+def _totals(layers: Sequence[LayerReport], beside: Sequence[StoredBeside]) -> dict[str, Any]:
     """Sums: of the weights of convolution and dense layers, each counted once, and of all that is stored."""
     own = [layer for layer in layers if not layer.shares]
     sizes = [_size(layer) for layer in own]
@@ -201,7 +201,9 @@ def _size(layer: LayerReport) -> int:
     return math.prod(layer.shape)
 
 
-def _print(title: str, layers: Sequence[LayerReport], beside: Sequence[Stored], row: dict[str, Any]) -> None:
+def _print(
+    title: str, layers: Sequence[LayerReport], beside: Sequence[StoredBeside], row: dict[str, Any]
+) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.print(title, markup=False)
     table = table_of(["layer"], ["shape", "bits", "levels", "sparsity", "bytes"], padding=(0, 1))
@@ -227,9 +229,9 @@ def _print(title: str, layers: Sequence[LayerReport], beside: Sequence[Stored], 
     console.print(f"Written to {row['written_to']}", markup=False)
 
 
-def _by_kind(beside: Sequence[Stored]) -> list[tuple[str, int, str, int]]:
+def _by_kind(beside: Sequence[StoredBeside]) -> list[tuple[str, int, str, int]]:
     """What is stored beside the weights, each kind in one line: what, values, bits, bytes."""
-    kinds: dict[str, list[Stored]] = {}
+    kinds: dict[str, list[StoredBeside]] = {}
     for part in beside:
         kinds.setdefault(part.what.partition(":")[0], []).append(part)
     return [

@@ -19,7 +19,7 @@ from spareto.hardware.describing.nest import Nest
 from spareto.hardware.describing.problem import LoopProblem
 from spareto.hardware.mapping.explain import Explained, lines
 from spareto.hardware.mapping.explain import explain as explain_mapping
-from spareto.hardware.mapping.search import Found, Objective
+from spareto.hardware.mapping.search import FoundMapping, Objective
 from spareto.hardware.mapping.written import load_mappings
 from spareto.records.cost import Cost, LayerCost
 from spareto.records.workload import Statistic, Workload
@@ -164,7 +164,7 @@ class _Run:
 
     accelerator: str
     costs: tuple[Cost, ...] = ()
-    found: dict[str, Found] = field(default_factory=dict[str, Found])
+    found: dict[str, FoundMapping] = field(default_factory=dict[str, FoundMapping])
     told: tuple[Explained, ...] = ()
     refused: tuple[Problem, ...] = ()
     kind: str = ""
@@ -194,7 +194,7 @@ def _costs(network: Workload, chip: hardware.Chip, asked: _Asked, many: bool) ->
     if asked.explain and not many and not isinstance(chip, hardware.Accelerator):
         cure = "What each layer takes of it is in --json."
         raise ConfigError(Problem("--explain", f"'{chip.name}', which has no mappings", "an array", cure))
-    found: dict[str, Found] = {}
+    found: dict[str, FoundMapping] = {}
     options: dict[str, Any] = {"statistic": asked.statistic}
     if asked.objective:
         fmt = "rle" if asked.weight_format in (EVERY, hardware.BEST) else asked.weight_format
@@ -304,7 +304,7 @@ def _layer_row(layer: LayerCost) -> dict[str, Any]:
     }
 
 
-def _mapper_row(found: dict[str, Found]) -> dict[str, Any] | None:
+def _mapper_row(found: dict[str, FoundMapping]) -> dict[str, Any] | None:
     """What the mapper did, layer by layer; None where no mapping was searched."""
     return {
         name: {

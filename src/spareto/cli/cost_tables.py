@@ -10,7 +10,7 @@ from spareto import hardware
 from spareto.cli.console import Console
 from spareto.core.amounts import duration, energy, memory
 from spareto.core.errors import Problem
-from spareto.hardware.mapping.search import Found
+from spareto.hardware.mapping.search import FoundMapping
 from spareto.records.cost import Cost
 from spareto.records.workload import Workload
 
@@ -44,7 +44,7 @@ def print_comparison(
             console.print(f"{name} cannot run it: {problem.where}: {problem.got}, {problem.rule}")
 
 
-def print_mapper(accelerator: str, found: Mapping[str, Found]) -> None:
+def print_mapper(accelerator: str, found: Mapping[str, FoundMapping]) -> None:
     """What the mapper did, layer by layer."""
     table = _table(f"mapper, {accelerator}", "above bound", "evaluated", "did not fit")
     for name, best in found.items():

@@ -21,7 +21,7 @@ from spareto.hardware.describing.problem import LoopProblem
 from spareto.hardware.mapping.explain import Explained, explain, lines
 from spareto.hardware.mapping.fixed import fixed_nest
 from spareto.records.workload import Workload
-from spareto.reproduction.timeloop.accounting import Outcome
+from spareto.reproduction.timeloop.accounting import AccountedCost
 from spareto.reproduction.timeloop.cases import CostCases, nest_of, run_case
 from spareto.reproduction.timeloop.conventions import Tool
 from spareto.reproduction.timeloop.files import TimeloopFiles, read_files, write_files
@@ -138,12 +138,12 @@ def _explained(cases: CostCases, file: ProblemFile, name: str) -> Explained:
 
 
 def _row(
-    name: str, tool: Tool, outcome: Outcome, notes: tuple[str, ...], told: Explained | None
+    name: str, tool: Tool, outcome: AccountedCost, notes: tuple[str, ...], told: Explained | None
 ) -> dict[str, Any]:
     by_component = {key: float(energy[0]) for key, energy in outcome.component_energy_pj().items()}
     row: dict[str, Any] = {
         "layer": name,
-        "mode": Outcome.mode,
+        "mode": AccountedCost.mode,
         "tool": tool,
         "run": "dense",
         "energy_pj": sum(by_component.values()),

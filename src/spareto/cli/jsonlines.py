@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from spareto.core.errors import Problem
 from spareto.core.locks import Holder
-from spareto.kernels import Decision
+from spareto.kernels import KernelDecision
 from spareto.records import Trial
 from spareto.records.rows import trial_row
 from spareto.study.listener import StudyListener
@@ -70,7 +70,7 @@ class StudyJson(StudyListener):
         self._say("layer is silent", trial=label, seed=seed, text=str(problem))
 
     @override
-    def layers_ran(self, kernels: str, decisions: Mapping[str, Decision]) -> None:
+    def layers_ran(self, kernels: str, decisions: Mapping[str, KernelDecision]) -> None:
         self._say("layers ran", kernels=kernels, ways={name: each.way for name, each in decisions.items()})
 
     @override

@@ -13,7 +13,7 @@ from spareto.cli.console import Console
 from spareto.core.amounts import digits, energy, memory
 from spareto.plasticity.accounting import total_bits
 from spareto.plasticity.config import LocalStudy
-from spareto.plasticity.results import LocalResult, Row, rows
+from spareto.plasticity.results import LocalResult, ResultRow, rows
 
 PUBLISHED: Final = (
     "Published for FSpiNN at 4,900 neurons: memory / 7.5, energy of training / 3.5, of inference / 1.8."
@@ -71,7 +71,7 @@ def print_results(
     _accounting(console, study, results)
 
 
-def _networks(made: Sequence[Row], study: LocalStudy) -> Table:
+def _networks(made: Sequence[ResultRow], study: LocalStudy) -> Table:
     table = _table(
         "network", "neurons", "test\n%", "valid.\n%", "memory", "energy\nlearnt", "energy\ninference", "score"
     )

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -20,7 +19,7 @@ from spareto.core.amounts import MICROJOULES, energy, file_size
 from spareto.core.errors import Problem
 from spareto.core.locks import Holder
 from spareto.core.text import visible
-from spareto.kernels import Decision
+from spareto.kernels import KernelDecision
 from spareto.records import Trial
 from spareto.study.listener import StudyListener
 from spareto.training import EpochReport
@@ -86,9 +85,7 @@ class StudyProgress(StudyListener):
         self._bars.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *details: object) -> None:
         self._bars.stop()
 
     @override
@@ -136,7 +133,7 @@ class StudyProgress(StudyListener):
         self._say(f"Warning: {label}, seed {seed}: {problem}")
 
     @override
-    def layers_ran(self, kernels: str, decisions: Mapping[str, Decision]) -> None:
+    def layers_ran(self, kernels: str, decisions: Mapping[str, KernelDecision]) -> None:
         self._say(f"  kernels: {kernels}")
         for name, decision in decisions.items():
             density = decision.density
@@ -203,5 +200,5 @@ class _WorkerBars(StudyListener):
         self._study.layer_is_silent(label, seed, problem)
 
     @override
-    def layers_ran(self, kernels: str, decisions: Mapping[str, Decision]) -> None:
+    def layers_ran(self, kernels: str, decisions: Mapping[str, KernelDecision]) -> None:
         self._study.layers_ran(kernels, decisions)

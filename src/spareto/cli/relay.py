@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from spareto.core.errors import Problem
 from spareto.core.locks import Holder
-from spareto.kernels import Decision
+from spareto.kernels import KernelDecision
 from spareto.records import Trial
 from spareto.study.listener import StudyListener
 from spareto.training import EpochReport
@@ -49,7 +49,7 @@ class StudyRelay(StudyListener):
         self._other.layer_is_silent(label, seed, problem)
 
     @override
-    def layers_ran(self, kernels: str, decisions: Mapping[str, Decision]) -> None:
+    def layers_ran(self, kernels: str, decisions: Mapping[str, KernelDecision]) -> None:
         self._other.layers_ran(kernels, decisions)
 
     @override

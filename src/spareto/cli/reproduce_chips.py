@@ -16,7 +16,7 @@ from spareto.cli.console import Console
 from spareto.core.errors import Problem, UnknownName, did_you_mean, one_of
 from spareto.reproduction.chips import (
     Comparison,
-    Outcome,
+    Comparisons,
     SlopeComparison,
     compare,
     load_measurements,
@@ -52,7 +52,7 @@ def chips(file: Path | None = None, /, *, chip: str | None = None, json: bool = 
         console.print(line, highlight=False)
 
 
-def _rows(found: Outcome) -> Iterator[dict[str, Any]]:
+def _rows(found: Comparisons) -> Iterator[dict[str, Any]]:
     for each in found.rows:
         yield {
             "row": each.row.id,
@@ -71,7 +71,7 @@ def _rows(found: Outcome) -> Iterator[dict[str, Any]]:
         }
 
 
-def _slope_rows(found: Outcome) -> Iterator[dict[str, Any]]:
+def _slope_rows(found: Comparisons) -> Iterator[dict[str, Any]]:
     for each in found.slopes:
         yield {
             "slope": each.slope.id,
@@ -135,7 +135,7 @@ def _percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:+.1f} %"
 
 
-def _causes(found: Outcome) -> Iterator[str]:
+def _causes(found: Comparisons) -> Iterator[str]:
     """Why a row misses, was fitted or could not be run: each cause once, with its rows."""
     told: dict[str, list[str]] = {}
     for each in found.rows:
@@ -148,7 +148,7 @@ def _causes(found: Outcome) -> Iterator[str]:
         yield f"{', '.join(names)}: {why}."
 
 
-def _summary(found: Outcome) -> Iterator[str]:
+def _summary(found: Comparisons) -> Iterator[str]:
     counted = (
         ("energies of rows with all events, within 25 %", found.counted(close=True)),
         ("other energies and times, within a factor of 2", found.counted(close=False)),

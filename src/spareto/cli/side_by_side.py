@@ -12,13 +12,13 @@ from spareto.core.amounts import MICROJOULES, energy
 from spareto.core.artifacts import replacing
 from spareto.records.rows import row_chosen_by, shown_accuracy
 from spareto.study.front import knee, means_of
-from spareto.study.parts import Part
+from spareto.study.parts import StudyPart
 from spareto.study.store import TrialStore
 
 TABLE: Final = "side-by-side.csv"
 
 
-def print_side_by_side(parts: Sequence[Part], folder: Path) -> None:
+def print_side_by_side(parts: Sequence[StudyPart], folder: Path) -> None:
     """Print the dense network and the knee of every part, and write every row of all of them as CSV."""
     table = table_of(["data", "network", "accelerator", "trial"], ["accuracy\n%", "energy"], padding=0)
     written: list[dict[str, Any]] = []

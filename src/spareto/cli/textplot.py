@@ -42,6 +42,8 @@ def plot(points: Sequence[tuple[float, float, str, bool]], energy_sign: str, acc
     ends = digits(low), f"{digits(high)} {energy_sign}"
     middle = "energy per inference" + (", log scale" if log else "")
     yield (" " * _LEFT + ends[0] + middle.center(columns - len(ends[0]) - len(ends[1])) + ends[1]).rstrip()
+    if any(100 * point[1] < bottom for point in points):
+        yield f"{' ' * _LEFT}Networks below {bottom:.1f} % stand on the lowest line."
     present = {point[2] for point in points}
     used = [f"{look_of(name).letter} {name}" for name in all_regimes(sorted(present)) if name in present]
     yield "  ".join(used) + "; capitals: on the front"

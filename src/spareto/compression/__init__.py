@@ -1,6 +1,6 @@
 """Quantize and prune the convolution and dense layers of any PyTorch network, by a recipe."""
 
-from spareto.compression.beside import Stored as Stored
+from spareto.compression.beside import StoredBeside as StoredBeside
 from spareto.compression.beside import stored_beside as stored_beside
 from spareto.compression.calibration import calibrate as calibrate
 from spareto.compression.compressing import begin_steps as begin_steps

@@ -30,7 +30,7 @@ _KINDS: Final[tuple[tuple[Any, str], ...]] = (
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredBeside:
     """One tensor, or the tensors of one module, that a recipe does not compress.
 
     Args:
@@ -48,7 +48,7 @@ class Stored:
     what: str
 
 
-def stored_beside(network: nn.Module) -> tuple[Stored, ...]:
+def stored_beside(network: nn.Module) -> tuple[StoredBeside, ...]:
     """All numbers that `compression_report` does not count: parameters, statistics of norms, constants.
 
     Each is counted once, whatever number of modules share it. Neuron states are no part of what is stored.
@@ -67,11 +67,11 @@ def stored_beside(network: nn.Module) -> tuple[Stored, ...]:
     return (*(_together(*key, parts) for key, parts in found.items()), *_scales(network))
 
 
-def _together(module: str, what: str, bits: int, parts: list[tuple[str, int]]) -> Stored:
+def _together(module: str, what: str, bits: int, parts: list[tuple[str, int]]) -> StoredBeside:
     """Tensors of one module and kind as one entry."""
     size = sum(values for _, values in parts)
     name = module if len(parts) > 1 else f"{module}.{parts[0][0]}".lstrip(".")
-    return Stored(name, size, bits, -(-size * bits // 8), what)
+    return StoredBeside(name, size, bits, -(-size * bits // 8), what)
 
 
 def _tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
@@ -101,11 +101,11 @@ def _what(module: nn.Module, tensor: str) -> str:
     )
 
 
-def _scales(network: nn.Module) -> Iterator[Stored]:
+def _scales(network: nn.Module) -> Iterator[StoredBeside]:
     """Scales and grids of quantizers, each quantizer's together."""
     for name, module in network.named_modules():
         if isinstance(module, CompressedWeight) and module.quantizer is not None:
             values = [*module.quantizer.parameters(), *module.quantizer.buffers()]
             size = sum(value.numel() for value in values)
             layer = name.partition(".parametrizations.")[0].removeprefix("parametrizations.")
-            yield Stored(layer, size, FLOAT_BITS, 4 * size, "scales of its quantizer")
+            yield StoredBeside(layer, size, FLOAT_BITS, 4 * size, "scales of its quantizer")

@@ -16,12 +16,12 @@ from spareto.compression.runs import bound, loss_of
 from spareto.compression.steps._base import StepContext
 from spareto.compression.ties import shared_with
 from spareto.core.errors import ConfigError, Problem
-from spareto.pruners import Evidence, Need
+from spareto.pruners import Need, PrunerEvidence
 
 
 def evidence(
     layers: Collection[str], needs: Collection[Need], context: StepContext, asks: str, seed: int | None = None
-) -> Evidence:
+) -> PrunerEvidence:
     """What `needs` names, measured on the network as it computes now.
 
     The network runs in training mode, as it does when the result is used, with random numbers that depend
@@ -39,7 +39,7 @@ def evidence(
     """
     seed = context.seed if seed is None else seed
     if not needs:
-        return Evidence(seed)
+        return PrunerEvidence(seed)
     run = context.run
     if run is None:
         cure = "Pass 'run' to spareto.compress, or --data to the command."
@@ -57,7 +57,7 @@ def evidence(
             answer = bound(run, copy.train())()
         gradients = _gradients(loss_of(answer, asks), chosen) if "gradients" in needs else {}
         activity = inputs.activity() if "activity" in needs else {}
-        return Evidence(seed, gradients, activity, inputs.responses() if "responses" in needs else {})
+        return PrunerEvidence(seed, gradients, activity, inputs.responses() if "responses" in needs else {})
 
 
 def _gradients(loss: Tensor, layers: Mapping[str, nn.Module]) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from spareto.converting.network import ConvertedNetwork
 from spareto.converting.neurons import NeuronPlan, made
 from spareto.converting.neurons._reading import connections
 from spareto.converting.potentials import Potentials
-from spareto.converting.steps import Step
+from spareto.converting.steps import ForwardStep
 from spareto.core.errors import ConfigError, Problem
 from spareto.layers.spiking_block import SpikingBlock
 from spareto.layers.spiking_dense import SpikingDense
@@ -22,7 +22,7 @@ _POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 
-class Builder:
+class BlockBuilder:
     """Makes the layers of a graph, each once.
 
     Args:
@@ -33,7 +33,7 @@ class Builder:
     def __init__(self, graph: Graph, plans: dict[str, NeuronPlan]) -> None:
         self.graph, self.plans = graph, plans
         self.parts: dict[str, nn.Module] = {}
-        self.steps: list[Step] = []
+        self.steps: list[ForwardStep] = []
         self.places: dict[str, str] = {}
         self._numbers: dict[Node, int] = {}
         self._repeated: dict[Node, int] = {}
@@ -138,7 +138,7 @@ class Builder:
 
     def _step(self, how: Any, node: Node, reads: tuple[int, ...], **options: Any) -> int:
         self._next += 1
-        self.steps.append(Step(how, reads, (self._next,), **options))
+        self.steps.append(ForwardStep(how, reads, (self._next,), **options))
         self._numbers[node] = self._next
         return self._next
 
@@ -154,7 +154,7 @@ class Builder:
             )
         if node not in self._repeated:
             self._next += 1
-            self.steps.append(Step("repeat", (number,), (self._next,)))
+            self.steps.append(ForwardStep("repeat", (number,), (self._next,)))
             self._repeated[node] = self._next
         return self._repeated[node]
 
@@ -189,7 +189,7 @@ class Builder:
             read = self._fed(plan, place, self._sequence(current, path))
             name = self._named(place, module)
             self._next += 2
-            self.steps.append(Step("pair", (read,), (self._next - 1, self._next), part=name))
+            self.steps.append(ForwardStep("pair", (read,), (self._next - 1, self._next), part=name))
             spikes, potential = self._next - 1, self._next
             self._numbers[node] = potential if plan.emits == "potential" else spikes
             for reader in self._readers.get(node, ()):
@@ -214,7 +214,7 @@ class Builder:
         for what, layer in added:
             name = self._named(f"{place}_{what}", layer)
             self._next += 1
-            self.steps.append(Step("layer", (read,), (self._next,), part=name))
+            self.steps.append(ForwardStep("layer", (read,), (self._next,), part=name))
             read = self._next
         return read
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from spareto.converting.functions import Function, Slot
-from spareto.converting.steps import Step, numbers_in
-from spareto.kernels.decision_log import Slot as Decided
+from spareto.converting.functions import ArgumentSlot, Function
+from spareto.converting.steps import ForwardStep, numbers_in
+from spareto.kernels.decision_log import DecisionSlot
 from spareto.kernels.spikes import Spikes
 from spareto.layers._pooled_currents import pooled_currents
 from spareto.neurons import SpikingNeuron
@@ -35,7 +35,7 @@ class Chain:
     pooling: int
     firing: int
     writes: int
-    slot: Decided
+    slot: DecisionSlot
 
     def run(self, parts: nn.ModuleDict, signal: Tensor | Spikes) -> Spikes | None:
         """What the third step gives; None where the steps must run one by one."""
@@ -45,7 +45,7 @@ class Chain:
         return pooled_currents(conv, self.pool, neuron, signal, self.slot)
 
 
-def pooled_chains(steps: tuple[Step, ...], output: Any, parts: nn.ModuleDict) -> dict[int, Chain]:
+def pooled_chains(steps: tuple[ForwardStep, ...], output: Any, parts: nn.ModuleDict) -> dict[int, Chain]:
     """Chains by the number of their first step."""
     readers: dict[int, list[int]] = {}
     for number, step in enumerate(steps):
@@ -65,7 +65,7 @@ def pooled_chains(steps: tuple[Step, ...], output: Any, parts: nn.ModuleDict) ->
         if firing is None or steps[firing].how != "neuron" or not steps[firing].time:
             continue
         names, writes = steps[firing].part, steps[firing].writes[0]
-        found[number] = Chain(step.part, pool, names, pooling, firing, writes, Decided())
+        found[number] = Chain(step.part, pool, names, pooling, firing, writes, DecisionSlot())
     return found
 
 
@@ -75,7 +75,7 @@ def _only(readers: dict[int, list[int]], value: int) -> int | None:
     return found[0] if len(found) == 1 and found[0] >= 0 else None
 
 
-def _pool(step: Step, parts: nn.ModuleDict) -> nn.Module | None:
+def _pool(step: ForwardStep, parts: nn.ModuleDict) -> nn.Module | None:
     """The max pooling that a step does, as a module."""
     if not step.time:
         return None
@@ -86,7 +86,7 @@ def _pool(step: Step, parts: nn.ModuleDict) -> nn.Module | None:
     if not known or function.name.partition(".")[0] not in ("max_pool2d", "max_pool2d_with_indices"):
         return None
     first, size, *rest = function.args
-    if first != Slot(0):
+    if first != ArgumentSlot(0):
         return None
     size, *rest = (tuple(each) if isinstance(each, list) else each for each in (size, *rest))
     options: dict[str, Any] = dict(zip(("stride", "padding", "dilation", "ceil_mode"), rest, strict=False))

@@ -22,7 +22,7 @@ OPERATORS: Final = frozenset(
 
 
 @dataclass(frozen=True)
-class Slot:
+class ArgumentSlot:
     """A place among a function's arguments that a signal takes."""
 
     index: int
@@ -138,7 +138,7 @@ def vote(signal: Tensor, how: str) -> Tensor:
 
 def filled(template: Any, signals: list[Tensor]) -> Any:
     """Arguments with signals in their slots; constants come to the signals' device and type."""
-    if isinstance(template, Slot):
+    if isinstance(template, ArgumentSlot):
         return signals[template.index]
     if isinstance(template, Tensor):
         like = signals[0]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from spareto.converting.chains import pooled_chains
 from spareto.converting.functions import vote
-from spareto.converting.steps import Step, numbers_in
+from spareto.converting.steps import ForwardStep, numbers_in
 from spareto.core.errors import ConfigError, Problem
 from spareto.kernels import Spikes, dense
 from spareto.layers._fusion import over_time
@@ -35,7 +35,7 @@ class ConvertedNetwork(nn.Module):
     """
 
     def __init__(
-        self, parts: dict[str, nn.Module], steps: list[Step], output: Any, timesteps: int | None
+        self, parts: dict[str, nn.Module], steps: list[ForwardStep], output: Any, timesteps: int | None
     ) -> None:
         super().__init__()
         self.parts = nn.ModuleDict(parts)
@@ -68,7 +68,7 @@ class ConvertedNetwork(nn.Module):
                 values.pop(index, None)
         return _collected(self.output, values)
 
-    def _run(self, step: Step, given: list[Any]) -> tuple[Any, ...]:
+    def _run(self, step: ForwardStep, given: list[Any]) -> tuple[Any, ...]:
         if step.how == "block":
             return (self.parts[step.part](given[0]),)
         signals = [dense(value) for value in given]
@@ -116,7 +116,7 @@ def _channels_last(signal: Tensor, conv: nn.Conv2d) -> Tensor:
     return conv(images).unflatten(0, signal.shape[:2])
 
 
-def _last_reads(steps: tuple[Step, ...], output: Any) -> dict[int, tuple[int, ...]]:
+def _last_reads(steps: tuple[ForwardStep, ...], output: Any) -> dict[int, tuple[int, ...]]:
     """Values that nobody reads after a step."""
     kept = set(numbers_in(output))
     last = dict[int, int]()

@@ -8,7 +8,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
-from spareto.converting.functions import Function, Permute, Reshape, Slot
+from spareto.converting.functions import ArgumentSlot, Function, Permute, Reshape
 from spareto.converting.graph import LEADING, Form, Node, Ref
 from spareto.converting.tape import Tape, is_zero, sample_shape
 
@@ -98,7 +98,7 @@ def _template(tape: Tape, value: Any, found: list[tuple[Ref, Tensor]]) -> Any:
         ref = tape.ref(value)
         if ref is not None:
             found.append((ref, value))
-            return Slot(len(found) - 1)
+            return ArgumentSlot(len(found) - 1)
         if tape.trained(value):
             cure = "Put the parameter into a layer of torch."
             tape.refuse("a parameter outside of a layer", "a layer", cure)

@@ -9,7 +9,7 @@ How = Literal["block", "layer", "neuron", "pair", "function", "vote", "running",
 
 
 @dataclass(frozen=True)
-class Step:
+class ForwardStep:
     """One step of a forward pass.
 
     Args:

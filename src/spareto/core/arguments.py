@@ -14,8 +14,10 @@ from spareto.core.text import shown
 KindT = TypeVar("KindT")
 
 
-def of_kind(value: Any, kind: type[KindT], name: str, rule: str, cure: str = "") -> KindT:
-    """The value, if it is of that class.
+def of_kind(
+    value: Any, kind: type[KindT] | tuple[type[KindT], ...], name: str, rule: str, cure: str = ""
+) -> KindT:
+    """The value, if it is of that class, or of one of several.
 
     Raises:
         ConfigError: It is of another.

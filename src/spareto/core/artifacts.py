@@ -21,6 +21,7 @@ TEMPORARY: Final = ".spareto-tmp-"
 
 _FULL = "Make room on its disk; the same command then carries on."
 _RIGHT = "Give yourself the right to write there, or choose another place."
+_NO_FOLDER = "Check the path: a part of it is no folder."
 _CURES: Final = {
     errno.ENOSPC: _FULL,
     errno.EDQUOT: _FULL,
@@ -29,7 +30,8 @@ _CURES: Final = {
     errno.EPERM: _RIGHT,
     errno.EROFS: _RIGHT,
     errno.ENOENT: "Check that its folder is still there.",
-    errno.ENOTDIR: "Check the path: a part of it is no folder.",
+    errno.ENOTDIR: _NO_FOLDER,
+    errno.EEXIST: _NO_FOLDER,  # of a folder that is to be made
     errno.EISDIR: "Check the path: it is a folder.",
     errno.ENAMETOOLONG: "Choose a shorter name.",
 }

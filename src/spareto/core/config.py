@@ -171,6 +171,15 @@ class Record(BaseModel):
         keys = {name: field.alias or name for name, field in fields.items()}
         return self.parse({keys.get(name, name): value for name, value in given.items()}, type(self).__name__)
 
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        fields = type(self).model_fields
+        for name, value in super().__repr_args__():  # a notebook is told what differs from the defaults
+            if name not in fields or value != fields[name].get_default(call_default_factory=True):
+                yield name, value
+
+    def __str__(self) -> str:
+        return repr(self)
+
     def to_dict(self) -> dict[str, Any]:
         """The record as plain JSON-able data."""
         return self.model_dump(mode="json", by_alias=True)
@@ -225,7 +234,12 @@ def load_data(path: str | Path) -> Any:
         text = path.read_text(encoding="utf-8")
         return from_json(text) if path.suffix == ".json" else from_yaml(text)
     except (yaml.YAMLError, ValueError) as error:  # ValueError: JSON, UTF-8, a key given twice
-        reason = " ".join(str(error).split())[:300]
+        said = str(error)
+        if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+            said = (
+                f"line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1}: {error.problem}"
+            )
+        reason = " ".join(said.split())[:300]
         raise ConfigError(Problem(str(path), reason, "well-formed YAML or JSON", "Mend that line.")) from None
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
@@ -315,13 +329,17 @@ def _problem(line: ErrorDetails, data: Any, where: str) -> Problem:
             return Problem(place, shown(value), "a list", cure)
         case "model_type" | "dict_type":
             return Problem(place, shown(value), "keys and values", "Write {key: value}.")
+        case "too_short" | "too_long":
+            bound = "min_length" if line["type"] == "too_short" else "max_length"
+            few, count = ("least" if bound == "min_length" else "most"), context[bound]
+            return Problem(place, shown(value), f"at {few} {count:,} {'item' if count == 1 else 'items'}")
         case "bool_type" | "bool_parsing":
             return Problem(place, shown(value), "true or false")
         case "literal_error":
-            rule = "one of " + context["expected"].replace(" or ", ", ").replace("'", "")
-            return Problem(place, shown(value), rule, did_you_mean(value, rule[7:].split(", ")))
+            known = context["expected"].replace(" or ", ", ").replace("'", "").split(", ")
+            return Problem(place, shown(value), one_of(known), did_you_mean(value, known))
         case _:
-            rule = line["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+            rule = line["msg"].removeprefix("Input should be ").removeprefix("String should have ")
             return Problem(place, shown(value), rule)
 
 

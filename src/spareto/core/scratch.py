@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -36,11 +36,28 @@ def scratch_folder(inside: Path | None = None) -> tempfile.TemporaryDirectory[st
         return tempfile.TemporaryDirectory(dir=inside)
 
 
-def scratch_file() -> IO[bytes]:
+def scratch_file(inside: Path | None = None, size: int = 0) -> IO[bytes]:
     """A file without a name, which goes with the last process that has it open.
+
+    Args:
+        inside: As for `scratch_room`.
+        size: Bytes that are reserved in it, so that a mapping of them never meets a full disk.
 
     Raises:
         StoreError: It cannot be made. What is written to it stands in a `scratch_room` of its own.
     """
-    with scratch_room():
-        return tempfile.TemporaryFile()
+    with scratch_room(inside), ExitStack() as until_whole:
+        file = until_whole.enter_context(tempfile.TemporaryFile(dir=inside))
+        reserve(file.fileno(), size)
+        until_whole.pop_all()
+        return file
+
+
+def reserve(handle: int, size: int) -> None:
+    """Take so many bytes of the disk for a file, where the system can.
+
+    Raises:
+        OSError: There are not so many.
+    """
+    if size and hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(handle, 0, size)

@@ -65,6 +65,12 @@ class FrameData:
     validation_frames: Frames | None = None
     validation_labels: npt.NDArray[np.int64] | None = None
 
+    def __repr__(self) -> str:
+        samples = f"{len(self.train_labels)} training and {len(self.test_labels)} test samples"
+        steps = "" if self.timesteps is None else f"{self.timesteps} timesteps, "
+        sensor = "×".join(map(str, self.info.sensor))
+        return f"FrameData({self.name!r}: {samples}, {steps}sensor {sensor}, {self.info.classes} classes)"
+
     @property
     def timesteps(self) -> int | None:
         """Number of timesteps; None where no axis is known to be time."""

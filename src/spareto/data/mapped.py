@@ -12,13 +12,16 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.format import open_memmap
 
-from spareto.core.artifacts import fingerprint, replacing, there, write_text
+from spareto.core.artifacts import fingerprint, replacing, there, write_text, written
+from spareto.core.scratch import reserve, scratch_file
 from spareto.data._base import Frames
-from spareto.data.cache import content_hash
+from spareto.data.cache import cache_folder, content_hash
 
 Labels = npt.NDArray[np.int64]
 STEP_BYTES = 1 << 24
 """Bytes copied at once."""
+FRAMES_IN_MEMORY = 1 << 29
+"""Bytes of a user's frames that are held in memory; a study that splits off samples holds them twice."""
 
 
 def write_frames(path: Path, shape: Sequence[int], parts: Iterator[tuple[Frames, Labels]]) -> Labels:
@@ -37,6 +40,8 @@ def write_frames(path: Path, shape: Sequence[int], parts: Iterator[tuple[Frames,
     """
     labels = np.zeros(shape[1], np.int64)
     with replacing(path) as temporary:
+        with temporary.open("wb") as file:
+            reserve(file.fileno(), math.prod(shape))
         mapped = open_memmap(temporary, "w+", np.uint8, tuple(shape))
         first = 0
         for frames, some in parts:
@@ -91,13 +96,57 @@ def found(path: Path) -> tuple[dict[str, Any], str] | None:
 
 
 def is_mapped(frames: npt.NDArray[Any]) -> bool:
-    """Whether these are all the frames of a mapped file."""
+    """Whether these are all the frames of a mapped file that has a name."""
     return (
         isinstance(frames, np.memmap)
         and frames.filename is not None
         and frames.base is not None
         and (not isinstance(frames.base, np.ndarray))
     )
+
+
+def lies_in_file(frames: npt.NDArray[Any]) -> bool:
+    """Whether these are frames of a mapped file, some or all, seen from any side."""
+    behind: Any = frames
+    while behind is not None and not isinstance(behind, np.memmap):
+        behind = getattr(behind, "base", None)
+    return behind is not None
+
+
+def room_for(shape: Sequence[int], kind: npt.DTypeLike) -> npt.NDArray[Any]:
+    """An array of zeros; of more than `FRAMES_IN_MEMORY` bytes it lies in a nameless file in the cache.
+
+    Raises:
+        StoreError: The disk is full, or may not be written to.
+    """
+    size = math.prod(shape) * np.dtype(kind).itemsize
+    if size <= FRAMES_IN_MEMORY:
+        return np.zeros(tuple(shape), kind)
+    folder = cache_folder(None)
+    with written(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with scratch_file(folder, size) as file:
+        return np.memmap(file, kind, "r+", shape=tuple(shape))
+
+
+def gathered(frames: npt.NDArray[Any], chosen: npt.NDArray[np.intp], axis: int) -> npt.NDArray[Any]:
+    """Some samples of frames that lie in a file; many of them lie in one again.
+
+    Args:
+        frames: All of them.
+        chosen: Numbers of the samples.
+        axis: Which axis is that of the samples, 0 or 1.
+
+    Raises:
+        StoreError: See `room_for`.
+    """
+    shape = (*frames.shape[:axis], len(chosen), *frames.shape[axis + 1 :])
+    made = room_for(shape, frames.dtype)
+    few = max(1, STEP_BYTES * len(chosen) // max(1, made.nbytes))
+    for first in range(0, len(chosen), few):
+        some = chosen[first : first + few]
+        made[(slice(None),) * axis + (slice(first, first + few),)] = frames[(slice(None),) * axis + (some,)]
+    return made
 
 
 def some_of(frames: npt.NDArray[Any], chosen: npt.NDArray[np.intp]) -> Frames:

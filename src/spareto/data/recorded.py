@@ -16,7 +16,7 @@ from typing_extensions import override
 from spareto.core.errors import DataError, Problem
 from spareto.data._base import Dataset, Recordings, SplitName
 from spareto.data.checks import problems_of
-from spareto.data.readers import Disorder, Stream, read_events
+from spareto.data.readers import Disorder, EventStream, read_events
 
 PART_EVENTS = 1 << 22
 """Events of a part at most, unless one recording has more."""
@@ -62,7 +62,7 @@ class RecordedDataset(Dataset):
             DataError: Files are missing; says where to get them.
         """
 
-    def read(self, path: Path) -> Stream:
+    def read(self, path: Path) -> EventStream:
         """All events of a file.
 
         Raises:
@@ -84,7 +84,7 @@ class RecordedDataset(Dataset):
 
     @override
     def parts(self, name: SplitName) -> Iterator[Recordings]:
-        some: list[tuple[Stream, Recording]] = []
+        some: list[tuple[EventStream, Recording]] = []
         for each in self._read(self._listed[name]):
             if some and sum(len(stream) for stream, _ in some) + len(each[0]) > PART_EVENTS:
                 yield self._checked(some)
@@ -97,7 +97,7 @@ class RecordedDataset(Dataset):
     def _listed(self) -> dict[SplitName, Sequence[Recording]]:
         return {"train": self.recordings("train"), "test": self.recordings("test")}
 
-    def _read(self, listed: Iterable[Recording]) -> Iterator[tuple[Stream, Recording]]:
+    def _read(self, listed: Iterable[Recording]) -> Iterator[tuple[EventStream, Recording]]:
         for path, some in groupby(listed, lambda each: each.path):
             _, height, width = self.info.sensor
             whole = self.read(path).within(height, width)
@@ -111,7 +111,7 @@ class RecordedDataset(Dataset):
                     raise DataError(Problem(str(path), "a recording without events", "at least one", cure))
                 yield stream, each
 
-    def _checked(self, some: Sequence[tuple[Stream, Recording]]) -> Recordings:
+    def _checked(self, some: Sequence[tuple[EventStream, Recording]]) -> Recordings:
         offsets = np.cumsum([0, *(len(stream) for stream, _ in some)]).astype(np.int64)
         found = Recordings(
             x=np.concatenate([stream.x for stream, _ in some]),

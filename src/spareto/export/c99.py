@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from spareto.core.artifacts import write_text
 from spareto.export._base import Exported, Target
-from spareto.integer import IntegerNetwork, Layer, bounds
+from spareto.integer import IntegerLayer, IntegerNetwork, bounds
 from spareto.integer.network import INPUT, Attention, Ints, Node, Pool, Synapses
 from spareto.package.vectors import Vectors
 
@@ -92,7 +92,7 @@ class _Source:
         for number, node in enumerate(network.nodes):
             size = int(np.prod(self.shapes[number]))
             yield _Part(f"wire{number}", "int32_t" if self._wide(number) else "uint8_t", self.steps * size)
-            if isinstance(node, Layer):
+            if isinstance(node, IntegerLayer):
                 most = max(most, self.shapes[number][0])
                 for name in node.neuron.states:
                     yield _Part(f"{name}{number}", f"int{8 * _state_bytes(node)}_t", size)
@@ -203,7 +203,7 @@ int main(void) {{
 
     def _resets(self) -> Iterator[str]:
         for number, node in enumerate(self.network.nodes):
-            if isinstance(node, Layer) and node.neuron.start:
+            if isinstance(node, IntegerLayer) and node.neuron.start:
                 size = int(np.prod(self.shapes[number]))
                 yield f"spareto_start(s->v{number}, {_state_bytes(node)}, {size}, {node.neuron.start});"
 
@@ -220,7 +220,7 @@ int main(void) {{
             return
         ends = f"{self._wire(node.source, f' + t * {before}')}, {self._wire(number, f' + t * {after}')}"
         yield "for (t = 0; t < steps; t++)"
-        if isinstance(node, Layer):
+        if isinstance(node, IntegerLayer):
             yield f"    {{ const spareto_states states = {self._states(number, node)};"
             yield f"    spareto_run_layer(&node{number}, {ends}, &states, s->sums, s->back); }}"
         elif isinstance(node, Pool):
@@ -231,12 +231,12 @@ int main(void) {{
             right, out = self._wire(node.other, f" + t * {before}"), self._wire(number, f" + t * {after}")
             yield f"    spareto_run_join({_JOINS[node.kind]}, {a}, {b}, {left}, {right}, {out}, {after});"
 
-    def _states(self, number: int, node: Layer) -> str:
+    def _states(self, number: int, node: IntegerLayer) -> str:
         there = [f"s->{name}{number}" if name in node.neuron.states else "0" for name in "vias"]
         return f"{{{', '.join(there)}, {f's->f{number}' if node.feedback is not None else '0'}}}"
 
     def _tables(self, number: int, node: Node) -> Iterator[str]:
-        if isinstance(node, Layer):
+        if isinstance(node, IntegerLayer):
             yield from self._layer(number, node)
         elif isinstance(node, Pool):
             shape = self.network.sensor if node.source == INPUT else self.shapes[node.source]
@@ -254,7 +254,7 @@ int main(void) {{
             listed = ", ".join(map(str, numbers))
             yield f"static const spareto_attention node{number} = {{{listed}, {tables}}};\n"
 
-    def _layer(self, number: int, node: Layer) -> Iterator[str]:
+    def _layer(self, number: int, node: IntegerLayer) -> Iterator[str]:
         synapses, neuron = node.synapses, node.neuron
         shape = self.network.sensor if node.source == INPUT else self.shapes[node.source]
         bits, stride, rows = _rows(synapses, shape)
@@ -301,7 +301,7 @@ def _long(value: int) -> str:
     return f"INT64_C({value})"
 
 
-def _state_bytes(node: Layer) -> int:
+def _state_bytes(node: IntegerLayer) -> int:
     return 2 if node.neuron.bits <= 16 else 4
 
 

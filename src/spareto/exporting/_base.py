@@ -29,7 +29,7 @@ class Written:
 
 
 @dataclass(frozen=True)
-class Neuron:
+class ExportedNeuron:
     """One of our neurons, taken apart.
 
     Args:
@@ -91,7 +91,7 @@ class Neuron:
         return float(torch.nextafter(torch.tensor(level), toward))
 
 
-class Framework(ABC):
+class TargetFramework(ABC):
     """A framework that networks are written for; one file each in `exporting/`."""
 
     imports: ClassVar[str]
@@ -100,7 +100,7 @@ class Framework(ABC):
     """A function `fire(neuron, currents, back)` over `(time, batch, ...)`, as code."""
 
     @abstractmethod
-    def neuron(self, neuron: Neuron) -> Written:
+    def neuron(self, neuron: ExportedNeuron) -> Written:
         """A neuron as code.
 
         Raises:
@@ -108,7 +108,7 @@ class Framework(ABC):
         """
 
 
-def taken_apart(place: str, neuron: SpikingNeuron) -> Neuron:
+def taken_apart(place: str, neuron: SpikingNeuron) -> ExportedNeuron:
     """One of our neurons, but for what feeds back.
 
     Raises:
@@ -122,7 +122,7 @@ def taken_apart(place: str, neuron: SpikingNeuron) -> Neuron:
         rule = "iaf, lif, plif or synaptic, recurrent or counted, as they are"
         cure = "Build the network of these."
         raise ConfigError(Problem(f"'{place}'", type(neuron).__name__, rule, cure))
-    return Neuron(place, inner, inner.dynamics(), inner.reset, most)
+    return ExportedNeuron(place, inner, inner.dynamics(), inner.reset, most)
 
 
 def value_of(coefficient: float | torch.Tensor) -> float:

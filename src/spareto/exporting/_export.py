@@ -14,12 +14,12 @@ from spareto.compression.copies import copy_of
 from spareto.core.artifacts import write_text
 from spareto.core.errors import ConfigError, Problem
 from spareto.core.registry import Registry
-from spareto.exporting._base import Framework, number, taken_apart
+from spareto.exporting._base import TargetFramework, number, taken_apart
 from spareto.exporting._flat import Flat, Statement, flat
 from spareto.neurons.recurrent import Recurrent
 from spareto.training.stored import write_tensors
 
-registry: Final[Registry[Framework]] = Registry("spareto.exporting", Framework, "framework")
+registry: Final[Registry[TargetFramework]] = Registry("spareto.exporting", TargetFramework, "framework")
 
 HEAD: Final = '''"""A spiking network for {framework}, written by Spareto {version}. It needs no Spareto.
 
@@ -110,7 +110,7 @@ def export_to(network: nn.Module, framework: str, folder: str | Path) -> Exporte
     return files
 
 
-def _written(found: Flat, target: Framework) -> tuple[list[str], list[str], dict[str, Tensor]]:
+def _written(found: Flat, target: TargetFramework) -> tuple[list[str], list[str], dict[str, Tensor]]:
     init, forward, weights = list[str](), list[str](), dict[str, Tensor]()
     for statement in found.statements:
         reads, name = [f"v{number}" for number in statement.reads], statement.name
@@ -132,7 +132,9 @@ def _written(found: Flat, target: Framework) -> tuple[list[str], list[str], dict
     return init, forward, weights
 
 
-def _neuron(statement: Statement, target: Framework, init: list[str], weights: dict[str, Tensor]) -> str:
+def _neuron(
+    statement: Statement, target: TargetFramework, init: list[str], weights: dict[str, Tensor]
+) -> str:
     name, neuron = statement.name, statement.module
     back = neuron.linear if isinstance(neuron, Recurrent) else None
     written = target.neuron(taken_apart(name, neuron.neuron if back is not None else neuron))

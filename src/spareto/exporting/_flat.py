@@ -12,7 +12,7 @@ from torch import nn
 
 from spareto.converting.functions import ClassMeans, Delay, Function, LateBias, Reshape
 from spareto.converting.network import ConvertedNetwork
-from spareto.converting.steps import Step
+from spareto.converting.steps import ForwardStep
 from spareto.core.errors import ConfigError, Problem
 from spareto.layers import SpikingLayer
 from spareto.networks import Network
@@ -129,7 +129,7 @@ def _converted(found: Flat, network: ConvertedNetwork) -> Any:
     return _renumbered(network.output, values)
 
 
-def _step(found: Flat, network: ConvertedNetwork, step: Step, reads: tuple[int, ...]) -> int:
+def _step(found: Flat, network: ConvertedNetwork, step: ForwardStep, reads: tuple[int, ...]) -> int:
     if step.how in ("block", "layer", "neuron") and step.time:
         return found.module(network.parts[step.part], step.part, reads[0])
     if step.how == "vote":

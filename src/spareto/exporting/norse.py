@@ -7,12 +7,12 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from spareto.exporting._base import Framework, Neuron, Written, number
+from spareto.exporting._base import ExportedNeuron, TargetFramework, Written, number
 
 _DT = 0.001
 
 
-class Norse(Framework):
+class Norse(TargetFramework):
     """Code for Norse 1.1."""
 
     imports: ClassVar[str] = (
@@ -30,7 +30,7 @@ def fire(neuron, currents, back=None):
 '''
 
     @override
-    def neuron(self, neuron: Neuron) -> Written:
+    def neuron(self, neuron: ExportedNeuron) -> Written:
         synaptic = neuron.alpha is not None
         resets = ("zero", "value") if synaptic else ("zero", "value", "subtract")
         if neuron.reset not in resets or neuron.beta >= 1 or neuron.most is not None:

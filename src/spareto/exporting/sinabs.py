@@ -7,10 +7,10 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from spareto.exporting._base import Framework, Neuron, Written, number
+from spareto.exporting._base import ExportedNeuron, TargetFramework, Written, number
 
 
-class Sinabs(Framework):
+class Sinabs(TargetFramework):
     """Code for sinabs 3.1."""
 
     imports: ClassVar[str] = (
@@ -35,7 +35,7 @@ def fire(neuron, currents, back=None):
 '''
 
     @override
-    def neuron(self, neuron: Neuron) -> Written:
+    def neuron(self, neuron: ExportedNeuron) -> Written:
         alpha = neuron.alpha
         if (
             neuron.reset not in ("zero", "subtract")
@@ -61,7 +61,7 @@ def fire(neuron, currents, back=None):
         options = [f"tau_mem={number(-1 / math.log(neuron.beta))}", "norm_input=False", *options]
         return Written(f"LIF({', '.join(options)})", scale)
 
-    def _surrogate(self, neuron: Neuron) -> str | None:
+    def _surrogate(self, neuron: ExportedNeuron) -> str | None:
         name, slope = neuron.family.surrogate_name, neuron.family.surrogate.alpha
         if name == "exponential" and neuron.family.v_threshold > 0:
             return f"SingleExponential(grad_width={number(1 / (slope * neuron.family.v_threshold))})"

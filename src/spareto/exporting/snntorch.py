@@ -6,7 +6,7 @@ from typing import ClassVar, Final
 
 from typing_extensions import override
 
-from spareto.exporting._base import Framework, Neuron, Written, number
+from spareto.exporting._base import ExportedNeuron, TargetFramework, Written, number
 
 _RESETS: Final = {"subtract_delayed": "subtract", "none": "none"}
 _SURROGATES: Final = {
@@ -16,7 +16,7 @@ _SURROGATES: Final = {
 }
 
 
-class SnnTorch(Framework):
+class SnnTorch(TargetFramework):
     """Code for snnTorch 1.0."""
 
     imports: ClassVar[str] = "import snntorch\nfrom snntorch import surrogate, utils"
@@ -32,7 +32,7 @@ def fire(neuron, currents, back=None):
 '''
 
     @override
-    def neuron(self, neuron: Neuron) -> Written:
+    def neuron(self, neuron: ExportedNeuron) -> Written:
         synaptic = neuron.alpha is not None
         resets = _RESETS | ({"zero_delayed": "zero"} if synaptic else {"zero": "zero"})
         if neuron.reset not in resets or neuron.leak != 0 or neuron.most is not None:

@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 
 from typing_extensions import override
 
-from spareto.exporting._base import Framework, Neuron, Written, number
+from spareto.exporting._base import ExportedNeuron, TargetFramework, Written, number
 
 _SURROGATES: Final = {
     "arctan": ("surrogate.ATan({})", 1.0),
@@ -17,7 +17,7 @@ _SURROGATES: Final = {
 }
 
 
-class SpikingJelly(Framework):
+class SpikingJelly(TargetFramework):
     """Code for SpikingJelly 2.0."""
 
     imports: ClassVar[str] = "from spikingjelly.activation_based import neuron as neurons, surrogate"
@@ -36,7 +36,7 @@ def fire(neuron, currents, back=None):
 '''
 
     @override
-    def neuron(self, neuron: Neuron) -> Written:
+    def neuron(self, neuron: ExportedNeuron) -> Written:
         hard = neuron.reset in ("zero", "value")
         level = neuron.family.v_reset if hard else 0.0
         fits = neuron.alpha is None and neuron.most is None and 0 < neuron.beta <= 1

@@ -13,8 +13,8 @@ from spareto.fpga.neurons import numbers
 from spareto.fpga.options import Options
 from spareto.fpga.ranges import ranges
 from spareto.fpga.verilog.arithmetic import bits_for
-from spareto.fpga.windows import Layout, dense, sliding
-from spareto.integer.network import INPUT, IntegerNetwork, Ints, Layer, Node, Pool
+from spareto.fpga.windows import BitLayout, dense, sliding
+from spareto.integer.network import INPUT, IntegerLayer, IntegerNetwork, Ints, Node, Pool
 
 
 def circuit_of(network: IntegerNetwork, options: Options) -> Circuit:
@@ -32,7 +32,7 @@ def circuit_of(network: IntegerNetwork, options: Options) -> Circuit:
     walk = _Walk(network, options)
     for number, node in enumerate(network.nodes):
         walk.take(number, node)
-    if network.nodes and not isinstance(network.nodes[-1], Layer):
+    if network.nodes and not isinstance(network.nodes[-1], IntegerLayer):
         raise ConfigError(Problem("the last layer", type(network.nodes[-1]).__name__, "neurons"))
     if (voters := walk.stages[-1].outputs) % network.classes:
         rule = f"a multiple of its {network.classes} classes, which vote in equal parts"
@@ -67,7 +67,7 @@ class _Wire:
     """
 
     stage: int
-    layout: Layout
+    layout: BitLayout
     sums: Pool | None = None
 
 
@@ -77,9 +77,9 @@ class _Walk:
     def __init__(self, network: IntegerNetwork, options: Options) -> None:
         self.options = options
         self.stages: list[Stage] = []
-        self.wires = {INPUT: _Wire(INPUT, Layout(network.sensor, pixels=False))}
+        self.wires = {INPUT: _Wire(INPUT, BitLayout(network.sensor, pixels=False))}
         self.shapes = network.shapes()
-        self.layers = [node.name for node in network.nodes if isinstance(node, Layer)]
+        self.layers = [node.name for node in network.nodes if isinstance(node, IntegerLayer)]
         options.check_layers(self.layers)
         self.readers: dict[int, list[str]] = {}
         for node in network.nodes:
@@ -87,7 +87,7 @@ class _Walk:
 
     def take(self, number: int, node: Node) -> None:
         """Append what a node needs."""
-        if not isinstance(node, Layer | Pool):
+        if not isinstance(node, IntegerLayer | Pool):
             got, rule = type(node).__name__.lower(), "layers and poolings, one behind the other"
             raise ConfigError(Problem(f"layer '{node.name}'", got, rule, "Export it to c99 instead."))
         if len(self.readers[node.source]) > 1:
@@ -98,7 +98,7 @@ class _Walk:
             self.wires[number] = self._pool(node, wire, self.shapes[number])
             return
         self.stages.append(self._layer(node, wire))
-        self.wires[number] = _Wire(len(self.stages) - 1, Layout(self.shapes[number]))
+        self.wires[number] = _Wire(len(self.stages) - 1, BitLayout(self.shapes[number]))
 
     def _pool(self, pool: Pool, wire: _Wire, shape: tuple[int, int, int]) -> _Wire:
         place = f"pooling '{pool.name}'"
@@ -114,9 +114,9 @@ class _Walk:
             return _Wire(wire.stage, wire.layout, pool)
         members = _members(pool, wire.layout)
         self.stages.append(Pooling(pool.name, wire.stage, members, wire.layout.size))
-        return _Wire(len(self.stages) - 1, Layout(shape))
+        return _Wire(len(self.stages) - 1, BitLayout(shape))
 
-    def _layer(self, layer: Layer, wire: _Wire) -> Neurons:
+    def _layer(self, layer: IntegerLayer, wire: _Wire) -> Neurons:
         synapses, place = layer.synapses, f"layer '{layer.name}'"
         if synapses.groups != 1:
             raise ConfigError(Problem(place, f"{synapses.groups} groups", "all channels in one group"))
@@ -147,7 +147,7 @@ class _Walk:
         )
 
 
-def _window(layer: Layer, wire: _Wire, weights: Ints) -> tuple[Window, Ints]:
+def _window(layer: IntegerLayer, wire: _Wire, weights: Ints) -> tuple[Window, Ints]:
     """A layer's window, and its weights in the order of its columns."""
     synapses, layout, pool = layer.synapses, wire.layout, wire.sums
     if pool is None and synapses.flat:
@@ -160,7 +160,7 @@ def _window(layer: Layer, wire: _Wire, weights: Ints) -> tuple[Window, Ints]:
     return sliding(layout, kernel, *geometry, **sums), weights
 
 
-def _members(pool: Pool, layout: Layout) -> Ints:
+def _members(pool: Pool, layout: BitLayout) -> Ints:
     """Inputs of each maximum, −1 in the padding; outputs pixel after pixel."""
     channels, height, width = layout.shape
     by_channel, by_row, by_column = layout.strides

@@ -10,7 +10,7 @@ from spareto.integer.network import Ints
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class CompressedRows:
     """Compressed rows.
 
     Args:
@@ -26,7 +26,7 @@ class Rows:
     counts: Ints
 
 
-def compressed(weights: Ints, units: int) -> Rows:
+def compressed(weights: Ints, units: int) -> CompressedRows:
     """The rows of weights (channels, inputs); unit u has the channels u, u + units, ...
 
     An input takes as many words as its busiest unit has weights.
@@ -42,4 +42,4 @@ def compressed(weights: Ints, units: int) -> Rows:
     which, slot, unit = np.nonzero(live)
     words = starts[which] + place[which, slot, unit]
     slots[words, unit], values[words, unit] = slot, grid[which, slot, unit]
-    return Rows(slots, values, starts, counts)
+    return CompressedRows(slots, values, starts, counts)

@@ -9,12 +9,12 @@ import numpy as np
 
 from spareto.core.errors import ConfigError, Problem
 from spareto.fpga.options import Options
-from spareto.integer.network import Ints, Layer, Neuron
+from spareto.integer.network import IntegerLayer, IntegerNeuron, Ints
 from spareto.integer.semantics import Semantics, leak_shift, preset
 
 
 @dataclass(frozen=True, eq=False)
-class Numbers:
+class NeuronArithmetic:
     """What a layer's neurons compute with.
 
     Args:
@@ -30,7 +30,7 @@ class Numbers:
     stage: dict[str, Any]
 
 
-def numbers(layer: Layer, options: Options) -> Numbers:
+def numbers(layer: IntegerLayer, options: Options) -> NeuronArithmetic:
     """A layer's numbers under the semantics that were chosen.
 
     Raises:
@@ -40,7 +40,7 @@ def numbers(layer: Layer, options: Options) -> Numbers:
     return _exact(layer, options) if options.semantics == "spareto" else _folded(layer, options)
 
 
-def _refuse(layer: Layer) -> None:
+def _refuse(layer: IntegerLayer) -> None:
     neuron, place = layer.neuron, f"layer '{layer.name}'"
     found: list[Problem] = []
     if neuron.counts is not None:
@@ -62,14 +62,14 @@ def _refuse(layer: Layer) -> None:
         )
 
 
-def _reset(neuron: Neuron) -> tuple[bool, bool, int]:
+def _reset(neuron: IntegerNeuron) -> tuple[bool, bool, int]:
     """Whether it comes late, whether it keeps the potential, and what it takes off."""
     if neuron.delayed is not None:
         return True, neuron.delayed, neuron.delayed_drop
     return False, neuron.keep, neuron.drop + (neuron.threshold if neuron.drop_threshold else 0)
 
 
-def _exact(layer: Layer, options: Options) -> Numbers:
+def _exact(layer: IntegerLayer, options: Options) -> NeuronArithmetic:
     """The lowered network to the bit: digits, multipliers and rounding as they are."""
     neuron = layer.neuron
     late, keeps, fall = _reset(neuron)
@@ -103,10 +103,10 @@ def _exact(layer: Layer, options: Options) -> Numbers:
         "most": neuron.most,
         "start": neuron.start,
     }
-    return Numbers(semantics, weights, back, stage)
+    return NeuronArithmetic(semantics, weights, back, stage)
 
 
-def _positive(layer: Layer) -> tuple[Ints, Ints, Ints | None, Ints | None]:
+def _positive(layer: IntegerLayer) -> tuple[Ints, Ints, Ints | None, Ints | None]:
     """Weights and multipliers; signs go to the weights, for a multiplier's digits are those of its size."""
     rows = layer.synapses.weights.astype(np.int64)
     signs = np.where(layer.multiplier < 0, -1, 1)
@@ -128,7 +128,7 @@ def _width(weights: Ints, least: int, asked: int | None = None) -> int:
     return asked or max(needed, least)
 
 
-def _folded(layer: Layer, options: Options) -> Numbers:
+def _folded(layer: IntegerLayer, options: Options) -> NeuronArithmetic:
     """Potentials in units of a weight: thresholds are divided by multipliers, which goes to whole numbers."""
     neuron, unit = layer.neuron, 1 << layer.neuron.shift
     place = f"layer '{layer.name}'"
@@ -164,4 +164,4 @@ def _folded(layer: Layer, options: Options) -> Numbers:
         )
     start = round(neuron.start * unit / float(np.median(scale)))
     stage: dict[str, Any] = {"threshold": threshold, "reset": reset, "bias": bias, "start": start}
-    return Numbers(semantics, weights, back, stage)
+    return NeuronArithmetic(semantics, weights, back, stage)

@@ -11,7 +11,7 @@ from spareto.integer.network import Ints, Pair, Shape
 
 
 @dataclass(frozen=True)
-class Layout:
+class BitLayout:
     """How a wire's bits lie.
 
     Args:
@@ -46,7 +46,7 @@ def dense(inputs: int) -> Window:
 
 
 def sliding(
-    layout: Layout,
+    layout: BitLayout,
     kernel: Pair,
     stride: Pair = (1, 1),
     padding: Pair = (0, 0),

@@ -10,7 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from spareto import formats
+from spareto.core.arguments import of_kind
 from spareto.core.errors import ConfigError, Problem
+from spareto.hardware.accelerators import AnyChip, chip_of
 from spareto.hardware.charging import neurons
 from spareto.hardware.charging.design_points import DesignPoints, layer_points
 from spareto.hardware.charging.layer import Charged, charge
@@ -51,10 +53,14 @@ class CostGrid:
     stored_bits: Floats
     energy_by_component_pj: Mapping[str, Floats]
 
+    def __repr__(self) -> str:
+        workloads = len(self.energy_pj)
+        return f"CostGrid({workloads} workloads, {len(self.layers)} layers, {self.formats})"
+
 
 def cost_grid(
     workloads: Sequence[Workload],
-    accelerator: Chip,
+    accelerator: AnyChip,
     *,
     weight_formats: Sequence[str] = (),
     spike_format: str | None = None,
@@ -70,7 +76,7 @@ def cost_grid(
 
     Args:
         workloads: The versions; layers agree in everything but weight width, mask and activity.
-        accelerator: The chip.
+        accelerator: The chip: a name, a YAML file, or what `load_accelerator` gives.
         weight_formats: Names of `formats.registry`; all of them by default.
         spike_format: How spikes are stored where the accelerator compresses them; None takes its own.
         statistics: Mean or maximum activity, or both.
@@ -85,20 +91,22 @@ def cost_grid(
         CapacityError: A layer does not fit.
     """
     known_words(*statistics, objective=objective)
+    of_kind(workloads, Sequence, "workloads", "a list of workloads", "Write [workload].")
+    chip = chip_of(accelerator)
     versions = _versions(workloads)
     names = tuple(weight_formats) or formats.on_chips()
-    if isinstance(accelerator, Accelerator):
+    if isinstance(chip, Accelerator):
         stored_as = {name: formats.registry.make(name) for name in names}
         columns: list[_Columns] = []
         for layers in versions:
-            points = layer_points(layers, accelerator, stored_as, statistics, spike_format=spike_format)
+            points = layer_points(layers, chip, stored_as, statistics, spike_format=spike_format)
             if objective:
-                columns.append(_searched(points, accelerator, _widest(layers), objective))
+                columns.append(_searched(points, chip, _widest(layers), objective))
             else:
-                nest = nest_of(_widest(layers), accelerator, mappings or {})
-                columns.append(_Columns.of(charge(points, nest, accelerator)))
+                nest = nest_of(_widest(layers), chip, mappings or {})
+                columns.append(_Columns.of(charge(points, nest, chip)))
     else:
-        columns = _one_by_one(workloads, accelerator, names, spike_format, statistics)
+        columns = _one_by_one(workloads, chip, names, spike_format, statistics)
     shape = (len(workloads), len(names), len(statistics))
     return CostGrid(
         mode="physical",

@@ -64,7 +64,7 @@ def metrics(workload: Workload, cost: Cost) -> Metrics:
         bit_operations=sum(_bit_operations(layer, statistic) for layer in workload.layers),
         spikes=_spikes(workload, statistic),
         memory_traffic_bytes=_traffic(cost),
-        energy_delay_pj_cycles=cost.energy_pj * cost.latency_cycles,
+        energy_delay_pj_cycles=cost.energy_delay_pj_cycles,
         energy_delay_pj_us=None if cost.latency_us is None else cost.energy_pj * cost.latency_us,
         energy_per_effective_synop_pj=cost.energy_pj / (macs + acs) if macs + acs else 0.0,
     )

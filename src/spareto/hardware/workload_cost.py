@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from typing import Any, Final, get_args
 
 from spareto import formats
-from spareto.core.arguments import word
+from spareto.core.arguments import of_kind, word
 from spareto.hardware import engines
+from spareto.hardware.accelerators import AnyChip, chip_of
 from spareto.hardware.batch import batched, per_inference
 from spareto.hardware.charging import neurons
 from spareto.hardware.describing.accelerator import Accelerator
-from spareto.hardware.describing.chip import Chip
-from spareto.hardware.engines import Lanes, Nests, Plan
-from spareto.hardware.mapping.search import Found, Objective, search
+from spareto.hardware.engines import CostPlan, Lanes, Nests
+from spareto.hardware.mapping.search import FoundMapping, Objective, search
 from spareto.records.cost import Cost
 from spareto.records.workload import Statistic, Workload
 
@@ -22,7 +22,7 @@ BEST: Final = formats.BEST
 
 def cost(
     workload: Workload,
-    accelerator: Chip,
+    accelerator: AnyChip,
     *,
     weight_format: str = "rle",
     spike_format: str | None = None,
@@ -35,7 +35,7 @@ def cost(
 
     Args:
         workload: The measured network.
-        accelerator: The chip, from `load_accelerator`.
+        accelerator: The chip: a name, a YAML file, or what `load_accelerator` gives.
         weight_format: How weights are stored; a name of `formats.registry`, or `best` for the one that
             takes the least energy in each layer.
         spike_format: How spikes are stored where the accelerator compresses them; a name of
@@ -65,7 +65,7 @@ def cost(
 
 def cost_all_formats(
     workload: Workload,
-    accelerator: Chip,
+    accelerator: AnyChip,
     *,
     weight_formats: Sequence[str] | None = None,
     spike_format: str | None = None,
@@ -78,7 +78,7 @@ def cost_all_formats(
 
     Args:
         workload: The measured network.
-        accelerator: The chip.
+        accelerator: As in `cost`.
         weight_formats: Names of `formats.registry`; None takes all that accelerators have.
         spike_format: As in `cost`.
         statistic: As in `cost`.
@@ -93,20 +93,22 @@ def cost_all_formats(
     """
     names = formats.on_chips() if weight_formats is None else tuple(weight_formats)
     known_words(statistic, lanes=lanes)
+    of_kind(workload, Workload, "workload", "what spareto.profile measured", "Write Workload.load(path).")
+    chip = chip_of(accelerator)
     layers = [layer.name for layer in workload.layers]
     for name in mappings or ():
         word(name, "mappings", layers)
-    plan = Plan(
+    plan = CostPlan(
         weight_formats={name: formats.registry.make(name) for name in names},
         spike_format=word(
-            spike_format or accelerator.spike_format, "spike format", (*formats.registry.names(), BEST)
+            spike_format or chip.spike_format, "spike format", (*formats.registry.names(), BEST)
         ),
         statistic=statistic,
         mappings=mappings or {},
         lanes=lanes,
     )
-    engine = engines.registry.make(accelerator.kind)
-    found = engine.costs(batched(workload, batch), accelerator, plan)
+    engine = engines.registry.make(chip.kind)
+    found = engine.costs(batched(workload, batch), chip, plan)
     return tuple(per_inference(each, batch) for each in found)
 
 
@@ -123,12 +125,12 @@ def best_by_layer(costs: Sequence[Cost]) -> Cost:
 
 def find_mappings(
     workload: Workload,
-    accelerator: Chip,
+    accelerator: AnyChip,
     *,
     weight_format: str = "rle",
     statistic: Statistic = "mean",
     objective: Objective = "energy",
-) -> dict[str, Found]:
+) -> dict[str, FoundMapping]:
     """The best mapping the mapper finds for each layer, with its gap to the lower bound.
 
     Pass the nests on to `cost` to freeze them over a sweep of bits, sparsities and formats. Kinds of
@@ -140,11 +142,12 @@ def find_mappings(
     """
     known_words(statistic, objective=objective)
     neurons.refuse_unknown(workload)
-    if not isinstance(accelerator, Accelerator):
+    chip = chip_of(accelerator)
+    if not isinstance(chip, Accelerator):
         return {}
     fmt = formats.registry.make(weight_format)
     options: dict[str, Any] = {"statistic": statistic, "objective": objective}
-    return {layer.name: search(layer, accelerator, fmt, **options) for layer in workload.layers}
+    return {layer.name: search(layer, chip, fmt, **options) for layer in workload.layers}
 
 
 def known_words(*statistics: Statistic, lanes: Lanes = "mean", objective: Objective | None = None) -> None:

@@ -13,10 +13,10 @@ from spareto.integer.network import Adaptation as Adaptation
 from spareto.integer.network import Attention as Attention
 from spareto.integer.network import Current as Current
 from spareto.integer.network import Feedback as Feedback
+from spareto.integer.network import IntegerLayer as IntegerLayer
 from spareto.integer.network import IntegerNetwork as IntegerNetwork
+from spareto.integer.network import IntegerNeuron as IntegerNeuron
 from spareto.integer.network import Join as Join
-from spareto.integer.network import Layer as Layer
-from spareto.integer.network import Neuron as Neuron
 from spareto.integer.network import Node as Node
 from spareto.integer.network import Pool as Pool
 from spareto.integer.network import Synapses as Synapses

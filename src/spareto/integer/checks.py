@@ -12,10 +12,10 @@ from spareto.integer.intervals import Bounds, bounds
 from spareto.integer.network import (
     INPUT,
     Attention,
+    IntegerLayer,
     IntegerNetwork,
+    IntegerNeuron,
     Join,
-    Layer,
-    Neuron,
     Pool,
     Shape,
     Synapses,
@@ -75,7 +75,7 @@ def _basics(network: IntegerNetwork) -> Iterator[Problem]:
 
 
 def _node(network: IntegerNetwork, node: object, before: Shape, shapes: list[Shape]) -> Iterator[Problem]:
-    if isinstance(node, Layer):
+    if isinstance(node, IntegerLayer):
         yield from _synapses(node.name, node.synapses, before)
         yield from _neuron(node.name, node.neuron)
         yield from _coefficients(node.name, node.multiplier, node.bias, len(node.synapses.weights))
@@ -137,7 +137,7 @@ def _coefficients(name: str, multiplier: object, bias: object, outputs: int) -> 
             yield Problem(f"layer '{name}'.{what}", f"shape {values.shape}", f"{outputs} numbers below 2^47")
 
 
-def _neuron(name: str, neuron: Neuron) -> Iterator[Problem]:
+def _neuron(name: str, neuron: IntegerNeuron) -> Iterator[Problem]:
     place = f"layer '{name}'.neuron"
     if not 2 <= neuron.bits <= 32 or not 0 <= neuron.shift <= 40 or not -64 <= neuron.fraction <= 64:
         yield Problem(place, f"{neuron.bits} bits, shift {neuron.shift}", "2 to 32 bits, shift 0 to 40")
@@ -177,7 +177,7 @@ def _attention(network: IntegerNetwork, node: Attention, before: Shape) -> Itera
 
 
 def _shape(node: object, before: Shape) -> Shape:
-    if isinstance(node, Layer):
+    if isinstance(node, IntegerLayer):
         return node.synapses.output_shape(before)
     return (before[0], *node.size) if isinstance(node, Pool) else before
 

@@ -11,11 +11,11 @@ from spareto.core.errors import ConfigError, Problem
 from spareto.integer.network import (
     INPUT,
     Attention,
+    IntegerLayer,
     IntegerNetwork,
+    IntegerNeuron,
     Ints,
     Join,
-    Layer,
-    Neuron,
     Pool,
     Synapses,
 )
@@ -69,7 +69,7 @@ def bounds(network: IntegerNetwork) -> list[Bounds]:
 
     for node in network.nodes:
         before, none = most(node.source), np.zeros(0, np.int64)
-        if isinstance(node, Layer):
+        if isinstance(node, IntegerLayer):
             found.append(_layer(node, before))
         elif isinstance(node, Pool):
             size = int(np.prod(node.kernel)) if node.kind == "sum" else 1
@@ -101,7 +101,7 @@ def sum_range(synapses: Synapses, most: int) -> tuple[Ints, Ints]:
     return np.minimum(rows, 0).sum(1) * most, np.maximum(rows, 0).sum(1) * most
 
 
-def _layer(layer: Layer, most: int) -> Bounds:
+def _layer(layer: IntegerLayer, most: int) -> Bounds:
     low, high = sum_range(layer.synapses, most)
     neuron = layer.neuron
     fires = 1 if neuron.counts is None else neuron.counts
@@ -124,7 +124,7 @@ def _layer(layer: Layer, most: int) -> Bounds:
     return Bounds(fires, low, high, back, max(wide, products), potential)
 
 
-def _inside(neuron: Neuron, current: int, fires: int) -> tuple[int, int | None]:
+def _inside(neuron: IntegerNeuron, current: int, fires: int) -> tuple[int, int | None]:
     """Largest wide number of a neuron, and largest potential that it would store without saturation."""
     unit, most = 1 << neuron.shift, neuron.most
     widest = 0

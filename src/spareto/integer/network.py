@@ -84,7 +84,7 @@ class Adaptation:
 
 
 @dataclass(frozen=True)
-class Neuron:
+class IntegerNeuron:
     """The recurrence of a layer's neurons in integers; `neuron.py` is its definition.
 
     Stored states have units of `2^-fraction` of the float network's; sums, thresholds and resets are wide,
@@ -151,7 +151,7 @@ class Feedback:
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
+class IntegerLayer:
     """Synapses and the neurons behind them.
 
     The wide current of a neuron is `sums · multiplier + bias`: batch norm, gain and the scale of the codes
@@ -172,7 +172,7 @@ class Layer:
     synapses: Synapses
     multiplier: Ints
     bias: Ints
-    neuron: Neuron
+    neuron: IntegerNeuron
     feedback: Feedback | None = None
 
 
@@ -252,7 +252,7 @@ class Attention:
         return len(self.temporal.weights)
 
 
-Node = Layer | Pool | Join | Attention
+Node = IntegerLayer | Pool | Join | Attention
 
 
 @dataclass(frozen=True, eq=False)
@@ -286,7 +286,7 @@ class IntegerNetwork:
 
         for node in self.nodes:
             before = of(node.source)
-            if isinstance(node, Layer):
+            if isinstance(node, IntegerLayer):
                 found.append(node.synapses.output_shape(before))
             elif isinstance(node, Pool):
                 found.append((before[0], *node.size))
@@ -299,7 +299,7 @@ class IntegerNetwork:
         """Everything that is stored as weights, by name, in order."""
         found: list[tuple[str, Synapses]] = []
         for node in self.nodes:
-            if isinstance(node, Layer):
+            if isinstance(node, IntegerLayer):
                 found.append((node.name, node.synapses))
                 if node.feedback is not None:
                     found.append((f"{node.name}.feedback", node.feedback.synapses))

@@ -20,13 +20,13 @@ from __future__ import annotations
 from typing import Any
 
 from spareto.integer.arithmetic import rounded
-from spareto.integer.network import Neuron
+from spareto.integer.network import IntegerNeuron
 
 States = dict[str, Any]
-"""Stored states by their letter, `v`, `i`, `a`, `s`, as `Neuron.states` lists them."""
+"""Stored states by their letter, `v`, `i`, `a`, `s`, as `IntegerNeuron.states` lists them."""
 
 
-def fresh(neuron: Neuron, like: Any) -> States:
+def fresh(neuron: IntegerNeuron, like: Any) -> States:
     """States before the first timestep.
 
     Args:
@@ -36,7 +36,7 @@ def fresh(neuron: Neuron, like: Any) -> States:
     return {name: like + (neuron.start if name == "v" else 0) for name in neuron.states}
 
 
-def step(neuron: Neuron, x: Any, states: States) -> tuple[Any, States]:
+def step(neuron: IntegerNeuron, x: Any, states: States) -> tuple[Any, States]:
     """One timestep: wide currents to spikes or counts, and the states after it.
 
     Args:
@@ -66,14 +66,14 @@ def step(neuron: Neuron, x: Any, states: States) -> tuple[Any, States]:
     return s, after
 
 
-def _spikes(neuron: Neuron, u: Any, level: Any) -> Any:
+def _spikes(neuron: IntegerNeuron, u: Any, level: Any) -> Any:
     """0 or 1; or how many thresholds fit, the last one open if strict."""
     if neuron.counts is None:
         return ((u > level) if neuron.strict else (u >= level)) * 1
     return ((u - 1 if neuron.strict else u) // level).clip(0, neuron.counts)
 
 
-def _reset(neuron: Neuron, u: Any, s: Any, level: Any) -> Any:
+def _reset(neuron: IntegerNeuron, u: Any, s: Any, level: Any) -> Any:
     """Potential behind the spikes, wide; counts take a threshold each."""
     if neuron.counts is not None:
         return u - s * level
@@ -81,5 +81,5 @@ def _reset(neuron: Neuron, u: Any, s: Any, level: Any) -> Any:
     return u - s * (fall + (0 if neuron.keep else 1) * u)
 
 
-def _stored(neuron: Neuron, wide: Any) -> Any:
+def _stored(neuron: IntegerNeuron, wide: Any) -> Any:
     return rounded(wide, neuron.shift).clip(-neuron.most, neuron.most)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from spareto.integer.arithmetic import rounded
-from spareto.integer.network import INPUT, Attention, IntegerNetwork, Ints, Join, Layer, Pool, Synapses
+from spareto.integer.network import INPUT, Attention, IntegerLayer, IntegerNetwork, Ints, Join, Pool, Synapses
 from spareto.integer.neuron import States, fresh, step
 
 
@@ -45,7 +45,7 @@ class Reference:
 
         for number, node in enumerate(self.network.nodes):
             x = of(node.source)
-            if isinstance(node, Layer):
+            if isinstance(node, IntegerLayer):
                 outputs.append(self._layer(number, node, x))
             elif isinstance(node, Pool):
                 outputs.append(pooled(node, x))
@@ -59,7 +59,7 @@ class Reference:
         """Votes of each class, shape (batch, classes): spikes of its voters over all these timesteps."""
         return votes(self.network, self.run(frames)[-1])
 
-    def _layer(self, number: int, layer: Layer, x: Ints) -> Ints:
+    def _layer(self, number: int, layer: IntegerLayer, x: Ints) -> Ints:
         currents = wide_currents(layer, sums(layer.synapses, x))
         states = self.states.get(number)
         if states is None:
@@ -82,7 +82,7 @@ def votes(network: IntegerNetwork, spikes: Ints) -> Ints:
     return spikes.sum(0).reshape(spikes.shape[1], network.classes, -1).sum(2)
 
 
-def wide_currents(layer: Layer, sums: Ints) -> Ints:
+def wide_currents(layer: IntegerLayer, sums: Ints) -> Ints:
     """What enters the neurons, from sums (..., channels, height, width)."""
     return sums * layer.multiplier[:, None, None] + layer.bias[:, None, None]
 

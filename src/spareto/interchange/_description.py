@@ -16,9 +16,9 @@ from spareto.compression.copies import copy_of
 from spareto.compression.loading import check_loads
 from spareto.compression.packing import pack, unpack
 from spareto.compression.weight_cache import cache_each_forward
-from spareto.converting.functions import OPERATORS, ClassMeans, Function, Permute, Reshape, Slot
+from spareto.converting.functions import OPERATORS, ArgumentSlot, ClassMeans, Function, Permute, Reshape
 from spareto.converting.network import ConvertedNetwork
-from spareto.converting.steps import How, Step
+from spareto.converting.steps import ForwardStep, How
 from spareto.core.errors import ConfigError, Problem, SparetoError, StoreError
 from spareto.interchange import _chains as chains
 from spareto.interchange._modules import built, described
@@ -121,19 +121,19 @@ def as_steps(network: nn.Module) -> ConvertedNetwork:
     for name, child in children.items():
         inner = dict(child.named_children()) if type(child) is nn.Sequential else None
         parts |= {name: child} if inner is None else {f"{name}_{key}": part for key, part in inner.items()}
-    steps = [Step("block", (n,), (n + 1,), part=part) for n, part in enumerate(parts)]
+    steps = [ForwardStep("block", (n,), (n + 1,), part=part) for n, part in enumerate(parts)]
     last = len(steps)
     if isinstance(network, Network):
         means = ClassMeans(network.classes)
-        steps.append(Step("vote", (last,), (last + 1,), function="mean"))
-        steps.append(Step("function", (last + 1,), (last + 2,), function=means, time=False))
+        steps.append(ForwardStep("vote", (last,), (last + 1,), function="mean"))
+        steps.append(ForwardStep("function", (last + 1,), (last + 2,), function=means, time=False))
         last += 2
     found = ConvertedNetwork(parts, steps, last, None)
     found.layouts = ("sample" if isinstance(network, Network) else "TB",)
     return found.train(network.training)
 
 
-def _step(step: Step) -> dict[str, Any]:
+def _step(step: ForwardStep) -> dict[str, Any]:
     return {
         "how": step.how,
         "reads": list(step.reads),
@@ -158,7 +158,7 @@ def _function(function: Any) -> Any:
 
 
 def _argument(value: Any) -> Any:
-    if isinstance(value, Slot):
+    if isinstance(value, ArgumentSlot):
         return {"slot": value.index}
     if isinstance(value, Tensor):
         return {
@@ -196,14 +196,14 @@ def _built(manifest: Mapping[str, Any]) -> ConvertedNetwork:
     return network
 
 
-def _step_of(said: Any, parts: Mapping[str, nn.Module]) -> Step:
+def _step_of(said: Any, parts: Mapping[str, nn.Module]) -> ForwardStep:
     how, part = said["how"], said["part"]
     if how not in _HOW or (how in ("block", "layer", "neuron", "pair") and part not in parts):
         raise ValueError(f"a step {str(how)[:40]!r} of '{str(part)[:80]}'")
     reads, writes = (tuple(int(each) for each in said[key]) for key in ("reads", "writes"))
     if not reads or len(writes) != 1 + (how == "pair"):
         raise ValueError(f"a step {how!r} from {len(reads)} to {len(writes)} values")
-    return Step(how, reads, writes, str(part), _function_of(said["function"], how), bool(said["time"]))
+    return ForwardStep(how, reads, writes, str(part), _function_of(said["function"], how), bool(said["time"]))
 
 
 def _function_of(said: Any, how: str) -> Any:
@@ -232,7 +232,7 @@ def _argument_of(said: Any) -> Any:
     if not isinstance(said, dict):
         return said
     if "slot" in said:
-        return Slot(int(said["slot"]))
+        return ArgumentSlot(int(said["slot"]))
     if "named" in said:
         return {str(key): _argument_of(item) for key, item in said["named"].items()}
     dtype = getattr(torch, str(said["type"]).removeprefix("torch."))

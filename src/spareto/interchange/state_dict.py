@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from spareto.converting.functions import Reshape
 from spareto.converting.network import ConvertedNetwork
-from spareto.converting.steps import Step
+from spareto.converting.steps import ForwardStep
 from spareto.core.artifacts import there
 from spareto.core.config import Record
 from spareto.core.errors import ConfigError, Problem, StoreError, did_you_mean
@@ -38,7 +38,7 @@ class PoolPlan(Record):
     stride: int | None = Field(default=None, ge=1, le=1 << 12)
 
 
-class LayerPlan(Record):
+class LayerEntry(Record):
     """One layer, in the order they run; names are those in the state dict, without `.weight`.
 
     Args:
@@ -75,7 +75,7 @@ class StateDictPlan(Record):
     """
 
     neuron: dict[str, Any] | None = None
-    layers: tuple[LayerPlan, ...] = Field(min_length=1, max_length=1000)
+    layers: tuple[LayerEntry, ...] = Field(min_length=1, max_length=1000)
 
 
 def network_of(state: Mapping[str, Any], layers: Any) -> ConvertedNetwork:
@@ -191,7 +191,7 @@ def _tensors(state: Mapping[str, Any]) -> dict[str, Tensor]:
     return {str(name): value for name, value in inner.items() if isinstance(value, Tensor)}
 
 
-def _made(layer: LayerPlan, neuron: Any, found: _Finder, place: str) -> nn.Module | None:
+def _made(layer: LayerEntry, neuron: Any, found: _Finder, place: str) -> nn.Module | None:
     """A layer with its weights; None where something was refused."""
     if (layer.conv is None) == (layer.linear is None):
         rule, cure = "either conv or linear", "Name one of them."
@@ -228,7 +228,7 @@ def _linear(weight: Tensor, bias: Tensor | None) -> nn.Linear:
     return _loaded(nn.Linear(weight.shape[1], weight.shape[0], bias is not None, device="meta"), weight, bias)
 
 
-def _conv(weight: Tensor, bias: Tensor | None, layer: LayerPlan, place: str) -> nn.Module:
+def _conv(weight: Tensor, bias: Tensor | None, layer: LayerEntry, place: str) -> nn.Module:
     outputs, inputs, *kernel = weight.shape
     if outputs % layer.groups:
         rule = f"a divisor of {outputs} channels"
@@ -266,15 +266,15 @@ def _pool(plan: PoolPlan) -> nn.Module:
 
 def _joined(parts: dict[str, nn.Module], plan: StateDictPlan) -> ConvertedNetwork:
     """The layers as steps; images become rows before a dense layer."""
-    steps, value, images = list[Step](), 0, True
+    steps, value, images = list[ForwardStep](), 0, True
     for name, part in parts.items():
         dense = plan.layers[int(name)].linear is not None
         ours = isinstance(part, SpikingLayer)
         if dense and images and not (ours and part.flattens):
-            steps.append(Step("function", (value,), (value + 1,), function=Reshape((-1,))))
+            steps.append(ForwardStep("function", (value,), (value + 1,), function=Reshape((-1,))))
             value += 1
         how = "block" if ours else "layer"
-        steps.append(Step(how, (value,), (value + 1,), part=name))
+        steps.append(ForwardStep(how, (value,), (value + 1,), part=name))
         value, images = value + 1, not dense
     network = ConvertedNetwork(parts, steps, value, None)
     network.layouts = ("TB",)

@@ -1,6 +1,6 @@
 """Fused kernels for the processor, in plain C called through ctypes; numba and torch where C cannot run."""
 
-from spareto.kernels.decision_log import Decision as Decision
+from spareto.kernels.decision_log import KernelDecision as KernelDecision
 from spareto.kernels.decision_log import Reason as Reason
 from spareto.kernels.decision_log import decisions as decisions
 from spareto.kernels.kernel_options import options as options

@@ -76,11 +76,11 @@ UNASKED: Final = (Reason.AUTOCAST, Reason.NORM, Reason.SURROGATE)
 _log = logging.getLogger("spareto")
 _warned: set[tuple[str, str]] = set()
 _numbers = count()
-_slots: weakref.WeakValueDictionary[int, Slot] = weakref.WeakValueDictionary()
+_slots: weakref.WeakValueDictionary[int, DecisionSlot] = weakref.WeakValueDictionary()
 
 
 @dataclass(frozen=True)
-class Decision:
+class KernelDecision:
     """How a layer ran last.
 
     Args:
@@ -96,27 +96,27 @@ class Decision:
     density: float | None = None
 
 
-class Slot:
+class DecisionSlot:
     """Where a layer keeps its latest decision; an operator in a compiled graph finds it by its number."""
 
     def __init__(self) -> None:
         self.number = next(_numbers)
-        self.latest: Decision | None = None
+        self.latest: KernelDecision | None = None
         _slots[self.number] = self
 
     def __reduce__(self) -> tuple[Any, ...]:  # copies of a layer decide for themselves
-        return Slot, ()
+        return DecisionSlot, ()
 
 
-def decide(slot: Slot | int, layer: object, way: Way, why: str, density: float | None = None) -> None:
+def decide(slot: DecisionSlot | int, layer: object, way: Way, why: str, density: float | None = None) -> None:
     """Note a decision; log a new way, and warn, once a layer, of a reference nobody asked for.
 
     Args:
         slot: The layer's, or its number.
-        layer: What `Decision.layer` shows.
-        way: See `Decision`.
-        why: See `Decision`.
-        density: See `Decision`.
+        layer: What `KernelDecision.layer` shows.
+        way: See `KernelDecision`.
+        why: See `KernelDecision`.
+        density: See `KernelDecision`.
     """
     found = _slots.get(slot) if isinstance(slot, int) else slot
     if found is None:
@@ -124,12 +124,12 @@ def decide(slot: Slot | int, layer: object, way: Way, why: str, density: float |
     before = found.latest
     if before is not None and (before.way, before.why, before.density) == (way, why, density):
         return
-    found.latest = Decision(_shown(layer) if before is None else before.layer, way, why, density)
+    found.latest = KernelDecision(_shown(layer) if before is None else before.layer, way, why, density)
     if before is None or (before.way, before.why) != (way, why):
         _tell(found.latest, before is None or before.way != way)
 
 
-def _tell(decision: Decision, changed: bool) -> None:
+def _tell(decision: KernelDecision, changed: bool) -> None:
     level = logging.INFO if changed else logging.DEBUG
     if decision.way == "reference" and getattr(decision.why, "reason", decision.why) in UNASKED:
         key = (decision.layer, decision.why)
@@ -174,6 +174,6 @@ def by_density(density: float, most: float = CROSSOVER) -> tuple[Way, str]:
     return "events", Reason.FEW.of(most)
 
 
-def decisions() -> tuple[Decision, ...]:
+def decisions() -> tuple[KernelDecision, ...]:
     """How every living spiking layer ran last."""
     return tuple(slot.latest for slot in list(_slots.values()) if slot.latest is not None)

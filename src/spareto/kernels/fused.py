@@ -15,7 +15,7 @@ from torch.autograd.function import once_differentiable
 
 from spareto.kernels import c_layers
 from spareto.kernels.chunked import Chunked, samples_together
-from spareto.kernels.normalizing import Firing, LayerConstants, Norm, Saved, affine, back
+from spareto.kernels.normalizing import FiringConstants, LayerConstants, Norm, Saved, affine, back
 from spareto.kernels.spikes import passed_on
 from spareto.kernels.sums import ConvSums
 
@@ -60,7 +60,7 @@ def spiking(
     return Fired(*node.apply(layer, carrier, bits, weight, bias, k, *norm[:4]))
 
 
-def fire(y: Tensor, firing: Firing, norm: Norm, k: Tensor, bias: Tensor | None = None) -> Fired:
+def fire(y: Tensor, firing: FiringConstants, norm: Norm, k: Tensor, bias: Tensor | None = None) -> Fired:
     """Spikes of neurons whose currents `y (N, H, W, channels)`, padded or not, were summed elsewhere.
 
     Args:
@@ -126,7 +126,7 @@ class _Fire(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        firing: Firing,
+        firing: FiringConstants,
         y: Tensor,
         bias: Tensor | None,
         k: Tensor,
@@ -147,7 +147,7 @@ class _Fire(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore
         y, *saved = ctx.saved_tensors
-        firing: Firing = ctx.firing
+        firing: FiringConstants = ctx.firing
         found = back(y, grads[0], Saved(*saved), firing)
         small = found.wanted(ctx.needs_input_grad[2:6])
         dy = found.sums.written()[..., : ctx.channels] if ctx.needs_input_grad[1] else None

@@ -36,7 +36,7 @@ class Watcher(Protocol):
 
 
 @dataclass(frozen=True)
-class Options:
+class KernelOptions:
     """Choices of the fused path.
 
     Args:
@@ -58,13 +58,13 @@ class Options:
 
 
 class _Chosen(local):  # not a ContextVar: torch.compile cannot look into one
-    options = Options()
+    options = KernelOptions()
 
 
 _chosen = _Chosen()
 
 
-def current() -> Options:
+def current() -> KernelOptions:
     """The options in force."""
     return _chosen.options
 
@@ -81,8 +81,8 @@ def options(*, bfloat16: bool | None = None, recompute: bool | None = None) -> I
     """Change how the fused path runs; what is left out stays.
 
     Args:
-        bfloat16: See `Options.bfloat16`.
-        recompute: See `Options.recompute`.
+        bfloat16: See `KernelOptions.bfloat16`.
+        recompute: See `KernelOptions.recompute`.
     """
     given = {"bfloat16": bfloat16, "recompute": recompute}
     changes = {name: value for name, value in given.items() if value is not None}
@@ -98,7 +98,7 @@ def watched(watcher: Watcher) -> Iterator[None]:
 
 
 @contextmanager
-def _changed(new: Options) -> Iterator[None]:
+def _changed(new: KernelOptions) -> Iterator[None]:
     before = _chosen.options
     _chosen.options = new
     try:

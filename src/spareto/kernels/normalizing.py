@@ -33,7 +33,7 @@ class Norm(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Firing:
+class FiringConstants:
     """Constants of neurons and pooling.
 
     Args:
@@ -50,9 +50,9 @@ class Firing:
     eps: float | None
     batch_statistics: bool
 
-    def without_norm(self) -> Firing:
+    def without_norm(self) -> FiringConstants:
         """The same behind currents that are normalized already."""
-        return Firing(self.shape, self.flags, self.surrogate, None, False)
+        return FiringConstants(self.shape, self.flags, self.surrogate, None, False)
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class LayerConstants:
     """
 
     sums: Sums
-    firing: Firing
+    firing: FiringConstants
     recompute: bool
 
 
@@ -80,7 +80,7 @@ class Affine(NamedTuple):
 
 
 def affine(
-    y: Tensor, stat: Tensor | None, norm: Norm, bias: Tensor | None, firing: Firing
+    y: Tensor, stat: Tensor | None, norm: Norm, bias: Tensor | None, firing: FiringConstants
 ) -> tuple[Affine, Tensor]:
     """Batch norm as an affine map of sums `y` without bias, and the variance of the batch.
 
@@ -116,7 +116,7 @@ def affine(
     return Affine(_widen(scale, padded), _widen(shift, padded), mean, invstd), var
 
 
-class Parts(NamedTuple):
+class LayerGradients(NamedTuple):
     """Gradients of a layer's small parameters, and of its sums."""
 
     sums: Gradient
@@ -149,7 +149,7 @@ class Saved(NamedTuple):
     k: Tensor
 
 
-def back(y: Tensor, g: Tensor, saved: Saved, firing: Firing) -> Parts:
+def back(y: Tensor, g: Tensor, saved: Saved, firing: FiringConstants) -> LayerGradients:
     """From the gradient of pooled spikes to that of the sums `y` and of all small parameters."""
     dz, totals, gk = c_layers.block_backward(
         *(y, saved.a, saved.b, saved.k, g),
@@ -158,7 +158,9 @@ def back(y: Tensor, g: Tensor, saved: Saved, firing: Firing) -> Parts:
     return from_totals(y, dz, totals, gk, saved, firing)
 
 
-def from_totals(y: Tensor, dz: Tensor, totals: Tensor, gk: Tensor, saved: Saved, firing: Firing) -> Parts:
+def from_totals(
+    y: Tensor, dz: Tensor, totals: Tensor, gk: Tensor, saved: Saved, firing: FiringConstants
+) -> LayerGradients:
     """What `back` returns, from the sums of `dz` and of `dz y` over the batch."""
     shape = firing.shape
     count = shape.T * shape.B * shape.H * shape.W
@@ -166,18 +168,18 @@ def from_totals(y: Tensor, dz: Tensor, totals: Tensor, gk: Tensor, saved: Saved,
     k = gk.to(saved.k.dtype)
     finite = bool(totals.isfinite().all())
     if firing.eps is None:
-        return Parts(Gradient(dz, finite=finite), None, None, total.float(), k)
+        return LayerGradients(Gradient(dz, finite=finite), None, None, total.float(), k)
     scale = saved.invstd if saved.gamma is None else saved.gamma.double() * saved.invstd
     offset = 0.0 if saved.bias is None or firing.batch_statistics else saved.bias.double()
     gamma = (product + (offset - saved.mean) * total) * saved.invstd
     if not firing.batch_statistics:
         none = torch.zeros_like(scale)
         sums = _gradient(finite, dz, y, scale, none, none)
-        return Parts(sums, gamma.float(), total.float(), (total * scale).float(), k)
+        return LayerGradients(sums, gamma.float(), total.float(), (total * scale).float(), k)
     k1 = -scale * saved.invstd * gamma / count
     k2 = -scale * total / count - k1 * saved.mean
     sums = _gradient(finite, dz, y, scale, k1, k2)
-    return Parts(sums, gamma.float(), total.float(), torch.zeros_like(total, dtype=torch.float32), k)
+    return LayerGradients(sums, gamma.float(), total.float(), torch.zeros_like(total, dtype=torch.float32), k)
 
 
 def _gradient(finite: bool, dz: Tensor, y: Tensor, *factors: Tensor) -> Gradient:

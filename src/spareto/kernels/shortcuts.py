@@ -16,7 +16,7 @@ from torch.autograd.function import once_differentiable
 from spareto.kernels import c_layers, fused, workspace
 from spareto.kernels.c_layers import Gradient
 from spareto.kernels.fused import Fired
-from spareto.kernels.normalizing import Firing, LayerConstants, Norm, Saved, affine, from_totals
+from spareto.kernels.normalizing import FiringConstants, LayerConstants, Norm, Saved, affine, from_totals
 from spareto.kernels.sums import Sums
 
 Again = Callable[[], Tensor]
@@ -40,7 +40,7 @@ def spiking(
     return _fire(y, stat, again, bias, layer.firing, norm, k, shortcut)
 
 
-def fire(y: Tensor, firing: Firing, norm: Norm, k: Tensor, shortcut: Tensor) -> Fired:
+def fire(y: Tensor, firing: FiringConstants, norm: Norm, k: Tensor, shortcut: Tensor) -> Fired:
     """As `fused.fire`, with `shortcut (N, H, W, channels)` added before the neurons."""
     return _fire(fused.widened(y, firing.shape.C), None, None, None, firing, norm, k, shortcut)
 
@@ -54,7 +54,7 @@ def _fire(
     stat: Tensor | None,
     again: Again | None,
     bias: Tensor | None,
-    firing: Firing,
+    firing: FiringConstants,
     norm: Norm,
     k: Tensor,
     shortcut: Tensor,
@@ -95,7 +95,7 @@ class _Added(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        firing: Firing,
+        firing: FiringConstants,
         again: Again | None,
         stat: Tensor | None,
         y: Tensor,

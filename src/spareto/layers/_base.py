@@ -10,7 +10,7 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from spareto.kernels.decision_log import Decision, Slot
+from spareto.kernels.decision_log import DecisionSlot, KernelDecision
 
 
 class SpikingLayer(nn.Module, ABC):
@@ -32,9 +32,9 @@ class SpikingLayer(nn.Module, ABC):
     """Whether the first part sees each sample as a row."""
 
     @property
-    def decision(self) -> Decision | None:
+    def decision(self) -> KernelDecision | None:
         """How the layer ran last; None if it has not."""
-        slot: Slot | None = getattr(self, "slot", None)
+        slot: DecisionSlot | None = getattr(self, "slot", None)
         return None if slot is None else slot.latest
 
     def chain(self) -> dict[str, nn.Module] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from spareto.kernels.decision_log import Reason, Slot, by_density, crossover, decide
+from spareto.kernels.decision_log import DecisionSlot, Reason, by_density, crossover, decide
 from spareto.kernels.spikes import Spikes, dense
 from spareto.layers import _fusion as fusion
 
@@ -17,7 +17,7 @@ def why_dense(conv: nn.Conv2d) -> str:
     return Reason.CONVOLUTION
 
 
-def events(slot: Slot, conv: nn.Conv2d, sequence: Tensor | Spikes) -> Spikes | None:
+def events(slot: DecisionSlot, conv: nn.Conv2d, sequence: Tensor | Spikes) -> Spikes | None:
     """Spikes few enough, and a convolution simple enough, for event-driven sums; the decision is noted."""
     why = why_dense(conv)
     spikes = None if why else fusion.as_spikes(sequence)

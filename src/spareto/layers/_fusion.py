@@ -11,16 +11,16 @@ from torch import Tensor, nn
 
 from spareto.kernels import fused, shortcuts, spikes
 from spareto.kernels.c_layers import BlockShape, padded
-from spareto.kernels.decision_log import Reason, Slot
+from spareto.kernels.decision_log import DecisionSlot, Reason
 from spareto.kernels.dynamics import Dynamics
 from spareto.kernels.fused import Fired
 from spareto.kernels.kernel_options import current
 from spareto.kernels.neurons import place_of
-from spareto.kernels.normalizing import Firing, LayerConstants, Norm
+from spareto.kernels.normalizing import FiringConstants, LayerConstants, Norm
 from spareto.kernels.operators.fire import fire as fire_operator
 from spareto.kernels.operators.sums import sums as sums_operator
 from spareto.kernels.spikes import Spikes
-from spareto.layers._pooling import ONE_PIXEL, Window
+from spareto.layers._pooling import ONE_PIXEL, PoolingWindow
 from spareto.neurons import SpikingNeuron
 
 BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d
@@ -118,13 +118,13 @@ def firing(
     height: int,
     width: int,
     channels: int,
-    window: Window = ONE_PIXEL,
-) -> Firing:
+    window: PoolingWindow = ONE_PIXEL,
+) -> FiringConstants:
     """The constants of neurons and pooling behind sums of that geometry."""
     shape = BlockShape(time, batch, height, width, padded(channels), channels, *window)
     by_batch = isinstance(norm, BatchNorm) and (norm.training or norm.running_mean is None)
     eps = norm.eps if isinstance(norm, BatchNorm) else None
-    return Firing(shape, int(dynamics.flags), dynamics.surrogate or 0, eps, by_batch)
+    return FiringConstants(shape, int(dynamics.flags), dynamics.surrogate or 0, eps, by_batch)
 
 
 def norm_parts(norm: nn.Module | None) -> Norm:
@@ -135,7 +135,7 @@ def norm_parts(norm: nn.Module | None) -> Norm:
 
 
 def finish(
-    fired: Fired, norm: nn.Module | None, bias: Tensor | None, firing: Firing, spatial: bool
+    fired: Fired, norm: nn.Module | None, bias: Tensor | None, firing: FiringConstants, spatial: bool
 ) -> Spikes | Tensor:
     """Note the batch's statistics in the batch norm; the spikes, or their averages, to pass on."""
     if isinstance(norm, BatchNorm) and norm.training and norm.running_mean is not None:
@@ -150,7 +150,7 @@ def finish(
 
 
 @torch.no_grad()
-def _note(norm: BatchNorm, fired: Fired, bias: Tensor | None, firing: Firing) -> None:
+def _note(norm: BatchNorm, fired: Fired, bias: Tensor | None, firing: FiringConstants) -> None:
     """As torch does it: the running variance is the unbiased one."""
     assert norm.running_mean is not None
     assert norm.running_var is not None
@@ -177,7 +177,7 @@ def fire(
     currents: Tensor,
     norm: nn.Module | None,
     dynamics: Dynamics,
-    constants: Firing,
+    constants: FiringConstants,
     shortcut: Tensor | Spikes | None = None,
 ) -> Fired:
     """Neurons behind currents `(images, height, width, channels)` that torch summed."""
@@ -200,7 +200,7 @@ def pixels(sequence: Tensor | Spikes) -> Tensor:
 
 
 def operator_sums(
-    sequence: Tensor | Spikes, weight: Tensor, geometry: list[int], slot: Slot, layer: nn.Module
+    sequence: Tensor | Spikes, weight: Tensor, geometry: list[int], slot: DecisionSlot, layer: nn.Module
 ) -> Tensor:
     """Sums inside a graph; events or dense is decided, and noted, each time it runs.
 
@@ -217,7 +217,11 @@ def operator_sums(
 
 
 def joined(
-    y: Tensor, bias: Tensor | None, norm: nn.Module | None, shortcut: Tensor | Spikes, constants: Firing
+    y: Tensor,
+    bias: Tensor | None,
+    norm: nn.Module | None,
+    shortcut: Tensor | Spikes,
+    constants: FiringConstants,
 ) -> Tensor:
     """Normalized currents and the shortcut, by plain torch: inside a graph that is fused as well."""
     currents = y[..., : constants.shape.channels]
@@ -228,7 +232,7 @@ def joined(
 
 
 def operator_fire(
-    y: Tensor, bias: Tensor | None, norm: nn.Module | None, dynamics: Dynamics, constants: Firing
+    y: Tensor, bias: Tensor | None, norm: nn.Module | None, dynamics: Dynamics, constants: FiringConstants
 ) -> Fired:
     """Neurons behind sums `(images, height, width, channels)`, padded or not, inside a graph."""
     wide = fused.widened(y, constants.shape.C)

@@ -10,7 +10,7 @@ from typing import Final
 from torch import Tensor, nn
 
 from spareto.kernels import fused, pooling
-from spareto.kernels.decision_log import Slot
+from spareto.kernels.decision_log import DecisionSlot
 from spareto.kernels.kernel_options import current
 from spareto.kernels.normalizing import Norm
 from spareto.kernels.spikes import Spikes, traced
@@ -28,7 +28,7 @@ _NO_NORM = Norm(None, None, None, None, None)
 
 
 def pooled_currents(
-    conv: nn.Conv2d, pool: nn.Module, neuron: SpikingNeuron, sequence: Tensor | Spikes, slot: Slot
+    conv: nn.Conv2d, pool: nn.Module, neuron: SpikingNeuron, sequence: Tensor | Spikes, slot: DecisionSlot
 ) -> Spikes | None:
     """Spikes of neurons behind the largest currents of each window; None where no kernels run the layers.
 

@@ -14,7 +14,7 @@ from spareto.kernels.spikes import Spikes, no_carrier
 from spareto.layers._geometry import pair
 
 
-class Window(NamedTuple):
+class PoolingWindow(NamedTuple):
     """Pooling windows side by side: of the maximum, then of the average; one of them is a single pixel."""
 
     max_height: int = 1
@@ -23,10 +23,10 @@ class Window(NamedTuple):
     width: int = 1
 
 
-ONE_PIXEL: Final = Window()
+ONE_PIXEL: Final = PoolingWindow()
 
 
-def pooled(spikes: Spikes, window: Window) -> Spikes | Tensor:
+def pooled(spikes: Spikes, window: PoolingWindow) -> Spikes | Tensor:
     """What kernels with that pooling give of spikes `(time, batch, channels, height, width)`."""
     if window == ONE_PIXEL:
         return spikes
@@ -44,7 +44,7 @@ def pooled(spikes: Spikes, window: Window) -> Spikes | Tensor:
     return Spikes(bits.flatten(1, 2).contiguous(), carrier, time, batch, channels, (high, across))
 
 
-def window(pool: nn.Module | None, height: int, width: int) -> Window | None:
+def window(pool: nn.Module | None, height: int, width: int) -> PoolingWindow | None:
     """The windows of a pooling; None for one the kernels cannot do.
 
     Args:
@@ -56,7 +56,7 @@ def window(pool: nn.Module | None, height: int, width: int) -> Window | None:
         return ONE_PIXEL
     if type(pool) is nn.AdaptiveAvgPool2d:
         whole = pool.output_size in (1, (1, 1))
-        return Window(1, 1, height, width) if whole else None
+        return PoolingWindow(1, 1, height, width) if whole else None
     if type(pool) is nn.MaxPool2d:
         plain = pool.dilation in (1, (1, 1)) and not pool.return_indices
     elif type(pool) is nn.AvgPool2d:
@@ -67,4 +67,4 @@ def window(pool: nn.Module | None, height: int, width: int) -> Window | None:
     side_by_side = sides == pair(pool.stride) and pool.padding in (0, (0, 0)) and not pool.ceil_mode
     if not (plain and side_by_side) or sides[0] > height or sides[1] > width:
         return None  # also where a window does not fit: torch says what is wrong with it
-    return Window(*sides) if type(pool) is nn.MaxPool2d else Window(1, 1, *sides)
+    return PoolingWindow(*sides) if type(pool) is nn.MaxPool2d else PoolingWindow(1, 1, *sides)

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from spareto.core.errors import ConfigError, Problem
-from spareto.kernels.decision_log import Slot, decide
+from spareto.kernels.decision_log import DecisionSlot, decide
 from spareto.kernels.dynamics import Dynamics
 from spareto.kernels.kernel_options import Watcher, current
-from spareto.kernels.normalizing import Firing, LayerConstants
+from spareto.kernels.normalizing import FiringConstants, LayerConstants
 from spareto.kernels.spikes import Spikes, dense, traced
 from spareto.kernels.sums import ConvSums
 from spareto.layers import _convolving as convolving
@@ -23,7 +23,7 @@ from spareto.layers import _recompute as recompute
 from spareto.layers._base import SpikingLayer, present, some_spikes
 from spareto.layers._checks import check_block
 from spareto.layers._geometry import conv_shape, output_size
-from spareto.layers._pooling import ONE_PIXEL, Window, pooled, window
+from spareto.layers._pooling import ONE_PIXEL, PoolingWindow, pooled, window
 from spareto.neurons import SpikingNeuron, registry
 
 
@@ -48,7 +48,7 @@ class SpikingBlock(SpikingLayer):
     ) -> None:
         super().__init__()
         self.conv, self.norm, self.neuron, self.pool = conv, norm, neuron, pool
-        self.slot = Slot()
+        self.slot = DecisionSlot()
 
     @override
     def chain(self) -> dict[str, nn.Module]:
@@ -137,7 +137,7 @@ class SpikingBlock(SpikingLayer):
         self,
         sequence: Tensor | Spikes,
         weight: Tensor,
-        place: Window,
+        place: PoolingWindow,
         shortcut: Tensor | Spikes | None,
     ) -> Tensor | Spikes:
         time, batch, _, *size = sequence.shape
@@ -168,7 +168,7 @@ class SpikingBlock(SpikingLayer):
         sequence: Tensor | Spikes,
         weight: Tensor,
         dynamics: Dynamics,
-        constants: Firing,
+        constants: FiringConstants,
         shortcut: Tensor | Spikes | None,
     ) -> Tensor | Spikes:
         """The same inside a graph."""

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from spareto.kernels import fused
-from spareto.kernels.decision_log import CONNECTED, Reason, Slot, by_density, decide
+from spareto.kernels.decision_log import CONNECTED, DecisionSlot, Reason, by_density, decide
 from spareto.kernels.dynamics import Dynamics
 from spareto.kernels.kernel_options import current
-from spareto.kernels.normalizing import Firing, LayerConstants
+from spareto.kernels.normalizing import FiringConstants, LayerConstants
 from spareto.kernels.spikes import Spikes, dense, traced
 from spareto.kernels.sums import DenseSums
 from spareto.layers import _fusion as fusion
@@ -47,7 +47,7 @@ class SpikingDense(SpikingLayer):
     ) -> None:
         super().__init__()
         self.dropout, self.linear, self.norm, self.neuron = dropout, linear, norm, neuron
-        self.slot = Slot()
+        self.slot = DecisionSlot()
 
     @override
     def chain(self) -> dict[str, nn.Module]:
@@ -132,7 +132,7 @@ class SpikingDense(SpikingLayer):
         return "" if idle and fusion.running(self.linear, nn.Linear) else Reason.DROPOUT
 
     def _as_operators(
-        self, sequence: Tensor | Spikes, weight: Tensor, dynamics: Dynamics, constants: Firing
+        self, sequence: Tensor | Spikes, weight: Tensor, dynamics: Dynamics, constants: FiringConstants
     ) -> Tensor | Spikes:
         """The same inside a graph."""
         bias = self.linear.bias

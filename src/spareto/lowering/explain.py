@@ -10,17 +10,17 @@ import torch
 from torch import Tensor, nn
 
 from spareto.compression.copies import copy_of
-from spareto.integer import Layer
+from spareto.integer import IntegerLayer
 from spareto.integer.intervals import Bounds
 from spareto.kernels import dense, reference
-from spareto.lowering.lower import Lowered
+from spareto.lowering.lowered import Lowered
 from spareto.lowering.module import IntegerModule
 from spareto.lowering.walking import Scale
 from spareto.neurons import SpikingNeuron
 
 
 @dataclass(frozen=True)
-class LayerRow:
+class ExplainedLayer:
     """One layer, explained.
 
     Args:
@@ -74,23 +74,23 @@ class Deviation:
     rates: float
 
 
-def explained(lowered: Lowered) -> list[LayerRow]:
+def explained(lowered: Lowered) -> list[ExplainedLayer]:
     """One row per layer."""
     pairs = enumerate(zip(lowered.network.nodes, lowered.bounds, strict=True))
     return [
         _row(node, bound, lowered.scales[number])
         for number, (node, bound) in pairs
-        if isinstance(node, Layer)
+        if isinstance(node, IntegerLayer)
     ]
 
 
-def _row(layer: Layer, bound: Bounds, scale: Scale) -> LayerRow:
+def _row(layer: IntegerLayer, bound: Bounds, scale: Scale) -> ExplainedLayer:
     neuron, weights = layer.neuron, layer.synapses.weights
     can = bound.potential is None or bound.potential > neuron.most
     threshold = max(abs(neuron.threshold), 1)
     off = np.abs(layer.multiplier - scale.multiplier) * np.maximum(-bound.low, bound.high)
     off = off + np.abs(layer.bias - scale.bias)
-    return LayerRow(
+    return ExplainedLayer(
         name=layer.name,
         weights=weights.size,
         bits=layer.synapses.bits,
@@ -139,7 +139,7 @@ def deviations(lowered: Lowered, network: nn.Module, frames: Tensor) -> Deviatio
     wires = module.outputs(frames)
     spikes: dict[str, float] = {}
     for node, wire in zip(lowered.network.nodes, wires, strict=True):
-        if isinstance(node, Layer):
+        if isinstance(node, IntegerLayer):
             theirs = fired[f"{node.name.rpartition('.')[0]}.neuron".lstrip(".")]
             spikes[node.name] = float((theirs.reshape(wire.shape) != wire).float().mean())
     rates = module(frames)

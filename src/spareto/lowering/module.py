@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spareto.integer.arithmetic import rounded
-from spareto.integer.network import INPUT, Attention, IntegerNetwork, Join, Layer, Pool, Synapses
+from spareto.integer.network import INPUT, Attention, IntegerLayer, IntegerNetwork, Join, Pool, Synapses
 from spareto.integer.neuron import fresh, step
 
 
@@ -28,7 +28,7 @@ class IntegerModule(nn.Module):
         super().__init__()
         self.network = network
         for number, node in enumerate(network.nodes):
-            if isinstance(node, Layer):
+            if isinstance(node, IntegerLayer):
                 self._keep(f"w{number}", node.synapses.weights, torch.float64)
                 self._keep(f"m{number}", node.multiplier[:, None, None], torch.int64)
                 self._keep(f"b{number}", node.bias[:, None, None], torch.int64)
@@ -63,7 +63,7 @@ class IntegerModule(nn.Module):
         frames = frames.to(torch.int64)
         for number, node in enumerate(self.network.nodes):
             x = frames if node.source == INPUT else wires[node.source]
-            if isinstance(node, Layer):
+            if isinstance(node, IntegerLayer):
                 wires.append(self._layer(number, node, x))
             elif isinstance(node, Pool):
                 wires.append(_pooled(node, x))
@@ -73,7 +73,7 @@ class IntegerModule(nn.Module):
                 wires.append(x * self._gates(number, node, x.sum((3, 4)))[..., None, None])
         return wires
 
-    def _layer(self, number: int, layer: Layer, x: Tensor) -> Tensor:
+    def _layer(self, number: int, layer: IntegerLayer, x: Tensor) -> Tensor:
         part = self.get_buffer
         sums = _sums(layer.synapses, part(f"w{number}"), x)
         currents = sums * part(f"m{number}") + part(f"b{number}")

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from torch import nn
 
 from spareto.core.errors import ConfigError, Problem
-from spareto.integer.network import Adaptation, Current, Neuron
+from spareto.integer.network import Adaptation, Current, IntegerNeuron
 from spareto.kernels.dynamics import Dynamics
 from spareto.neurons import SpikingNeuron
 from spareto.neurons._storing import StoringNeuron
@@ -156,7 +156,7 @@ def _digits(kept: float, pull: float, threshold: float, found: Found) -> int:
     return max(FEWEST, WIDE - math.ceil(math.log2(widest)))
 
 
-def integer_neuron(found: Found, point: Point, counts: int | None) -> Neuron:
+def integer_neuron(found: Found, point: Point, counts: int | None) -> IntegerNeuron:
     """The coefficients in units of a fixed point; every one is rounded once, to the nearest."""
     d, shift = found.dynamics, point.shift
 
@@ -172,7 +172,7 @@ def integer_neuron(found: Found, point: Point, counts: int | None) -> Neuron:
         current = Current(share(d.alpha), gain, digits)
     if d.adapt_decay is not None:
         adaptation = Adaptation(share(d.adapt_decay), share(d.adapt_scale), wide(1.0))
-    return Neuron(
+    return IntegerNeuron(
         bits=point.bits,
         fraction=point.fraction,
         shift=shift,

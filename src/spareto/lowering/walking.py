@@ -18,8 +18,8 @@ from spareto.integer.network import (
     INPUT,
     Attention,
     Feedback,
+    IntegerLayer,
     Join,
-    Layer,
     Node,
     Pair,
     Pool,
@@ -46,7 +46,7 @@ TABLE: Final = 1024
 
 
 @dataclass(frozen=True)
-class Wire:
+class NodeOutput:
     """What one node gives.
 
     Args:
@@ -93,7 +93,7 @@ class Walk:
     nodes: list[Node] = field(default_factory=list[Node])
     scales: dict[int, Scale] = field(default_factory=dict[int, Scale])
 
-    def module(self, module: nn.Module, name: str, wire: Wire) -> Wire:
+    def module(self, module: nn.Module, name: str, wire: NodeOutput) -> NodeOutput:
         """Append the nodes of a module.
 
         Raises:
@@ -110,24 +110,24 @@ class Walk:
         return len(self.nodes) - 1
 
 
-def _network(walk: Walk, module: Network, name: str, wire: Wire) -> Wire:
+def _network(walk: Walk, module: Network, name: str, wire: NodeOutput) -> NodeOutput:
     for part in ("features", "readout"):
         if hasattr(module, part):
             wire = walk.module(getattr(module, part), _inside(name, part), wire)
     return wire
 
 
-def _chain(walk: Walk, module: nn.Sequential, name: str, wire: Wire) -> Wire:
+def _chain(walk: Walk, module: nn.Sequential, name: str, wire: NodeOutput) -> NodeOutput:
     for child, part in module.named_children():
         wire = walk.module(part, _inside(name, child), wire)
     return wire
 
 
-def _nothing(walk: Walk, module: nn.Module, name: str, wire: Wire) -> Wire:
+def _nothing(walk: Walk, module: nn.Module, name: str, wire: NodeOutput) -> NodeOutput:
     return wire
 
 
-def _spiking(walk: Walk, module: SpikingLayer, name: str, wire: Wire) -> Wire:
+def _spiking(walk: Walk, module: SpikingLayer, name: str, wire: NodeOutput) -> NodeOutput:
     """A layer whose parts feed each other: what multiplies, a norm, neurons; and what stands around them."""
     parts = module.chain()
     if parts is None:
@@ -150,7 +150,7 @@ def _spiking(walk: Walk, module: SpikingLayer, name: str, wire: Wire) -> Wire:
     return wire
 
 
-def _geometry(weights: Any, name: str, wire: Wire) -> dict[str, Any]:
+def _geometry(weights: Any, name: str, wire: NodeOutput) -> dict[str, Any]:
     """How a layer's weights meet what comes in."""
     if isinstance(weights, nn.Linear):
         if math.prod(wire.shape) != weights.in_features:
@@ -172,9 +172,9 @@ def _layer(
     weights: Any,
     norm: nn.Module | None,
     neuron: Any,
-    wire: Wire,
+    wire: NodeOutput,
     geometry: dict[str, Any],
-) -> Wire:
+) -> NodeOutput:
     found = found_in(neuron, name)
     integers = integers_of(weights, name)
     synapses = _synapses(integers, **geometry)
@@ -195,7 +195,7 @@ def _layer(
     counts = _counts(found, float(drive.max()) * abs(gain))
     factors = multiplier(integers.step, factor, found, point, wire.unit)
     own = multiplier(np.ones(len(shift)), shift, found, point, 1.0)
-    lowered = Layer(
+    lowered = IntegerLayer(
         name,
         wire.source,
         synapses,
@@ -208,7 +208,7 @@ def _layer(
     gained = folded_gain(found) * point.wide
     real = integers.step * factor * wire.unit * gained
     walk.scales[number] = Scale(integers, real, shift * gained, point.wide)
-    return Wire(number, synapses.output_shape(wire.shape), counts or 1, 1.0)
+    return NodeOutput(number, synapses.output_shape(wire.shape), counts or 1, 1.0)
 
 
 def _feedback(integers: Integers, found: Found, point: Any) -> Feedback:
@@ -249,7 +249,7 @@ def _norm(norm: nn.Module | None, layer: nn.Module, name: str) -> tuple[Any, Any
     return factor, shift if norm.bias is None else shift + _floats(norm.bias)
 
 
-def _pool(walk: Walk, module: nn.Module, name: str, wire: Wire) -> Wire:
+def _pool(walk: Walk, module: nn.Module, name: str, wire: NodeOutput) -> NodeOutput:
     channels, *sides = wire.shape
     if isinstance(module, nn.AdaptiveAvgPool2d):
         if module.output_size not in (1, (1, 1)):
@@ -266,7 +266,7 @@ def _pool(walk: Walk, module: nn.Module, name: str, wire: Wire) -> Wire:
     kind = "max" if largest else "sum"
     number = walk.add(Pool(name, wire.source, kind, kernel, stride, padding, _pair(size)))
     windows = 1 if largest else math.prod(kernel)
-    return Wire(number, (channels, *_pair(size)), wire.most * windows, wire.unit / windows)
+    return NodeOutput(number, (channels, *_pair(size)), wire.most * windows, wire.unit / windows)
 
 
 def _check_pool(module: Any, name: str) -> None:
@@ -286,7 +286,7 @@ def _check_pool(module: Any, name: str) -> None:
         raise ConfigError(Problem(f"pooling '{name}'", got, rule, "Use a plain pooling."))
 
 
-def _residual(walk: Walk, module: Residual, name: str, wire: Wire) -> Wire:
+def _residual(walk: Walk, module: Residual, name: str, wire: NodeOutput) -> NodeOutput:
     body = walk.module(module.body, _inside(name, "body"), wire)
     other = wire if module.shortcut is None else walk.module(module.shortcut, _inside(name, "shortcut"), wire)
     if other.source == INPUT:
@@ -300,10 +300,10 @@ def _residual(walk: Walk, module: Residual, name: str, wire: Wire) -> Wire:
             raise ConfigError(Problem(f"layer '{name}'", got, "a gate of spikes", cure))
         gate = "and" if module.connect == "and" else "iand"
         number = walk.add(Join(name, body.source, other.source, gate))
-        return Wire(number, body.shape, 1, 1.0)
+        return NodeOutput(number, body.shape, 1, 1.0)
     factors, unit = _common(body.unit, other.unit, name)
     number = walk.add(Join(name, body.source, other.source, "add", factors))
-    return Wire(number, body.shape, factors[0] * body.most + factors[1] * other.most, unit)
+    return NodeOutput(number, body.shape, factors[0] * body.most + factors[1] * other.most, unit)
 
 
 def _common(a: float, b: float, name: str) -> tuple[Pair, float]:
@@ -315,7 +315,7 @@ def _common(a: float, b: float, name: str) -> tuple[Pair, float]:
     raise ConfigError(Problem(f"layer '{name}'", got, rule, "Pool both sides alike."))
 
 
-def _tcja(walk: Walk, module: TCJA, name: str, wire: Wire) -> Wire:
+def _tcja(walk: Walk, module: TCJA, name: str, wire: NodeOutput) -> NodeOutput:
     channels, height, width = wire.shape
     if channels != module.channels:
         raise _misfit(name, wire, f"{module.channels} channels")
@@ -338,7 +338,7 @@ def _tcja(walk: Walk, module: TCJA, name: str, wire: Wire) -> Wire:
         name, wire.source, low_high[0], low_high[1], module.padding, factor, shift, as_ints(table)
     )
     number = walk.add(node)
-    return Wire(number, wire.shape, wire.most * int(table.max()), wire.unit / (1 << GATE_BITS))
+    return NodeOutput(number, wire.shape, wire.most * int(table.max()), wire.unit / (1 << GATE_BITS))
 
 
 def _scaled(scale: float, largest: int) -> tuple[int, int]:
@@ -375,12 +375,12 @@ def _unknown(module: nn.Module, name: str) -> ConfigError:
     return ConfigError(Problem(f"layer '{name}'", type(module).__name__, f"one of {known}", cure))
 
 
-def _misfit(name: str, wire: Wire, rule: str) -> ConfigError:
+def _misfit(name: str, wire: NodeOutput, rule: str) -> ConfigError:
     cure = "Lower it with the sensor that it was built for."
     return ConfigError(Problem(f"layer '{name}'", f"an input of shape {wire.shape}", rule, cure))
 
 
-_KINDS: Final[dict[type[nn.Module], Callable[[Walk, Any, str, Wire], Wire]]] = {
+_KINDS: Final[dict[type[nn.Module], Callable[[Walk, Any, str, NodeOutput], NodeOutput]]] = {
     Network: _network,
     Residual: _residual,
     TCJA: _tcja,

@@ -6,9 +6,11 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from torch import Tensor, nn
+from typing_extensions import override
 
 from spareto.core.errors import Problem, ShapeError
 from spareto.core.options import hold_options, place_of
+from spareto.networks._vote import vote
 
 
 class Network(nn.Module, ABC):
@@ -70,3 +72,19 @@ class Network(nn.Module, ABC):
                 Problem(where, str(frames.dtype), "floating-point frames", "Call .float() on them.")
             )
         raise ShapeError(problems)
+
+
+class FeatureNetwork(Network):
+    """A network of two parts: what finds features, and a read-out whose neurons vote.
+
+    Attributes:
+        features: Frames in, spikes out.
+        readout: Spikes in, those of `classes` times `votes` neurons out.
+    """
+
+    features: nn.Module
+    readout: nn.Module
+
+    @override
+    def rates(self, frames: Tensor) -> Tensor:
+        return vote(self.readout(self.features(frames)), self.classes)

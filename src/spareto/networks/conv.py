@@ -6,17 +6,15 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
-from torch import Tensor, nn
-from typing_extensions import override
+from torch import nn
 
 from spareto.core.config import Rule
 from spareto.core.errors import Problem
 from spareto.layers.spiking_block import SpikingBlock
-from spareto.networks._base import Network
+from spareto.networks._base import FeatureNetwork
 from spareto.networks._blocks import dense_blocks
 from spareto.networks._checks import Count, Counts, Dropout, Sensor, refuse
 from spareto.networks._neurons import NeuronPlan, SurrogateName, neuron_maker
-from spareto.networks._vote import vote
 
 
 def _odd(side: int) -> int:
@@ -28,7 +26,7 @@ def _odd(side: int) -> int:
 Odd = Annotated[int, Field(ge=1, lt=256), AfterValidator(_odd), Rule("an odd number below 256")]
 
 
-class ConvNetwork(Network):
+class ConvNetwork(FeatureNetwork):
     """Blocks of [convolution, batch norm, LIF, max pooling 2], then dense layers, the last of which votes.
 
     Args:
@@ -76,10 +74,6 @@ class ConvNetwork(Network):
         self.features = nn.Sequential(*blocks)
         sizes = (width * height * columns, *hidden, classes * votes)
         self.readout = nn.Sequential(*dense_blocks(sizes, make, dropout, batch_norm=True))
-
-    @override
-    def rates(self, frames: Tensor) -> Tensor:
-        return vote(self.readout(self.features(frames)), self.classes)
 
 
 def _too_deep(sides: Sequence[int], blocks: int, stride: int) -> list[Problem]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
-from typing_extensions import override
+from torch import nn
 
-from spareto.networks._base import Network
+from spareto.networks._base import FeatureNetwork
 from spareto.networks._blocks import conv_block, dense_blocks
 from spareto.networks._checks import Count, Counts, Dropout, Sensor, poolings, refuse
 from spareto.networks._neurons import NeuronPlan, SurrogateName, neuron_maker
-from spareto.networks._vote import vote
 
 
-class PLIFNetwork(Network):
+class PLIFNetwork(FeatureNetwork):
     """Blocks of [convolution 3x3, batch norm, PLIF, max pooling 2], then dense PLIF layers, the last votes.
 
     The defaults are its authors' network for DVS128 Gesture; for N-MNIST they take `channels=(128, 128)`
@@ -60,7 +58,3 @@ class PLIFNetwork(Network):
         self.features = nn.Sequential(*blocks)
         sizes = (width * height * columns, *hidden, classes * votes)
         self.readout = nn.Sequential(*dense_blocks(sizes, make, dropout))
-
-    @override
-    def rates(self, frames: Tensor) -> Tensor:
-        return vote(self.readout(self.features(frames)), self.classes)

@@ -6,16 +6,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from torch import Tensor, nn
-from typing_extensions import override
 
 from spareto.core.errors import Problem
 from spareto.kernels import Spikes
 from spareto.layers.over_time import OverTime
-from spareto.networks._base import Network
+from spareto.networks._base import FeatureNetwork
 from spareto.networks._blocks import AverageHead, MakeNeuron, conv_block
 from spareto.networks._checks import Count, Counts, Dropout, Sensor, refuse
 from spareto.networks._neurons import NeuronPlan, SurrogateName, neuron_maker
-from spareto.networks._vote import vote
 
 MOST_BLOCKS: Final = 1000
 
@@ -41,7 +39,7 @@ class BasicBlock(nn.Module):
         return self.second(self.first(sequence), beside)
 
 
-class ResNet19(Network):
+class ResNet19(FeatureNetwork):
     """A 3x3 convolution, then stages of basic blocks whose shortcuts reach the membranes, a mean, a vote.
 
     Each stage but the first halves height and width. Its authors read out the mean current of the last layer;
@@ -89,10 +87,6 @@ class ResNet19(Network):
                 width = outputs
         self.features = nn.Sequential(*layers)
         self.readout = AverageHead(width, classes * votes, make, dropout)
-
-    @override
-    def rates(self, frames: Tensor) -> Tensor:
-        return vote(self.readout(self.features(frames)), self.classes)
 
 
 def _unlike(channels: Sequence[int], blocks: Sequence[int]) -> list[Problem]:

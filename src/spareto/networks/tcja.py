@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import Tensor, nn
-from typing_extensions import override
+from torch import nn
 
 from spareto.core.errors import Problem
 from spareto.core.text import shown
 from spareto.layers.tcja import TCJA
-from spareto.networks._base import Network
+from spareto.networks._base import FeatureNetwork
 from spareto.networks._blocks import conv_block, dense_blocks
 from spareto.networks._checks import Count, Counts, Dropout, Sensor, poolings, refuse
 from spareto.networks._neurons import NeuronPlan, SurrogateName, neuron_maker
-from spareto.networks._vote import vote
 
 
-class TCJANetwork(Network):
+class TCJANetwork(FeatureNetwork):
     """Blocks of [convolution 3x3, batch norm, LIF, max pooling 2], some followed by attention, then dense.
 
     With the defaults, a sensor of 2x128x128 and 11 classes it is the study's network for DVS128 Gesture:
@@ -73,10 +71,6 @@ class TCJANetwork(Network):
         self.features = nn.Sequential(*blocks)
         sizes = (width * height * columns, *hidden, classes * votes)
         self.readout = nn.Sequential(*dense_blocks(sizes, make, dropout))
-
-    @override
-    def rates(self, frames: Tensor) -> Tensor:
-        return vote(self.readout(self.features(frames)), self.classes)
 
 
 def _attention(attention: Sequence[int], blocks: int) -> list[Problem]:

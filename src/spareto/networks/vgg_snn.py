@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
-from torch import Tensor, nn
-from typing_extensions import override
+from torch import nn
 
 from spareto.core.config import Rule
-from spareto.networks._base import Network
+from spareto.networks._base import FeatureNetwork
 from spareto.networks._blocks import AverageHead, conv_block, dense_blocks
 from spareto.networks._checks import Count, Counts, Dropout, Sensor, poolings, refuse
 from spareto.networks._neurons import NeuronPlan, SurrogateName, neuron_maker
-from spareto.networks._vote import vote
 
 Head = Literal["flat", "average"]
 Stages = Annotated[
@@ -23,7 +21,7 @@ Stages = Annotated[
 ]
 
 
-class VGGSNN(Network):
+class VGGSNN(FeatureNetwork):
     """Stages of [convolution 3x3, batch norm, LIF] blocks with an average pooling behind each, then a vote.
 
     Its authors read out the mean current of the last layer; here LIF neurons vote on it, so that losses,
@@ -80,7 +78,3 @@ class VGGSNN(Network):
         else:
             sizes = (width * height * columns, classes * votes)
             self.readout = nn.Sequential(*dense_blocks(sizes, make, dropout, batch_norm=True))
-
-    @override
-    def rates(self, frames: Tensor) -> Tensor:
-        return vote(self.readout(self.features(frames)), self.classes)

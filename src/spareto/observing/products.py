@@ -40,7 +40,7 @@ class Geometry:
 
 
 @dataclass(frozen=True)
-class Product:
+class ProductCall:
     """One call of an operator that multiplies and adds up.
 
     Args:
@@ -93,7 +93,7 @@ class UnknownProductError(Exception):
 
 def product_of(
     func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], constant: Constant
-) -> Product | None:
+) -> ProductCall | None:
     """What an operator multiplies; None for one that multiplies no matrices, or only constants.
 
     Args:
@@ -139,22 +139,22 @@ def _arguments(func: Any) -> tuple[tuple[str, ...], dict[str, Any]]:
     return tuple(each.name for each in arguments), defaults
 
 
-def _linear(given: Mapping[str, Any], constant: Constant) -> Product | None:
+def _linear(given: Mapping[str, Any], constant: Constant) -> ProductCall | None:
     x, weight = given["input"], given["weight"]
     if constant(x):
         return None
     if not constant(weight):
-        return Product("pair", x, weight.transpose(-1, -2))
-    return Product("linear", x, weight, given["bias"], operand=weight)
+        return ProductCall("pair", x, weight.transpose(-1, -2))
+    return ProductCall("linear", x, weight, given["bias"], operand=weight)
 
 
-def _matmul(given: Mapping[str, Any], constant: Constant) -> Product | None:
+def _matmul(given: Mapping[str, Any], constant: Constant) -> ProductCall | None:
     left = given["self"]
     right = next(given[name] for name in ("other", "mat2", "vec", "tensor") if name in given)
     return _of_two(left, right, None, constant)
 
 
-def _addmm(given: Mapping[str, Any], constant: Constant) -> Product | None:
+def _addmm(given: Mapping[str, Any], constant: Constant) -> ProductCall | None:
     left, right = (
         given.get("mat1", given.get("batch1", given.get("mat"))),
         given.get("mat2", given.get("vec")),
@@ -164,7 +164,7 @@ def _addmm(given: Mapping[str, Any], constant: Constant) -> Product | None:
     return _of_two(left, right, bias, constant)
 
 
-def _of_two(left: Tensor, right: Tensor, bias: Tensor | None, constant: Constant) -> Product | None:
+def _of_two(left: Tensor, right: Tensor, bias: Tensor | None, constant: Constant) -> ProductCall | None:
     """A product of matrices, whichever of them is the weight."""
     fixed_left, fixed_right = constant(left), constant(right)
     if fixed_left and fixed_right:
@@ -179,10 +179,10 @@ def _of_two(left: Tensor, right: Tensor, bias: Tensor | None, constant: Constant
     if left.dim() < 2 or right.dim() < 2:
         left = left.unsqueeze(0) if left.dim() < 2 else left
         right = right.unsqueeze(-1) if right.dim() < 2 else right
-    return Product("pair", left, right)
+    return ProductCall("pair", left, right)
 
 
-def _with_weight(x: Tensor, weight: Tensor, bias: Tensor | None, operand: Tensor) -> Product:
+def _with_weight(x: Tensor, weight: Tensor, bias: Tensor | None, operand: Tensor) -> ProductCall:
     """`x (..., K)` times a weight `(K)`, `(K, M)`, or one of them a group, `(G, K, M)`."""
     if weight.dim() == 1:
         weight = weight.unsqueeze(-1)
@@ -192,14 +192,14 @@ def _with_weight(x: Tensor, weight: Tensor, bias: Tensor | None, operand: Tensor
         weight = weight.squeeze(0)
         x = x.squeeze(0) if x.dim() > 2 and x.shape[0] == 1 else x
     if weight.dim() == 2:
-        return Product("linear", x, weight.transpose(0, 1), bias, operand=operand)
+        return ProductCall("linear", x, weight.transpose(0, 1), bias, operand=operand)
     if weight.dim() == 3 and x.dim() == 3 and x.shape[0] == weight.shape[0]:
         grouped = x.transpose(0, 1).flatten(1)
-        return Product("linear", grouped, weight.transpose(1, 2), bias, operand=operand, form="grouped")
+        return ProductCall("linear", grouped, weight.transpose(1, 2), bias, operand=operand, form="grouped")
     raise UnknownProductError(f"a product with a weight of shape {tuple(weight.shape)}")
 
 
-def _convolution(given: Mapping[str, Any], constant: Constant) -> Product | None:
+def _convolution(given: Mapping[str, Any], constant: Constant) -> ProductCall | None:
     x, weight = given["input"], given["weight"]
     if constant(x):
         return None
@@ -217,7 +217,7 @@ def _convolution(given: Mapping[str, Any], constant: Constant) -> Product | None
         groups=int(given["groups"]),
     )
     single = x.dim() < axes + 2
-    return Product(
+    return ProductCall(
         kind="convolution",
         x=x.unsqueeze(0) if single else x,
         other=weight,
@@ -242,15 +242,15 @@ def _each(value: Any, axes: int) -> tuple[int, ...]:
     return sizes * axes if len(sizes) == 1 else sizes
 
 
-def _embedding(given: Mapping[str, Any], constant: Constant) -> Product | None:
+def _embedding(given: Mapping[str, Any], constant: Constant) -> ProductCall | None:
     if constant(given["indices"]):
         return None
     if not constant(given["weight"]):
         raise UnknownProductError("a look-up in a table that is computed from activations")
-    return Product("embedding", given["indices"], given["weight"], operand=given["weight"])
+    return ProductCall("embedding", given["indices"], given["weight"], operand=given["weight"])
 
 
-_READERS: Final[dict[str, Callable[[Mapping[str, Any], Constant], Product | None]]] = {
+_READERS: Final[dict[str, Callable[[Mapping[str, Any], Constant], ProductCall | None]]] = {
     "aten::linear": _linear,
     **dict.fromkeys(("aten::matmul", "aten::mm", "aten::bmm", "aten::mv", "aten::dot"), _matmul),
     **dict.fromkeys(("aten::addmm", "aten::baddbmm", "aten::addbmm", "aten::addmv"), _addmm),

@@ -13,10 +13,10 @@ from spareto.integer.network import (
     Attention,
     Current,
     Feedback,
+    IntegerLayer,
     IntegerNetwork,
+    IntegerNeuron,
     Join,
-    Layer,
-    Neuron,
     Node,
     Pool,
     Synapses,
@@ -24,7 +24,7 @@ from spareto.integer.network import (
 from spareto.package.constants import Reader, Writer
 from spareto.package.weights import Part, Stored, Stream
 
-_KINDS: Final = {"layer": Layer, "pool": Pool, "join": Join, "attention": Attention}
+_KINDS: Final = {"layer": IntegerLayer, "pool": Pool, "join": Join, "attention": Attention}
 _LONGEST_NAME: Final = 400
 
 
@@ -43,7 +43,7 @@ def described(network: IntegerNetwork, stored: Stored, constants: Writer) -> dic
 
 
 def _described(node: Node, parts: Any, constants: Writer) -> dict[str, Any]:
-    if isinstance(node, Layer):
+    if isinstance(node, IntegerLayer):
         found = {"kind": "layer", "name": node.name, "source": node.source}
         found["synapses"] = _synapses(node.synapses, next(parts), constants)
         found["multiplier"] = constants.put(node.multiplier)
@@ -84,7 +84,7 @@ def _synapses(synapses: Synapses, part: Part, constants: Writer) -> dict[str, An
     return found | geometry | {"groups": synapses.groups}
 
 
-def _neuron(neuron: Neuron) -> dict[str, Any]:
+def _neuron(neuron: IntegerNeuron) -> dict[str, Any]:
     """What differs from a neuron's defaults, and what has none."""
     found: dict[str, Any] = {}
     for each in fields(neuron):
@@ -144,7 +144,7 @@ class _Taker:
             return Join(_name(said), *ends, said["kind"], _numbers(said["factors"], 2))
         raise ValueError(f"a node of kind {str(said.get('kind'))[:40]!r}")
 
-    def _layer(self, said: dict[str, Any]) -> Layer:
+    def _layer(self, said: dict[str, Any]) -> IntegerLayer:
         synapses = self._synapses(said["synapses"])
         multiplier = self._constants.take(said["multiplier"])
         bias = self._constants.take_bias(said["bias"], len(synapses.weights))
@@ -155,7 +155,7 @@ class _Taker:
             fed = self._synapses(back["synapses"])
             feedback = Feedback(fed, self._constants.take(back["multiplier"]))
         source = _number(said["source"])
-        return Layer(_name(said), source, synapses, multiplier, bias, neuron, feedback)
+        return IntegerLayer(_name(said), source, synapses, multiplier, bias, neuron, feedback)
 
     def _attention(self, said: dict[str, Any]) -> Attention:
         temporal, channel = self._synapses(said["temporal"]), self._synapses(said["channel"])
@@ -186,8 +186,8 @@ class _Taker:
         return Synapses(weights, bits, kept, groups=_number(said["groups"]), **sides)
 
 
-def _neuron_of(said: dict[str, Any]) -> Neuron:
-    known = {f.name: f for f in fields(Neuron)}
+def _neuron_of(said: dict[str, Any]) -> IntegerNeuron:
+    known = {f.name: f for f in fields(IntegerNeuron)}
     found: dict[str, Any] = {}
     for name, value in said.items():
         if name not in known:
@@ -202,7 +202,7 @@ def _neuron_of(said: dict[str, Any]) -> Neuron:
             found[name] = value
         else:
             found[name] = _number(value)
-    return Neuron(**found)
+    return IntegerNeuron(**found)
 
 
 def _plain(said: Any, kind: type) -> dict[str, int]:

@@ -14,7 +14,7 @@ from spareto.core.errors import Problem, StoreError
 from spareto.kernels.local import COUNTS
 from spareto.plasticity.config import LocalStudy, NetworkEntry
 from spareto.plasticity.network import LocalNetwork
-from spareto.plasticity.pictures import Part, PictureData
+from spareto.plasticity.pictures import PictureData, PictureSet
 from spareto.plasticity.results import LocalResult
 from spareto.plasticity.votes import assign
 from spareto.training import stored
@@ -99,7 +99,7 @@ def _measured(network: LocalNetwork, data: PictureData) -> tuple[dict[str, float
 
 
 def _watched(
-    network: LocalNetwork, part: Part, reading: int
+    network: LocalNetwork, part: PictureSet, reading: int
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
     pairs = [
         network.watch(part.pixels[start : start + CHUNK], part.numbers[start : start + CHUNK], reading)

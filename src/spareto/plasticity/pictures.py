@@ -19,7 +19,7 @@ from spareto.plasticity.config import LocalStudy
 
 
 @dataclass(frozen=True)
-class Part:
+class PictureSet:
     """Some images.
 
     Args:
@@ -32,9 +32,9 @@ class Part:
     labels: npt.NDArray[np.int64]
     numbers: npt.NDArray[np.int64]
 
-    def take(self, chosen: npt.NDArray[np.int64]) -> Part:
+    def take(self, chosen: npt.NDArray[np.int64]) -> PictureSet:
         """The images at these places."""
-        return Part(self.pixels[chosen], self.labels[chosen], self.numbers[chosen])
+        return PictureSet(self.pixels[chosen], self.labels[chosen], self.numbers[chosen])
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -52,9 +52,9 @@ class PictureData:
         hash: Of all of it.
     """
 
-    train: Part
-    validation: Part
-    test: Part
+    train: PictureSet
+    validation: PictureSet
+    test: PictureSet
     classes: int
     hash: str
 
@@ -69,7 +69,7 @@ def load_pictures(plan: LocalStudy) -> PictureData:
     """
     options: dict[str, Any] = dict(plan.data.options)
     dataset = open_dataset(plan.data.name, **options)
-    parts: list[Part] = []
+    parts: list[PictureSet] = []
     content = hashlib.sha256()
     names: tuple[SplitName, SplitName] = ("train", "test")
     for name in names:
@@ -77,7 +77,7 @@ def load_pictures(plan: LocalStudy) -> PictureData:
         if not isinstance(split, Images):
             cure = "Take digit_images, optdigits, mnist or fashion_mnist."
             raise ConfigError(Problem("data.name", f"'{plan.data.name}', recordings", "still images", cure))
-        parts.append(Part(split.pixels, split.labels, np.arange(len(split.labels))))
+        parts.append(PictureSet(split.pixels, split.labels, np.arange(len(split.labels))))
         content.update(repr(split.pixels.shape).encode())
         content.update(np.ascontiguousarray(split.pixels).tobytes())
         content.update(split.labels.tobytes())

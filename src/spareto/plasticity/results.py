@@ -71,7 +71,7 @@ class LocalResult(Record):
 
 
 @dataclass(frozen=True)
-class Row:
+class ResultRow:
     """A network over its seeds.
 
     Args:
@@ -104,7 +104,7 @@ class Row:
 
 def rows(
     results: Iterable[LocalResult], first: str, score: Score, vote: Literal["all", "proportion"]
-) -> list[Row]:
+) -> list[ResultRow]:
     """Networks over their seeds, in the order they come.
 
     Args:
@@ -117,13 +117,13 @@ def rows(
     for result in results:
         groups.setdefault((result.label, result.neurons), []).append(result)
     sizes = {at: _sizes(group) for at, group in groups.items()}
-    made: list[Row] = []
+    made: list[ResultRow] = []
     for (label, neurons), group in groups.items():
         memory, learning, watching = sizes[label, neurons]
         base = sizes.get((first, neurons), sizes[label, neurons])
         accuracy = mean(result.accuracy("validation", vote) for result in group)
         price = score.memory_weight * memory / base[0] + score.energy_weight * learning / base[1]
-        made.append(Row(label, neurons, tuple(group), memory, learning, watching, accuracy - price))
+        made.append(ResultRow(label, neurons, tuple(group), memory, learning, watching, accuracy - price))
     return made
 
 

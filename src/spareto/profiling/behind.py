@@ -52,7 +52,7 @@ class Behind:
         pooled: Operations of products behind which several values become one.
     """
 
-    walk: Walk
+    walk: TraceWalk
     events: list[NeuronEvent] = field(default_factory=list[NeuronEvent])
     first: dict[int, NeuronEvent] = field(default_factory=dict[int, NeuronEvent])
     constant: dict[int, Tensor | None] = field(default_factory=dict[int, Tensor | None])
@@ -63,7 +63,7 @@ class Behind:
 
 def neurons_behind(trace: Trace) -> Behind:
     """Find the neurons behind every product of a trace."""
-    walk = Walk(trace)
+    walk = TraceWalk(trace)
     behind = Behind(walk)
     for product in trace.products:
         found, passed = walk.first_neurons(product)
@@ -84,7 +84,7 @@ def neurons_behind(trace: Trace) -> Behind:
 
 
 def _told_apart(
-    events: list[NeuronEvent], walk: Walk, first: dict[int, NeuronEvent], products: list[ProductEvent]
+    events: list[NeuronEvent], walk: TraceWalk, first: dict[int, NeuronEvent], products: list[ProductEvent]
 ) -> list[NeuronEvent]:
     """Neurons at one place that different layers feed are different ones: a helper that all layers call."""
     fed: defaultdict[int, list[Hashable]] = defaultdict(list)
@@ -115,7 +115,7 @@ def _of_group(event: NeuronEvent, groups: list[set[Hashable]], layers: list[Hash
     return replace(event, site=(*event.site, frozenset(own)))
 
 
-class Walk:
+class TraceWalk:
     """Follows results through a trace."""
 
     def __init__(self, trace: Trace) -> None:

@@ -40,7 +40,7 @@ class Planned:
 
 
 @dataclass
-class Plan:
+class CountingPlan:
     """What is looked at in every batch.
 
     Args:

@@ -13,12 +13,12 @@ from torch import Tensor
 from spareto.core.errors import ConfigError, Problem
 from spareto.kernels.trains import Words
 from spareto.kernels.trains import pack as packed
-from spareto.observing.products import Product
+from spareto.observing.products import ProductCall
 from spareto.profiling.charging import Planned
 from spareto.profiling.effects import effects_of, is_plain, unfolded
 from spareto.profiling.packing import Pack
 from spareto.profiling.storage import Trains
-from spareto.profiling.stream import Stream
+from spareto.profiling.stream import TensorStream
 from spareto.profiling.touching import Touching
 from spareto.profiling.tracer import NeuronEvent
 from spareto.profiling.uses import Use
@@ -46,9 +46,9 @@ class LayerCounter:
             self._by_place
         ):  # a dense layer at many places: its features are the channels, each alike everywhere
             effects = effects.repeat_interleave(self._places, 0)
-        self.input = Stream(effects if self.plain else None)
-        self.source = None if self.plain else Stream(effects)
-        self.output = Stream(stored=False) if planned.neurons is None else None
+        self.input = TensorStream(effects if self.plain else None)
+        self.source = None if self.plain else TensorStream(effects)
+        self.output = TensorStream(stored=False) if planned.neurons is None else None
         self.driven = _driven(planned, outputs_of(self.product))
         undriven = ~self.driven
         self._touching = Touching(self.product, self.features, undriven) if bool(undriven.any()) else None
@@ -66,11 +66,11 @@ class LayerCounter:
         return self.planned.use.layout.places
 
     @property
-    def effective(self) -> Stream:
+    def effective(self) -> TensorStream:
         """The stream that carries the effects."""
         return self.input if self.source is None else self.source
 
-    def see(self, product: Product, pack: Pack) -> None:
+    def see(self, product: ProductCall, pack: Pack) -> None:
         """Note one call."""
         layout, x = self.planned.use.layout, product.x
         if product.kind == "embedding" or (self._by_place and self._places > 1):
@@ -96,7 +96,7 @@ class LayerCounter:
         self._touch(words)
         self.effective.see_words(words.squeeze(2), ones, plane_shape(features))
 
-    def _see_split(self, product: Product) -> None:
+    def _see_split(self, product: ProductCall) -> None:
         """A look-up, or a product at many places: its elements are ordered feature by feature."""
         split = self.planned.use.layout.split(product.x)
         if product.kind == "embedding":
@@ -118,7 +118,7 @@ class LayerCounter:
             counts = self._touching.counts(words.reshape(-1, words.shape[3]))
             self._touched_calls.append(counts.reshape(words.shape[:3]).sum(2))
 
-    def see_output(self, product: Product, given: Tensor) -> None:
+    def see_output(self, product: ProductCall, given: Tensor) -> None:
         """Note what one call put out, laid out as what entered."""
         if self.output is None and self._plane_known:
             return
@@ -163,12 +163,16 @@ class PairCounter:
 
     def __init__(self, planned: Planned) -> None:
         self.planned = planned
-        self.left, self.right, self.output = Stream(stored=False), Stream(stored=False), Stream(stored=False)
+        self.left, self.right, self.output = (
+            TensorStream(stored=False),
+            TensorStream(stored=False),
+            TensorStream(stored=False),
+        )
         self.sizes: tuple[int, int, int] = (1, 1, 1)
         self._calls: list[Tensor] = []
         self._batches: list[npt.NDArray[np.float64]] = []
 
-    def see(self, product: Product, _: Pack) -> None:
+    def see(self, product: ProductCall, _: Pack) -> None:
         """Note one call."""
         use = self.planned.use
         left, right = use.layout.split(product.x), use.right[0].split(product.other)
@@ -178,7 +182,7 @@ class PairCounter:
         self.left.see(left)
         self.right.see(right)
 
-    def see_output(self, product: Product, given: Tensor) -> None:
+    def see_output(self, product: ProductCall, given: Tensor) -> None:
         """Note what one call put out."""
         self.output.see(self.planned.use.layout.split(product.result(given)))
 
@@ -204,7 +208,7 @@ class NeuronCounter:
     """
 
     def __init__(self, use: Use[NeuronEvent]) -> None:
-        self.use, self.spikes, self.arriving = use, Stream(), Stream()
+        self.use, self.spikes, self.arriving = use, TensorStream(), TensorStream()
         self.shape: tuple[int, ...] = ()
 
     def see(self, spikes: Tensor, pack: Pack) -> None:
@@ -252,7 +256,7 @@ def counter_of(planned: Planned) -> LayerCounter | PairCounter:
     return PairCounter(planned) if planned.use.first.product.kind == "pair" else LayerCounter(planned)
 
 
-def outputs_of(product: Product) -> int:
+def outputs_of(product: ProductCall) -> int:
     """Output channels of a product with a weight."""
     shape, geometry = product.other.shape, product.geometry
     if product.kind == "embedding":

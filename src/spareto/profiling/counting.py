@@ -18,7 +18,7 @@ from spareto.kernels.kernel_options import watched
 from spareto.kernels.spikes import Spikes
 from spareto.observing.products import PRODUCTS, product_of
 from spareto.observing.watching import Watch, tensors, watching
-from spareto.profiling.charging import Plan
+from spareto.profiling.charging import CountingPlan
 from spareto.profiling.counters import LayerCounter, NeuronCounter, PairCounter, counter_of
 from spareto.profiling.fused import FusedLayer
 from spareto.profiling.packing import LastPacked
@@ -40,7 +40,7 @@ class Counts(Watch):
 
     def __init__(
         self,
-        plan: Plan,
+        plan: CountingPlan,
         facts: Callable[[nn.Module], NeuronFacts | None],
         *,
         states: bool = False,
@@ -190,7 +190,7 @@ def _runs_otherwise(got: str, expected: str) -> ConfigError:
 @contextmanager
 def counting(
     network: nn.Module,
-    plan: Plan,
+    plan: CountingPlan,
     facts: Callable[[nn.Module], NeuronFacts | None],
     opaque: Callable[[nn.Module], bool],
     *,

@@ -8,12 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from spareto.observing.products import Geometry, Product
+from spareto.observing.products import Geometry, ProductCall
 
 Operator = Callable[[Tensor, Tensor], Tensor]
 
 
-def operator_of(product: Product) -> Operator:
+def operator_of(product: ProductCall) -> Operator:
     """The product as a function of activations `(rows, features...)` and weight, without bias."""
     if product.geometry is not None:
         return lambda x, weight: convolve(x, weight, product.geometry)  # pyright: ignore[reportArgumentType]
@@ -46,7 +46,7 @@ def convolve(x: Tensor, weight: Tensor, geometry: Geometry) -> Tensor:
     )
 
 
-def effects_of(product: Product, features: tuple[int, ...]) -> Tensor:
+def effects_of(product: ProductCall, features: tuple[int, ...]) -> Tensor:
     """Weights that each input element meets: live ones, and any.
 
     Args:
@@ -64,7 +64,7 @@ def effects_of(product: Product, features: tuple[int, ...]) -> Tensor:
     return torch.stack([_met(product, mask, features) for mask in (live, torch.ones_like(live))], dim=-1)
 
 
-def _met(product: Product, mask: Tensor, features: tuple[int, ...]) -> Tensor:
+def _met(product: ProductCall, mask: Tensor, features: tuple[int, ...]) -> Tensor:
     """How many weights of a mask each element meets: the gradient of all sums."""
     with torch.inference_mode(False), torch.enable_grad():
         x = torch.zeros(1, *features, dtype=torch.float64, requires_grad=True)
@@ -73,7 +73,7 @@ def _met(product: Product, mask: Tensor, features: tuple[int, ...]) -> Tensor:
     return met[0].round()
 
 
-def is_plain(product: Product) -> bool:
+def is_plain(product: ProductCall) -> bool:
     """Whether a layer record describes the product as it is, without unfolding its input."""
     geometry = product.geometry
     if geometry is None:
@@ -86,7 +86,7 @@ def is_plain(product: Product) -> bool:
     )
 
 
-def unfolded(product: Product, x: Tensor) -> Tensor:
+def unfolded(product: ProductCall, x: Tensor) -> Tensor:
     """What every output place is given: shape `(rows, channels x taps, places...)`.
 
     Args:
@@ -107,7 +107,7 @@ def unfolded(product: Product, x: Tensor) -> Tensor:
     return convolve(x, kernels, alone)
 
 
-def unfolded_weight(product: Product) -> Tensor:
+def unfolded_weight(product: ProductCall) -> Tensor:
     """The weight over an unfolded input, shape `(outputs, channels a group x taps)`."""
     geometry, weight = product.geometry, product.other
     assert geometry is not None, "only convolutions are unfolded"

@@ -18,7 +18,7 @@ from spareto.layers._base import SpikingLayer
 from spareto.layers._fusion import hooked
 from spareto.observing.observation import Call, Observation
 from spareto.profiling.axes import Layout
-from spareto.profiling.charging import Plan
+from spareto.profiling.charging import CountingPlan
 from spareto.profiling.effects import is_plain
 from spareto.profiling.tracer import NeuronEvent, ProductEvent, Trace
 
@@ -40,7 +40,7 @@ class FusedLayer:
     neuron: str
 
 
-def fused_layers(plan: Plan, trace: Trace) -> Mapping[object, FusedLayer]:
+def fused_layers(plan: CountingPlan, trace: Trace) -> Mapping[object, FusedLayer]:
     """The layers that may, by module.
 
     Args:
@@ -60,7 +60,7 @@ def _is_layer(module: nn.Module) -> bool:
     return isinstance(module, SpikingLayer) and bool(module.sums) and not hooked(tuple(module.children()))
 
 
-def _found(call: Call, plan: Plan, trace: Trace, seen: Observation) -> Iterator[FusedLayer]:
+def _found(call: Call, plan: CountingPlan, trace: Trace, seen: Observation) -> Iterator[FusedLayer]:
     inside = [
         (place, event)
         for place, ((_, event), at) in enumerate(zip(trace.operators, trace.at, strict=True))
@@ -80,7 +80,7 @@ def _found(call: Call, plan: Plan, trace: Trace, seen: Observation) -> Iterator[
     yield FusedLayer(place, operator, plan.calls[neurons.module, neurons.occurrence], neurons.module)
 
 
-def _alone(plan: Plan, place: int, product: ProductEvent, neurons: NeuronEvent) -> bool:
+def _alone(plan: CountingPlan, place: int, product: ProductEvent, neurons: NeuronEvent) -> bool:
     """Whether product and neurons are one use each, plain, with time before samples."""
     planned = plan.products[place]
     group = plan.calls[neurons.module, neurons.occurrence]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import signature
-from pathlib import Path
 from typing import Any
 
 from torch import nn
 
 from spareto.core.arguments import of_kind
 from spareto.core.errors import ConfigError, InputError, Problem, did_you_mean, one_of
-from spareto.hardware import BEST, Chip, cost, load_accelerator
+from spareto.hardware import BEST, Chip, cost
+from spareto.hardware.accelerators import AnyChip, chip_of
 from spareto.profiling.energy_text import text_of
 from spareto.profiling.profiler import Profile, profile
 from spareto.records import Cost, Workload
@@ -61,7 +61,7 @@ def energy(
     frames: Any,
     labels: Any = None,
     *,
-    on: str | Path | Sequence[str | Path] = "eyeriss_like",
+    on: AnyChip | Sequence[AnyChip] = "eyeriss_like",
     weight_format: str = BEST,
     spike_format: str | None = None,
     statistic: Statistic = "mean",
@@ -75,7 +75,7 @@ def energy(
         frames: Shape `(time, samples, ...)`; also `(samples, time, ...)` or `(samples, ...)`; or a torch
             `Dataset` or `DataLoader` of frames and labels.
         labels: Shape `(samples,)`; without them there is no accuracy.
-        on: Names of accelerators, or YAML files of your own.
+        on: Accelerators: names, YAML files of your own, or what `load_accelerator` gives.
         weight_format: How weights are stored; by default the best of all formats for each layer.
         spike_format: How spikes are stored; the accelerator's own by default.
         statistic: Charge the mean or the maximum spiking activity.
@@ -100,13 +100,10 @@ def energy(
     """
     _refuse_unknown(options)
     rule, cure = "names of accelerators or files", "Write on=['eyeriss_like', 'loihi_like']."
-    names = [on] if isinstance(on, str | Path) else list(of_kind(on, Sequence, "on", rule, cure))
-    for place, name in enumerate(names):
-        if not isinstance(name, str | Path):
-            of_kind(name, str, f"on[{place}]", rule, cure)
-    if not names:
+    named = [on] if isinstance(on, AnyChip) else list(of_kind(on, Sequence, "on", rule, cure))
+    if not named:
         raise ConfigError(Problem("on", "no accelerator", "at least one", "Name one: on='eyeriss_like'."))
-    chips = [load_accelerator(name) for name in names]
+    chips = [chip_of(each, f"on[{place}]") for place, each in enumerate(named)]
     measured = profile(network, frames, labels, **options)
     stored = {"weight_format": weight_format, "spike_format": spike_format, "statistic": statistic}
     costs, refused = _costs(measured.workload, chips, stored)

@@ -10,7 +10,7 @@ from torch import nn
 from spareto.core.errors import ConfigError, Problem
 from spareto.frameworks import aside, free_reason, is_layer, neuron_facts, refused_reason
 from spareto.layers import SpikingLayer
-from spareto.profiling.charging import Plan
+from spareto.profiling.charging import CountingPlan
 from spareto.profiling.tracer import Trace
 from spareto.records import FreeLayer
 
@@ -19,7 +19,7 @@ ELEMENTWISE: Final = "runs no product; what it does element by element is not ch
 PARAMETER: Final = "no counted layer reads it; it is neither stored nor charged"
 
 
-def free_layers(network: nn.Module, plan: Plan, trace: Trace) -> tuple[FreeLayer, ...]:
+def free_layers(network: nn.Module, plan: CountingPlan, trace: Trace) -> tuple[FreeLayer, ...]:
     """What costs nothing, each with the reason: modules, shortcuts, and parameters that no layer reads.
 
     Raises:
@@ -34,7 +34,7 @@ def free_layers(network: nn.Module, plan: Plan, trace: Trace) -> tuple[FreeLayer
     )
 
 
-def _refuse(network: nn.Module, plan: Plan, trace: Trace) -> None:
+def _refuse(network: nn.Module, plan: CountingPlan, trace: Trace) -> None:
     ran = {call.name for call in trace.recorder.seen.calls}
     seen = {event.module for event in trace.products} | {root for e in trace.products for root in e.roots}
     problems: list[Problem] = []

@@ -10,12 +10,11 @@ import numpy as np
 import torch
 
 from spareto.frameworks import NeuronFacts
-from spareto.observing.products import Geometry
-from spareto.observing.products import Product as Multiplied
+from spareto.observing.products import Geometry, ProductCall
 from spareto.profiling.counters import LayerCounter, NeuronCounter, PairCounter, outputs_of
 from spareto.profiling.effects import unfolded_weight
 from spareto.profiling.places import reaching
-from spareto.profiling.stream import Stream
+from spareto.profiling.stream import TensorStream
 from spareto.records import Epitome, Layer, Mask, Neuron, Numbers, Product, Tensor
 from spareto.records.workload import LayerKind
 from spareto.widths.levels import MOST_BITS
@@ -25,7 +24,7 @@ UNFOLDED: Final = "It is counted as the product over its unfolded input that an 
 
 
 @dataclass(frozen=True)
-class Widths:
+class StorageWidths:
     """Bits the accelerator stores things at that the network itself does not fix.
 
     Args:
@@ -38,7 +37,7 @@ class Widths:
 
 
 @dataclass(frozen=True)
-class Stored:
+class WeightStorage:
     """How a layer's weights are stored.
 
     Args:
@@ -61,7 +60,11 @@ Kinds = Callable[[NeuronCounter], tuple[NeuronFacts, tuple[str, ...]]]
 
 
 def layer_record(
-    counter: LayerCounter, neurons: NeuronCounter | None, stored: Stored, widths: Widths, kinds: Kinds
+    counter: LayerCounter,
+    neurons: NeuronCounter | None,
+    stored: WeightStorage,
+    widths: StorageWidths,
+    kinds: Kinds,
 ) -> Layer:
     """The frozen record of one layer and the neurons it is charged with."""
     product, planned = counter.product, counter.planned
@@ -105,7 +108,7 @@ def _epitome(epitome: Epitome | None, shape: dict[str, Any]) -> Epitome | None:
 
 
 def product_record(
-    counter: PairCounter, neurons: NeuronCounter | None, widths: Widths, kinds: Kinds
+    counter: PairCounter, neurons: NeuronCounter | None, widths: StorageWidths, kinds: Kinds
 ) -> Product:
     """The frozen record of one product of activations."""
     rows, inner, columns = counter.sizes
@@ -132,7 +135,7 @@ def product_record(
     )
 
 
-def neurons_record(counter: NeuronCounter, widths: Widths, kinds: Kinds) -> Layer:
+def neurons_record(counter: NeuronCounter, widths: StorageWidths, kinds: Kinds) -> Layer:
     """The frozen record of neurons that no layer feeds: an addition per value that arrives, and updates."""
     found, notes = _neuron(counter, widths, kinds)
     shape, arriving = _three(counter.shape), counter.arriving
@@ -162,7 +165,7 @@ def neurons_record(counter: NeuronCounter, widths: Widths, kinds: Kinds) -> Laye
     )
 
 
-def kind_of(product: Multiplied) -> LayerKind:
+def kind_of(product: ProductCall) -> LayerKind:
     """What a layer is in the network."""
     if product.geometry is None:
         return "embedding" if product.kind == "embedding" else "linear"
@@ -236,14 +239,14 @@ def _mask(mask: torch.Tensor) -> Mask:
     return Mask.of(mask.numpy())
 
 
-def _reaching(layer: Layer, stream: Stream) -> Numbers:
+def _reaching(layer: Layer, stream: TensorStream) -> Numbers:
     """Non-zero inputs that each place of the kernel meets, mean over the samples."""
     met = reaching(stream.by_place, layer.kernel, layer.stride, layer.padding, layer.plane)
     return Numbers.of(met / stream.samples)
 
 
 def _output(
-    counter: LayerCounter, neurons: NeuronCounter | None, widths: Widths
+    counter: LayerCounter, neurons: NeuronCounter | None, widths: StorageWidths
 ) -> tuple[Tensor, tuple[int, int] | None]:
     """What leaves the layer, and the layer's own plane where its neurons have another shape."""
     own = (outputs_of(counter.product), *counter.plane)
@@ -301,7 +304,7 @@ def _three(shape: tuple[int, ...]) -> tuple[int, int, int]:
 
 
 def _tensor(
-    stream: Stream,
+    stream: TensorStream,
     analog_bits: int,
     shape: tuple[int, int, int] | None = None,
     turned: tuple[tuple[int, ...], int] | None = None,
@@ -343,7 +346,7 @@ def _plane(sizes: tuple[int, ...], missing: int) -> tuple[int, int]:
     return vertical, horizontal
 
 
-def _neuron(counter: NeuronCounter, widths: Widths, kinds: Kinds) -> tuple[Neuron, tuple[str, ...]]:
+def _neuron(counter: NeuronCounter, widths: StorageWidths, kinds: Kinds) -> tuple[Neuron, tuple[str, ...]]:
     facts, notes = kinds(counter)
     return (
         Neuron(

@@ -11,7 +11,7 @@ from spareto.core.arguments import of_kind
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
 from spareto.frameworks import NeuronFacts, is_layer, neuron_facts
 from spareto.hardware.charging.neurons import KINDS
-from spareto.profiling.charging import Plan
+from spareto.profiling.charging import CountingPlan
 from spareto.profiling.counters import NeuronCounter
 from spareto.profiling.layers import Kinds
 
@@ -70,7 +70,7 @@ class NamedNeurons:
         """What is known of the neurons behind a layer."""
         return partial(self._kind, layer)
 
-    def notes(self, plan: Plan) -> Iterator[str]:
+    def notes(self, plan: CountingPlan) -> Iterator[str]:
         """Sentences for the workload.
 
         Raises:

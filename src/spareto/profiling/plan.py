@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from spareto.core.errors import ConfigError, Problem
 from spareto.profiling.behind import neurons_behind
-from spareto.profiling.charging import Plan, Planned, charge
+from spareto.profiling.charging import CountingPlan, Planned, charge
 from spareto.profiling.settling import settle
 from spareto.profiling.tracer import ProductEvent, Trace
 from spareto.profiling.uses import Runs, Use, steps_of, uses_of
 
 
-def make_plan(runs: Runs, steps: int | None) -> Plan:
+def make_plan(runs: Runs, steps: int | None) -> CountingPlan:
     """What every call is.
 
     Args:
@@ -43,7 +43,7 @@ def make_plan(runs: Runs, steps: int | None) -> Plan:
     places = {event.operation: place for place, use in enumerate(products) for event in use.events}
     groups = {event.operation: place for place, use in enumerate(neurons) for event in use.events}
     alone = charge(planned, neurons, groups, behind, runs)
-    return Plan(
+    return CountingPlan(
         steps=steps,
         products=planned,
         neurons=neurons,

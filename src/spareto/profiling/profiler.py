@@ -18,13 +18,13 @@ from spareto.kernels import reference
 from spareto.observing.products import UnknownProductError
 from spareto.observing.restoring import uncollected, undisturbed
 from spareto.observing.watching import watching
-from spareto.profiling.charging import Plan
+from spareto.profiling.charging import CountingPlan
 from spareto.profiling.counters import LayerCounter
 from spareto.profiling.counting import Counts, counting
 from spareto.profiling.fused import FusedLayer, fused_layers
 from spareto.profiling.invariants import check_invariants
 from spareto.profiling.kinds import free_layers
-from spareto.profiling.layers import Widths, layer_record, neurons_record, product_record
+from spareto.profiling.layers import StorageWidths, layer_record, neurons_record, product_record
 from spareto.profiling.named_neurons import NamedNeurons
 from spareto.profiling.plan import make_plan
 from spareto.profiling.tracer import Trace, Tracer
@@ -68,7 +68,7 @@ def profile(
     network_name: str = "network",
     dataset: str = "data",
     batch_size: int = 64,
-    widths: Widths = Widths(),  # noqa: B008 - frozen
+    widths: StorageWidths = StorageWidths(),  # noqa: B008 - frozen
     witness: Witness | None = None,
 ) -> Profile:
     """Accuracy and workload of a network of any framework, from one pass in evaluation mode.
@@ -117,7 +117,7 @@ def profile(
 @uncollected()
 def _planned(
     network: nn.Module, runner: Runner, samples: Samples, interface: Interface, named: NamedNeurons
-) -> tuple[Plan, Trace, Mapping[object, FusedLayer]]:
+) -> tuple[CountingPlan, Trace, Mapping[object, FusedLayer]]:
     if samples.labels is not None:
         runner.check_answer()
     first, second = _lively(samples)
@@ -161,7 +161,7 @@ def _trace(network: nn.Module, runner: Runner, batch: Tensor, named: NamedNeuron
 
 
 def _fused(
-    network: nn.Module, runner: Runner, two: Tensor, plan: Plan, trace: Trace, named: NamedNeurons
+    network: nn.Module, runner: Runner, two: Tensor, plan: CountingPlan, trace: Trace, named: NamedNeurons
 ) -> Mapping[object, FusedLayer]:
     """Layers that run fused while they are counted; none where the network cannot take what those give."""
     found = fused_layers(plan, trace)
@@ -183,7 +183,7 @@ def _count(
     network: nn.Module,
     runner: Runner,
     samples: Samples,
-    plan: Plan,
+    plan: CountingPlan,
     named: NamedNeurons,
     batch_size: int,
     witness: Witness | None,
@@ -215,10 +215,10 @@ def _count(
 def _records(
     network: nn.Module,
     counts: Counts,
-    plan: Plan,
+    plan: CountingPlan,
     named: NamedNeurons,
     weight_bits: WeightBits,
-    widths: Widths,
+    widths: StorageWidths,
 ) -> dict[str, Any]:
     stored = stored_as(network, plan, weight_bits)
     layers, products = list[tuple[int, Layer]](), list[Product]()

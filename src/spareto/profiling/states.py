@@ -16,7 +16,7 @@ from spareto.profiling.axes import Layout
 
 
 @dataclass
-class States:
+class StateCounter:
     """Counts the patterns of which neurons of a layer are on, sample by sample and timestep by timestep.
 
     A pattern is kept as a hash of 16 bytes, so that memory does not grow with the layer.

@@ -16,7 +16,7 @@ from spareto.profiling.storage import Trains, Words
 Amounts = npt.NDArray[np.float64]
 
 
-class Stream:
+class TensorStream:
     """Gathers a tensor call by call and batch by batch, as `(time, samples, channels, height, width)`.
 
     Args:

@@ -12,7 +12,7 @@ from torch import Tensor
 from spareto.kernels import trains
 from spareto.kernels.library import backend
 from spareto.kernels.trains import Counts, Spread, Words
-from spareto.observing.products import Geometry, Product
+from spareto.observing.products import Geometry, ProductCall
 from spareto.profiling.effects import convolve, operator_of
 
 
@@ -35,7 +35,7 @@ class Touching:
         channels: Which output channels to look at.
     """
 
-    def __init__(self, product: Product, features: tuple[int, ...], channels: Tensor) -> None:
+    def __init__(self, product: ProductCall, features: tuple[int, ...], channels: Tensor) -> None:
         if product.kind == "embedding":
             features = (len(product.other),)  # looked up one row, as if by a vector with a single 1
         self._product, self._features, self._channels = product, features, channels
@@ -61,7 +61,7 @@ class Touching:
         return touched(self._product, x, self._channels).double().numpy()
 
 
-def _reach(product: Product, features: tuple[int, ...], channels: Tensor) -> _Reach:
+def _reach(product: ProductCall, features: tuple[int, ...], channels: Tensor) -> _Reach:
     live = product.other != 0
     spread = _spread(product.geometry, features, live)
     if bool(live.all()):
@@ -83,13 +83,13 @@ def _whole(groups: int, inputs: int, channels: Tensor, spread: Spread) -> _Reach
     return _Reach(masks, np.arange(inputs) // (inputs // groups), weights, spread)
 
 
-def _groups(product: Product) -> int:
+def _groups(product: ProductCall) -> int:
     if product.geometry is not None:
         return product.geometry.groups
     return len(product.other) if product.other.dim() == 3 else 1
 
 
-def _masks(product: Product, live: Tensor) -> Tensor:
+def _masks(product: ProductCall, live: Tensor) -> Tensor:
     """Which outputs each input channel reaches by each tap, shape `(inputs, taps..., outputs)`."""
     if product.kind == "embedding":
         return live
@@ -135,7 +135,7 @@ def _spread(geometry: Geometry | None, features: tuple[int, ...], live: Tensor) 
     )
 
 
-def touched(product: Product, x: Tensor, channels: Tensor) -> Tensor:
+def touched(product: ProductCall, x: Tensor, channels: Tensor) -> Tensor:
     """Outputs that a live weight and a non-zero input meet.
 
     Args:

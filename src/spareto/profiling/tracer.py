@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from spareto.frameworks import NeuronFacts
 from spareto.kernels.trains import pack
 from spareto.observing.observation import Call, Value
-from spareto.observing.products import Product, UnknownProductError, entering_of, foreign, product_of
+from spareto.observing.products import ProductCall, UnknownProductError, entering_of, foreign, product_of
 from spareto.observing.recorder import Recorder
 from spareto.observing.watching import tensors
 from spareto.profiling.axes import Mark
@@ -83,7 +83,7 @@ class ProductEvent(Event):
         idle: What entered is a constant too; it counts where other calls of the site are given activations.
     """
 
-    product: Product = None  # pyright: ignore[reportAssignmentType]
+    product: ProductCall = None  # pyright: ignore[reportAssignmentType]
     name: str = ""
     weight: tuple[Any, ...] = ()
     answers: tuple[bool, ...] = ()
@@ -186,7 +186,7 @@ class Tracer(Recorder):
 
     def _read(
         self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], is_weight: Callable[[Value], bool]
-    ) -> tuple[Product | None, tuple[bool, ...]]:
+    ) -> tuple[ProductCall | None, tuple[bool, ...]]:
         """The product, and what was said of its operands."""
         answers = list[bool]()
 
@@ -201,7 +201,7 @@ class Tracer(Recorder):
 
     def _idle(
         self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any], answers: tuple[bool, ...]
-    ) -> tuple[Product | None, tuple[bool, ...]]:
+    ) -> tuple[ProductCall | None, tuple[bool, ...]]:
         """A product of constants, as if one were an activation: a state, zeros before the first spike."""
         ranks = {self._rank(self.value(tensor)) for tensor in tensors((args, kwargs))}
         if len(ranks) > 1:
@@ -265,19 +265,19 @@ class Tracer(Recorder):
         ):  # weights that torch has packed
             raise UnknownProductError(f"{self._module()}, {place()}: {func._schema.name}")
 
-    def _marks(self, product: Product | None) -> tuple[Mark | None, Mark | None]:
+    def _marks(self, product: ProductCall | None) -> tuple[Mark | None, Mark | None]:
         """Marks of what enters, made before the operator runs: it may change what it was given."""
         if product is None:
             return None, None
         return Mark.of(product.x), Mark.of(product.other) if product.kind == "pair" else None
 
-    def _weight(self, product: Product | None) -> Value | None:
+    def _weight(self, product: ProductCall | None) -> Value | None:
         operand = product and product.operand
         return None if operand is None else self.value(operand)
 
     def _product(
         self,
-        product: Product,
+        product: ProductCall,
         weight: Value | None,
         answers: tuple[bool, ...],
         x: Mark | None,
@@ -307,7 +307,9 @@ class Tracer(Recorder):
             bias_roots=self.value(product.bias).roots if product.bias is not None else frozenset(),
         )
 
-    def _name(self, product: Product, weight: Value | None, call: Call | None) -> tuple[str, tuple[Any, ...]]:
+    def _name(
+        self, product: ProductCall, weight: Value | None, call: Call | None
+    ) -> tuple[str, tuple[Any, ...]]:
         """Name of a layer, and the identity of its weight."""
         module = call.name if call else ""
         if weight is None:
@@ -352,11 +354,13 @@ def _is_binary(output: Tensor) -> bool:
     return pack(flat[:, :FIRST])[1] and pack(flat)[1]
 
 
-def _without_activations(product: Product) -> Product:
+def _without_activations(product: ProductCall) -> ProductCall:
     """The product, with no activation kept alive."""
     empty = product.x.new_empty(0)
     other = empty if product.kind == "pair" else product.other
-    return Product(product.kind, empty, other, product.bias, product.geometry, product.operand, product.form)
+    return ProductCall(
+        product.kind, empty, other, product.bias, product.geometry, product.operand, product.form
+    )
 
 
 def _shift(args: tuple[Any, ...]) -> tuple[Tensor, Tensor]:

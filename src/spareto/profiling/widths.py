@@ -9,8 +9,8 @@ from torch import nn
 
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
 from spareto.core.text import shown
-from spareto.profiling.charging import Plan, Planned
-from spareto.profiling.layers import Stored
+from spareto.profiling.charging import CountingPlan, Planned
+from spareto.profiling.layers import WeightStorage
 from spareto.records.recipe import FLOAT_BITS
 from spareto.widths.epitome import epitome_of
 from spareto.widths.stored import declared_bits, float_bits, found_bits
@@ -18,7 +18,7 @@ from spareto.widths.stored import declared_bits, float_bits, found_bits
 WeightBits = int | Mapping[str, int] | None
 
 
-def stored_as(network: nn.Module, plan: Plan, asked: WeightBits) -> dict[str, Stored]:
+def stored_as(network: nn.Module, plan: CountingPlan, asked: WeightBits) -> dict[str, WeightStorage]:
     """How each layer's weights are stored, by the layer's name.
 
     Args:
@@ -32,12 +32,12 @@ def stored_as(network: nn.Module, plan: Plan, asked: WeightBits) -> dict[str, St
     layers = [planned for planned in plan.products if planned.use.first.product.kind != "pair"]
     _refuse(asked, [planned.use.name for planned in layers])
     first: dict[tuple[Any, ...], str] = {}
-    found: dict[str, Stored] = {}
+    found: dict[str, WeightStorage] = {}
     for planned in layers:
         event, name = planned.use.first, planned.use.name
         owner = first.setdefault(event.weight, name)
         bits, notes = _weight_bits(network, planned, asked)
-        found[name] = Stored(
+        found[name] = WeightStorage(
             weight_bits=bits,
             bias_bits=None if planned.constant is None else _bias_bits(network, planned),
             shares=None if owner == name else owner,

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from spareto.profiling.states import States
+from spareto.profiling.states import StateCounter
 from spareto.running import Runner
 
 Spikes = npt.NDArray[np.bool_]
@@ -35,7 +35,7 @@ class Witness:
     answers: list[int] = field(default_factory=list[int])
     fired: dict[str, Spikes] = field(default_factory=dict[str, Spikes])
     spikes: dict[str, dict[int, Spikes]] = field(default_factory=dict[str, dict[int, Spikes]])
-    states: dict[str, States] = field(default_factory=dict[str, States])
+    states: dict[str, StateCounter] = field(default_factory=dict[str, StateCounter])
     decisions: dict[int, npt.NDArray[np.float64]] = field(default_factory=dict[int, npt.NDArray[np.float64]])
 
     def see_answers(self, answer: Tensor) -> None:
@@ -60,7 +60,7 @@ class Witness:
 
     def see_states(self, layer: str, on: Spikes) -> None:
         """Note which neurons of a layer are on in a batch, shape `(timesteps, samples, neurons)`."""
-        self.states.setdefault(layer, States(on.shape[-1])).see(on)
+        self.states.setdefault(layer, StateCounter(on.shape[-1])).see(on)
 
     def see_decisions(self, runner: Runner) -> None:
         """Run the kept samples on their first timesteps, one more each time.

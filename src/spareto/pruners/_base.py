@@ -16,7 +16,7 @@ Unit = Literal["weight", "channel"]
 
 
 @dataclass(frozen=True)
-class Evidence:
+class PrunerEvidence:
     """What a pruner may look at beside the weights.
 
     Args:
@@ -59,7 +59,7 @@ class Pruner(ABC):
         return self.unit != "weight" or self.block is not None
 
     @abstractmethod
-    def scores(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
+    def scores(self, weights: Mapping[str, Tensor], evidence: PrunerEvidence) -> dict[str, Tensor]:
         """How much each weight or channel matters.
 
         Args:

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from spareto.pruners._base import Evidence, Pruner
+from spareto.pruners._base import Pruner, PrunerEvidence
 
 Scope = Literal["global", "per_layer"]
 
@@ -52,7 +52,7 @@ def draw(
     scope: Scope = "global",
     *,
     floor: float = 0.0,
-    evidence: Evidence | None = None,
+    evidence: PrunerEvidence | None = None,
     removed: Mapping[str, Tensor] | None = None,
 ) -> dict[str, Tensor]:
     """Masks of the weights' shapes by a pruner's scores.
@@ -66,7 +66,7 @@ def draw(
         evidence: What the pruner looks at beside the weights.
         removed: Layer name to True where a weight is gone already; those go again, before any other.
     """
-    scores = pruner.scores(weights, evidence or Evidence())
+    scores = pruner.scores(weights, evidence or PrunerEvidence())
     if removed is not None:
         for name, gone in removed.items():
             of_unit = gone.flatten(1).all(1) if pruner.unit == "channel" else gone

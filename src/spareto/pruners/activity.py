@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from spareto.pruners._base import Evidence, Need, Pruner
+from spareto.pruners._base import Need, Pruner, PrunerEvidence
 
 
 class ActivityPruner(Pruner):
@@ -22,14 +22,14 @@ class ActivityPruner(Pruner):
     needs: ClassVar[frozenset[Need]] = frozenset({"activity"})
 
     @override
-    def scores(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
+    def scores(self, weights: Mapping[str, Tensor], evidence: PrunerEvidence) -> dict[str, Tensor]:
         return {
             name: weight.detach().abs() * _relative(evidence, name, weight)
             for name, weight in weights.items()
         }
 
 
-def _relative(evidence: Evidence, name: str, weight: Tensor) -> Tensor:
+def _relative(evidence: PrunerEvidence, name: str, weight: Tensor) -> Tensor:
     """Activity of each input over the mean of its layer's inputs; 0 in a layer that no spike reaches."""
     activity = evidence.activity[name]
     mean = float(activity.mean())

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 from typing_extensions import override
 
-from spareto.core.bounds import Seed
-from spareto.pruners._base import Evidence, Pruner, Unit
+from spareto.pruners._base import Unit
+from spareto.pruners.random import RandomPruner
 
 
-class BernoulliPruner(Pruner):
+class BernoulliPruner(RandomPruner):
     """Every output channel is as likely to go as any other; exactly the asked share goes.
 
     Args:
@@ -25,13 +23,6 @@ class BernoulliPruner(Pruner):
 
     unit: ClassVar[Unit] = "channel"
 
-    def __init__(self, seed: Seed | None = None) -> None:
-        self.seed = seed
-
     @override
-    def scores(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
-        generator = torch.Generator().manual_seed(evidence.seed if self.seed is None else self.seed)
-        return {
-            name: torch.rand(weight.shape[0], generator=generator).to(weight.device)
-            for name, weight in weights.items()
-        }
+    def scored(self, weight: Tensor) -> tuple[int, ...]:
+        return weight.shape[:1]

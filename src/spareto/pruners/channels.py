@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from spareto.pruners._base import Evidence, Pruner, Unit
+from spareto.pruners._base import Pruner, PrunerEvidence, Unit
 
 Norm = Literal["l1", "l2"]
 
@@ -36,7 +36,7 @@ class ChannelPruner(Pruner):
         self.norm: Norm = norm
 
     @override
-    def scores(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
+    def scores(self, weights: Mapping[str, Tensor], evidence: PrunerEvidence) -> dict[str, Tensor]:
         return {name: self._of_channels(weight.detach().flatten(1)) for name, weight in weights.items()}
 
     def _of_channels(self, weight: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from torch import Tensor
 from typing_extensions import override
 
-from spareto.pruners._base import Evidence, Pruner
+from spareto.pruners._base import Pruner, PrunerEvidence
 
 
 class MagnitudePruner(Pruner):
@@ -18,5 +18,5 @@ class MagnitudePruner(Pruner):
     """
 
     @override
-    def scores(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
+    def scores(self, weights: Mapping[str, Tensor], evidence: PrunerEvidence) -> dict[str, Tensor]:
         return {name: weight.detach().abs() for name, weight in weights.items()}

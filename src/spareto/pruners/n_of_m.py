@@ -10,7 +10,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from spareto.core.config import Rule
-from spareto.pruners._base import Evidence, Pruner
+from spareto.pruners._base import Pruner, PrunerEvidence
 
 Block = Annotated[int, Field(ge=2), Rule("an integer of at least 2")]
 
@@ -35,5 +35,5 @@ class NOfMPruner(Pruner):
         self.block = block
 
     @override
-    def scores(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
+    def scores(self, weights: Mapping[str, Tensor], evidence: PrunerEvidence) -> dict[str, Tensor]:
         return {name: weight.detach().abs() for name, weight in weights.items()}

@@ -9,7 +9,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from spareto.core.bounds import Seed
-from spareto.pruners._base import Evidence, Pruner
+from spareto.pruners._base import Pruner, PrunerEvidence
 
 
 class RandomPruner(Pruner):
@@ -23,9 +23,13 @@ class RandomPruner(Pruner):
         self.seed = seed
 
     @override
-    def scores(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
+    def scores(self, weights: Mapping[str, Tensor], evidence: PrunerEvidence) -> dict[str, Tensor]:
         generator = torch.Generator().manual_seed(evidence.seed if self.seed is None else self.seed)
         return {
-            name: torch.rand(weight.shape, generator=generator).to(weight.device)
+            name: torch.rand(self.scored(weight), generator=generator).to(weight.device)
             for name, weight in weights.items()
         }
+
+    def scored(self, weight: Tensor) -> tuple[int, ...]:
+        """Shape of the scores of a weight."""
+        return weight.shape

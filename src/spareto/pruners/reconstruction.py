@@ -8,7 +8,7 @@ from typing import ClassVar
 from torch import Tensor
 from typing_extensions import override
 
-from spareto.pruners._base import Evidence, Need, Pruner, Unit
+from spareto.pruners._base import Need, Pruner, PrunerEvidence, Unit
 
 
 class ReconstructionPruner(Pruner):
@@ -25,7 +25,7 @@ class ReconstructionPruner(Pruner):
     unit: ClassVar[Unit] = "channel"
 
     @override
-    def scores(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
+    def scores(self, weights: Mapping[str, Tensor], evidence: PrunerEvidence) -> dict[str, Tensor]:
         return {name: _shares(evidence.responses[name]) for name in weights}
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from spareto.pruners._base import Evidence, Pruner
+from spareto.pruners._base import Pruner, PrunerEvidence
 
 
 class SensitivityPruner(Pruner):
@@ -21,7 +21,7 @@ class SensitivityPruner(Pruner):
     """
 
     @override
-    def scores(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
+    def scores(self, weights: Mapping[str, Tensor], evidence: PrunerEvidence) -> dict[str, Tensor]:
         return {name: _in_deviations(weight.detach()) for name, weight in weights.items()}
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 from torch import Tensor
 from typing_extensions import override
 
-from spareto.pruners._base import Evidence, Need, Pruner
+from spareto.pruners._base import Need, Pruner, PrunerEvidence
 
 
 class SnipPruner(Pruner):
@@ -21,5 +21,5 @@ class SnipPruner(Pruner):
     needs: ClassVar[frozenset[Need]] = frozenset({"gradients"})
 
     @override
-    def scores(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
+    def scores(self, weights: Mapping[str, Tensor], evidence: PrunerEvidence) -> dict[str, Tensor]:
         return {name: (weight.detach() * evidence.gradients[name]).abs() for name, weight in weights.items()}

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from spareto.core.bounds import MOST_AMOUNT
 from spareto.core.config import Rule
-from spareto.pruners._base import Evidence, Need, Pruner
+from spareto.pruners._base import Need, Pruner, PrunerEvidence
 
 Step = Annotated[float, Field(ge=0, le=MOST_AMOUNT), Rule("a number of at least 0")]
 
@@ -40,7 +40,7 @@ class SplicingPruner(Pruner):
         self.step = float(step)
 
     @override
-    def scores(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
+    def scores(self, weights: Mapping[str, Tensor], evidence: PrunerEvidence) -> dict[str, Tensor]:
         return {
             name: self._moved(weight.detach().double(), evidence.gradients[name].double())
             for name, weight in weights.items()

@@ -148,8 +148,6 @@ class Cost(Record):
             f"{self.latency_cycles:.6g} cycles, {len(self.layers)} layers)"
         )
 
-    __str__ = __repr__
-
     @property
     def shared(self) -> tuple[ActionCost, ...]:
         """What belongs to no layer: the leakage of an accelerator whose layers run at the same time."""
@@ -190,6 +188,11 @@ class Cost(Record):
         if self.pipeline and self.step_cycles is not None:
             return self.pipeline.interval(self.step_cycles)
         return self.latency_cycles
+
+    @property
+    def energy_delay_pj_cycles(self) -> float:
+        """Energy-delay product of one inference."""
+        return self.energy_pj * self.latency_cycles
 
     @property
     def latency_us(self) -> float | None:

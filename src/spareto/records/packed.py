@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from spareto.core.archives import inflated
 from spareto.core.bounds import Positive
@@ -52,7 +52,7 @@ class Mask(Record):
     """Which elements of a tensor are not zero: one bit per element, row-major, zlib, base64."""
 
     shape: tuple[Positive, ...]
-    packed: str
+    packed: str = Field(repr=False)
 
     @classmethod
     def of(cls, tensor: npt.ArrayLike) -> Mask:
@@ -133,7 +133,7 @@ class Numbers(Record):
     """An array of counts: 64-bit floating-point numbers, little-endian, row-major, zlib, base64."""
 
     shape: tuple[Positive, ...]
-    packed: str
+    packed: str = Field(repr=False)
 
     @classmethod
     def of(cls, values: npt.ArrayLike) -> Numbers:

@@ -26,7 +26,6 @@ from spareto.core.artifacts import fingerprint, write_text
 from spareto.core.config import Named, Record, Rule, contradiction
 from spareto.core.errors import ConfigError, Problem, UnknownName, one_of
 from spareto.records.steps import StepPlan, registry
-from spareto.records.steps.epitome import EpitomeStep
 from spareto.records.steps.prune import PruneStep
 from spareto.records.steps.quantize import QuantizeStep
 from spareto.records.training import Flag, TrainingPlan
@@ -219,11 +218,6 @@ class Recipe(Record):
     def quantize_step(self) -> QuantizeStep | None:
         """The quantizing step, if there is one."""
         return self.step(QuantizeStep)
-
-    @property
-    def epitome_step(self) -> EpitomeStep | None:
-        """The step that makes epitomes, if there is one."""
-        return self.step(EpitomeStep)
 
     @property
     def regime(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import log2
 from typing import Annotated, Literal
 
@@ -142,11 +142,24 @@ class Trial(Record):
         return chosen_by(self.accuracy, self.validation_accuracy)
 
     @property
+    def synops(self) -> float:
+        """Effectual synaptic operations of all layers."""
+        return sum(layer.effectual_synops for layer in self.layers)
+
+    @property
+    def bit_operations(self) -> float | None:
+        """Bit operations of all layers; None where one was not measured."""
+        return _of_all([layer.bit_operations for layer in self.layers], sum)
+
+    @property
+    def static_bops(self) -> float | None:
+        """Bit operations by shape, widths and zeros alone; None where a layer's are not known."""
+        return _of_all([layer.static_bops for layer in self.layers], sum)
+
+    @property
     def neural_efficiency(self) -> float | None:
         """Geometric mean of the layers' neural efficiencies, 0..1; None where one was not measured."""
-        layers = [layer.neural_efficiency for layer in self.layers]
-        known = [efficiency for efficiency in layers if efficiency is not None]
-        return geometric_mean(known) if known and len(known) == len(layers) else None
+        return _of_all([layer.neural_efficiency for layer in self.layers], geometric_mean)
 
     @property
     def artificial_intelligence_quotient(self) -> float | None:
@@ -163,3 +176,8 @@ class Trial(Record):
     def energy_pj(self) -> float:
         """Energy of one inference in the best weight format, picojoules."""
         return self.best_cost.energy_pj
+
+
+def _of_all(numbers: Sequence[float | None], together: Callable[[list[float]], float]) -> float | None:
+    known = [number for number in numbers if number is not None]
+    return together(known) if known and len(known) == len(numbers) else None

@@ -65,8 +65,6 @@ class Workload(Record):
             f"{self.timesteps} timesteps, {self.samples} samples)"
         )
 
-    __str__ = __repr__
-
     def save(self, path: str | Path) -> None:
         """Write the workload as JSON with its checksum, atomically."""
         save_sealed(Path(path), self.to_dict())

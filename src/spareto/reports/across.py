@@ -11,7 +11,7 @@ from spareto.core.errors import ConfigError, Problem
 from spareto.records.cost import Cost
 from spareto.records.rows import MeanRow, row_chosen_by
 from spareto.records.trial import Trial
-from spareto.reports.metrics import METRICS, Metric, mean_and_spread
+from spareto.reports.metrics import METRICS, ReportMetric, mean_and_spread
 from spareto.reports.results import StudyResults
 
 Quantity = Literal["energy", "cycles", "time", "edp", "stored", "synops", "bops", "area"]
@@ -47,7 +47,7 @@ class Across:
     """
 
     results: StudyResults
-    metric: Metric
+    metric: ReportMetric
     sign: str
     size: float
 
@@ -139,11 +139,11 @@ def across(results: StudyResults, quantity: Quantity = "energy", *, formats: boo
     return Across(results, metric, sign, size)
 
 
-def _metric(quantity: Quantity) -> Metric:
+def _metric(quantity: Quantity) -> ReportMetric:
     return next(each for each in METRICS if each.key == _KEYS[quantity])
 
 
-def _scale(results: StudyResults, metric: Metric, largest: float) -> tuple[str, float]:
+def _scale(results: StudyResults, metric: ReportMetric, largest: float) -> tuple[str, float]:
     """Energies have the unit of all figures of the study, for any other quantity the largest decides."""
     unit = results.unit
     if metric.unit == "pJ":

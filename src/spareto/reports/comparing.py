@@ -40,7 +40,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class StudyComparison:
     """What two studies share, and what they do not.
 
     Args:
@@ -56,7 +56,7 @@ class Comparison:
     differ: tuple[str, ...]
 
 
-def compared(one: StudyResults, other: StudyResults) -> Comparison:
+def compared(one: StudyResults, other: StudyResults) -> StudyComparison:
     """Put two studies beside each other; recipes are equal by content, whatever their names."""
     known = {row["recipe_hash"]: row for row in other.means}
     shared = [(row, known[row["recipe_hash"]]) for row in one.means if row["recipe_hash"] in known]
@@ -66,7 +66,7 @@ def compared(one: StudyResults, other: StudyResults) -> Comparison:
         for results in (one, other)
     )
     pairs = [_pair(one, other, first, second) for first, second in shared]
-    return Comparison(
+    return StudyComparison(
         titles=_titles(one.title, other.title),
         pairs=tuple(sorted(pairs, key=lambda pair: pair.energies_pj[0])),
         alone=(alone[0], alone[1]),

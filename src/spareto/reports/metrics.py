@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import Final, Literal
@@ -14,7 +14,7 @@ Unit = Literal["share", "pJ", "cycles", "us", "pJ·cycles", "bytes", "operations
 
 
 @dataclass(frozen=True)
-class Metric:
+class ReportMetric:
     """One quantity of a trial.
 
     Args:
@@ -36,23 +36,11 @@ class Metric:
     of_cost: Callable[[Cost], float | None] | None = None
 
 
-def _costed(key: str, name: str, unit: Unit, about: str, of_cost: Callable[[Cost], float | None]) -> Metric:
+def _costed(
+    key: str, name: str, unit: Unit, about: str, of_cost: Callable[[Cost], float | None]
+) -> ReportMetric:
     """A metric that a weight format changes: less is better, and a trial has that of its best format."""
-    return Metric(key, name, unit, "min", about, lambda trial: of_cost(trial.best_cost), of_cost)
-
-
-def _bit_operations(trial: Trial) -> float | None:
-    return _all(layer.bit_operations for layer in trial.layers)
-
-
-def _static_bops(trial: Trial) -> float | None:
-    return _all(layer.static_bops for layer in trial.layers)
-
-
-def _all(counted: Iterable[float | None]) -> float | None:
-    counts = list(counted)
-    known_ones = [count for count in counts if count is not None]
-    return sum(known_ones) if counts and len(known_ones) == len(counts) else None
+    return ReportMetric(key, name, unit, "min", about, lambda trial: of_cost(trial.best_cost), of_cost)
 
 
 def _tested(trial: Trial) -> float | None:
@@ -61,7 +49,7 @@ def _tested(trial: Trial) -> float | None:
 
 
 METRICS: Final = (
-    Metric(
+    ReportMetric(
         "accuracy",
         "accuracy",
         "share",
@@ -69,7 +57,7 @@ METRICS: Final = (
         "Share of the samples that are classified correctly; networks are compared by it.",
         lambda trial: trial.chosen_by,
     ),
-    Metric(
+    ReportMetric(
         "test_accuracy",
         "test accuracy",
         "share",
@@ -103,7 +91,7 @@ METRICS: Final = (
         "energy × delay",
         "pJ·cycles",
         "Energy-delay product (EDP): energy times cycles. It is small only where both are.",
-        lambda cost: cost.energy_pj * cost.latency_cycles,
+        lambda cost: cost.energy_delay_pj_cycles,
     ),
     _costed(
         "stored_bytes",
@@ -112,31 +100,31 @@ METRICS: Final = (
         "Weights as they are stored, with the metadata that says where the zeros are.",
         lambda cost: cost.footprint_bits / 8,
     ),
-    Metric(
+    ReportMetric(
         "synops",
         "SynOps",
         "operations",
         "min",
         "Synaptic operations: a weight that is not zero meets a spike. Mean of one inference.",
-        lambda trial: sum(layer.effectual_synops for layer in trial.layers),
+        lambda trial: trial.synops,
     ),
-    Metric(
+    ReportMetric(
         "bit_operations",
         "BOPs",
         "operations",
         "min",
         "Bit operations: synaptic operations times the bits of the weight and of the input.",
-        _bit_operations,
+        lambda trial: trial.bit_operations,
     ),
-    Metric(
+    ReportMetric(
         "static_bops",
         "static BOPs",
         "operations",
         "min",
         "Bit operations by shape, widths and zeros alone, whatever the spikes.",
-        _static_bops,
+        lambda trial: trial.static_bops,
     ),
-    Metric(
+    ReportMetric(
         "neural_efficiency",
         "neural efficiency",
         "share",
@@ -144,7 +132,7 @@ METRICS: Final = (
         "Entropy of the neurons' on-off patterns over the validation samples, by neuron; mean of the layers.",
         lambda trial: trial.neural_efficiency,
     ),
-    Metric(
+    ReportMetric(
         "aiq",
         "aIQ",
         "share",
@@ -152,7 +140,7 @@ METRICS: Final = (
         "Artificial intelligence quotient: cube root of accuracy squared times neural efficiency.",
         lambda trial: trial.artificial_intelligence_quotient,
     ),
-    Metric(
+    ReportMetric(
         "area_um2",
         "area",
         "um2",
@@ -163,9 +151,9 @@ METRICS: Final = (
 )
 
 
-def known(metrics: Sequence[Metric], trials: Sequence[Trial]) -> list[Metric]:
+def known(metrics: Sequence[ReportMetric], trials: Sequence[Trial]) -> list[ReportMetric]:
     """The metrics that every trial has and that differ somewhere; accuracy and energy always."""
-    found: list[Metric] = []
+    found: list[ReportMetric] = []
     for metric in metrics:
         values = [metric.value(trial) for trial in trials]
         always = metric.key in ("accuracy", "energy_pj")

@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from spareto.core.errors import DataError, Problem
-from spareto.integer import IntegerNetwork, Layer, bounds
+from spareto.integer import IntegerLayer, IntegerNetwork, bounds
 from spareto.integer.network import INPUT, Ints
 from spareto.package import Package, read_package
 from spareto.runtime import kernels
@@ -44,7 +44,7 @@ class Engine:
         self.plans: dict[int, LayerPlan] = {}
         if self.kernels == "c":
             for number, node in enumerate(network.nodes):
-                if isinstance(node, Layer):
+                if isinstance(node, IntegerLayer):
                     first = node.source == INPUT
                     shape = network.sensor if first else shapes[node.source]
                     most = network.input_most if first else found[node.source].output
@@ -116,6 +116,6 @@ class Engine:
 
 def _without_weights(node: Any) -> Any:
     """A layer without the arrays that its plan holds in another form."""
-    if not isinstance(node, Layer):
+    if not isinstance(node, IntegerLayer):
         return node
     return replace(node, synapses=replace(node.synapses, weights=EMPTY, levels=None), feedback=None)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from spareto.integer import Bounds, Layer, Neuron
+from spareto.integer import Bounds, IntegerLayer, IntegerNeuron
 from spareto.integer.network import Ints, Shape
 from spareto.runtime import kernels
 
@@ -19,9 +19,12 @@ LIVE_SHARE: Final = 0.02
 """Share of live weights below which their places are kept instead of whole rows: measured, see
 docs/deploy.md."""
 
+_SHORT: Final = 32767
+
 _WORDS: Final = """
 in_h in_w in_c in_words in_values out_h out_w out_c out_words out_values kh kw sh sw ph pw dh dw groups
-kind lanes stride narrow small state clamps partial weights starts places multiplier bias multiplier32 bias32
+kind lanes stride narrow small state clamps partial few
+weights starts places multiplier bias multiplier32 bias32
 shift most decay leak threshold strict keep drop drop_threshold delayed delayed_drop
 current i_decay gain gain_shift adaptation a_decay a_scale a_one counts
 back_weights back_multiplier back_kind back_stride
@@ -109,7 +112,7 @@ def words_of(channels: int) -> int:
 
 
 def plan_layer(
-    layer: Layer, shape: Shape, most: int, bound: Bounds, *, live: bool | None = None
+    layer: IntegerLayer, shape: Shape, most: int, bound: Bounds, *, live: bool | None = None
 ) -> LayerPlan:
     """Pack a layer.
 
@@ -142,12 +145,13 @@ def plan_layer(
         out_values=neuron.counts is not None, kind=rows.kind, lanes=lanes, stride=rows.stride, narrow=narrow,
         small=small, state=2 if neuron.bits <= 16 else 4,
         clamps=bound.potential is None or bound.potential > neuron.most,
-        partial=partial,
+        partial=partial, few=few_spikes(weights) if bits and rows.starts is None and not narrow else 0,
         weights=rows.content.ctypes.data, multiplier=factor.ctypes.data, bias=bias.ctypes.data,
         **_geometry(synapses, weights), **_neuron(neuron),
     )  # fmt: skip
     if small:
-        short = [each.astype(np.int32) for each in (factor, bias)]
+        whole = bias + neuron.leak + ((1 << neuron.shift) >> 1)
+        short = [each.astype(np.int32) for each in (factor, whole)]
         kept += short
         struct.multiplier32, struct.bias32 = (each.ctypes.data for each in short)
     if rows.starts is not None and rows.places is not None:
@@ -165,13 +169,27 @@ def plan_layer(
     )  # fmt: skip
 
 
+def few_spikes(weights: Ints) -> int:
+    """Spikes of a window whose sums fit in 16 bits, whichever they are: the largest weights of an output.
+
+    Args:
+        weights: Of -128 to 127, outputs first.
+    """
+    rows, found = weights.reshape(len(weights), -1), weights[0].size
+    for signed in (rows, -rows):
+        largest = np.sort(np.maximum(signed, 0).astype(np.uint8), axis=1)[:, ::-1]
+        fitting = (np.cumsum(largest, axis=1, dtype=np.int64) <= _SHORT).sum(1)
+        found = min(found, int(fitting.min()))
+    return found
+
+
 def _geometry(synapses: Any, weights: Ints) -> dict[str, int]:
     names = ("kh", "kw", "sh", "sw", "ph", "pw", "dh", "dw", "groups")
     sides = (*weights.shape[2:], *synapses.stride, *synapses.padding, *synapses.dilation, synapses.groups)
     return dict(zip(names, map(int, sides), strict=True))
 
 
-def _neuron(neuron: Neuron) -> dict[str, int]:
+def _neuron(neuron: IntegerNeuron) -> dict[str, int]:
     current, adaptation = neuron.current, neuron.adaptation
     found = {
         name: int(getattr(neuron, name))

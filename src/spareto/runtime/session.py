@@ -82,6 +82,10 @@ class Session:
         self.network = engine.network
         self._pool = _pool(threads) if threads > 1 else None
         self._binning: Binning | None = None
+        self._wires: list[wires.Wire] = []  # of the last timesteps: those of the next are written over them
+        self.states = {number: _states(plan) for number, plan in engine.plans.items()}
+        self._addresses = {n: States(**{k: s.ctypes.data for k, s in found.items()})
+                           for n, found in self.states.items()}  # fmt: skip
         self.reset()
 
     def reset(self) -> None:
@@ -90,9 +94,9 @@ class Session:
         self.votes = np.zeros(self.network.classes, np.int64)
         self._waiting: list[Ints] = []
         self._reference = Reference(self.network)
-        self.states = {number: _fresh(plan) for number, plan in self.engine.plans.items()}
-        self._addresses = {n: States(**{k: s.ctypes.data for k, s in found.items()})
-                           for n, found in self.states.items()}  # fmt: skip
+        for number, plan in self.engine.plans.items():
+            for name, state in self.states[number].items():
+                state.fill(plan.start if name == "v" else 0)
         self._binning = None
 
     @property
@@ -199,15 +203,19 @@ class Session:
         for number, node in enumerate(self.network.nodes):
             before = first if node.source == INPUT else found[node.source]
             plan = self.engine.plans.get(number)
+            spare = self._wires[number] if number < len(self._wires) else None
             if plan is not None:
-                found.append(self._layer(number, plan, before))
+                found.append(self._layer(number, plan, before, spare))
             else:
-                found.append(wires.between(node, before, found))
+                found.append(wires.between(node, before, found, spare))
+        self._wires = found
         return found
 
-    def _layer(self, number: int, plan: LayerPlan, before: wires.Wire) -> wires.Wire:
+    def _layer(
+        self, number: int, plan: LayerPlan, before: wires.Wire, spare: wires.Wire | None = None
+    ) -> wires.Wire:
         steps, (channels, height, width) = before.steps, plan.shape
-        after = wires.empty(steps, channels, height, width, values=plan.values)
+        after = wires.empty(steps, channels, height, width, values=plan.values, spare=spare)
         run = function("spareto_layer", "ppppqqq")
         struct, states = ctypes.byref(plan.struct), ctypes.byref(self._addresses[number])
         call: tuple[Any, ...] = (struct, before.data.ctypes.data, after.data.ctypes.data, states, steps)
@@ -221,13 +229,12 @@ class Session:
         return after
 
 
-def _fresh(plan: LayerPlan) -> dict[str, Ints]:
-    """States before the first timestep, (rows, columns, lanes) each."""
+def _states(plan: LayerPlan) -> dict[str, Ints]:
+    """Room for states, (rows, columns, lanes) each."""
     shape = (*plan.shape[1:], plan.lanes)
-    found: dict[str, Ints] = {name: np.zeros(shape, plan.state_type) for name in plan.states}
-    found["v"][...] = plan.start
+    found: dict[str, Ints] = {name: np.empty(shape, plan.state_type) for name in plan.states}
     if plan.feeds_back:
-        found["f"] = np.zeros(shape, np.int32)
+        found["f"] = np.empty(shape, np.int32)
     return found
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from spareto.integer.network import INPUT, Layer
+from spareto.integer.network import INPUT, IntegerLayer
 from spareto.package import read_package
 from spareto.runtime.engine import Engine
 from spareto.runtime.plans import INT4, INT8, INT16, TERNARY, LayerPlan
@@ -83,7 +83,7 @@ def _shares(engine: Engine, frames: np.ndarray) -> tuple[tuple[str, float, str],
     outputs = engine.session().outputs(frames)
     found: list[tuple[str, float, str]] = []
     for number, node in enumerate(engine.network.nodes):
-        if isinstance(node, Layer):
+        if isinstance(node, IntegerLayer):
             before = frames if node.source == INPUT else outputs[node.source]
             share = float((before != 0).mean())
             found.append((node.name, share, way_of(engine.plans.get(number))))

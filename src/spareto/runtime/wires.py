@@ -37,6 +37,10 @@ class Wire:
         """Timesteps."""
         return len(self.data)
 
+    def like(self, steps: int, *sizes: int, values: bool) -> bool:
+        """Whether it has so many timesteps, channels, rows and columns, and holds such numbers."""
+        return (self.steps, self.channels, self.height, self.width, self.values) == (steps, *sizes, values)
+
 
 class _Pooling(ctypes.Structure):
     _fields_ = tuple(
@@ -44,8 +48,12 @@ class _Pooling(ctypes.Structure):
     )
 
 
-def empty(steps: int, channels: int, height: int, width: int, *, values: bool) -> Wire:
-    """A wire to be written to."""
+def empty(
+    steps: int, channels: int, height: int, width: int, *, values: bool, spare: Wire | None = None
+) -> Wire:
+    """A wire to be written to: `spare` where that is like it, for new memory takes longer than its spikes."""
+    if spare is not None and spare.like(steps, channels, height, width, values=values):
+        return spare
     each, kind = (channels, np.int32) if values else (words_of(channels), np.uint64)
     return Wire(np.empty((steps, height * width, each), kind), channels, height, width, values)
 
@@ -92,10 +100,10 @@ def totals(wire: Wire) -> Ints:
     return found
 
 
-def between(node: Node, before: Wire, found: list[Wire]) -> Wire:
-    """What a node without neurons makes of its input."""
+def between(node: Node, before: Wire, found: list[Wire], spare: Wire | None = None) -> Wire:
+    """What a node without neurons makes of its input; into `spare` where that fits."""
     if isinstance(node, Pool):
-        return _pooled(node, before)
+        return _pooled(node, before, spare)
     if isinstance(node, Join):
         return _joined(node, before, found[node.other])
     assert isinstance(node, Attention)
@@ -103,10 +111,10 @@ def between(node: Node, before: Wire, found: list[Wire]) -> Wire:
     return as_values(before, factors)
 
 
-def _pooled(pool: Pool, before: Wire) -> Wire:
+def _pooled(pool: Pool, before: Wire, spare: Wire | None) -> Wire:
     sums = pool.kind == "sum"
     before = as_values(before) if sums else before
-    after = empty(before.steps, before.channels, *pool.size, values=before.values)
+    after = empty(before.steps, before.channels, *pool.size, values=before.values, spare=spare)
     sides = (before.height, before.width, *pool.kernel, *pool.stride, *pool.padding, *pool.size)
     geometry = ctypes.byref(_Pooling(*sides))
     addresses: tuple[Any, ...] = (geometry, before.data.ctypes.data, after.data.ctypes.data, before.steps)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self, TypeAlias
+from typing import Annotated, Any, Final, Literal, Self, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
@@ -49,10 +49,14 @@ Name = Annotated[
 ]
 
 
-def _once_each(seeds: tuple[int, ...]) -> tuple[int, ...]:
-    if len(set(seeds)) < len(seeds):
-        raise ValueError("every seed once")
-    return seeds
+def _once(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len({each.hash if isinstance(each, Record) else each for each in values}) < len(values):
+        raise ValueError("every value once")
+    return values
+
+
+ValueT = TypeVar("ValueT")
+OnceEach: TypeAlias = Annotated[tuple[ValueT, ...], AfterValidator(_once)]
 
 
 class NetworkPlan(Record):
@@ -142,8 +146,8 @@ class RecipeGrid(Record):
     """
 
     regime: Literal["quantize", "prune", "cumulative", "joint"]
-    bits: tuple[Bits, ...] = ()
-    sparsity: tuple[Sparsity, ...] = ()
+    bits: OnceEach[Bits] = ()
+    sparsity: OnceEach[Sparsity] = ()
     storage_bits: StorageBits = recipes.PRUNED_STORAGE_BITS
     training: TrainingPlan | None = None
 
@@ -203,18 +207,18 @@ class StudyConfig(Record):
     data: AnyData = DataPlan()
     network: AnyNetwork = NetworkPlan()
     accelerator: str = "eyeriss_like"
-    datasets: tuple[AnyData, ...] = ()
-    networks: tuple[AnyNetwork, ...] = ()
-    accelerators: tuple[str, ...] = ()
-    weight_formats: Annotated[tuple[str, ...], Field(min_length=1)] = ("none", "bitmask", "rle", "cp", "uop")
+    datasets: OnceEach[AnyData] = ()
+    networks: OnceEach[AnyNetwork] = ()
+    accelerators: OnceEach[str] = ()
+    weight_formats: Annotated[OnceEach[str], Field(min_length=1)] = ("none", "bitmask", "rle", "cp", "uop")
     spike_format: str | None = None
     statistic: Statistic = "mean"
-    seeds: Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(_once_each)] = (0,)
+    seeds: Annotated[OnceEach[Seed], Field(min_length=1)] = (0,)
     validation_share: HeldOut = 0.2
     training: TrainingPlan = TrainingPlan()
     compression_training: TrainingPlan = TrainingPlan()
     grid: tuple[RecipeGrid, ...] = ()
-    recipes: tuple[AnyRecipe, ...] = ()
+    recipes: OnceEach[AnyRecipe] = ()
     objectives: Annotated[tuple[AnyObjective, ...], Field(min_length=1)] = ACCURACY_ENERGY
     constraints: tuple[AnyConstraint, ...] = ()
     search: SearchPlan | None = None

@@ -17,7 +17,7 @@ from spareto.data.load import FrameData
 from spareto.records import Recipe, TrainingPlan
 from spareto.study.folder import RunFolder
 from spareto.study.listener import StudyListener
-from spareto.study.splits import Samples, StudyData
+from spareto.study.splits import SplitSamples, StudyData
 from spareto.study.trials import TrialRunner
 from spareto.training import train
 
@@ -109,7 +109,7 @@ def _few(runner: TrialRunner, folder: Path) -> TrialRunner:
     train_few = _first(runner.data.train, BATCHES * max(plan.batch_size for plan in plans))
     held, time_first = runner.data.validation, runner.data.train.layout == "time-first"
     frames = held.frames[:, :VALIDATION] if time_first else held.frames[:VALIDATION]
-    few = StudyData(train_few, Samples(held.name, frames, held.labels[:VALIDATION]), runner.data.hash)
+    few = StudyData(train_few, SplitSamples(held.name, frames, held.labels[:VALIDATION]), runner.data.hash)
     return replace(runner, data=few, folder=RunFolder(folder), listener=StudyListener())
 
 

@@ -13,6 +13,7 @@ from statistics import mean, stdev
 import numpy as np
 import numpy.typing as npt
 
+from spareto.core.arguments import of_kind
 from spareto.core.errors import InputError, Problem
 from spareto.records.rows import MeanRow, TrialRow, row_chosen_by, trial_row
 from spareto.records.trial import Trial
@@ -39,6 +40,7 @@ def front(
     >>> front([(0.95, 3.0), (0.95, 2.0), (0.97, 5.0), (0.90, 2.0)])
     [False, True, True, False]
     """
+    of_kind(points, (Sequence, np.ndarray), "points", "a list of points or trials")
     told = [(each.chosen_by, each.energy_pj) if isinstance(each, Trial) else each for each in points]
     costs = _costs(told, senses)
     return _front_of_two(costs) if len(senses) == 2 else _front_of_many(costs)
@@ -120,7 +122,9 @@ def means_of(trial_rows: Iterable[TrialRow]) -> list[MeanRow]:
 
 def _costs(points: Sequence[Sequence[float]], senses: Sequence[Sense]) -> npt.NDArray[np.float64]:
     problems: list[Problem] = []
+    of_kind(points, (Sequence, np.ndarray), "points", "a list of points or trials")
     for index, point in enumerate(points):
+        of_kind(point, (Sequence, np.ndarray), f"points[{index}]", f"{len(senses)} finite numbers")
         if len(point) != len(senses) or not np.all(np.isfinite(point)):
             problems.append(Problem(f"points[{index}]", str(tuple(point)), f"{len(senses)} finite numbers"))
     if problems:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from spareto.core.errors import Problem
 from spareto.core.locks import Holder
-from spareto.kernels import Decision
+from spareto.kernels import KernelDecision
 from spareto.records import Trial
 from spareto.training import EpochReport, warn_of_silence
 
@@ -34,7 +34,7 @@ class StudyListener:
         """A layer of the current training has no spike in the whole training split; told once a layer."""
         warn_of_silence(f"{label}, seed {seed}: {problem}")
 
-    def layers_ran(self, kernels: str, decisions: Mapping[str, Decision]) -> None:
+    def layers_ran(self, kernels: str, decisions: Mapping[str, KernelDecision]) -> None:
         """How the layers of the study's first training ran, by name, and by which kernels."""
 
     def training_stopped(self, label: str, seed: int, epochs: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -29,24 +29,6 @@ class Metric:
     units: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
-def _edp(trial: Trial) -> float:
-    return trial.best_cost.energy_pj * trial.best_cost.latency_cycles
-
-
-def _bops(trial: Trial) -> float | None:
-    return _all(layer.bit_operations for layer in trial.layers)
-
-
-def _static_bops(trial: Trial) -> float | None:
-    return _all(layer.static_bops for layer in trial.layers)
-
-
-def _all(counted: Iterable[float | None]) -> float | None:
-    counts = list(counted)
-    known = [count for count in counts if count is not None]
-    return sum(known) if len(known) == len(counts) else None
-
-
 BYTES = {"B": 1.0, "KiB": 1024.0, "MiB": 1024.0**2, "kB": 1e3, "MB": 1e6}
 METRICS: Final[Mapping[str, Metric]] = {
     "accuracy": Metric("max", "", lambda trial: trial.chosen_by, {"%": 0.01}),
@@ -54,13 +36,13 @@ METRICS: Final[Mapping[str, Metric]] = {
         "min", "pJ", lambda trial: trial.energy_pj, {"pJ": 1.0, "nJ": 1e3, "uJ": 1e6, "µJ": 1e6, "mJ": 1e9}
     ),
     "cycles": Metric("min", "cycles", lambda trial: trial.best_cost.latency_cycles, {"cycles": 1.0}),
-    "edp": Metric("min", "pJ·cycles", _edp),
+    "edp": Metric("min", "pJ·cycles", lambda trial: trial.best_cost.energy_delay_pj_cycles),
     "stored": Metric("min", "B", lambda trial: trial.best_cost.footprint_bits / 8, BYTES),
     "area": Metric("min", "um2", lambda trial: trial.best_cost.area_um2, {"um2": 1.0, "mm2": 1e6}),
     "cores": Metric("min", "", lambda trial: sum(layer.cores for layer in trial.best_cost.layers)),
-    "synops": Metric("min", "", lambda trial: sum(layer.effectual_synops for layer in trial.layers)),
-    "bops": Metric("min", "", _bops),
-    "static_bops": Metric("min", "", _static_bops),
+    "synops": Metric("min", "", lambda trial: trial.synops),
+    "bops": Metric("min", "", lambda trial: trial.bit_operations),
+    "static_bops": Metric("min", "", lambda trial: trial.static_bops),
     "neural_efficiency": Metric("max", "", lambda trial: trial.neural_efficiency),
     "aiq": Metric("max", "", lambda trial: trial.artificial_intelligence_quotient),
     "sparsity": Metric("max", "", lambda trial: trial.weight_sparsity, {"%": 0.01}),

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from spareto.compression import compress
 from spareto.compression.packing import most_numbers, names_of, pack, unpack
-from spareto.core.arguments import path_of
+from spareto.core.arguments import of_kind, path_of
 from spareto.core.artifacts import there
 from spareto.core.errors import ConfigError, Problem, StoreError
 from spareto.core.versions import versions
@@ -57,7 +57,14 @@ def save_network(
         data: What it was trained on.
         frames: How recordings became frames: `timesteps`, `duration_us`, `binary`, and `most`, the largest
             value.
+
+    Raises:
+        ConfigError: An argument is of another kind.
+        StoreError: The file cannot be written.
     """
+    of_kind(network, nn.Module, "network", "a torch.nn.Module")
+    of_kind(plan, (NetworkPlan, OwnNetworkPlan), "plan", "a NetworkPlan or an OwnNetworkPlan")
+    of_kind(recipe, Recipe, "recipe", "a Recipe", "Write spareto.recipes.dense() for none.")
     manifest: dict[str, Any] = {
         "network": _anywhere(plan).to_dict(),
         "recipe": recipe.to_dict(),

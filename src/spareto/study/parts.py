@@ -22,7 +22,7 @@ from spareto.study.writer import only_writer
 
 
 @dataclass(frozen=True)
-class Part:
+class StudyPart:
     """One combination.
 
     Args:
@@ -43,11 +43,13 @@ def has_parts(config: StudyConfig) -> bool:
     return any(getattr(config, several) for several in LISTS.values())
 
 
-def parts_of(config: StudyConfig, folder: Path) -> list[Part]:
+def parts_of(config: StudyConfig, folder: Path) -> list[StudyPart]:
     """Every combination, accelerators innermost; a study of one of each is its own only part."""
     if not has_parts(config):
-        return [Part(config, folder, None, (_called(config.data), config.network.name, config.accelerator))]
-    found: list[Part] = []
+        return [
+            StudyPart(config, folder, None, (_called(config.data), config.network.name, config.accelerator))
+        ]
+    found: list[StudyPart] = []
     datasets, networks = config.datasets or (config.data,), config.networks or (config.network,)
     chips = config.accelerators or (config.accelerator,)
     several = [len(datasets) > 1, len(networks) > 1, len(chips) > 1]
@@ -60,7 +62,7 @@ def parts_of(config: StudyConfig, folder: Path) -> list[Part]:
             told = [f"{component(label, 40)}-{number + 1}" for label, number, more in named if more]
             own = folder / ("-".join(told) or "only")
             single = _single(config, own.name, data, network, chip)
-            found.append(Part(single, own, first, labels))
+            found.append(StudyPart(single, own, first, labels))
             first = first or own
     return found
 
@@ -75,7 +77,7 @@ def _single(config: StudyConfig, part: str, data: Any, network: Any, chip: str) 
     return StudyConfig(**{**plain, "name": name, "data": data, "network": network, "accelerator": chip})
 
 
-def take_over(part: Part, store: str | None = None, artifacts: str | None = None) -> int:
+def take_over(part: StudyPart, store: str | None = None, artifacts: str | None = None) -> int:
     """Bring what another accelerator's part has trained; how many trials came."""
     if part.trained_by is None or not any(there(part.trained_by / name) for name in (STORE_NAME, POINTER)):
         return 0

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from typing_extensions import Unpack
 
+from spareto.core.arguments import of_kind
 from spareto.core.artifacts import canonical_json
 from spareto.core.errors import ConfigError, Problem, StoreError
 from spareto.core.text import shown
@@ -49,7 +50,7 @@ class Where(TypedDict, total=False):
 
 
 def run_study(
-    config: StudyConfig,
+    config: StudyConfig | str | Path,
     folder: str | Path | None = None,
     listener: StudyListener | None = None,
     device: str = "cpu",
@@ -66,7 +67,7 @@ def run_study(
     again and trains nothing.
 
     Args:
-        config: What to do.
+        config: What to do, or the file that says it.
         folder: Run folder; `runs/<name>` if left out.
         listener: Who is told how it gets on.
         device: Where networks are trained: `cpu`, `cuda`, or `auto` for a GPU if there is one. Accuracy and
@@ -87,6 +88,9 @@ def run_study(
             or it cannot be written.
         TrainingError: A training diverged.
     """
+    if isinstance(config, str | Path):
+        config = StudyConfig.load(config)
+    of_kind(config, StudyConfig, "config", "a StudyConfig or its file")
     with open_study(config, folder, listener, device, wait=wait, **where) as study:
         if config.search is not None:
             study.listener.study_begins(config.search.all_trials)

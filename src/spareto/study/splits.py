@@ -12,7 +12,7 @@ from spareto.core.errors import Problem, StoreError
 from spareto.data._base import Frames
 from spareto.data.frames import held
 from spareto.data.load import FrameData
-from spareto.data.mapped import is_mapped, some_of
+from spareto.data.mapped import gathered, is_mapped, lies_in_file, some_of
 from spareto.data.own.splits import held_out
 
 Labels = npt.NDArray[np.int64]
@@ -21,7 +21,7 @@ TEST: Final = "test split"
 
 
 @dataclass(frozen=True)
-class Samples:
+class SplitSamples:
     """Some frames with their labels.
 
     Args:
@@ -49,7 +49,7 @@ class StudyData:
     """
 
     train: FrameData
-    validation: Samples
+    validation: SplitSamples
     hash: str
 
     @property
@@ -66,11 +66,11 @@ class SealedTest:
     store.
     """
 
-    def __init__(self, samples: Samples) -> None:
-        self.__samples: Samples | None = samples
+    def __init__(self, samples: SplitSamples) -> None:
+        self.__samples: SplitSamples | None = samples
         self.size: int = len(samples)
 
-    def open(self) -> Samples:
+    def open(self) -> SplitSamples:
         """The samples.
 
         Raises:
@@ -107,18 +107,18 @@ def split_data(data: FrameData, share: float) -> tuple[StudyData, SealedTest]:
         test_frames=_taken(data.train_frames, kept[:0], axis),
         test_labels=data.train_labels[:0],
     )
-    validation = Samples(VALIDATION, _taken(data.train_frames, chosen, axis), data.train_labels[chosen])
+    validation = SplitSamples(VALIDATION, _taken(data.train_frames, chosen, axis), data.train_labels[chosen])
     return StudyData(train, validation, data.hash), SealedTest(
-        Samples(TEST, data.test_frames, data.test_labels)
+        SplitSamples(TEST, data.test_frames, data.test_labels)
     )
 
 
 def _taken(frames: Frames, chosen: npt.NDArray[np.intp], axis: int) -> Frames:
-    """Some samples; a frame that holds at every timestep stays in memory once, and mapped ones are mapped."""
-    if is_mapped(frames) and axis == 1:
+    """Some samples; a frame that holds at every timestep is there once, and mapped ones are mapped."""
+    if is_mapped(frames) and axis == 1 and frames.dtype == np.uint8:
         return some_of(frames, chosen)
-    if axis == 0:
-        return frames[chosen]
-    if len(frames) > 1 and frames.strides[0] == 0:
-        return held(frames[:1, chosen], len(frames))
-    return frames[:, chosen]
+    if axis == 1 and len(frames) > 1 and frames.strides[0] == 0:
+        return held(_taken(frames[0], chosen, 0)[None], len(frames))
+    if lies_in_file(frames):
+        return gathered(frames, chosen, axis)
+    return frames[:, chosen] if axis else frames[chosen]

@@ -11,16 +11,16 @@ from itertools import chain
 import torch
 from torch import Tensor
 
-from spareto.pruners import Evidence, Pruner, Scope, draw
+from spareto.pruners import Pruner, PrunerEvidence, Scope, draw
 
 Weights = Mapping[str, Tensor]
 Place = tuple[str, int]
 
 
-def made_up_evidence(weights: Weights, seed: int = 0) -> Evidence:
+def made_up_evidence(weights: Weights, seed: int = 0) -> PrunerEvidence:
     """Gradients and activities for weights that no network computes with."""
     generator = torch.Generator().manual_seed(seed)
-    return Evidence(
+    return PrunerEvidence(
         seed,
         {name: torch.randn(weight.shape, generator=generator).to(weight) for name, weight in weights.items()},
         {
@@ -31,7 +31,7 @@ def made_up_evidence(weights: Weights, seed: int = 0) -> Evidence:
     )
 
 
-def check_scores(pruner: Pruner, weights: Weights, evidence: Evidence) -> None:
+def check_scores(pruner: Pruner, weights: Weights, evidence: PrunerEvidence) -> None:
     """One finite score a weight or channel; weights are left as they were; the same input scores the same."""
     before = {name: weight.clone() for name, weight in weights.items()}
     scores, again = pruner.scores(weights, evidence), pruner.scores(weights, evidence)
@@ -44,9 +44,9 @@ def check_scores(pruner: Pruner, weights: Weights, evidence: Evidence) -> None:
         assert torch.equal(weight, before[name]), f"layer '{name}': the pruner changed the weight"
 
 
-def check_needs(pruner: Pruner, weights: Weights, evidence: Evidence) -> None:
+def check_needs(pruner: Pruner, weights: Weights, evidence: PrunerEvidence) -> None:
     """A pruner looks at no evidence that its `needs` does not name."""
-    shown = Evidence(
+    shown = PrunerEvidence(
         evidence.seed,
         evidence.gradients if "gradients" in pruner.needs else {},
         evidence.activity if "activity" in pruner.needs else {},
@@ -56,7 +56,7 @@ def check_needs(pruner: Pruner, weights: Weights, evidence: Evidence) -> None:
 
 
 def check_removed(
-    pruner: Pruner, weights: Weights, sparsity: float, scope: Scope, evidence: Evidence
+    pruner: Pruner, weights: Weights, sparsity: float, scope: Scope, evidence: PrunerEvidence
 ) -> None:
     """`floor(sparsity · n + 1/2)` of n go, lowest score first, ties by layer, then by index.
 
@@ -79,13 +79,19 @@ def check_removed(
     assert removed == expected, f"{len(removed)} removed, {len(expected)} expected"
 
 
-def check_nothing_removed(pruner: Pruner, weights: Weights, scope: Scope, evidence: Evidence) -> None:
+def check_nothing_removed(pruner: Pruner, weights: Weights, scope: Scope, evidence: PrunerEvidence) -> None:
     """Sparsity 0 keeps every weight."""
     assert all(mask.all() for mask in draw(pruner, weights, 0.0, scope, evidence=evidence).values())
 
 
 def check_superset(
-    pruner: Pruner, weights: Weights, less: float, more: float, scope: Scope, evidence: Evidence, floor: float
+    pruner: Pruner,
+    weights: Weights,
+    less: float,
+    more: float,
+    scope: Scope,
+    evidence: PrunerEvidence,
+    floor: float,
 ) -> None:
     """What goes at a lower sparsity goes at a higher one too, with and without a floor."""
     few, many = (
@@ -96,7 +102,7 @@ def check_superset(
 
 
 def check_floor(
-    pruner: Pruner, weights: Weights, sparsity: float, scope: Scope, evidence: Evidence, floor: float
+    pruner: Pruner, weights: Weights, sparsity: float, scope: Scope, evidence: PrunerEvidence, floor: float
 ) -> None:
     """Every layer keeps its share, at least one; blocks have their own rule."""
     for name, mask in draw(pruner, weights, sparsity, scope, floor=floor, evidence=evidence).items():

@@ -14,7 +14,7 @@ from spareto.core.errors import Problem, StoreError
 from spareto.frameworks import state_names
 from spareto.training import stored
 from spareto.training.stored import FORMAT as FORMAT
-from spareto.training.stored import Stored as Stored
+from spareto.training.stored import StoredFile as StoredFile
 from spareto.training.stored import read as read
 from spareto.training.stored import read_manifest as read_manifest
 
@@ -54,7 +54,7 @@ def save_checkpoint(
     stored.write(Path(path), {name: tensor.clone() for name, tensor in tensors.items()}, manifest)
 
 
-def network_tensors(found: Stored) -> dict[str, Tensor]:
+def network_tensors(found: StoredFile) -> dict[str, Tensor]:
     """What a checkpoint holds of the network, by the names in its state dict."""
     return {key[8:]: value for key, value in found.tensors.items() if key.startswith("network.")}
 
@@ -75,7 +75,7 @@ def load_checkpoint(
 
 
 def take(
-    found: Stored,
+    found: StoredFile,
     network: nn.Module,
     optimizer: torch.optim.Optimizer | None = None,
     unpack: Packer | None = None,

@@ -19,7 +19,7 @@ from spareto.records import TrainingPlan
 from spareto.running import Interface, Runner
 from spareto.running.interface import options_of
 from spareto.training.batches import Batches, device_of, samples_of_split
-from spareto.training.checkpoint import Stored, best_path, read, save_checkpoint, take
+from spareto.training.checkpoint import StoredFile, best_path, read, save_checkpoint, take
 from spareto.training.evaluation import accuracy_of, count_correct
 from spareto.training.final import Average, Best
 from spareto.training.health import first_non_finite, silence, silent_layers
@@ -43,8 +43,8 @@ def _key(data: FrameData, plan: TrainingPlan, seed: int, interface: Interface) -
     return fingerprint([data.hash, plan.hash, seed, *([stated] if stated else [])])
 
 
-def _refuse_lonely(runner: Runner) -> None:
-    """Refuse a last batch of one sample where a batch norm wants more.
+def _refuse_lonely(runner: Runner, what: str) -> None:
+    """Refuse a batch of one sample where a batch norm wants more.
 
     Raises:
         ConfigError: It does.
@@ -55,7 +55,7 @@ def _refuse_lonely(runner: Runner) -> None:
     except ValueError as error:
         if "more than 1 value per channel" not in str(error):
             raise
-        got, rule = "a last batch of one sample", "at least two, for a batch norm"
+        got, rule = f"{what} of one sample", "at least two, for a batch norm"
         cure = "Choose another training.batch_size."
         raise ConfigError(Problem("training.batch_size", got, rule, cure)) from None
 
@@ -109,15 +109,15 @@ class TrainingRun:
         self.data = self.batches.data
         self.runner = Runner(network, samples_of_split(self.data), interface)
         self.runner.check_answer()
-        if self.batches.samples % plan.batch_size == 1:
-            _refuse_lonely(self.runner)
+        if plan.batch_size == 1 or self.batches.samples % plan.batch_size == 1:
+            _refuse_lonely(self.runner, "batches" if plan.batch_size == 1 else "a last batch")
         classes = 1 + int(self.data.train_labels.max())
         self.stepper = Stepper(self.runner, plan, processes, before_step, extra_loss, classes)
         self.best = Best(checkpoint and best_path(checkpoint), keep=plan.keep == "best")
         self.average = Average()
         self._known_silent: set[str] = set()
         self._curve: list[dict[str, float | None]] = []
-        self._found: Stored | None = None
+        self._found: StoredFile | None = None
         self.epochs, self.finished = self._resumable()
 
     def phase(self, phase: Phase) -> None:

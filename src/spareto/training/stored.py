@@ -63,7 +63,7 @@ NETWORK: Final = Kind("a stored network", "Store it again: carry its study on, o
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredFile:
     """What one file holds.
 
     Args:
@@ -117,7 +117,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str,
         temporary.write_bytes(content)
 
 
-def read(path: str | Path, kind: Kind = CHECKPOINT) -> Stored:
+def read(path: str | Path, kind: Kind = CHECKPOINT) -> StoredFile:
     """Manifest and tensors of one file, each as it was written.
 
     Raises:
@@ -132,7 +132,7 @@ def read(path: str | Path, kind: Kind = CHECKPOINT) -> Stored:
         raise _damaged(path, f"an unreadable file ({_reason(str(error))})", kind) from None
     _verify(tensors, manifest, path, kind)
     manifest.pop(CHECKSUM, None)
-    return Stored(path, manifest, tensors, kind)
+    return StoredFile(path, manifest, tensors, kind)
 
 
 def read_manifest(path: str | Path, kind: Kind = CHECKPOINT) -> dict[str, Any]:

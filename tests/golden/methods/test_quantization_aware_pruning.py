@@ -9,7 +9,7 @@ import tiny
 from spareto.core.errors import ConfigError
 from spareto.hardware.bops import bit_operations, layer_bops
 from spareto.profiling import profile
-from spareto.profiling.states import States
+from spareto.profiling.states import StateCounter
 from spareto.profiling.witness import Witness
 from spareto.pruners.schedules import registry
 from spareto.records.trial import geometric_mean, quotient
@@ -72,7 +72,7 @@ def test_stages_that_do_not_fall_are_refused(wrong):
 
 
 def test_fair_coins_have_efficiency_1_and_constants_0():
-    coins, still = States(6), States(6)
+    coins, still = StateCounter(6), StateCounter(6)
     coins.see(np.random.default_rng(0).random((3, 20_000, 6)) < 0.5)
     still.see(np.ones((3, 5, 6), np.bool_))
     assert coins.efficiency == pytest.approx(1.0, abs=1e-3)
@@ -82,7 +82,7 @@ def test_fair_coins_have_efficiency_1_and_constants_0():
 
 def test_entropy_is_that_of_the_patterns():
     """Three patterns, with shares 1/2, 1/4, 1/4: 1.5 bits, over two neurons."""
-    states = States(2)
+    states = StateCounter(2)
     states.see(np.array([[[1, 0], [0, 0]], [[1, 0], [1, 1]]], np.bool_))
     assert states.entropy == pytest.approx(1.5)
     assert states.efficiency == pytest.approx(0.75)
@@ -97,7 +97,7 @@ def test_the_quotient():
 
 
 def patterns(outputs):
-    states = States(outputs.shape[1])
+    states = StateCounter(outputs.shape[1])
     states.see(outputs.detach().numpy()[None] > 0)
     return states.entropy
 
@@ -131,6 +131,6 @@ def test_spikes_are_the_states_of_spiking_layers():
     spikes = network.features[0](frames)
     from spareto.kernels import dense
 
-    expected = States(spikes.shape[2:].numel())
+    expected = StateCounter(spikes.shape[2:].numel())
     expected.see((dense(spikes) != 0).flatten(2).numpy())
     assert witness.states["features.0.conv"].entropy == pytest.approx(expected.entropy)

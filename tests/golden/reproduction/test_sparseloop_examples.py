@@ -10,9 +10,9 @@ from spareto.formats.cp import CoordinatePayload
 from spareto.formats.uop import OffsetPairs
 from spareto.hardware.describing.nest import Loop, Nest
 from spareto.hardware.describing.problem import LoopProblem
-from spareto.reproduction.timeloop.accounting import Saving, Sparsity, Store, evaluate
+from spareto.reproduction.timeloop.accounting import Saving, Sparsity, StorageLevel, evaluate
 
-BUFFER = Store("buffer", ("weights", "inputs", "outputs"))
+BUFFER = StorageLevel("buffer", ("weights", "inputs", "outputs"))
 
 
 def run(loops, dims, sparsity=None):
@@ -95,7 +95,7 @@ def test_one_dimensional_convolution():
         formats={("buffer", "weights"): Bitmask(), ("buffer", "inputs"): Bitmask()},
         savings=(Saving("buffer", "outputs", "skip", ("inputs", "weights")),),
     )
-    stores = (Store("far", ("weights", "inputs", "outputs")), BUFFER)
+    stores = (StorageLevel("far", ("weights", "inputs", "outputs")), BUFFER)
     nest = Nest(
         ("far", "buffer"), (Loop.of("buffer", "temporal", "Q", 9), Loop.of("buffer", "temporal", "S", 3))
     )
@@ -126,15 +126,15 @@ def matrix_product(density, *, coordinates):
     first, second = (CoordinatePayload(), CoordinatePayload()) if coordinates else (Bitmask(), OffsetPairs())
     metadata = {"word_bits": 8, "metadata_bits": word, "metadata_row": 28}
     stores = (
-        Store(
+        StorageLevel(
             "backing", ("weights", "inputs", "outputs"), 32.2859, 26.065, metadata_read_pj=14.0361,
             metadata_write_pj=10.2583, block=8, read_words=8, **metadata,
         ),
-        Store(
+        StorageLevel(
             "buffer", ("weights", "inputs"), 0.42568, 0.58331, metadata_read_pj=0.7383,
             metadata_write_pj=1.42366, read_words=2, write_words=2, **metadata,
         ),
-        Store("register", ("outputs",), 0.49, 0.49, read_words=1, write_words=1),
+        StorageLevel("register", ("outputs",), 0.49, 0.49, read_words=1, write_words=1),
     )  # fmt: skip
     sparsity = Sparsity(
         {"inputs": density, "weights": density},

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from spareto.hardware.counting.accesses import count_accesses, temporal_steps
 from spareto.hardware.describing.nest import Loop, Nest
 from spareto.hardware.describing.problem import LoopProblem
-from spareto.reproduction.timeloop.accounting import Store, evaluate
+from spareto.reproduction.timeloop.accounting import StorageLevel, evaluate
 from spareto.reproduction.timeloop.conventions import TOOLS, Conventions
 
 LAYER = LoopProblem({"M": 32, "C": 3, "P": 112, "Q": 112, "R": 3, "S": 3}, (2, 2))
@@ -67,7 +67,7 @@ PRINTED = [  # reads, fills, updates of one instance
 
 
 def run(loops, keeps, conventions):
-    stores = tuple(Store(level, kept, read_pj=1.0, write_pj=1.0) for level, kept in keeps.items())
+    stores = tuple(StorageLevel(level, kept, read_pj=1.0, write_pj=1.0) for level, kept in keeps.items())
     return evaluate(LAYER, loops, stores, ("mac", 1.0), None, conventions)
 
 

@@ -1,5 +1,6 @@
 """Arguments of the wrong kind are refused by name at the door of the public functions."""
 
+import inspect
 import math
 
 import pytest
@@ -53,6 +54,25 @@ def test_an_argument_of_the_wrong_kind_is_refused(call):
         with pytest.raises(SparetoError) as refused:
             CALLS[call](other)
         assert len(str(refused.value)) < 1000
+
+
+def functions():
+    named = ((name, getattr(spareto, name)) for name in spareto.__all__)
+    return {name: found for name, found in named if inspect.isfunction(found)}
+
+
+@pytest.mark.parametrize("name", functions())
+@pytest.mark.parametrize(
+    "other", [3, "x", None, {"a": 1}, torch.nn.ReLU], ids=lambda each: type(each).__name__
+)
+def test_every_public_function_refuses_other_kinds_in_words(name, other, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    function = functions()[name]
+    needed = [each for each in inspect.signature(function).parameters.values() if each.default is each.empty]
+    places = [each for each in needed if each.kind is each.POSITIONAL_OR_KEYWORD]
+    named = {each.name: other for each in needed if each.kind is each.KEYWORD_ONLY}
+    with pytest.raises(SparetoError):
+        function(*[other] * len(places), **named)
 
 
 @pytest.mark.parametrize("seed", [0, 2**31, 2**62, 2**63 - 1])

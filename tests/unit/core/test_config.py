@@ -106,13 +106,14 @@ def test_a_record_survives_saving(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "text"), [("a.yaml", "name: x\nname: y\n"), ("a.json", '{"name": 1, "name": 2}')]
+    ("name", "text", "place"),
+    [("a.yaml", "name: x\nname: y\n", "line 2, column 1: "), ("a.json", '{"name": 1, "name": 2}', "")],
 )
-def test_a_key_given_twice_is_an_error(write, name, text):
+def test_a_key_given_twice_is_an_error(write, name, text, place):
     path = write(name, text)
     with pytest.raises(ConfigError) as error:
         load_data(path)
-    assert str(error.value).startswith(f"{path}: got key 'name' is given twice")
+    assert str(error.value).startswith(f"{path}: got {place}key 'name' is given twice")
 
 
 def test_a_key_given_twice_deep_inside_is_an_error(write):

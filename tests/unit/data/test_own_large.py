@@ -1,111 +1,185 @@
-"""Folders larger than memory: recordings stay in their files, and frames say the same as those in memory."""
+"""A user's frames that are too many for memory: they lie in files, and say the same as those in memory."""
 
-import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from own_files import SENSOR, write_folder
-from spareto.core.errors import DataError
-from spareto.data.mapped import is_mapped
-from spareto.data.own import binning, filed, folder, load_own
-from spareto.records.data import FolderData
+from spareto.core.errors import DataError, StoreError
+from spareto.data import cache, mapped
+from spareto.data.mapped import lies_in_file, room_for
+from spareto.data.own import arrays, folder, layout
+from spareto.data.own.load import load_own
+from spareto.records.data import FolderData, ImportedData
+from spareto.study.splits import split_data
 
-KEYS = {"timesteps": 5, "sensor": list(SENSOR), "duration_us": 200_000, "outside": "drop"}
+CODE = """
+import numpy as np
+RNG = np.random.default_rng(0)
+BYTES = RNG.integers(0, 9, (12, 5, 2, 4, 4))
+LABELS = np.arange(12) % 3
+class Items:
+    def __init__(self, samples): self.samples = samples
+    def __len__(self): return len(self.samples)
+    def __getitem__(self, index): return self.samples[index], LABELS[index]
+def of_bytes(): return Items(BYTES)
+def of_floats(): return Items(BYTES / 4)
+def of_both(): return Items([*BYTES[:7], *(BYTES[7:] / 4)])
+def both_splits(split): return Items(BYTES if split == "train" else BYTES[:6])
+def pictures(): return Items(BYTES[:, 0])
+def mapped(name, kind):
+    made = np.lib.format.open_memmap(name, "w+", kind, (5, 12, 2, 4, 4))
+    made[...] = np.moveaxis(BYTES, 1, 0)
+    return np.load(name, mmap_mode="r"), LABELS
+def halves(name):
+    made = np.lib.format.open_memmap(name, "w+", "f4", (12, 5, 2, 4, 4))
+    made[...] = BYTES / 2
+    return np.load(name, mmap_mode="r"), LABELS
+"""
+CASES = {
+    "bytes": ("of_bytes", {}, {}),
+    "floats": ("of_floats", {}, {}),
+    "bytes, then floats": ("of_both", {}, {}),
+    "two splits": ("both_splits", {}, {"test_share": None}),
+    "pictures": ("pictures", {}, {"layout": "static"}),
+    "pictures over time": ("pictures", {}, {"layout": "static", "timesteps": 4}),
+    "time unknown": ("pictures", {}, {}),
+    "mapped bytes": ("mapped", {"kind": "u1"}, {}),
+    "mapped numbers": ("mapped", {"kind": "i4"}, {}),
+    "mapped whole floats": ("mapped", {"kind": "f8"}, {}),
+    "mapped floats": ("halves", {}, {}),
+}
 
 
-def load(root, **keys):
-    return load_own(FolderData.parse({"folder": str(root), **KEYS, **keys}, "data"))
+def in_files(monkeypatch, tmp_path):
+    """Nothing is small enough for memory, and is copied a sample at a time."""
+    monkeypatch.setattr(mapped, "FRAMES_IN_MEMORY", 0)
+    monkeypatch.setattr(folder, "IN_FILES", 0)
+    monkeypatch.setattr(arrays, "STEP_BYTES", 700)
+    monkeypatch.setattr(layout, "STEP_BYTES", 700)
+    monkeypatch.setenv(cache.ENVIRONMENT, str(tmp_path))
 
 
-@pytest.fixture
-def root(tmp_path):
-    return write_folder(tmp_path / "recordings")
-
-
-@pytest.fixture
-def large(tmp_path, monkeypatch):
-    """From here on every folder and every split is too large; the paths that are read."""
-    read = []
-
-    def reading(path):
-        read.append(path)
-        return folder.read_sample(path)
-
-    monkeypatch.setenv("SPARETO_CACHE", str(tmp_path / "cache"))
-
-    def go():
-        monkeypatch.setattr(folder, "IN_FILES", 0)
-        monkeypatch.setattr(binning, "FRAMES_IN_MEMORY", 0)
-        monkeypatch.setattr(binning, "PART_EVENTS", 100)
-        monkeypatch.setattr(folder, "_events_in", reading)
-        return read
-
-    return go
-
-
-@pytest.mark.parametrize("keys", [{}, {"sensor": [2, 4, 7]}, {"bins": "events", "binary": False}])
-def test_frames_are_those_in_memory(root, large, keys):
-    inside = load(root, **keys)
-    read = large()
-    mapped = load(root, **keys)
-    assert is_mapped(mapped.train_frames)
-    assert not is_mapped(inside.train_frames)
-    assert (mapped.hash, mapped.info, mapped.notes) == (inside.hash, inside.info, inside.notes)
+def refuse_unlike(inside, filed):
+    assert (filed.hash, filed.layout, filed.info) == (inside.hash, inside.layout, inside.info)
     for name in ("train_frames", "test_frames", "train_labels", "test_labels"):
-        assert np.array_equal(getattr(mapped, name), getattr(inside, name))
-    assert sorted(read) == sorted(root.rglob("*.npz"))  # each once more, to be binned
-    again = load(root, **keys)
-    assert len(read) == len(set(read))  # the frames are there
-    assert (again.hash, again.notes) == (inside.hash, inside.notes)
+        assert np.array_equal(getattr(filed, name), getattr(inside, name))
+        assert getattr(filed, name).dtype == getattr(inside, name).dtype
+    assert lies_in_file(filed.train_frames)
+    assert not lies_in_file(inside.train_frames)
 
 
-def test_one_split_is_cut_alike(tmp_path, large):
-    root = write_folder(tmp_path / "recordings")
-    for path in sorted((root / "test").rglob("*.npz")):
-        path.rename(root / "train" / path.parent.name / f"more-{path.name}")
-    inside = load(root / "train", test_share=0.5)
-    large()
-    assert load(root / "train", test_share=0.5).hash == inside.hash
+def refuse_unlike_splits(inside, filed):
+    study, sealed = split_data(filed, 0.3)
+    wanted, wanted_test = split_data(inside, 0.3)
+    assert lies_in_file(study.train.train_frames)
+    assert np.array_equal(study.train.train_frames, wanted.train.train_frames)
+    assert np.array_equal(study.validation.frames, wanted.validation.frames)
+    assert np.array_equal(sealed.open().frames, wanted_test.open().frames)
 
 
-@pytest.mark.parametrize("damage", ["cut", "gone", "notes", "hostile"])
-def test_a_damaged_cache_is_made_anew(root, large, damage):
-    large()
-    first = load(root)
-    frames = Path(first.train_frames.filename)
-    beside = frames.with_suffix(".json")
-    if damage == "cut":
-        frames.write_bytes(frames.read_bytes()[:-1])
-    elif damage == "gone":
-        frames.unlink()
+@pytest.mark.parametrize("case", CASES)
+def test_frames_in_files_are_those_in_memory(case, tmp_path, monkeypatch):
+    function, options, said = CASES[case]
+    (tmp_path / "mine.py").write_text(CODE)
+    if function in ("mapped", "halves"):
+        options = {**options, "name": str(tmp_path / "mapped.npy")}
+    keys = {"import": f"{tmp_path}/mine.py:{function}", "options": options, "test_share": 0.25, **said}
+    plan = ImportedData.parse({key: value for key, value in keys.items() if value is not None}, "data")
+    inside = load_own(plan)
+    split_inside = split_data(inside, 0.3)[0].train.train_frames
+    in_files(monkeypatch, tmp_path / "cache")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    filed = load_own(plan)
+    if lies_in_file(inside.train_frames):  # the user's own file, in both
+        assert np.array_equal(inside.train_frames, filed.train_frames)
+        assert np.array_equal(split_data(filed, 0.3)[0].train.train_frames, split_inside)
     else:
-        beside.write_text("[" if damage == "notes" else json.dumps({"size": "x", "notes": 3}))
-    again = load(root)
-    assert (again.hash, again.notes) == (first.hash, first.notes)
+        refuse_unlike(inside, filed)
+        refuse_unlike_splits(inside, filed)
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "cache") == before
+    assert not list((tmp_path / "cache").iterdir())
 
 
-def test_other_recordings_or_another_plan_are_other_frames(root, large):
-    inside = {share: load(root, duration_us=share).hash for share in (150_000, 200_000)}
-    large()
-    assert {share: load(root, duration_us=share).hash for share in (150_000, 200_000)} == inside
-    path = next(root.rglob("*.npz"))
-    arrays = dict(np.load(path))
-    np.savez(path, **{**arrays, "x": arrays["x"][::-1]})
-    assert load(root).hash != inside[200_000]
+def write_folder(root, samples, timesteps=5, side=4):
+    rng = np.random.default_rng(0)
+    for part, count in samples.items():
+        for number in range(count):
+            place = root / part / f"class{number % 2}"
+            place.mkdir(parents=True, exist_ok=True)
+            np.save(place / f"{number:04}.npy", rng.integers(0, 3, (timesteps, 2, side, side), np.uint8))
+    return root
 
 
-def test_a_file_that_changes_under_way_is_refused(root, large, monkeypatch):
-    large()
-    stamps = iter(range(1000))
-    monkeypatch.setattr(filed, "stamp_of", lambda path: (str(path), next(stamps), 0))
-    with pytest.raises(DataError, match="a file that has changed"):
-        load(root)
+def test_a_folder_of_frames(tmp_path, monkeypatch):
+    root = write_folder(tmp_path / "data", {"train": 12, "test": 6})
+    inside = load_own(FolderData(folder=str(root)))
+    in_files(monkeypatch, tmp_path / "cache")
+    filed = load_own(FolderData(folder=str(root)))
+    refuse_unlike(inside, filed)
+    refuse_unlike_splits(inside, filed)
 
 
-def test_all_faults_are_told_at_once(root, large):
-    large()
-    with pytest.raises(DataError) as error:
-        load(root, sensor=[2, 1, 1], duration_us=1)
-    assert "3 more like it" in str(error.value)
+def test_a_sample_of_another_shape_is_named(tmp_path, monkeypatch):
+    root = write_folder(tmp_path / "data", {"train": 4, "test": 4})
+    odd = root / "train" / "class1" / "0003.npy"
+    np.save(odd, np.zeros((5, 2, 4, 5), np.uint8))
+    in_files(monkeypatch, tmp_path / "cache")
+    with pytest.raises(DataError, match=r"0003\.npy: got shape \(5, 2, 4, 5\)"):
+        load_own(FolderData(folder=str(root)))
+
+
+def test_a_large_array_needs_its_room_on_the_disk_at_once(tmp_path, monkeypatch):
+    monkeypatch.setenv(cache.ENVIRONMENT, str(tmp_path))
+    monkeypatch.setattr(mapped, "FRAMES_IN_MEMORY", 0)
+    made = room_for((3, 2), np.float32)
+    assert lies_in_file(made)
+    assert not made.any()
+    with pytest.raises(StoreError, match=str(tmp_path)):
+        room_for((1 << 60,), np.uint8)
+
+
+LIMITED = """
+import resource, sys
+import torch
+from spareto import networks
+from spareto.data import mapped
+from spareto.data.own import folder
+from spareto.data.own.load import load_own
+from spareto.records import TrainingPlan
+from spareto.records.data import FolderData
+from spareto.study.splits import split_data
+from spareto.training import train
+from spareto.training.evaluation import evaluate
+
+torch.set_num_threads(1)
+network = networks.build("conv", sensor=(2, 64, 64), classes=2, channels=[2], kernel=3, stride=4)
+mapped.FRAMES_IN_MEMORY = 1 << 20
+folder.IN_FILES = 1 << 20
+held = int(next(line for line in open("/proc/self/status") if line.startswith("VmData")).split()[1]) << 10
+limit = held + (int(sys.argv[2]) << 20)
+resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))  # all memory that no file stands behind
+data = load_own(FolderData(folder=sys.argv[1]))
+study, sealed = split_data(data, 0.2)
+train(network, study.train, TrainingPlan(epochs=1, batch_size=2, warmup_epochs=0), seed=0)
+opened = sealed.open()
+evaluate(network, opened.frames, opened.labels, batch_size=2)
+print(sum(each.nbytes for each in (data.train_frames, data.test_frames)) >> 20)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit is one of Linux")
+def test_a_study_over_own_frames_larger_than_its_memory(tmp_path):
+    """Frames of 250 MiB are read, turned, split, trained on and measured within 160 MiB."""
+    root = write_folder(tmp_path / "data", {"train": 200, "test": 125}, timesteps=100, side=64)
+    told = {"OMP_NUM_THREADS": "1", cache.ENVIRONMENT: str(tmp_path / "cache")}
+    told["PYTHONPATH"] = str(Path(folder.__file__).parents[3])
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(root), "160"],
+        capture_output=True, text=True, check=False, env=os.environ | told,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert int(done.stdout.split()[-1]) >= 250

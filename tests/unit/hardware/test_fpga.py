@@ -8,7 +8,7 @@ from spareto import hardware
 from spareto.core.errors import CapacityError
 from spareto.fpga.compression import compressed
 from spareto.fpga.visits import visits
-from spareto.fpga.windows import Layout, sliding
+from spareto.fpga.windows import BitLayout, sliding
 from spareto.hardware.fabric.memories import block_rams
 from spareto.hardware.fabric.reach import longest, uses
 from spareto.hardware.fabric.rows import words_of
@@ -73,7 +73,7 @@ def test_lists_of_a_convolution_are_those_that_are_written(seed):
     sides = rng.integers(4, 8, 2)
     plane = (sides + 2 * padding - kernel) // stride + 1
     geometry = [tuple(axis.tolist()) for axis in (kernel, stride, padding, sides, plane)]
-    window = sliding(Layout((2, *geometry[3]), pixels=False), *geometry[:3])
+    window = sliding(BitLayout((2, *geometry[3]), pixels=False), *geometry[:3])
     found = visits(window, np.ones(2 * int(kernel.prod()), bool))
     assert len(found.columns) == 2 * uses(*geometry).sum()
     assert found.counts.max() == longest(*geometry)

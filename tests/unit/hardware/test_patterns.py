@@ -13,11 +13,11 @@ from spareto.formats.bitmask import Bitmask
 from spareto.hardware.counting.patterns import Pattern
 from spareto.hardware.describing.nest import Loop, Nest
 from spareto.hardware.describing.problem import LoopProblem
-from spareto.reproduction.timeloop.accounting import Saving, Sparsity, Store, evaluate
+from spareto.reproduction.timeloop.accounting import Saving, Sparsity, StorageLevel, evaluate
 
 STORES = (
-    Store("far", ("weights", "inputs", "outputs"), 10.0, 10.0),
-    Store("near", ("weights", "inputs", "outputs"), 1.0, 1.0),
+    StorageLevel("far", ("weights", "inputs", "outputs"), 10.0, 10.0),
+    StorageLevel("near", ("weights", "inputs", "outputs"), 1.0, 1.0),
 )
 
 

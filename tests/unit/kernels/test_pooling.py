@@ -12,7 +12,7 @@ from torch import nn
 from spareto import kernels
 from spareto.kernels import c_pooling, library, pooling
 from spareto.kernels.c_layers import ConvShape, Gradient, padded
-from spareto.kernels.decision_log import Slot
+from spareto.kernels.decision_log import DecisionSlot
 from spareto.kernels.sums import dense_input_gradient
 from spareto.layers._pooled_currents import pooled_currents
 from spareto.neurons import registry as neurons
@@ -78,7 +78,7 @@ def run(conv, pool, neuron, sequence, fused):
     if fused:
         packed = kernels.pack(spikes)
         packed.carrier = packed.carrier.clone().requires_grad_()
-        fired = kernels.dense(pooled_currents(conv, pool, neuron, packed, Slot()))
+        fired = kernels.dense(pooled_currents(conv, pool, neuron, packed, DecisionSlot()))
         (fired * draw(*fired.shape, seed=3)).sum().backward()
         gradient = packed.carrier.grad.movedim(-1, 1).unflatten(0, sequence.shape[:2])
     else:
@@ -111,7 +111,7 @@ def test_the_layer_is_its_parts(monkeypatch, kernel, stride, padding, groups, si
 def test_real_values_go_through_sums_of_torch():
     torch.manual_seed(0)
     conv, pool, neuron = nn.Conv2d(2, 7, 3), nn.MaxPool2d(2), neurons.make("lif")
-    sequence, slot = torch.rand(3, 2, 2, 9, 8) * 3, Slot()
+    sequence, slot = torch.rand(3, 2, 2, 9, 8) * 3, DecisionSlot()
     found = pooled_currents(conv, pool, neuron, sequence, slot)
     assert slot.latest is not None
     assert slot.latest.way == "dense"
@@ -125,7 +125,7 @@ def test_weights_that_are_not_finite_meet_silent_inputs_too():
         conv.weight[1, 0, 0, 0] = math.inf
     packed = kernels.pack(torch.zeros(2, 1, 2, 6, 6))
     packed.carrier = packed.carrier.clone().requires_grad_()
-    fired = kernels.dense(pooled_currents(conv, pool, neuron, packed, Slot()))
+    fired = kernels.dense(pooled_currents(conv, pool, neuron, packed, DecisionSlot()))
     fired.sum().backward()
     assert conv.weight.grad[1].isnan().all()  # 0 times infinity
 
@@ -142,15 +142,15 @@ def test_weights_that_are_not_finite_meet_silent_inputs_too():
 )
 def test_other_poolings_are_left_to_torch(pool, why):
     conv, neuron = nn.Conv2d(2, 3, 3), neurons.make("lif")
-    assert pooled_currents(conv, pool, neuron, torch.zeros(2, 1, 2, 6, 6), Slot()) is None, why
+    assert pooled_currents(conv, pool, neuron, torch.zeros(2, 1, 2, 6, 6), DecisionSlot()) is None, why
 
 
 def test_it_runs_one_by_one_where_somebody_looks():
     conv, pool, neuron = nn.Conv2d(2, 3, 3), nn.MaxPool2d(2), neurons.make("lif")
     sequence = torch.zeros(2, 1, 2, 6, 6)
     with kernels.reference():
-        assert pooled_currents(conv, pool, neuron, sequence, Slot()) is None
+        assert pooled_currents(conv, pool, neuron, sequence, DecisionSlot()) is None
     handle = conv.register_forward_hook(lambda *_: None)
-    assert pooled_currents(conv, pool, neuron, sequence, Slot()) is None
+    assert pooled_currents(conv, pool, neuron, sequence, DecisionSlot()) is None
     handle.remove()
-    assert pooled_currents(conv, pool, neuron, sequence, Slot()) is not None
+    assert pooled_currents(conv, pool, neuron, sequence, DecisionSlot()) is not None

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from spareto.formats import Gaps, levels, registry
 from spareto.kernels import c_layers, trains
 from spareto.kernels.library import backend
-from spareto.observing.products import Geometry, Product
+from spareto.observing.products import Geometry, ProductCall
 from spareto.profiling.storage import Trains
 from spareto.profiling.touching import Touching, touched
 from spareto.profiling.windows import covered
@@ -104,7 +104,7 @@ def test_outputs_that_spikes_reach_are_those_of_the_sums(seed):
     geometry, weight, features, outputs = random_convolution(rng)
     x = torch.from_numpy((rng.random((5, *features)) < 0.05).astype(np.float32))
     x[0] = 0
-    product = Product("convolution", x, weight, geometry=geometry)
+    product = ProductCall("convolution", x, weight, geometry=geometry)
     _agrees(product, features, torch.from_numpy(rng.random(outputs) < 0.7), x)
 
 
@@ -118,7 +118,7 @@ def test_outputs_of_dense_layers_too(shape, density):
         int(np.prod(shape[:-1])),
     )
     x = (torch.rand(6, *features, generator=torch.Generator().manual_seed(1)) < 0.05).float()
-    _agrees(Product("linear", x, weight), features, torch.ones(outputs, dtype=torch.bool), x)
+    _agrees(ProductCall("linear", x, weight), features, torch.ones(outputs, dtype=torch.bool), x)
 
 
 def _agrees(product, features, channels, x):

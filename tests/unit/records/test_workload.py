@@ -11,7 +11,18 @@ from hypothesis.extra import numpy as hnp
 import workloads
 from spareto import hardware
 from spareto.core.errors import ConfigError
-from spareto.records import FreeLayer, Layer, Mask, Neuron, Numbers, Tensor, Workload
+from spareto.records import (
+    FreeLayer,
+    Layer,
+    Mask,
+    Neuron,
+    Numbers,
+    QuantizeStep,
+    Recipe,
+    Tensor,
+    TrainingPlan,
+    Workload,
+)
 from spareto.records.workload import LayerKind
 
 
@@ -220,7 +231,14 @@ def test_a_workload_and_a_cost_are_one_line_in_a_notebook():
     for text in (
         repr(measured),
         str(measured),
-        repr(hardware.cost(measured, hardware.load_accelerator("eyeriss_like"))),
+        repr(hardware.cost(measured, "eyeriss_like")),
+        repr(hardware.cost_grid([measured], "eyeriss_like", weight_formats=["rle"])),
     ):
         assert len(text) < 120
         assert "2 layers" in text
+
+
+def test_a_record_shows_what_differs_from_its_defaults():
+    assert repr(Recipe(steps=(QuantizeStep(bits=4),))) == "Recipe(steps=(QuantizeStep(bits=4),))"
+    assert str(TrainingPlan(epochs=3)) == "TrainingPlan(epochs=3)"
+    assert repr(Mask.of([0, 1])) == "Mask(shape=(2,))"

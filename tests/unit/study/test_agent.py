@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from spareto.core.errors import ConfigError
-from spareto.study.search.agent.ddpg import DDPG, GAMMA, POLYAK, Step, follow
+from spareto.study.search.agent.ddpg import DDPG, GAMMA, POLYAK, Transition, follow
 from spareto.study.search.agent.noisy import NoisyLinear
 from spareto.study.search.agent.rainbow import STEPS, QNetwork, Rainbow, jumps, projected
-from spareto.study.search.agent.replay import Replay
-from spareto.study.search.samplers import LayerFacts, Outcome, Task, registry
+from spareto.study.search.agent.replay import ReplayMemory
+from spareto.study.search.samplers import LayerFacts, Outcome, SearchTask, registry
 from spareto.study.search.samplers.learned import LearnedSampler
 from spareto.study.search.space import Space
 
@@ -17,7 +17,7 @@ KINDS = ("conv2d", "conv2d", "linear")
 PRUNERS = ["channels norm=l1", "bernoulli", "magnitude"]
 
 
-def task(seed: int = 0, pruner: bool = True) -> Task:
+def task(seed: int = 0, pruner: bool = True) -> SearchTask:
     layers = [
         LayerFacts(f"layer{place}", KINDS[place], 4 * place + 2, 3, 5, 5, 1, 3, 100 + place, 40.0)
         for place in range(3)
@@ -29,7 +29,7 @@ def task(seed: int = 0, pruner: bool = True) -> Task:
     def energy_of(name: str, bits: int, sparsity: float) -> float:
         return 40 * bits / 8 * (1 - sparsity)
 
-    return Task(variables, ["max", "min"], 0, 10, seed, (), layers, energy_of, 120.0, 0.95)
+    return SearchTask(variables, ["max", "min"], 0, 10, seed, (), layers, energy_of, 120.0, 0.95)
 
 
 def begun(seed: int = 0, pruner: bool = True, **options) -> LearnedSampler:
@@ -107,13 +107,13 @@ def test_without_pruners_there_is_no_head_and_other_spaces_are_refused() -> None
     broken = task()
     other = Space.parse({"bits": [2, 4]}, "space").variables([])
     with pytest.raises(ConfigError, match="for sampler 'learned': got variables bits"):
-        sampler.begin(Task(other + tuple(broken.variables), ["max"], 0, 1, 0, (), broken.layers))
+        sampler.begin(SearchTask(other + tuple(broken.variables), ["max"], 0, 1, 0, (), broken.layers))
     with pytest.raises(ConfigError, match=r"sampler 'learned'.penalty: got -1"):
         registry.make("learned", penalty=-1)
 
 
 def test_priorities_decide_how_often_and_weights_take_it_back() -> None:
-    replay: Replay[int] = Replay(alpha=0.5, beta=1.0)
+    replay: ReplayMemory[int] = ReplayMemory(alpha=0.5, beta=1.0)
     for item in range(4):
         replay.add(item)
     replay.surprise([0, 1, 2, 3], np.array([16.0, 4.0, 1.0, 1.0]))
@@ -126,7 +126,7 @@ def test_priorities_decide_how_often_and_weights_take_it_back() -> None:
 
 
 def test_the_oldest_make_room() -> None:
-    replay: Replay[int] = Replay(capacity=2)
+    replay: ReplayMemory[int] = ReplayMemory(capacity=2)
     for item in range(3):
         replay.add(item)
     assert sorted(set(replay.sample(50, np.random.default_rng(0))[1])) == [1, 2]
@@ -155,7 +155,7 @@ def test_n_step_returns_of_an_episode() -> None:
 def test_the_critics_target_is_the_reward_and_the_discounted_rest() -> None:
     torch.manual_seed(0)
     agent, state = DDPG(3, 2), torch.rand(3)
-    steps = [Step(state, torch.rand(2), 0.5, torch.rand(3), ended) for ended in (True, False)]
+    steps = [Transition(state, torch.rand(2), 0.5, torch.rand(3), ended) for ended in (True, False)]
     actor, critic = agent.targets
     rest = critic(torch.cat([steps[1].next_state, actor(steps[1].next_state)])[None]).item()
     assert agent.value_targets(steps).tolist() == pytest.approx([0.5, 0.5 + GAMMA * rest], rel=1e-5)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from spareto.study.search.samplers import Outcome, Task
+from spareto.study.search.samplers import Outcome, SearchTask
 from spareto.study.search.samplers.tpe import TPESampler
 from spareto.study.search.space import Variable
 
@@ -26,7 +26,7 @@ class LookingUp(TPESampler):
 
 def proposals(sampler, *, trials=40, start=(), constraints=0, refuse=lambda number: number % 7 == 3):
     """What it proposes while it is told that few bits and much sparsity are cheap and wrong."""
-    sampler.begin(Task(VARIABLES, ("max", "min"), constraints, trials, seed=5, start=start))
+    sampler.begin(SearchTask(VARIABLES, ("max", "min"), constraints, trials, seed=5, start=start))
     points = []
     for number in range(trials):
         point = sampler.ask(number)

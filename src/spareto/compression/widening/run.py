@@ -14,9 +14,9 @@ from spareto.compression.compressing import compress, store
 from spareto.compression.copies import Module
 from spareto.compression.report import compression_report
 from spareto.compression.widening.features import FeatureLoss, feature_names
-from spareto.compression.widening.squeeze import Measure, scale_names, squeeze
-from spareto.compression.widening.widen import widen
-from spareto.core.arguments import path_of
+from spareto.compression.widening.net2wider import widen
+from spareto.compression.widening.slimming import Measure, scale_names, squeeze
+from spareto.core.arguments import of_kind, path_of
 from spareto.core.artifacts import fingerprint
 from spareto.core.errors import ConfigError, Problem
 from spareto.data.cache import content_hash
@@ -97,7 +97,7 @@ def widen_and_squeeze(
     Reference:
         liu2020 (widening and squeezing): the idea. Its objective is not public; this one is ours.
     """
-    _refuse_later_steps(plan)
+    _refuse_later_steps(of_kind(plan, WideningPlan, "plan", "a WideningPlan"))
     work = _Work(plan, data_of(data), seed, interface_of(**how), checkpoint, on_epoch, on_silence)
     return work.of(network)
 

@@ -14,7 +14,7 @@ from spareto.core.errors import DataError, Problem
 from spareto.data._base import DatasetInfo
 from spareto.data.by_class import DrawnSplit
 from spareto.data.matlab import read_matlab
-from spareto.data.readers import Stream, read_events
+from spareto.data.readers import EventStream, read_events
 from spareto.data.readers._base import LATEST_US
 
 LETTERS = "abcdefghiklmnopqrstuvwxy"
@@ -56,14 +56,14 @@ class AslDvs(DrawnSplit):
     def labels(self) -> Sequence[str]:
         return LETTERS
 
-    def read(self, path: Path) -> Stream:
+    def read(self, path: Path) -> EventStream:
         """All events of a file, the hand upright."""
         if path.suffix == ".npz":
             return read_events(path, disorder=self.disorder)
         return _read_matlab(path).in_order(self.disorder)
 
 
-def _read_matlab(path: Path) -> Stream:
+def _read_matlab(path: Path) -> EventStream:
     rule = "a MATLAB file with ts, x, y and pol, one whole number an event"
     found = read_matlab(path, "Copy it again.")
     missing = [name for name in NAMES if name not in found]
@@ -84,7 +84,7 @@ def _read_matlab(path: Path) -> Stream:
                 Problem(f"{path}: {name}", got, f"values from 0 to {limit - 1}", "Copy it again.")
             )
     rows = (HEIGHT - 1 - y).astype(np.uint16)
-    return Stream(str(path), x.astype(np.uint16), rows, p.astype(np.uint8), t, (HEIGHT, WIDTH))
+    return EventStream(str(path), x.astype(np.uint16), rows, p.astype(np.uint8), t, (HEIGHT, WIDTH))
 
 
 def _is_whole(values: npt.NDArray[Any]) -> bool:

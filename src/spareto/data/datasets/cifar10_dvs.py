@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from spareto.data._base import DatasetInfo
 from spareto.data.by_class import DrawnSplit
-from spareto.data.readers import Stream, read_events
+from spareto.data.readers import EventStream, read_events
 
 NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 SIDE = 128
@@ -61,7 +61,7 @@ class Cifar10Dvs(DrawnSplit):
     def labels(self) -> Sequence[str]:
         return NAMES
 
-    def read(self, path: Path) -> Stream:
+    def read(self, path: Path) -> EventStream:
         """All events of a file, the picture upright."""
         stream = read_events(path, disorder=self.disorder).within(SIDE, SIDE)
         if path.suffix != ".aedat":

@@ -15,7 +15,7 @@ from spareto.core.artifacts import folder_there, there
 from spareto.core.errors import DataError, Problem
 from spareto.data._base import DatasetInfo, SplitName
 from spareto.data.folder import Root, data_folder, require, where_to_put
-from spareto.data.readers import Disorder, Stream, read_events
+from spareto.data.readers import Disorder, EventStream, read_events
 from spareto.data.recorded import RecordedDataset, Recording
 
 ORIGIN = (
@@ -80,7 +80,7 @@ class DvsGesture(RecordedDataset):
                 return self._tonic(folder / TONIC[name])
         return self._original(self.root / "DvsGesture", name)
 
-    def read(self, path: Path) -> Stream:
+    def read(self, path: Path) -> EventStream:
         """All events of a file; the ON events of the camera are those with polarity 1."""
         return (
             _read_tonic(path).in_order(self.disorder)
@@ -138,7 +138,7 @@ class DvsGesture(RecordedDataset):
         return found
 
 
-def _read_tonic(path: Path) -> Stream:
+def _read_tonic(path: Path) -> EventStream:
     """Rows of x, y, polarity and time in milliseconds, as Tonic stores them."""
     try:
         rows = load_arrays(path)
@@ -150,7 +150,7 @@ def _read_tonic(path: Path) -> Stream:
         raise DataError(Problem(str(path), "an array of something else", rule, "Copy it again."))
     x, y, p, t = np.asarray(rows).T
     times = np.rint(t.astype(np.float64) * 1000).astype(np.int64)
-    return Stream(str(path), x.astype(np.uint16), y.astype(np.uint16), p.astype(np.uint8), times)
+    return EventStream(str(path), x.astype(np.uint16), y.astype(np.uint16), p.astype(np.uint8), times)
 
 
 def _are_events(rows: object) -> bool:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from spareto.core.config import Record, Rule
-from spareto.data.readers import Stream
+from spareto.data.readers import EventStream
 
 Count = Annotated[int, Field(ge=1, le=512, strict=True), Rule("an integer from 1 to 512")]
 Hertz = Annotated[float, Field(gt=0, le=1e6), Rule("a frequency above 0, at most 1e6 Hz")]
@@ -44,7 +44,7 @@ class Hearing(Record):
     window_ms: Milliseconds = 32.0
     hop_ms: Milliseconds = 8.0
 
-    def hear(self, samples: npt.NDArray[np.number], rate: float, where: str) -> Stream:
+    def hear(self, samples: npt.NDArray[np.number], rate: float, where: str) -> EventStream:
         """The events of a sound.
 
         Args:
@@ -70,7 +70,7 @@ class Hearing(Record):
         share = (level + 0.5 - start) / (end - start)
         times = np.rint((spectrum + share) * self.hop_ms * 1000).astype(np.int64)
         rising = (end > start).astype(np.uint8)
-        stream = Stream(
+        stream = EventStream(
             where, band.astype(np.uint16), level.astype(np.uint16), rising, times, (self.levels, self.bands)
         )
         return stream.take(np.argsort(times, kind="stable"))

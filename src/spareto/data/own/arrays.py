@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from spareto.core.errors import DataError, Problem
+from spareto.data.mapped import STEP_BYTES, room_for
 
 Array = npt.NDArray[Any]
 
@@ -35,7 +37,7 @@ def as_array(value: Any, where: str) -> Array:
         value = value.numpy()
     cure = "Give an array, a tensor, or a list of numbers."
     try:
-        array = np.asarray(value)
+        array = value.view() if isinstance(value, np.memmap) else np.asarray(value)  # mapped as it was
     except (ValueError, TypeError, RuntimeError):
         got = f"a {type(value).__name__} that is no array"
         raise DataError(Problem(where, got, "numbers in one shape", cure)) from None
@@ -54,18 +56,16 @@ def as_frames(value: Any, where: str) -> Array:
     array = as_array(value, where)
     if array.dtype.kind == "f":
         refuse_not_finite(array, where)
-        return as_bytes(array.astype(np.float32, copy=False))
-    if array.dtype == np.uint8:
-        return array
-    if array.size == 0 or (array.min() >= 0 and array.max() <= 255):
-        return array.astype(np.uint8)
-    return array.astype(np.float32)
+        return as_bytes(_converted(array, np.float32))
+    fits = array.size == 0 or (array.min() >= 0 and array.max() <= 255)
+    return _converted(array, np.uint8 if fits else np.float32)
 
 
 def as_bytes(array: Array) -> Array:
     """The same numbers as bytes, if they are whole and from 0 to 255."""
     fits = array.size > 0 and array.min() >= 0 and array.max() <= 255
-    return array.astype(np.uint8) if fits and np.array_equal(array, np.floor(array)) else array
+    whole = fits and all(np.array_equal(part, np.floor(part)) for part in _parts(array))
+    return _converted(array, np.uint8) if whole else array
 
 
 def refuse_not_finite(array: Array, where: str) -> None:
@@ -74,10 +74,36 @@ def refuse_not_finite(array: Array, where: str) -> None:
     Raises:
         DataError: There is one.
     """
-    wrong = array.size - int(np.isfinite(array).sum())
+    wrong = array.size - sum(int(np.isfinite(part).sum()) for part in _parts(array))
     if wrong:
         got = f"nan or infinity in {wrong / array.size:.2%} of the numbers"
         raise DataError(Problem(where, got, "finite numbers", "Mend or remove them."))
+
+
+def _converted(array: Array, kind: type[np.generic]) -> Array:
+    """The same numbers in another type; many of them lie in a file."""
+    if array.dtype == kind:
+        return array
+    made = room_for(array.shape, kind)
+    for part, there in zip(_parts(array), _parts(made, like=array), strict=True):
+        there[...] = part
+    return made
+
+
+def _parts(array: Array, like: Array | None = None) -> Iterator[Array]:
+    """The array, some of its first axis at a time; of one without axes, all of it.
+
+    Args:
+        array: What is cut.
+        like: Cut as this one would be; `array` if left out.
+    """
+    measure = array if like is None else like
+    if measure.nbytes <= STEP_BYTES or not array.ndim:
+        yield array
+        return
+    few = max(1, STEP_BYTES * len(measure) // measure.nbytes)
+    for first in range(0, len(array), few):
+        yield array[first : first + few]
 
 
 def as_labels(value: Any, where: str) -> npt.NDArray[np.int64]:

@@ -17,10 +17,10 @@ from spareto.data._base import DatasetInfo, Frames, Recordings
 from spareto.data.bins import Bins
 from spareto.data.cache import PART_BYTES, cache_folder
 from spareto.data.frames import frames
-from spareto.data.mapped import Labels, filled, map_frames, write_frames
+from spareto.data.mapped import FRAMES_IN_MEMORY, Labels, filled, map_frames, write_frames
 from spareto.data.own.clock import Clock, clock_of
 from spareto.data.own.events import Events, sensor_of
-from spareto.data.own.filed import FRAMES_IN_MEMORY, PART_EVENTS, FiledEvents, Recorded
+from spareto.data.own.filed import PART_EVENTS, FiledEvents, Recorded
 from spareto.data.own.saying import several, share
 from spareto.records.data import OwnData
 

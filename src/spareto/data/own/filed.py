@@ -14,9 +14,6 @@ from spareto.data.own.events import Events, Facts
 IN_FILES = 1 << 28
 """Bytes of files that are read into memory; of larger folders a recording at a time is."""
 
-FRAMES_IN_MEMORY = 1 << 29
-"""Bytes of a split's frames that are held in memory; a study that splits off samples holds them twice."""
-
 PART_EVENTS = 1 << 22
 """Events that are binned at once, unless one recording has more."""
 

@@ -186,30 +186,31 @@ def _split(part: Part, found: Sequence[_Labelled], classes: Mapping[str, int]) -
     recordings = [sample for _, sample in read if isinstance(sample, Events | FiledEvents)]
     samples: Any = recordings
     if not recordings:
-        frames: list[Array] = [sample for _, sample in read if isinstance(sample, np.ndarray)]
-        samples = stack(frames, [str(each.file) for each, _ in read], TITLES[part])
+        frames = (_frames_of(each) for _, each in read)
+        samples = stack(next(frames), frames, len(read), TITLES[part], [str(each.file) for each, _ in read])
     elif len(recordings) < len(read):
-        other = next(each for each, sample in read if isinstance(sample, np.ndarray))
+        other = next(each for each, sample in read if not isinstance(sample, Events | FiledEvents))
         cure = "Keep events and frames in folders of their own."
         raise DataError(Problem(str(other.file), "frames among events", "events as in the other files", cure))
     labels = as_labels([classes[each.label] for each in found], f"{TITLES[part]}: labels")
     return Split(TITLES[part], samples, labels, sample_first=True, places=[each.where for each in found])
 
 
-def _read_all(found: Sequence[_Labelled]) -> list[tuple[_Labelled, Events | FiledEvents | Array]]:
+def _read_all(found: Sequence[_Labelled]) -> list[tuple[_Labelled, Events | FiledEvents | Array | Path]]:
     """Every sample; the faults of all files together, so that they are mended in one go.
 
-    Recordings of large folders stay in their files.
+    Recordings and frames of large folders stay in their files; of frames, the path is given.
     """
-    read: list[tuple[_Labelled, Events | FiledEvents | Array]] = []
+    read: list[tuple[_Labelled, Events | FiledEvents | Array | Path]] = []
     faults: list[Problem] = []
     large = sum(stamp_of(each.file)[1] for each in found) > IN_FILES
     for each in found:
         try:
             sample = read_sample(each.file)
             if large and isinstance(sample, Events):
-                sample = FiledEvents.of(each.file, sample, _events_in)
-            read.append((each, sample))
+                read.append((each, FiledEvents.of(each.file, sample, _events_in)))
+            else:
+                read.append((each, each.file if large else sample))
         except DataError as error:
             faults += error.problems
     if faults:
@@ -222,6 +223,15 @@ def _events_in(path: Path) -> Events:
     sample = read_sample(path)
     assert isinstance(sample, Events)
     return sample
+
+
+def _frames_of(sample: Events | FiledEvents | Array | Path) -> Array:
+    """The frames of a sample, read anew if they stayed in their file."""
+    found = read_sample(sample) if isinstance(sample, Path) else sample
+    if not isinstance(found, np.ndarray):
+        cure = "Leave the files as they are, then start again."
+        raise DataError(Problem(str(sample), "a file that has changed", "the file that was checked", cure))
+    return found
 
 
 def _left_out(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from spareto.core.errors import DataError, Problem
-from spareto.data.own.arrays import Array, as_array, as_bytes, as_frames, as_labels, is_array
+from spareto.data.mapped import room_for
+from spareto.data.own.arrays import Array, as_array, as_frames, as_labels, is_array
 from spareto.data.own.events import Events, events_of, looks_like_events
 from spareto.data.own.splits import Split
 
@@ -24,7 +26,7 @@ def is_dataset(value: Any) -> bool:
 
 
 def split_of_dataset(dataset: Any, name: str) -> Split:
-    """Every item of a data set, read once.
+    """Every item of a data set, read once; frames that are too many for memory go to a file one by one.
 
     Raises:
         DataError: There is none; items differ in shape or from one reading to the next; or a label is none.
@@ -32,12 +34,30 @@ def split_of_dataset(dataset: Any, name: str) -> Split:
     count = len(dataset)
     if count == 0:
         raise DataError(Problem(name, "no sample", "at least one", "Check the data."))
-    items = [_item(dataset[index], f"{name}, sample {index}") for index in range(count)]
+    numbers: list[int | float] = []
+    samples = _each(dataset, count, name, numbers)
+    first = next(samples)
+    found: Array | list[Events]
+    if isinstance(first, Events):
+        found = [first, *(each for each in samples if isinstance(each, Events))]
+    else:
+        found = stack(first, (each for each in samples if not isinstance(each, Events)), count, name)
     for index in {0, count - 1}:
-        _refuse_changing(items[index][0], _item(dataset[index], name)[0], f"{name}, sample {index}")
-    labels = as_labels(np.array([label for _, label in items]), f"{name}: labels")
-    samples = _stacked([sample for sample, _ in items], name)
-    return Split(name, samples, labels, sample_first=True, sensor=_sensor(dataset), classes=_classes(dataset))
+        _refuse_changing(found[index], _item(dataset[index], name)[0], f"{name}, sample {index}")
+    labels = as_labels(np.array(numbers), f"{name}: labels")
+    return Split(name, found, labels, sample_first=True, sensor=_sensor(dataset), classes=_classes(dataset))
+
+
+def _each(dataset: Any, count: int, name: str, numbers: list[int | float]) -> Iterator[Array | Events]:
+    """The samples one by one; their labels go to `numbers`."""
+    events = None
+    for index in range(count):
+        sample, number = _item(dataset[index], f"{name}, sample {index}")
+        numbers.append(number)
+        if events is not None and isinstance(sample, Events) is not events:
+            raise DataError(Problem(name, "events and frames", "one of them", "Give all samples alike."))
+        events = isinstance(sample, Events)
+        yield sample
 
 
 def _item(item: Any, where: str) -> tuple[Array | Events, int | float]:
@@ -68,29 +88,39 @@ def _pair(item: Any, where: str) -> tuple[Any, Any]:
     raise DataError(Problem(where, got, "a sample and its label", "Return (frames, label)."))
 
 
-def _stacked(samples: Sequence[Array | Events], name: str) -> Array | list[Events]:
-    recordings = [sample for sample in samples if isinstance(sample, Events)]
-    if recordings:
-        if len(recordings) < len(samples):
-            raise DataError(Problem(name, "events and frames", "one of them", "Give all samples alike."))
-        return recordings
-    return stack([sample for sample in samples if not isinstance(sample, Events)], [], name)
+def stack(first: Array, others: Iterable[Array], count: int, name: str, places: Sequence[str] = ()) -> Array:
+    """Frames of equal shape with the samples first; see `room_for`.
 
-
-def stack(frames: Sequence[Array], places: Sequence[str], name: str) -> Array:
-    """Frames of equal shape with the samples first.
+    Args:
+        first: Those of the first sample.
+        others: Those of the others, in their order.
+        count: How many samples there are.
+        name: What they are called in messages.
+        places: Where each comes from; may be empty.
 
     Raises:
         DataError: One has another shape than the first.
+        StoreError: See `room_for`.
     """
-    for index, sample in enumerate(frames):
-        if sample.shape != frames[0].shape:
+    made = room_for((count, *first.shape), first.dtype)
+    for index, sample in enumerate(chain([first], others)):
+        if sample.shape != first.shape:
             where = places[index] if len(places) else f"{name}, sample {index}"
-            first = places[0] if len(places) else "sample 0"
+            like = places[0] if len(places) else "sample 0"
             cure = "Bin or pad all samples to one shape. Events belong in arrays x, y, p and t."
-            rule = f"{frames[0].shape}, as {first}"
-            raise DataError(Problem(where, f"shape {sample.shape}", rule, cure))
-    return as_bytes(np.stack(frames))
+            raise DataError(Problem(where, f"shape {sample.shape}", f"{first.shape}, as {like}", cure))
+        if made.dtype != sample.dtype and made.dtype == np.uint8:
+            made = _as_floats(made, index)
+        made[index] = sample
+    return made
+
+
+def _as_floats(made: Array, count: int) -> Array:
+    """Room for numbers that are no bytes, with the first samples in it."""
+    wide = room_for(made.shape, np.float32)
+    for index in range(count):
+        wide[index] = made[index]
+    return wide
 
 
 def _refuse_changing(first: Array | Events, again: Array | Events, where: str) -> None:

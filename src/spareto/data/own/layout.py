@@ -10,6 +10,7 @@ import numpy as np
 
 from spareto.core.errors import DataError, Problem
 from spareto.data.frames import held
+from spareto.data.mapped import STEP_BYTES, lies_in_file, room_for
 from spareto.data.own.arrays import Array
 from spareto.data.own.splits import Split
 from spareto.records.data import OwnData
@@ -64,7 +65,7 @@ def laid_out(split: Split, plan: OwnData) -> Laid:
     _refuse_counts(frames.shape[0], split)
     has_time = _has_time(frames.shape[1:], plan)
     if has_time:
-        return _over_time(np.ascontiguousarray(np.moveaxis(frames, 1, 0)), split, plan)
+        return _over_time(_turned(frames), split, plan)
     if has_time is not None and plan.timesteps is not None:
         return Laid(frames[None], "time-first", plan.timesteps)
     return Laid(frames, None if has_time is None else "static")
@@ -93,6 +94,17 @@ def _has_time(item: Sequence[int], plan: OwnData) -> bool | None:
     if steps is None or (steps == item[0] and could_be_channels):
         return None
     return steps == item[0]
+
+
+def _turned(frames: Array) -> Array:
+    """Frames `(N, T, ...)` with time first; those of a file lie in a file again."""
+    if not lies_in_file(frames):
+        return np.ascontiguousarray(np.moveaxis(frames, 1, 0))
+    made = room_for((frames.shape[1], len(frames), *frames.shape[2:]), frames.dtype)
+    few = max(1, STEP_BYTES * len(frames) // frames.nbytes)
+    for first in range(0, len(frames), few):
+        made[:, first : first + few] = np.moveaxis(frames[first : first + few], 1, 0)
+    return made
 
 
 def _over_time(frames: Array, split: Split, plan: OwnData) -> Laid:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from spareto.core.arguments import of_kind
 from spareto.core.errors import ConfigError, DataError, Problem
 from spareto.core.usercode import Code, find_code
 from spareto.core.userrandom import fixed_random
@@ -42,7 +43,12 @@ def load_data(plan: DataPlan | OwnPlan) -> FrameData:
 
     Args:
         plan: What a study file says under `data`.
+
+    Raises:
+        ConfigError: It is no such plan, or does not fit the data.
+        DataError: The data have a fault.
     """
+    of_kind(plan, (DataPlan, ImportedData, FolderData), "plan", "a DataPlan, ImportedData or FolderData")
     return load_plan(plan) if isinstance(plan, DataPlan) else load_own(plan)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from spareto.core.errors import DataError, Problem
+from spareto.data.mapped import gathered, lies_in_file
 from spareto.data.own.arrays import Array
 from spareto.data.own.filed import Recorded
 
@@ -52,7 +53,12 @@ class Split:
     def take(self, chosen: npt.NDArray[np.intp], name: str) -> Split:
         """Some of the samples; frames must have their samples on the first axis."""
         samples: Any = self.samples
-        some = samples[chosen] if isinstance(samples, np.ndarray) else [samples[i] for i in chosen]
+        if not isinstance(samples, np.ndarray):
+            some: Any = [samples[i] for i in chosen]
+        elif lies_in_file(samples):
+            some = gathered(samples, chosen, 0)
+        else:
+            some = samples[chosen]
         places = tuple(str(self.places[i]) for i in chosen) if len(self.places) else ()
         labels = None if self.labels is None else self.labels[chosen]
         return Split(name, some, labels, self.sample_first, places, self.sensor, self.classes, self.notes)

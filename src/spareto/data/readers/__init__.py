@@ -9,14 +9,14 @@ from spareto.core.errors import DataError, Problem
 from spareto.core.registry import Registry
 from spareto.data.readers._base import Disorder as Disorder
 from spareto.data.readers._base import EventReader as EventReader
-from spareto.data.readers._base import Stream as Stream
+from spareto.data.readers._base import EventStream as EventStream
 
 registry: Registry[EventReader] = Registry("spareto.data.readers", EventReader, "format of event files")
 START = 64
 """Bytes by which a format is recognized."""
 
 
-def read_events(path: Path, *, disorder: Disorder = "refuse") -> Stream:
+def read_events(path: Path, *, disorder: Disorder = "refuse") -> EventStream:
     """The events of a file in order of time; its first bytes tell the format, else how its name ends.
 
     Args:

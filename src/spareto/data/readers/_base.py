@@ -23,7 +23,7 @@ COPY_AGAIN = "Copy the file again from where it came."
 
 
 @dataclass(frozen=True)
-class Stream:
+class EventStream:
     """The events of one file.
 
     Args:
@@ -47,12 +47,12 @@ class Stream:
     def __len__(self) -> int:
         return len(self.x)
 
-    def take(self, chosen: slice | npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> Stream:
+    def take(self, chosen: slice | npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> EventStream:
         """Some of the events."""
         parts = (self.x[chosen], self.y[chosen], self.polarity[chosen], self.t_us[chosen])
-        return Stream(self.where, *parts, size=self.size, notes=self.notes)
+        return EventStream(self.where, *parts, size=self.size, notes=self.notes)
 
-    def in_order(self, disorder: Disorder = "refuse") -> Stream:
+    def in_order(self, disorder: Disorder = "refuse") -> EventStream:
         """The events in order of time.
 
         Args:
@@ -83,7 +83,7 @@ class Stream:
                 Problem(f"{self.where}: t, event {place:,}", got, "times of at most 140 years", COPY_AGAIN)
             )
 
-    def within(self, height: int, width: int) -> Stream:
+    def within(self, height: int, width: int) -> EventStream:
         """The same events, if all of them lie on a sensor of this size.
 
         Raises:
@@ -119,7 +119,7 @@ class EventReader(ABC):
         """Whether the first bytes of a file say that it is of this format; False where no format says so."""
 
     @abstractmethod
-    def read(self, path: Path) -> Stream:
+    def read(self, path: Path) -> EventStream:
         """All events of a file, as they stand there.
 
         Raises:
@@ -188,12 +188,12 @@ def last_set(values: npt.NDArray[np.integer], where: npt.NDArray[np.bool_]) -> n
     return np.concatenate((np.full(marked[0], values[marked[0]], values.dtype), held))
 
 
-def joined(where: str, parts: Sequence[Stream], size: tuple[int, int] | None) -> Stream:
+def joined(where: str, parts: Sequence[EventStream], size: tuple[int, int] | None) -> EventStream:
     """The events of several parts, one after the other."""
     if not parts:
         empty = np.empty(0, np.uint16)
-        return Stream(where, empty, empty, np.empty(0, np.uint8), np.empty(0, np.int64), size)
+        return EventStream(where, empty, empty, np.empty(0, np.uint8), np.empty(0, np.int64), size)
     arrays = (
         np.concatenate([getattr(part, name) for part in parts]) for name in ("x", "y", "polarity", "t_us")
     )
-    return Stream(where, *arrays, size=size)
+    return EventStream(where, *arrays, size=size)

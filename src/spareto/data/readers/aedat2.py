@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from spareto.core.errors import ConfigError, Problem
 from spareto.core.text import shown
-from spareto.data.readers._base import Bytes, EventReader, Stream
+from spareto.data.readers._base import Bytes, EventReader, EventStream
 
 EVENT_BYTES = 8
 LAST_LINE = "#End Of ASCII Header"
@@ -47,7 +47,7 @@ class Aedat2(EventReader):
         return start.startswith(b"#!AER-DAT2.")
 
     @override
-    def read(self, path: Path) -> Stream:
+    def read(self, path: Path) -> EventStream:
         content = self.content(path)
         if not self.knows(content[:16].tobytes()):
             got = f"a file that begins with {content[:12].tobytes()!r}"
@@ -62,7 +62,7 @@ class Aedat2(EventReader):
         return (_davis if davis else _dvs128)(str(path), words[:, 0].astype(np.uint32), words[:, 1])
 
 
-def _dvs128(where: str, address: np.ndarray, times: np.ndarray) -> Stream:
+def _dvs128(where: str, address: np.ndarray, times: np.ndarray) -> EventStream:
     live = (address & 0x8000) == 0
     address, times = address[live], times[live]
     x, y = ((address >> shift & 0x7F).astype(np.uint16) for shift in (1, 8))
@@ -70,7 +70,7 @@ def _dvs128(where: str, address: np.ndarray, times: np.ndarray) -> Stream:
     return _stream(where, x, y, polarity, times, (128, 128), int((~live).sum()))
 
 
-def _davis(where: str, address: np.ndarray, times: np.ndarray) -> Stream:
+def _davis(where: str, address: np.ndarray, times: np.ndarray) -> EventStream:
     live = (address & 0x80000400) == 0
     address, times = address[live], times[live]
     x = (address >> 12 & 0x3FF).astype(np.uint16)
@@ -87,6 +87,6 @@ def _stream(
     times: np.ndarray,
     size: tuple[int, int] | None,
     left: int,
-) -> Stream:
+) -> EventStream:
     notes = (f"{left:,} records that are no events are left out.",) if left else ()
-    return Stream(where, x, y, p, times.astype(np.int32).astype(np.int64), size, notes)
+    return EventStream(where, x, y, p, times.astype(np.int32).astype(np.int64), size, notes)

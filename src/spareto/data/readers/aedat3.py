@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from typing_extensions import override
 
-from spareto.data.readers._base import Bytes, EventReader, Stream, joined
+from spareto.data.readers._base import Bytes, EventReader, EventStream, joined
 
 HEADER_BYTES = 28
 POLARITY = 1
@@ -38,7 +38,7 @@ class Aedat3(EventReader):
         return start.startswith(b"#!AER-DAT3.")
 
     @override
-    def read(self, path: Path) -> Stream:
+    def read(self, path: Path) -> EventStream:
         content = self.content(path)
         if not self.knows(content[:16].tobytes()):
             got = f"a file that begins with {content[:12].tobytes()!r}"
@@ -51,7 +51,7 @@ class Aedat3(EventReader):
         parts = list(self._packets(path, content, begin))
         return joined(str(path), parts, None)
 
-    def _packets(self, path: Path, content: Bytes, place: int) -> Iterator[Stream]:
+    def _packets(self, path: Path, content: Bytes, place: int) -> Iterator[EventStream]:
         while place < len(content):
             where, header = f"{path}, byte {place:,}", content[place : place + HEADER_BYTES]
             if len(header) < HEADER_BYTES:
@@ -71,7 +71,7 @@ class Aedat3(EventReader):
                 yield _decoded(str(path), content[begin : begin + 8 * count], overflow)
 
 
-def _decoded(where: str, content: Bytes, overflow: int) -> Stream:
+def _decoded(where: str, content: Bytes, overflow: int) -> EventStream:
     words = np.frombuffer(content.tobytes(), "<u4").reshape(-1, 2)
     data, times = words[:, 0], words[:, 1].astype(np.int64)
     if not (data & 1).all():
@@ -80,4 +80,4 @@ def _decoded(where: str, content: Bytes, overflow: int) -> Stream:
     if overflow:
         times += overflow << 31
     x, y = ((data >> shift & 0x7FFF).astype(np.uint16) for shift in (17, 2))
-    return Stream(where, x, y, (data >> 1 & 1).astype(np.uint8), times)
+    return EventStream(where, x, y, (data >> 1 & 1).astype(np.uint8), times)

@@ -12,7 +12,7 @@ import numpy as np
 from typing_extensions import override
 
 from spareto.core.errors import MissingDependency, Problem
-from spareto.data.readers._base import Bytes, EventReader, Stream, joined
+from spareto.data.readers._base import Bytes, EventReader, EventStream, joined
 
 START = 14
 """Bytes of the first line."""
@@ -50,7 +50,7 @@ class Aedat4(EventReader):
         return start.startswith(b"#!AER-DAT4.")
 
     @override
-    def read(self, path: Path) -> Stream:
+    def read(self, path: Path) -> EventStream:
         content = self.content(path)
         if not self.knows(content[:START].tobytes()):
             got = f"a file that begins with {content[:12].tobytes()!r}"
@@ -191,8 +191,8 @@ def _package(name: str) -> Any:
         raise MissingDependency(Problem(package, "not installed", rule, cure)) from None
 
 
-def _decoded(where: str, content: Bytes) -> Stream:
+def _decoded(where: str, content: Bytes) -> EventStream:
     table = _Table(_sized(content, 0), b"EVTS")
     events = np.frombuffer(table.bytes(0, EVENT.itemsize), EVENT)
     on = (events["on"] != 0).astype(np.uint8)
-    return Stream(where, events["x"].copy(), events["y"].copy(), on, events["t"].copy())
+    return EventStream(where, events["x"].copy(), events["y"].copy(), on, events["t"].copy())

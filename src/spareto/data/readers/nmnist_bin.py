@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import override
 
-from spareto.data.readers._base import Bytes, EventReader, Stream
+from spareto.data.readers._base import Bytes, EventReader, EventStream
 
 EVENT_BYTES = 5
 OVERFLOW_ROW = 240
@@ -38,14 +38,16 @@ class NMnistBin(EventReader):
         return False
 
     @override
-    def read(self, path: Path) -> Stream:
+    def read(self, path: Path) -> EventStream:
         content = self.content(path)
         if len(content) % EVENT_BYTES:
             raise self.refused(
                 path, f"{len(content)} bytes", f"a whole number of {EVENT_BYTES}-byte events, at least one"
             )
         x, y, polarity, t_us = decode(content)
-        return Stream(str(path), x.astype(np.uint16), y.astype(np.uint16), polarity, t_us.astype(np.int64))
+        return EventStream(
+            str(path), x.astype(np.uint16), y.astype(np.uint16), polarity, t_us.astype(np.int64)
+        )
 
 
 def decode(content: Bytes) -> Decoded:

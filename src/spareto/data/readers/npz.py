@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from spareto.core.archives import Damaged, load_arrays
 from spareto.core.errors import DataError, Problem
-from spareto.data.readers._base import LATEST_US, EventReader, Stream
+from spareto.data.readers._base import LATEST_US, EventReader, EventStream
 
 NAMES = ("t", "x", "y", "p")
 
@@ -27,7 +27,7 @@ class Npz(EventReader):
         return start.startswith(b"PK\x03\x04")
 
     @override
-    def read(self, path: Path) -> Stream:
+    def read(self, path: Path) -> EventStream:
         self.content(path)
         try:
             arrays = load_arrays(path, NAMES)
@@ -46,7 +46,7 @@ class Npz(EventReader):
         if not len(t) == len(x) == len(y) == len(p):
             got = f"{len(t):,}, {len(x):,}, {len(y):,} and {len(p):,} values of t, x, y and p"
             raise self.refused(path, got, "one of each an event", "Save it again.")
-        return Stream(
+        return EventStream(
             str(path), x.astype(np.uint16), y.astype(np.uint16), p.astype(np.uint8), t.astype(np.int64)
         )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from typing_extensions import override
 
-from spareto.data.readers._base import EventReader, Stream
+from spareto.data.readers._base import EventReader, EventStream
 
 EVENT_BYTES = 8
 KINDS = (0, 12)
@@ -35,7 +35,7 @@ class PropheseeDat(EventReader):
         return start.startswith((b"% Data file", b"% Version"))
 
     @override
-    def read(self, path: Path) -> Stream:
+    def read(self, path: Path) -> EventStream:
         content = self.content(path)
         lines, begin = self.text_lines(path, content, b"%")
         if not lines:
@@ -53,7 +53,7 @@ class PropheseeDat(EventReader):
         place = words[:, 1]
         x, y = ((place >> shift & 0x3FFF).astype(np.uint16) for shift in (0, 14))
         polarity = (place >> 28 & 1).astype(np.uint8)
-        return Stream(str(path), x, y, polarity, words[:, 0].astype(np.int64), _size(lines))
+        return EventStream(str(path), x, y, polarity, words[:, 0].astype(np.int64), _size(lines))
 
 
 def _size(lines: list[str]) -> tuple[int, int] | None:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from typing_extensions import override
 
-from spareto.data.readers._base import Bytes, EventReader, Stream, last_set
+from spareto.data.readers._base import Bytes, EventReader, EventStream, last_set
 
 Words = npt.NDArray[np.integer]
 Rows = npt.NDArray[np.uint16]
@@ -36,7 +36,7 @@ class PropheseeRaw(EventReader):
         return start.startswith((b"% evt ", b"% camera_integrator", b"% date ", b"% format EVT"))
 
     @override
-    def read(self, path: Path) -> Stream:
+    def read(self, path: Path) -> EventStream:
         content = self.content(path)
         lines, begin = self.text_lines(path, content, b"%", "% end")
         version = _version(lines)
@@ -50,7 +50,7 @@ class PropheseeRaw(EventReader):
         decode = evt2 if version == "2.0" else evt3
         x, y, polarity, times, early = decode(rest)
         note = (f"{early:,} events before the first time are left out.",) if early else ()
-        return Stream(str(path), x, y, polarity, times, _size(lines), note)
+        return EventStream(str(path), x, y, polarity, times, _size(lines), note)
 
 
 Decoded = tuple[npt.NDArray[np.uint16], npt.NDArray[np.uint16], Bytes, npt.NDArray[np.int64], int]

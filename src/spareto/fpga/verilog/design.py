@@ -10,7 +10,7 @@ from spareto._version import __version__
 from spareto.fpga.circuit import Circuit, Neurons, Pooling
 from spareto.fpga.options import Options
 from spareto.fpga.verilog.encoder import encoder_module, encoder_name
-from spareto.fpga.verilog.inputs import Stream, input_module, stream_of, wrappers
+from spareto.fpga.verilog.inputs import InputStream, input_module, stream_of, wrappers
 from spareto.fpga.verilog.stage import StageWriter
 from spareto.fpga.verilog.text import rendered, told
 from spareto.hardware.fabric.memories import index_bits
@@ -79,7 +79,7 @@ def header(circuit: Circuit) -> str:
     return "".join(f"// {line}\n" for line in lines)
 
 
-def _top(circuit: Circuit, names: tuple[str, ...], stream: Stream, counting: dict[str, Any]) -> str:
+def _top(circuit: Circuit, names: tuple[str, ...], stream: InputStream, counting: dict[str, Any]) -> str:
     def source(number: int) -> str:
         return "input" if number < 0 else names[number]
 

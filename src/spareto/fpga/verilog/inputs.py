@@ -15,7 +15,7 @@ CLOCK_HZ, BAUD = 12_000_000, 115_200
 
 
 @dataclass(frozen=True)
-class Stream:
+class InputStream:
     """A design's input stream.
 
     Args:
@@ -35,13 +35,13 @@ class Stream:
     loading: int = 0
 
 
-def stream_of(inputs: int, options: Options) -> Stream:
+def stream_of(inputs: int, options: Options) -> InputStream:
     """The input stream of a circuit."""
     if options.stream == "rate":
-        return Stream("rate_input", 8, inputs, False, inputs + 1, inputs)
+        return InputStream("rate_input", 8, inputs, False, inputs + 1, inputs)
     bits = min(options.word_bits, inputs)
     words = -(-inputs // bits)
-    return Stream("frame_input", bits, words, True, words)
+    return InputStream("frame_input", bits, words, True, words)
 
 
 def input_module(inputs: int, options: Options) -> str:
@@ -84,7 +84,7 @@ def wrappers(circuit: Circuit, options: Options) -> dict[str, str]:
     return found
 
 
-def _axis(stream: Stream, common: dict[str, Any]) -> str:
+def _axis(stream: InputStream, common: dict[str, Any]) -> str:
     data_bits = -(-stream.word_bits // 8) * 8
     unused = [] if stream.has_last else ["s_axis_tlast"]
     if data_bits > stream.word_bits:
@@ -101,7 +101,7 @@ def _axis(stream: Stream, common: dict[str, Any]) -> str:
     )
 
 
-def _serial(stream: Stream, common: dict[str, Any], timesteps: int) -> str:
+def _serial(stream: InputStream, common: dict[str, Any], timesteps: int) -> str:
     word_bytes, count_bytes = -(-stream.word_bits // 8), -(-common["count_bits"] // 8)
     answer = 10 * (1 + common["classes"] * count_bytes)
     wide = 8 * word_bytes

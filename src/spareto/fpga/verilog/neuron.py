@@ -13,7 +13,7 @@ from spareto.integer.network import Ints
 
 
 @dataclass(frozen=True)
-class Shape:
+class PortWidths:
     """Widths of what a neuron's module is wired to.
 
     Args:
@@ -52,7 +52,7 @@ class Shape:
         return sum(self.constants)
 
 
-def shape_of(stage: Neurons, found: Ranges) -> Shape:
+def shape_of(stage: Neurons, found: Ranges) -> PortWidths:
     """Widths of a stage's neurons."""
     how = stage.semantics
     scaled = stage.multiplier is not None
@@ -62,7 +62,7 @@ def shape_of(stage: Neurons, found: Ranges) -> Shape:
         low, high = _held(stage)
         held = bits_for(low, high)
     biases = np.zeros(1, np.int64) if scaled else stage.bias
-    return Shape(
+    return PortWidths(
         weight=how.weight_bits,
         back=0 if stage.feedback is None else how.inhibition_bits,
         state=state,
@@ -76,7 +76,7 @@ def shape_of(stage: Neurons, found: Ranges) -> Shape:
     )
 
 
-def constants_of(stage: Neurons, shape: Shape) -> list[list[int]]:
+def constants_of(stage: Neurons, shape: PortWidths) -> list[list[int]]:
     """Constants of every channel, in their order, those that differ alone."""
     columns = zip((stage.threshold, stage.reset, stage.bias), shape.constants, strict=True)
     used = [values for values, bits in columns if bits]
@@ -111,7 +111,7 @@ class NeuronModule:
     """
 
     def __init__(
-        self, stage: Neurons, found: Ranges, shape: Shape, direct: bool = False, cleared: bool = False
+        self, stage: Neurons, found: Ranges, shape: PortWidths, direct: bool = False, cleared: bool = False
     ) -> None:
         self.direct, self.cleared = direct, cleared
         self.stage, self.found, self.shape, self.how = stage, found, shape, stage.semantics

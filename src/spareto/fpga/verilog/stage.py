@@ -12,7 +12,7 @@ from spareto.fpga.ranges import Ranges, ranges
 from spareto.fpga.scatter import scattered
 from spareto.fpga.verilog.arithmetic import bits_for
 from spareto.fpga.verilog.encoder import encoder_name
-from spareto.fpga.verilog.neuron import NeuronModule, Shape, constants_of, shape_of
+from spareto.fpga.verilog.neuron import NeuronModule, PortWidths, constants_of, shape_of
 from spareto.fpga.verilog.scatter import scatter_words
 from spareto.fpga.verilog.text import fields, memory, packed, rendered, style, told
 from spareto.hardware.fabric.memories import index_bits
@@ -46,7 +46,7 @@ class StageWriter:
     def __init__(self, stage: Neurons, name: str) -> None:
         self.stage, self.name = stage, name
         self.found: Ranges = ranges(stage)
-        self.shape: Shape = shape_of(stage, self.found)
+        self.shape: PortWidths = shape_of(stage, self.found)
         self.memories: dict[str, str] = {}
 
     @property

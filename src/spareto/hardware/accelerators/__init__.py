@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
+from spareto.core.arguments import of_kind
 from spareto.core.config import load_data, load_keys
 from spareto.core.errors import ConfigError, Problem, UnknownName, did_you_mean, one_of
 from spareto.hardware import engines
@@ -13,6 +14,9 @@ from spareto.hardware.describing.chip import Chip
 from spareto.hardware.describing.estimates import overridden, resolved
 
 _FOLDER = Path(__file__).parent
+
+AnyChip: TypeAlias = Chip | str | Path
+"""What a caller may name an accelerator by."""
 
 
 def names() -> tuple[str, ...]:
@@ -35,6 +39,21 @@ def load_accelerator(name_or_path: str | Path, overrides: str | Path | None = No
     if overrides is not None:
         data = overridden(data, load_keys(overrides), "accelerator")
     return parse_accelerator(data)
+
+
+def chip_of(accelerator: AnyChip, where: str = "accelerator") -> Chip:
+    """An accelerator that is given as it is, by its name, or as a file; see `load_accelerator`.
+
+    Args:
+        accelerator: The chip, its name or its file.
+        where: What the caller calls it.
+
+    Raises:
+        ConfigError: It is none of these.
+    """
+    if isinstance(accelerator, str | Path):
+        return load_accelerator(accelerator)
+    return of_kind(accelerator, Chip, where, "a name, a YAML file, or what load_accelerator gives")
 
 
 def described(text: str) -> Any:

@@ -25,7 +25,7 @@ Column = npt.NDArray[np.float64]  # one entry per point
 
 
 @dataclass(frozen=True)
-class Point:
+class DesignPoint:
     """One layer at one point: how it is stored and what there is to do.
 
     Args:
@@ -68,7 +68,7 @@ class Point:
         fmt: Format,
         statistic: Statistic,
         spike_format: str,
-    ) -> Point:
+    ) -> DesignPoint:
         """A measured layer in one format, at mean or maximum activity."""
         compute = accelerator.compute
         located = fmt.locates_zeros and "weights" in accelerator.innermost("weights").compresses
@@ -99,9 +99,9 @@ class DesignPoints:
     """
 
     layer: Layer
-    points: tuple[Point, ...]
+    points: tuple[DesignPoint, ...]
 
-    def column(self, value: Callable[[Point], float]) -> Column:
+    def column(self, value: Callable[[DesignPoint], float]) -> Column:
         """One number per point."""
         return np.array([value(point) for point in self.points], np.float64)
 
@@ -135,7 +135,7 @@ def layer_points(
     stored as the accelerator does where no other format is asked for.
     """
     spikes = spike_format or accelerator.spike_format
-    found: list[Point] = []
+    found: list[DesignPoint] = []
     first: Layer | None = None
     for layer in layers:
         first = first or layer
@@ -143,7 +143,9 @@ def layer_points(
         live = int(np.count_nonzero(mask))
         for fmt in formats.values():
             stored = fmt.size_of(mask, layer.weight_bits, layer.weight_counts)
-            found += [Point.of(layer, stored, live, accelerator, fmt, each, spikes) for each in statistics]
+            found += [
+                DesignPoint.of(layer, stored, live, accelerator, fmt, each, spikes) for each in statistics
+            ]
     if first is None:
         raise ValueError("at least one version of the layer")
     return DesignPoints(first, tuple(found))

@@ -12,13 +12,13 @@ import numpy.typing as npt
 
 from spareto.hardware.charging.design_points import DesignPoints
 from spareto.hardware.charging.neurons import update_cycles
-from spareto.hardware.charging.traffic import Counts, Flow, Table, total_bits
+from spareto.hardware.charging.traffic import AccessCounts, Flow, Table, total_bits
 from spareto.hardware.describing.accelerator import Accelerator, Memory
 from spareto.records.workload import Layer
 
 
 def layer_cycles(
-    points: DesignPoints, accelerator: Accelerator, counts: Counts, flows: Sequence[Flow]
+    points: DesignPoints, accelerator: Accelerator, counts: AccessCounts, flows: Sequence[Flow]
 ) -> Table:
     """Cycles of one layer, shape (points, mappings)."""
     issued = points.column(lambda p: p.operations.issued * p.imbalance)
@@ -49,5 +49,5 @@ def _port_bits(memory: Memory, flows: Sequence[Flow]) -> list[list[Flow]]:
     return [port for port in ports if port]
 
 
-def _instances(memory: Memory, counts: Counts) -> npt.NDArray[np.int64]:
+def _instances(memory: Memory, counts: AccessCounts) -> npt.NDArray[np.int64]:
     return next(access.instances for (level, _), access in counts.accesses.items() if level == memory.name)

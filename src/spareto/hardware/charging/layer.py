@@ -11,7 +11,7 @@ import numpy as np
 from spareto.hardware.charging import neurons
 from spareto.hardware.charging.design_points import Column, DesignPoints
 from spareto.hardware.charging.latency import layer_cycles
-from spareto.hardware.charging.traffic import Counts, Flow, Table, layer_flows, total_bits
+from spareto.hardware.charging.traffic import AccessCounts, Flow, Table, layer_flows, total_bits
 from spareto.hardware.charging.wires import wire_flows
 from spareto.hardware.describing.accelerator import Accelerator
 from spareto.hardware.describing.nest import Nest
@@ -55,7 +55,7 @@ class Charged:
     accelerator: Accelerator
     flows: tuple[Flow, ...]
     work: tuple[Work, ...]
-    counts: Counts
+    counts: AccessCounts
     nest: Nest
 
     @cached_property
@@ -123,7 +123,7 @@ def charge(points: DesignPoints, nest: Nest, accelerator: Accelerator) -> Charge
         nest: Its mapping, or many with the same loop order.
         accelerator: The chip.
     """
-    counts = Counts.of(points.layer, LoopProblem.of(points.layer), nest, accelerator)
+    counts = AccessCounts.of(points.layer, LoopProblem.of(points.layer), nest, accelerator)
     tensors = layer_flows(points, counts, accelerator)
     wires = wire_flows(tensors, nest, accelerator)
     states = neurons.state_flows(points, nest, accelerator)

@@ -65,7 +65,7 @@ class Flow:
 
 
 @dataclass(frozen=True)
-class Counts:
+class AccessCounts:
     """The accesses of one layer under its mappings: the same for every width, sparsity, format and activity.
 
     Args:
@@ -83,7 +83,7 @@ class Counts:
     border: Amount
 
     @classmethod
-    def of(cls, layer: Layer, problem: LoopProblem, nest: Nest, accelerator: Accelerator) -> Counts:
+    def of(cls, layer: Layer, problem: LoopProblem, nest: Nest, accelerator: Accelerator) -> AccessCounts:
         """Count once, charge often."""
         hull = problem.tile("inputs", nest.totals()) * layer.groups
         return cls(
@@ -95,7 +95,7 @@ class Counts:
         )
 
 
-def layer_flows(points: DesignPoints, counts: Counts, accelerator: Accelerator) -> list[Flow]:
+def layer_flows(points: DesignPoints, counts: AccessCounts, accelerator: Accelerator) -> list[Flow]:
     """Every bit a layer's tensors move, memory by memory."""
     charge = _Charge(points, counts, accelerator)
     flows: list[Flow] = []
@@ -140,7 +140,7 @@ def _in_bursts(flows: Iterator[Flow], memory: Memory, tile: Count | None) -> Ite
         yield replace(flow, burst=burst, tile=None if whole else tile)
 
 
-def _tile_inside(counts: Counts, level: str, tensor: TensorName) -> Count | None:
+def _tile_inside(counts: AccessCounts, level: str, tensor: TensorName) -> Count | None:
     """The tile that one transfer between a level and the next inside moves; None if the units are next."""
     holders = [name for name, held in counts.accesses if held == tensor]
     inside = holders[holders.index(level) + 1 :]
@@ -150,7 +150,7 @@ def _tile_inside(counts: Counts, level: str, tensor: TensorName) -> Count | None
 @dataclass(frozen=True)
 class _Charge:
     points: DesignPoints
-    counts: Counts
+    counts: AccessCounts
     accelerator: Accelerator
 
     def weights(self, memory: Memory, access: Access, *, innermost: bool) -> Iterator[Flow]:

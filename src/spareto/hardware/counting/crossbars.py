@@ -144,7 +144,7 @@ def _segments(rows: Ints, arrays: Arrays) -> tuple[int, int]:
 
 
 @dataclass(frozen=True)
-class Use:
+class ArrayUse:
     """What one inference of a layer does with its arrays.
 
     Args:
@@ -168,7 +168,7 @@ class Use:
     table_reads: float
 
 
-def use_of(layer: Layer, chip: CrossbarChip, statistic: Statistic) -> Use:
+def use_of(layer: Layer, chip: CrossbarChip, statistic: Statistic) -> ArrayUse:
     """Count all activations of a layer's arrays."""
     arrays, cells = chip.arrays, chip.arrays.cells(layer.weight_bits)
     positions = layer.timesteps * prod(layer.plane)
@@ -184,7 +184,7 @@ def use_of(layer: Layer, chip: CrossbarChip, statistic: Statistic) -> Use:
         cycles += positions * trains * piece.passes * chip.cycles_of(piece.widest)
         bits += positions * piece.rows * groups * layer.input.bits
     held, looked_up = _tables(layer)
-    return Use(
+    return ArrayUse(
         pulses=pulses,
         cells=read,
         conversions=converted,

@@ -24,7 +24,7 @@ from spareto.core.units import (
     Width,
     Words,
 )
-from spareto.hardware.describing.chip import Chip
+from spareto.hardware.describing.chip import Chip, one_part, parts_of
 from spareto.hardware.describing.nest import LoopKind
 from spareto.hardware.describing.problem import Dim, TensorName
 
@@ -291,11 +291,6 @@ class Accelerator(Chip):
     dataflow: Dataflow
 
     @property
-    def parts(self) -> tuple[Component, ...]:
-        """Its components."""
-        return self.components
-
-    @property
     def memory_bits(self) -> float:
         """Bits of all memories but those without limit."""
         return sum((each.capacity_bits or 0.0) * each.instances.amount for each in self.memories)
@@ -310,25 +305,15 @@ class Accelerator(Chip):
         """Its dataflow."""
         return self.dataflow.about
 
-    @property
-    def memories(self) -> tuple[Memory, ...]:
-        """Storage levels, outermost first."""
-        return tuple(part for part in self.components if isinstance(part, Memory))
+    memories = parts_of(Memory, "Storage levels, outermost first.")
 
     @property
     def levels(self) -> tuple[Memory | Fanout, ...]:
         """Storage levels and fan-outs, outermost first."""
         return tuple(part for part in self.components if isinstance(part, (Memory, Fanout)))
 
-    @property
-    def compute(self) -> Compute:
-        """The units that multiply and add."""
-        return next(part for part in self.components if isinstance(part, Compute))
-
-    @property
-    def neuron(self) -> NeuronUnit:
-        """The units that update the neurons."""
-        return next(part for part in self.components if isinstance(part, NeuronUnit))
+    compute = one_part(Compute, "The units that multiply and add.")
+    neuron = one_part(NeuronUnit, "The units that update the neurons.")
 
     @property
     def kept(self) -> dict[str, tuple[TensorName, ...]]:

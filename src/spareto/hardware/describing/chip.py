@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar, cast
 
 from spareto.core.config import Record
 from spareto.core.errors import Problem
 from spareto.core.units import Frequency, Node, Volts
+
+PartT = TypeVar("PartT")
 
 
 class Evidence(Record):
@@ -33,6 +35,30 @@ class Component(Protocol):
     def name(self) -> str: ...  # noqa: D102
 
 
+def one_part(kind: type[PartT], about: str) -> PartT:
+    """A property of a chip: its one component of a class.
+
+    Args:
+        kind: The class.
+        about: What the component is.
+    """
+    return cast(PartT, property(lambda chip: _all(chip, kind)[0], doc=about))
+
+
+def part_if_any(kind: type[PartT], about: str) -> PartT | None:
+    """As `one_part`, of a component that a chip may have; None where it has none."""
+    return cast(PartT, property(lambda chip: next(iter(_all(chip, kind)), None), doc=about))
+
+
+def parts_of(kind: type[PartT], about: str) -> tuple[PartT, ...]:
+    """As `one_part`, of all components of a class."""
+    return cast("tuple[PartT, ...]", property(lambda chip: _all(chip, kind), doc=about))
+
+
+def _all(chip: Chip, kind: type[PartT]) -> tuple[PartT, ...]:
+    return tuple(part for part in chip.components if isinstance(part, kind))
+
+
 class Chip(Record):
     """An accelerator of any kind; each kind is a subclass beside its cost engine in `hardware/engines/`.
 
@@ -46,6 +72,7 @@ class Chip(Record):
         clock: Clock frequency, which turns cycles into time; None where only cycles are known.
         spike_format: How spikes are stored and sent where the chip does not hold them plainly.
         evidence: What was measured on the real chip and what is modelled.
+        components: Its parts; which ones a chip has, its kind says.
     """
 
     version: Literal[1] = 1
@@ -57,11 +84,12 @@ class Chip(Record):
     clock: Frequency | None = None
     spike_format: str = "none"
     evidence: Evidence | None = None
+    components: Any
 
     @property
-    @abstractmethod
     def parts(self) -> Sequence[Component]:
         """Its components."""
+        return self.components
 
     @property
     @abstractmethod

@@ -20,7 +20,7 @@ from spareto.core.units import (
     Width,
 )
 from spareto.hardware.describing.accelerator import NeuronUnit
-from spareto.hardware.describing.chip import Chip
+from spareto.hardware.describing.chip import Chip, one_part, parts_of
 from spareto.hardware.describing.supply import Supply
 
 
@@ -202,50 +202,14 @@ class CrossbarChip(Chip):
     components: tuple[Component, ...]
     accumulator_width: Width
 
-    @property
-    def parts(self) -> tuple[Component, ...]:
-        """Its components."""
-        return self.components
-
-    @property
-    def arrays(self) -> Arrays:
-        """The crossbars."""
-        return next(part for part in self.components if isinstance(part, Arrays))
-
-    @property
-    def dac(self) -> RowDriver:
-        """What drives a row."""
-        return next(part for part in self.components if isinstance(part, RowDriver))
-
-    @property
-    def adc(self) -> Converter:
-        """What reads a column."""
-        return next(part for part in self.components if isinstance(part, Converter))
-
-    @property
-    def buffer(self) -> Buffer:
-        """The memory of a tile."""
-        return next(part for part in self.components if isinstance(part, Buffer))
-
-    @property
-    def interconnect(self) -> Interconnect:
-        """What carries inputs to the tiles."""
-        return next(part for part in self.components if isinstance(part, Interconnect))
-
-    @property
-    def tables(self) -> AddressTables:
-        """The address tables."""
-        return next(part for part in self.components if isinstance(part, AddressTables))
-
-    @property
-    def neuron(self) -> NeuronUnit:
-        """What updates the neurons."""
-        return next(part for part in self.components if isinstance(part, NeuronUnit))
-
-    @property
-    def supplies(self) -> tuple[Supply, ...]:
-        """What is drawn all the time."""
-        return tuple(part for part in self.components if isinstance(part, Supply))
+    arrays = one_part(Arrays, "The crossbars.")
+    dac = one_part(RowDriver, "What drives a row.")
+    adc = one_part(Converter, "What reads a column.")
+    buffer = one_part(Buffer, "The memory of a tile.")
+    interconnect = one_part(Interconnect, "What carries inputs to the tiles.")
+    tables = one_part(AddressTables, "The address tables.")
+    neuron = one_part(NeuronUnit, "What updates the neurons.")
+    supplies = parts_of(Supply, "What is drawn all the time.")
 
     @property
     def memory_bits(self) -> float:

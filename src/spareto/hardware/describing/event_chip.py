@@ -19,7 +19,7 @@ from spareto.core.units import (
     Width,
 )
 from spareto.hardware.describing.accelerator import OnZero
-from spareto.hardware.describing.chip import Chip
+from spareto.hardware.describing.chip import Chip, one_part, part_if_any, parts_of
 from spareto.hardware.describing.supply import Supply
 
 
@@ -182,35 +182,11 @@ class EventDriven(Chip):
     wide_neurons: Literal["split", "refuse"] = "split"
     learning: Annotated[bool, Field(strict=True)] = False
 
-    @property
-    def parts(self) -> tuple[Component, ...]:
-        """Its components."""
-        return self.components
-
-    @property
-    def cores(self) -> Cores:
-        """Synapses and neurons."""
-        return next(part for part in self.components if isinstance(part, Cores))
-
-    @property
-    def router(self) -> Router | None:
-        """The network between the cores."""
-        return next((part for part in self.components if isinstance(part, Router)), None)
-
-    @property
-    def sync(self) -> Sync | None:
-        """What ends a timestep."""
-        return next((part for part in self.components if isinstance(part, Sync)), None)
-
-    @property
-    def store(self) -> Store | None:
-        """The memory outside the cores."""
-        return next((part for part in self.components if isinstance(part, Store)), None)
-
-    @property
-    def supplies(self) -> tuple[Supply, ...]:
-        """What is drawn all the time."""
-        return tuple(part for part in self.components if isinstance(part, Supply))
+    cores = one_part(Cores, "Synapses and neurons.")
+    router = part_if_any(Router, "The network between the cores.")
+    sync = part_if_any(Sync, "What ends a timestep.")
+    store = part_if_any(Store, "The memory outside the cores.")
+    supplies = parts_of(Supply, "What is drawn all the time.")
 
     @property
     def most_chips(self) -> int:

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from spareto.core.config import Record
 from spareto.core.units import Bits, BitsPerCycle, Cycles, Energy, EnergyPerBit, Instances, Width
-from spareto.hardware.describing.chip import Chip
+from spareto.hardware.describing.chip import Chip, one_part, part_if_any, parts_of
 from spareto.hardware.describing.supply import Supply
 from spareto.records.layer import Layer
 
@@ -38,7 +38,7 @@ class Fabric(Record):
     dsps: Instances
 
 
-class Bank(Record):
+class FabricMemory(Record):
     """A memory, in blocks on the chip or beside it.
 
     Args:
@@ -168,7 +168,7 @@ class Placing(Record):
     layers: str = "*"
 
 
-Component = Annotated[Fabric | Bank | EventCore | DenseCore | Supply, Field(discriminator="kind")]
+Component = Annotated[Fabric | FabricMemory | EventCore | DenseCore | Supply, Field(discriminator="kind")]
 
 
 class Pipelined(Chip):
@@ -188,37 +188,13 @@ class Pipelined(Chip):
     components: tuple[Component, ...]
     placement: Annotated[tuple[Placing, ...], Field(min_length=1)]
 
-    @property
-    def parts(self) -> tuple[Component, ...]:
-        """Its components."""
-        return self.components
+    core = one_part(EventCore, "What layers that get spikes are built of.")
+    dense = part_if_any(DenseCore, "What layers that get numbers are built of.")
+    fabric = one_part(Fabric, "The programmable logic.")
+    banks = parts_of(FabricMemory, "Its memories.")
+    supplies = parts_of(Supply, "What is drawn all the time.")
 
-    @property
-    def core(self) -> EventCore:
-        """What layers that get spikes are built of."""
-        return next(part for part in self.components if isinstance(part, EventCore))
-
-    @property
-    def dense(self) -> DenseCore | None:
-        """What layers that get numbers are built of."""
-        return next((part for part in self.components if isinstance(part, DenseCore)), None)
-
-    @property
-    def fabric(self) -> Fabric:
-        """The programmable logic."""
-        return next(part for part in self.components if isinstance(part, Fabric))
-
-    @property
-    def banks(self) -> tuple[Bank, ...]:
-        """Its memories."""
-        return tuple(part for part in self.components if isinstance(part, Bank))
-
-    @property
-    def supplies(self) -> tuple[Supply, ...]:
-        """What is drawn all the time."""
-        return tuple(part for part in self.components if isinstance(part, Supply))
-
-    def bank(self, tensor: Held, layer: Layer) -> Bank:
+    def bank(self, tensor: Held, layer: Layer) -> FabricMemory:
         """Where a tensor of a layer is kept."""
         name = next(
             each.memory

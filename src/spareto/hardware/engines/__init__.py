@@ -3,9 +3,9 @@
 from typing import Any
 
 from spareto.core.registry import Registry
-from spareto.hardware.engines._base import Engine as Engine
+from spareto.hardware.engines._base import CostEngine as CostEngine
+from spareto.hardware.engines._base import CostPlan as CostPlan
 from spareto.hardware.engines._base import Lanes as Lanes
 from spareto.hardware.engines._base import Nests as Nests
-from spareto.hardware.engines._base import Plan as Plan
 
-registry: Registry[Engine[Any]] = Registry("spareto.hardware.engines", Engine, "accelerator kind")
+registry: Registry[CostEngine[Any]] = Registry("spareto.hardware.engines", CostEngine, "accelerator kind")

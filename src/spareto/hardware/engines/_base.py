@@ -25,7 +25,7 @@ PLAIN: Final = "none"
 
 
 @dataclass(frozen=True)
-class Plan:
+class CostPlan:
     """What a workload is costed with.
 
     Args:
@@ -44,7 +44,7 @@ class Plan:
     lanes: Lanes = "mean"
 
 
-class Engine(ABC, Generic[ChipT]):
+class CostEngine(ABC, Generic[ChipT]):
     """Costs workloads on one kind of accelerator.
 
     Class attributes:
@@ -58,7 +58,7 @@ class Engine(ABC, Generic[ChipT]):
         """Contradictions between the parts of a description."""
 
     @abstractmethod
-    def layers(self, workload: Workload, chip: ChipT, plan: Plan) -> Iterator[tuple[LayerCost, ...]]:
+    def layers(self, workload: Workload, chip: ChipT, plan: CostPlan) -> Iterator[tuple[LayerCost, ...]]:
         """What every layer costs, in each weight format of the plan.
 
         Raises:
@@ -66,7 +66,7 @@ class Engine(ABC, Generic[ChipT]):
             CapacityError: A layer does not fit; says which memory overflows by how much.
         """
 
-    def notes(self, workload: Workload, chip: ChipT, plan: Plan) -> Sequence[str]:
+    def notes(self, workload: Workload, chip: ChipT, plan: CostPlan) -> Sequence[str]:
         """What a reader should know about the costs of all layers; nothing by default."""
         return ()
 
@@ -74,7 +74,7 @@ class Engine(ABC, Generic[ChipT]):
         """How layers that work at the same time share it; None where one runs after the other."""
         return None
 
-    def costs(self, workload: Workload, chip: ChipT, plan: Plan) -> tuple[Cost, ...]:
+    def costs(self, workload: Workload, chip: ChipT, plan: CostPlan) -> tuple[Cost, ...]:
         """One cost a weight format."""
         notes = tuple(self.notes(workload, chip, plan))
         products = self._products(workload, chip, plan)
@@ -94,7 +94,7 @@ class Engine(ABC, Generic[ChipT]):
             for name, layers in zip(plan.weight_formats, self.layers(workload, chip, plan), strict=True)
         )
 
-    def _products(self, workload: Workload, chip: ChipT, plan: Plan) -> tuple[LayerCost, ...]:
+    def _products(self, workload: Workload, chip: ChipT, plan: CostPlan) -> tuple[LayerCost, ...]:
         """What one timestep of every product of activations costs; its operands are stored plainly."""
         if not workload.products:
             return ()

@@ -12,7 +12,7 @@ from spareto.hardware.describing.accelerator import Accelerator
 from spareto.hardware.describing.contradictions import contradictions
 from spareto.hardware.describing.nest import Nest, padded
 from spareto.hardware.describing.problem import LoopProblem
-from spareto.hardware.engines._base import Engine, Nests, Plan
+from spareto.hardware.engines._base import CostEngine, CostPlan, Nests
 from spareto.hardware.mapping.capacity import Widths
 from spareto.hardware.mapping.checks import require_nest
 from spareto.hardware.mapping.fixed import fixed_nest
@@ -25,7 +25,7 @@ _FIXED = (
 )
 
 
-class ArrayEngine(Engine[Accelerator]):
+class ArrayEngine(CostEngine[Accelerator]):
     """Costs a workload on an array."""
 
     schema = Accelerator
@@ -34,20 +34,22 @@ class ArrayEngine(Engine[Accelerator]):
         """Problems of missing parts, undeclared levels, loops without a place."""
         return contradictions(chip)
 
-    def layers(self, workload: Workload, chip: Accelerator, plan: Plan) -> Iterator[tuple[LayerCost, ...]]:
+    def layers(
+        self, workload: Workload, chip: Accelerator, plan: CostPlan
+    ) -> Iterator[tuple[LayerCost, ...]]:
         """What every layer costs in each weight format; its accesses are counted once."""
         neurons.refuse_unknown(workload)
         charges = [_charge(layer, chip, plan) for layer in workload.layers]
         for place, name in enumerate(plan.weight_formats):
             yield tuple(_record(charged, place, name) for charged in charges)
 
-    def notes(self, workload: Workload, chip: Accelerator, plan: Plan) -> Sequence[str]:
+    def notes(self, workload: Workload, chip: Accelerator, plan: CostPlan) -> Sequence[str]:
         """Whether mappings were fixed: then more units need not be faster."""
         fixed = sum(layer.name not in plan.mappings for layer in workload.layers)
         return (_FIXED.format(fixed, len(workload.layers)),) if fixed else ()
 
 
-def _charge(layer: Layer, chip: Accelerator, plan: Plan) -> Charged:
+def _charge(layer: Layer, chip: Accelerator, plan: CostPlan) -> Charged:
     points = layer_points(
         [layer], chip, plan.weight_formats, (plan.statistic,), spike_format=plan.spike_format
     )

@@ -17,17 +17,17 @@ from spareto.core.errors import CapacityError, ConfigError, Problem
 from spareto.formats import Train, spike_bits
 from spareto.hardware.charging.neurons import refuse_unknown, update_actions
 from spareto.hardware.counting.activity import arriving_train, output_train, touched_updates
-from spareto.hardware.counting.crossbars import Use, crossbars_at, crossbars_of, pieces, use_of
+from spareto.hardware.counting.crossbars import ArrayUse, crossbars_at, crossbars_of, pieces, use_of
 from spareto.hardware.describing.chip import odd_parts
 from spareto.hardware.describing.crossbar_chip import ONE_OF_EACH, CrossbarChip
 from spareto.hardware.describing.supply import idle_actions
-from spareto.hardware.engines._base import Engine, Plan
+from spareto.hardware.engines._base import CostEngine, CostPlan
 from spareto.hardware.products import workload_of
 from spareto.records.cost import ActionCost, Cost, LayerCost
 from spareto.records.workload import Layer, Tensor, Workload
 
 
-class CrossbarEngine(Engine[CrossbarChip]):
+class CrossbarEngine(CostEngine[CrossbarChip]):
     """Costs a workload on crossbars."""
 
     schema = CrossbarChip
@@ -40,7 +40,9 @@ class CrossbarEngine(Engine[CrossbarChip]):
             found.append(Problem(place, repr(chip.neuron.state_level), f"the buffer, '{chip.buffer.name}'"))
         return found
 
-    def layers(self, workload: Workload, chip: CrossbarChip, plan: Plan) -> Iterator[tuple[LayerCost, ...]]:
+    def layers(
+        self, workload: Workload, chip: CrossbarChip, plan: CostPlan
+    ) -> Iterator[tuple[LayerCost, ...]]:
         """What every layer costs; the same in each weight format, for cells hold every weight."""
         refuse_unknown(workload)
         costs = tuple(_cost(layer, chip, plan) for layer in workload.layers)
@@ -48,7 +50,7 @@ class CrossbarEngine(Engine[CrossbarChip]):
         for name in plan.weight_formats:
             yield tuple(cost.model_copy(update={"weight_format": name}) for cost in costs)
 
-    def notes(self, workload: Workload, chip: CrossbarChip, plan: Plan) -> Sequence[str]:
+    def notes(self, workload: Workload, chip: CrossbarChip, plan: CostPlan) -> Sequence[str]:
         """Arrays in use, and sums that the converters would clip."""
         taken = sum(crossbars_of(layer, chip.arrays) for layer in workload.layers)
         found = [f"{taken} crossbars of {chip.arrays.size[0]} x {chip.arrays.size[1]} hold the weights"]
@@ -63,14 +65,14 @@ class CrossbarEngine(Engine[CrossbarChip]):
             )
         return found
 
-    def costs(self, workload: Workload, chip: CrossbarChip, plan: Plan) -> tuple[Cost, ...]:
+    def costs(self, workload: Workload, chip: CrossbarChip, plan: CostPlan) -> tuple[Cost, ...]:
         """One cost a weight format, with the area of as many arrays as there are, or as are taken."""
         area = area_um2(workload, chip)
         return tuple(
             cost.model_copy(update={"area_um2": area}) for cost in super().costs(workload, chip, plan)
         )
 
-    def _products(self, workload: Workload, chip: CrossbarChip, plan: Plan) -> tuple[LayerCost, ...]:
+    def _products(self, workload: Workload, chip: CrossbarChip, plan: CostPlan) -> tuple[LayerCost, ...]:
         """Right operands are written into cells before every timestep."""
         found = super()._products(workload, chip, plan)
         if found and (chip.arrays.write_energy is None or chip.arrays.write_time is None):
@@ -101,7 +103,7 @@ def area_um2(workload: Workload, chip: CrossbarChip) -> float | None:
     return count * one + tiles + nodes + tables + chip.neuron.count * unit
 
 
-def _cost(layer: Layer, chip: CrossbarChip, plan: Plan) -> LayerCost:
+def _cost(layer: Layer, chip: CrossbarChip, plan: CostPlan) -> LayerCost:
     """Everything a layer is charged for."""
     use = None if layer.kind == "neurons" else use_of(layer, chip, plan.statistic)
     updates = _updates(layer, chip, plan)
@@ -135,7 +137,7 @@ def _notes(layer: Layer, chip: CrossbarChip) -> tuple[str, ...]:
     )
 
 
-def _analog(layer: Layer, use: Use, chip: CrossbarChip) -> Iterator[ActionCost]:
+def _analog(layer: Layer, use: ArrayUse, chip: CrossbarChip) -> Iterator[ActionCost]:
     """Rows, cells, columns and sums."""
     for component, tensor, action, count, each in (
         (chip.dac.name, "inputs", "drive", use.pulses, chip.dac.energy.amount),
@@ -151,7 +153,7 @@ def _analog(layer: Layer, use: Use, chip: CrossbarChip) -> Iterator[ActionCost]:
         yield _moved(chip.tables.name, "metadata", "read", use.table_reads, energy)
 
 
-def _additions(layer: Layer, chip: CrossbarChip, plan: Plan) -> Iterator[ActionCost]:
+def _additions(layer: Layer, chip: CrossbarChip, plan: CostPlan) -> Iterator[ActionCost]:
     """Neurons that no weight feeds: what arrives is added, digitally."""
     count = layer.effectual_synops(plan.statistic)
     energy = count * chip.adc.add_energy.amount
@@ -160,7 +162,7 @@ def _additions(layer: Layer, chip: CrossbarChip, plan: Plan) -> Iterator[ActionC
     )
 
 
-def _movement(layer: Layer, use: Use | None, chip: CrossbarChip, plan: Plan) -> Iterator[ActionCost]:
+def _movement(layer: Layer, use: ArrayUse | None, chip: CrossbarChip, plan: CostPlan) -> Iterator[ActionCost]:
     """Inputs come over the interconnect into the buffer and are read for the rows; outputs go into it."""
     buffer, network = chip.buffer, chip.interconnect
     arriving = _bits(layer.arriving, arriving_train(layer, plan.statistic), plan)
@@ -180,7 +182,7 @@ def _movement(layer: Layer, use: Use | None, chip: CrossbarChip, plan: Plan) -> 
         yield _moved(buffer.name, tensor, action, bits, bits * each)
 
 
-def _updates(layer: Layer, chip: CrossbarChip, plan: Plan) -> float:
+def _updates(layer: Layer, chip: CrossbarChip, plan: CostPlan) -> float:
     """Updates of neurons in one inference."""
     if layer.neuron is None:
         return 0.0
@@ -189,7 +191,7 @@ def _updates(layer: Layer, chip: CrossbarChip, plan: Plan) -> float:
     return float(layer.neuron.count * layer.timesteps)
 
 
-def _neurons(layer: Layer, chip: CrossbarChip, plan: Plan, updates: float) -> Iterator[ActionCost]:
+def _neurons(layer: Layer, chip: CrossbarChip, plan: CostPlan, updates: float) -> Iterator[ActionCost]:
     """Arithmetic of the updates, and states read and written."""
     neuron = layer.neuron
     if neuron is None:
@@ -228,7 +230,7 @@ def _moved(component: str, tensor: str, action: str, bits: float, energy: float)
     )
 
 
-def _bits(tensor: Tensor, train: Train, plan: Plan) -> float:
+def _bits(tensor: Tensor, train: Train, plan: CostPlan) -> float:
     """Bits of all timesteps: in the spike format, or one number per element."""
     if tensor.kind == "spike" and plan.spike_format != "none":
         return spike_bits(plan.spike_format, train)

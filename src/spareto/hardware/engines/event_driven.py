@@ -20,7 +20,7 @@ from spareto.hardware.counting.operations import count_operations
 from spareto.hardware.describing.chip import odd_parts
 from spareto.hardware.describing.event_chip import EventDriven
 from spareto.hardware.describing.supply import idle_actions
-from spareto.hardware.engines._base import Engine, Plan, refuse_analog
+from spareto.hardware.engines._base import CostEngine, CostPlan, refuse_analog
 from spareto.hardware.placement.boxes import neuron_count
 from spareto.hardware.placement.placed import Placed, Placement, place, refuse_wide, spans
 from spareto.hardware.placement.routes import Route, Span, links, route
@@ -34,7 +34,7 @@ _SHARED: Final = (
 )
 
 
-class EventDrivenEngine(Engine[EventDriven]):
+class EventDrivenEngine(CostEngine[EventDriven]):
     """Costs a workload on an event-driven chip."""
 
     schema = EventDriven
@@ -44,7 +44,9 @@ class EventDrivenEngine(Engine[EventDriven]):
         found = [*odd_parts(chip, ("cores",), ("router", "sync", "store"), timed=("supply",))]
         return found or [*_missing_in_cores(chip)]
 
-    def layers(self, workload: Workload, chip: EventDriven, plan: Plan) -> Iterator[tuple[LayerCost, ...]]:
+    def layers(
+        self, workload: Workload, chip: EventDriven, plan: CostPlan
+    ) -> Iterator[tuple[LayerCost, ...]]:
         """What every layer costs in each weight format."""
         neurons.refuse_unknown(workload)
         if chip.analog_inputs == "refuse":
@@ -62,7 +64,7 @@ class EventDrivenEngine(Engine[EventDriven]):
                 for each, pair in zip(mapped, pairs, strict=False)
             )
 
-    def notes(self, workload: Workload, chip: EventDriven, plan: Plan) -> Sequence[str]:
+    def notes(self, workload: Workload, chip: EventDriven, plan: CostPlan) -> Sequence[str]:
         """That layers share a core, where a larger network would not."""
         shares = chip.layers == "together" and len(workload.layers) > 1 and _on_one_core(workload, chip)
         return (_SHARED,) if shares and chip.most_cores > 1 else ()

@@ -22,7 +22,7 @@ from spareto.core.units import Energy, Instances, Width
 from spareto.formats import Format
 from spareto.hardware.charging import neurons
 from spareto.hardware.describing.chip import Chip, odd_parts
-from spareto.hardware.engines._base import Engine, Plan
+from spareto.hardware.engines._base import CostEngine, CostPlan
 from spareto.hardware.fabric.lists import Lists
 from spareto.hardware.fabric.logic import Built, luts
 from spareto.hardware.fabric.reach import longest, uses
@@ -40,7 +40,7 @@ _POTENTIAL: Final = 25
 """Bits of a potential with the digits that a timestep computes with, under `spareto`."""
 
 
-class Fabric(Record):
+class FpgaFabric(Record):
     """What a device has.
 
     Args:
@@ -69,19 +69,14 @@ class Fpga(Chip):
     """
 
     kind: Literal["fpga"]
-    components: Annotated[tuple[Fabric, ...], Field(min_length=1, max_length=1)]
+    components: Annotated[tuple[FpgaFabric, ...], Field(min_length=1, max_length=1)]
     semantics: Literal["spareto", "spiker", "hls4ml", "snntorch"]
     neuron_bits: Width
     lanes: Instances
     inputs: Literal["scan", "event"]
 
     @property
-    def parts(self) -> tuple[Fabric, ...]:
-        """Its components."""
-        return self.components
-
-    @property
-    def fabric(self) -> Fabric:
+    def fabric(self) -> FpgaFabric:
         """What the device has."""
         return self.components[0]
 
@@ -101,7 +96,7 @@ class Fpga(Chip):
         return "all layers side by side, a timestep behind each other"
 
 
-class FpgaEngine(Engine[Fpga]):
+class FpgaEngine(CostEngine[Fpga]):
     """Costs a workload on an FPGA."""
 
     schema = Fpga
@@ -114,7 +109,7 @@ class FpgaEngine(Engine[Fpga]):
         return found
 
     @override
-    def layers(self, workload: Workload, chip: Fpga, plan: Plan) -> Iterator[tuple[LayerCost, ...]]:
+    def layers(self, workload: Workload, chip: Fpga, plan: CostPlan) -> Iterator[tuple[LayerCost, ...]]:
         neurons.refuse_unknown(workload)
         for name, fmt in plan.weight_formats.items():
             built = [Sized.of(layer, chip, fmt, plan.statistic) for layer in workload.layers]
@@ -122,7 +117,7 @@ class FpgaEngine(Engine[Fpga]):
             yield tuple(each.cost(chip, name) for each in built)
 
     @override
-    def costs(self, workload: Workload, chip: Fpga, plan: Plan) -> tuple[Cost, ...]:
+    def costs(self, workload: Workload, chip: Fpga, plan: CostPlan) -> tuple[Cost, ...]:
         """One cost a weight format, with the look-up tables and block memories of all stages."""
         found: list[Cost] = []
         for each in super().costs(workload, chip, plan):
@@ -133,7 +128,7 @@ class FpgaEngine(Engine[Fpga]):
         return tuple(found)
 
     @override
-    def notes(self, workload: Workload, chip: Fpga, plan: Plan) -> Sequence[str]:
+    def notes(self, workload: Workload, chip: Fpga, plan: CostPlan) -> Sequence[str]:
         return ("LUTs are a model held against yosys, energy one from a published design's power",)
 
     @override

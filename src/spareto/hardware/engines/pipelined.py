@@ -19,8 +19,8 @@ from spareto.hardware.counting.encoders import chunks
 from spareto.hardware.counting.operations import count_operations
 from spareto.hardware.describing.accelerator import OnZero
 from spareto.hardware.describing.chip import odd_parts
-from spareto.hardware.describing.pipelined_chip import HELD, Bank, DenseCore, Held, Pipelined
-from spareto.hardware.engines._base import Engine, Plan, refuse_analog
+from spareto.hardware.describing.pipelined_chip import HELD, DenseCore, FabricMemory, Held, Pipelined
+from spareto.hardware.engines._base import CostEngine, CostPlan, refuse_analog
 from spareto.records.cost import ActionCost, Cost, LayerCost
 from spareto.records.pipeline import Pipeline
 from spareto.records.workload import Layer, Statistic, Tensor, Workload
@@ -32,7 +32,7 @@ _MEAN = (
 _CURE = "Raise 'lhr' of its layers, use narrower weights, place them elsewhere, or a smaller network."
 
 
-class PipelinedEngine(Engine[Pipelined]):
+class PipelinedEngine(CostEngine[Pipelined]):
     """Costs a workload on a pipeline of layers."""
 
     schema = Pipelined
@@ -41,7 +41,7 @@ class PipelinedEngine(Engine[Pipelined]):
         """Components that are missing or there twice, tensors without a place, banks without a size."""
         return [*_parts(chip), *_placements(chip)]
 
-    def layers(self, workload: Workload, chip: Pipelined, plan: Plan) -> Iterator[tuple[LayerCost, ...]]:
+    def layers(self, workload: Workload, chip: Pipelined, plan: CostPlan) -> Iterator[tuple[LayerCost, ...]]:
         """What every layer costs in each weight format."""
         neurons.refuse_unknown(workload)
         if chip.dense is None:
@@ -51,7 +51,7 @@ class PipelinedEngine(Engine[Pipelined]):
         for name, fmt in plan.weight_formats.items():
             yield tuple(_Stage.of(layer, chip, fmt, plan).cost(name) for layer in workload.layers)
 
-    def notes(self, workload: Workload, chip: Pipelined, plan: Plan) -> Sequence[str]:
+    def notes(self, workload: Workload, chip: Pipelined, plan: CostPlan) -> Sequence[str]:
         """That mean spikes make mean cycles only where no layer waits."""
         return (_MEAN,) if plan.statistic == "mean" and len(workload.layers) > 1 else ()
 
@@ -67,7 +67,7 @@ class PipelinedEngine(Engine[Pipelined]):
             static_pj_per_cycle={supply.name: supply.pj_per_cycle(clock) for supply in chip.supplies},
         )
 
-    def costs(self, workload: Workload, chip: Pipelined, plan: Plan) -> tuple[Cost, ...]:
+    def costs(self, workload: Workload, chip: Pipelined, plan: CostPlan) -> tuple[Cost, ...]:
         """One cost a weight format, with the programmable logic the network takes."""
         used = resources(workload, chip)
         return tuple(
@@ -90,13 +90,13 @@ class _Stage:
 
     layer: Layer
     chip: Pipelined
-    plan: Plan
+    plan: CostPlan
     stored: int
     synops: float
     spikes: tuple[float, ...]
 
     @classmethod
-    def of(cls, layer: Layer, chip: Pipelined, fmt: Format, plan: Plan) -> _Stage:
+    def of(cls, layer: Layer, chip: Pipelined, fmt: Format, plan: CostPlan) -> _Stage:
         mask = layer.weight_mask.array()
         weights = (
             fmt.size_of(mask, layer.weight_bits, layer.weight_counts).bits if layer.stores_weights else 0
@@ -323,7 +323,7 @@ def _action(component: str, tensor: str, action: str, count: float, each_pj: flo
     )
 
 
-def _moves(bank: Bank, tensor: str, action: str, bits: float) -> Iterator[ActionCost]:
+def _moves(bank: FabricMemory, tensor: str, action: str, bits: float) -> Iterator[ActionCost]:
     each = bank.read_energy if action == "read" else bank.write_energy
     if bits:
         yield ActionCost(

@@ -21,10 +21,10 @@ from spareto.hardware.charging import neurons
 from spareto.hardware.counting.activity import arriving_train, output_train
 from spareto.hardware.counting.operations import count_operations
 from spareto.hardware.describing.accelerator import OnZero
-from spareto.hardware.describing.chip import Chip, odd_parts
+from spareto.hardware.describing.chip import Chip, odd_parts, one_part, parts_of
 from spareto.hardware.describing.supply import pj_per_cycle
 from spareto.hardware.describing.weight_pattern import WeightPattern
-from spareto.hardware.engines._base import Engine, Plan
+from spareto.hardware.engines._base import CostEngine, CostPlan
 from spareto.records.cost import ActionCost, LayerCost
 from spareto.records.workload import Layer, Tensor, Workload
 
@@ -121,20 +121,8 @@ class Roofline(Chip):
     overlap: bool
     time_batched: bool
 
-    @property
-    def parts(self) -> tuple[Component, ...]:
-        """Its components."""
-        return self.components
-
-    @property
-    def processor(self) -> Processor:
-        """What computes."""
-        return next(part for part in self.components if isinstance(part, Processor))
-
-    @property
-    def banks(self) -> tuple[Bank, ...]:
-        """Its memories."""
-        return tuple(part for part in self.components if isinstance(part, Bank))
+    processor = one_part(Processor, "What computes.")
+    banks = parts_of(Bank, "Its memories.")
 
     @property
     def memory_bits(self) -> float:
@@ -152,7 +140,7 @@ class Roofline(Chip):
         return "all timesteps as one batch" if self.time_batched else "timestep by timestep"
 
 
-class RooflineEngine(Engine[Roofline]):
+class RooflineEngine(CostEngine[Roofline]):
     """Costs a workload on a processor."""
 
     schema = Roofline
@@ -167,7 +155,7 @@ class RooflineEngine(Engine[Roofline]):
                 found.append(Problem("accelerator.components", got, "exactly one bank"))
         return found
 
-    def layers(self, workload: Workload, chip: Roofline, plan: Plan) -> Iterator[tuple[LayerCost, ...]]:
+    def layers(self, workload: Workload, chip: Roofline, plan: CostPlan) -> Iterator[tuple[LayerCost, ...]]:
         """What every layer costs in each weight format."""
         neurons.refuse_unknown(workload)
         for name, fmt in plan.weight_formats.items():
@@ -197,7 +185,7 @@ class _Run:
     held: dict[Kept, float]
 
     @classmethod
-    def of(cls, layer: Layer, chip: Roofline, fmt: Format, plan: Plan) -> _Run:
+    def of(cls, layer: Layer, chip: Roofline, fmt: Format, plan: CostPlan) -> _Run:
         processor, mask = chip.processor, layer.weight_mask.array()
         weights = (
             fmt.size_of(mask, layer.weight_bits, layer.weight_counts).bits
@@ -278,7 +266,7 @@ class _Run:
                         )
 
 
-def _bits(tensor: Tensor, train: Train, plan: Plan, width: int) -> float:
+def _bits(tensor: Tensor, train: Train, plan: CostPlan, width: int) -> float:
     """Bits of all timesteps: in the spike format, or one operand per element."""
     if tensor.kind == "spike" and plan.spike_format != "none":
         return spike_bits(plan.spike_format, train)

@@ -18,7 +18,7 @@ from spareto.hardware.describing.problem import Dim, LoopProblem, TensorName
 
 
 @dataclass(frozen=True)
-class Held:
+class HeldTensor:
     """One tensor at one level: elements of one instance over the whole layer.
 
     Args:
@@ -44,7 +44,7 @@ class ExplainedLevel:
 
     level: str
     loops: tuple[str, ...]
-    holds: tuple[Held, ...]
+    holds: tuple[HeldTensor, ...]
 
 
 @dataclass(frozen=True)
@@ -113,14 +113,14 @@ def _loops(nest: Nest, level: str, called: Mapping[Dim, str]) -> Iterator[str]:
             yield f"{'for' if loop.kind == 'temporal' else 'side by side'} {dim} in 0..{bound - 1}"
 
 
-def _held(accesses: Accesses, level: str) -> Iterator[Held]:
+def _held(accesses: Accesses, level: str) -> Iterator[HeldTensor]:
     for (name, tensor), access in accesses.items():
         if name == level:
             yield _of(tensor, access)
 
 
-def _of(tensor: TensorName, access: Access) -> Held:
-    return Held(
+def _of(tensor: TensorName, access: Access) -> HeldTensor:
+    return HeldTensor(
         tensor=tensor,
         tile=int(access.tile.flat[0]),
         fills=int(access.fills.flat[0]),

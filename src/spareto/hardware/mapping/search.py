@@ -23,7 +23,7 @@ Objective = Literal["energy", "latency", "edp"]
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundMapping:
     """The best mapping of a search.
 
     Args:
@@ -55,7 +55,7 @@ def search(
     *,
     statistic: Statistic = "mean",
     objective: Objective = "energy",
-) -> Found:
+) -> FoundMapping:
     """Look for the mapping of a layer that is best under `objective`, starting from the fixed one.
 
     Raises:
@@ -67,7 +67,7 @@ def search(
 
 def search_points(
     points: DesignPoints, accelerator: Accelerator, widths: Widths, *, objective: Objective = "energy"
-) -> list[Found]:
+) -> list[FoundMapping]:
     """The best mapping of a layer for each of its points; what is evaluated for one serves all.
 
     Args:
@@ -83,13 +83,13 @@ def search_points(
     descent = Descent(
         neighbours, len(points.points), lambda nest: _value(charge(points, nest, accelerator), objective)
     )
-    found: list[Found | None] = [None] * len(points.points)
+    found: list[FoundMapping | None] = [None] * len(points.points)
     for tiling, chosen in _grouped(descent.run()):
         nest = neighbours.nest(tiling.skeleton, tiling.bounds[None])
         final = charge(points.chosen(chosen), nest, accelerator)
         energy, bound = final.energy_pj(), energy_bound_pj(final)
         for row, place in enumerate(chosen):
-            found[place] = Found(
+            found[place] = FoundMapping(
                 nest=nest,
                 energy_pj=float(energy[row, 0]),
                 latency_cycles=float(final.cycles[row, 0]),

@@ -25,9 +25,9 @@ from spareto.interchange._trying import tried
 from spareto.interchange.formats._base import ExportedFile, FileFormat
 from spareto.interchange.nir import reference
 from spareto.interchange.nir.flat import FlatGraph
-from spareto.interchange.nir.reading import Reader
+from spareto.interchange.nir.reading import NirReader
 from spareto.interchange.nir.tree import Tree, digest, is_hdf5, library, read_tree, tree_of
-from spareto.interchange.nir.writing import Writer
+from spareto.interchange.nir.writing import NirWriter
 from spareto.networks import Network
 from spareto.running import samples_of
 
@@ -55,7 +55,7 @@ class Nir(FileFormat):
         manifest, tensors = manifest_of(network)
         plain = copy_of(network).eval()
         bake(plain)
-        writer = Writer(nir, dt, lossy)
+        writer = NirWriter(nir, dt, lossy)
         made = writer.write(plain, _sensor_of(plain, sensor))
         # newer versions check shapes, and are wrong about convolutions in groups
         unchecked = {"type_check": False} if "type_check" in signature(nir.NIRGraph).parameters else {}
@@ -94,7 +94,7 @@ class Nir(FileFormat):
         graph, dt = FlatGraph(tree), _checked_dt(dt)
         frames = None if sample is None else samples_of(sample, None, layout="time-first").frames.float()
         shape = None if frames is None else tuple(frames.shape[2:])
-        reader = Reader(graph, dt, reset, surrogate, shape)
+        reader = NirReader(graph, dt, reset, surrogate, shape)
         try:
             network, signals = reader.read()
         except RecursionError:

@@ -12,7 +12,7 @@ from spareto.converting.network import ConvertedNetwork
 from spareto.core.artifacts import canonical_json, replacing
 from spareto.core.errors import ConfigError, MissingDependency, Problem
 from spareto.core.text import shown
-from spareto.integer.network import Layer
+from spareto.integer.network import IntegerLayer
 from spareto.interchange.formats._base import ExportedFile, FileFormat
 from spareto.interchange.qonnx.graph import OnnxGraph
 from spareto.interchange.qonnx.step import StepGraph
@@ -63,7 +63,7 @@ class Qonnx(FileFormat):
                         input_most=input_most, input_step=input_step)  # fmt: skip
         graph = OnnxGraph(onnx)
         StepGraph(graph, lowered.network, lowered.bounds, batch).build()
-        layers = {n: node for n, node in enumerate(lowered.network.nodes) if isinstance(node, Layer)}
+        layers = {n: node for n, node in enumerate(lowered.network.nodes) if isinstance(node, IntegerLayer)}
         starts = {f"state.{n}.v": node.neuron.start for n, node in layers.items() if node.neuron.start}
         facts = {"starts": starts, "input_step": input_step, "classes": lowered.network.classes}
         model = graph.model("timestep", {"spareto": canonical_json(facts)})

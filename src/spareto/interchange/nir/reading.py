@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from spareto.converting.building import Builder
-from spareto.converting.functions import Function, Reshape, Slot
+from spareto.converting.building import BlockBuilder
+from spareto.converting.functions import ArgumentSlot, Function, Reshape
 from spareto.converting.graph import Graph, NeuronCalls, Node, Signals
 from spareto.converting.network import ConvertedNetwork
 from spareto.converting.neurons import NeuronPlan
@@ -26,7 +26,7 @@ LARGEST: Final = 1 << 24
 """Numbers of one signal of one sample."""
 
 
-class Reader:
+class NirReader:
     """Signals of a graph.
 
     Args:
@@ -75,7 +75,7 @@ class Reader:
         ends = {name: (self._made[name], "TB") for name in self.graph.outputs}
         output = next(iter(ends.values())) if len(ends) == 1 else ends
         graph = Graph(0, calls, currents, output, takes_time=True)
-        return Builder(graph, self.plans).build(), graph
+        return BlockBuilder(graph, self.plans).build(), graph
 
     def refuse(self, name: str, what: str, got: str, rule: str, cure: str) -> None:
         """Note a problem of a node."""
@@ -110,7 +110,7 @@ class Reader:
             if found is None:
                 found = node
             else:
-                add = Function("add.Tensor", (Slot(0), Slot(1)))
+                add = Function("add.Tensor", (ArgumentSlot(0), ArgumentSlot(1)))
                 found = self._signals.node("function", "add", add, (found, node), node.shape, name)
         assert found is not None
         return found
@@ -197,7 +197,9 @@ class Reader:
                 name, "scale", f"shape {tuple(scale.shape)}", f"that of its signals, {given.shape}", ""
             )
             return given
-        return self._function(name, name, Function("mul.Tensor", (Slot(0), scale)), given, given.shape)
+        return self._function(
+            name, name, Function("mul.Tensor", (ArgumentSlot(0), scale)), given, given.shape
+        )
 
     def _delay(self, name: str, given: Node) -> Node:
         reading = NirReading(name, self.graph.nodes[name], self.dt)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from spareto.core.errors import ConfigError, Problem
-from spareto.exporting._base import Neuron, taken_apart
+from spareto.exporting._base import ExportedNeuron, taken_apart
 from spareto.exporting._flat import Flat, Statement, flat
 from spareto.neurons.recurrent import Recurrent
 
@@ -20,7 +20,7 @@ LOSSY = "Or write it with lossy=True, which names every loss."
 
 
 @dataclass
-class Written:
+class NirGraph:
     """A graph so far.
 
     Args:
@@ -36,7 +36,7 @@ class Written:
     losses: list[str] = field(default_factory=list[str])
 
 
-class Writer:
+class NirWriter:
     """Nodes of a network's statements.
 
     Args:
@@ -48,12 +48,12 @@ class Writer:
     def __init__(self, nir: Any, dt: float, lossy: bool) -> None:
         self._nir, self._dt, self._lossy = nir, dt, lossy
         self._has_reset = "v_reset" in inspect.signature(nir.LIF).parameters
-        self.written = Written()
+        self.written = NirGraph()
         self._problems: list[Problem] = []
         self._ends: dict[int, tuple[str, ...]] = {0: ("input",)}
         self._shapes: dict[int, tuple[int, ...]] = {}
 
-    def write(self, network: nn.Module, sensor: tuple[int, ...]) -> Written:
+    def write(self, network: nn.Module, sensor: tuple[int, ...]) -> NirGraph:
         """The graph of a network in evaluation mode, its weights baked.
 
         Args:
@@ -194,7 +194,7 @@ class Writer:
             self.written.nodes[name] = fed
             self.written.edges += [(statement.name, name), (name, statement.name)]
 
-    def _node(self, neuron: Neuron, shape: tuple[int, ...]) -> Any:
+    def _node(self, neuron: ExportedNeuron, shape: tuple[int, ...]) -> Any:
         nir, dt = self._nir, self._dt
         level = self._reset(neuron)
         try:
@@ -219,7 +219,7 @@ class Writer:
         taus = {"tau_mem": _full(shape, dt / share), "tau_syn": _full(shape, dt / (1.0 - neuron.alpha))}
         return nir.CubaLIF(**taus, w_in=_full(shape, 1.0 / (1.0 - neuron.alpha)), **given)
 
-    def _reset(self, neuron: Neuron) -> float:
+    def _reset(self, neuron: ExportedNeuron) -> float:
         """Where a spike sets the potential."""
         family, problems = neuron.family, list[tuple[str, str]]()
         if neuron.reset not in ("zero", "value"):
@@ -242,7 +242,7 @@ class Writer:
             self._loss(neuron, got)
         return family.v_reset if neuron.reset == "value" else 0.0
 
-    def _loss(self, neuron: Neuron, got: str) -> None:
+    def _loss(self, neuron: ExportedNeuron, got: str) -> None:
         self.written.losses.append(f"'{neuron.place}': NIR does not say {got}; the graph resets to a level.")
 
     def _output(self, value: int, name: str) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from spareto.core.errors import ConfigError, Problem
 from spareto.integer import Bounds, IntegerNetwork
-from spareto.integer.network import INPUT, Attention, Join, Layer, Neuron, Pool, Synapses
+from spareto.integer.network import INPUT, Attention, IntegerLayer, IntegerNeuron, Join, Pool, Synapses
 from spareto.interchange.qonnx.graph import FLOAT, INT64, QUANT, OnnxGraph, Value
 
 EXACT: Final = 1 << 24
@@ -52,7 +52,7 @@ class StepGraph:
                     Problem(f"layer '{node.name}'", got, rule, "Use fewer bits for its weights.")
                 )
             shape = (self._batch, *shapes[number])
-            if isinstance(node, Layer):
+            if isinstance(node, IntegerLayer):
                 made = self._layer(number, node, x, shape)
             elif isinstance(node, Pool):
                 made = self._pool(node, x, shape)
@@ -70,7 +70,7 @@ class StepGraph:
 
     # --- layers
 
-    def _layer(self, number: int, layer: Layer, x: Value, shape: tuple[int, ...]) -> Value:
+    def _layer(self, number: int, layer: IntegerLayer, x: Value, shape: tuple[int, ...]) -> Value:
         graph, column = self._graph, (-1, 1, 1)
         currents = self._sums(layer.synapses, x, shape)
         currents = graph.each("Mul", currents, graph.constant(layer.multiplier.reshape(column)))
@@ -148,7 +148,9 @@ class StepGraph:
 
     # --- neurons, line by line as in `spareto.integer.neuron`
 
-    def _neuron(self, neuron: Neuron, x: Value, states: dict[str, Value]) -> tuple[Value, dict[str, Value]]:
+    def _neuron(
+        self, neuron: IntegerNeuron, x: Value, states: dict[str, Value]
+    ) -> tuple[Value, dict[str, Value]]:
         graph, after = self._graph, dict[str, Value]()
         if neuron.current is not None:
             x = graph.each("Add", graph.each("Mul", states["i"], neuron.current.decay), x)
@@ -172,7 +174,7 @@ class StepGraph:
             after["s"] = s
         return s, after
 
-    def _spikes(self, neuron: Neuron, u: Value, level: Value) -> Value:
+    def _spikes(self, neuron: IntegerNeuron, u: Value, level: Value) -> Value:
         graph = self._graph
         if neuron.counts is None:
             above = graph.each("Greater" if neuron.strict else "GreaterOrEqual", u, level, kind=9)
@@ -180,7 +182,7 @@ class StepGraph:
         held = self._floor(graph.each("Sub", u, 1) if neuron.strict else u, level)
         return graph.each("Max", graph.each("Min", held, neuron.counts), 0)
 
-    def _reset(self, neuron: Neuron, u: Value, s: Value, level: Value) -> Value:
+    def _reset(self, neuron: IntegerNeuron, u: Value, s: Value, level: Value) -> Value:
         graph = self._graph
         if neuron.counts is not None:
             return graph.each("Sub", u, graph.each("Mul", s, level))
@@ -194,7 +196,7 @@ class StepGraph:
         whole = fall if keep else graph.each("Add", fall, u)
         return graph.each("Sub", u, graph.each("Mul", fired, whole))
 
-    def _stored(self, neuron: Neuron, wide: Value) -> Value:
+    def _stored(self, neuron: IntegerNeuron, wide: Value) -> Value:
         found = self._rounded(wide, neuron.shift)
         return self._graph.each("Max", self._graph.each("Min", found, neuron.most), -neuron.most)
 

@@ -11,13 +11,13 @@ from torch import Tensor
 from spareto.kernels import c_layers
 from spareto.kernels.c_layers import BlockShape, words
 from spareto.kernels.fused import Fired
-from spareto.kernels.normalizing import Firing, Norm, Saved, affine, back
+from spareto.kernels.normalizing import FiringConstants, Norm, Saved, affine, back
 from spareto.kernels.spikes import passed_on
 
 Seven = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
-def fire(y: Tensor, bias: Tensor | None, k: Tensor, firing: Firing, norm: Norm) -> Fired:
+def fire(y: Tensor, bias: Tensor | None, k: Tensor, firing: FiringConstants, norm: Norm) -> Fired:
     """Spikes of neurons behind sums.
 
     Args:
@@ -49,7 +49,7 @@ def _fire(
     eps: float | None,
     batch: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
-    firing = Firing(BlockShape(*shape), flags, surrogate, eps, batch)
+    firing = FiringConstants(BlockShape(*shape), flags, surrogate, eps, batch)
     own, variance = affine(y, None, Norm(gamma, beta, mean, var, eps), bias, firing)
     bits = c_layers.block_forward(y, own.a, own.b, k, firing.shape, flags)
     return passed_on(bits, firing.shape), bits, own.mean, variance.clone(), own.a, own.b, own.invstd.clone()
@@ -92,7 +92,7 @@ def _backward(
     eps: float | None,
     batch: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    firing = Firing(BlockShape(*shape), flags, surrogate, eps, batch)
+    firing = FiringConstants(BlockShape(*shape), flags, surrogate, eps, batch)
     a, b, mean, invstd = kept
     found = back(y, g, Saved(a, b, mean, invstd, gamma, bias, k), firing)
     small = (found.bias, found.k, found.gamma, found.beta)

@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from spareto.core.config import Record, Rule
-from spareto.pruners._base import Evidence, Need
+from spareto.pruners._base import Need, PrunerEvidence
 
 Count = Annotated[int, Field(ge=1, le=1_000_000, strict=True), Rule("an integer of at least 1, at most 1e6")]
 End = Annotated[float, Field(gt=0, le=1, strict=True), Rule("a share of the training above 0 and at most 1")]
@@ -62,7 +62,7 @@ class Schedule(Record, ABC):
             Updates by rising step, the first at step 0, the last with `target` as its sparsity.
         """
 
-    def growth(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
+    def growth(self, weights: Mapping[str, Tensor], evidence: PrunerEvidence) -> dict[str, Tensor]:
         """How much each removed weight deserves to come back; asked only where an update exchanges.
 
         Args:

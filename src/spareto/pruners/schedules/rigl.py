@@ -8,18 +8,12 @@ from typing import ClassVar
 from torch import Tensor
 from typing_extensions import override
 
-from spareto.pruners._base import Evidence, Need
-from spareto.pruners.schedules._base import Count, End, Schedule, Update
-from spareto.pruners.schedules._regrowth import Exchange, regrowing
+from spareto.pruners._base import Need, PrunerEvidence
+from spareto.pruners.schedules._regrowth import Regrowing
 
 
-class RigL(Schedule):
+class RigL(Regrowing):
     """At every update the smallest live weights of a layer are dropped and those grow that the loss asks for.
-
-    Args:
-        exchange: Share of the live weights exchanged at the first update; it falls to 0 along a half cosine.
-        end: Share of the training after which masks stay.
-        rounds: Number of exchanges.
 
     Reference:
         evci2020, algorithm 1.
@@ -27,14 +21,6 @@ class RigL(Schedule):
 
     needs: ClassVar[frozenset[Need]] = frozenset({"gradients"})
 
-    exchange: Exchange = 0.3
-    end: End = 0.75
-    rounds: Count = 20
-
     @override
-    def updates(self, steps: int, target: float) -> tuple[Update, ...]:
-        return regrowing(steps, target, self.exchange, self.end, self.rounds)
-
-    @override
-    def growth(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
+    def growth(self, weights: Mapping[str, Tensor], evidence: PrunerEvidence) -> dict[str, Tensor]:
         return {name: evidence.gradients[name].abs() for name in weights}

@@ -8,33 +8,19 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from spareto.pruners._base import Evidence
-from spareto.pruners.schedules._base import Count, End, Schedule, Update
-from spareto.pruners.schedules._regrowth import Exchange, regrowing
+from spareto.pruners._base import PrunerEvidence
+from spareto.pruners.schedules._regrowth import Regrowing
 
 
-class SparseEvolution(Schedule):
+class SparseEvolution(Regrowing):
     """At every update the smallest live weights of a layer are dropped and as many others grow at random.
-
-    Args:
-        exchange: Share of the live weights exchanged at the first update; it falls to 0 along a half cosine.
-        end: Share of the training after which masks stay.
-        rounds: Number of exchanges.
 
     Reference:
         mocanu2018; evci2020 for the cosine.
     """
 
-    exchange: Exchange = 0.3
-    end: End = 0.75
-    rounds: Count = 20
-
     @override
-    def updates(self, steps: int, target: float) -> tuple[Update, ...]:
-        return regrowing(steps, target, self.exchange, self.end, self.rounds)
-
-    @override
-    def growth(self, weights: Mapping[str, Tensor], evidence: Evidence) -> dict[str, Tensor]:
+    def growth(self, weights: Mapping[str, Tensor], evidence: PrunerEvidence) -> dict[str, Tensor]:
         generator = torch.Generator().manual_seed(evidence.seed)
         return {
             name: torch.rand(weight.shape, generator=generator).to(weight.device)

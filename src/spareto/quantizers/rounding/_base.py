@@ -43,3 +43,14 @@ class Rounding(ABC):
         Returns:
             Same shape as `grad`.
         """
+
+
+class ScaledRounding(Rounding):
+    """One that scales the gradient.
+
+    Args:
+        delta: How much it is scaled; 0 is straight-through.
+    """
+
+    def __init__(self, delta: Delta = DELTA) -> None:
+        self.delta = delta

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from spareto.quantizers.rounding._base import DELTA, Delta, Rounding
+from spareto.quantizers.rounding._base import ScaledRounding
 
 
-class Arccos(Rounding):
+class Arccos(ScaledRounding):
     """`g · (1 + δ/2 · sin(π · (x − round(x))))`, whatever the sign of the gradient.
 
     It is the slope of `x − δ/2π · cos(π · (x − round(x)))`.
@@ -22,9 +22,6 @@ class Arccos(Rounding):
     Reference:
         schaefer2022 compares this and other gradients of rounding.
     """
-
-    def __init__(self, delta: Delta = DELTA) -> None:
-        self.delta = delta
 
     @override
     def gradient(self, grad: Tensor, offset: Tensor) -> Tensor:

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from spareto.quantizers.rounding._base import DELTA, Delta, Rounding
+from spareto.quantizers.rounding._base import ScaledRounding
 
 
-class ElementWiseScaling(Rounding):
+class ElementWiseScaling(ScaledRounding):
     """`g · (1 + δ · sign(g) · (x − round(x)))`: larger where the step to take leads away from the code.
 
     Args:
@@ -18,9 +18,6 @@ class ElementWiseScaling(Rounding):
     Reference:
         lee2021 (EWGS), equation 4; schaefer2023 trains with δ = 5e-3.
     """
-
-    def __init__(self, delta: Delta = DELTA) -> None:
-        self.delta = delta
 
     @override
     def gradient(self, grad: Tensor, offset: Tensor) -> Tensor:

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from spareto.quantizers.rounding._base import DELTA, Delta, Rounding
+from spareto.quantizers.rounding._base import ScaledRounding
 
 
-class Noise(Rounding):
+class Noise(ScaledRounding):
     """`g · (1 + δ · sign(g) · u)` with `u` uniform on −1/2..1/2, drawn anew for every element and call.
 
     Args:
@@ -19,9 +19,6 @@ class Noise(Rounding):
         lee2021, equation 4, with noise of the same range in place of the distance to the code; the
         control for `ewgs`.
     """
-
-    def __init__(self, delta: Delta = DELTA) -> None:
-        self.delta = delta
 
     @override
     def gradient(self, grad: Tensor, offset: Tensor) -> Tensor:

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from spareto.quantizers.rounding._base import DELTA, Delta, Rounding
+from spareto.quantizers.rounding._base import ScaledRounding
 
 STEEPNESS = 4.0
 
 
-class Tanh(Rounding):
+class Tanh(ScaledRounding):
     """`g · (1 + δ/2 · sign(g) · tanh(4 · (x − round(x))))`.
 
     Args:
@@ -20,9 +20,6 @@ class Tanh(Rounding):
     Reference:
         schaefer2022 compares this and other gradients of rounding.
     """
-
-    def __init__(self, delta: Delta = DELTA) -> None:
-        self.delta = delta
 
     @override
     def gradient(self, grad: Tensor, offset: Tensor) -> Tensor:

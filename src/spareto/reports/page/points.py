@@ -10,7 +10,7 @@ from typing import Any
 from spareto.records.rows import row_chosen_by, shown_accuracy, shown_std, split_chosen_by, std_chosen_by
 from spareto.reports.findings import spread_of
 from spareto.reports.headline import headline
-from spareto.reports.metrics import METRICS, Metric, known, mean_and_spread
+from spareto.reports.metrics import METRICS, ReportMetric, known, mean_and_spread
 from spareto.reports.regimes import all_regimes, look_of
 from spareto.reports.results import StudyResults
 
@@ -76,7 +76,7 @@ def _sampling(results: StudyResults) -> dict[str, list[float | None]]:
     return columns
 
 
-def _told(metric: Metric, results: StudyResults) -> dict[str, str]:
+def _told(metric: ReportMetric, results: StudyResults) -> dict[str, str]:
     chosen_on = split_chosen_by(results.means)
     name = f"{chosen_on} accuracy" if metric.key == "accuracy" else metric.name
     return {
@@ -93,7 +93,7 @@ def _regime(name: str) -> dict[str, str]:
     return {"name": name, "text": look.text, "symbol": look.symbol}
 
 
-def _trials(results: StudyResults, metrics: Sequence[Metric]) -> dict[str, list[Any]]:
+def _trials(results: StudyResults, metrics: Sequence[ReportMetric]) -> dict[str, list[Any]]:
     """Single trials, where some recipe has several."""
     if not results.many_seeds:
         return {"point": [], "seed": [row["seed"] for row in results.rows]}
@@ -108,7 +108,7 @@ def _trials(results: StudyResults, metrics: Sequence[Metric]) -> dict[str, list[
 
 
 def _fronts(
-    results: StudyResults, metrics: Sequence[Metric], columns: dict[str, list[Any]]
+    results: StudyResults, metrics: Sequence[ReportMetric], columns: dict[str, list[Any]]
 ) -> dict[str, dict[str, Any]]:
     """For each metric against accuracy: the places on the front, the reference point and the area."""
     fronts: dict[str, dict[str, Any]] = {

@@ -10,7 +10,7 @@ import numpy as np
 
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
 from spareto.reproduction.chips.predict import Prediction, predict
-from spareto.reproduction.chips.rows import Measurements, Quantity, Row, Slope
+from spareto.reproduction.chips.rows import ChipRow, Measurements, Quantity, Slope
 
 Verdict = Literal["within", "miss", "fitted", "idle given", "recalled", "not run"]
 
@@ -31,7 +31,7 @@ class Comparison:
         idle_mw: Power of the idle point that was used.
     """
 
-    row: Row
+    row: ChipRow
     quantity: Quantity
     measured: float
     ours: float | None
@@ -92,7 +92,7 @@ class SlopeComparison:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Comparisons:
     """Everything compared.
 
     Args:
@@ -113,7 +113,7 @@ class Outcome:
         return [each for each in self.slopes if each.verdict in ("within", "miss")]
 
 
-def compare(measurements: Measurements, chip: str | None = None) -> Outcome:
+def compare(measurements: Measurements, chip: str | None = None) -> Comparisons:
     """Run every row, of one chip if it is named, and put ours beside theirs.
 
     Raises:
@@ -125,7 +125,7 @@ def compare(measurements: Measurements, chip: str | None = None) -> Outcome:
     rows = {row.id: row for row in measurements.rows if chip is None or row.chip == chip}
     ours = {name: predict(row) for name, row in rows.items()}
     slopes = [slope for slope in measurements.slopes if slope.rows[0] in rows]
-    return Outcome(
+    return Comparisons(
         rows=tuple(each for name, row in rows.items() for each in _compared(row, ours[name])),
         slopes=tuple(_slope(slope, rows, ours) for slope in slopes),
     )
@@ -156,7 +156,7 @@ def _check_names(measurements: Measurements) -> None:
         raise ConfigError(problems)
 
 
-def _compared(row: Row, ours: Prediction | None) -> list[Comparison]:
+def _compared(row: ChipRow, ours: Prediction | None) -> list[Comparison]:
     return [
         Comparison(
             row=row,
@@ -169,7 +169,9 @@ def _compared(row: Row, ours: Prediction | None) -> list[Comparison]:
     ]
 
 
-def _slope(slope: Slope, rows: Mapping[str, Row], ours: Mapping[str, Prediction | None]) -> SlopeComparison:
+def _slope(
+    slope: Slope, rows: Mapping[str, ChipRow], ours: Mapping[str, Prediction | None]
+) -> SlopeComparison:
     predicted = [found.value(slope.quantity) for name in slope.rows if (found := ours[name])]
     measured = [rows[name].measured[slope.quantity] for name in slope.rows]
     return SlopeComparison(slope, _growth(slope.along, measured), _growth(slope.along, predicted))

@@ -12,7 +12,7 @@ from spareto.hardware.describing.event_chip import EventDriven
 from spareto.hardware.workload_cost import cost
 from spareto.records.cost import Cost
 from spareto.reproduction.chips.network import workload_of
-from spareto.reproduction.chips.rows import Quantity, Row
+from spareto.reproduction.chips.rows import ChipRow, Quantity
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Prediction:
         return energy if quantity.endswith("_uj") else energy / self.seconds * 1e-3
 
 
-def predict(row: Row) -> Prediction | None:
+def predict(row: ChipRow) -> Prediction | None:
     """Run a row's network on the accelerator that models its chip; None if the row cannot be run.
 
     Raises:
@@ -65,7 +65,7 @@ def predict(row: Row) -> Prediction | None:
     )
 
 
-def _chip(row: Row) -> Chip:
+def _chip(row: ChipRow) -> Chip:
     data = described(row.chip or "")
     chip = parse_accelerator(overridden(data, row.overrides, "overrides") if row.overrides else data)
     return scaled(chip, node_nm=row.node, volts=row.volts) if row.node or row.volts else chip

@@ -67,7 +67,7 @@ class NetworkRow(Record):
     layers: Annotated[tuple[LayerRow, ...], Field(min_length=1)]
 
 
-class Row(Record):
+class ChipRow(Record):
     """One measurement.
 
     Args:
@@ -149,7 +149,7 @@ class Measurements(Record):
     """
 
     about: str = ""
-    rows: tuple[Row, ...]
+    rows: tuple[ChipRow, ...]
     slopes: tuple[Slope, ...] = ()
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from spareto.core.config import Record
 from spareto.core.units import Bits, Energy, Quantity, Unit, Words
 from spareto.reproduction.tcja.network import Ratio
-from spareto.reproduction.timeloop.accounting import Amount, Saving, Store
+from spareto.reproduction.timeloop.accounting import Amount, Saving, StorageLevel
 
 FORMATS: Final = ("uop", "bitmask", "cp", "rle")
 LISTED: Final = ("rle", "cp")
@@ -93,7 +93,7 @@ class StudyChip(Record):
     known: Known
     fitted: Fitted
 
-    def stores(self, bits: Amount, input_kind: Literal["spike", "analog"]) -> tuple[Store, ...]:
+    def stores(self, bits: Amount, input_kind: Literal["spike", "analog"]) -> tuple[StorageLevel, ...]:
         """Its memories for weights and analog numbers of `bits` bits, one entry a setting."""
         known, fitted = self.known, self.fitted
         access = known.dram_energy.amount * known.dram_width.amount
@@ -102,7 +102,7 @@ class StudyChip(Record):
         held = spike if input_kind == "spike" else word
         outputs = bits + fitted.spilled_width.amount
         return (
-            Store(
+            StorageLevel(
                 "dram",
                 ("weights", "inputs", "outputs"),
                 access,
@@ -118,7 +118,7 @@ class StudyChip(Record):
                 read_words=known.dram_bandwidth.amount,
                 write_words=known.dram_bandwidth.amount,
             ),
-            Store(
+            StorageLevel(
                 "shared_glb",
                 ("inputs", "outputs"),
                 known.buffer_read_energy.amount,
@@ -131,14 +131,14 @@ class StudyChip(Record):
                 read_words=fitted.buffer_bandwidth.amount,
                 write_words=fitted.buffer_bandwidth.amount,
             ),
-            Store(
+            StorageLevel(
                 "ifmap_spad",
                 ("inputs",),
                 known.ifmap_spad_energy.amount,
                 known.ifmap_spad_energy.amount,
                 block=word / held,
             ),
-            Store(
+            StorageLevel(
                 "weights_spad",
                 ("weights",),
                 known.weights_spad_read_energy.amount,
@@ -146,7 +146,9 @@ class StudyChip(Record):
                 read_words=known.weights_spad_bandwidth.amount,
                 looks_up=True,
             ),
-            Store("psum_spad", ("outputs",), known.psum_spad_energy.amount, known.psum_spad_energy.amount),
+            StorageLevel(
+                "psum_spad", ("outputs",), known.psum_spad_energy.amount, known.psum_spad_energy.amount
+            ),
         )
 
     def operation_pj(self, bits: Amount, formats: Sequence[str] = ()) -> Amount:

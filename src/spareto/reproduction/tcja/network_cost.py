@@ -15,7 +15,7 @@ from spareto.records.workload import Statistic
 from spareto.reproduction.tcja.chip import OPERATIONS, SAVINGS, StudyChip
 from spareto.reproduction.tcja.mappings import Portfolio, load_portfolio
 from spareto.reproduction.tcja.network import StudyLayer, StudyNetwork, StudyPoint
-from spareto.reproduction.timeloop.accounting import Amount, Outcome, Sparsity, evaluate
+from spareto.reproduction.timeloop.accounting import AccountedCost, Amount, Sparsity, evaluate
 
 MappingChoice = Literal["best", "frozen"]
 _FOLDER = Path(__file__).parent
@@ -136,7 +136,7 @@ def _chosen(energy: dict[str, Amount], cycles: Amount, computes: Amount) -> Netw
 
 def run_layer(
     study: Study, layer: StudyLayer, nest: Nest, columns: Columns, statistic: Statistic = "mean"
-) -> Outcome:
+) -> AccountedCost:
     """One layer under the mappings of a nest, bounds of shape (mappings, 1), at every point."""
     chip = study.chip
     stored = chip.rule(columns.formats, columns.bits)

@@ -5,7 +5,7 @@ Known oddities, kept because published numbers contain them: partial sums are fi
 zeros; only averages are known, so no unit ever waits for a slower one.
 
 All numbers are arrays with one entry a mapping, per instance of a level unless said otherwise. Densities
-and the numbers of a `Store` may be arrays too: bounds of shape (mappings, 1) and densities, blocks and
+and the numbers of a `StorageLevel` may be arrays too: bounds of shape (mappings, 1) and densities, blocks and
 energies of shape (points,) cost every mapping at every point of a sweep at once.
 
 Reference:
@@ -32,7 +32,7 @@ from spareto.reproduction.timeloop.terms import Level as Level
 from spareto.reproduction.timeloop.terms import MetadataRule as MetadataRule
 from spareto.reproduction.timeloop.terms import Saving as Saving
 from spareto.reproduction.timeloop.terms import Sparsity as Sparsity
-from spareto.reproduction.timeloop.terms import Store as Store
+from spareto.reproduction.timeloop.terms import StorageLevel as StorageLevel
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class AccountedCost:
     """Energy in picojoules by component and tensor, cycles, computations, and the tallies behind them."""
 
     mode: ClassVar[Mode] = "timeloop-compatible"
@@ -76,12 +76,12 @@ class Outcome:
 def evaluate(
     problem: LoopProblem,
     nest: Nest,
-    stores: tuple[Store, ...],
+    stores: tuple[StorageLevel, ...],
     compute: tuple[str, Level],
     sparsity: Sparsity | None = None,
     conventions: Conventions = SPARSELOOP,
     gated_compute_pj: Level = 0.0,
-) -> Outcome:
+) -> AccountedCost:
     """Energy and cycles of one layer under one mapping, or under many with the same loop order.
 
     Args:
@@ -112,7 +112,7 @@ def evaluate(
         if store.leak_pj:
             used = np.maximum.reduce([tallies[store.name, tensor].instances for tensor in store.keeps])
             energy[store.name, "leak"] = cycles * store.leak_pj * (store.instances or used)
-    return Outcome(energy, cycles, real, tallies)
+    return AccountedCost(energy, cycles, real, tallies)
 
 
 class _Rules:
@@ -122,7 +122,7 @@ class _Rules:
         self,
         problem: LoopProblem,
         nest: Nest,
-        stores: tuple[Store, ...],
+        stores: tuple[StorageLevel, ...],
         sparsity: Sparsity,
         conventions: Conventions,
     ) -> None:
@@ -297,7 +297,7 @@ def _kept(dense: npt.NDArray[Any], share: Level) -> Amount:
     return dense - np.floor(dense * (1.0 - share))
 
 
-def _energy(store: Store, tensor: TensorName, tally: Tally) -> Amount:
+def _energy(store: StorageLevel, tensor: TensorName, tally: Tally) -> Amount:
     block = store.blocks.get(tensor, store.block)
     fills, updates = (np.ceil(words / block) for words in tally.writes)
     row = store.metadata_bits if store.metadata_row is None else store.metadata_row
@@ -318,7 +318,7 @@ def _energy(store: Store, tensor: TensorName, tally: Tally) -> Amount:
     return each * tally.instances
 
 
-def _cycles(store: Store, tallies: dict[tuple[str, TensorName], Tally], issued: Amount) -> Amount:
+def _cycles(store: StorageLevel, tallies: dict[tuple[str, TensorName], Tally], issued: Amount) -> Amount:
     """Cycles of one instance: the computing, stretched where it asks for more words than the port gives."""
     own = [tallies[store.name, tensor] for tensor in store.keeps]
     stretched = issued

@@ -14,7 +14,7 @@ from spareto.core.errors import ConfigError, Problem, one_of
 from spareto.hardware.describing.nest import Loop, LoopKind, Nest
 from spareto.hardware.describing.problem import TENSORS, Dim, LoopProblem, TensorName
 from spareto.hardware.mapping.checks import Limit, overspread, repeated, uncovered, unknown_levels
-from spareto.reproduction.timeloop.accounting import Outcome, Sparsity, Store, evaluate
+from spareto.reproduction.timeloop.accounting import AccountedCost, Sparsity, StorageLevel, evaluate
 from spareto.reproduction.timeloop.conventions import TOOLS, Conventions, FirstSums, Halo, Tool
 from spareto.reproduction.timeloop.sparse_runs import SparseRun, sparsity
 
@@ -57,9 +57,9 @@ class LevelEntry(Record):
     mac_pJ: Amount | None = None  # noqa: N815
     gated_mac_pJ: Amount = 0.0  # noqa: N815
 
-    def store(self, instances: int | None = None) -> Store:
+    def store(self, instances: int | None = None) -> StorageLevel:
         """The level, of which there are so many on the chip, as the accounting wants it."""
-        return Store(
+        return StorageLevel(
             name=self.name,
             keeps=self.keeps,
             read_pj=self.read_pJ,
@@ -83,7 +83,7 @@ class LevelEntry(Record):
         )
 
 
-class Architecture(Record):
+class ArchitectureEntry(Record):
     """Levels outermost first, the compute units last; how many there are of a level, or of the units."""
 
     levels_outermost_first: Annotated[tuple[LevelEntry, ...], Field(min_length=1)]
@@ -168,7 +168,7 @@ class CostCases(Record):
     tool: Tool | None = None
     first_partial_sums: FirstSums | None = None
     halo_after_reuse: Halo | None = None
-    architecture: Architecture
+    architecture: ArchitectureEntry
     sparse_run: SparseRun | None = None
     cases: tuple[Case, ...]
 
@@ -224,7 +224,7 @@ def _case_rows(cases: CostCases, case: Case) -> Iterator[dict[str, Any]]:
                 "run": run,
                 "component": component,
                 "quantity": quantity,
-                "accounting": Outcome.mode,
+                "accounting": AccountedCost.mode,
                 "first_partial_sums": cases.conventions.first_sums,
                 "padded": {str(dim): more for dim, more in case.padded.items()},
                 "ours": mine,
@@ -233,7 +233,7 @@ def _case_rows(cases: CostCases, case: Case) -> Iterator[dict[str, Any]]:
             }
 
 
-def run_case(cases: CostCases, case: Case, *, sparse: bool) -> Outcome:
+def run_case(cases: CostCases, case: Case, *, sparse: bool) -> AccountedCost:
     """Evaluate one case in the accounting its numbers were published in.
 
     Raises:
@@ -254,7 +254,7 @@ def run_case(cases: CostCases, case: Case, *, sparse: bool) -> Outcome:
     )
 
 
-def nest_of(architecture: Architecture, case: Case) -> Nest:
+def nest_of(architecture: ArchitectureEntry, case: Case) -> Nest:
     """The mapping of a case."""
     loops = tuple(Loop.of(loop.level, loop.kind, loop.dim, loop.bound) for loop in case.loops_outermost_first)
     return Nest(tuple(level.name for level in architecture.levels_outermost_first), loops)
@@ -279,7 +279,7 @@ def contradictions(cases: CostCases, root: str = "cost_cases") -> Iterator[Probl
         yield from _odd_results(cases.architecture, case, where)
 
 
-def _odd_levels(architecture: Architecture, where: str) -> Iterator[Problem]:
+def _odd_levels(architecture: ArchitectureEntry, where: str) -> Iterator[Problem]:
     levels = architecture.levels_outermost_first
     names = [level.name for level in levels]
     for name in dict.fromkeys(names):
@@ -297,7 +297,7 @@ def _odd_levels(architecture: Architecture, where: str) -> Iterator[Problem]:
             yield Problem(where, f"no level that keeps {tensor}", "one for each of weights, inputs, outputs")
 
 
-def _odd_mapping(architecture: Architecture, case: Case, where: str) -> Iterator[Problem]:
+def _odd_mapping(architecture: ArchitectureEntry, case: Case, where: str) -> Iterator[Problem]:
     known = [level.name for level in architecture.levels_outermost_first]
     where = f"{where}.loops_outermost_first"
     if prod(loop.bound for loop in case.loops_outermost_first) > _MOST:
@@ -312,7 +312,7 @@ def _odd_mapping(architecture: Architecture, case: Case, where: str) -> Iterator
         yield from overspread(nest, architecture.limits, where)
 
 
-def _odd_results(architecture: Architecture, case: Case, where: str) -> Iterator[Problem]:
+def _odd_results(architecture: ArchitectureEntry, case: Case, where: str) -> Iterator[Problem]:
     known = [level.name for level in architecture.levels_outermost_first]
     for run, expected in case.expected.items():
         for name in expected.energy_uJ:

@@ -32,7 +32,7 @@ class MetadataRule(Protocol):
 
 
 @dataclass(frozen=True)
-class Store:
+class StorageLevel:
     """A storage level and its energies, picojoules a (vector) access.
 
     Args:

@@ -3,37 +3,72 @@
 
 typedef int16_t half_shorts __attribute__((vector_size(VB / 2), aligned(2), may_alias));
 
-AI iv either(iv mask, iv yes, iv no) { return (mask & yes) | (~mask & no); }
+/* Shorts as wider lanes and back: by name, for GCC takes the general conversion apart. */
+AI iv widened(const int16_t *shorts) {
+#if VB == 64
+    return (iv)_mm512_cvtepi16_epi32(_mm256_loadu_si256((const void *)shorts));
+#elif VB == 32 && defined(__AVX2__)
+    return (iv)_mm256_cvtepi16_epi32(_mm_loadu_si128((const void *)shorts));
+#else
+    return __builtin_convertvector(LD(half_shorts, shorts), iv);
+#endif
+}
+AI void keep_shorts(int16_t *to, iv values) {
+#if VB == 64
+    _mm256_storeu_si256((void *)to, _mm512_cvtepi32_epi16((__m512i)values));
+#else
+    ST(half_shorts, to) = __builtin_convertvector(values, half_shorts);
+#endif
+}
 
-/* Potential only, everything in 32 bits: the loop that nearly all layers take. */
+/* Which lanes: of 0 or -1, or a bit each where the processor has such registers. */
+#if VB == 64
+typedef __mmask16 lanes_of;
+AI lanes_of above(iv a, iv b) { return _mm512_cmpgt_epi32_mask((__m512i)a, (__m512i)b); }
+AI lanes_of without(iv a, iv bits) { return _mm512_testn_epi32_mask((__m512i)a, (__m512i)bits); }
+AI iv either(lanes_of mask, iv yes, iv no) { return (iv)_mm512_mask_blend_epi32(mask, (__m512i)no, (__m512i)yes); }
+AI uint64_t bits_of(lanes_of mask) { return mask; }
+#else
+typedef iv lanes_of;
+AI lanes_of above(iv a, iv b) { return a > b; }
+AI lanes_of without(iv a, iv bits) { return (a & bits) == iv_all(0); }
+AI iv either(lanes_of mask, iv yes, iv no) { return (mask & yes) | (~mask & no); }
+AI uint64_t bits_of(lanes_of mask) { return iv_bits(mask); }
+#endif
+
+/* Potential only, everything in 32 bits: the loop that nearly all layers take.  Half of what is rounded away is added
+ * from the start, so that a shift rounds; what lay between two integers then ends in zeros, and becomes even. */
 AI void potentials(const int NARROW, const int SHORT, const int CLAMPS, const plan *p, const void *sums, void *v,
                    int64_t pixels, uint64_t *out) {
     const int shift = (int)p->shift;
-    const iv decay = iv_all((int32_t)p->decay), leak = iv_all((int32_t)p->leak), keep = iv_all(p->keep ? -1 : 0);
-    const iv limit = iv_all((int32_t)(p->threshold - !p->strict)); /* >= is > one less */
-    const iv fall = iv_all((int32_t)(p->drop + (p->drop_threshold ? p->threshold : 0)));
-    const iv half = iv_all(shift ? (1 << (shift - 1)) - 1 : 0), odd = iv_all(shift ? 1 : 0);
+    const int64_t half = shift ? (int64_t)1 << (shift - 1) : 0, fall = p->drop + (p->drop_threshold ? p->threshold : 0);
+    const iv decay = iv_all((int32_t)p->decay), keep = iv_all(p->keep ? -1 : 0);
+    const iv limit = iv_all((int32_t)(p->threshold - !p->strict + half)); /* >= is > one less */
+    const iv after = iv_all((int32_t)((p->keep ? 0 : half) - fall));
+    const iv low = iv_all((int32_t)((1u << shift) - 1)), even = iv_all(shift ? -2 : -1);
     const iv most = iv_all((int32_t)p->most), least = iv_all(-(int32_t)p->most);
     const int64_t lanes = p->lanes, words = p->out_words;
+    const int32_t *multiplier = p->multiplier32, *bias = p->bias32; /* the leak and the half stand in the bias */
     const uint64_t last = p->out_c % 64 ? ((uint64_t)1 << p->out_c % 64) - 1 : ~(uint64_t)0; /* padded lanes may fire */
     for (int64_t n = 0; n < pixels; n++, out += words) {
         uint64_t word = 0;
         for (int64_t l = 0; l < lanes; l += VL) {
             const int64_t i = n * lanes + l;
-            iv sum = NARROW ? __builtin_convertvector(LD(half_shorts, (const int16_t *)sums + i), iv)
-                            : LD(iv, (const int32_t *)sums + i);
-            iv kept = SHORT ? __builtin_convertvector(LD(half_shorts, (int16_t *)v + i), iv) : LD(iv, (int32_t *)v + i);
-            iv u = sum * LD(iv, p->multiplier32 + l) + LD(iv, p->bias32 + l) + kept * decay + leak;
-            iv fires = u > limit;
-            u = either(fires, (u & keep) - fall, u);
-            u = (u + half + ((u >> shift) & odd)) >> shift;
+            iv sum = NARROW ? widened((const int16_t *)sums + i) : LD(iv, (const int32_t *)sums + i);
+            iv kept = SHORT ? widened((int16_t *)v + i) : LD(iv, (int32_t *)v + i);
+            iv u = sum * LD(iv, multiplier + l) + LD(iv, bias + l) + kept * decay;
+            const lanes_of fires = above(u, limit);
+            u = either(fires, (u & keep) + after, u);
+            const lanes_of between = without(u, low);
+            u = u >> shift;
+            u = either(between, u & even, u);
             if (CLAMPS) {
-                u = either(u > most, most, u);
-                u = either(u < least, least, u);
+                u = either(above(u, most), most, u);
+                u = either(above(least, u), least, u);
             }
-            if (SHORT) ST(half_shorts, (int16_t *)v + i) = __builtin_convertvector(u, half_shorts);
+            if (SHORT) keep_shorts((int16_t *)v + i, u);
             else ST(iv, (int32_t *)v + i) = u;
-            word |= (uint64_t)iv_bits(fires) << l % 64;
+            word |= bits_of(fires) << l % 64;
             if ((l + VL) % 64 == 0 || l + VL == lanes) {
                 if (l / 64 < words) out[l / 64] = l / 64 == words - 1 ? word & last : word;
                 word = 0;

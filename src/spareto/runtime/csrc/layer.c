@@ -1,12 +1,13 @@
 /* A layer over some timesteps: strips of rows whose sums and states stay in the cache, time innermost. */
 #include "spikes.h"
 
-#define STRIP_BYTES (64 << 10) /* sums and states of a strip */
+#define STRIP_BYTES (192 << 10) /* sums and states of a strip */
 
 typedef struct {
     taps seen;
     char *sums;
     int32_t *back;
+    int32_t *in_row, *in_rows; /* spikes of the pixels of a row; of each row, those of its fullest window */
 } scratch;
 
 /* The taps that bring each column of the input to a column of the output. */
@@ -36,15 +37,44 @@ static int64_t rows_of(const plan *p, int64_t y, int64_t from, int64_t to, taps 
     return n;
 }
 
-static void strip(const plan *p, const void *in, void *out, states *st, int64_t steps, int64_t from, int64_t to,
+/* The largest sum of `span` numbers side by side. */
+static int64_t fullest(const int32_t *numbers, int64_t n, int64_t span) {
+    int64_t sum = 0, most = 0;
+    for (int64_t i = 0; i < n; i++) {
+        sum += numbers[i] - (i < span ? 0 : numbers[i - span]);
+        if (sum > most) most = sum;
+    }
+    return most;
+}
+
+/* Whether no window of rows `first` to `last` of pixels has more than plan.few spikes. */
+static int quiet(const plan *p, const uint64_t *rows, int64_t first, int64_t last, scratch *s) {
+    for (int64_t y = first; y < last; y++) {
+        const uint64_t *words = rows + y * p->in_w * p->in_words;
+        for (int64_t x = 0; x < p->in_w; x++) {
+            s->in_row[x] = 0;
+            for (int64_t w = 0; w < p->in_words; w++) s->in_row[x] += __builtin_popcountll(words[x * p->in_words + w]);
+        }
+        s->in_rows[y - first] = (int32_t)fullest(s->in_row, p->in_w, (p->kw - 1) * p->dw + 1);
+    }
+    return fullest(s->in_rows, last - first, (p->kh - 1) * p->dh + 1) <= p->few;
+}
+
+static void strip(const plan *given, const void *in, void *out, states *st, int64_t steps, int64_t from, int64_t to,
                   scratch *s) {
+    plan narrowed = *given;
+    narrowed.narrow = 1;
+    const plan *p = given;
     const int64_t top = from * p->sh - p->ph, bottom = (to - 1) * p->sh - p->ph + (p->kh - 1) * p->dh + 1;
     const int64_t first = top < 0 ? 0 : top, last = bottom > p->in_h ? p->in_h : bottom,
                   pixels = (to - from) * p->out_w;
     const int64_t written = p->out_values ? p->out_c * 4 : p->out_words * 8, at = from * p->out_w;
-    const size_t bytes = (size_t)(pixels * p->lanes * (p->narrow ? 2 : 4));
     for (int64_t t = 0; t < steps; t++) {
-        memset(s->sums, 0, bytes);
+        if (given->few && !given->narrow) {
+            const uint64_t *rows = (const uint64_t *)in + t * p->in_h * p->in_w * p->in_words;
+            p = quiet(given, rows, first, last, s) ? &narrowed : given;
+        }
+        memset(s->sums, 0, (size_t)(pixels * p->lanes * (p->narrow ? 2 : 4)));
         for (int64_t y = first; y < last; y++) {
             const int64_t rows = rows_of(p, y, from, to, &s->seen);
             if (rows) spareto_add_row(p, &s->seen, rows, in, (t * p->in_h + y) * p->in_w, s->sums);
@@ -61,7 +91,7 @@ static void strip(const plan *p, const void *in, void *out, states *st, int64_t 
  * in (steps, in_h, in_w, words or channels), out (steps, out_h, out_w, words or channels). */
 EXPORT int spareto_layer(const plan *p, const void *in, void *out, const states *given, int64_t steps, int64_t from,
                          int64_t to) {
-    const int64_t row_bytes = times(times(p->out_w, p->lanes), p->state + (p->narrow ? 2 : 4));
+    const int64_t row_bytes = times(times(p->out_w, p->lanes), p->state + (p->narrow || p->few ? 2 : 4));
     int64_t rows = row_bytes > STRIP_BYTES ? 1 : STRIP_BYTES / row_bytes;
     if (rows > to - from) rows = to - from;
     if (rows < 1) return DONE;
@@ -70,8 +100,9 @@ EXPORT int spareto_layer(const plan *p, const void *in, void *out, const states 
     size_t total = 0;
     const size_t x_from = part(&total, p->in_w + 1, 4), x_tap = part(&total, pairs, 4), x_out = part(&total, pairs, 4);
     const size_t y_tap = part(&total, p->kh, 4), y_out = part(&total, p->kh, 4), back = part(&total, p->lanes, 4);
-    const size_t channels = part(&total, p->in_c, 4), values = part(&total, p->in_c, 4);
+    const size_t channels = part(&total, p->in_c + 16, 4), values = part(&total, p->in_c, 4);
     const size_t back_channels = part(&total, p->lanes, 4), back_values = part(&total, p->lanes, 4);
+    const size_t in_row = part(&total, p->in_w, 4), in_rows = part(&total, p->in_h, 4);
     const size_t sums = part(&total, times(rows, times(p->out_w, p->lanes)), p->narrow ? 2 : 4);
     char *space = total == SIZE_MAX ? 0 : memory(total, 1);
     if (!space) return NO_MEMORY;
@@ -83,7 +114,9 @@ EXPORT int spareto_layer(const plan *p, const void *in, void *out, const states 
                   {(int32_t *)(space + channels), (int32_t *)(space + values), 0},
                   {(int32_t *)(space + back_channels), (int32_t *)(space + back_values), 0}},
                  space + sums,
-                 (int32_t *)(space + back)};
+                 (int32_t *)(space + back),
+                 (int32_t *)(space + in_row),
+                 (int32_t *)(space + in_rows)};
     states st = *given;
     columns(p, &s.seen);
     for (int64_t c = 0; c < p->in_c; c++) s.seen.spikes.values[c] = 1;

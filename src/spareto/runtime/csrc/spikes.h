@@ -16,6 +16,7 @@ typedef struct {
     int64_t kind, lanes, stride;  /* lanes: outputs of a row, padded; stride: bytes of a row */
     int64_t narrow, small, state; /* sums fit in 16 bits; neurons fit in 32; bytes of a stored state */
     int64_t clamps, partial;      /* whether a potential can saturate; whether the sums of one pixel fit in 16 bits */
+    int64_t few;                  /* spikes of a window whose sums fit in 16 bits, whatever their weights; else 0 */
     const void *weights;          /* (kernel rows, kernel columns, inputs, outputs) */
     const int32_t *starts;        /* of each row's live weights in `places`; NULL where rows are whole */
     const uint16_t *places;

@@ -208,6 +208,23 @@ AI void spread(const int WAY, const int KIND, const int NARROW, const int VALUED
         }
 }
 
+/* The places of the ones of a word, counted from `first`, behind the `n` that are there; how many there are then.
+ * Room for 16 more is there. */
+AI int64_t places(uint64_t word, int32_t first, int32_t *to, int64_t n) {
+#if VB == 64
+    const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    for (; word; word >>= 16, first += 16) {
+        const __mmask16 ones = (__mmask16)word;
+        const __m512i at = _mm512_add_epi32(lane, _mm512_set1_epi32(first));
+        _mm512_storeu_si512(to + n, _mm512_maskz_compress_epi32(ones, at));
+        n += __builtin_popcount(ones);
+    }
+#else
+    for (uint64_t left = word; left; left &= left - 1) to[n++] = first + __builtin_ctzll(left);
+#endif
+    return n;
+}
+
 /* All spikes of one row of pixels. */
 AI void row_spikes(const int WAY, const int KIND, const int NARROW, const int VALUED, const int VECTORS, const plan *p,
                    const taps *seen, int64_t rows, const void *in, int64_t pixel, char *sums) {
@@ -220,9 +237,7 @@ AI void row_spikes(const int WAY, const int KIND, const int NARROW, const int VA
                 if (value[c]) spikes.channels[n] = (int32_t)c, spikes.values[n++] = value[c];
         } else { /* their values are 1 and stay so */
             const uint64_t *words = (const uint64_t *)in + (pixel + x) * p->in_words;
-            for (int64_t w = 0; w < p->in_words; w++)
-                for (uint64_t left = words[w]; left; left &= left - 1)
-                    spikes.channels[n++] = (int32_t)(w * 64 + __builtin_ctzll(left));
+            for (int64_t w = 0; w < p->in_words; w++) n = places(words[w], (int32_t)(w * 64), spikes.channels, n);
         }
         spikes.count = n;
         if (n) spread(WAY, KIND, NARROW, VALUED, VECTORS, p, seen, rows, x, &spikes, sums);

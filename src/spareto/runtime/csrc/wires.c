@@ -45,21 +45,40 @@ typedef struct {
     int64_t h, w, kh, kw, sh, sw, ph, pw, oh, ow;
 } pooling;
 
-/* Maxima of windows of spikes: the words of a window or'ed. */
+/* One row of outputs from the rows of its windows or'ed, `words` words a pixel. */
+AI void pool_row(const pooling *g, const uint64_t *line, uint64_t *out, const int64_t words) {
+    for (int64_t x = 0; x < g->ow; x++, out += words) {
+        const int64_t left = x * g->sw - g->pw, from = left < 0 ? 0 : left,
+                      end = left + g->kw > g->w ? g->w : left + g->kw;
+        for (int64_t w = 0; w < words; w++) out[w] = 0;
+        for (int64_t c = from; c < end; c++)
+            for (int64_t w = 0; w < words; w++) out[w] |= line[c * words + w];
+    }
+}
+
+/* Maxima of windows of spikes: the words of a window or'ed, rows first. */
 EXPORT int spareto_pool_bits(const pooling *g, const uint64_t *in, uint64_t *out, int64_t steps, int64_t words) {
+    const int64_t row = times(g->w, words);
+    size_t total = 0;
+    part(&total, row, 8);
+    uint64_t *line = total == SIZE_MAX ? 0 : memory(total, 1);
+    if (!line) return NO_MEMORY;
     for (int64_t t = 0; t < steps; t++)
-        for (int64_t y = 0; y < g->oh; y++)
-            for (int64_t x = 0; x < g->ow; x++) {
-                uint64_t *to = out + ((t * g->oh + y) * g->ow + x) * words;
-                for (int64_t w = 0; w < words; w++) to[w] = 0;
-                for (int64_t i = 0; i < g->kh; i++)
-                    for (int64_t j = 0; j < g->kw; j++) {
-                        const int64_t r = y * g->sh - g->ph + i, c = x * g->sw - g->pw + j;
-                        if (r < 0 || r >= g->h || c < 0 || c >= g->w) continue;
-                        const uint64_t *from = in + ((t * g->h + r) * g->w + c) * words;
-                        for (int64_t w = 0; w < words; w++) to[w] |= from[w];
-                    }
+        for (int64_t y = 0; y < g->oh; y++, out += g->ow * words) {
+            memset(line, 0, (size_t)row * 8);
+            for (int64_t i = 0; i < g->kh; i++) {
+                const int64_t r = y * g->sh - g->ph + i;
+                if (r < 0 || r >= g->h) continue;
+                const uint64_t *from = in + (t * g->h + r) * row;
+                for (int64_t n = 0; n < row; n++) line[n] |= from[n];
             }
+            switch (words) {
+            case 1: pool_row(g, line, out, 1); break;
+            case 2: pool_row(g, line, out, 2); break;
+            default: pool_row(g, line, out, words);
+            }
+        }
+    free(line);
     return DONE;
 }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from spareto.core.arguments import of_kind
 from spareto.core.artifacts import canonical_json, fingerprint, folder_there, there, write_text
 from spareto.core.errors import ConfigError, Problem, StoreError
 from spareto.core.strict import from_json
@@ -68,8 +69,10 @@ class StorePlace:
         """That of a run folder, a database file, or a server's URL.
 
         Raises:
+            ConfigError: It is no path.
             StoreError: The run folder's pointer is damaged.
         """
+        of_kind(run, (str, Path), "run", "a run folder, its database, or a server's URL")
         if (url := server_url(str(run))) is not None:
             return cls(Path(POINTER), url)
         run = Path(run)

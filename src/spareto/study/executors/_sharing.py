@@ -92,7 +92,7 @@ class Handed:
 
 
 @dataclass(frozen=True)
-class Shared:
+class SharedData:
     """Data in a file without a name, which goes with the last process that has it open.
 
     Args:
@@ -106,7 +106,7 @@ class Shared:
     spans: list[tuple[int, int]]
 
 
-def share(data: StudyData) -> Shared:
+def share(data: StudyData) -> SharedData:
     """Write the arrays of a study's data once for all its workers.
 
     Raises:
@@ -125,7 +125,7 @@ def share(data: StudyData) -> Shared:
             spans.append((begin, raw.nbytes))
         file.write(b"\0")  # no mapping is empty
         file.flush()
-    return Shared(file, pickled, spans)
+    return SharedData(file, pickled, spans)
 
 
 def received(handle: int, pickled: bytes, spans: list[tuple[int, int]]) -> StudyData:

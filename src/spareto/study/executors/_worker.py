@@ -13,7 +13,7 @@ import torch
 from typing_extensions import override
 
 from spareto.core.errors import InputError, Problem, SparetoError
-from spareto.kernels import Decision
+from spareto.kernels import KernelDecision
 from spareto.records import Trial
 from spareto.study.executors._sharing import received
 from spareto.study.listener import StudyListener
@@ -51,7 +51,7 @@ class Telling(StudyListener):
         self._tell("layer_is_silent", label, seed, problem)
 
     @override
-    def layers_ran(self, kernels: str, decisions: Mapping[str, Decision]) -> None:
+    def layers_ran(self, kernels: str, decisions: Mapping[str, KernelDecision]) -> None:
         self._tell("layers_ran", kernels, dict(decisions))
 
     @override

@@ -19,7 +19,7 @@ from typing_extensions import override
 from spareto.core.errors import ConfigError, Problem
 from spareto.study.database.tasks import Claim
 from spareto.study.executors._base import Executor, refuse_deadly
-from spareto.study.executors._sharing import Handed, Shared, share
+from spareto.study.executors._sharing import Handed, SharedData, share
 from spareto.study.known import POLL, KnownTrials
 
 ENDING: Final = 5.0
@@ -69,7 +69,7 @@ class Local(Executor):
         self._pool: dict[int, _Worker] = {}
         self._ahead: list[Claim] = []
         self._brief = False
-        self._shared: Shared | None = None
+        self._shared: SharedData | None = None
 
     @override
     def work(self, known: KnownTrials, keys: Sequence[str]) -> None:

@@ -23,7 +23,7 @@ from spareto.study.search.fronts import first_fronts
 from spareto.study.search.halving import halve
 from spareto.study.search.plan import SearchPlan
 from spareto.study.search.recipes import recipe_of
-from spareto.study.search.samplers import Outcome, Sampler, Task, registry
+from spareto.study.search.samplers import Outcome, Sampler, SearchTask, registry
 from spareto.study.search.sensitivity import facts_of, measure, narrowed, starting_points
 from spareto.study.search.space import Point, Variable
 
@@ -142,7 +142,7 @@ def _identity(config: StudyConfig, plan: SearchPlan) -> list[Any]:
 
 def _task(
     config: StudyConfig, plan: SearchPlan, known: KnownTrials, variables: Sequence[Variable], dense: Trial
-) -> Task:
+) -> SearchTask:
     first, seed = plan.start, config.seeds[0]
     workload = known.workload(recipes.dense(), seed)
     facts, energy_of = facts_of(workload.layers, dense), None
@@ -155,7 +155,7 @@ def _task(
         if plan.narrow is not None and own:
             variables = narrowed(table, variables, plan.narrow)
             start = [point for point in start if _inside(point, variables)]
-    return Task(
+    return SearchTask(
         variables=variables,
         senses=senses_of(config.objectives),
         constraints=len(config.constraints),

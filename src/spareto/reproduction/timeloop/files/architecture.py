@@ -26,7 +26,7 @@ _WIRES: Final = ("network", "noc", "xy_noc", "simplemulticast", "wire")
 
 
 @dataclass(frozen=True)
-class Part:
+class ArchitecturePart:
     """A component.
 
     Args:
@@ -69,7 +69,7 @@ class Architecture:
         notes: What was read over, and why that does not matter.
     """
 
-    parts: tuple[Part, ...]
+    parts: tuple[ArchitecturePart, ...]
     notes: tuple[str, ...] = ()
 
 
@@ -114,7 +114,7 @@ class _Reading:
     """A walk over the tree; branches side by side become one after the other."""
 
     def __init__(self) -> None:
-        self.parts: list[Part] = []
+        self.parts: list[ArchitecturePart] = []
         self.problems: list[Problem] = []
         self.notes: list[str] = []
 
@@ -149,7 +149,7 @@ class _Reading:
             elif tag in ("Container", "Hierarchical", "Parallel"):
                 inside = replace(here, instances=here.instances * copies).within(node, at)
                 if copies > 1:
-                    spread = Part(f"inter_{name}_spatial", "dummy_storage", {}, inside.instances)
+                    spread = ArchitecturePart(f"inter_{name}_spatial", "dummy_storage", {}, inside.instances)
                     self.parts.append(replace(spread, beside=here.beside))
                 if tag == "Container":
                     here = inside
@@ -212,7 +212,9 @@ class _Reading:
             self.problems.append(Problem(f"{where}.class", "nothing", "the class of the component"))
         sparse = node.get("sparse_optimizations", node.get("sparse-optimizations"))
         said = as_mapping(sparse, f"{where}.sparse_optimizations")
-        self.parts.append(Part(name, kind, attributes, instances, keeps, passes, here.beside, said))
+        self.parts.append(
+            ArchitecturePart(name, kind, attributes, instances, keeps, passes, here.beside, said)
+        )
 
 
 def _mesh(given: Mapping[str, Any], where: str) -> int:
@@ -249,7 +251,7 @@ def _alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     return len(counts) == 1 and plain({**one, "name": ""}) == plain({**other, "name": ""})
 
 
-def _contradictions(parts: list[Part], where: str) -> Iterator[Problem]:
+def _contradictions(parts: list[ArchitecturePart], where: str) -> Iterator[Problem]:
     computing = [part.name for part in parts if part.computes]
     if len(computing) != 1 or parts[-1].name != computing[0]:
         rule = "one kind of compute unit, innermost"

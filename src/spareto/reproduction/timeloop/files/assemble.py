@@ -12,7 +12,7 @@ from spareto.hardware.describing.nest import LoopKind
 from spareto.hardware.describing.problem import TENSORS, LoopProblem, TensorName
 from spareto.reproduction.timeloop.cases import CostCases, contradictions, nest_of
 from spareto.reproduction.timeloop.conventions import Tool
-from spareto.reproduction.timeloop.files.architecture import Architecture, Part, read_architecture
+from spareto.reproduction.timeloop.files.architecture import Architecture, ArchitecturePart, read_architecture
 from spareto.reproduction.timeloop.files.energies import (
     COMPRESS,
     COMPUTE,
@@ -220,7 +220,9 @@ def _levels(
             yield {"name": part.name}
 
 
-def _keeps(part: Part, said: tuple[Directives, ...], names: Names, where: str) -> tuple[TensorName, ...]:
+def _keeps(
+    part: ArchitecturePart, said: tuple[Directives, ...], names: Names, where: str
+) -> tuple[TensorName, ...]:
     """What the mapping says, else the architecture, else the constraints; everything if none does."""
     mapping, constraints = said
     own: tuple[TensorName, ...] | None = (
@@ -262,7 +264,9 @@ def _beyond(architecture: Architecture, where: str) -> Iterator[Problem]:
                 yield Problem(at, ", ".join(str(each) for each in scales.values()), "1 for every data space")
 
 
-def _store(part: Part, actions: Actions, keeps: tuple[TensorName, ...], where: str) -> dict[str, Any]:
+def _store(
+    part: ArchitecturePart, actions: Actions, keeps: tuple[TensorName, ...], where: str
+) -> dict[str, Any]:
     word = int(_attribute(part, _WORD, 16, where, least=1))
     width = _attribute(part, _WIDTH, 0, where)
     block = _attribute(part, _BLOCK, 0, where) or max(1.0, (width or word) // word)
@@ -301,7 +305,9 @@ def _store(part: Part, actions: Actions, keeps: tuple[TensorName, ...], where: s
     return level
 
 
-def _attribute(part: Part, names: tuple[str, ...], missing: float, where: str, *, least: float = 0) -> float:
+def _attribute(
+    part: ArchitecturePart, names: tuple[str, ...], missing: float, where: str, *, least: float = 0
+) -> float:
     for name in names:
         if name in part.attributes:
             whole = "bandwidth" not in name

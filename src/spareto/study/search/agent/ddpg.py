@@ -13,7 +13,7 @@ GAMMA, RATE, POLYAK, HIDDEN = 0.99, 1e-3, 0.95, 256
 
 
 @dataclass(frozen=True)
-class Step:
+class Transition:
     """One transition.
 
     Args:
@@ -72,7 +72,7 @@ class DDPG:
         self._actor_optimizer = torch.optim.Adam(self.actor.parameters(), RATE)
         self._critic_optimizer = torch.optim.Adam(self.critic.parameters(), RATE)
 
-    def value_targets(self, steps: list[Step]) -> Tensor:
+    def value_targets(self, steps: list[Transition]) -> Tensor:
         """What the critic should have said: reward, and what the targets expect of the next state."""
         actor, critic = self.targets
         following = torch.stack([step.next_state for step in steps])
@@ -82,7 +82,7 @@ class DDPG:
             values = critic(torch.cat([following, actor(following)], 1)).squeeze(1)
         return rewards + GAMMA * going_on * values
 
-    def learn(self, steps: list[Step]) -> None:
+    def learn(self, steps: list[Transition]) -> None:
         """One step of critic and actor; then the targets follow."""
         states, actions = (torch.stack([getattr(s, name) for s in steps]) for name in ("state", "action"))
         values = self.critic(torch.cat([states, actions], 1)).squeeze(1)

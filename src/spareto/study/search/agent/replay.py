@@ -12,7 +12,7 @@ Floats = npt.NDArray[np.float64]
 _LEAST = 1e-6
 
 
-class Replay(Generic[Item]):
+class ReplayMemory(Generic[Item]):
     """Transitions with priorities; the oldest make room.
 
     Args:

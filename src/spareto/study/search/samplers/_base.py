@@ -42,7 +42,7 @@ class LayerFacts:
 
 
 @dataclass(frozen=True)
-class Task:
+class SearchTask:
     """What is searched.
 
     Args:
@@ -99,7 +99,7 @@ class Sampler(ABC):
         hold_options(cls, "sampler")
 
     @abstractmethod
-    def begin(self, task: Task) -> None:
+    def begin(self, task: SearchTask) -> None:
         """Start a search.
 
         Raises:

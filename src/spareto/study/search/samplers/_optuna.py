@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from spareto.core.errors import ConfigError, Problem
-from spareto.study.search.samplers._base import Outcome, Sampler, Task
+from spareto.study.search.samplers._base import Outcome, Sampler, SearchTask
 from spareto.study.search.space import Point, Variable
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class OptunaSampler(Sampler):
         """
 
     @override
-    def begin(self, task: Task) -> None:
+    def begin(self, task: SearchTask) -> None:
         self._task = task
         names = {"max": "maximize", "min": "minimize"}
         self._study: Study = self._optuna.create_study(

@@ -6,7 +6,7 @@ from itertools import islice, product
 
 from typing_extensions import override
 
-from spareto.study.search.samplers._base import Outcome, Sampler, Task
+from spareto.study.search.samplers._base import Outcome, Sampler, SearchTask
 from spareto.study.search.space import Point
 
 
@@ -14,7 +14,7 @@ class GridSampler(Sampler):
     """The trivial sampler: proposes every combination once, and then nothing more."""
 
     @override
-    def begin(self, task: Task) -> None:
+    def begin(self, task: SearchTask) -> None:
         self._names = [variable.name for variable in task.variables]
         self._combinations = product(*(variable.values for variable in task.variables))
 

@@ -20,10 +20,10 @@ from typing_extensions import override
 
 from spareto.core.config import Rule
 from spareto.core.errors import ConfigError, Problem
-from spareto.study.search.agent.ddpg import DDPG, Step
+from spareto.study.search.agent.ddpg import DDPG, Transition
 from spareto.study.search.agent.rainbow import Jump, Rainbow, jumps
-from spareto.study.search.agent.replay import Replay
-from spareto.study.search.samplers._base import LayerFacts, Outcome, Sampler, Task
+from spareto.study.search.agent.replay import ReplayMemory
+from spareto.study.search.samplers._base import LayerFacts, Outcome, Sampler, SearchTask
 from spareto.study.search.samplers._optuna import derived_seed
 from spareto.study.search.space import Point, Value, Variable
 
@@ -80,7 +80,7 @@ class LearnedSampler(Sampler):
         self._warm_up, self._noise, self._decay, self._updates = int(warm_up), noise, decay, int(updates)
 
     @override
-    def begin(self, task: Task) -> None:
+    def begin(self, task: SearchTask) -> None:
         self._task, self._layers = task, [layer for layer in task.layers if self._of(task, layer.name)]
         self._variables = [self._of(task, layer.name) for layer in self._layers]
         self._refuse_others(task)
@@ -93,8 +93,8 @@ class LearnedSampler(Sampler):
             most = max((len(kind.values) for kind in self._kinds if kind is not None), default=0)
             width = self.ddpg.actor.head.in_features
             self.rainbow = Rainbow(states + width, most) if most else None
-        self._replay: Replay[Step] = Replay(alpha=0.0)
-        self._jumps: Replay[Jump] = Replay()
+        self._replay: ReplayMemory[Transition] = ReplayMemory(alpha=0.0)
+        self._jumps: ReplayMemory[Jump] = ReplayMemory()
         self._generator = np.random.default_rng(task.seed)
         self._episode, self._walk = 0, _Walk([], [], [], [])
 
@@ -132,7 +132,7 @@ class LearnedSampler(Sampler):
         for place, reward in enumerate(rewards):
             ended = place == len(rewards) - 1
             following = walk.states[place if ended else place + 1]
-            self._replay.add(Step(walk.states[place], walk.actions[place], reward, following, ended))
+            self._replay.add(Transition(walk.states[place], walk.actions[place], reward, following, ended))
         for jump in jumps(walk.seen, walk.kinds, rewards):
             self._jumps.add(jump)
         with torch.random.fork_rng(devices=[]):
@@ -194,10 +194,10 @@ class LearnedSampler(Sampler):
         return kind, variable.values[kind]
 
     @staticmethod
-    def _of(task: Task, layer: str) -> dict[str, Variable]:
+    def _of(task: SearchTask, layer: str) -> dict[str, Variable]:
         return {each.field: each for each in task.variables if each.layer == layer and each.field in FIELDS}
 
-    def _refuse_others(self, task: Task) -> None:
+    def _refuse_others(self, task: SearchTask) -> None:
         """Refuse a space that an agent over layers cannot walk."""
         walked = [variable for own in self._variables for variable in own.values()]
         others = [variable.name for variable in task.variables if variable not in walked]

@@ -29,7 +29,7 @@ _LUT_RAM: Final = {
 
 
 @dataclass(frozen=True)
-class Estimate:
+class SizeEstimate:
     """What yosys counts.
 
     Args:
@@ -59,7 +59,7 @@ class Estimate:
 
 def estimate(
     folder: Path, family: Family = "xc7", top: str = "network", seconds: float = SECONDS
-) -> Estimate:
+) -> SizeEstimate:
     """Synthesize a folder's design with yosys.
 
     Args:
@@ -112,14 +112,14 @@ def cells_in(text: str) -> dict[str, int]:
         raise SparetoError(f"yosys printed no statistics: {text[-200:]!r} ({error})") from None
 
 
-def counted(cells: dict[str, int], family: Family, tool: str) -> Estimate:
+def counted(cells: dict[str, int], family: Family, tool: str) -> SizeEstimate:
     """Sums over kinds of cells."""
 
     def total(*prefixes: str) -> int:
         return sum(n for name, n in cells.items() if name.startswith(prefixes))
 
     rams = sum(each * cells.get(name, 0) for name, each in _LUT_RAM.items())
-    return Estimate(
+    return SizeEstimate(
         family=family,
         tool=tool,
         luts=sum(n for name, n in cells.items() if name in _LUTS) + rams,

@@ -18,6 +18,7 @@ from spareto.compression.shrinking.channels import neuron_channels, select_input
 from spareto.compression.shrinking.cut import resize, select, select_neurons
 from spareto.compression.shrinking.obstacles import obstacles
 from spareto.compression.shrinking.shrinker import refuse_another_function
+from spareto.core.arguments import of_kind
 from spareto.core.errors import ConfigError, Problem
 
 CURE: Final = "Widen by 1, or build a wider network."
@@ -160,6 +161,8 @@ def _disturb(network: nn.Module, sizes: Mapping[str, int], noise: float, seed: i
 
 
 def _refuse_numbers(multiplier: float, noise: float) -> None:
+    of_kind(multiplier, (int, float), "multiplier", "a number from 1 to 64")
+    of_kind(noise, (int, float), "noise", "a number of at least 0")
     problems = [
         Problem(where, f"{value:g}", rule)
         for where, value, rule, fits in (

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from spareto.core.artifacts import write_text
-from spareto.fpga.estimate import Estimate
 from spareto.fpga.folder import Design, read_design
-from spareto.fpga.simulate import Simulation
+from spareto.fpga.simulation import Simulation
+from spareto.fpga.synthesis import SizeEstimate
 from spareto.fpga.timing_report import Timing
 
 PJ_PER_LUT_CYCLE: Final = 0.236
@@ -26,7 +26,7 @@ def energy_uj(luts: int, cycles: float) -> float:
 
 
 def report(
-    folder: Path, simulation: Simulation | None, sizes: list[Estimate], timings: list[Timing]
+    folder: Path, simulation: Simulation | None, sizes: list[SizeEstimate], timings: list[Timing]
 ) -> dict[str, Any]:
     """Write `report.md` into the folder; the same as data.
 
@@ -47,7 +47,7 @@ def report(
 
 
 def _lines(
-    record: Design, simulation: Simulation | None, sizes: list[Estimate], timings: list[Timing]
+    record: Design, simulation: Simulation | None, sizes: list[SizeEstimate], timings: list[Timing]
 ) -> Iterator[str]:
     yield "# " + str(record.facts.get("network", "A spiking network in Verilog"))
     yield ""

@@ -13,7 +13,7 @@ from spareto.core.errors import ConfigError, Problem
 from spareto.integer import Bounds, IntegerNetwork
 from spareto.integer.checks import check
 from spareto.integer.network import INPUT
-from spareto.lowering.walking import Scale, Walk, Wire
+from spareto.lowering.walking import NodeOutput, Scale, Walk
 from spareto.networks import Network
 
 
@@ -77,7 +77,7 @@ def lower(
         rule = "sensor and classes, for the network does not know them"
         raise ConfigError(Problem("lower", "none", rule, "Pass sensor=(channels, height, width), classes=."))
     walk = Walk(state_bits)
-    wire = walk.module(copy_of(network).eval(), "", Wire(INPUT, sensor, input_most, input_step))
+    wire = walk.module(copy_of(network).eval(), "", NodeOutput(INPUT, sensor, input_most, input_step))
     _check_vote(wire, classes)
     timesteps = network.timesteps if isinstance(network, Network) else _timesteps(network)
     lowered = IntegerNetwork(
@@ -102,7 +102,7 @@ def _check_options(state_bits: int | None, input_most: int, input_step: float) -
         raise ConfigError(problems)
 
 
-def _check_vote(wire: Wire, classes: int) -> None:
+def _check_vote(wire: NodeOutput, classes: int) -> None:
     channels, height, width = wire.shape
     if wire.source == INPUT or (height, width) != (1, 1) or channels % classes:
         rule = f"one pixel, and a multiple of {classes} channels"

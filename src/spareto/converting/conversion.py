@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from spareto.converting.building import Builder
+from spareto.converting.building import BlockBuilder
 from spareto.converting.comparing import compared, neuron_names, spikes_of
 from spareto.converting.following import Follower
 from spareto.converting.graph import Graph
@@ -62,7 +62,7 @@ def convert(
         frames = _few(samples, runner)
         plans, readings = _plans(model, names, surrogate)
         graph = _followed(model, runner, frames, plans, readings)
-        network = Builder(graph, plans).build().eval()
+        network = BlockBuilder(graph, plans).build().eval()
         reference = next(model.parameters(), None)
         network = network if reference is None else network.to(reference.device, reference.dtype)
         network.notes = _checked(model, network, runner, graph, samples.frames, frames)
