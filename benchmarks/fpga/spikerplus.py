@@ -21,8 +21,8 @@ import numpy as np
 
 from spareto.fpga import Golden, Options, circuit_of
 from spareto.fpga.circuit import Circuit, Neurons
-from spareto.fpga.estimate import counted, synthesized
 from spareto.fpga.folder import write_circuit
+from spareto.fpga.synthesis import counted, synthesized
 from spareto.fpga.timing import timings
 from spareto.fpga.windows import dense
 from spareto.integer.semantics import preset

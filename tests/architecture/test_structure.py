@@ -149,6 +149,8 @@ def test_functions_stay_small():
 TWICE: dict[str, str] = {}
 """Class names that may stand twice, each with its reason."""
 
+MODULE_OF = {path: module for module, path in MODULES.items()}
+
 WRITES = {".write_text", ".write_bytes", ".mkdir", ".savez", ".savefig", "save_file"}
 OWN_RULES = {"core/artifacts.py", "native/build.py", "native/cached.py"}
 """Files that are written by other rules: the one that writes for all, and a cache that one can do without."""
@@ -177,6 +179,20 @@ def test_a_class_name_means_one_thing():
     twice = {each: where for each, where in places.items() if len(where) > 1 and each not in TWICE}
     assert not twice
     assert not {each for each in TWICE if len(places.get(each, ())) < 2}, "an exception that is none any more"
+
+
+def test_no_function_hides_a_module():
+    """A package that offers `convert` has no file `convert.py`, which could not be reached by its name."""
+    hidden: list[str] = []
+    for path, tree in TREES.items():
+        if path.name == "__init__.py":
+            inside = {each.stem for each in path.parent.glob("*.py")}
+            own = MODULE_OF[path]
+            given = (
+                node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module != own
+            )
+            hidden += [f"{own}.{each.name}" for node in given for each in node.names if each.name in inside]
+    assert not hidden
 
 
 def test_nothing_is_left_to_do():

@@ -4,6 +4,6 @@ from spareto.lowering.explain import Deviation as Deviation
 from spareto.lowering.explain import ExplainedLayer as ExplainedLayer
 from spareto.lowering.explain import deviations as deviations
 from spareto.lowering.explain import explained as explained
-from spareto.lowering.lower import Lowered as Lowered
-from spareto.lowering.lower import lower as lower
+from spareto.lowering.lowered import Lowered as Lowered
+from spareto.lowering.lowered import lower as lower
 from spareto.lowering.module import IntegerModule as IntegerModule

@@ -13,7 +13,7 @@ from spareto.compression.copies import copy_of
 from spareto.integer import IntegerLayer
 from spareto.integer.intervals import Bounds
 from spareto.kernels import dense, reference
-from spareto.lowering.lower import Lowered
+from spareto.lowering.lowered import Lowered
 from spareto.lowering.module import IntegerModule
 from spareto.lowering.walking import Scale
 from spareto.neurons import SpikingNeuron

@@ -15,7 +15,7 @@ from spareto.compression.parametrization import compressed_weight
 from spareto.compression.runs import Run, bound
 from spareto.compression.shrinking.channels import cut_channels, neuron_channels, norms_of
 from spareto.compression.shrinking.shrinker import refuse_another_function
-from spareto.compression.widening.widen import hidden_layers
+from spareto.compression.widening.net2wider import hidden_layers
 from spareto.core.errors import ConfigError, Problem
 from spareto.widths import value_in_use
 

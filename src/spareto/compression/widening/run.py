@@ -14,8 +14,8 @@ from spareto.compression.compressing import compress, store
 from spareto.compression.copies import Module
 from spareto.compression.report import compression_report
 from spareto.compression.widening.features import FeatureLoss, feature_names
-from spareto.compression.widening.squeeze import Measure, scale_names, squeeze
-from spareto.compression.widening.widen import widen
+from spareto.compression.widening.net2wider import widen
+from spareto.compression.widening.slimming import Measure, scale_names, squeeze
 from spareto.core.arguments import of_kind, path_of
 from spareto.core.artifacts import fingerprint
 from spareto.core.errors import ConfigError, Problem

@@ -4,7 +4,7 @@ Reference:
     wang2024epim
 """
 
-from spareto.reproduction.epim.factors import Factors as Factors
-from spareto.reproduction.epim.factors import factors as factors
 from spareto.reproduction.epim.network import Shape as Shape
 from spareto.reproduction.epim.network import resnet50 as resnet50
+from spareto.reproduction.epim.savings import Factors as Factors
+from spareto.reproduction.epim.savings import factors as factors

@@ -201,16 +201,15 @@ function listen(node) {
     if (point) choose(point.customdata);
   });
   node.on("plotly_afterplot", () => reRing(node));
-  let width = 0;
+  let soon = 0;
   const again = () => label(node, [...Array(count()).keys()].filter(shown));
   node.on("plotly_relayout", (event) => {
     if (Object.keys(event).some((key) => key.startsWith("xaxis") || key.startsWith("yaxis"))) again();
   });
-  new ResizeObserver(([entry]) => {
-    const wider = width && Math.abs(entry.contentRect.width - width) > 2;
-    if (Math.abs(entry.contentRect.height - node._fullLayout.height) > 2) Plotly.Plots.resize(node).then(again); // the text beside it grew
-    else if (wider) setTimeout(again, 120);
-    width = entry.contentRect.width;
+  new ResizeObserver(() => { // another window, or the text beside it has other lines
+    const { clientWidth: width, clientHeight: height } = node, full = node._fullLayout;
+    clearTimeout(soon);
+    if (width && (Math.abs(width - full.width) > 2 || Math.abs(height - full.height) > 2)) soon = setTimeout(() => Plotly.relayout(node, { width, height }).then(again), 80);
   }).observe(node);
   node.tabIndex = 0;
   node.addEventListener("keydown", (event) => {

@@ -6,7 +6,7 @@ async function start() {
   explain();
   selectors();
   themes();
-  views.push(FRONT, READOUT, TABLE, POINT, LAYERS, ZEROS, FORMATS, HARDWARE, COMPARE);
+  views.push(READOUT, FRONT, TABLE, POINT, LAYERS, ZEROS, FORMATS, HARDWARE, COMPARE);
   at("bar").hidden = false;
   views.push({ get node() { return at("bar"); }, needs: ["p", "layer"], draw: selectors });
   drawTexts();

@@ -11,7 +11,7 @@ from spareto.compression.copies import Module
 from spareto.compression.following import Followed, follow
 from spareto.compression.runs import Run, bound
 from spareto.compression.shrinking.channels import cut_channels, norms_of
-from spareto.compression.widening.widen import hidden_layers
+from spareto.compression.widening.net2wider import hidden_layers
 from spareto.core.errors import ConfigError, Problem
 from spareto.observing import undisturbed
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from spareto.core.artifacts import write_text
-from spareto.fpga.estimate import SizeEstimate
 from spareto.fpga.folder import Design, read_design
-from spareto.fpga.simulate import Simulation
+from spareto.fpga.simulation import Simulation
+from spareto.fpga.synthesis import SizeEstimate
 from spareto.fpga.timing_report import Timing
 
 PJ_PER_LUT_CYCLE: Final = 0.236
