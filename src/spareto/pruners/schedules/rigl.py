@@ -15,6 +15,11 @@ from spareto.pruners.schedules._regrowth import Regrowing
 class RigL(Regrowing):
     """At every update the smallest live weights of a layer are dropped and those grow that the loss asks for.
 
+    Args:
+        exchange: Share of the live weights exchanged at the first update; it falls to 0 along a half cosine.
+        end: Share of the training after which masks stay.
+        rounds: Number of exchanges.
+
     Reference:
         evci2020, algorithm 1.
     """
