@@ -57,8 +57,15 @@ def test_every_network_gets_from_import_to_energy_in_ten_lines():
 
 def test_the_ten_lines_of_the_readme_show_a_foreign_model():
     blocks = blocks_of("README.md")
-    assert "spareto.energy(my_model, " in blocks[0].code
+    assert "snntorch.Leaky" in blocks[0].code
+    assert "in (my_model, small)" in blocks[0].code
+    assert "spareto.energy(model, " in blocks[0].code
     assert sum(len(block.lines) for block in blocks) <= 10
+
+
+def test_the_readme_keeps_to_one_screen():
+    """Of a page on a wide screen; code and output count as they stand."""
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 70
 
 
 def test_outputs_are_eighty_columns_wide():
