@@ -40,9 +40,9 @@ def write_frames(path: Path, shape: Sequence[int], parts: Iterator[tuple[Frames,
     """
     labels = np.zeros(shape[1], np.int64)
     with replacing(path) as temporary:
-        with temporary.open("wb") as file:
-            reserve(file.fileno(), math.prod(shape))
         mapped = open_memmap(temporary, "w+", np.uint8, tuple(shape))
+        with temporary.open("r+b") as file:  # a mapping that meets a full disk ends the process
+            reserve(file.fileno(), temporary.stat().st_size)
         first = 0
         for frames, some in parts:
             mapped[:, first : first + len(some)] = frames
@@ -129,6 +129,12 @@ def room_for(shape: Sequence[int], kind: npt.DTypeLike) -> npt.NDArray[Any]:
         return np.memmap(file, kind, "r+", shape=tuple(shape))
 
 
+def in_steps(count: int, size: int) -> Iterator[slice]:
+    """Places 0 to `count` of something of `size` bytes, about `STEP_BYTES` at a time."""
+    few = max(1, STEP_BYTES * count // max(1, size))
+    return (slice(first, min(first + few, count)) for first in range(0, count, few))
+
+
 def gathered(frames: npt.NDArray[Any], chosen: npt.NDArray[np.intp], axis: int) -> npt.NDArray[Any]:
     """Some samples of frames that lie in a file; many of them lie in one again.
 
@@ -142,10 +148,9 @@ def gathered(frames: npt.NDArray[Any], chosen: npt.NDArray[np.intp], axis: int) 
     """
     shape = (*frames.shape[:axis], len(chosen), *frames.shape[axis + 1 :])
     made = room_for(shape, frames.dtype)
-    few = max(1, STEP_BYTES * len(chosen) // max(1, made.nbytes))
-    for first in range(0, len(chosen), few):
-        some = chosen[first : first + few]
-        made[(slice(None),) * axis + (slice(first, first + few),)] = frames[(slice(None),) * axis + (some,)]
+    before = (slice(None),) * axis
+    for some in in_steps(len(chosen), made.nbytes):
+        made[(*before, some)] = frames[(*before, chosen[some])]
     return made
 
 
@@ -162,7 +167,6 @@ def some_of(frames: npt.NDArray[Any], chosen: npt.NDArray[np.intp]) -> Frames:
     path = source.with_name(f"{source.stem}-{fingerprint(chosen.tolist(), 8)}.npy")
     shape = (frames.shape[0], len(chosen), *frames.shape[2:])
     if not there(path):
-        few = max(1, STEP_BYTES * len(chosen) // math.prod(shape))
-        groups = (chosen[first : first + few] for first in range(0, len(chosen), few))
+        groups = (chosen[some] for some in in_steps(len(chosen), math.prod(shape)))
         write_frames(path, shape, ((frames[:, some], np.zeros(len(some), np.int64)) for some in groups))
     return map_frames(path)

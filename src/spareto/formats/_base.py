@@ -96,6 +96,8 @@ class Format(ABC):
         follows_from_counts: Whether the counts of spikes and of neurons that are not silent settle the size
             of a spike train, their means its mean and their largest its largest; where they do not, a
             profile measures it.
+        by_value: Whether the size depends on how often each value occurs. To such a format zero is a value
+            like the others.
         on_chips: Whether accelerators keep tensors so. Where not, it is for files, and `best` on an
             accelerator leaves it out.
     """
@@ -104,6 +106,7 @@ class Format(ABC):
     implies_ones: ClassVar[bool]
     monotone: ClassVar[bool] = True
     follows_from_counts: ClassVar[bool] = False
+    by_value: ClassVar[bool] = False
     on_chips: ClassVar[bool] = True
 
     @abstractmethod

@@ -33,6 +33,7 @@ class NumeralSystems(Format):
     locates_zeros = False
     implies_ones = False
     monotone = False
+    by_value = True
     on_chips = False
 
     def encode(self, tensor: Values, bits: int) -> Encoded:

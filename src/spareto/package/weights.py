@@ -65,14 +65,14 @@ def encode(synapses: list[tuple[str, Synapses]], weight_format: str) -> Stored:
 def stored_bits(synapses: Synapses, name: str) -> int | None:
     """Bits that weights take in a format, by the hardware model's own rule; None if it cannot hold them."""
     fmt, levels = formats.registry.make(name), synapses.levels
-    if levels is not None and not _inside(fmt):
+    if levels is not None and not fmt.by_value:
         zeros = bool(
             (levels == 0).any(1).all()
         )  # else zeros can only be left out: a sign has no code for them
         whole = not fmt.locates_zeros and not zeros and bool((synapses.weights == 0).any())
         if whole or (not fmt.implies_ones and fmt.locates_zeros and not (zeros and len(levels) == 1)):
             return None
-    counts = None if fmt.on_chips else _counts_of(_carried(fmt, synapses))
+    counts = _counts_of(_carried(fmt, synapses)) if fmt.by_value else None
     return fmt.size_of(synapses.weights != 0, synapses.bits, counts).bits
 
 
@@ -94,17 +94,12 @@ def _encoded(synapses: Synapses, weight_format: str) -> tuple[Part, list[Bools]]
     return Part(name, len(codes), len(found.metadata), found.width), [found.metadata, stream]
 
 
-def _inside(fmt: Format) -> bool:
-    """Whether zeros are values like others, so that no code needs to be spared for them."""
-    return not fmt.on_chips
-
-
 def _carried(fmt: Format, synapses: Synapses) -> Ints:
     """What a format stores: weights, or their places in their table counted from 1, and 0 for no weight."""
     if synapses.levels is None:
         return synapses.weights
     places = _places(synapses.weights, synapses.levels)
-    left_out = (synapses.weights == 0) & (fmt.locates_zeros or _inside(fmt))
+    left_out = (synapses.weights == 0) & (fmt.locates_zeros or fmt.by_value)
     return np.where(left_out, 0, places + 1)
 
 
@@ -159,7 +154,7 @@ class Stream:
         codes = _signed(places, bits) if levels is None else places + 1
         carried = fmt.decode(Encoded(shape, codes, head, width)).reshape(shape)
         found = carried if levels is None else _by_channel(carried, levels)
-        counts = None if fmt.on_chips else _counts_of(carried)
+        counts = _counts_of(carried) if fmt.by_value else None
         if counts is not None and sum(counts) != np.count_nonzero(found):
             raise ValueError("a code that stands for no weight")
         again = fmt.size_of(found != 0, bits, counts)

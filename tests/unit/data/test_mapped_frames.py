@@ -1,7 +1,5 @@
 """Sets larger than memory: their frames are mapped from the cache, and say the same as those in memory."""
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -9,9 +7,10 @@ import numpy as np
 import pytest
 
 import recorded_sets as sets
+from larger_than_memory import studied
 from spareto.data import load, recorded
 from spareto.data.load import load_frames
-from spareto.data.mapped import is_mapped, some_of
+from spareto.data.mapped import is_mapped, some_of, write_frames
 from spareto.study.splits import split_data
 
 OPTIONS = {"timesteps": 4, "bins": "events", "binary": False}
@@ -81,32 +80,15 @@ def test_a_view_of_mapped_frames_is_not_taken_for_all_of_them(root, tmp_path, mo
     assert not is_mapped(mapped.train_frames[:, [1, 2]])
 
 
-LIMITED = """
-import resource, sys
-from pathlib import Path
-import torch
-from spareto import networks
-from spareto.data import load, recorded
-from spareto.data.load import load_frames
-from spareto.records import TrainingPlan
-from spareto.study.splits import split_data
-from spareto.training import train
-from spareto.training.evaluation import evaluate
+@pytest.mark.skipif(sys.platform != "linux", reason="room is taken by a call of Linux")
+def test_a_file_has_its_room_before_it_is_written(tmp_path):
+    def parts():
+        (file,) = tmp_path.iterdir()
+        assert 512 * file.stat().st_blocks >= 4 << 20
+        yield np.ones((4, 1, 2, 512, 1024), np.uint8), np.zeros(1, np.int64)
 
-torch.set_num_threads(1)
-network = networks.build("conv", sensor=(2, 128, 128), classes=11, channels=[2], kernel=3, stride=4)
-held = int(next(line for line in open("/proc/self/status") if line.startswith("VmData")).split()[1]) << 10
-limit = held + (int(sys.argv[2]) << 20)
-load.IN_MEMORY = recorded.PART_EVENTS = 1 << 14
-load.PART_BYTES = 1 << 24
-resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))  # all memory that no file stands behind
-data = load_frames("dvs_gesture", root=sys.argv[1], timesteps=40, bins="events", cache=Path(sys.argv[1]))
-study, sealed = split_data(data, 0.2)
-train(network, study.train, TrainingPlan(epochs=1, batch_size=2, warmup_epochs=0), seed=0)
-opened = sealed.open()
-evaluate(network, opened.frames, opened.labels, batch_size=2)
-print(sum(each.nbytes for each in (data.train_frames, data.test_frames)) >> 20)
-"""
+    write_frames(tmp_path / "frames.npy", (4, 1, 2, 512, 1024), parts())
+    assert np.load(tmp_path / "frames.npy").all()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is one of Linux")
@@ -117,10 +99,11 @@ def test_a_study_over_frames_larger_than_its_memory(tmp_path):
         "test": [f"user{n}_led" for n in range(24, 29)],
     }
     sets.write_gestures(tmp_path, people, events=80)
-    told = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(load.__file__).parents[2])}
-    done = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(tmp_path), "160"],
-        capture_output=True, text=True, check=False, env=os.environ | told,
+    held = studied(
+        tmp_path, 160, tmp_path,
+        sensor=(2, 128, 128), classes=11,
+        imports="from spareto.data import load, recorded",
+        small="load.IN_MEMORY = recorded.PART_EVENTS = 1 << 14; load.PART_BYTES = 1 << 24",
+        data="load.load_frames('dvs_gesture', root=sys.argv[1], timesteps=40, bins='events')",
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert int(done.stdout.split()[-1]) > 250
+    assert held > 250

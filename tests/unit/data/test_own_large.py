@@ -1,17 +1,15 @@
 """A user's frames that are too many for memory: they lie in files, and say the same as those in memory."""
 
-import os
-import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from larger_than_memory import studied
 from spareto.core.errors import DataError, StoreError
 from spareto.data import cache, mapped
 from spareto.data.mapped import lies_in_file, room_for
-from spareto.data.own import arrays, folder, layout
+from spareto.data.own import folder
 from spareto.data.own.load import load_own
 from spareto.records.data import FolderData, ImportedData
 from spareto.study.splits import split_data
@@ -58,8 +56,7 @@ def in_files(monkeypatch, tmp_path):
     """Nothing is small enough for memory, and is copied a sample at a time."""
     monkeypatch.setattr(mapped, "FRAMES_IN_MEMORY", 0)
     monkeypatch.setattr(folder, "IN_FILES", 0)
-    monkeypatch.setattr(arrays, "STEP_BYTES", 700)
-    monkeypatch.setattr(layout, "STEP_BYTES", 700)
+    monkeypatch.setattr(mapped, "STEP_BYTES", 700)
     monkeypatch.setenv(cache.ENVIRONMENT, str(tmp_path))
 
 
@@ -142,44 +139,16 @@ def test_a_large_array_needs_its_room_on_the_disk_at_once(tmp_path, monkeypatch)
         room_for((1 << 60,), np.uint8)
 
 
-LIMITED = """
-import resource, sys
-import torch
-from spareto import networks
-from spareto.data import mapped
-from spareto.data.own import folder
-from spareto.data.own.load import load_own
-from spareto.records import TrainingPlan
-from spareto.records.data import FolderData
-from spareto.study.splits import split_data
-from spareto.training import train
-from spareto.training.evaluation import evaluate
-
-torch.set_num_threads(1)
-network = networks.build("conv", sensor=(2, 64, 64), classes=2, channels=[2], kernel=3, stride=4)
-mapped.FRAMES_IN_MEMORY = 1 << 20
-folder.IN_FILES = 1 << 20
-held = int(next(line for line in open("/proc/self/status") if line.startswith("VmData")).split()[1]) << 10
-limit = held + (int(sys.argv[2]) << 20)
-resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))  # all memory that no file stands behind
-data = load_own(FolderData(folder=sys.argv[1]))
-study, sealed = split_data(data, 0.2)
-train(network, study.train, TrainingPlan(epochs=1, batch_size=2, warmup_epochs=0), seed=0)
-opened = sealed.open()
-evaluate(network, opened.frames, opened.labels, batch_size=2)
-print(sum(each.nbytes for each in (data.train_frames, data.test_frames)) >> 20)
-"""
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit is one of Linux")
 def test_a_study_over_own_frames_larger_than_its_memory(tmp_path):
     """Frames of 250 MiB are read, turned, split, trained on and measured within 160 MiB."""
     root = write_folder(tmp_path / "data", {"train": 200, "test": 125}, timesteps=100, side=64)
-    told = {"OMP_NUM_THREADS": "1", cache.ENVIRONMENT: str(tmp_path / "cache")}
-    told["PYTHONPATH"] = str(Path(folder.__file__).parents[3])
-    done = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(root), "160"],
-        capture_output=True, text=True, check=False, env=os.environ | told,
+    held = studied(
+        root, 160, tmp_path / "cache",
+        sensor=(2, 64, 64), classes=2,
+        imports="from spareto.data import mapped\nfrom spareto.data.own import folder\n"
+        "from spareto.data.own.load import load_own\nfrom spareto.records.data import FolderData",
+        small="mapped.FRAMES_IN_MEMORY = folder.IN_FILES = 1 << 20",
+        data="load_own(FolderData(folder=sys.argv[1]))",
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert int(done.stdout.split()[-1]) >= 250
+    assert held >= 250

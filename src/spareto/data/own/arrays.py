@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from spareto.core.errors import DataError, Problem
-from spareto.data.mapped import STEP_BYTES, room_for
+from spareto.data.mapped import in_steps, room_for
 
 Array = npt.NDArray[Any]
 
@@ -64,7 +64,7 @@ def as_frames(value: Any, where: str) -> Array:
 def as_bytes(array: Array) -> Array:
     """The same numbers as bytes, if they are whole and from 0 to 255."""
     fits = array.size > 0 and array.min() >= 0 and array.max() <= 255
-    whole = fits and all(np.array_equal(part, np.floor(part)) for part in _parts(array))
+    whole = fits and all(np.array_equal(array[some], np.floor(array[some])) for some in _steps(array))
     return _converted(array, np.uint8) if whole else array
 
 
@@ -74,7 +74,7 @@ def refuse_not_finite(array: Array, where: str) -> None:
     Raises:
         DataError: There is one.
     """
-    wrong = array.size - sum(int(np.isfinite(part).sum()) for part in _parts(array))
+    wrong = array.size - sum(int(np.isfinite(array[some]).sum()) for some in _steps(array))
     if wrong:
         got = f"nan or infinity in {wrong / array.size:.2%} of the numbers"
         raise DataError(Problem(where, got, "finite numbers", "Mend or remove them."))
@@ -85,25 +85,14 @@ def _converted(array: Array, kind: type[np.generic]) -> Array:
     if array.dtype == kind:
         return array
     made = room_for(array.shape, kind)
-    for part, there in zip(_parts(array), _parts(made, like=array), strict=True):
-        there[...] = part
+    for some in _steps(array):
+        made[some] = array[some]
     return made
 
 
-def _parts(array: Array, like: Array | None = None) -> Iterator[Array]:
-    """The array, some of its first axis at a time; of one without axes, all of it.
-
-    Args:
-        array: What is cut.
-        like: Cut as this one would be; `array` if left out.
-    """
-    measure = array if like is None else like
-    if measure.nbytes <= STEP_BYTES or not array.ndim:
-        yield array
-        return
-    few = max(1, STEP_BYTES * len(measure) // measure.nbytes)
-    for first in range(0, len(array), few):
-        yield array[first : first + few]
+def _steps(array: Array) -> Iterable[Any]:
+    """Places on the first axis, some at a time; all there is of an array without axes."""
+    return in_steps(len(array), array.nbytes) if array.ndim else [...]
 
 
 def as_labels(value: Any, where: str) -> npt.NDArray[np.int64]:

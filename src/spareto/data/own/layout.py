@@ -10,7 +10,7 @@ import numpy as np
 
 from spareto.core.errors import DataError, Problem
 from spareto.data.frames import held
-from spareto.data.mapped import STEP_BYTES, lies_in_file, room_for
+from spareto.data.mapped import in_steps, lies_in_file, room_for
 from spareto.data.own.arrays import Array
 from spareto.data.own.splits import Split
 from spareto.records.data import OwnData
@@ -101,9 +101,8 @@ def _turned(frames: Array) -> Array:
     if not lies_in_file(frames):
         return np.ascontiguousarray(np.moveaxis(frames, 1, 0))
     made = room_for((frames.shape[1], len(frames), *frames.shape[2:]), frames.dtype)
-    few = max(1, STEP_BYTES * len(frames) // frames.nbytes)
-    for first in range(0, len(frames), few):
-        made[:, first : first + few] = np.moveaxis(frames[first : first + few], 1, 0)
+    for some in in_steps(len(frames), frames.nbytes):
+        made[:, some] = np.moveaxis(frames[some], 1, 0)
     return made
 
 

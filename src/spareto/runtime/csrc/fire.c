@@ -1,18 +1,7 @@
 /* One timestep of neurons; integer/neuron.py is the definition, to the bit. */
 #include "spikes.h"
 
-typedef int16_t half_shorts __attribute__((vector_size(VB / 2), aligned(2), may_alias));
-
-/* Shorts as wider lanes and back: by name, for GCC takes the general conversion apart. */
-AI iv widened(const int16_t *shorts) {
-#if VB == 64
-    return (iv)_mm512_cvtepi16_epi32(_mm256_loadu_si256((const void *)shorts));
-#elif VB == 32 && defined(__AVX2__)
-    return (iv)_mm256_cvtepi16_epi32(_mm_loadu_si128((const void *)shorts));
-#else
-    return __builtin_convertvector(LD(half_shorts, shorts), iv);
-#endif
-}
+/* Back again; see ints_of_shorts. */
 AI void keep_shorts(int16_t *to, iv values) {
 #if VB == 64
     _mm256_storeu_si256((void *)to, _mm512_cvtepi32_epi16((__m512i)values));
@@ -54,8 +43,8 @@ AI void potentials(const int NARROW, const int SHORT, const int CLAMPS, const pl
         uint64_t word = 0;
         for (int64_t l = 0; l < lanes; l += VL) {
             const int64_t i = n * lanes + l;
-            iv sum = NARROW ? widened((const int16_t *)sums + i) : LD(iv, (const int32_t *)sums + i);
-            iv kept = SHORT ? widened((int16_t *)v + i) : LD(iv, (int32_t *)v + i);
+            iv sum = NARROW ? ints_of_shorts((const int16_t *)sums + i) : LD(iv, (const int32_t *)sums + i);
+            iv kept = SHORT ? ints_of_shorts((int16_t *)v + i) : LD(iv, (int32_t *)v + i);
             iv u = sum * LD(iv, multiplier + l) + LD(iv, bias + l) + kept * decay;
             const lanes_of fires = above(u, limit);
             u = either(fires, (u & keep) + after, u);

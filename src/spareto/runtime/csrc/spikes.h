@@ -53,6 +53,19 @@ typedef struct {
     events spikes, back;             /* scratch; values of spikes that are bits are 1 */
 } taps;
 
+typedef int16_t half_shorts __attribute__((vector_size(VB / 2), aligned(2), may_alias));
+
+/* Shorts as wider lanes: by name, for GCC takes the general conversion apart. */
+AI iv ints_of_shorts(const void *shorts) {
+#if VB == 64
+    return (iv)_mm512_cvtepi16_epi32(_mm256_loadu_si256(shorts));
+#elif VB == 32 && defined(__AVX2__)
+    return (iv)_mm256_cvtepi16_epi32(_mm_loadu_si128(shorts));
+#else
+    return __builtin_convertvector(LD(half_shorts, shorts), iv);
+#endif
+}
+
 /* Adds the spikes of one row of pixels, beginning at `pixel`, to the sums of a strip: 32 bits each, 16 if plan.narrow.
  */
 void spareto_add_row(const plan *p, const taps *seen, int64_t rows, const void *in, int64_t pixel, char *sums);

@@ -5,10 +5,9 @@
 typedef int16_t sv __attribute__((vector_size(VB), aligned(2), may_alias));
 typedef int8_t half_bytes __attribute__((vector_size(VB / 2), aligned(1), may_alias));
 typedef int8_t quarter_bytes __attribute__((vector_size(VB / 4), aligned(1), may_alias));
-typedef int16_t half_shorts __attribute__((vector_size(VB / 2), aligned(2), may_alias));
 #define SL (VB / 2)
 
-/* Bytes and shorts as wider lanes: by name, for GCC takes the general conversion apart. */
+/* Bytes as wider lanes, by name; see ints_of_shorts. */
 AI sv shorts_of(const char *bytes) {
 #if VB == 64 && defined(__AVX512BW__)
     return (sv)_mm512_cvtepi8_epi16(_mm256_loadu_si256((const void *)bytes));
@@ -25,15 +24,6 @@ AI iv ints_of(const char *bytes) {
     return (iv)_mm256_cvtepi8_epi32(_mm_loadl_epi64((const void *)bytes));
 #else
     return __builtin_convertvector(LD(quarter_bytes, bytes), iv);
-#endif
-}
-AI iv ints_of_shorts(const char *shorts) {
-#if VB == 64
-    return (iv)_mm512_cvtepi16_epi32(_mm256_loadu_si256((const void *)shorts));
-#elif VB == 32 && defined(__AVX2__)
-    return (iv)_mm256_cvtepi16_epi32(_mm_loadu_si128((const void *)shorts));
-#else
-    return __builtin_convertvector(LD(half_shorts, shorts), iv);
 #endif
 }
 
@@ -101,7 +91,7 @@ AI void add_partial(const int NV, const int KIND, const plan *p, const char *tap
 #pragma GCC unroll 8
     for (int j = 0; j < NV; j++) {
         int32_t *to = sums + first + SL * j;
-        ST(iv, to) = LD(iv, to) + ints_of_shorts((const char *)&a[j]);
+        ST(iv, to) = LD(iv, to) + ints_of_shorts(&a[j]);
         ST(iv, to + VL) = LD(iv, to + VL) + ints_of_shorts((const char *)&a[j] + VB / 2);
     }
 }
