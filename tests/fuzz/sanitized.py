@@ -1,7 +1,7 @@
-"""`python -m fuzz.sanitized COUNT [SEED]`, in `tests/`: packages under AddressSanitizer and UBSan.
+"""`python -m fuzz.sanitized COUNT [SEED]`, in `tests/`: packages, EVT files under AddressSanitizer and UBSan.
 
-Mutated packages are read, and run where they can be read.
-The engine is compiled with both by gcc, into a folder of its own; a report of either ends the run.
+Mutated files are read, and packages run where they can be read.
+The library is compiled with both by gcc, into a folder of its own; a report of either ends the run.
 """
 
 import os
@@ -14,7 +14,7 @@ from spareto.native import build
 
 SANITIZED = "gcc -fsanitize=address,undefined -fno-sanitize-recover=all"
 LEVEL = "portable"
-READERS = ("package", "package manifest", "package codes")
+READERS = ("package", "package manifest", "package codes", "evt2", "evt3")
 
 
 def library(cache: Path) -> None:
