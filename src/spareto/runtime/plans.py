@@ -12,12 +12,15 @@ from spareto.integer import Bounds, IntegerLayer, IntegerNeuron
 from spareto.integer.network import Ints, Shape
 from spareto.runtime import kernels
 
-INT8, INT4, TERNARY, INT16, INT32 = range(5)
+INT8, INT4, TERNARY, INT16, INT32, WOVEN = range(6)
 """How a weight lies in memory; the order of `csrc/spikes.h`."""
 
 LIVE_SHARE: Final = 0.02
 """Share of live weights below which their places are kept instead of whole rows: measured, see
 docs/deploy.md."""
+
+MANY_CHANNELS: Final = 64
+"""Channels of the input from which on its pixels have spikes enough to add the rows of two at once."""
 
 _SHORT: Final = 32767
 
@@ -128,14 +131,15 @@ def plan_layer(
     weights = synapses.weights
     if synapses.flat:
         weights = weights.reshape(len(weights), *shape)
-    rows = pack_rows(weights, synapses.groups, live)
+    largest = int(np.abs(weights).max(initial=0))
+    short = most == 1 and min(bound.sums, shape[0] * largest) <= _SHORT
+    rows = pack_rows(weights, synapses.groups, live, woven=short and shape[0] >= MANY_CHANNELS)
     lanes = _lanes(out[0])
     simple = neuron.states == ("v",) and neuron.counts is None and layer.feedback is None
     small = simple and bound.wide < 2**31
     narrow = bound.sums <= 32767 and most == 1 and rows.kind != INT32 and synapses.groups == 1
     narrow = narrow and rows.starts is None
-    largest = int(np.abs(weights).max(initial=0))
-    bits = most == 1 and rows.kind in (INT8, INT4, TERNARY) and synapses.groups == 1
+    bits = most == 1 and rows.kind in (INT8, INT4, TERNARY, WOVEN) and synapses.groups == 1
     partial = bits and rows.starts is None and shape[0] * largest <= 32767
     factor, bias = (_padded(each, lanes) for each in (layer.multiplier, layer.bias))
     kept: list[Any] = [factor, bias]
@@ -228,8 +232,11 @@ def _padded(values: Ints, lanes: int) -> Ints:
     return np.pad(values.astype(np.int64), (0, lanes - len(values)))
 
 
-def pack_rows(weights: Ints, groups: int, live: bool | None = None) -> Rows:
-    """Weights (outputs, inputs of a group, height, width) as rows (height, width, inputs; outputs)."""
+def pack_rows(weights: Ints, groups: int, live: bool | None = None, *, woven: bool = False) -> Rows:
+    """Weights (outputs, inputs of a group, height, width) as rows (height, width, inputs; outputs).
+
+    `woven`: whether two rows of bytes may be added at once.
+    """
     if groups > 1:
         outputs = len(weights) // groups
         split = weights.reshape(groups, outputs, *weights.shape[1:])  # (groups, outputs, inputs, h, w)
@@ -242,7 +249,7 @@ def pack_rows(weights: Ints, groups: int, live: bool | None = None) -> Rows:
     few = share < LIVE_SHARE if live is None else live
     if few and np.abs(rows).max(initial=0) <= 127 and len(weights) <= 65535:
         return _live_rows(rows)
-    return _whole_rows(np.pad(rows, ((0, 0), (0, _lanes(len(weights)) - len(weights)))))
+    return _whole_rows(np.pad(rows, ((0, 0), (0, _lanes(len(weights)) - len(weights)))), woven)
 
 
 def _kind(rows: Ints, *, whole: bool = False) -> int:
@@ -262,8 +269,10 @@ def _live_rows(rows: Ints) -> Rows:
     return Rows(rows[row, place].astype(np.int8), INT8, 1, starts, place.astype(np.uint16))
 
 
-def _whole_rows(rows: Ints) -> Rows:
+def _whole_rows(rows: Ints, woven: bool) -> Rows:
     kind = _kind(rows)
+    if kind == INT8 and woven and kernels.weaves() and rows.shape[1] % kernels.vector_bytes() == 0:
+        return _woven_rows(rows)
     if kind == TERNARY:
         signs = [np.packbits(rows == sign, axis=1, bitorder="little") for sign in (1, -1)]
         content = np.ascontiguousarray(np.concatenate(signs, axis=1))
@@ -275,3 +284,10 @@ def _whole_rows(rows: Ints) -> Rows:
     else:
         content = np.ascontiguousarray(rows, {INT8: np.int8, INT16: np.int16, INT32: np.int32}[kind])
     return Rows(content, kind, content.strides[0])
+
+
+def _woven_rows(rows: Ints) -> Rows:
+    """Vectors of bytes, every 16 of them half from the first and half from the second vector of shorts."""
+    halves = rows.astype(np.int8).reshape(len(rows), -1, 2, kernels.vector_bytes() // 16, 8)
+    content = np.ascontiguousarray(halves.transpose(0, 1, 3, 2, 4)).reshape(rows.shape)
+    return Rows(content, WOVEN, content.strides[0])

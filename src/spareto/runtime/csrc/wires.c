@@ -1,6 +1,11 @@
 /* What stands between layers: packing, pooling, gates. */
 #include "spikes.h"
 
+/* Bit `bit` of the first of each pixel's words becomes whether its byte is not 0. */
+AI void pack_channel(const uint8_t *from, uint64_t *to, int64_t pixels, const int64_t words, int64_t bit) {
+    for (int64_t i = 0; i < pixels; i++) to[i * words] |= (uint64_t)(from[i] != 0) << bit;
+}
+
 /* Frames of bytes (frames, channels, height x width) to bits (frames, height x width, words). */
 EXPORT int spareto_pack(const uint8_t *in, uint64_t *out, int64_t frames, int64_t channels, int64_t pixels) {
     const int64_t words = (channels + 63) / 64;
@@ -9,7 +14,8 @@ EXPORT int spareto_pack(const uint8_t *in, uint64_t *out, int64_t frames, int64_
         for (int64_t c = 0; c < channels; c++) {
             const uint8_t *from = in + (f * channels + c) * pixels;
             uint64_t *to = out + f * pixels * words + c / 64;
-            for (int64_t i = 0; i < pixels; i++) to[i * words] |= (uint64_t)(from[i] != 0) << c % 64;
+            if (words == 1) pack_channel(from, to, pixels, 1, c); /* the compiler makes vectors of it */
+            else pack_channel(from, to, pixels, words, c % 64);
         }
     return DONE;
 }
