@@ -11,6 +11,7 @@ import numpy as np
 from spareto.integer import Bounds, IntegerLayer, IntegerNeuron
 from spareto.integer.network import Ints, Shape
 from spareto.runtime import kernels
+from spareto.runtime.lines import laid
 
 INT8, INT4, TERNARY, INT16, INT32, WOVEN = range(6)
 """How a weight lies in memory; the order of `csrc/spikes.h`."""
@@ -243,13 +244,16 @@ def pack_rows(weights: Ints, groups: int, live: bool | None = None, *, woven: bo
         rows = split.transpose(3, 4, 0, 2, 1).reshape(-1, outputs)
         kind = _kind(rows, whole=True)
         content = np.ascontiguousarray(rows, (np.int8, None, None, np.int16, np.int32)[kind])
-        return Rows(content, kind, content.strides[0])
+        return Rows(laid(content), kind, content.strides[0])
     rows = weights.transpose(2, 3, 1, 0).reshape(-1, len(weights))
     share = np.count_nonzero(rows) / max(1, rows.size)
     few = share < LIVE_SHARE if live is None else live
     if few and np.abs(rows).max(initial=0) <= 127 and len(weights) <= 65535:
         return _live_rows(rows)
-    return _whole_rows(np.pad(rows, ((0, 0), (0, _lanes(len(weights)) - len(weights)))), woven)
+    rows = np.pad(rows, ((0, 0), (0, _lanes(len(weights)) - len(weights))))
+    if woven and _kind(rows) == INT8 and kernels.weaves() and rows.shape[1] % kernels.vector_bytes() == 0:
+        return _woven_rows(rows, weights.shape[1])
+    return _whole_rows(rows)
 
 
 def _kind(rows: Ints, *, whole: bool = False) -> int:
@@ -269,10 +273,8 @@ def _live_rows(rows: Ints) -> Rows:
     return Rows(rows[row, place].astype(np.int8), INT8, 1, starts, place.astype(np.uint16))
 
 
-def _whole_rows(rows: Ints, woven: bool) -> Rows:
+def _whole_rows(rows: Ints) -> Rows:
     kind = _kind(rows)
-    if kind == INT8 and woven and kernels.weaves() and rows.shape[1] % kernels.vector_bytes() == 0:
-        return _woven_rows(rows)
     if kind == TERNARY:
         signs = [np.packbits(rows == sign, axis=1, bitorder="little") for sign in (1, -1)]
         content = np.ascontiguousarray(np.concatenate(signs, axis=1))
@@ -283,11 +285,15 @@ def _whole_rows(rows: Ints, woven: bool) -> Rows:
         content = np.ascontiguousarray(both.reshape(len(rows), -1))
     else:
         content = np.ascontiguousarray(rows, {INT8: np.int8, INT16: np.int16, INT32: np.int32}[kind])
-    return Rows(content, kind, content.strides[0])
+    return Rows(laid(content), kind, content.strides[0])
 
 
-def _woven_rows(rows: Ints) -> Rows:
-    """Vectors of bytes, every 16 of them half from the first and half from the second vector of shorts."""
-    halves = rows.astype(np.int8).reshape(len(rows), -1, 2, kernels.vector_bytes() // 16, 8)
-    content = np.ascontiguousarray(halves.transpose(0, 1, 3, 2, 4)).reshape(rows.shape)
-    return Rows(content, WOVEN, content.strides[0])
+def _woven_rows(rows: Ints, inputs: int) -> Rows:
+    """Vectors of bytes, every 16 of them half from the first and half from the second vector of shorts.
+
+    A row of zeros stands behind those of each tap: the second of a pixel's last spike.
+    """
+    taps = np.pad(rows.astype(np.int8).reshape(-1, inputs, rows.shape[1]), ((0, 0), (0, 1), (0, 0)))
+    halves = taps.reshape(-1, 2, kernels.vector_bytes() // 16, 8).transpose(0, 2, 1, 3)
+    content = np.ascontiguousarray(halves).reshape(-1, rows.shape[1])
+    return Rows(laid(content), WOVEN, content.strides[0])

@@ -12,6 +12,7 @@ from spareto.integer import Reference
 from spareto.integer.network import INPUT, Attention, IntegerLayer, IntegerNetwork, Ints, Join, Pool
 from spareto.runtime import prepared, wires
 from spareto.runtime.binning import Binning
+from spareto.runtime.lines import room
 from spareto.runtime.plans import LayerPlan, States
 from spareto.runtime.prepared import Prepared
 
@@ -225,9 +226,9 @@ class Session:
 def _states(plan: LayerPlan) -> dict[str, Ints]:
     """Room for states, (rows, columns, lanes) each."""
     shape = (*plan.shape[1:], plan.lanes)
-    found: dict[str, Ints] = {name: np.empty(shape, plan.state_type) for name in plan.states}
+    found: dict[str, Ints] = {name: room(shape, plan.state_type) for name in plan.states}
     if plan.feeds_back:
-        found["f"] = np.empty(shape, np.int32)
+        found["f"] = room(shape, np.int32)
     return found
 
 

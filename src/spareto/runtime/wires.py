@@ -9,6 +9,7 @@ import numpy as np
 from spareto.integer.network import Attention, Ints, Join
 from spareto.integer.reference import gates
 from spareto.runtime.kernels import function
+from spareto.runtime.lines import room
 from spareto.runtime.plans import words_of
 
 
@@ -47,7 +48,7 @@ def empty(
     if spare is not None and spare.like(steps, channels, height, width, values=values):
         return spare
     each, kind = (channels, np.int32) if values else (words_of(channels), np.uint64)
-    return Wire(np.empty((steps, height * width, each), kind), channels, height, width, values)
+    return Wire(room((steps, height * width, each), kind), channels, height, width, values)
 
 
 def of_frames(frames: Ints, most: int, spare: Wire | None = None) -> Wire:
