@@ -70,13 +70,6 @@ def vector_bytes() -> int:
 
 
 @cache
-def weaves() -> bool:
-    """Whether this processor adds two rows of bytes at once; see `WOVEN` in `csrc/spikes.h`."""
-    library, _ = _load()
-    return library is not None and bool(library.spareto_weaves())
-
-
-@cache
 def _load() -> tuple[ctypes.CDLL | None, str]:
     """The library, or None and the reason."""
     try:

@@ -251,7 +251,7 @@ def pack_rows(weights: Ints, groups: int, live: bool | None = None, *, woven: bo
     if few and np.abs(rows).max(initial=0) <= 127 and len(weights) <= 65535:
         return _live_rows(rows)
     rows = np.pad(rows, ((0, 0), (0, _lanes(len(weights)) - len(weights))))
-    if woven and _kind(rows) == INT8 and kernels.weaves() and rows.shape[1] % kernels.vector_bytes() == 0:
+    if woven and _kind(rows) == INT8 and rows.shape[1] % kernels.vector_bytes() == 0:
         return _woven_rows(rows, weights.shape[1])
     return _whole_rows(rows)
 

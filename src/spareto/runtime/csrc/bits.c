@@ -12,12 +12,3 @@ EXPORT int spareto_count(const uint64_t *bits, int64_t *count, int64_t words, in
 
 /* Bytes of a vector: how packed weights lie follows from it. */
 EXPORT int spareto_vector(void) { return VB; }
-
-/* Whether two rows of bytes are added at once. */
-EXPORT int spareto_weaves(void) {
-#if (VB == 64 && defined(__AVX512BW__)) || (VB == 32 && defined(__AVX2__))
-    return 1;
-#else
-    return 0;
-#endif
-}

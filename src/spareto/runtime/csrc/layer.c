@@ -10,14 +10,19 @@ typedef struct {
     int32_t *in_row, *in_rows; /* spikes of the pixels of a row; of each row, those of its fullest window */
 } scratch;
 
-/* The output that each tap brings each column of the input to. */
-static void columns(const plan *p, int32_t *outputs) {
-    for (int64_t k = 0; k < p->kw; k++)
-        for (int64_t x = 0; x < p->in_w; x++) {
+/* The taps that bring each column of the input to a column of the output. */
+static void columns(const plan *p, taps *seen) {
+    int32_t n = 0;
+    for (int64_t x = 0; x < p->in_w; x++) {
+        seen->x_from[x] = n;
+        for (int64_t k = 0; k < p->kw; k++) {
             const int64_t place = x + p->pw - k * p->dw;
-            const int none = place < 0 || place % p->sw || place / p->sw >= p->out_w;
-            outputs[k * p->in_w + x] = none ? -1 : (int32_t)(place / p->sw);
+            if (place < 0 || place % p->sw || place / p->sw >= p->out_w) continue;
+            seen->x_tap[n] = (int32_t)k;
+            seen->x_out[n++] = (int32_t)(place / p->sw);
         }
+    }
+    seen->x_from[p->in_w] = n;
 }
 
 /* The same of one row, for outputs in rows `from` to `to`; how many there are. */
@@ -90,23 +95,22 @@ EXPORT int spareto_layer(const plan *p, const void *in, void *out, const states 
     int64_t rows = row_bytes > STRIP_BYTES ? 1 : STRIP_BYTES / row_bytes;
     if (rows > to - from) rows = to - from;
     if (rows < 1) return DONE;
-    const int64_t pairs = times(p->in_w, p->kw), inputs = times(p->in_w, p->in_c + 1);
-    if (pairs > MOST || inputs > MOST || times(p->kh, 1) > MOST) return TOO_LARGE;
+    const int64_t pairs = times(p->in_w, p->kw);
+    if (pairs > MOST || times(p->kh, 1) > MOST) return TOO_LARGE;
     size_t total = 0;
-    const size_t x_out = part(&total, pairs, 4), y_tap = part(&total, p->kh, 4), y_out = part(&total, p->kh, 4);
-    const size_t with_spikes = part(&total, p->in_w, 4), ends = part(&total, p->in_w, 4);
-    const size_t channels = part(&total, inputs + 16, 4), values = part(&total, p->in_values ? inputs : 0, 4);
-    const size_t back = part(&total, p->lanes, 4);
+    const size_t x_from = part(&total, p->in_w + 1, 4), x_tap = part(&total, pairs, 4), x_out = part(&total, pairs, 4);
+    const size_t y_tap = part(&total, p->kh, 4), y_out = part(&total, p->kh, 4), back = part(&total, p->lanes, 4);
+    const size_t channels = part(&total, p->in_c + 16, 4), values = part(&total, p->in_c, 4);
     const size_t back_channels = part(&total, p->lanes, 4), back_values = part(&total, p->lanes, 4);
     const size_t in_row = part(&total, p->in_w, 4), in_rows = part(&total, p->in_h, 4);
     const size_t sums = part(&total, times(rows, times(p->out_w, p->lanes)), p->narrow ? 2 : 4);
     char *space = total == SIZE_MAX ? 0 : memory(total, 1);
     if (!space) return NO_MEMORY;
-    scratch s = {{(int32_t *)(space + x_out),
+    scratch s = {{(int32_t *)(space + x_from),
+                  (int32_t *)(space + x_tap),
+                  (int32_t *)(space + x_out),
                   (int32_t *)(space + y_tap),
                   (int32_t *)(space + y_out),
-                  (int32_t *)(space + with_spikes),
-                  (int32_t *)(space + ends),
                   {(int32_t *)(space + channels), (int32_t *)(space + values), 0},
                   {(int32_t *)(space + back_channels), (int32_t *)(space + back_values), 0}},
                  space + sums,
@@ -114,7 +118,8 @@ EXPORT int spareto_layer(const plan *p, const void *in, void *out, const states 
                  (int32_t *)(space + in_row),
                  (int32_t *)(space + in_rows)};
     states st = *given;
-    columns(p, s.seen.x_out);
+    columns(p, &s.seen);
+    for (int64_t c = 0; c < p->in_c; c++) s.seen.spikes.values[c] = 1;
     for (int64_t y = from; y < to; y += rows) strip(p, in, out, &st, steps, y, y + rows < to ? y + rows : to, &s);
     free(space);
     return DONE;

@@ -41,18 +41,17 @@ typedef struct {
     int32_t *f;
 } states;
 
-/* Spikes of a pixel: their channels, and what each counts; NULL where each counts one. */
+/* Spikes of a pixel: their channels, and what each counts. */
 typedef struct {
     int32_t *channels, *values;
     int64_t count;
 } events;
 
-/* Which windows see a pixel, and the spikes of a row of pixels. */
+/* Which windows see a pixel: for each column the taps and the outputs they reach, for one row the same. */
 typedef struct {
-    int32_t *x_out;         /* (kernel columns, columns): the output that a tap brings a column to, or -1 */
-    int32_t *y_tap, *y_out; /* the same of one row: taps that bring it somewhere; outputs from the strip's first row */
-    int32_t *pixels, *ends; /* pixels with spikes, and where their spikes end in the list */
-    events spikes, back;
+    int32_t *x_from, *x_tap, *x_out; /* x_from: columns + 1 */
+    int32_t *y_tap, *y_out;          /* outputs counted from the strip's first row */
+    events spikes, back;             /* scratch; values of spikes that are bits are 1 */
 } taps;
 
 typedef int16_t half_shorts __attribute__((vector_size(VB / 2), aligned(2), may_alias));

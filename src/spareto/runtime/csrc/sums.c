@@ -44,25 +44,26 @@ AI sv chosen(const uint8_t *bits) {
 #endif
 }
 
-#if (VB == 64 && defined(__AVX512BW__)) || (VB == 32 && defined(__AVX2__))
-#define WEAVES 1
 /* Two vectors of shorts += two rows of woven bytes: a byte of one beside that of the other, then both added up. */
 AI void add_woven(const char *one, const char *other, sv *a) {
-#if VB == 64
+#if VB == 64 && defined(__AVX512BW__)
     const __m512i x = _mm512_loadu_si512(one), y = _mm512_loadu_si512(other), ones = _mm512_set1_epi8(1);
     a[0] += (sv)_mm512_maddubs_epi16(ones, _mm512_unpacklo_epi8(x, y));
     a[1] += (sv)_mm512_maddubs_epi16(ones, _mm512_unpackhi_epi8(x, y));
-#else
+#elif VB == 32 && defined(__AVX2__)
     const __m256i x = _mm256_loadu_si256((const void *)one), y = _mm256_loadu_si256((const void *)other),
                   ones = _mm256_set1_epi8(1);
     a[0] += (sv)_mm256_maddubs_epi16(ones, _mm256_unpacklo_epi8(x, y));
     a[1] += (sv)_mm256_maddubs_epi16(ones, _mm256_unpackhi_epi8(x, y));
+#else
+    for (int64_t l = 0; l < SL; l++) {
+        const int64_t at = l / 8 * 16 + l % 8;
+        a[0][l] += (int16_t)((int8_t)one[at] + (int8_t)other[at]);
+        a[1][l] += (int16_t)((int8_t)one[at + 8] + (int8_t)other[at + 8]);
+    }
 #endif
 }
-#else
-#define WEAVES 0
-AI void add_woven(const char *one, const char *other, sv *a) { (void)one, (void)other, (void)a; }
-#endif
+
 /* NV vectors from lane `first` on += the rows of weights of all spikes of a pixel. */
 AI void add_rows(const int NV, const int KIND, const plan *p, const char *tap, const events *seen, int64_t first,
                  sv *a) {
@@ -146,7 +147,7 @@ static void add_unpacked(int64_t kind, int64_t lanes, int64_t stride, const char
                          int32_t *sums) {
     for (int64_t e = 0; e < seen->count; e++) {
         const char *row = tap + seen->channels[e] * stride;
-        const int32_t value = seen->values ? seen->values[e] : 1;
+        const int32_t value = seen->values[e];
         for (int64_t l = 0; l < lanes; l++) {
             int32_t weight;
             if (kind == INT4) {
@@ -181,33 +182,44 @@ AI void add_group(const plan *p, int64_t row, int32_t value, int32_t *sums) {
 
 enum { WHOLE, PARTIAL, PACKED, LIVE, GROUPED };
 
-/* All spikes of a pixel, to one window that sees it: its rows of weights begin at number `row`. */
-AI void add_pixel(const int WAY, const int KIND, const int NARROW, const int VALUED, const int VECTORS, const plan *p,
-                  int64_t row, const events *spikes, void *to) {
-    const char *tap = (const char *)p->weights + row * p->stride;
-    int64_t first = 0;
-    if (WAY == LIVE) {
-        for (int64_t e = 0; e < spikes->count; e++)
-            add_live(p, row + spikes->channels[e], VALUED ? spikes->values[e] : 1, to);
-    } else if (WAY == GROUPED) {
-        for (int64_t e = 0; e < spikes->count; e++)
-            add_group(p, row + spikes->channels[e], VALUED ? spikes->values[e] : 1, to);
-    } else if (WAY == PARTIAL) {
-        for (; first + 4 * SL <= p->lanes; first += 4 * SL) add_partial(4, KIND, p, tap, spikes, first, to);
-        for (; first + 2 * SL <= p->lanes; first += 2 * SL) add_partial(2, KIND, p, tap, spikes, first, to);
-        if (first < p->lanes) add_partial(1, KIND, p, tap, spikes, first, to);
-    } else if (WAY == PACKED) {
-        add_unpacked(p->kind, p->lanes, p->stride, tap, spikes, to);
-    } else if (NARROW && VECTORS) {
-        add_narrow(VECTORS, KIND, p, tap, spikes, 0, to);
-    } else if (NARROW) {
-        for (; first + 4 * SL <= p->lanes; first += 4 * SL) add_narrow(4, KIND, p, tap, spikes, first, to);
-        for (; first + 2 * SL <= p->lanes; first += 2 * SL) add_narrow(2, KIND, p, tap, spikes, first, to);
-        if (first < p->lanes) add_narrow(1, KIND, p, tap, spikes, first, to);
-    } else {
-        for (; first + 8 * VL <= p->lanes; first += 8 * VL) add_wide(8, KIND, VALUED, p, tap, spikes, first, to);
-        for (; first + 2 * VL <= p->lanes; first += 2 * VL) add_wide(2, KIND, VALUED, p, tap, spikes, first, to);
-    }
+/* All spikes of a pixel, to every window that sees it. */
+AI void spread(const int WAY, const int KIND, const int NARROW, const int VALUED, const int VECTORS, const plan *p,
+               const taps *seen, int64_t rows, int64_t x, const events *spikes, char *sums) {
+    const int64_t each = p->lanes * (NARROW ? 2 : 4);
+    const int32_t begin = seen->x_from[x], end = seen->x_from[x + 1];
+    for (int64_t r = 0; r < rows; r++)
+        for (int32_t k = begin; k < end; k++) {
+            const int64_t row = (seen->y_tap[r] * p->kw + seen->x_tap[k]) * (p->in_c + (KIND == WOVEN));
+            void *to = sums + (seen->y_out[r] * p->out_w + seen->x_out[k]) * each;
+            const char *tap = (const char *)p->weights + row * p->stride;
+            if (WAY == LIVE) {
+                for (int64_t e = 0; e < spikes->count; e++)
+                    add_live(p, row + spikes->channels[e], spikes->values[e], to);
+            } else if (WAY == GROUPED) {
+                for (int64_t e = 0; e < spikes->count; e++)
+                    add_group(p, row + spikes->channels[e], spikes->values[e], to);
+            } else if (WAY == PARTIAL) {
+                int64_t first = 0;
+                for (; first + 4 * SL <= p->lanes; first += 4 * SL) add_partial(4, KIND, p, tap, spikes, first, to);
+                for (; first + 2 * SL <= p->lanes; first += 2 * SL) add_partial(2, KIND, p, tap, spikes, first, to);
+                if (first < p->lanes) add_partial(1, KIND, p, tap, spikes, first, to);
+            } else if (WAY == PACKED) {
+                add_unpacked(p->kind, p->lanes, p->stride, tap, spikes, to);
+            } else if (NARROW && VECTORS) {
+                add_narrow(VECTORS, KIND, p, tap, spikes, 0, to);
+            } else if (NARROW) {
+                int64_t first = 0;
+                for (; first + 4 * SL <= p->lanes; first += 4 * SL) add_narrow(4, KIND, p, tap, spikes, first, to);
+                for (; first + 2 * SL <= p->lanes; first += 2 * SL) add_narrow(2, KIND, p, tap, spikes, first, to);
+                if (first < p->lanes) add_narrow(1, KIND, p, tap, spikes, first, to);
+            } else {
+                int64_t first = 0;
+                for (; first + 8 * VL <= p->lanes; first += 8 * VL)
+                    add_wide(8, KIND, VALUED, p, tap, spikes, first, to);
+                for (; first + 2 * VL <= p->lanes; first += 2 * VL)
+                    add_wide(2, KIND, VALUED, p, tap, spikes, first, to);
+            }
+        }
 }
 
 /* The places of the ones of a word, counted from `first`, behind the `n` that are there; how many there are then.
@@ -227,47 +239,25 @@ AI int64_t places(uint64_t word, int32_t first, int32_t *to, int64_t n) {
     return n;
 }
 
-/* Lists the spikes of a row of pixels; how many pixels have any. */
-AI int64_t listed(const int KIND, const int VALUED, const plan *p, const taps *seen, const void *in, int64_t pixel) {
-    const events *to = &seen->spikes;
-    int64_t n = 0, pixels = 0;
+/* All spikes of one row of pixels. */
+AI void row_spikes(const int WAY, const int KIND, const int NARROW, const int VALUED, const int VECTORS, const plan *p,
+                   const taps *seen, int64_t rows, const void *in, int64_t pixel, char *sums) {
+    events spikes = seen->spikes;
     for (int64_t x = 0; x < p->in_w; x++) {
-        const int64_t before = n;
+        int64_t n = 0;
         if (VALUED) {
             const int32_t *value = (const int32_t *)in + (pixel + x) * p->in_c;
             for (int64_t c = 0; c < p->in_c; c++)
-                if (value[c]) to->channels[n] = (int32_t)c, to->values[n++] = value[c];
-        } else {
+                if (value[c]) spikes.channels[n] = (int32_t)c, spikes.values[n++] = value[c];
+        } else { /* their values are 1 and stay so */
             const uint64_t *words = (const uint64_t *)in + (pixel + x) * p->in_words;
             if (p->in_words == 1 && !words[0]) continue;
-            for (int64_t w = 0; w < p->in_words; w++) n = places(words[w], (int32_t)(w * 64), to->channels, n);
-            if (KIND == WOVEN && (n - before) % 2) to->channels[n++] = (int32_t)p->in_c; /* the row of zeros */
+            for (int64_t w = 0; w < p->in_words; w++) n = places(words[w], (int32_t)(w * 64), spikes.channels, n);
+            if (KIND == WOVEN && n % 2) spikes.channels[n++] = (int32_t)p->in_c; /* the row of zeros */
         }
-        seen->pixels[pixels] = (int32_t)x;
-        seen->ends[pixels] = (int32_t)n;
-        pixels += n > before;
+        spikes.count = n;
+        if (n) spread(WAY, KIND, NARROW, VALUED, VECTORS, p, seen, rows, x, &spikes, sums);
     }
-    return pixels;
-}
-
-/* All spikes of one row of pixels, tap by tap: the weights of one tap stay in the nearest cache. */
-AI void row_spikes(const int WAY, const int KIND, const int NARROW, const int VALUED, const int VECTORS, const plan *p,
-                   const taps *seen, int64_t rows, const void *in, int64_t pixel, char *sums) {
-    const int64_t each = p->lanes * (NARROW ? 2 : 4), pixels = listed(KIND, VALUED, p, seen, in, pixel);
-    for (int64_t r = 0; pixels && r < rows; r++)
-        for (int64_t k = 0; k < p->kw; k++) {
-            const int64_t row = (seen->y_tap[r] * p->kw + k) * (p->in_c + (KIND == WOVEN));
-            const int32_t *outputs = seen->x_out + k * p->in_w;
-            char *line = sums + seen->y_out[r] * p->out_w * each;
-            int32_t begin = 0;
-            for (int64_t i = 0; i < pixels; begin = seen->ends[i++]) {
-                const int32_t output = outputs[seen->pixels[i]];
-                if (output < 0) continue;
-                const events spikes = {seen->spikes.channels + begin, VALUED ? seen->spikes.values + begin : 0,
-                                       seen->ends[i] - begin};
-                add_pixel(WAY, KIND, NARROW, VALUED, VECTORS, p, row, &spikes, line + output * each);
-            }
-        }
 }
 
 typedef void row_function(const plan *, const taps *, int64_t, const void *, int64_t, char *);
