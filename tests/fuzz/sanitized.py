@@ -1,8 +1,8 @@
 """`python -m fuzz.sanitized COUNT [SEED [LEVEL]]`, in `tests/`: packages under AddressSanitizer and UBSan.
 
 Mutated packages are read, and run where they can be read.
-The engine is compiled with both by gcc into a folder of its own, for an instruction set: left out, the fastest
-of this processor. A report of either ends the run.
+The engine is compiled with both by gcc into a folder of its own. It is for an instruction set, by default
+the fastest of this processor. A report of either ends the run.
 """
 
 import os
