@@ -14,6 +14,7 @@ from torch import Tensor, nn
 import spareto
 from benchmarks.peers import PEERS
 from benchmarks.timing import in_turns, milliseconds, ratio
+from spareto.integer import IntegerLayer, IntegerNetwork, IntegerNeuron, Synapses
 from spareto.kernels import dense
 from spareto.layers.spiking_block import SpikingBlock
 from spareto.layers.spiking_dense import SpikingDense
@@ -151,17 +152,52 @@ def registry_neuron() -> Any:
     return neurons.make("lif")
 
 
+CROSSED: tuple[tuple[str, tuple[int, int, int, int], int], ...] = (
+    ("2048 to 512", (512, 2048, 1, 1), 1),
+    ("2048 to 2048", (2048, 2048, 1, 1), 1),
+    ("128 to 128, 3 x 3, at 32 x 32", (128, 128, 3, 3), 32),
+)
+LIVE_SHARES = (0.005, 0.01, 0.02, 0.05)
+
+
+def live_weights(rounds: int = 7) -> None:
+    """Print the time with places of live weights over that with whole rows, by share of live weights."""
+    for name, shape, side in CROSSED:
+        ratios = [_rows_over_live(shape, side, share, rounds) for share in LIVE_SHARES]
+        shown = ", ".join(f"{s:.1%} {r:.2f}" for s, r in zip(LIVE_SHARES, ratios, strict=True))
+        print(f"places over whole rows, time, {name}: {shown}")
+
+
+def _rows_over_live(shape: tuple[int, int, int, int], side: int, share: float, rounds: int) -> float:
+    drawn = np.random.default_rng(0)
+    weights = drawn.integers(-127, 128, shape) * (drawn.random(shape) < share)
+    padding = (shape[2] // 2, shape[3] // 2)
+    neuron = IntegerNeuron(16, 0, 4, 30_000, 13, 64_000, keep=True, drop_threshold=True)
+    ones = np.ones(shape[0], np.int64)
+    synapses = Synapses(weights.astype(np.int32), 8, stride=(1, 1), padding=padding)
+    layer = IntegerLayer("layer", -1, synapses, ones, 0 * ones, neuron)
+    lowered = IntegerNetwork((shape[1], side, side), shape[0], (layer,), 1, 1.0, None, {})
+    frames = (drawn.random((8, shape[1], side, side)) < RATE).astype(np.uint8)
+    sessions = {live: Engine(lowered, live=live).session() for live in (False, True)}
+    runs = {str(live): lambda s=s: s.push_frames(frames) for live, s in sessions.items()}
+    return ratio(in_turns(runs, rounds), "True", "False")
+
+
 def main() -> None:
     """Everything, on two threads."""
     torch.set_num_threads(2)
     compare("nmnist")
     compare("tcja", rounds=3)
     densities()
+    torch.set_num_threads(1)
+    live_weights()
 
 
 if __name__ == "__main__":
     torch.set_num_threads(int(sys.argv[2]) if len(sys.argv) > 2 else 2)
-    if len(sys.argv) > 1:
+    if sys.argv[1:2] == ["live"]:
+        live_weights()
+    elif len(sys.argv) > 1:
         compare(sys.argv[1], 5)
     else:
         main()

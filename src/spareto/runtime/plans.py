@@ -17,8 +17,10 @@ INT8, INT4, TERNARY, INT16, INT32, WOVEN = range(6)
 """How a weight lies in memory; the order of `csrc/spikes.h`."""
 
 LIVE_SHARE: Final = 0.02
-"""Share of live weights below which their places are kept instead of whole rows: measured, see
-docs/deploy.md."""
+"""Share of live weights below which a layer of one output pixel keeps their places instead of whole rows.
+
+Where rows are added to many pixels, whole rows are always faster: `python -m benchmarks.deploying live`.
+"""
 
 MANY_CHANNELS: Final = 64
 """Channels of the input from which on its pixels have spikes enough to add the rows of two at once."""
@@ -125,7 +127,7 @@ def plan_layer(
         shape: Of its input.
         most: Largest integer of its input.
         bound: Its bounds, proven.
-        live: Whether only live weights are kept; left out, where they are few.
+        live: Whether only live weights are kept; left out, where that is faster.
     """
     synapses, neuron = layer.synapses, layer.neuron
     out = synapses.output_shape(shape)
@@ -134,6 +136,8 @@ def plan_layer(
         weights = weights.reshape(len(weights), *shape)
     largest = int(np.abs(weights).max(initial=0))
     short = most == 1 and min(bound.sums, shape[0] * largest) <= _SHORT
+    if live is None:
+        live = out[1:] == (1, 1) and bool(np.count_nonzero(weights) < LIVE_SHARE * weights.size)
     rows = pack_rows(weights, synapses.groups, live, woven=short and shape[0] >= MANY_CHANNELS)
     lanes = _lanes(out[0])
     simple = neuron.states == ("v",) and neuron.counts is None and layer.feedback is None
@@ -233,9 +237,10 @@ def _padded(values: Ints, lanes: int) -> Ints:
     return np.pad(values.astype(np.int64), (0, lanes - len(values)))
 
 
-def pack_rows(weights: Ints, groups: int, live: bool | None = None, *, woven: bool = False) -> Rows:
+def pack_rows(weights: Ints, groups: int, live: bool, *, woven: bool = False) -> Rows:
     """Weights (outputs, inputs of a group, height, width) as rows (height, width, inputs; outputs).
 
+    `live`: only those that are not 0, where their form allows it.
     `woven`: whether two rows of bytes may be added at once.
     """
     if groups > 1:
@@ -246,9 +251,7 @@ def pack_rows(weights: Ints, groups: int, live: bool | None = None, *, woven: bo
         content = np.ascontiguousarray(rows, (np.int8, None, None, np.int16, np.int32)[kind])
         return Rows(laid(content), kind, content.strides[0])
     rows = weights.transpose(2, 3, 1, 0).reshape(-1, len(weights))
-    share = np.count_nonzero(rows) / max(1, rows.size)
-    few = share < LIVE_SHARE if live is None else live
-    if few and np.abs(rows).max(initial=0) <= 127 and len(weights) <= 65535:
+    if live and np.abs(rows).max(initial=0) <= 127 and len(weights) <= 65535:
         return _live_rows(rows)
     rows = np.pad(rows, ((0, 0), (0, _lanes(len(weights)) - len(weights))))
     if woven and _kind(rows) == INT8 and rows.shape[1] % kernels.vector_bytes() == 0:
