@@ -52,7 +52,7 @@ test-fpga: setup
 	$(BIN)/python -m pytest -m slow tests/fpga
 
 sanitize: setup
-	$(BIN)/python -m pytest -m slow tests/unit/kernels
+	$(BIN)/python -m pytest -m slow tests/unit/kernels tests/lowering/test_levels.py
 
 COUNT ?= 200000
 SEED ?= 0

@@ -1,11 +1,13 @@
 """Sums of 16 bits where a timestep's windows are proven to fit, of 32 where they are not: the same bits."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from spareto.integer import IntegerLayer, IntegerNetwork, IntegerNeuron, Reference, Synapses
-from spareto.runtime import Engine
-from spareto.runtime.plans import few_spikes
+from spareto.runtime import Engine, kernels
+from spareto.runtime.plans import INT8, WOVEN, few_spikes
 
 
 def layered(weights, bits=8, stride=(1, 1), dilation=(1, 1), shift=4):
@@ -65,3 +67,48 @@ def test_few_spikes_are_the_largest_weights():
     weights = np.array([[100, 90, -3, 7] * 200, [-90, 10, 1, 0] * 200])
     assert few_spikes(weights) == 200 + (32767 - 20_000) // 90
     assert few_spikes(np.ones((3, 40))) == 40
+
+
+WOVEN_SIZES = [(64, 64), (65, 128), (100, 32), (128, 192), (64, 200), (200, 600), (63, 128)]
+"""Channels of the input, and outputs."""
+
+
+def check_woven(channels, outputs, largest):
+    """Rows of bytes, two at a time where they are whole vectors: every weight, any number of spikes."""
+    rng = np.random.default_rng(outputs)
+    weights = rng.integers(-128, 128, (outputs, channels, 3, 3)) if largest is None else largest
+    lowered = network(layered(np.broadcast_to(weights, (outputs, channels, 3, 3))), channels)
+    engine, frames = Engine(lowered), densities(channels, 9)
+    whole = -(-outputs // 32) * 32 % kernels.vector_bytes() == 0
+    assert engine.plans[0].rows.kind == (WOVEN if channels in range(64, 256) and whole else INT8)
+    assert engine.plans[0].rows.content.ctypes.data % 64 == 0
+    expected = Reference(lowered).run(frames[:, None])[0][:, 0]
+    session = engine.session(threads=2)
+    assert np.array_equal(session.outputs(frames)[0], expected)
+    session.reset()
+    assert np.array_equal([session.outputs(frame[None])[0][0] for frame in frames], expected)
+
+
+@pytest.mark.parametrize(("channels", "outputs"), WOVEN_SIZES)
+@pytest.mark.parametrize("largest", [None, 127, -128])
+def test_rows_of_bytes_two_at_a_time(channels, outputs, largest):
+    check_woven(channels, outputs, largest)
+
+
+def test_many_rows_of_bytes_that_no_short_holds():
+    check_woven(260, 64, 127)
+
+
+@pytest.mark.parametrize(("side", "share", "places"), [(1, 0.01, True), (1, 0.05, False), (9, 0.01, False)])
+def test_places_of_live_weights_are_kept_where_that_is_faster(side, share, places):
+    rng = np.random.default_rng(0)
+    weights = rng.integers(-9, 10, (50, 300, side // 9 * 2 + 1, side // 9 * 2 + 1))
+    layer = layered(weights * (rng.random(weights.shape) < share))
+    if side == 1:
+        layer = replace(layer, synapses=replace(layer.synapses, padding=(0, 0)))
+    lowered = network(layer, 300, side)
+    engine, frames = Engine(lowered), densities(300, side)
+    assert (engine.plans[0].rows.starts is not None) == places
+    expected = Reference(lowered).run(frames[:, None])[0][:, 0]
+    assert np.array_equal(engine.session().outputs(frames)[0], expected)
+    assert np.array_equal(Engine(lowered, live=True).session().outputs(frames)[0], expected)

@@ -29,7 +29,7 @@ class Engine:
     Args:
         network: The network; `Engine.load` reads it from a package.
         kernels_on: `c` or `numpy`; left out, what there is.
-        live: Whether layers keep only their live weights; left out, where these are few.
+        live: Whether layers keep only their live weights; left out, where that is faster.
 
     Raises:
         ConfigError: The environment asks for an engine that there is not.

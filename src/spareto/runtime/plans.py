@@ -11,15 +11,22 @@ import numpy as np
 from spareto.integer import Bounds, IntegerLayer, IntegerNeuron
 from spareto.integer.network import Ints, Shape
 from spareto.runtime import kernels
+from spareto.runtime.lines import laid
 
-INT8, INT4, TERNARY, INT16, INT32 = range(5)
+INT8, INT4, TERNARY, INT16, INT32, WOVEN = range(6)
 """How a weight lies in memory; the order of `csrc/spikes.h`."""
 
 LIVE_SHARE: Final = 0.02
-"""Share of live weights below which their places are kept instead of whole rows: measured, see
-docs/deploy.md."""
+"""Share of live weights below which a layer of one output pixel keeps their places instead of whole rows.
+
+Where rows are added to many pixels, whole rows are always faster: `python -m benchmarks.deploying live`.
+"""
+
+MANY_CHANNELS: Final = 64
+"""Channels of the input from which on its pixels have spikes enough to add the rows of two at once."""
 
 _SHORT: Final = 32767
+_INTEGERS: Final[dict[int, Any]] = {INT8: np.int8, INT16: np.int16, INT32: np.int32}
 
 _WORDS: Final = """
 in_h in_w in_c in_words in_values out_h out_w out_c out_words out_values kh kw sh sw ph pw dh dw groups
@@ -121,21 +128,24 @@ def plan_layer(
         shape: Of its input.
         most: Largest integer of its input.
         bound: Its bounds, proven.
-        live: Whether only live weights are kept; left out, where they are few.
+        live: Whether only live weights are kept; left out, where that is faster.
     """
     synapses, neuron = layer.synapses, layer.neuron
     out = synapses.output_shape(shape)
     weights = synapses.weights
     if synapses.flat:
         weights = weights.reshape(len(weights), *shape)
-    rows = pack_rows(weights, synapses.groups, live)
+    largest = int(np.abs(weights).max(initial=0))
+    short = most == 1 and min(bound.sums, shape[0] * largest) <= _SHORT
+    if live is None:
+        live = out[1:] == (1, 1) and bool(np.count_nonzero(weights) < LIVE_SHARE * weights.size)
+    rows = pack_rows(weights, synapses.groups, live, woven=short and shape[0] >= MANY_CHANNELS)
     lanes = _lanes(out[0])
     simple = neuron.states == ("v",) and neuron.counts is None and layer.feedback is None
     small = simple and bound.wide < 2**31
     narrow = bound.sums <= 32767 and most == 1 and rows.kind != INT32 and synapses.groups == 1
     narrow = narrow and rows.starts is None
-    largest = int(np.abs(weights).max(initial=0))
-    bits = most == 1 and rows.kind in (INT8, INT4, TERNARY) and synapses.groups == 1
+    bits = most == 1 and rows.kind in (INT8, INT4, TERNARY, WOVEN) and synapses.groups == 1
     partial = bits and rows.starts is None and shape[0] * largest <= 32767
     factor, bias = (_padded(each, lanes) for each in (layer.multiplier, layer.bias))
     kept: list[Any] = [factor, bias]
@@ -228,21 +238,26 @@ def _padded(values: Ints, lanes: int) -> Ints:
     return np.pad(values.astype(np.int64), (0, lanes - len(values)))
 
 
-def pack_rows(weights: Ints, groups: int, live: bool | None = None) -> Rows:
-    """Weights (outputs, inputs of a group, height, width) as rows (height, width, inputs; outputs)."""
+def pack_rows(weights: Ints, groups: int, live: bool, *, woven: bool = False) -> Rows:
+    """Weights (outputs, inputs of a group, height, width) as rows (height, width, inputs; outputs).
+
+    `live`: only those that are not 0, where their form allows it.
+    `woven`: whether two rows of bytes may be added at once.
+    """
     if groups > 1:
         outputs = len(weights) // groups
         split = weights.reshape(groups, outputs, *weights.shape[1:])  # (groups, outputs, inputs, h, w)
         rows = split.transpose(3, 4, 0, 2, 1).reshape(-1, outputs)
         kind = _kind(rows, whole=True)
-        content = np.ascontiguousarray(rows, (np.int8, None, None, np.int16, np.int32)[kind])
-        return Rows(content, kind, content.strides[0])
+        content = np.ascontiguousarray(rows, _INTEGERS[kind])
+        return Rows(laid(content), kind, content.strides[0])
     rows = weights.transpose(2, 3, 1, 0).reshape(-1, len(weights))
-    share = np.count_nonzero(rows) / max(1, rows.size)
-    few = share < LIVE_SHARE if live is None else live
-    if few and np.abs(rows).max(initial=0) <= 127 and len(weights) <= 65535:
+    if live and np.abs(rows).max(initial=0) <= 127 and len(weights) <= 65535:
         return _live_rows(rows)
-    return _whole_rows(np.pad(rows, ((0, 0), (0, _lanes(len(weights)) - len(weights)))))
+    rows = np.pad(rows, ((0, 0), (0, _lanes(len(weights)) - len(weights))))
+    if woven and _kind(rows) == INT8 and rows.shape[1] % kernels.vector_bytes() == 0:
+        return _woven_rows(rows, weights.shape[1])
+    return _whole_rows(rows, len(weights))
 
 
 def _kind(rows: Ints, *, whole: bool = False) -> int:
@@ -262,8 +277,15 @@ def _live_rows(rows: Ints) -> Rows:
     return Rows(rows[row, place].astype(np.int8), INT8, 1, starts, place.astype(np.uint16))
 
 
-def _whole_rows(rows: Ints) -> Rows:
+def _whole_rows(rows: Ints, outputs: int) -> Rows:
+    """Rows of whole vectors; where more than half of them were padding, without it but behind the last.
+
+    What a vector then reads of the next row is multiplied by 0: padded lanes have no multiplier.
+    """
     kind = _kind(rows)
+    if kind in _INTEGERS and 2 * outputs <= rows.shape[1]:
+        content = np.pad(rows[:, :outputs].astype(_INTEGERS[kind]).reshape(-1), (0, rows.shape[1] - outputs))
+        return Rows(laid(content), kind, outputs * content.itemsize)
     if kind == TERNARY:
         signs = [np.packbits(rows == sign, axis=1, bitorder="little") for sign in (1, -1)]
         content = np.ascontiguousarray(np.concatenate(signs, axis=1))
@@ -273,5 +295,16 @@ def _whole_rows(rows: Ints) -> Rows:
         both = ((pairs[:, :, 0] & 15) | (pairs[:, :, 1] << 4)).astype(np.int8)
         content = np.ascontiguousarray(both.reshape(len(rows), -1))
     else:
-        content = np.ascontiguousarray(rows, {INT8: np.int8, INT16: np.int16, INT32: np.int32}[kind])
-    return Rows(content, kind, content.strides[0])
+        content = np.ascontiguousarray(rows, _INTEGERS[kind])
+    return Rows(laid(content), kind, content.strides[0])
+
+
+def _woven_rows(rows: Ints, inputs: int) -> Rows:
+    """Vectors of bytes, every 16 of them half from the first and half from the second vector of shorts.
+
+    A row of zeros stands behind those of each tap: the second of a pixel's last spike.
+    """
+    taps = np.pad(rows.astype(np.int8).reshape(-1, inputs, rows.shape[1]), ((0, 0), (0, 1), (0, 0)))
+    halves = taps.reshape(-1, 2, kernels.vector_bytes() // 16, 8).transpose(0, 2, 1, 3)
+    content = np.ascontiguousarray(halves).reshape(-1, rows.shape[1])
+    return Rows(laid(content), WOVEN, content.strides[0])

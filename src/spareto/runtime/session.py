@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import ctypes
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
 from spareto.core.errors import DataError, Problem
 from spareto.integer import Reference
-from spareto.integer.network import INPUT, IntegerNetwork, Ints
-from spareto.runtime import wires
+from spareto.integer.network import INPUT, Attention, IntegerLayer, IntegerNetwork, Ints, Join, Pool
+from spareto.runtime import prepared, wires
 from spareto.runtime.binning import Binning
-from spareto.runtime.kernels import function
+from spareto.runtime.lines import room
 from spareto.runtime.plans import LayerPlan, States
+from spareto.runtime.prepared import Prepared
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
 BLOCK: Final = 32
 """Timesteps that go through a layer together, at most: what is between layers never takes more memory."""
-
-SHARED: Final = 1 << 15
-"""Neurons of a layer whose rows are worth sharing among threads."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +78,8 @@ class Session:
         self.network = engine.network
         self._pool = _pool(threads) if threads > 1 else None
         self._binning: Binning | None = None
-        self._wires: list[wires.Wire] = []  # of the last timesteps: those of the next are written over them
+        self._first: wires.Wire | None = None  # what lies between nodes is written over by the next timesteps
+        self._calls: dict[int, Prepared] = {}
         self.states = {number: _states(plan) for number, plan in engine.plans.items()}
         self._addresses = {n: States(**{k: s.ctypes.data for k, s in found.items()})
                            for n, found in self.states.items()}  # fmt: skip
@@ -199,46 +196,43 @@ class Session:
     def _run(self, frames: Ints) -> list[wires.Wire]:
         """Wires of all nodes."""
         found: list[wires.Wire] = []
-        first = wires.of_frames(frames, self.network.input_most)
+        self._first = first = wires.of_frames(frames, self.network.input_most, self._first)
         for number, node in enumerate(self.network.nodes):
             before = first if node.source == INPUT else found[node.source]
-            plan = self.engine.plans.get(number)
-            spare = self._wires[number] if number < len(self._wires) else None
-            if plan is not None:
-                found.append(self._layer(number, plan, before, spare))
+            if isinstance(node, Join | Attention):
+                found.append(wires.between(node, before, found))
             else:
-                found.append(wires.between(node, before, found, spare))
-        self._wires = found
+                call = self._call(number, node, before)
+                call.run(self._pool)
+                found.append(call.after)
         return found
 
-    def _layer(
-        self, number: int, plan: LayerPlan, before: wires.Wire, spare: wires.Wire | None = None
-    ) -> wires.Wire:
-        steps, (channels, height, width) = before.steps, plan.shape
-        after = wires.empty(steps, channels, height, width, values=plan.values, spare=spare)
-        run = function("spareto_layer", "ppppqqq")
-        struct, states = ctypes.byref(plan.struct), ctypes.byref(self._addresses[number])
-        call: tuple[Any, ...] = (struct, before.data.ctypes.data, after.data.ctypes.data, states, steps)
-        if self._pool is None or height * width * plan.lanes < SHARED or height < 2:
-            run(*call, 0, height)
-            return after
-        ends = [height * part // self.threads for part in range(self.threads + 1)]
-        jobs = [self._pool.submit(run, *call, a, b) for a, b in pairwise(ends)]
-        for job in jobs:
-            job.result()
-        return after
+    def _call(self, number: int, node: IntegerLayer | Pool, before: wires.Wire) -> Prepared:
+        """The last call of a node again, if it reads the same wire; else a new one, that writes the same."""
+        last = self._calls.get(number)
+        if last is not None and last.before is before:
+            return last
+        spare = None if last is None else last.after
+        if isinstance(node, Pool):
+            sums = node.kind == "sum"
+            found = prepared.pool(node, wires.as_values(before) if sums else before, spare, self.threads)
+        else:
+            states = self._addresses[number]
+            found = prepared.layer(self.engine.plans[number], states, before, spare, self.threads)
+        self._calls[number] = found
+        return found
 
 
 def _states(plan: LayerPlan) -> dict[str, Ints]:
     """Room for states, (rows, columns, lanes) each."""
     shape = (*plan.shape[1:], plan.lanes)
-    found: dict[str, Ints] = {name: np.empty(shape, plan.state_type) for name in plan.states}
+    found: dict[str, Ints] = {name: room(shape, plan.state_type) for name in plan.states}
     if plan.feeds_back:
-        found["f"] = np.empty(shape, np.int32)
+        found["f"] = room(shape, np.int32)
     return found
 
 
 def _pool(threads: int) -> ThreadPoolExecutor:
     from concurrent.futures import ThreadPoolExecutor  # takes as long as the package: imported where used
 
-    return ThreadPoolExecutor(threads)
+    return ThreadPoolExecutor(threads - 1)

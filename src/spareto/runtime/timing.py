@@ -13,12 +13,12 @@ import numpy as np
 from spareto.integer.network import INPUT, IntegerLayer
 from spareto.package import read_package
 from spareto.runtime.engine import Engine
-from spareto.runtime.plans import INT4, INT8, INT16, TERNARY, LayerPlan
+from spareto.runtime.plans import INT4, INT8, INT16, TERNARY, WOVEN, LayerPlan
 
 WITHOUT: Final = 10
 """Timesteps of a drawn recording, where the network takes any number."""
 
-_WAYS: Final = {INT8: "bytes", INT4: "nibbles", TERNARY: "two bits", INT16: "16-bit integers"}
+_WAYS: Final = {INT8: "bytes", WOVEN: "bytes", INT4: "nibbles", TERNARY: "two bits", INT16: "16-bit integers"}
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import ctypes
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from spareto.integer.network import Attention, Ints, Join, Node, Pool
+from spareto.integer.network import Attention, Ints, Join
 from spareto.integer.reference import gates
 from spareto.runtime.kernels import function
+from spareto.runtime.lines import room
 from spareto.runtime.plans import words_of
 
 
@@ -42,12 +41,6 @@ class Wire:
         return (self.steps, self.channels, self.height, self.width, self.values) == (steps, *sizes, values)
 
 
-class _Pooling(ctypes.Structure):
-    _fields_ = tuple(
-        (name, ctypes.c_int64) for name in ("h", "w", "kh", "kw", "sh", "sw", "ph", "pw", "oh", "ow")
-    )
-
-
 def empty(
     steps: int, channels: int, height: int, width: int, *, values: bool, spare: Wire | None = None
 ) -> Wire:
@@ -55,13 +48,13 @@ def empty(
     if spare is not None and spare.like(steps, channels, height, width, values=values):
         return spare
     each, kind = (channels, np.int32) if values else (words_of(channels), np.uint64)
-    return Wire(np.empty((steps, height * width, each), kind), channels, height, width, values)
+    return Wire(room((steps, height * width, each), kind), channels, height, width, values)
 
 
-def of_frames(frames: Ints, most: int) -> Wire:
+def of_frames(frames: Ints, most: int, spare: Wire | None = None) -> Wire:
     """Frames (time, channels, height, width) of bytes."""
     steps, channels, height, width = frames.shape
-    wire = empty(steps, channels, height, width, values=most > 1)
+    wire = empty(steps, channels, height, width, values=most > 1, spare=spare)
     if wire.values:
         wire.data[...] = frames.transpose(0, 2, 3, 1).reshape(steps, height * width, channels)
         return wire
@@ -100,29 +93,12 @@ def totals(wire: Wire) -> Ints:
     return found
 
 
-def between(node: Node, before: Wire, found: list[Wire], spare: Wire | None = None) -> Wire:
-    """What a node without neurons makes of its input; into `spare` where that fits."""
-    if isinstance(node, Pool):
-        return _pooled(node, before, spare)
+def between(node: Join | Attention, before: Wire, found: list[Wire]) -> Wire:
+    """What a join or an attention makes of its input."""
     if isinstance(node, Join):
         return _joined(node, before, found[node.other])
-    assert isinstance(node, Attention)
     factors = gates(node, totals(before)[:, None, :])[:, 0]
     return as_values(before, factors)
-
-
-def _pooled(pool: Pool, before: Wire, spare: Wire | None) -> Wire:
-    sums = pool.kind == "sum"
-    before = as_values(before) if sums else before
-    after = empty(before.steps, before.channels, *pool.size, values=before.values, spare=spare)
-    sides = (before.height, before.width, *pool.kernel, *pool.stride, *pool.padding, *pool.size)
-    geometry = ctypes.byref(_Pooling(*sides))
-    addresses: tuple[Any, ...] = (geometry, before.data.ctypes.data, after.data.ctypes.data, before.steps)
-    if before.values:
-        function("spareto_pool_values", "pppqqq")(*addresses, before.channels, int(sums))
-    else:
-        function("spareto_pool_bits", "pppqq")(*addresses, words_of(before.channels))
-    return after
 
 
 def _joined(join: Join, a: Wire, x: Wire) -> Wire:

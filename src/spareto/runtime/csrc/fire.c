@@ -25,54 +25,90 @@ AI iv either(lanes_of mask, iv yes, iv no) { return (mask & yes) | (~mask & no);
 AI uint64_t bits_of(lanes_of mask) { return iv_bits(mask); }
 #endif
 
+/* What the neurons of a layer share, in every lane. */
+typedef struct {
+    iv decay, limit, after, low, even, most, least;
+    int shift;
+} shared;
+
+/* One vector of neurons, see `potentials`; the bits of those that fire. */
+AI uint64_t potential(const int NARROW, const int SHORT, const int CLAMPS, const int KEEP, const shared *c,
+                      const void *sums, void *v, const int32_t *multiplier, const int32_t *bias) {
+    const iv sum = NARROW ? ints_of_shorts(sums) : LD(iv, sums);
+    const iv kept = SHORT ? ints_of_shorts(v) : LD(iv, v);
+    iv u = sum * LD(iv, multiplier) + LD(iv, bias) + kept * c->decay;
+    const lanes_of fires = above(u, c->limit);
+    iv rest = c->after;
+    if (KEEP) rest += u;
+    u = either(fires, rest, u);
+    const lanes_of between = without(u, c->low);
+    u = u >> c->shift;
+    u = either(between, u & c->even, u);
+    if (CLAMPS) {
+        u = either(above(u, c->most), c->most, u);
+        u = either(above(c->least, u), c->least, u);
+    }
+    if (SHORT) keep_shorts(v, u);
+    else ST(iv, v) = u;
+    return bits_of(fires);
+}
+
 /* Potential only, everything in 32 bits: the loop that nearly all layers take.  Half of what is rounded away is added
  * from the start, so that a shift rounds; what lay between two integers then ends in zeros, and becomes even. */
-AI void potentials(const int NARROW, const int SHORT, const int CLAMPS, const plan *p, const void *sums, void *v,
-                   int64_t pixels, uint64_t *out) {
+AI void potentials(const int NARROW, const int SHORT, const int CLAMPS, const int KEEP, const plan *p, const char *sums,
+                   char *v, int64_t pixels, uint64_t *out) {
     const int shift = (int)p->shift;
     const int64_t half = shift ? (int64_t)1 << (shift - 1) : 0, fall = p->drop + (p->drop_threshold ? p->threshold : 0);
-    const iv decay = iv_all((int32_t)p->decay), keep = iv_all(p->keep ? -1 : 0);
-    const iv limit = iv_all((int32_t)(p->threshold - !p->strict + half)); /* >= is > one less */
-    const iv after = iv_all((int32_t)((p->keep ? 0 : half) - fall));
-    const iv low = iv_all((int32_t)((1u << shift) - 1)), even = iv_all(shift ? -2 : -1);
-    const iv most = iv_all((int32_t)p->most), least = iv_all(-(int32_t)p->most);
-    const int64_t lanes = p->lanes, words = p->out_words;
+    const shared c = {.decay = iv_all((int32_t)p->decay),
+                      .limit = iv_all((int32_t)(p->threshold - !p->strict + half)), /* >= is > one less */
+                      .after = iv_all((int32_t)((KEEP ? 0 : half) - fall)),
+                      .low = iv_all((int32_t)((1u << shift) - 1)),
+                      .even = iv_all(shift ? -2 : -1),
+                      .most = iv_all((int32_t)p->most),
+                      .least = iv_all(-(int32_t)p->most),
+                      .shift = shift};
+    const int64_t lanes = p->lanes, words = p->out_words, sum_bytes = NARROW ? 2 : 4, v_bytes = SHORT ? 2 : 4;
     const int32_t *multiplier = p->multiplier32, *bias = p->bias32; /* the leak and the half stand in the bias */
     const uint64_t last = p->out_c % 64 ? ((uint64_t)1 << p->out_c % 64) - 1 : ~(uint64_t)0; /* padded lanes may fire */
     for (int64_t n = 0; n < pixels; n++, out += words) {
-        uint64_t word = 0;
-        for (int64_t l = 0; l < lanes; l += VL) {
-            const int64_t i = n * lanes + l;
-            iv sum = NARROW ? ints_of_shorts((const int16_t *)sums + i) : LD(iv, (const int32_t *)sums + i);
-            iv kept = SHORT ? ints_of_shorts((int16_t *)v + i) : LD(iv, (int32_t *)v + i);
-            iv u = sum * LD(iv, multiplier + l) + LD(iv, bias + l) + kept * decay;
-            const lanes_of fires = above(u, limit);
-            u = either(fires, (u & keep) + after, u);
-            const lanes_of between = without(u, low);
-            u = u >> shift;
-            u = either(between, u & even, u);
-            if (CLAMPS) {
-                u = either(above(u, most), most, u);
-                u = either(above(least, u), least, u);
+        for (int64_t w = 0, l = 0; w < words; w++) {
+            uint64_t word = 0;
+            for (int64_t to = 32; to <= 64 && l < lanes; to += 32) { /* lanes are padded to 32 */
+#pragma GCC unroll 8
+                for (int64_t k = 0; k < 32; k += VL, l += VL, sums += VL * sum_bytes, v += VL * v_bytes)
+                    word |= potential(NARROW, SHORT, CLAMPS, KEEP, &c, sums, v, multiplier + l, bias + l)
+                            << (to - 32 + k);
             }
-            if (SHORT) keep_shorts((int16_t *)v + i, u);
-            else ST(iv, (int32_t *)v + i) = u;
-            word |= bits_of(fires) << l % 64;
-            if ((l + VL) % 64 == 0 || l + VL == lanes) {
-                if (l / 64 < words) out[l / 64] = l / 64 == words - 1 ? word & last : word;
-                word = 0;
-            }
+            out[w] = word;
         }
+        out[words - 1] &= last;
     }
 }
 
+/* By width of sums and of states, then by whether they may saturate, then by whether a reset keeps the rest. */
+typedef void potentials_function(const plan *, const char *, char *, int64_t, uint64_t *);
+#define POTENTIALS(NAME, NARROW, SHORT, CLAMPS, KEEP)                                                                  \
+    static void NAME(const plan *p, const char *sums, char *v, int64_t pixels, uint64_t *out) {                        \
+        potentials(NARROW, SHORT, CLAMPS, KEEP, p, sums, v, pixels, out);                                              \
+    }
+#define ALL_POTENTIALS(NAME, NARROW, SHORT)                                                                            \
+    POTENTIALS(NAME##_zeroed, NARROW, SHORT, 0, 0)                                                                     \
+    POTENTIALS(NAME##_kept, NARROW, SHORT, 0, 1)                                                                       \
+    POTENTIALS(NAME##_zeroed_clamped, NARROW, SHORT, 1, 0)                                                             \
+    POTENTIALS(NAME##_kept_clamped, NARROW, SHORT, 1, 1)
+ALL_POTENTIALS(wide_long, 0, 0)
+ALL_POTENTIALS(wide_short, 0, 1)
+ALL_POTENTIALS(narrow_long, 1, 0)
+ALL_POTENTIALS(narrow_short, 1, 1)
+static potentials_function *const by_width[4][2][2] = {
+    {{wide_long_zeroed, wide_long_kept}, {wide_long_zeroed_clamped, wide_long_kept_clamped}},
+    {{wide_short_zeroed, wide_short_kept}, {wide_short_zeroed_clamped, wide_short_kept_clamped}},
+    {{narrow_long_zeroed, narrow_long_kept}, {narrow_long_zeroed_clamped, narrow_long_kept_clamped}},
+    {{narrow_short_zeroed, narrow_short_kept}, {narrow_short_zeroed_clamped, narrow_short_kept_clamped}}};
+
 void spareto_fire(const plan *p, const void *sums, states *s, int64_t at, int64_t n, void *out) {
-    void *v = (char *)s->v + at * p->state;
-    const int narrow = p->narrow != 0, brief = p->state == 2, clamps = p->clamps != 0;
-    if (narrow && brief) clamps ? potentials(1, 1, 1, p, sums, v, n, out) : potentials(1, 1, 0, p, sums, v, n, out);
-    else if (narrow) clamps ? potentials(1, 0, 1, p, sums, v, n, out) : potentials(1, 0, 0, p, sums, v, n, out);
-    else if (brief) clamps ? potentials(0, 1, 1, p, sums, v, n, out) : potentials(0, 1, 0, p, sums, v, n, out);
-    else clamps ? potentials(0, 0, 1, p, sums, v, n, out) : potentials(0, 0, 0, p, sums, v, n, out);
+    const int widths = (p->narrow != 0) * 2 + (p->state == 2);
+    by_width[widths][p->clamps != 0][p->keep != 0](p, sums, (char *)s->v + at * p->state, n, out);
 }
 
 AI int64_t rounded(int64_t value, int64_t shift) {

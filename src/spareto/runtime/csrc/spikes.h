@@ -7,7 +7,8 @@
 #define SPARETO_SPIKES_H
 #include "../../kernels/csrc/memory.h"
 
-enum { INT8, INT4, TERNARY, INT16, INT32 }; /* how a weight lies in memory */
+/* How a weight lies in memory.  Woven bytes: as two rows have to lie so that unpacking them brings lanes in order. */
+enum { INT8, INT4, TERNARY, INT16, INT32, WOVEN };
 
 typedef struct {
     int64_t in_h, in_w, in_c, in_words, in_values; /* in_values: integers come in, else bits */

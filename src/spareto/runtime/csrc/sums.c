@@ -44,12 +44,36 @@ AI sv chosen(const uint8_t *bits) {
 #endif
 }
 
+/* Two vectors of shorts += two rows of woven bytes: a byte of one beside that of the other, then both added up. */
+AI void add_woven(const char *one, const char *other, sv *a) {
+#if VB == 64 && defined(__AVX512BW__)
+    const __m512i x = _mm512_loadu_si512(one), y = _mm512_loadu_si512(other), ones = _mm512_set1_epi8(1);
+    a[0] += (sv)_mm512_maddubs_epi16(ones, _mm512_unpacklo_epi8(x, y));
+    a[1] += (sv)_mm512_maddubs_epi16(ones, _mm512_unpackhi_epi8(x, y));
+#elif VB == 32 && defined(__AVX2__)
+    const __m256i x = _mm256_loadu_si256((const void *)one), y = _mm256_loadu_si256((const void *)other),
+                  ones = _mm256_set1_epi8(1);
+    a[0] += (sv)_mm256_maddubs_epi16(ones, _mm256_unpacklo_epi8(x, y));
+    a[1] += (sv)_mm256_maddubs_epi16(ones, _mm256_unpackhi_epi8(x, y));
+#else
+    for (int64_t l = 0; l < SL; l++) {
+        const int64_t at = l / 8 * 16 + l % 8;
+        a[0][l] += (int16_t)((int8_t)one[at] + (int8_t)other[at]);
+        a[1][l] += (int16_t)((int8_t)one[at + 8] + (int8_t)other[at + 8]);
+    }
+#endif
+}
+
 /* NV vectors from lane `first` on += the rows of weights of all spikes of a pixel. */
 AI void add_rows(const int NV, const int KIND, const plan *p, const char *tap, const events *seen, int64_t first,
                  sv *a) {
-    for (int64_t e = 0; e < seen->count; e++) {
+    for (int64_t e = 0; e < seen->count; e += KIND == WOVEN ? 2 : 1) {
         const char *row = tap + seen->channels[e] * p->stride;
-        if (KIND == INT8) {
+        if (KIND == WOVEN) {
+            const char *other = tap + seen->channels[e + 1] * p->stride;
+#pragma GCC unroll 4
+            for (int j = 0; j < NV; j += 2) add_woven(row + first + SL * j, other + first + SL * j, a + j);
+        } else if (KIND == INT8) {
 #pragma GCC unroll 8
             for (int j = 0; j < NV; j++) a[j] += shorts_of(row + first + SL * j);
         } else if (KIND == INT16) {
@@ -165,7 +189,7 @@ AI void spread(const int WAY, const int KIND, const int NARROW, const int VALUED
     const int32_t begin = seen->x_from[x], end = seen->x_from[x + 1];
     for (int64_t r = 0; r < rows; r++)
         for (int32_t k = begin; k < end; k++) {
-            const int64_t row = (seen->y_tap[r] * p->kw + seen->x_tap[k]) * p->in_c;
+            const int64_t row = (seen->y_tap[r] * p->kw + seen->x_tap[k]) * (p->in_c + (KIND == WOVEN));
             void *to = sums + (seen->y_out[r] * p->out_w + seen->x_out[k]) * each;
             const char *tap = (const char *)p->weights + row * p->stride;
             if (WAY == LIVE) {
@@ -227,7 +251,9 @@ AI void row_spikes(const int WAY, const int KIND, const int NARROW, const int VA
                 if (value[c]) spikes.channels[n] = (int32_t)c, spikes.values[n++] = value[c];
         } else { /* their values are 1 and stay so */
             const uint64_t *words = (const uint64_t *)in + (pixel + x) * p->in_words;
+            if (p->in_words == 1 && !words[0]) continue;
             for (int64_t w = 0; w < p->in_words; w++) n = places(words[w], (int32_t)(w * 64), spikes.channels, n);
+            if (KIND == WOVEN && n % 2) spikes.channels[n++] = (int32_t)p->in_c; /* the row of zeros */
         }
         spikes.count = n;
         if (n) spread(WAY, KIND, NARROW, VALUED, VECTORS, p, seen, rows, x, &spikes, sums);
@@ -253,21 +279,25 @@ NARROW_ROWS(bytes, INT8)
 NARROW_ROWS(nibbles, INT4)
 NARROW_ROWS(signs, TERNARY)
 NARROW_ROWS(shorts, INT16)
+NARROW_ROWS(woven, WOVEN)
 WIDE_ROWS(wide_bytes, WHOLE, INT8)
 WIDE_ROWS(wide_shorts, WHOLE, INT16)
 WIDE_ROWS(wide_ints, WHOLE, INT32)
 ROW(partial_bytes, PARTIAL, INT8, 0, 0, 0)
 ROW(partial_nibbles, PARTIAL, INT4, 0, 0, 0)
 ROW(partial_signs, PARTIAL, TERNARY, 0, 0, 0)
+ROW(partial_woven, PARTIAL, WOVEN, 0, 0, 0)
 WIDE_ROWS(packed, PACKED, INT8)
 WIDE_ROWS(live, LIVE, INT8)
 WIDE_ROWS(grouped, GROUPED, INT8)
 
 /* By kind of weight, then by vectors: any number, 1, 2, 4, 8. */
-static row_function *const narrow_rows[4][5] = {{bytes_any, bytes_1, bytes_2, bytes_4, bytes_8},
+static row_function *const narrow_rows[6][5] = {{bytes_any, bytes_1, bytes_2, bytes_4, bytes_8},
                                                 {nibbles_any, nibbles_any, nibbles_2, nibbles_4, nibbles_8},
                                                 {signs_any, signs_1, signs_2, signs_4, signs_8},
-                                                {shorts_any, shorts_1, shorts_2, shorts_4, shorts_8}};
+                                                {shorts_any, shorts_1, shorts_2, shorts_4, shorts_8},
+                                                {0}, /* sums of 32-bit weights are not narrow */
+                                                {woven_any, woven_any, woven_2, woven_4, woven_8}};
 static row_function *const wide_rows[5][2] = {{wide_bytes_bits, wide_bytes_values},
                                               {packed_bits, packed_values},
                                               {packed_bits, packed_values},
@@ -280,7 +310,10 @@ void spareto_add_row(const plan *p, const taps *seen, int64_t rows, const void *
     if (p->starts) add = valued ? live_values : live_bits;
     else if (p->groups > 1) add = valued ? grouped_values : grouped_bits;
     else if (p->partial && !p->narrow)
-        add = p->kind == INT8 ? partial_bytes : p->kind == INT4 ? partial_nibbles : partial_signs;
+        add = p->kind == INT8    ? partial_bytes
+              : p->kind == INT4  ? partial_nibbles
+              : p->kind == WOVEN ? partial_woven
+                                 : partial_signs;
     else if (!p->narrow) add = wide_rows[p->kind][valued];
     else {
         const int64_t vectors = p->lanes / SL;

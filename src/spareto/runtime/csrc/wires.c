@@ -1,15 +1,40 @@
 /* What stands between layers: packing, pooling, gates. */
 #include "spikes.h"
 
+/* Bit `bit` of the first of each pixel's words becomes whether its byte is not 0. */
+AI void pack_channel(const uint8_t *from, uint64_t *to, int64_t pixels, const int64_t words, int64_t bit) {
+    for (int64_t i = 0; i < pixels; i++) to[i * words] |= (uint64_t)(from[i] != 0) << bit;
+}
+
+/* Which of n bytes, at most 64, are not 0. */
+AI uint64_t nonzero(const uint8_t *from, int64_t n) {
+    const uint64_t low = 0x7f7f7f7f7f7f7f7f;
+    uint64_t word = 0;
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        uint64_t x;
+        memcpy(&x, from + i, 8);
+        x = ((x | ((x & low) + low)) >> 7) & 0x0101010101010101; /* 1 in every such byte, then one beside the other */
+        word |= x * 0x0102040810204080 >> 56 << i;
+    }
+    for (; i < n; i++) word |= (uint64_t)(from[i] != 0) << i;
+    return word;
+}
+
 /* Frames of bytes (frames, channels, height x width) to bits (frames, height x width, words). */
 EXPORT int spareto_pack(const uint8_t *in, uint64_t *out, int64_t frames, int64_t channels, int64_t pixels) {
     const int64_t words = (channels + 63) / 64;
+    for (int64_t f = 0; pixels == 1 && f < frames; f++)
+        for (int64_t c = 0; c < channels; c += 64)
+            *out++ = nonzero(in + f * channels + c, channels - c < 64 ? channels - c : 64);
+    if (pixels == 1) return DONE;
     memset(out, 0, sizeof(uint64_t) * (size_t)(frames * pixels * words));
     for (int64_t f = 0; f < frames; f++)
         for (int64_t c = 0; c < channels; c++) {
             const uint8_t *from = in + (f * channels + c) * pixels;
             uint64_t *to = out + f * pixels * words + c / 64;
-            for (int64_t i = 0; i < pixels; i++) to[i * words] |= (uint64_t)(from[i] != 0) << c % 64;
+            if (words == 1) pack_channel(from, to, pixels, 1, c); /* the compiler makes vectors of it */
+            else pack_channel(from, to, pixels, words, c % 64);
         }
     return DONE;
 }
