@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from spareto.core.arguments import whole
+from spareto.core.bounds import MOST_COUNTED
 from spareto.core.errors import Problem, UnsupportedLayer
 from spareto.frameworks import time_of
 from spareto.kernels import reference
@@ -100,16 +102,16 @@ def profile(
     """
     declared = interface_of(interface, time=time, output=output, vote=vote, reset=reset)
     refuse_no_module(network)
-    samples = _samples(network, frames, labels, layout)
-    named = NamedNeurons(network, {} if neurons is None else neurons)
+    whole(batch_size, "batch_size", 1, MOST_COUNTED)
+    samples, named = _samples(network, frames, labels, layout), NamedNeurons(network, neurons or {})
     with undisturbed(network, training=False), torch.inference_mode(), parametrize.cached(), reference():
         runner = Runner(network, samples, declared)
         plan, trace, fused = _planned(network, runner, samples, declared, named)
         correct, counts = _count(network, runner, samples, plan, named, batch_size, witness, fused)
         found = _records(network, counts, plan, named, weight_bits, widths)
         found |= {"free": free_layers(network, plan, trace), "notes": (*runner.notes, *named.notes(plan))}
-    found |= {"network": network_name, "dataset": dataset, "samples": samples.count}
-    workload = Workload(**found, timesteps=plan.steps)
+    about = {"network": network_name, "dataset": dataset, "samples": samples.count, "timesteps": plan.steps}
+    workload = Workload(**found, **about)
     check_invariants(workload)
     return Profile(None if samples.labels is None else correct / samples.count, workload)
 
