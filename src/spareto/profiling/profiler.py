@@ -101,19 +101,24 @@ def profile(
         ConfigError: What cannot be counted, or where time cannot be proven to lie; all are listed.
     """
     declared = interface_of(interface, time=time, output=output, vote=vote, reset=reset)
-    refuse_no_module(network)
-    whole(batch_size, "batch_size", 1, MOST_COUNTED)
-    samples, named = _samples(network, frames, labels, layout), NamedNeurons(network, neurons or {})
+    _refuse_unfit(network, batch_size)
+    samples = _samples(network, frames, labels, layout)
+    named = NamedNeurons(network, {} if neurons is None else neurons)
     with undisturbed(network, training=False), torch.inference_mode(), parametrize.cached(), reference():
         runner = Runner(network, samples, declared)
         plan, trace, fused = _planned(network, runner, samples, declared, named)
         correct, counts = _count(network, runner, samples, plan, named, batch_size, witness, fused)
         found = _records(network, counts, plan, named, weight_bits, widths)
         found |= {"free": free_layers(network, plan, trace), "notes": (*runner.notes, *named.notes(plan))}
-    about = {"network": network_name, "dataset": dataset, "samples": samples.count, "timesteps": plan.steps}
-    workload = Workload(**found, **about)
+    found |= {"network": network_name, "dataset": dataset, "samples": samples.count}
+    workload = Workload(**found, timesteps=plan.steps)
     check_invariants(workload)
     return Profile(None if samples.labels is None else correct / samples.count, workload)
+
+
+def _refuse_unfit(network: nn.Module, batch_size: int) -> None:
+    refuse_no_module(network)
+    whole(batch_size, "batch_size", 1, MOST_COUNTED)
 
 
 @uncollected()
