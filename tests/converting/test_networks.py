@@ -105,6 +105,21 @@ class Residual(nn.Module):
         return self.head(x.flatten(3).mean(-1)).mean(0)
 
 
+@pytest.mark.parametrize("kind", ["Conv2d", "Linear"])
+def test_weights_that_a_layer_computes_are_taken_as_they_are(kind):
+    layer, neuron = jelly("layer"), jelly("neuron")
+    sizes, shape = ((2, 4, 3), (2, 8, 8)) if kind == "Conv2d" else ((12, 9), (12,))
+    torch.manual_seed(0)
+    model = nn.Sequential(getattr(layer, f"WS{kind}")(*sizes), neuron.LIFNode())
+    jelly("functional").set_step_mode(model, "m")
+    frames = (torch.rand(T, B, *shape) < 0.4).float() * 4.0
+    network = convert(model, frames)
+    jelly("functional").reset_net(model)
+    assert torch.equal(network(frames), model(frames))
+    assert network(frames).any()
+    assert any(note.startswith("'0' computes its weights") for note in network.notes)
+
+
 def norse_conv():
     norse = peer("norse.torch")
     lift = norse.Lift

@@ -71,6 +71,9 @@ def convert(
     if graph.by_step:
         names = ", ".join(f"'{name}'" for name in graph.by_step)
         network.notes += (f"In training, {names} normalize over all timesteps together, not one by one.",)
+    for name in graph.computed:
+        note = f"'{name}' computes its weights; here they are trained themselves, as they were computed once."
+        network.notes += (note,)
     return network.train(model.training)
 
 

@@ -202,7 +202,15 @@ class Follower:
         tree = self._tree(output[0] if hands_state(self.network) and isinstance(output, tuple) else output)
         if tape.problems:
             raise ConfigError(tape.problems)
-        return Graph(timesteps, list(self.neurons.values()), currents, tree, takes_time, tuple(self._by_step))
+        return Graph(
+            timesteps,
+            list(self.neurons.values()),
+            currents,
+            tree,
+            takes_time,
+            tuple(self._by_step),
+            tuple(tape.computed),
+        )
 
     def _current(self, calls: NeuronCalls) -> Node:
         """What a layer of neurons is given at every timestep."""

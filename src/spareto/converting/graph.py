@@ -81,6 +81,7 @@ class Graph:
         output: Nested tuples and dicts of `(signal, form)`; None for what is no tensor.
         takes_time: Whether the input has a time axis.
         by_step: Names of batch norms that see one timestep per call.
+        computed: Names of modules that compute the weights that they multiply with.
     """
 
     timesteps: int
@@ -89,6 +90,7 @@ class Graph:
     output: Any
     takes_time: bool
     by_step: tuple[str, ...] = ()
+    computed: tuple[str, ...] = ()
 
     def inputs_of(self, node: Node) -> tuple[Node, ...]:
         """Signals that a signal is computed from, a neuron's currents too."""

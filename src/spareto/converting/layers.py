@@ -50,7 +50,8 @@ def is_layer(module: nn.Module) -> bool:
     base = torch_class(module)
     if base is None or issubclass(base, (*_SEEN_THROUGH, *_NOT)) or isinstance(module, nn.ModuleList):
         return False
-    own = type(module).forward is base.forward or type(module).__module__.startswith(_WRAPPED)
+    wrapped = type(module).__module__.startswith(_WRAPPED) and type(module).__name__ == base.__name__
+    own = type(module).forward is base.forward or wrapped
     return own and (not any(True for _ in module.children()) or parametrize.is_parametrized(module))
 
 

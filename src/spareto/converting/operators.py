@@ -317,6 +317,7 @@ def _weighted(tape: Tape, func: Any, args: Any, kwargs: dict[str, Any], output: 
         return
     if id(weight) not in tape.made:
         tape.made[id(weight)] = _dense(weight, bias) if dense else _conv(weight, bias, args[3:], kwargs)
+        tape.computed |= {} if isinstance(weight, nn.Parameter) else {tape.place: None}
     module = tape.made[id(weight)]
     form = ref.form
     node = tape.signals.node(

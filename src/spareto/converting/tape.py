@@ -43,6 +43,7 @@ class Tape(Watch):
         self.signals = Signals()
         self.problems: dict[Problem, None] = {}
         self.made: dict[int, nn.Module] = {}
+        self.computed: dict[str, None] = {}
         """Layers made of weights that were used without one, by the weight."""
         self._held: dict[int, tuple[Tensor, Ref]] = {}
         self._trained: dict[int, Tensor] = {id(parameter): parameter for parameter in parameters}
