@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import Field
@@ -252,6 +253,11 @@ class Cost(Record):
         for action in self.shared:
             totals[action.component] = totals.get(action.component, 0.0) + action.energy_pj
         return totals
+
+
+def cheapest(costs: Iterable[Cost]) -> Cost:
+    """The cost of the least energy, the first of equals: which weight format counts."""
+    return min(costs, key=lambda cost: cost.energy_pj)
 
 
 def _part(action: ActionCost, share: float) -> ActionCost:
