@@ -108,8 +108,8 @@ def cost(
         spike_format: How spikes are stored where the accelerator compresses them, or `best`; without it,
             the accelerator's own.
         statistic: Charge the mean or the maximum spiking activity.
-        mapper: Take the accelerator's fixed mapping, or search a better one for each layer (where no format is
-            named, in the format that the fixed mapping makes cheapest).
+        mapper: Take the fixed mapping of the accelerator, or search a better one for each layer: if no
+            format is named, in the one that the fixed mapping makes cheapest.
         objective: What a searched mapping is to make small, with `--mapper search`; energy if left out.
         lanes: Take the units of an array as equally busy, or let them wait for the busiest.
         mapping: A file of mappings, `mappings: {conv1: "dram: T20 Q4 | shared_glb: P8 / M4"}`: temporal loops

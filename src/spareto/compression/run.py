@@ -215,11 +215,7 @@ def _with_sparsity(recipe: Recipe, sparsity: float) -> Recipe:
 
 
 def _so_far(step: PruneStep, sparsity: float) -> PruneStep:
-    progress = sparsity / step.sparsity if step.sparsity else 1.0
-    layers = tuple(
-        own.model_copy(update={"sparsity": progress * own.sparsity}) for own in step.layer_sparsity
-    )
-    return step.model_copy(update={"sparsity": sparsity, "layer_sparsity": layers})
+    return step.on_its_way(sparsity, sparsity / step.sparsity if step.sparsity else 1.0)
 
 
 def _loss_at(runner: Runner, plan: TrainingPlan, seed: int, most: int, moment: int) -> Call:
