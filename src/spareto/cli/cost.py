@@ -324,7 +324,7 @@ def _print(network: Workload, runs: Sequence[_Run], written: Sequence[str]) -> N
     if costs:
         title = f"{network.network} on {where}, {costs[0].statistic} activity, mode {costs[0].mode}"
         if len(formats := {cost.weight_format for cost in costs}) == 1:
-            title += f", weights as {formats.pop()}"
+            title += f", weight format {formats.pop()}"
         Console().print(title, soft_wrap=True)
     for run in runs:
         if run.found:
