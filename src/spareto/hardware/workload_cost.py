@@ -140,7 +140,7 @@ def best_by_layer(costs: Sequence[Cost]) -> Cost:
     """
     layers = zip(*(one.layers for one in costs), strict=True)
     chosen = tuple(min(choices, key=lambda layer: (layer.energy_pj, layer.stored_bits)) for choices in layers)
-    return costs[0].model_copy(update={"weight_format": BEST, "layers": chosen})
+    return costs[0].replace(weight_format=BEST, layers=chosen)
 
 
 def find_mappings(

@@ -235,11 +235,9 @@ class Cost(Record):
         total, whole = sum(busy), self.latency_cycles
         shares = [each / total if total else 1.0 / len(busy) for each in busy]
         return tuple(
-            layer.model_copy(
-                update={
-                    "latency_cycles": whole * share,
-                    "actions": (*layer.actions, *(_part(action, share) for action in self.shared)),
-                }
+            layer.replace(
+                latency_cycles=whole * share,
+                actions=(*layer.actions, *(_part(action, share) for action in self.shared)),
             )
             for layer, share in zip(self.layers, shares, strict=True)
         )
@@ -261,4 +259,4 @@ def cheapest(costs: Iterable[Cost]) -> Cost:
 
 
 def _part(action: ActionCost, share: float) -> ActionCost:
-    return action.model_copy(update={"count": action.count * share, "energy_pj": action.energy_pj * share})
+    return action.replace(count=action.count * share, energy_pj=action.energy_pj * share)
