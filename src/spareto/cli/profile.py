@@ -56,8 +56,7 @@ def profile(
         batch_size: Samples a forward pass; does not change the counts.
         neurons: What modules that nobody knows are, as YAML: "{block.act: lif}".
         weight_bits: Width of a stored weight, where the network does not say.
-        weight_format: How weights are stored: a format, `cheapest` for that of the least energy, or
-            `best` for the best of each layer.
+        weight_format: How weights are stored: a format, the `cheapest` one, or the `best` of each layer.
         statistic: Charge the mean or the maximum spiking activity.
         out: Write the workload to this file, for `spareto cost`.
         json: Print JSON; keys carry their unit.
