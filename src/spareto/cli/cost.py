@@ -103,7 +103,7 @@ def cost(
         workload: A workload file, as `spareto study run` leaves for every trial.
         accelerator: Name of an accelerator, a YAML file of your own, or `all` for all built-in ones.
         compare: Accelerators to compare, by name or file; without any, all built-in ones.
-        weight_format: How weights are stored: a format, `cheapest`, `best` of each layer, or `all` for a table.
+        weight_format: How weights are stored: a format, `cheapest`, `best` of each layer, or `all` of them.
         spike_format: How spikes are stored where the accelerator compresses them, or `best`; without it,
             the accelerator's own.
         statistic: Charge the mean or the maximum spiking activity.
