@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from spareto.core.arguments import whole
+from spareto.core.bounds import MOST_COUNTED
 from spareto.core.errors import ConfigError, DataError, Problem
-from spareto.core.text import shown
 from spareto.frameworks import time_of
 from spareto.kernels.spikes import forget_packed
 from spareto.running import (
@@ -60,8 +61,7 @@ def evaluate(
     stated = interface_of(**how)
     lazily = "reads_parts" in vars(type(network))  # its first layer looks at every element anyway
     samples = _samples(network, frames, labels, layout, lazily=lazily)
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise ConfigError(Problem("batch_size", shown(batch_size), "an integer of at least 1"))
+    whole(batch_size, "batch_size", 1, MOST_COUNTED)
     return accuracy_of(network, samples, stated, batch_size, lazily=lazily)
 
 
