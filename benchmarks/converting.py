@@ -1,6 +1,6 @@
 """Training a network of another framework, as it is and converted: time a step, and the same losses.
 
-python -m benchmarks.converting [--networks tutorial5 tutorial6 jelly] [--steps 5] [--rounds 5] [--json]
+python -m benchmarks.converting [--networks tutorial5 tutorial6 events6 jelly] [--steps 5] [--rounds 5]
 
 Both train in turns, from the same weights on the same batches; times are medians of CPU seconds a step.
 """
@@ -74,7 +74,7 @@ class Tutorial5(nn.Module):
 
 
 class Tutorial6(nn.Module):
-    """snnTorch's tutorial 6: 12C5, MP2, 64C5, MP2, 10; frames of events instead of one image."""
+    """snnTorch's tutorial 6: 12C5, MP2, 64C5, MP2, 10; frames of events, or one image for all timesteps."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ class Tutorial6(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         mem1, mem2, mem3 = self.lif1.init_leaky(), self.lif2.init_leaky(), self.lif3.init_leaky()
         record = []
-        for now in x:
+        for now in x if x.dim() == 5 else [x] * T:
             spk1, mem1 = self.lif1(F.max_pool2d(self.conv1(now), 2), mem1)
             spk2, mem2 = self.lif2(F.max_pool2d(self.conv2(spk1), 2), mem2)
             spk3, mem3 = self.lif3(self.fc1(spk2.flatten(1)), mem3)
@@ -120,6 +120,11 @@ def image() -> Tensor:
     return torch.rand(128, 784)
 
 
+def pictures() -> Tensor:
+    """A batch of pictures with black around what they show, as MNIST's."""
+    return torch.rand(32, 1, 28, 28) * (torch.rand(32, 1, 28, 28) < 0.3)
+
+
 def events() -> Tensor:
     """A batch of event frames."""
     return (torch.rand(T, 32, 1, 28, 28) < 0.1).float()
@@ -127,7 +132,8 @@ def events() -> Tensor:
 
 NETWORKS: dict[str, tuple[Callable[[], nn.Module], Callable[[], Tensor], str, float]] = {
     "tutorial5": (Tutorial5, image, "static", 1.0),
-    "tutorial6": (Tutorial6, events, "time-first", 4.0),
+    "tutorial6": (Tutorial6, pictures, "static", 4.0),
+    "events6": (Tutorial6, events, "time-first", 4.0),
     "jelly": (jelly, events, "time-first", 8.0),
 }
 """Network, a batch, its layout, and a factor of fresh weights with which the last layer fires."""

@@ -1,9 +1,12 @@
-"""Integers, event by event, against networks of other frameworks and dense floats: one recording, batch 1."""
+"""Integers, event by event, against networks of other frameworks and dense floats: one recording, batch 1.
+
+python -m benchmarks.deploying [nmnist tcja density live] [--threads 2] [--bits 8] [--plot PATH]
+"""
 
 from __future__ import annotations
 
-import sys
-from itertools import pairwise
+import argparse
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -120,19 +123,20 @@ def compare(shape: str, rounds: int = 7, bits: int = 8) -> None:
         print(f"  {name:<16} {milliseconds(seconds, name):9.2f} ms{times}")
 
 
-def densities(rounds: int = 7) -> None:
-    """Print the time of one layer against the density of its spikes: a line, and where dense wins."""
+DENSITIES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4)
+
+
+def densities(rounds: int = 7) -> tuple[dict[float, float], float]:
+    """Milliseconds a timestep of one layer at each density of its spikes, and of torch's dense floats."""
     torch.manual_seed(0)
     conv = nn.Conv2d(128, 128, 3, padding=1, bias=False)
     layer = SpikingBlock(conv, None, registry_neuron())
     head = SpikingDense(nn.Linear(128 * 32 * 32, 10, bias=False), registry_neuron())
     small = spareto.compress(nn.Sequential(layer, head), spareto.recipes.quantize(bits=8)).eval()
     engine = Engine(lower(small, sensor=(128, 32, 32), classes=10).network)
-    points = (0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
-    drawn = {d: (np.random.default_rng(0).random((8, 128, 32, 32)) < d).astype(np.uint8) for d in points}
-    runs: dict[str, Any] = {
-        f"{density:.0%}": lambda x=x: engine.session().push_frames(x) for density, x in drawn.items()
-    }
+    drawn = {d: (np.random.default_rng(0).random((8, 128, 32, 32)) < d).astype(np.uint8) for d in DENSITIES}
+    session = engine.session()
+    runs: dict[str, Any] = {f"{d:.0%}": lambda x=x: session.push_frames(x) for d, x in drawn.items()}
     weight = torch.randn(128, 128, 3, 3)
     x = torch.rand(8, 128, 32, 32)
     runs["dense floats"] = lambda: F.conv2d(x, weight, padding=1)
@@ -140,9 +144,45 @@ def densities(rounds: int = 7) -> None:
     print("one layer, 128 to 128 channels, 32 x 32, a timestep")
     for name in runs:
         print(f"  {name:<14} {milliseconds(seconds, name) / 8:7.3f} ms")
-    times = [milliseconds(seconds, f"{d:.0%}") for d in points]
-    slopes = [(b - a) / (q - p) for (a, b), (p, q) in zip(pairwise(times), pairwise(points), strict=True)]
-    print(f"  slope, ms a percent: {', '.join(f'{slope / 800:.4f}' for slope in slopes)}")
+    return {d: milliseconds(seconds, f"{d:.0%}") / 8 for d in DENSITIES}, milliseconds(
+        seconds, "dense floats"
+    ) / 8
+
+
+def straight(times: dict[float, float]) -> tuple[float, float, float]:
+    """Milliseconds without spikes, for each percent of them, and the share of the variance these explain."""
+    x, y = np.array(list(times)) * 100, np.array(list(times.values()))
+    slope, start = np.polyfit(x, y, 1)
+    left = y - start - slope * x
+    return float(start), float(slope), float(1 - left.var() / y.var())
+
+
+def density(plot: Path | None) -> None:
+    """Time over density, its straight line, and both as a figure."""
+    times, dense = densities()
+    start, slope, explained = straight(times)
+    print(f"  {start:.3f} ms + {slope:.4f} ms for each percent of spikes; R2 {explained:.3f}")
+    if plot:
+        draw(times, dense, plot)
+
+
+def draw(times: dict[float, float], dense: float, path: Path) -> None:
+    """Time over density, as `docs/images/engine-density.png` shows it."""
+    from matplotlib import pyplot as plt
+
+    from spareto.reports.figures.style import STYLE
+
+    start, slope, explained = straight(times)
+    percent = [100 * d for d in times]
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=(4.6, 2.9))
+        axes.axhline(dense, color="#cc6677", lw=1, label="dense floats, torch")
+        label = f"straight line, R² = {explained:.3f}"
+        axes.plot(percent, [start + slope * p for p in percent], "--", color="#5b6470", lw=0.8, label=label)
+        axes.plot(percent, list(times.values()), "o", ms=4, color="#332288", label="engine")
+        axes.set(xlabel="inputs that spike (%)", ylabel="ms a timestep", xlim=0, ylim=(0, 1.4 * dense))
+        axes.legend(loc="upper left")
+        figure.savefig(path, dpi=200)
 
 
 def registry_neuron() -> Any:
@@ -184,20 +224,24 @@ def _rows_over_live(shape: tuple[int, int, int, int], side: int, share: float, r
 
 
 def main() -> None:
-    """Everything, on two threads."""
-    torch.set_num_threads(2)
-    compare("nmnist")
-    compare("tcja", rounds=3)
-    densities()
-    torch.set_num_threads(1)
-    live_weights()
+    """Measure what was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.deploying", description=__doc__)
+    parser.add_argument("parts", nargs="*", default=[*SHAPES, "density", "live"])
+    parser.add_argument("--threads", type=int, default=2, help="of the networks; layers take one")
+    parser.add_argument("--bits", type=int, default=8)
+    parser.add_argument("--plot", type=Path, help="time over density, as a figure")
+    asked = parser.parse_args()
+    for part in asked.parts:
+        torch.set_num_threads(asked.threads if part in SHAPES else 1)
+        if part in SHAPES:
+            compare(part, 7 if part == "nmnist" else 5, asked.bits)
+        elif part == "density":
+            density(asked.plot)
+        elif part == "live":
+            live_weights()
+        else:
+            parser.error(f"got {part!r}, not one of {', '.join(SHAPES)}, density, live")
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(int(sys.argv[2]) if len(sys.argv) > 2 else 2)
-    if sys.argv[1:2] == ["live"]:
-        live_weights()
-    elif len(sys.argv) > 1:
-        compare(sys.argv[1], 5)
-    else:
-        main()
+    main()

@@ -23,6 +23,7 @@ from spareto import formats
 from spareto.lowering import lower
 from spareto.package import read_package, write_package
 from spareto.records import PruneStep, QuantizeStep, Recipe
+from spareto.runtime import Engine
 
 SHAPES = ((32, 16, 3, 3), (128, 128, 3, 3), (100, 2048))
 
@@ -77,6 +78,9 @@ def packages(sparsity: float) -> None:
                     f"{found.bias_bytes}, weights {found.weight_bytes} ({', '.join(set(found.formats))}), "
                     f"{found.weight_bytes / least:.3f} times; read in {1e3 * seconds:.0f} ms"
                 )
+            engine = Engine(network)
+            times = f"{engine.weight_bytes / path.stat().st_size:.2f} times the file"
+            print(f"  in memory      {engine.weight_bytes} bytes, {times}, states {engine.state_bytes}")
 
 
 def main(arguments: list[str] | None = None) -> None:

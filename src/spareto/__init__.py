@@ -15,21 +15,38 @@ from spareto._version import __version__
 
 if TYPE_CHECKING:
     from spareto import compression as compression
+    from spareto import converting as converting
     from spareto import data as data
+    from spareto import export as export
+    from spareto import exporting as exporting
     from spareto import formats as formats
+    from spareto import fpga as fpga
+    from spareto import frameworks as frameworks
     from spareto import hardware as hardware
+    from spareto import integer as integer
+    from spareto import interchange as interchange
+    from spareto import kernels as kernels
     from spareto import layers as layers
+    from spareto import lowering as lowering
+    from spareto import mechanistic as mechanistic
     from spareto import networks as networks
     from spareto import neurons as neurons
+    from spareto import observing as observing
+    from spareto import package as package
+    from spareto import plasticity as plasticity
     from spareto import profiling as profiling
     from spareto import pruners as pruners
     from spareto import quantizers as quantizers
     from spareto import recipes as recipes
     from spareto import records as records
+    from spareto import reports as reports
     from spareto import reproduction as reproduction
+    from spareto import running as running
+    from spareto import runtime as runtime
     from spareto import study as study
     from spareto import testing as testing
     from spareto import training as training
+    from spareto import widths as widths
     from spareto.compression import (
         bake,
         calibrate,
@@ -93,22 +110,10 @@ if TYPE_CHECKING:
     from spareto.training import evaluate, train, train_seeds
 
 _ROOMS: Final = [
-    "compression",
-    "data",
-    "formats",
-    "hardware",
-    "layers",
-    "networks",
-    "neurons",
-    "profiling",
-    "pruners",
-    "quantizers",
-    "recipes",
-    "records",
-    "reproduction",
-    "study",
-    "testing",
-    "training",
+    *("compression", "converting", "data", "export", "exporting", "formats", "fpga", "frameworks"),
+    *("hardware", "integer", "interchange", "kernels", "layers", "lowering", "mechanistic", "networks"),
+    *("neurons", "observing", "package", "plasticity", "profiling", "pruners", "quantizers", "recipes"),
+    *("records", "reports", "reproduction", "running", "runtime", "study", "testing", "training", "widths"),
 ]
 _NAMES: Final = {
     "compression": (

@@ -80,6 +80,12 @@ def test_public_names_resolve():
     assert dir(spareto) == sorted(spareto.__all__)
 
 
+def test_every_room_is_there_after_one_import():
+    """`import spareto`, then `spareto.lowering`: what documentation writes works."""
+    rooms = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    assert rooms - set(spareto.__all__) == {"cli", "core", "native"}
+
+
 def test_public_names_are_those_the_type_checker_sees():
     tree = TREES[PACKAGE / "__init__.py"]
     (checked,) = [

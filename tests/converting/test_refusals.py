@@ -54,6 +54,16 @@ class DrawnAtRandom(Loop):
         return [self.n(self.a((torch.rand_like(now) < now).float())) for now in x]
 
 
+class WithNoise(Loop):
+    def steps(self, x):
+        return [self.n(self.a(now) + torch.randn(6)) for now in x]
+
+
+class SignsOfWeights(Loop):
+    def steps(self, x):
+        return [self.n(nn.functional.linear(now, self.a.weight.sign(), self.a.bias)) for now in x]
+
+
 class ByHand(Loop):
     def steps(self, x):
         v, out = torch.zeros(x.shape[1], 6), []
@@ -67,7 +77,9 @@ class ByHand(Loop):
 
 CASES = {
     FeedbackOverTwoLayers: "'n': got spikes that come back|'m': got spikes that come back",
-    ANormEachTimestep: "'n': got other layers in front from timestep 2 on",
+    ANormEachTimestep: "'n': got other layers in front from timestep 2 on, in 'norms.2'",
+    WithNoise: "'n': got another number or tensor in the operator add in front from timestep 2 on",
+    SignsOfWeights: "'n': got a weight that is computed anew in front from timestep 2 on, in 'network",
     Gated: "'gru': got the operator",
     DrawnAtRandom: "got the operator rand_like",
     ByHand: "network: got no neurons; expected neurons of a known framework",
@@ -88,3 +100,12 @@ def test_a_network_of_ours_is_ours():
     network = spareto.networks.registry.make("dense", sensor=(1, 1, 12), classes=3)
     with pytest.raises(ConfigError, match="It is of Spareto's layers already"):
         convert(network, torch.rand(T, B, 1, 1, 12))
+
+
+@pytest.mark.parametrize("kind", [torch.float64, torch.bfloat16])
+def test_another_precision_says_how_to_leave_it(kind):
+    model = Loop().to(kind)
+    with pytest.raises(
+        ConfigError, match=rf"'a\.weight': got numbers of {kind}; .* Convert model\.float\(\)"
+    ):
+        convert(model, torch.rand(T, B, 12, dtype=kind))

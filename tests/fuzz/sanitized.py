@@ -1,7 +1,7 @@
-"""`python -m fuzz.sanitized COUNT [SEED [LEVEL]]`, in `tests/`: packages under AddressSanitizer and UBSan.
+"""`python -m fuzz.sanitized COUNT [SEED [LEVEL]]`, in `tests/`: packages, EVT files under ASan and UBSan.
 
-Mutated packages are read, and run where they can be read.
-The engine is compiled with both by gcc into a folder of its own. It is for an instruction set, by default
+Mutated files are read, and packages run where they can be read.
+The library is compiled with both by gcc into a folder of its own. It is for an instruction set, by default
 the fastest of this processor. A report of either ends the run.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from spareto.native import build, machine
 
 SANITIZED = "gcc -fsanitize=address,undefined -fno-sanitize-recover=all"
-READERS = ("package", "package manifest", "package codes")
+READERS = ("package", "package manifest", "package codes", "evt2", "evt3")
 
 
 def environment(cache: Path, level: str) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Random shapes for every kernel: odd ones, zero-sized ones, and huge ones that must be refused."""
 
 import ctypes
+import math
 import random
 from contextlib import suppress
 
@@ -11,6 +12,9 @@ from spareto.core.errors import ConfigError
 from spareto.kernels import banded, c_layers, c_neurons, c_pooling, local, trains
 from spareto.kernels.c_layers import BlockShape, ConvShape, Gradient, NotFinite, padded, words
 from spareto.kernels.dynamics import COEFFICIENTS
+from spareto.kernels.normalizing import Affine, FiringConstants, LayerConstants
+from spareto.kernels.streaming import stream
+from spareto.kernels.sums import ConvSums, DenseSums
 from spareto.plasticity.constants import constants
 from spareto.records.plasticity import PlasticityPlan
 
@@ -31,6 +35,7 @@ def run(count, seed=0):
                         convolution,
                         convolution,
                         dense,
+                        streamed,
                         pooling,
                         block,
                         neuron,
@@ -104,6 +109,29 @@ def dense(pick):
     with suppress(NotFinite):
         c_layers.dense_weight_gradient(spikes, dy, weight, channels)
     c_layers.dense_input_gradient(dy, weight)
+
+
+def streamed(pick):
+    """Sums and neurons in one pass, pooled and not."""
+    outputs, inputs, window = size(pick, 70), size(pick, 70), pick.choice([(1, 1), (2, 2), (3, 1)])
+    time, batch = size(pick, 40), size(pick, 4)
+    kernel, stride, padding = [pick.randint(1, 3) for _ in range(2)], pick.randint(1, 2), pick.randint(0, 2)
+    sides = [size(pick, 20) for _ in range(2)]
+    out = [max(0, (n + 2 * padding - k) // stride + 1) for n, k in zip(sides, kernel, strict=True)]
+    places = *kernel, stride, stride, padding, padding
+    s = ConvShape(time * batch, *sides, inputs, *out, padded(outputs), *places)
+    f = BlockShape(time, batch, *out, s.OC, outputs, *window, *pick.choice([(1, 1), (2, 1)]))
+    flags = pick.choice([0, 1, 2, 4, 8, 15, 128])
+    a, b, k = torch.rand(s.OC), torch.rand(s.OC), coefficients(pick)
+    spikes = bits(pick, s.N, math.prod(sides), inputs)
+    firing = FiringConstants(f, flags, 0, None, False)
+    layer = LayerConstants(ConvSums(s, c_layers.count(spikes)), firing, False)
+    norm = Affine(a, b, a, a)
+    stream(layer, spikes, values(pick, outputs, inputs, *kernel), norm, k)
+    f = BlockShape(time, batch, 1, 1, s.OC, outputs, 1, 1)
+    spikes = bits(pick, s.N, math.prod(sides), inputs)
+    layer = LayerConstants(DenseSums(inputs, tuple(sides)), FiringConstants(f, flags, 0, None, False), False)
+    stream(layer, spikes, values(pick, outputs, inputs * math.prod(sides)), norm, k)
 
 
 def pooling(pick):
@@ -271,9 +299,16 @@ def huge(pick):
     shape = (ctypes.c_int32 * 10)(*shape)
     refused("spareto_block_forward", "ppppppii", at, at, at, at, at, shape, 0, 1)
     refused("spareto_block_backward", "ppppqpppppiiii", *[at] * 4, 16, *[at] * 4, shape, 0, 0, 0, 1)
+    sums = (ctypes.c_int32 * 16)(1, 4, 4, 3, 4, 4, 16, 3, 3, 1, 1, 1, 1, 1, 1, 1)
+    refused("spareto_conv_fire", "ppppppppiiqi", *[at] * 6, sums, shape, 16, 0, 1, 1)
+    refused("spareto_dense_fire", "pppppppiiii", *[at] * 6, shape, *sizes_of_rows(pick), 0, 1)
     sizes = pick.choice([(2**40, 2**40), (-1, 3), (3, -1), (2**62, 2)])
     refused("spareto_neuron_forward", "pppppqqii", at, at, at, None, None, *sizes, 0, 1)
     refused("spareto_band_solve", "pppppqqqii", *[at] * 5, *sizes, pick.choice([2**20, -1]), 0, 1)
+
+
+def sizes_of_rows(pick):
+    return pick.choice([(HUGE, 3), (-1, 3), (2**30, 64)])
 
 
 def refused(name, signature, *arguments):

@@ -101,7 +101,11 @@ STUDIES = [
     path
     for path in sorted(Path(__file__).parents[2].glob("examples/**/*.yaml"))
     if path.name
-    not in ("fspinn_digits.yaml", "fspinn_fashion.yaml")  # local learning has a record of its own
+    not in (
+        "fspinn_digits.yaml",
+        "fspinn_fashion.yaml",
+        "fspinn_growth.yaml",
+    )  # local learning has a record of its own
     if "\nnetwork:" in path.read_text()
 ]
 

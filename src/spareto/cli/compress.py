@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+from spareto.cli import numbers
 from spareto.cli.console import Console, Flag, table_of
 from spareto.cli.own import DataWords, NetworkWords, data_named
 from spareto.core.errors import ConfigError, Problem
@@ -37,7 +38,7 @@ def compress(
     data: str | None = None,
     frames_are: DataWords = DATA,
     out: Path | None = None,
-    seed: int = 0,
+    seed: Annotated[int, numbers.seed()] = 0,
     device: str = "cpu",
     tensorboard: Path | None = None,
     plain: Flag = False,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json as json_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from spareto.cli import numbers
 from spareto.cli.console import Console, Flag, table_of
 from spareto.cli.own import DataWords, NetworkWords, data_named
 from spareto.core.errors import ConfigError, Problem
@@ -23,9 +24,9 @@ def convert(
     data: str | None = None,
     how: NetworkWords = HOW,
     frames_are: DataWords = DATA,
-    samples: int = 8,
+    samples: Annotated[int, numbers.count()] = 8,
     surrogate: str | None = None,
-    dt: float | None = None,
+    dt: Annotated[float | None, numbers.above()] = None,
     spike_reset: Literal["zero", "subtract"] | None = None,
     layers: Path | None = None,
     out: Path | None = None,

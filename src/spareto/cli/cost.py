@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from spareto import hardware
+from spareto.cli import numbers
 from spareto.cli.console import Console
 from spareto.cli.cost_tables import print_comparison, print_cost, print_mapper
 from spareto.cli.cost_timeloop import TimeloopRun, cost_on_timeloop, write_ours
@@ -73,9 +74,9 @@ class ChipWords:
     """
 
     overrides: Path | None = None
-    node: float | None = None
-    volts: float | None = None
-    batch: int = 1
+    node: Annotated[float | None, numbers.above()] = None
+    volts: Annotated[float | None, numbers.above()] = None
+    batch: Annotated[int, numbers.count()] = 1
 
 
 def cost(

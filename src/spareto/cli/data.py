@@ -6,11 +6,12 @@ import json as json_module
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from rich import box
 from rich.table import Table
 
+from spareto.cli import numbers
 from spareto.cli.console import Console
 from spareto.core.errors import ConfigError, DataError, Problem
 
@@ -108,9 +109,9 @@ def preview(
     *,
     out: Path,
     root: str | None = None,
-    timesteps: int = 8,
+    timesteps: Annotated[int, numbers.count(most=1000)] = 8,
     bins: Literal["time", "events"] = "time",
-    samples: int = 4,
+    samples: Annotated[int, numbers.count(most=1000)] = 4,
     split: Literal["train", "test"] = "train",
 ) -> None:
     """Draw frames of a data set: a picture with a row per recording, or an animation.

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from cyclopts import Parameter
 
+from spareto.cli import numbers
 from spareto.cli.console import Console
 from spareto.core.errors import ConfigError, Problem, SparetoError
 from spareto.reports.page import render
@@ -24,7 +25,7 @@ def explore(
     run: Path,
     /,
     *,
-    port: int = 0,
+    port: Annotated[int, numbers.count(0, 65_535)] = 0,
     host: Annotated[str, Parameter(help="Address to listen on; only this machine if left out.")] = LOOPBACK,
 ) -> None:
     """Serve a study's report page, which renews itself while the study runs; stop with Ctrl-C.

@@ -6,8 +6,9 @@ import json as json_module
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+from spareto.cli import numbers
 from spareto.cli.console import Console, Flag
 
 
@@ -16,7 +17,7 @@ def simulate(
     /,
     *,
     simulator: Literal["verilator", "iverilog"] | None = None,
-    stalls: int = 0,
+    stalls: Annotated[int, numbers.count(0)] = 0,
     json: Flag = False,
 ) -> None:
     """Simulate exported Verilog: every spike and state against the golden model, cycles against the model.

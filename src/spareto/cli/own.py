@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import yaml
 from cyclopts import Parameter
 
+from spareto.cli import numbers
 from spareto.core.artifacts import anything_there
 from spareto.core.config import load_data
 from spareto.core.errors import ConfigError, Problem
@@ -66,7 +67,7 @@ class DataWords:
         layout: Where the time axis of the data is, if shapes leave it open.
     """
 
-    timesteps: int | None = None
+    timesteps: Annotated[int | None, numbers.count()] = None
     layout: Literal["time-first", "batch-first", "static"] | None = None
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json as json_module
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
+from spareto.cli import numbers
 from spareto.cli.console import Console, Flag
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
 
@@ -21,8 +22,8 @@ def run(
     package: Path,
     /,
     *recordings: Path,
-    confidence: float | None = None,
-    threads: int = 1,
+    confidence: Annotated[float | None, numbers.share()] = None,
+    threads: Annotated[int, numbers.workers()] = 1,
     json: Flag = False,
 ) -> None:
     """Classify recordings with a package.
@@ -113,7 +114,14 @@ def _by_torch(network: IntegerNetwork) -> Any:
     return run
 
 
-def bench(package: Path, /, *, rounds: int = 20, threads: int = 1, density: float = 0.05) -> None:
+def bench(
+    package: Path,
+    /,
+    *,
+    rounds: Annotated[int, numbers.count()] = 20,
+    threads: Annotated[int, numbers.workers()] = 1,
+    density: Annotated[float, numbers.share()] = 0.05,
+) -> None:
     """Time a package on one recording after the other: batch 1, as a stream.
 
     Args:
@@ -142,8 +150,8 @@ def export(
     out: Path,
     target: str = "c99",
     design: str | None = None,
-    dt: float | None = None,
-    sensor: tuple[int, int, int] | None = None,
+    dt: Annotated[float | None, numbers.above()] = None,
+    sensor: Annotated[tuple[int, int, int] | None, numbers.count()] = None,
     lossy: Flag = False,
 ) -> None:
     """Write a package as source code, or a network for another framework or as a file.

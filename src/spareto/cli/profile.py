@@ -5,8 +5,9 @@ from __future__ import annotations
 import json as json_module
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+from spareto.cli import numbers
 from spareto.cli.console import Console, Flag
 from spareto.cli.cost import as_row
 from spareto.cli.cost_tables import print_comparison, print_cost
@@ -33,10 +34,10 @@ def profile(
     compare: Flag = False,
     how: NetworkWords = HOW,
     frames_are: DataWords = DATA,
-    samples: int | None = None,
-    batch_size: int = 64,
+    samples: Annotated[int | None, numbers.count()] = None,
+    batch_size: Annotated[int, numbers.count()] = 64,
     neurons: str | None = None,
-    weight_bits: int | None = None,
+    weight_bits: Annotated[int | None, numbers.count(most=64)] = None,
     weight_format: str = CHEAPEST,
     statistic: Statistic = "mean",
     out: Path | None = None,

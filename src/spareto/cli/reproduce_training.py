@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 from rich.table import Table
 
+from spareto.cli import numbers
 from spareto.cli.console import Console
 from spareto.core.errors import ConfigError, Problem
 
@@ -38,11 +39,11 @@ class GridWords:
 
     bits: str = "2,3,4,6,8"
     sparsity: str = "0.75,0.8,0.85,0.9,0.925,0.95,0.975"
-    epochs: int = 200
-    recipe_epochs: int = 50
+    epochs: Annotated[int, numbers.count()] = 200
+    recipe_epochs: Annotated[int, numbers.count(0)] = 50
     channels: str = "128,128,128,128,128"
     hidden: str = "512"
-    timesteps: int = 20
+    timesteps: Annotated[int, numbers.count(most=1000)] = 20
 
     def grid(self) -> TcjaGrid:
         """The grid these words mean.
@@ -76,10 +77,10 @@ def tcja(
     table: Path | None = None,
     words: GridWords = GridWords(),
     accelerator: str = "eyeriss_like",
-    seed: int = 0,
+    seed: Annotated[int, numbers.seed()] = 0,
     device: str = "cpu",
-    workers: int = 1,
-    threads: int | None = None,
+    workers: Annotated[int, numbers.workers()] = 1,
+    threads: Annotated[int | None, numbers.workers()] = None,
     plain: Annotated[bool, Parameter(negative="")] = False,
     json: Annotated[bool, Parameter(negative="")] = False,
     quiet: Annotated[bool, Parameter(negative="")] = False,

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from rich import box
 from rich.table import Table
 
+from spareto.cli import numbers
 from spareto.cli.console import Console, Flag
 from spareto.study.config import StudyConfig
 
@@ -22,9 +23,9 @@ def sensitivity(
     /,
     *,
     out: Path | None = None,
-    bits: Annotated[list[int] | None, Parameter(consume_multiple=True)] = None,
-    sparsity: Annotated[list[float] | None, Parameter(consume_multiple=True)] = None,
-    epochs: int = 0,
+    bits: Annotated[list[int] | None, Parameter(consume_multiple=True), numbers.count(most=32)] = None,
+    sparsity: Annotated[list[float] | None, Parameter(consume_multiple=True), numbers.share()] = None,
+    epochs: Annotated[int, numbers.count(0)] = 0,
     json: Flag = False,
     quiet: Flag = False,
     wait: Flag = False,

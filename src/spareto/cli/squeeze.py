@@ -6,8 +6,9 @@ import json as json_module
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+from spareto.cli import numbers
 from spareto.cli.compress import accuracy_of, loaded, target_of
 from spareto.cli.console import Console, Flag, table_of
 from spareto.cli.own import DataWords, NetworkWords, data_of_source
@@ -33,7 +34,7 @@ def squeeze(
     data: str | None = None,
     frames_are: DataWords = DATA,
     out: Path | None = None,
-    seed: int = 0,
+    seed: Annotated[int, numbers.seed()] = 0,
     device: str = "cpu",
     json: Flag = False,
     quiet: Flag = False,

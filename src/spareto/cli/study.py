@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypedDict
 
 from cyclopts import Parameter
 
+from spareto.cli import numbers
 from spareto.cli.console import Console
 from spareto.cli.front import print_front
 from spareto.study.config import StudyConfig
@@ -32,8 +33,8 @@ def run(
     out: Path | None = None,
     device: str = "cpu",
     tensorboard: Path | None = None,
-    workers: int = 1,
-    threads: int | None = None,
+    workers: Annotated[int, numbers.workers()] = 1,
+    threads: Annotated[int | None, numbers.workers()] = None,
     executor: str | None = None,
     store: str | None = None,
     artifacts: str | None = None,

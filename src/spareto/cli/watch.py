@@ -6,6 +6,7 @@ import json as json_module
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Annotated
 
 from rich import box
 from rich.console import Group
@@ -13,6 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from spareto.cli import numbers
 from spareto.cli.console import Console, Flag
 from spareto.cli.spans import span
 from spareto.core.amounts import MICROJOULES, energy
@@ -26,7 +28,13 @@ SHOWN = 8
 
 
 def watch(
-    run: str, /, *, every: float = 2.0, once: Flag = False, plain: Flag = False, json: Flag = False
+    run: str,
+    /,
+    *,
+    every: Annotated[float, numbers.above()] = 2.0,
+    once: Flag = False,
+    plain: Flag = False,
+    json: Flag = False,
 ) -> None:
     """Show how a study gets on: running trials, the front so far, the pace and the time that is left.
 

@@ -16,7 +16,7 @@ from spareto.compression.neurons import change_neurons
 from spareto.compression.runs import Run
 from spareto.compression.steps import StepContext, registry
 from spareto.compression.weight_cache import cache_each_forward
-from spareto.core.arguments import of_kind
+from spareto.core.arguments import of_kind, seed_of
 from spareto.core.errors import together
 from spareto.records import QuantizeStep, Recipe
 from spareto.records.steps import StepPlan
@@ -59,6 +59,7 @@ def compress(
     """
     of_kind(network, nn.Module, "network", "a torch.nn.Module")
     of_kind(recipe, Recipe, "recipe", "a Recipe", "Write spareto.recipes.quantize(bits=4).")
+    seed_of(seed)
     refuse_unfit(network)
     compressed = copy_of(network)
     begin = partial(_begin, compressed, recipe, run=run, seed=seed, stored=stored)

@@ -12,6 +12,7 @@ from spareto.converting.layers import ours
 from spareto.converting.network import ConvertedNetwork
 from spareto.converting.neurons import NeuronPlan, made
 from spareto.converting.neurons._reading import connections
+from spareto.converting.poolings import pooling_of, side_by_side
 from spareto.converting.potentials import Potentials
 from spareto.converting.steps import ForwardStep
 from spareto.core.errors import ConfigError, Problem
@@ -119,6 +120,8 @@ class BlockBuilder:
                 cure = "Return spikes or potentials."
                 raise ConfigError(Problem(f"'{node.place}'", "a state in the output", "no state", cure))
             return self._numbers[node]
+        if node.kind in ("layer", "function") and self._within_block(node, path):
+            return self._numbers[node]
         if node.kind == "layer":
             return self._layer(node, path)
         reads = tuple(
@@ -161,13 +164,15 @@ class BlockBuilder:
     def _after_vote(self, node: Node) -> bool:
         return any(given.kind == "vote" or self._after_vote(given) for given in node.inputs)
 
-    def _layer(self, node: Node, path: tuple[Node, ...]) -> int:
-        fires = node.inputs[0]
+    def _within_block(self, node: Node, path: tuple[Node, ...]) -> bool:
+        """Whether the block of the neurons that this reads took it in, as it does with its pooling."""
+        fires = node.inputs[0] if len(node.inputs) == 1 else node
         if fires.kind == "neuron" and fires not in self._numbers and fires not in path:
             self._neuron(fires, (*path, fires))
-            if node in self._numbers:  # a pooling that became part of the block
-                return self._numbers[node]
-        read = self._number(fires, path)
+        return node in self._numbers
+
+    def _layer(self, node: Node, path: tuple[Node, ...]) -> int:
+        read = self._number(node.inputs[0], path)
         name = self._named(node.place, self._copy(node.payload))
         return self._step("layer", node, (read,), part=name, time=not node.timeless)
 
@@ -240,11 +245,18 @@ class BlockBuilder:
         last = node
         pool = None
         readers = self._readers.get(node, [])
-        if len(readers) == 1 and readers[0].kind == "layer" and isinstance(readers[0].payload, _POOLS):
-            last = readers[0]
-            pool = self._copy(last.payload)
+        found = self._pooling(readers[0]) if len(readers) == 1 else None
+        if found is not None:
+            last, pool = readers[0], found
         block = SpikingBlock(self._copy(at.payload), self._copy(norm) if norm else None, neuron, pool)  # type: ignore[arg-type]
         return self._placed(block, at.place, node, last, read)
+
+    def _pooling(self, reader: Node) -> nn.Module | None:
+        """What pools the spikes it reads, a module or a function; None if it does something else."""
+        if reader.kind == "layer" and isinstance(reader.payload, _POOLS):
+            return self._copy(reader.payload)
+        found = pooling_of(reader.payload) if reader.kind == "function" and not reader.timeless else None
+        return found if found is not None and side_by_side(found) else None
 
     def _dense(
         self, node: Node, neuron: Any, norm: nn.Module | None, at: Node, path: tuple[Node, ...]

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from spareto.converting.functions import ArgumentSlot, Function
+from spareto.converting.poolings import pooling_of
 from spareto.converting.steps import ForwardStep, numbers_in
 from spareto.kernels.decision_log import DecisionSlot
 from spareto.kernels.spikes import Spikes
@@ -81,14 +81,5 @@ def _pool(step: ForwardStep, parts: nn.ModuleDict) -> nn.Module | None:
         return None
     if step.how == "layer":
         return parts[step.part] if isinstance(parts[step.part], nn.MaxPool2d) else None
-    function: Any = step.function
-    known = step.how == "function" and isinstance(function, Function) and not function.kwargs
-    if not known or function.name.partition(".")[0] not in ("max_pool2d", "max_pool2d_with_indices"):
-        return None
-    first, size, *rest = function.args
-    if first != ArgumentSlot(0):
-        return None
-    size, *rest = (tuple(each) if isinstance(each, list) else each for each in (size, *rest))
-    options: dict[str, Any] = dict(zip(("stride", "padding", "dilation", "ceil_mode"), rest, strict=False))
-    options["stride"] = options.get("stride") or size
-    return nn.MaxPool2d(size, **options)
+    found = pooling_of(step.function) if step.how == "function" else None
+    return found if isinstance(found, nn.MaxPool2d) else None

@@ -55,6 +55,7 @@ def convert(
         >>> spareto.convert(model, torch.rand(8, 2, 4))
     """
     refuse_no_module(model)
+    _refuse_other_floats(model)
     samples = samples_of(sample, None, layout=layout)
     names = neuron_names(model)
     with undisturbed(model, training=False), torch.no_grad():
@@ -71,6 +72,14 @@ def convert(
         names = ", ".join(f"'{name}'" for name in graph.by_step)
         network.notes += (f"In training, {names} normalize over all timesteps together, not one by one.",)
     return network.train(model.training)
+
+
+def _refuse_other_floats(model: nn.Module) -> None:
+    """Ours compute in single precision; spikes of another precision are others."""
+    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+        if tensor.is_floating_point() and tensor.dtype is not torch.float32 and tensor.dim():
+            got, rule = f"numbers of {tensor.dtype}", "torch.float32"
+            raise ConfigError(Problem(f"'{name}'", got, rule, "Convert model.float()."))
 
 
 def _few(samples: Samples, runner: Runner) -> Tensor:

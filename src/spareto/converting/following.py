@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from spareto.converting.graph import Form, Graph, NeuronCalls, Node, Ref, comes_back
+from spareto.converting.graph import Form, Graph, NeuronCalls, Node, Ref, comes_back, differing
 from spareto.converting.layers import is_layer, takes
 from spareto.converting.neurons import NeuronPlan
 from spareto.converting.operators import OPERATORS
@@ -214,9 +214,11 @@ class Follower:
         if not changed and steps[0] is not last and not (comes_back(last) and len(steps) > 1):
             changed = [1]  # the first timestep may differ only in what comes back
         if changed:
-            cure = "Let the network do the same in every timestep."
-            got, rule = f"other layers in front from timestep {changed[0]} on", "the same in every timestep"
-            return self.tape.refuse(got, rule, cure, f"'{calls.name}'")
+            at = changed[0]
+            place, what, cure = differing(steps[at - 1], last if at == 1 else steps[at])
+            where = f", in '{place}'" if place else ""
+            got = f"{what} in front from timestep {at} on{where}"
+            return self.tape.refuse(got, "the same in every timestep", cure, f"'{calls.name}'")
         return last
 
     def _tree(self, output: Any) -> Any:

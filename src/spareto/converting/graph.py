@@ -145,3 +145,20 @@ def comes_back(node: Node, seen: set[Node] | None = None) -> bool:
         return False
     seen.add(node)
     return node.kind == "delay" or any(comes_back(each, seen) for each in node.inputs)
+
+
+def differing(one: Node, other: Node) -> tuple[str, str, str]:
+    """Where two signals begin to differ: the module, what differs there, and the cure."""
+    while one is not other:
+        below = [pair for pair in zip(one.inputs, other.inputs, strict=False) if pair[0] is not pair[1]]
+        if one.kind != other.kind or len(one.inputs) != len(other.inputs) or not below:
+            break
+        one, other = below[0]
+    operators = [getattr(node.payload, "name", "").partition(".")[0] for node in (one, other)]
+    if other.kind == "function" and operators[0] == operators[1] != "":
+        cure = "Compute it once before the timesteps, or in a layer of torch; draw no random numbers."
+        return other.place, f"another number or tensor in the operator {operators[1]}", cure
+    if one.kind == other.kind == "layer" and one.place == other.place:
+        cure = "Make it a parametrization (torch.nn.utils.parametrize), or store the computed weight."
+        return other.place, "a weight that is computed anew", cure
+    return other.place, "other layers", "Let the network do the same in every timestep."

@@ -86,6 +86,8 @@ def ours(module: nn.Module) -> nn.Module:
         return nn.AvgPool2d(pool.kernel_size, stride, ceil_mode=pool.ceil_mode, divisor_override=1)
     with torch.inference_mode(mode=False):
         made = copy.deepcopy(module)
+    if isinstance(made, nn.MaxPool1d | nn.MaxPool2d | nn.MaxPool3d):
+        made.return_indices = False  # a network that reads them is refused
     if type(module) is base or parametrize.is_parametrized(module):
         return made
     plain = base.__new__(base)

@@ -13,6 +13,7 @@ from spareto.converting.steps import ForwardStep, numbers_in
 from spareto.core.errors import ConfigError, Problem
 from spareto.kernels import Spikes, dense
 from spareto.layers._fusion import over_time
+from spareto.layers._lone_neurons import fired_alone
 
 
 class ConvertedNetwork(nn.Module):
@@ -45,6 +46,7 @@ class ConvertedNetwork(nn.Module):
         self.notes: tuple[str, ...] = ()
         self._last = _last_reads(self.steps, output)
         self._chains = pooled_chains(self.steps, output, self.parts)
+        self._packed = self._read_as_bits()
 
     def forward(self, frames: Tensor) -> Any:
         """What the network returns.
@@ -82,7 +84,9 @@ class ConvertedNetwork(nn.Module):
         if step.how == "pair":
             return self.parts[step.part](first)
         if step.how == "neuron":
-            return (self.parts[step.part](first),)
+            neuron = self.parts[step.part]
+            spikes = fired_alone(neuron, first) if step.writes[0] in self._packed else None
+            return (neuron(first) if spikes is None else spikes,)
         if step.how == "function":
             return (step.function(*signals, time=step.time),)
         if step.how == "vote":
@@ -91,6 +95,14 @@ class ConvertedNetwork(nn.Module):
             return (first.cumsum(0),)
         assert self.repeats is not None
         return (first.expand(self.repeats, *first.shape),)
+
+    def _read_as_bits(self) -> frozenset[int]:
+        """Values that only layers read whose sums may go by events."""
+        kept, others = set[int](), set(numbers_in(self.output))
+        for number, step in enumerate(self.steps):
+            by_events = step.how == "block" or number in self._chains
+            (kept if by_events else others).update(step.reads)
+        return frozenset(kept - others)
 
     def sequential(self) -> nn.Sequential:
         """Its layers as a chain, without what is done to the last one's spikes.

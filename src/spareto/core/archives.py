@@ -142,10 +142,13 @@ def _array(stream: IO[bytes], size: int) -> npt.NDArray[Any]:
     count = math.prod(shape) * dtype.itemsize
     if count > min(size, LARGEST):
         raise Damaged(f"an array of {count:,} bytes in a file of {size:,}")
-    content = stream.read(count)
-    if len(content) < count:
-        raise Damaged(f"{len(content):,} bytes of an array of {count:,}")
+    array: npt.NDArray[Any] = np.empty(math.prod(shape), dtype)
+    room, got = array.view(np.uint8) if count else array, 0
+    while got < count and (piece := stream.read(min(_STEP, count - got))):
+        room[got : got + len(piece)] = np.frombuffer(piece, np.uint8)
+        got += len(piece)
+    if got < count:
+        raise Damaged(f"{got:,} bytes of an array of {count:,}")
     if stream.read(1):
         raise Damaged("bytes behind its array")
-    array: npt.NDArray[Any] = np.frombuffer(bytearray(content), dtype)
     return array.reshape(shape, order="F" if fortran else "C")

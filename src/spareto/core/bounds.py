@@ -10,6 +10,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
+from spareto.core.arguments import MOST_SEED as MOST_SEED
 from spareto.core.config import Rule
 
 MOST_COUNTED: Final = 1_000_000_000
@@ -20,8 +21,6 @@ MOST_STORED: Final = 1 << 48
 
 MOST_AMOUNT: Final = 1e100
 """Energies, cycles and other sums; a thousand products of them are still numbers."""
-
-MOST_SEED: Final = (1 << 63) - 1
 
 Seed = Annotated[int, Field(ge=0, le=MOST_SEED, strict=True), Rule("an integer of at least 0, below 2^63")]
 Natural = Annotated[int, Field(ge=0, le=MOST_STORED)]

@@ -137,17 +137,26 @@ def finite(x: Tensor) -> bool:
 
 
 def pack(x: Tensor, channels: int, pixels: int) -> tuple[Tensor, bool]:
-    """Spikes `(N, channels, pixels)` in one piece to bits `(N, pixels, words)`; False if some are none."""
-    images = x.shape[0]
+    """Spikes to bits `(images, pixels, words)`; False if some are none.
+
+    Args:
+        x: Images in one piece, `(N, ...)`; or a batch `(time, batch, ...)` out of a longer array, whose
+            samples are each in one piece.
+        channels: Channels of an image.
+        pixels: Its pixels.
+    """
+    size = channels * pixels
+    images, batch, outer, inner = x.shape[0], 1, size, 0
+    if not x.is_contiguous():
+        images, batch, outer, inner = x.shape[0] * x.shape[1], x.shape[1], x.stride(0), x.stride(1)
     bits = workspace.empty(images, pixels, words(channels), dtype=torch.int64)
     real = torch.zeros((), dtype=torch.int64)
-    arguments = x.data_ptr(), bits.data_ptr(), real.data_ptr()
+    arguments = x.data_ptr(), bits.data_ptr(), real.data_ptr(), images, channels
+    places = batch, outer, inner, torch.get_num_threads()
     if pixels == 1:
-        run = function("spareto_pack_rows", "pppqqi")
-        run(*arguments, images, channels, torch.get_num_threads())
+        function("spareto_pack_rows", "pppqqqqqi")(*arguments, *places)
     else:
-        run = function("spareto_pack_planes", "pppqqqi")
-        run(*arguments, images, channels, pixels, torch.get_num_threads())
+        function("spareto_pack_planes", "pppqqqqqqi")(*arguments, pixels, *places)
     return bits, not real.item()
 
 

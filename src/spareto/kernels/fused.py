@@ -17,6 +17,7 @@ from spareto.kernels import c_layers
 from spareto.kernels.chunked import Chunked, samples_together
 from spareto.kernels.normalizing import FiringConstants, LayerConstants, Norm, Saved, affine, back
 from spareto.kernels.spikes import passed_on
+from spareto.kernels.streaming import stream, streams
 from spareto.kernels.sums import ConvSums
 
 SMALL: Final = 48 << 20
@@ -55,6 +56,11 @@ def spiking(
         norm: Its batch norm.
         k: The neurons' coefficients.
     """
+    if streams(layer, carrier, weight, bias, k, *norm[:4]):
+        own, variance = affine(bits, None, norm, bias, layer.firing)
+        out = stream(layer, bits, weight, own, k)
+        if out is not None:
+            return Fired(passed_on(out, layer.firing.shape), out, own.mean, variance)
     first = isinstance(layer.sums, ConvSums) and not carrier.requires_grad
     node = Chunked if first and samples_together(layer) < layer.firing.shape.B else _Spiking
     return Fired(*node.apply(layer, carrier, bits, weight, bias, k, *norm[:4]))

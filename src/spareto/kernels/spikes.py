@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -82,10 +83,33 @@ def pack(sequence: Tensor) -> Spikes | None:
     pixels = math.prod(spatial)
     if sequence.numel() == 0:
         return None
-    bits, binary = c_layers.pack(sequence.detach().reshape(time * batch, -1).contiguous(), channels, pixels)
+    found = sequence.detach()
+    if found.is_contiguous() or not found[0, 0].is_contiguous():
+        found = found.reshape(time * batch, -1).contiguous()
+    bits, binary = c_layers.pack(found, channels, pixels)
     if not binary:
         return None
+    _packed.last = sequence.data_ptr(), sequence.numel()
     return Spikes(bits, no_carrier(time * batch, *spatial, channels), time, batch, channels, tuple(spatial))
+
+
+class _Packed(threading.local):
+    """Where the elements lie that this thread packed last, and how many there are."""
+
+    last: tuple[int, int] | None = None
+
+
+_packed = _Packed()
+
+
+def forget_packed() -> None:
+    """Begin to watch for `was_binary`: memory may hold something else by now."""
+    _packed.last = None
+
+
+def was_binary(x: Tensor) -> bool:
+    """Whether all of `x` was packed since `forget_packed`, and so is 0 or 1; False where nobody knows."""
+    return _packed.last == (x.data_ptr(), x.numel())
 
 
 def traced(x: Tensor) -> bool:

@@ -37,6 +37,14 @@ class Sums(ABC):
         """Gradient of the weight, in its shape."""
 
     @abstractmethod
+    def guard(self, bits: Tensor, weight: Tensor) -> None:
+        """Refuse what does not have the shapes by which the kernels walk through memory.
+
+        Raises:
+            ConfigError: Bits or weight have another shape.
+        """
+
+    @abstractmethod
     def input_gradient(self, gradient: Gradient, weight: Tensor) -> Tensor:
         """Gradient of the spikes, in the shape of their carrier; may overwrite `gradient`."""
 
@@ -57,7 +65,7 @@ class ConvSums(Sums):
 
     @override
     def forward(self, bits: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-        self._guard(bits, weight)
+        self.guard(bits, weight)
         try:
             return c_layers.conv_forward(bits, weight, self.shape, self.events)
         except NotFinite:
@@ -66,7 +74,7 @@ class ConvSums(Sums):
 
     @override
     def weight_gradient(self, bits: Tensor, gradient: Gradient, weight: Tensor) -> Tensor:
-        self._guard(bits, weight)
+        self.guard(bits, weight)
         try:
             return c_layers.conv_weight_gradient(bits, gradient, weight, self.shape, self.events)
         except NotFinite:
@@ -110,7 +118,8 @@ class ConvSums(Sums):
         s = self.shape
         return [s.SH, s.SW], [s.PH, s.PW], [s.DH, s.DW], False, [0, 0], s.groups
 
-    def _guard(self, bits: Tensor, weight: Tensor) -> None:
+    @override
+    def guard(self, bits: Tensor, weight: Tensor) -> None:
         s = self.shape
         guard(bits, (s.N, s.H * s.W, words(s.C)), weight, (s.OC, s.C // s.groups, s.KH, s.KW))
 
@@ -175,7 +184,7 @@ class DenseSums(Sums):
 
     @override
     def forward(self, bits: Tensor, weight: Tensor) -> tuple[Tensor, None]:
-        self._guard(bits, weight)
+        self.guard(bits, weight)
         try:
             y = c_layers.dense_forward(bits, weight.contiguous(), self.channels)
         except NotFinite:
@@ -184,7 +193,7 @@ class DenseSums(Sums):
 
     @override
     def weight_gradient(self, bits: Tensor, gradient: Gradient, weight: Tensor) -> Tensor:
-        self._guard(bits, weight)
+        self.guard(bits, weight)
         dy = gradient.written().flatten(0, 2)
         try:
             return c_layers.dense_weight_gradient(bits, dy, weight, self.channels)
@@ -202,7 +211,8 @@ class DenseSums(Sums):
             dx = torch.mm(dy[:, : weight.shape[0]], columns, out=out)
         return dx.view(dx.shape[0], *self.spatial, self.channels)
 
-    def _guard(self, bits: Tensor, weight: Tensor) -> None:
+    @override
+    def guard(self, bits: Tensor, weight: Tensor) -> None:
         pixels, outputs = math.prod(self.spatial), padded(weight.shape[0])
         spikes = (bits.shape[0], pixels, words(self.channels))
         guard(bits, spikes, weight, (outputs, pixels * self.channels))

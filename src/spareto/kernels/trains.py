@@ -37,8 +37,8 @@ def pack(x: Tensor) -> tuple[Words, bool]:
         ones, x = bool((x == live).all()), live.to(torch.float32)
     x = x.contiguous()
     words, other = np.empty((x.shape[0], -(-x.shape[1] // 64)), np.uint64), np.zeros((), np.int64)
-    run = function("spareto_pack_rows", "pppqqi")
-    run(x.data_ptr(), _at(words), _at(other), *x.shape, _threads(x.numel()))
+    run = function("spareto_pack_rows", "pppqqqqqi")
+    run(x.data_ptr(), _at(words), _at(other), *x.shape, 1, x.shape[1], 0, _threads(x.numel()))
     return words, ones and not other
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 from typing_extensions import override
@@ -25,9 +25,11 @@ class Network(nn.Module, ABC):
     Attributes:
         timesteps: T of every sequence, for a network whose layers see all timesteps at once and so are built
             for one number of them, which it takes as an option; None if it takes any.
+        reads_parts: Named by a class whose own layers read frames that are part of a longer array.
     """
 
     timesteps: int | None = None
+    reads_parts: ClassVar[bool]
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -47,6 +47,8 @@ class ConvNetwork(FeatureNetwork):
         ConfigError: An option has a wrong value, or the sensor is too small for so many blocks.
     """
 
+    reads_parts = True
+
     def __init__(
         self,
         sensor: Sensor,

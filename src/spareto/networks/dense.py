@@ -41,6 +41,8 @@ class DenseNetwork(Network):
         cramer2022: spoken digits as spikes of 700 channels.
     """
 
+    reads_parts = True
+
     def __init__(
         self,
         sensor: Sensor,

@@ -35,6 +35,8 @@ class PLIFNetwork(FeatureNetwork):
         fang2021, section 4.
     """
 
+    reads_parts = True
+
     def __init__(
         self,
         sensor: Sensor,

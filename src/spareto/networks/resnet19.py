@@ -64,6 +64,8 @@ class ResNet19(FeatureNetwork):
         zheng2021 (tdBN); wei2024 (Q-SNN) has these channels and blocks.
     """
 
+    reads_parts = True
+
     def __init__(
         self,
         sensor: Sensor,

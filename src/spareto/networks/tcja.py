@@ -42,6 +42,8 @@ class TCJANetwork(FeatureNetwork):
         zhu2022; schaefer2023, section III.
     """
 
+    reads_parts = True
+
     def __init__(
         self,
         sensor: Sensor,

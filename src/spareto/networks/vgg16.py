@@ -32,6 +32,7 @@ class VGG16(VGGSNN):
     """
 
     name: ClassVar[str] = "vgg16"
+    reads_parts = True
 
     def __init__(
         self,

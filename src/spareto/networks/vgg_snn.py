@@ -48,6 +48,7 @@ class VGGSNN(FeatureNetwork):
     """
 
     name: ClassVar[str] = "vgg_snn"
+    reads_parts = True
 
     def __init__(
         self,

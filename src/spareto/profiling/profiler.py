@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from spareto.core.arguments import whole
+from spareto.core.bounds import MOST_COUNTED
 from spareto.core.errors import Problem, UnsupportedLayer
 from spareto.frameworks import time_of
 from spareto.kernels import reference
@@ -99,7 +101,7 @@ def profile(
         ConfigError: What cannot be counted, or where time cannot be proven to lie; all are listed.
     """
     declared = interface_of(interface, time=time, output=output, vote=vote, reset=reset)
-    refuse_no_module(network)
+    _refuse_unfit(network, batch_size)
     samples = _samples(network, frames, labels, layout)
     named = NamedNeurons(network, {} if neurons is None else neurons)
     with undisturbed(network, training=False), torch.inference_mode(), parametrize.cached(), reference():
@@ -112,6 +114,11 @@ def profile(
     workload = Workload(**found, timesteps=plan.steps)
     check_invariants(workload)
     return Profile(None if samples.labels is None else correct / samples.count, workload)
+
+
+def _refuse_unfit(network: nn.Module, batch_size: int) -> None:
+    refuse_no_module(network)
+    whole(batch_size, "batch_size", 1, MOST_COUNTED)
 
 
 @uncollected()

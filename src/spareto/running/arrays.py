@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, RandomSampler, SequentialSampler, SubsetRandomSampler
 
+from spareto.core.arguments import whole
+from spareto.core.bounds import MOST_COUNTED
 from spareto.core.errors import DataError, Problem
 from spareto.data import DatasetInfo
 from spareto.data.cache import content_hash
@@ -62,7 +64,7 @@ def from_arrays(
     _refuse_unlike(train, test)
     known = [samples.labels for samples in (train, test) if samples.labels is not None]
     largest = max(int(labels.max(initial=-1)) for labels in known)
-    count = largest + 1 if classes is None else classes
+    count = largest + 1 if classes is None else whole(classes, "classes", 1, MOST_COUNTED)
     for samples, split in ((train, "train"), (test, "test")):
         labels_of(samples.labels, f"y_{split}", count)
     return _frame_data(train, test, count, name)

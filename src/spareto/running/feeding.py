@@ -24,10 +24,12 @@ class Feed:
     Args:
         name: `time-batch`, `batch-time` or `calls`, as in `Interface`; `sample` where samples have no time.
         merged: Batch and time are merged in the first axis, as in sinabs' squeezed layers.
+        parts: `time-batch` may be a part of a longer array, which is then not copied into one piece.
     """
 
     name: Feeding
     merged: bool = False
+    parts: bool = False
 
     def __str__(self) -> str:
         return {
@@ -50,7 +52,9 @@ class Feed:
             turned = batch.transpose(0, 1).contiguous() if time_first else batch
             return (turned.flatten(0, 1) if self.merged else turned,)
         turned = batch if time_first else batch.transpose(0, 1)
-        return tuple(turned.unbind(0)) if self.name == "calls" else (turned.contiguous(),)
+        if self.name == "calls":
+            return tuple(turned.unbind(0))
+        return (turned if self.parts else turned.contiguous(),)
 
 
 def call(network: nn.Module, arguments: tuple[Tensor, ...], feed: Feed) -> Any:

@@ -61,7 +61,8 @@ class Runner:
         self._order: Order | None = "sample"
         self.random = False
         if declared(network, interface) and samples.layout == "time-first":
-            self.feed, self.notes, self._reset = Feed("time-batch"), (), lambda: None
+            parts = "reads_parts" in vars(type(network))  # not of a class that inherits from it
+            self.feed, self.notes, self._reset = Feed("time-batch", parts=parts), (), lambda: None
             return
         self._find()
 

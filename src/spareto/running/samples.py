@@ -14,6 +14,7 @@ from torch import Tensor
 from spareto.core.errors import ConfigError, DataError, Problem, ShapeError, did_you_mean, one_of
 from spareto.kernels.c_layers import finite
 from spareto.kernels.library import backend
+from spareto.kernels.spikes import was_binary
 from spareto.running.labels import Labels, labels_of, refuse_masked
 
 Layout = Literal["time-first", "batch-first", "static"]
@@ -69,6 +70,7 @@ def samples_of(
     where: str = "frames",
     time_first: bool = False,
     classes: int | None = None,
+    lazily: bool = False,
 ) -> Samples:
     """Frames and labels in one shape.
 
@@ -80,13 +82,14 @@ def samples_of(
         where: What the frames are called in messages.
         time_first: The network declares that time comes first, so that nothing is asked.
         classes: Labels lie below it; None does not look.
+        lazily: The caller looks whether frames are finite, batch by batch; see `refuse_not_finite`.
 
     Raises:
         DataError: There is no sample, frames and labels do not fit, a label is no class, or a frame is not
             finite.
         ConfigError: The shapes do not say which axis is time.
     """
-    tensor = frames_of(frames, where)
+    tensor = frames_of(frames, where, lazily=lazily)
     known = None if labels is None else labels_of(labels, _beside(where, "labels"), classes)
     if known is not None and len(known) == 0:
         raise DataError(Problem(_beside(where, "labels"), "no sample", "at least one", "Check the data."))
@@ -99,8 +102,8 @@ def samples_of(
     return samples
 
 
-def frames_of(frames: Any, where: str = "frames") -> Tensor:
-    """Frames as a tensor of real, finite numbers, on the device they are on.
+def frames_of(frames: Any, where: str = "frames", *, lazily: bool = False) -> Tensor:
+    """Frames as a tensor of real numbers, finite ones unless `lazily`, on the device they are on.
 
     Raises:
         DataError: They are something else.
@@ -118,16 +121,28 @@ def frames_of(frames: Any, where: str = "frames") -> Tensor:
     if tensor.dim() < 2:
         got, rule = f"shape {tuple(tensor.shape)}", "(time, samples, ...) or (samples, ...)"
         raise DataError(Problem(where, got, rule))
-    if tensor.is_floating_point() and not _finite(tensor):
-        raise DataError(Problem(where, "nan or infinity", "finite numbers", "Check the data."))
+    if not lazily:
+        refuse_not_finite(tensor, where)
     return tensor
+
+
+def refuse_not_finite(tensor: Tensor, where: str) -> None:
+    """Refuse frames that hold NaN or infinity. What was just packed as spikes is not read again.
+
+    Raises:
+        DataError: They do.
+    """
+    if tensor.is_floating_point() and not (was_binary(tensor) or _finite(tensor)):
+        raise DataError(Problem(where, "nan or infinity", "finite numbers", "Check the data."))
 
 
 def _finite(tensor: Tensor) -> bool:
     """Whether all numbers are finite; the kernel takes a third of the time."""
-    fits = tensor.dtype == torch.float32 and tensor.is_contiguous() and tensor.device.type == "cpu"
-    if fits and backend() == "c":
+    fits = tensor.dtype == torch.float32 and tensor.device.type == "cpu" and backend() == "c"
+    if fits and tensor.is_contiguous():
         return finite(tensor)
+    if fits and len(tensor) and tensor[0].is_contiguous():
+        return all(finite(part) for part in tensor)
     return all(bool(torch.isfinite(part).all()) for part in tensor)
 
 

@@ -26,6 +26,7 @@ MANY_CHANNELS: Final = 64
 """Channels of the input from which on its pixels have spikes enough to add the rows of two at once."""
 
 _SHORT: Final = 32767
+_INTEGERS: Final[dict[int, Any]] = {INT8: np.int8, INT16: np.int16, INT32: np.int32}
 
 _WORDS: Final = """
 in_h in_w in_c in_words in_values out_h out_w out_c out_words out_values kh kw sh sw ph pw dh dw groups
@@ -248,7 +249,7 @@ def pack_rows(weights: Ints, groups: int, live: bool, *, woven: bool = False) ->
         split = weights.reshape(groups, outputs, *weights.shape[1:])  # (groups, outputs, inputs, h, w)
         rows = split.transpose(3, 4, 0, 2, 1).reshape(-1, outputs)
         kind = _kind(rows, whole=True)
-        content = np.ascontiguousarray(rows, (np.int8, None, None, np.int16, np.int32)[kind])
+        content = np.ascontiguousarray(rows, _INTEGERS[kind])
         return Rows(laid(content), kind, content.strides[0])
     rows = weights.transpose(2, 3, 1, 0).reshape(-1, len(weights))
     if live and np.abs(rows).max(initial=0) <= 127 and len(weights) <= 65535:
@@ -256,7 +257,7 @@ def pack_rows(weights: Ints, groups: int, live: bool, *, woven: bool = False) ->
     rows = np.pad(rows, ((0, 0), (0, _lanes(len(weights)) - len(weights))))
     if woven and _kind(rows) == INT8 and rows.shape[1] % kernels.vector_bytes() == 0:
         return _woven_rows(rows, weights.shape[1])
-    return _whole_rows(rows)
+    return _whole_rows(rows, len(weights))
 
 
 def _kind(rows: Ints, *, whole: bool = False) -> int:
@@ -276,8 +277,15 @@ def _live_rows(rows: Ints) -> Rows:
     return Rows(rows[row, place].astype(np.int8), INT8, 1, starts, place.astype(np.uint16))
 
 
-def _whole_rows(rows: Ints) -> Rows:
+def _whole_rows(rows: Ints, outputs: int) -> Rows:
+    """Rows of whole vectors; where more than half of them were padding, without it but behind the last.
+
+    What a vector then reads of the next row is multiplied by 0: padded lanes have no multiplier.
+    """
     kind = _kind(rows)
+    if kind in _INTEGERS and 2 * outputs <= rows.shape[1]:
+        content = np.pad(rows[:, :outputs].astype(_INTEGERS[kind]).reshape(-1), (0, rows.shape[1] - outputs))
+        return Rows(laid(content), kind, outputs * content.itemsize)
     if kind == TERNARY:
         signs = [np.packbits(rows == sign, axis=1, bitorder="little") for sign in (1, -1)]
         content = np.ascontiguousarray(np.concatenate(signs, axis=1))
@@ -287,7 +295,7 @@ def _whole_rows(rows: Ints) -> Rows:
         both = ((pairs[:, :, 0] & 15) | (pairs[:, :, 1] << 4)).astype(np.int8)
         content = np.ascontiguousarray(both.reshape(len(rows), -1))
     else:
-        content = np.ascontiguousarray(rows, {INT8: np.int8, INT16: np.int16, INT32: np.int32}[kind])
+        content = np.ascontiguousarray(rows, _INTEGERS[kind])
     return Rows(laid(content), kind, content.strides[0])
 
 

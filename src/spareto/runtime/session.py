@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
+from spareto.core.arguments import whole
 from spareto.core.errors import DataError, Problem
 from spareto.integer import Reference
 from spareto.integer.network import INPUT, Attention, IntegerLayer, IntegerNetwork, Ints, Join, Pool
@@ -18,6 +19,8 @@ from spareto.runtime.prepared import Prepared
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
+
+MOST_THREADS: Final = 100_000
 
 BLOCK: Final = 32
 """Timesteps that go through a layer together, at most: what is between layers never takes more memory."""
@@ -71,9 +74,13 @@ class Session:
     Args:
         engine: What runs it.
         threads: Threads that share the rows of large layers.
+
+    Raises:
+        ConfigError: There cannot be so many threads.
     """
 
     def __init__(self, engine: Ready, threads: int = 1) -> None:
+        whole(threads, "threads", 1, MOST_THREADS)
         self.engine, self.threads = engine, threads
         self.network = engine.network
         self._pool = _pool(threads) if threads > 1 else None

@@ -56,7 +56,12 @@ def _knee(trials: tuple[Trial, ...], run: str | Path) -> Trial:
 
 
 def _named(trials: tuple[Trial, ...], name: str, run: str | Path) -> Trial:
-    found = [trial for trial in trials if name in (trial.recipe.label, _full(trial), trial.recipe.hash)]
+    wanted = _bare(name)
+    found = [
+        trial
+        for trial in trials
+        if wanted in map(_bare, (trial.recipe.label, _full(trial), trial.recipe.hash))
+    ]
     if len(found) == 1:
         return found[0]
     names = [_full(trial) if found else trial.recipe.label for trial in (found or trials)]
@@ -67,3 +72,8 @@ def _named(trials: tuple[Trial, ...], name: str, run: str | Path) -> Trial:
 
 def _full(trial: Trial) -> str:
     return f"{trial.recipe.label} seed {trial.manifest.seed}"
+
+
+def _bare(name: str) -> str:
+    """Without the comma that stands before the seed where a study tells of a trial."""
+    return name.replace(", seed ", " seed ")

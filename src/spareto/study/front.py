@@ -6,15 +6,18 @@ worse in one objective and equal in the others is off the front, and exact dupli
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from math import prod
 from statistics import mean, stdev
+from typing import Any, SupportsFloat
 
 import numpy as np
 import numpy.typing as npt
 
 from spareto.core.arguments import of_kind
 from spareto.core.errors import InputError, Problem
+from spareto.core.text import shown
 from spareto.records.rows import MeanRow, TrialRow, row_chosen_by, trial_row
 from spareto.records.trial import Trial
 from spareto.study.metrics import Sense
@@ -125,8 +128,10 @@ def _costs(points: Sequence[Sequence[float]], senses: Sequence[Sense]) -> npt.ND
     of_kind(points, (Sequence, np.ndarray), "points", "a list of points or trials")
     for index, point in enumerate(points):
         of_kind(point, (Sequence, np.ndarray), f"points[{index}]", f"{len(senses)} finite numbers")
-        if len(point) != len(senses) or not np.all(np.isfinite(point)):
-            problems.append(Problem(f"points[{index}]", str(tuple(point)), f"{len(senses)} finite numbers"))
+        values: Sequence[Any] = point
+        finite = all(isinstance(value, SupportsFloat) and math.isfinite(value) for value in values)
+        if len(point) != len(senses) or not finite:
+            problems.append(Problem(f"points[{index}]", shown(tuple(point)), f"{len(senses)} finite numbers"))
     if problems:
         raise InputError(problems)
     signs = np.array([-1.0 if sense == "max" else 1.0 for sense in senses])

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Unpack
+from typing import Any, Final, Unpack
 
 import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from spareto.core.arguments import whole
+from spareto.core.bounds import MOST_COUNTED
 from spareto.core.errors import ConfigError, DataError, Problem
-from spareto.core.text import shown
 from spareto.frameworks import time_of
+from spareto.kernels.spikes import forget_packed
 from spareto.running import (
     How,
     Interface,
@@ -23,6 +25,9 @@ from spareto.running import (
     samples_of,
 )
 from spareto.running.arrays import is_data_set, read
+from spareto.running.samples import refuse_not_finite
+
+FRAMES: Final = "evaluation: frames"
 
 
 def evaluate(
@@ -54,49 +59,62 @@ def evaluate(
         ConfigError: The network does not run on the frames, or it is not clear how; see `Runner`.
     """
     stated = interface_of(**how)
-    samples = _samples(network, frames, labels, layout)
-    if not isinstance(batch_size, int) or batch_size < 1:
-        raise ConfigError(Problem("batch_size", shown(batch_size), "an integer of at least 1"))
-    return accuracy_of(network, samples, stated, batch_size)
+    lazily = "reads_parts" in vars(type(network))  # its first layer looks at every element anyway
+    samples = _samples(network, frames, labels, layout, lazily=lazily)
+    whole(batch_size, "batch_size", 1, MOST_COUNTED)
+    return accuracy_of(network, samples, stated, batch_size, lazily=lazily)
 
 
-def accuracy_of(network: nn.Module, samples: Samples, interface: Interface, batch_size: int = 64) -> float:
-    """Accuracy on samples with labels; see `evaluate`."""
+def accuracy_of(
+    network: nn.Module,
+    samples: Samples,
+    interface: Interface,
+    batch_size: int = 64,
+    *,
+    lazily: bool = False,
+) -> float:
+    """Accuracy on samples with labels; see `evaluate`. `lazily`: frames are looked at here."""
     runner = Runner(network, samples, interface)
     known: Any = samples.labels
     batches = (
         (batch, torch.from_numpy(known[place]).to(runner.device))
         for place, batch in runner.batches(batch_size)
     )
-    return count_correct(runner, batches, int(known.max())) / samples.count
+    return count_correct(runner, batches, int(known.max()), look=lazily) / samples.count
 
 
-def _samples(network: nn.Module, frames: Any, labels: Any, layout: Layout | None) -> Samples:
+def _samples(network: nn.Module, frames: Any, labels: Any, layout: Layout | None, *, lazily: bool) -> Samples:
     if is_data_set(frames):
-        return read(frames, labels, layout, "evaluation: frames", "evaluation: labels")
+        return read(frames, labels, layout, FRAMES, "evaluation: labels")
     if labels is None:
         raise DataError(Problem("evaluation: labels", "nothing", "labels, one a sample"))
     time_first = layout is None and time_of(network) == "time-batch"
-    return samples_of(frames, labels, layout=layout, where="evaluation: frames", time_first=time_first)
+    return samples_of(frames, labels, layout=layout, where=FRAMES, time_first=time_first, lazily=lazily)
 
 
-def count_correct(runner: Runner, batches: Iterable[tuple[Tensor, Tensor]], highest: int = -1) -> int:
+def count_correct(
+    runner: Runner, batches: Iterable[tuple[Tensor, Tensor]], highest: int = -1, *, look: bool = False
+) -> int:
     """Samples classified correctly over batches of frames and labels; ends in evaluation mode.
 
     Args:
         runner: Knows the network and how it is run; what the network keeps is reset at the end.
         batches: Frames in the layout of the data, and labels `(batch,)`.
         highest: The largest label; -1 where it is known to be a class of the network.
+        look: Whether frames may hold NaN or infinity.
 
     Raises:
-        DataError: A label lies beyond the classes that the network answers with.
+        DataError: A label lies beyond the classes that the network answers with, or a frame is not finite.
         ConfigError: An answer is not a number.
     """
     runner.network.eval()
     correct = 0
     with torch.inference_mode(), parametrize.cached():
         for frames, labels in batches:
+            forget_packed()
             answers = runner.answers(frames, len(labels))
+            if look:
+                refuse_not_finite(frames, FRAMES)
             check_label(highest, answers.shape[1], "evaluation: labels")
             _refuse_no_numbers(answers)
             correct += int((answers.argmax(1) == labels).sum())

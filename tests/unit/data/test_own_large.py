@@ -10,6 +10,7 @@ from spareto.core.errors import DataError, StoreError
 from spareto.data import cache, mapped
 from spareto.data.mapped import lies_in_file, room_for
 from spareto.data.own import folder
+from spareto.data.own.archive import arrays_of
 from spareto.data.own.load import load_own
 from spareto.records.data import FolderData, ImportedData
 from spareto.study.splits import split_data
@@ -32,6 +33,10 @@ def mapped(name, kind):
     made = np.lib.format.open_memmap(name, "w+", kind, (5, 12, 2, 4, 4))
     made[...] = np.moveaxis(BYTES, 1, 0)
     return np.load(name, mmap_mode="r"), LABELS
+def archived(name, packed):
+    kept = {"frames": np.asfortranarray(BYTES), "labels": LABELS}
+    (np.savez_compressed if packed else np.savez)(name, **kept)
+    return np.load(name)
 def halves(name):
     made = np.lib.format.open_memmap(name, "w+", "f4", (12, 5, 2, 4, 4))
     made[...] = BYTES / 2
@@ -49,6 +54,8 @@ CASES = {
     "mapped numbers": ("mapped", {"kind": "i4"}, {}),
     "mapped whole floats": ("mapped", {"kind": "f8"}, {}),
     "mapped floats": ("halves", {}, {}),
+    "an archive": ("archived", {"packed": False}, {}),
+    "a packed archive": ("archived", {"packed": True}, {}),
 }
 
 
@@ -82,8 +89,9 @@ def refuse_unlike_splits(inside, filed):
 def test_frames_in_files_are_those_in_memory(case, tmp_path, monkeypatch):
     function, options, said = CASES[case]
     (tmp_path / "mine.py").write_text(CODE)
-    if function in ("mapped", "halves"):
-        options = {**options, "name": str(tmp_path / "mapped.npy")}
+    if function in ("mapped", "halves", "archived"):
+        suffix = "npz" if function == "archived" else "npy"
+        options = {**options, "name": str(tmp_path / f"mapped.{suffix}")}
     keys = {"import": f"{tmp_path}/mine.py:{function}", "options": options, "test_share": 0.25, **said}
     plan = ImportedData.parse({key: value for key, value in keys.items() if value is not None}, "data")
     inside = load_own(plan)
@@ -152,3 +160,38 @@ def test_a_study_over_own_frames_larger_than_its_memory(tmp_path):
         data="load_own(FolderData(folder=sys.argv[1]))",
     )  # fmt: skip
     assert held >= 250
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_large_array_of_an_archive_lies_in_a_file(packed, tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    kept = {
+        "x": rng.random((3, 4, 5)),
+        "y": np.asfortranarray(rng.integers(0, 9, (7, 2), np.uint8)),
+        "n": np.array(4),
+    }
+    (np.savez_compressed if packed else np.savez)(tmp_path / "a.npz", **kept)
+    in_files(monkeypatch, tmp_path)
+    found = arrays_of(np.load(tmp_path / "a.npz"), "mine")
+    for name, array in kept.items():
+        assert np.array_equal(found[name], array)
+        assert found[name].dtype == array.dtype
+        assert lies_in_file(found[name])
+
+
+def test_an_archive_that_cannot_be_read_says_so(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, x=np.arange(1000))
+    whole = np.load(path)
+    whole.close()
+    with pytest.raises(DataError, match="mine: got an archive that is closed"):
+        arrays_of(whole, "mine")
+    np.savez(path, x=np.array([{}]))
+    with pytest.raises(DataError, match="Python objects"):
+        arrays_of(np.load(path, allow_pickle=True), "mine")
+    np.savez_compressed(path, x=np.arange(100_000))
+    content = bytearray(path.read_bytes())
+    content[200:240] = bytes(40)
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="mine: got an archive that cannot be read"):
+        arrays_of(np.load(path), "mine")

@@ -38,3 +38,10 @@ def test_the_knee_is_that_of_the_means_and_its_seed_the_best(tmp_path, accuracie
     assert means[place]["on_front"]
     named, _ = chosen(tmp_path, labels[0] + (" seed 1" if len(accuracies[0]) > 1 else ""))
     assert named.recipe.label == labels[0]
+
+
+def test_a_trial_is_named_as_the_study_told_of_it_or_as_the_front_lists_it(tmp_path):
+    labels, _ = stored(tmp_path, [[0.9, 0.8], [0.7, 0.6], [0.5, 0.4]])
+    for name in (f"{labels[1]} seed 1", f"{labels[1]}, seed 1"):
+        trial, _ = chosen(tmp_path, name)
+        assert (trial.recipe.label, trial.manifest.seed) == (labels[1], 1)

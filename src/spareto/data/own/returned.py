@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from spareto.core.errors import DataError, Problem
+from spareto.data.own.archive import arrays_of, is_archive
 from spareto.data.own.arrays import as_array, as_frames, as_labels, is_array
 from spareto.data.own.items import FRAME_KEYS, LABEL_KEYS, is_dataset, split_of_dataset
 from spareto.data.own.splits import Split
@@ -158,6 +159,8 @@ def _unwrapped(value: Any, where: str) -> Any:
             cure = "Return its data set, with a transform that gives all samples one shape."
             raise DataError(Problem(where, f"a loader that runs {collate}", "a plain loader", cure))
         return _unwrapped(value.dataset, where)
+    if is_archive(value):
+        return arrays_of(value, where)
     if hasattr(value, "__iter__") and not hasattr(value, "__len__") and not hasattr(value, "shape"):
         cure = "Give it __len__ and __getitem__, or return arrays."
         raise DataError(Problem(where, f"a {type(value).__name__}, which has no length", RULE, cure))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -132,16 +133,30 @@ class EventReader(ABC):
         Raises:
             DataError: It is missing or empty.
         """
+        self.refuse_empty(path)
+        with self._readable(path):
+            return np.fromfile(path, np.uint8)
+
+    def refuse_empty(self, path: Path) -> None:
+        """Refuse a file that is missing, or has no byte.
+
+        Raises:
+            DataError: It is missing or empty.
+        """
         if not there(path):
             raise DataError(Problem(str(path), "no such file", f"a file of {self.title}", "Check the path."))
+        with self._readable(path), path.open("rb") as stream:
+            some = stream.read(1)
+        if not some:
+            raise DataError(Problem(str(path), "an empty file", f"a file of {self.title}", COPY_AGAIN))
+
+    @contextmanager
+    def _readable(self, path: Path) -> Generator[None]:
         try:
-            content = np.fromfile(path, np.uint8)
+            yield
         except OSError as error:
             got = (error.strerror or str(error)).lower()
             raise DataError(Problem(str(path), got, "a file that can be read", "Check its rights.")) from None
-        if not len(content):
-            raise DataError(Problem(str(path), "an empty file", f"a file of {self.title}", COPY_AGAIN))
-        return content
 
     def refused(self, path: Path, got: str, rule: str, cure: str = COPY_AGAIN) -> DataError:
         """The error of a damaged file."""

@@ -28,7 +28,7 @@ class Npz(EventReader):
 
     @override
     def read(self, path: Path) -> EventStream:
-        self.content(path)
+        self.refuse_empty(path)
         try:
             arrays = load_arrays(path, NAMES)
             if not isinstance(arrays, dict):

@@ -6,9 +6,15 @@ AI iv not_zero(fv x) { return ~(x == fv_zero()); } /* true for a NaN, which is t
 AI iv no_spike(fv x) { return not_zero(x) & ~(x == fv_all(1.f)); }
 static int any(iv mask) { return iv_bits(mask) != 0; }
 
+/* Image n of a batch of B samples lies `outer` floats further a timestep and `inner` a sample: part of a larger split
+ * is packed where it lies. */
+AI const float *image_at(const float *x, int64_t n, int64_t B, int64_t outer, int64_t inner) {
+    return x + n / B * outer + n % B * inner;
+}
 /* x [N][C][P], planes of P pixels, to bits [N][P][words]; *real becomes 1 if a value is neither 0 nor 1. */
 EXPORT int spareto_pack_planes(const float *x, uint64_t *bits, int64_t *real, int64_t N, int64_t C, int64_t P,
-                               int threads) {
+                               int64_t B, int64_t outer, int64_t inner, int threads) {
+    if (B < 1) return TOO_LARGE;
     int64_t words = (C + 63) / 64;
     int found = 0;
 #pragma omp parallel for schedule(static) num_threads(threads) reduction(| : found)
@@ -16,7 +22,7 @@ EXPORT int spareto_pack_planes(const float *x, uint64_t *bits, int64_t *real, in
         uint64_t *o = bits + n * P * words;
         clear(o, sizeof(uint64_t) * P * words);
         for (int64_t c = 0; c < C; c++) {
-            const float *in = x + (n * C + c) * P;
+            const float *in = image_at(x, n, B, outer, inner) + c * P;
             iv bad = iv_all(0);
             for (int64_t p = 0; p < P; p += VL) {
                 int count = P - p < VL ? (int)(P - p) : VL;
@@ -57,19 +63,23 @@ static uint64_t pack_values(const float *x, int count, int *real) {
     return word;
 }
 /* x [N][C] to bits [N][words]. */
-EXPORT int spareto_pack_rows(const float *x, uint64_t *bits, int64_t *real, int64_t N, int64_t C, int threads) {
+EXPORT int spareto_pack_rows(const float *x, uint64_t *bits, int64_t *real, int64_t N, int64_t C, int64_t B,
+                             int64_t outer, int64_t inner, int threads) {
+    if (B < 1) return TOO_LARGE;
     int64_t words = (C + 63) / 64;
     int found = 0;
 #pragma omp parallel for schedule(static) num_threads(threads) reduction(| : found)
-    for (int64_t n = 0; n < N; n++)
+    for (int64_t n = 0; n < N; n++) {
+        const float *row = image_at(x, n, B, outer, inner);
         for (int64_t w = 0; w < words; w++) {
-            const float *at = x + n * C + w * 64;
+            const float *at = row + w * 64;
             iv odd = iv_all(0);
             int whole = C - w * 64 >= 64;
             uint64_t word = whole ? pack_word(at, &odd) : 0;
             if (!whole || any(~(odd == 0))) word = pack_values(at, whole ? 64 : (int)(C - w * 64), &found);
             bits[n * words + w] = word;
         }
+    }
     *real = found;
     return DONE;
 }

@@ -5,13 +5,8 @@
  * timesteps together, so that their state stays in the nearest caches.  Rows and columns that no window covers are
  * updated by nobody. The backward pass runs the neurons forward again from y: nothing but y is kept.
  */
-#include "memory.h"
 #include "neuron.h"
-
-typedef struct {
-    int32_t T, B, H, W, C, channels; /* C padded, channels real */
-    int32_t KH, KW, AH, AW;          /* max windows, then windows of the average, each its own stride */
-} block_shape;
+#include "shape.h"
 
 #define STATE_BYTES (128 << 10) /* what a segment of windows may keep of all its timesteps */
 #define PARTS (CURRENT | ADAPTIVE | DELAYED)
@@ -75,6 +70,8 @@ typedef struct {
     char *scratch; /* `each` bytes a thread */
     size_t each;
     int width; /* of a segment */
+    int keeps; /* whether each segment has states of its own, which stay */
+    int fresh; /* whether those are to be started */
 } Input;
 static float *scratch_of(const Input *in) { return (float *)(in->scratch + in->each * omp_get_thread_num()); }
 typedef struct {
@@ -95,7 +92,7 @@ static int template_of(const block_shape *s, int flags, int all) {
     return usual_window(s) && (!(own & (own - 1)) || own == (STORED | LEARNED)) ? own : all;
 }
 /* Whether a block is one, and its segments can be counted in 32 bits. */
-static int block_fits(const block_shape *s, int threads) {
+int block_fits(const block_shape *s, int threads) {
     if (s->T < 0 || s->B < 0 || s->H < 0 || s->W < 0 || s->C < 0 || s->channels < 0 || threads < 1) return 0;
     if (s->KH < 1 || s->KW < 1 || s->AH < 1 || s->AW < 1 || s->C % 16 || s->channels > s->C) return 0;
     int64_t window = times(times(s->KH, s->KW), s->C);
@@ -138,28 +135,45 @@ AI void forward_segment(const int flags, const int KH, const int KW, const Input
             if (s->channels & 63) o[CW - 1] &= ~0ull >> (64 - (s->channels & 63)); /* padded channels never fire */
         }
 }
-AI void forward_template(const int flags, const int KH, const int KW, const Input *in, uint64_t *out) {
+AI void forward_template(const int flags, const int KH, const int KW, const Input *in, uint64_t *out, int job,
+                         int end) {
     const block_shape *s = in->s;
-    const int width = in->width;
-    int64_t size = (int64_t)width * KH * KW * s->C;
-    planes p = planes_at(flags, scratch_of(in), size);
-#pragma omp for schedule(static)
-    for (int job = 0; job < segments(s, width); job++) {
-        Segment g = segment_of(s, job, width);
-        planes_start(flags, &p, in->n->v_start, size);
+    int64_t size = (int64_t)in->width * KH * KW * s->C;
+    for (; job < end; job++) {
+        planes p = planes_at(flags, scratch_of(in) + (in->keeps ? job * size * planes_of(flags) : 0), size);
+        Segment g = segment_of(s, job, in->width);
+        if (!in->keeps || in->fresh) planes_start(flags, &p, in->n->v_start, size);
         forward_segment(flags, KH, KW, in, &g, &p, out);
     }
 }
-AI void forward_window(const int flags, const Input *in, uint64_t *out) {
-    if (in->s->KH == 2) forward_template(flags, 2, 2, in, out);
-    else forward_template(flags, 1, 1, in, out);
+AI void forward_window(const int flags, const Input *in, uint64_t *out, int job, int end) {
+    if (in->s->KH == 2) forward_template(flags, 2, 2, in, out, job, end);
+    else forward_template(flags, 1, 1, in, out, job, end);
 }
 /* The usual neuron: its masks are constants here, and vanish. */
-AI void forward_usual(const Input *in, uint64_t *out) {
+AI void forward_usual(const Input *in, uint64_t *out, int job, int end) {
     Neuron n = usual_neuron(in->n);
     Input own = *in;
     own.n = &n;
-    forward_window(0, &own, out);
+    forward_window(0, &own, out, job, end);
+}
+/* Segments `job` to `end`.  No parallel region is in here: GCC would outline its body before it inlines, and the
+ * constants of the templates would be lost. */
+static void forward_segments(const Input *in, int flags, int chosen, uint64_t *out, int job, int end) {
+    switch (!usual_window(in->s) ? -1 : chosen) {
+    case 0:
+        if (flags & STRICT) forward_window(0, in, out, job, end);
+        else forward_usual(in, out, job, end);
+        break;
+    case CURRENT: forward_window(CURRENT, in, out, job, end); break;
+    case ADAPTIVE: forward_window(ADAPTIVE, in, out, job, end); break;
+    case DELAYED: forward_window(DELAYED, in, out, job, end); break;
+    case STORED: forward_window(STORED, in, out, job, end); break;
+    default: forward_template(PARTS | STORED, in->s->KH, in->s->KW, in, out, job, end); /* absent parts do nothing */
+    }
+}
+static size_t bytes_out(const block_shape *s) {
+    return sizeof(uint64_t) * ((size_t)s->T * s->B * high(s) * wide(s) * ((s->channels + 63) / 64));
 }
 /* bits [T * B][high][wide][words of 64 channels] = maxpool(neuron(a y + b)); k: the neuron's coefficients. */
 EXPORT int spareto_block_forward(const float *y, const float *a, const float *b, uint64_t *bits, const float *k,
@@ -167,26 +181,31 @@ EXPORT int spareto_block_forward(const float *y, const float *a, const float *b,
     if (!block_fits(s, threads)) return TOO_LARGE;
     Neuron n = neuron_load(k, flags, 0);
     int chosen = template_of(s, flags, PARTS | STORED), kinds = planes_of(chosen), width = segment(s, kinds, 1);
-    Input in = {s, &n, y, a, b, 0, 0, width};
+    Input in = {s, &n, y, a, b, 0, 0, width, 0, 0};
     part(&in.each, times((int64_t)width * s->KH * s->KW, (int64_t)s->C * kinds), sizeof(float));
     in.scratch = memory(in.each, threads);
     if (!in.scratch) return NO_MEMORY;
-    clear(bits, sizeof(uint64_t) * ((size_t)s->T * s->B * high(s) * wide(s) * ((s->channels + 63) / 64)));
-    /* parallel outside the template: GCC outlines a parallel body before it inlines, and the constants would be lost */
+    clear(bits, bytes_out(s));
+    const int64_t all = segments(s, width);
 #pragma omp parallel num_threads(threads)
-    switch (!usual_window(s) ? -1 : chosen) {
-    case 0:
-        if (flags & STRICT) forward_window(0, &in, bits);
-        else forward_usual(&in, bits);
-        break;
-    case CURRENT: forward_window(CURRENT, &in, bits); break;
-    case ADAPTIVE: forward_window(ADAPTIVE, &in, bits); break;
-    case DELAYED: forward_window(DELAYED, &in, bits); break;
-    case STORED: forward_window(STORED, &in, bits); break;
-    default: forward_template(PARTS | STORED, s->KH, s->KW, &in, bits); /* absent parts change nothing */
+    {
+        int64_t own = omp_get_thread_num(), of = omp_get_num_threads();
+        forward_segments(&in, flags, chosen, bits, (int)(all * own / of), (int)(all * (own + 1) / of));
     }
     free(in.scratch);
     return DONE;
+}
+int64_t block_floats(const block_shape *s, int flags) {
+    int kinds = planes_of(template_of(s, flags, PARTS | STORED)), width = segment(s, kinds, 1);
+    return times(times(segments(s, width), (int64_t)width * s->KH * s->KW), (int64_t)s->C * kinds);
+}
+void block_steps(const block_shape *s, const float *y, const float *a, const float *b, uint64_t *bits, const float *k,
+                 int flags, int fresh, float *state) {
+    Neuron n = neuron_load(k, flags, 0);
+    int chosen = template_of(s, flags, PARTS | STORED), width = segment(s, planes_of(chosen), 1);
+    Input in = {s, &n, y, a, b, (char *)state, 0, width, 1, fresh};
+    clear(bits, bytes_out(s));
+    forward_segments(&in, flags, chosen, bits, 0, segments(s, width));
 }
 
 /* ----------------------------------------------------------------------------------------------------- backward */
@@ -380,7 +399,7 @@ EXPORT int spareto_block_backward(const float *y, const float *a, const float *b
     if (!block_fits(s, threads)) return TOO_LARGE;
     Neuron n = neuron_load(k, flags, surrogate);
     int chosen = template_of(s, flags, TEMPLATE), width = segment(s, tape_arrays(chosen), s->T);
-    Input in = {s, &n, y, a, b, 0, 0, width};
+    Input in = {s, &n, y, a, b, 0, 0, width, 0, 0};
     int64_t window = times((int64_t)width * s->KH * s->KW, s->C);
     int64_t values = times(times(window, s->T), tape_arrays(chosen));
     part(&in.each, values, sizeof(float));

@@ -68,7 +68,7 @@ AI int keys_of(const int W, const int KW, const int SW, const int PW, const int3
 }
 typedef struct {
     const float *w;
-    float *y;
+    float *y; /* of row r0 */
     double *stat;
     const int32_t *keys, *ptr;
     float *buf;
@@ -83,7 +83,7 @@ AI void gather_pixels(const int NV, const int KH, const int KW, const int SH, co
     for (int r = g->r0; r < g->r1; r++)
         for (int oc0 = g->o0; oc0 < g->o1; oc0 += B) {
             const char *wb = (const char *)(g->w + (int64_t)oc0 * KH * KW * C);
-            float *o = g->y + ((int64_t)g->n * s->OH + r) * s->OW * OC + oc0;
+            float *o = g->y + (int64_t)(r - g->r0) * s->OW * OC + oc0;
             for (int x = 0; x < s->OW; x++, o += OC) {
                 fv acc[8];
 #pragma GCC unroll 8
@@ -134,7 +134,7 @@ AI void gather_strips(const int NV, const int KH, const int KW, const int SH, co
                 }
             for (int r = q0; r < q1; r++) {
                 finish_row(NV, g->buf + (int64_t)(r - q0) * s->OW * B,
-                           g->y + ((int64_t)g->n * s->OH + r) * s->OW * s->OC + oc0, g->stat + oc0, s->OW, s->OC);
+                           g->y + (int64_t)(r - g->r0) * s->OW * s->OC + oc0, g->stat + oc0, s->OW, s->OC);
             }
         }
 }
@@ -145,8 +145,8 @@ AI void gather(const int NV, const conv_shape *s, const Gather *g, int small) {
     else if (usual) gather_strips(NV, 3, 3, 1, 1, 1, 1, s, g);
     else gather_strips(NV, s->KH, s->KW, s->SH, s->SW, s->DH, s->DW, s, g);
 }
-/* Stride 1.  w is [block][c][ky][kx reversed][block]; the ring holds the KH output rows in reach, padded by KW - 1
- * pixels. */
+/* Stride 1; y is that of row r0.  w is [block][c][ky][kx reversed][block]; the ring holds the KH output rows in reach,
+ * padded by KW - 1 pixels. */
 AI void scatter_rows(const int NV, const conv_shape *s, const float *w, float *y, double *stat, int n, int r0, int r1,
                      const uint64_t *bits, float *ring) {
     const int B = NV * VL, CW = (s->C + 63) / 64, KW = s->KW, KH = s->KH;
@@ -173,8 +173,8 @@ AI void scatter_rows(const int NV, const conv_shape *s, const float *w, float *y
             int done = iy + s->PH - KH + 1; /* no later input row reaches it */
             if (done < r0 || done >= r1) continue;
             float *row = ring + (done % KH) * stride;
-            finish_row(NV, row + (int64_t)(KW - s->PW) * B, y + ((int64_t)n * s->OH + done) * s->OW * s->OC + oc0,
-                       stat + oc0, s->OW, s->OC);
+            finish_row(NV, row + (int64_t)(KW - s->PW) * B, y + (int64_t)(done - r0) * s->OW * s->OC + oc0, stat + oc0,
+                       s->OW, s->OC);
             clear(row, sizeof(float) * stride);
         }
     }
@@ -233,9 +233,7 @@ static void gather_image(const conv_shape *s, const uint64_t *bits, const Gather
     }
 }
 
-/* Gathered, or scattered where events are few; sums: channel sums, a row a thread. */
-static int wide_forward(const uint64_t *bits, const float *w, float *y, double *sums, const conv_shape *s, int OC,
-                        int64_t events, int threads) {
+int conv_plan_make(conv_plan *plan, const conv_shape *s, const float *w, int OC, int64_t events, int rows) {
     int plain = s->SH == 1 && s->SW == 1 && s->DH == 1 && s->DW == 1 && s->groups == 1 && s->PW < s->KW &&
                 s->PH < s->KH;
     int64_t ring = (int64_t)s->KH * (s->W + 2 * s->KW), weights = (int64_t)s->KH * s->KW * s->C;
@@ -243,40 +241,54 @@ static int wide_forward(const uint64_t *bits, const float *w, float *y, double *
                   (s->OC & (s->OC - 1)) == 0 && plain && events < (int64_t)2 * s->N * s->H * s->W;
     int B = scatter ? s->OC : block_of(s, OC), C = most_inputs(s, OC, B), tall = s->DH * (s->KH - 1) + 1;
     int small = s->KH * s->KW * C * B * 4 <= L1_BYTES, strip = small ? 1 : STRIP;
-    float *p = pack_weights(s, w, OC, B, C, scatter);
+    int reach = imin(s->H, (rows - 1) * s->SH + tall);
+    *plan = (conv_plan){s, pack_weights(s, w, OC, B, C, scatter), OC, B, C, tall, scatter, small, 0, 0, 0, 0};
+    plan->keys_at = part(&plan->each, scatter ? 0 : (int64_t)reach * s->W * C + 1, sizeof(int32_t));
+    plan->ptr_at = part(&plan->each, scatter ? 0 : (int64_t)reach * (s->W + 1), sizeof(int32_t));
+    plan->row_at = part(&plan->each, (scatter ? ring : (int64_t)strip * s->OW) * B, sizeof(float));
+    return plan->w ? DONE : NO_MEMORY;
+}
+void conv_rows(const conv_plan *plan, const uint64_t *bits, int n, int r0, int r1, float *y, double *sums,
+               char *scratch) {
+    const conv_shape *s = plan->s;
+    int32_t *keys = (int32_t *)(scratch + plan->keys_at), *ptr = (int32_t *)(scratch + plan->ptr_at);
+    float *row = (float *)(scratch + plan->row_at);
+    int vectors = plan->B / VL;
+    if (plan->scatter) {
+        if (vectors == 8) scatter_rows(8, s, plan->w, y, sums, n, r0, r1, bits, row);
+        else if (vectors == 4) scatter_rows(4, s, plan->w, y, sums, n, r0, r1, bits, row);
+        else if (vectors == 2) scatter_rows(2, s, plan->w, y, sums, n, r0, r1, bits, row);
+        else scatter_rows(1, s, plan->w, y, sums, n, r0, r1, bits, row);
+        return;
+    }
+    int in0 = imax(0, r0 * s->SH - s->PH), in1 = imin(s->H, (r1 - 1) * s->SH - s->PH + plan->tall);
+    Gather g = {plan->w, y, sums, keys, ptr, row, n, r0, r1, in0, plan->C, 0, 0};
+    gather_image(s, bits, &g, keys, ptr, plan->OC, plan->B, in1, plan->small);
+}
+/* Gathered, or scattered where events are few; sums: channel sums, a row a thread. */
+static int wide_forward(const uint64_t *bits, const float *w, float *y, double *sums, const conv_shape *s, int OC,
+                        int64_t events, int threads) {
     int chunks = imax(1, imin((4 * threads + s->N - 1) / imax(s->N, 1), s->OH / 4));
-    int rows = (s->OH + chunks - 1) / chunks, reach = imin(s->H, (rows - 1) * s->SH + tall);
+    int rows = (s->OH + chunks - 1) / chunks;
     int64_t jobs = (int64_t)s->N * chunks;
-    size_t each = 0, keys_at = part(&each, scatter ? 0 : (int64_t)reach * s->W * C + 1, sizeof(int32_t));
-    size_t ptr_at = part(&each, scatter ? 0 : (int64_t)reach * (s->W + 1), sizeof(int32_t));
-    size_t row_at = part(&each, (scatter ? ring : (int64_t)strip * s->OW) * B, sizeof(float));
-    char *scratch = memory(each, threads);
-    if (!p || !scratch) {
-        free(p), free(scratch);
+    conv_plan plan;
+    int status = conv_plan_make(&plan, s, w, OC, events, rows);
+    char *scratch = memory(plan.each, threads);
+    if (status != DONE || !scratch) {
+        free(plan.w), free(scratch);
         return NO_MEMORY;
     }
 #pragma omp parallel num_threads(threads)
     {
-        char *own = scratch + each * omp_get_thread_num();
-        int32_t *keys = (int32_t *)(own + keys_at), *ptr = (int32_t *)(own + ptr_at);
-        float *row = (float *)(own + row_at);
+        char *own = scratch + plan.each * omp_get_thread_num();
         double *mine = sums + (size_t)2 * s->OC * omp_get_thread_num();
 #pragma omp for schedule(static)
         for (int64_t job = 0; job < jobs; job++) {
             int n = (int)(job / chunks), r0 = (int)(job % chunks) * rows, r1 = imin(s->OH, r0 + rows);
-            if (scatter) {
-                if (B / VL == 8) scatter_rows(8, s, p, y, mine, n, r0, r1, bits, row);
-                else if (B / VL == 4) scatter_rows(4, s, p, y, mine, n, r0, r1, bits, row);
-                else if (B / VL == 2) scatter_rows(2, s, p, y, mine, n, r0, r1, bits, row);
-                else scatter_rows(1, s, p, y, mine, n, r0, r1, bits, row);
-                continue;
-            }
-            int in0 = imax(0, r0 * s->SH - s->PH), in1 = imin(s->H, (r1 - 1) * s->SH - s->PH + tall);
-            Gather g = {p, y, mine, keys, ptr, row, n, r0, r1, in0, C, 0, 0};
-            gather_image(s, bits, &g, keys, ptr, OC, B, in1, small);
+            if (r0 < r1) conv_rows(&plan, bits, n, r0, r1, y + ((int64_t)n * s->OH + r0) * s->OW * s->OC, mine, own);
         }
     }
-    free(p), free(scratch);
+    free(plan.w), free(scratch);
     return DONE;
 }
 /* y = conv(bits, w); stat[0:OC] = sum of y, stat[OC:2 OC] = sum of y * y.  w: [OC unpadded][C / groups][KH][KW]. */

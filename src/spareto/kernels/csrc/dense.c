@@ -4,7 +4,7 @@
  * Output columns go in blocks. Inside, a weight lies as [block][input][columns of the block]: what a block's events
  * meet is in one piece in the second cache. Rows go in chunks.
  */
-#include "memory.h"
+#include "shape.h"
 #define FORWARD_ROWS 128
 #define BACKWARD_ROWS 256
 #define WIDE (VB == 16 ? 32 : 64) /* columns whose sums stay in registers */
@@ -41,11 +41,15 @@ static int line_from(const Rows *in, const float *w, float *p, int o) {
     while (begin + (width = block_width(in, begin)) <= o) begin += width;
     float *to = p + (int64_t)begin * in->inputs + (o - begin);
     int columns = in->OC - o < LINE ? in->OC - o : LINE, finite = 1;
-    for (int k = 0; k < in->inputs; k++) {
-        const float *from = w + (int64_t)o * in->inputs + (in->pixels == 1 ? k : input_at(in, k));
-        float *line = to + (int64_t)k * width;
-        for (int j = 0; j < LINE; j++) line[j] = j < columns ? from[(int64_t)j * in->inputs] : 0.f;
-        finite &= all_finite(line, LINE);
+    for (int k0 = 0; k0 < in->inputs; k0 += LINE) { /* a square at a time: each line of memory is read once */
+        int k1 = in->inputs - k0 < LINE ? in->inputs : k0 + LINE;
+        int64_t at[LINE];
+        for (int k = k0; k < k1; k++) at[k - k0] = in->pixels == 1 ? k : input_at(in, k);
+        for (int j = 0; j < LINE; j++) {
+            const float *from = w + (int64_t)(o + j) * in->inputs;
+            for (int k = k0; k < k1; k++) to[(int64_t)k * width + j] = j < columns ? from[at[k - k0]] : 0.f;
+        }
+        for (int k = k0; k < k1; k++) finite &= all_finite(to + (int64_t)k * width, LINE);
     }
     return finite;
 }
@@ -63,9 +67,10 @@ static void line_to(const Rows *in, const float *parts, int threads, float *dw, 
     }
 }
 /* Inputs that fired in rows first .. last: keys[ptr[r]] .. keys[ptr[r + 1]] for r from 0. Four a word are written
- * whether they are there or not: where spikes are few this spares a mispredicted branch a word. */
-static void list_rows(const Rows *in, int64_t first, int64_t last, int32_t *keys, int32_t *ptr) {
-    int words = (in->C + 63) / 64, n = 0;
+ * whether they are there or not: where spikes are few this spares a mispredicted branch a word. n: those listed
+ * before. */
+static int list_rows(const Rows *in, int64_t first, int64_t last, int32_t *keys, int32_t *ptr, int n) {
+    int words = (in->C + 63) / 64;
     const uint64_t *bits = in->bits + first * in->pixels * words;
     for (int64_t r = first; r < last; r++) {
         *ptr++ = n;
@@ -83,7 +88,7 @@ static void list_rows(const Rows *in, int64_t first, int64_t last, int32_t *keys
                 n += count;
             }
     }
-    *ptr = n;
+    return *ptr = n;
 }
 static size_t keys_part(size_t *total, const Rows *in, int rows) {
     return part(total, (int64_t)rows * in->inputs + 4, sizeof(int32_t));
@@ -102,6 +107,19 @@ AI void sum_rows(const int width, const Rows *in, const float *w, float *y, cons
             for (int j = 0; j < width / VL; j++) sum[j] += LD(fv, w + (int64_t)*k * width + VL * j);
 #pragma GCC unroll 16
         for (int j = 0; j < width / VL; j++) ST(fv, y + (int64_t)r * in->width + VL * j) = sum[j];
+    }
+}
+/* Sums of rows that are listed. */
+static void sum_blocks(const Rows *in, const float *packed, float *y, const int32_t *keys, const int32_t *ptr,
+                       int rows) {
+    for (int o = 0, width; o < in->width; o += width) {
+        const float *block = packed + (int64_t)o * in->inputs;
+        width = block_width(in, o);
+        switch (width) {
+        case WIDE: sum_rows(WIDE, in, block, y + o, keys, ptr, rows); break;
+        case WIDE / 2: sum_rows(WIDE / 2, in, block, y + o, keys, ptr, rows); break;
+        default: sum_rows(LINE, in, block, y + o, keys, ptr, rows);
+        }
     }
 }
 /* y [N][padded OC] = sum of the weights w [OC][C][pixels] of each row's events. */
@@ -127,16 +145,59 @@ EXPORT int spareto_dense_forward(const uint64_t *bits, const float *w, float *y,
 #pragma omp for schedule(static)
         for (int64_t first = 0; first < N; first += FORWARD_ROWS) {
             int rows = N - first < FORWARD_ROWS ? (int)(N - first) : FORWARD_ROWS;
-            list_rows(&in, first, first + rows, keys, ptr);
-            for (int o = 0, width; o < in.width; o += width) {
-                const float *block = packed + (int64_t)o * in.inputs;
-                float *out = y + first * in.width + o;
-                width = block_width(&in, o);
-                switch (width) {
-                case WIDE: sum_rows(WIDE, &in, block, out, keys, ptr, rows); break;
-                case WIDE / 2: sum_rows(WIDE / 2, &in, block, out, keys, ptr, rows); break;
-                default: sum_rows(LINE, &in, block, out, keys, ptr, rows);
+            list_rows(&in, first, first + rows, keys, ptr, 0);
+            sum_blocks(&in, packed, y + first * in.width, keys, ptr, rows);
+        }
+    }
+    free(packed), free(scratch);
+    return finite ? DONE : NOT_FINITE;
+}
+/* out [T * B][words of 64 neurons] = neuron(a y + b) of those sums y, to the bit, and nothing kept but a few rows: some
+ * samples go through some timesteps together. */
+EXPORT int spareto_dense_fire(const uint64_t *bits, const float *w, const float *a, const float *b, uint64_t *out,
+                              const float *k, const block_shape *f, int pixels, int C, int flags, int threads) {
+    const int64_t N = times(f->T, f->B);
+    if (!block_fits(f, threads) || !rows_fit(N, pixels, C, f->channels, threads)) return TOO_LARGE;
+    Rows in = rows_of(bits, N, pixels, C, f->channels);
+    if (f->H != 1 || f->W != 1 || f->KH * f->KW * f->AH * f->AW != 1 || f->C != in.width) return TOO_LARGE;
+    if (!N || !f->channels) return DONE;
+    int finite = 1, together = imin(FORWARD_ROWS, (f->B + threads - 1) / threads);
+    int64_t deep = imax(1, imin(f->T, FORWARD_ROWS / together)), words = ((int64_t)f->channels + 63) / 64;
+    const block_shape whole = {(int)deep, together, 1, 1, f->C, f->channels, 1, 1, 1, 1};
+    size_t weights = 0, each = 0, keys_at = keys_part(&each, &in, FORWARD_ROWS);
+    size_t sums_at = part(&each, times(FORWARD_ROWS, in.width), sizeof(float));
+    size_t state_at = part(&each, block_floats(&whole, flags), sizeof(float));
+    size_t bits_at = part(&each, FORWARD_ROWS * words, sizeof(uint64_t));
+    part(&weights, times(in.inputs, in.width), sizeof(float));
+    float *packed = (float *)memory(weights, 1);
+    char *scratch = memory(each, threads);
+    if (!packed || !scratch) {
+        free(packed), free(scratch);
+        return NO_MEMORY;
+    }
+#pragma omp parallel num_threads(threads)
+    {
+        char *own = scratch + each * (size_t)omp_get_thread_num();
+        float *y = (float *)(own + sums_at);
+        uint64_t *fired = (uint64_t *)(own + bits_at);
+        int32_t *keys = (int32_t *)(own + keys_at), ptr[FORWARD_ROWS + 1];
+#pragma omp for schedule(static) reduction(& : finite)
+        for (int o = 0; o < in.width; o += LINE) finite &= line_from(&in, w, packed, o);
+#pragma omp for schedule(static)
+        for (int b0 = 0; b0 < f->B; b0 += together) {
+            block_shape part_of = whole;
+            part_of.B = imin(together, f->B - b0);
+            for (int t0 = 0; t0 < f->T; t0 += whole.T) {
+                part_of.T = imin(whole.T, f->T - t0);
+                for (int t = 0, n = 0; t < part_of.T; t++) {
+                    int64_t first = (int64_t)(t0 + t) * f->B + b0;
+                    n = list_rows(&in, first, first + part_of.B, keys, ptr + t * part_of.B, n);
                 }
+                sum_blocks(&in, packed, y, keys, ptr, part_of.T * part_of.B);
+                block_steps(&part_of, y, a, b, fired, k, flags, !t0, (float *)(own + state_at));
+                for (int t = 0; t < part_of.T; t++)
+                    copy(out + ((int64_t)(t0 + t) * f->B + b0) * words, fired + t * part_of.B * words,
+                         sizeof(uint64_t) * part_of.B * words);
             }
         }
     }
@@ -213,7 +274,7 @@ EXPORT int spareto_dense_wgrad(const uint64_t *bits, const float *dy, float *dw,
 #pragma omp for schedule(static)
         for (int64_t first = 0; first < N; first += BACKWARD_ROWS) {
             int rows = N - first < BACKWARD_ROWS ? (int)(N - first) : BACKWARD_ROWS;
-            list_rows(&in, first, first + rows, keys, ptr);
+            list_rows(&in, first, first + rows, keys, ptr, 0);
             if (small) {
                 if (in.width == 16) scatter_rows(16, &in, dy + first * in.width, rows, mine, keys, ptr);
                 else scatter_rows(32, &in, dy + first * in.width, rows, mine, keys, ptr);

@@ -90,6 +90,33 @@ AI fv gradient_at(const gradient *g, int64_t at, int o) {
     return v;
 }
 
+/* A convolution by events, made once for all its rows (conv.c): packed weights, and where things lie in the scratch of
+ * a thread, `each` bytes.  A thread may be given at most as many rows together as it was made for. */
+typedef struct {
+    const conv_shape *s;
+    float *w; /* to be freed; NULL without memory */
+    int OC, B, C, tall, scatter, small;
+    size_t each, keys_at, ptr_at, row_at;
+} conv_plan;
+
+int conv_plan_make(conv_plan *plan, const conv_shape *s, const float *w, int OC, int64_t events, int rows);
+/* Output rows r0 .. r1 of image n to y; their channel sums, and those of the squares, are added to sums. */
+void conv_rows(const conv_plan *plan, const uint64_t *bits, int n, int r0, int r1, float *y, double *sums,
+               char *scratch);
+
+/* Geometry of neurons and pooling behind sums (block.c): C padded, channels real; max windows, then windows of the
+ * average, each its own stride. */
+typedef struct {
+    int32_t T, B, H, W, C, channels, KH, KW, AH, AW;
+} block_shape;
+
+int block_fits(const block_shape *s, int threads);
+/* Floats that neurons of one sample are run with, their states among them. */
+int64_t block_floats(const block_shape *s, int flags);
+/* Some timesteps of one sample: from the states that lie in `state`, or from the start; bits are those of the shape. */
+void block_steps(const block_shape *s, const float *y, const float *a, const float *b, uint64_t *bits, const float *k,
+                 int flags, int fresh, float *state);
+
 /* Narrow groups and single inputs have kernels of their own (grouped.c, depthwise.c). */
 int grouped_forward(const uint64_t *bits, const float *p, float *y, double *sums, const conv_shape *s, int OC, int C,
                     int threads);

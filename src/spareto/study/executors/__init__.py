@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from spareto.core.arguments import whole
 from spareto.core.errors import ConfigError, Problem
 from spareto.core.registry import Registry
 from spareto.study.executors._base import Executor as Executor
@@ -23,8 +24,8 @@ def chosen(name: str | None, workers: int = 1, threads: int | None = None) -> Ex
         UnknownName: There is no such executor.
     """
     for where, number in (("workers", workers), ("threads", threads)):
-        if number is not None and not 1 <= number <= MOST:
-            raise ConfigError(Problem(where, str(number), f"a whole number from 1 to {MOST:,}"))
+        if number is not None:
+            whole(number, where, 1, MOST)
     if name == "inline" and workers > 1:
         cure = "Leave --executor out, or choose local or ray."
         raise ConfigError(Problem("workers", str(workers), "1 in this process", cure))

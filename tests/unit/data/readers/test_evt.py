@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import event_files as files
-from spareto.data.readers.prophesee_raw import evt2, evt3
+from spareto.data.readers import _evt, _evt_numpy
+from spareto.data.readers._evt import evt2, evt3
 
 LOOP3 = 1 << 24
 MOST_BASE3 = (1 << 24) - (1 << 12)
@@ -73,6 +74,13 @@ def fast(decode, words, dtype):
     return list(zip(times.tolist(), x.tolist(), y.tolist(), polarity.tolist(), strict=True)), early
 
 
+def both(name, words, dtype):
+    """What the C function and its numpy twin decode; they must be the same."""
+    found = [fast(getattr(room, name), words, dtype) for room in (_evt, _evt_numpy)]
+    assert found[0] == found[1]
+    return found[0]
+
+
 KINDS3 = st.sampled_from([0, 2, 3, 4, 5, 6, 8, 7, 10, 14, 15])
 WORDS3 = st.lists(st.tuples(KINDS3, st.integers(0, 0xFFF)).map(lambda w: w[0] << 12 | w[1]), max_size=60)
 HIGHS = st.sampled_from([0, 1, 2, 0xFF0, 0xFF4, 0xFF5, 0xFF6, 0xFFE, 0xFFF]).map(lambda high: 8 << 12 | high)
@@ -83,7 +91,7 @@ def test_evt3_is_its_slow_twin(parts):
     words = [3 << 12]  # a vector before any base has no column: OpenEB does not say which
     for part in parts:
         words += part if isinstance(part, tuple) else [part]
-    assert fast(evt3, words, "<u2") == slow_evt3(words)
+    assert both("evt3", words, "<u2") == slow_evt3(words)
 
 
 @given(
@@ -95,7 +103,7 @@ def test_evt3_is_its_slow_twin(parts):
     )
 )
 def test_evt2_is_its_slow_twin(words):
-    assert fast(evt2, words, "<u4") == slow_evt2(words)
+    assert both("evt2", words, "<u4") == slow_evt2(words)
 
 
 def test_times_that_run_over_go_on():
@@ -106,8 +114,20 @@ def test_times_that_run_over_go_on():
 
 
 def test_a_file_without_times_gives_nothing_and_says_how_much():
-    assert fast(evt3, [7, 2 << 12 | 5, 2 << 12 | 6], "<u2") == ([], 2)
-    assert fast(evt2, [5, 1 << 28], "<u4") == ([], 2)
+    assert both("evt3", [7, 2 << 12 | 5, 2 << 12 | 6], "<u2") == ([], 2)
+    assert both("evt2", [5, 1 << 28], "<u4") == ([], 2)
+
+
+def test_the_compiled_decoder_is_the_one_that_runs_here(monkeypatch):
+    assert _evt._library() is not None
+    monkeypatch.setenv("SPARETO_RUNTIME", "numpy")
+    _evt._library.cache_clear()
+    try:
+        assert _evt._library() is None
+        assert fast(evt2, [8 << 28, 5], "<u4") == ([(0, 0, 5, 0)], 0)
+        assert fast(evt3, [8 << 12, 7, 2 << 12 | 5], "<u2") == ([(0, 5, 7, 0)], 0)
+    finally:
+        _evt._library.cache_clear()
 
 
 @pytest.mark.parametrize("name", ["prophesee_dat", "evt2", "evt3"])
