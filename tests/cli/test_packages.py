@@ -9,8 +9,10 @@ import pytest
 import tiny
 from spareto.cli import main
 from spareto.compression import compress
+from spareto.package import read_package
 from spareto.records import Recipe
-from spareto.study.config import NetworkPlan
+from spareto.study.builders import builder_of
+from spareto.study.config import NetworkPlan, OwnNetworkPlan
 from spareto.study.networks import save_network
 
 RECIPE = {"name": "mine", "steps": [{"kind": "quantize", "bits": 4}]}
@@ -104,3 +106,26 @@ def test_a_damaged_network_is_called_a_network(command, damage, stored, call):
     assert status == 2
     assert f"{stored}: got " in err
     assert "expected a stored network. Store it again" in err
+
+
+OWN = """
+from torch import nn
+from spareto.layers.spiking_dense import SpikingDense
+from spareto.neurons import registry
+
+def build(hidden=6):
+    first, last = nn.Linear(8, hidden), nn.Linear(hidden, 3)
+    return nn.Sequential(SpikingDense(first, registry.make("lif")), SpikingDense(last, registry.make("lif")))
+"""
+
+
+def test_a_network_of_a_users_own_is_lowered_at_the_sensor_and_classes_of_its_study(tmp_path, call):
+    (tmp_path / "net.py").write_text(OWN)
+    plan = OwnNetworkPlan.parse({"import": f"{tmp_path / 'net.py'}:build"}, "network")
+    recipe, path = Recipe.parse(RECIPE, "recipe"), tmp_path / "own.safetensors"
+    small = compress(builder_of(plan).build()[0], recipe)
+    save_network(path, small, plan, recipe, (8, 1, 1), 3)
+    status, _, err = call("lower", path, "--out", tmp_path / "own.spareto", "--json")
+    assert status == 0, err
+    lowered = read_package(tmp_path / "own.spareto").network
+    assert (lowered.sensor, lowered.classes) == ((8, 1, 1), 3)

@@ -85,7 +85,7 @@ def cost(
     *,
     accelerator: str = "eyeriss_like",
     compare: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
-    weight_format: str = "rle",
+    weight_format: str = hardware.CHEAPEST,
     spike_format: str | None = None,
     statistic: Literal["mean", "max"] = "mean",
     mapper: Literal["fixed", "search"] = "fixed",
@@ -104,12 +104,12 @@ def cost(
         workload: A workload file, as `spareto study run` leaves for every trial.
         accelerator: Name of an accelerator, a YAML file of your own, or `all` for all built-in ones.
         compare: Accelerators to compare, by name or file; without any, all built-in ones.
-        weight_format: How weights are stored; `best` is the best for each layer, `all` compares all formats.
+        weight_format: How weights are stored: a format, `cheapest`, `best` of each layer, or `all` of them.
         spike_format: How spikes are stored where the accelerator compresses them, or `best`; without it,
             the accelerator's own.
         statistic: Charge the mean or the maximum spiking activity.
-        mapper: Take the accelerator's fixed mapping, or search a better one for each layer (with `all` and
-            `best`, for run-length weights, and keep it for the other formats).
+        mapper: Take the fixed mapping of the accelerator, or search a better one for each layer: if no
+            format is named, in the one that the fixed mapping makes cheapest.
         objective: What a searched mapping is to make small, with `--mapper search`; energy if left out.
         lanes: Take the units of an array as equally busy, or let them wait for the busiest.
         mapping: A file of mappings, `mappings: {conv1: "dram: T20 Q4 | shared_glb: P8 / M4"}`: temporal loops
@@ -198,7 +198,7 @@ def _costs(network: Workload, chip: hardware.Chip, asked: _Asked, many: bool) ->
     found: dict[str, FoundMapping] = {}
     options: dict[str, Any] = {"statistic": asked.statistic}
     if asked.objective:
-        fmt = "rle" if asked.weight_format in (EVERY, hardware.BEST) else asked.weight_format
+        fmt = hardware.CHEAPEST if asked.weight_format == EVERY else asked.weight_format
         found = hardware.find_mappings(network, chip, weight_format=fmt, objective=asked.objective, **options)
     options |= {
         "spike_format": asked.spike_format,
@@ -323,6 +323,8 @@ def _print(network: Workload, runs: Sequence[_Run], written: Sequence[str]) -> N
     where = runs[0].accelerator if len(runs) == 1 else f"{len(runs)} accelerators"
     if costs:
         title = f"{network.network} on {where}, {costs[0].statistic} activity, mode {costs[0].mode}"
+        if len(formats := {cost.weight_format for cost in costs}) == 1:
+            title += f", weight format {formats.pop()}"
         Console().print(title, soft_wrap=True)
     for run in runs:
         if run.found:

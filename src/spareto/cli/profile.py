@@ -14,7 +14,7 @@ from spareto.cli.cost_tables import print_comparison, print_cost
 from spareto.cli.own import DataWords, NetworkWords, data_of_source, mapping
 from spareto.cli.profile_tables import print_parts, print_workload
 from spareto.core.errors import ConfigError, Problem
-from spareto.hardware import accelerator_names, load_accelerator
+from spareto.hardware import CHEAPEST, accelerator_names, load_accelerator
 from spareto.records.cost import energy_by_part
 from spareto.records.workload import Statistic
 
@@ -38,7 +38,7 @@ def profile(
     batch_size: Annotated[int, numbers.count()] = 64,
     neurons: str | None = None,
     weight_bits: Annotated[int | None, numbers.count(most=64)] = None,
-    weight_format: str = "best",
+    weight_format: str = CHEAPEST,
     statistic: Statistic = "mean",
     out: Path | None = None,
     json: Flag = False,
@@ -57,7 +57,7 @@ def profile(
         batch_size: Samples a forward pass; does not change the counts.
         neurons: What modules that nobody knows are, as YAML: "{block.act: lif}".
         weight_bits: Width of a stored weight, where the network does not say.
-        weight_format: How weights are stored; `best` takes the best for each layer.
+        weight_format: How weights are stored: a format, the `cheapest` one, or the `best` of each layer.
         statistic: Charge the mean or the maximum spiking activity.
         out: Write the workload to this file, for `spareto cost`.
         json: Print JSON; keys carry their unit.

@@ -16,13 +16,13 @@ Layers = Mapping[str, nn.Module]
 
 def plans_of(plan: PruneStep, where: str) -> list[tuple[PruneStep, str]]:
     """The step without its exceptions, then each exception as a step of its own, and their places."""
-    plain = plan.model_copy(update={"layer_sparsity": ()})
+    plain = plan.replace(layer_sparsity=())
     made = [(plain, where)]
     for index, own in enumerate(plan.layer_sparsity):
         pruner = {} if own.pruner is None else {"pruner": own.pruner, "options": own.options}
         floor = min(plan.floor, 1 - own.sparsity)
         changes = {"sparsity": own.sparsity, "scope": "per_layer", "floor": floor, **pruner}
-        made.append((plain.model_copy(update=changes), f"{where}.layer_sparsity[{index}]"))
+        made.append((plain.replace(**changes), f"{where}.layer_sparsity[{index}]"))
     return made
 
 

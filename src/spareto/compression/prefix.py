@@ -40,4 +40,4 @@ def prefix_of(recipe: Recipe) -> Prefix | None:
         return None
     earlier = tuple(step for step, epoch in zip(recipe.steps, begins, strict=True) if epoch < last)
     # weights are rounded to their storage width only when the training is over
-    return Prefix(last, recipe.model_copy(update={"name": "", "steps": earlier, "storage_bits": FLOAT_BITS}))
+    return Prefix(last, recipe.replace(name="", steps=earlier, storage_bits=FLOAT_BITS))

@@ -148,12 +148,12 @@ def rehearse(network: Module, recipe: Recipe, data: Any, *, seed: int = 0, **how
 def _with_one_weight(recipe: Recipe) -> Recipe:
     """The recipe that empties no layer where all are ranked together: training decides which it would be."""
     steps = tuple(
-        step.model_copy(update={"floor": max(step.floor, ONE_WEIGHT)})
+        step.replace(floor=max(step.floor, ONE_WEIGHT))
         if isinstance(step, PruneStep) and step.scope == "global"
         else step
         for step in recipe.steps
     )
-    return recipe.model_copy(update={"steps": steps})
+    return recipe.replace(steps=steps)
 
 
 class _Plan(Generic[Module]):
@@ -211,15 +211,11 @@ def _all(network: nn.Module, changes: Iterable[Callable[[nn.Module], None]]) -> 
 def _with_sparsity(recipe: Recipe, sparsity: float) -> Recipe:
     """The recipe whose pruning is only so far on its way; layers with a sparsity of their own go along."""
     steps = tuple(_so_far(step, sparsity) if isinstance(step, PruneStep) else step for step in recipe.steps)
-    return recipe.model_copy(update={"steps": steps})
+    return recipe.replace(steps=steps)
 
 
 def _so_far(step: PruneStep, sparsity: float) -> PruneStep:
-    progress = sparsity / step.sparsity if step.sparsity else 1.0
-    layers = tuple(
-        own.model_copy(update={"sparsity": progress * own.sparsity}) for own in step.layer_sparsity
-    )
-    return step.model_copy(update={"sparsity": sparsity, "layer_sparsity": layers})
+    return step.on_its_way(sparsity, sparsity / step.sparsity if step.sparsity else 1.0)
 
 
 def _loss_at(runner: Runner, plan: TrainingPlan, seed: int, most: int, moment: int) -> Call:

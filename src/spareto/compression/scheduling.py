@@ -89,7 +89,7 @@ class MaskSchedule:
         layers = touched_layers(network, self.recipe.layers)
         context = StepContext(network, self._where, self.recipe.order, self.seed, self.run_at(moment))
         # a layer that training has made small must not end a training halfway: it keeps one weight
-        plan = self.plan.model_copy(update={"floor": max(self.plan.floor, ONE_WEIGHT)})
+        plan = self.plan.replace(floor=max(self.plan.floor, ONE_WEIGHT))
         prune_to(layers, plan, update.sparsity, context)
         if update.exchange:
             regrow(layers, plan, update.exchange, moment, context)

@@ -20,6 +20,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, core_schema
+from typing_extensions import override
 
 from spareto.core.artifacts import fingerprint, there, write_text
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of, suggestion
@@ -156,7 +157,7 @@ class Record(BaseModel):
     def replace(self, **changes: Any) -> Self:
         """A copy with other values in some fields, checked as if the record were made anew.
 
-        What was left to its default stays so. Pydantic's `model_copy` checks nothing.
+        What was left to its default stays so.
 
         Raises:
             ConfigError: A value breaks a rule, or there is no such field; names every one.
@@ -170,6 +171,28 @@ class Record(BaseModel):
         given = {name: getattr(self, name) for name in fields if name in self.model_fields_set} | changes
         keys = {name: field.alias or name for name, field in fields.items()}
         return self.parse({keys.get(name, name): value for name, value in given.items()}, type(self).__name__)
+
+    @override
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """A copy; what `update` changes is checked, as by `replace`.
+
+        Raises:
+            ConfigError: A value breaks a rule, or there is no such field.
+        """
+        changed = self.replace(**update) if update else self
+        return super(Record, changed).model_copy(deep=deep)
+
+    @override
+    def copy(self, *, update: dict[str, Any] | None = None, deep: bool = False, **left: Any) -> Self:
+        """As `model_copy`.
+
+        Raises:
+            ConfigError: A value breaks a rule, there is no such field, or fields are to be left out.
+        """
+        if left:
+            where, cure = f"{type(self).__name__}.copy", "Use model_dump."
+            raise ConfigError(Problem(where, ", ".join(left), "update or deep", cure))
+        return self.model_copy(update=update, deep=deep)
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         fields = type(self).model_fields

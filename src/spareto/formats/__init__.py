@@ -21,7 +21,14 @@ from spareto.formats._gaps import Gaps as Gaps
 from spareto.formats._gaps import levels as levels
 
 registry: Registry[Format] = Registry("spareto.formats", Format, "weight format")
-BEST: Final = "best"  # in place of a name: whichever is best
+BEST: Final = "best"
+"""In place of a name: for each layer, the format of accelerators that takes the least energy."""
+
+CHEAPEST: Final = "cheapest"
+"""In place of a name: for the whole network, that of `USUAL` that takes the least energy. The default."""
+
+USUAL: Final = ("none", "bitmask", "rle", "cp", "uop")
+"""Formats that weights are costed in where nothing else is said: by `cost`, by grids and by studies."""
 
 
 def spike_bits(name: str, train: Train) -> float:

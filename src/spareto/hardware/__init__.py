@@ -16,6 +16,7 @@ from spareto.hardware.mapping.fixed import fixed_nest as fixed_nest
 from spareto.hardware.network_metrics import Metrics as Metrics
 from spareto.hardware.network_metrics import metrics as metrics
 from spareto.hardware.workload_cost import BEST as BEST
+from spareto.hardware.workload_cost import CHEAPEST as CHEAPEST
 from spareto.hardware.workload_cost import best_by_layer as best_by_layer
 from spareto.hardware.workload_cost import cost as cost
 from spareto.hardware.workload_cost import cost_all_formats as cost_all_formats
@@ -23,6 +24,7 @@ from spareto.hardware.workload_cost import find_mappings as find_mappings
 
 __all__ = [
     "BEST",
+    "CHEAPEST",
     "Accelerator",
     "Chip",
     "CostGrid",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final, cast
 
 import numpy as np
+from pydantic import BaseModel
 
 from spareto.core.arguments import whole
+from spareto.core.config import RecordT
 from spareto.records.cost import ActionCost, Cost, LayerCost
 from spareto.records.workload import Layer, Numbers, Product, Tensor, Workload
 
@@ -25,13 +28,12 @@ def batched(workload: Workload, inferences: int) -> Workload:
     """
     if whole(inferences, "batch", 1, _MOST) == 1:
         return workload
-    return workload.model_copy(
-        update={
-            "timesteps": workload.timesteps * inferences,
-            "layers": tuple(_layer(layer, inferences) for layer in workload.layers),
-            "products": tuple(_product(product, inferences) for product in workload.products),
-        }
-    )
+    changes = {
+        "timesteps": workload.timesteps * inferences,
+        "layers": tuple(_layer(layer, inferences) for layer in workload.layers),
+        "products": tuple(_product(product, inferences) for product in workload.products),
+    }
+    return _unchecked(workload, changes)
 
 
 def per_inference(cost: Cost, inferences: int) -> Cost:
@@ -41,9 +43,9 @@ def per_inference(cost: Cost, inferences: int) -> Cost:
     pipeline = cost.pipeline
     if pipeline:
         own = pipeline.timesteps // inferences
-        pipeline = pipeline.model_copy(update={"timesteps": own, "inferences": inferences})
+        pipeline = pipeline.replace(timesteps=own, inferences=inferences)
     layers = tuple(_divided(layer, inferences) for layer in cost.layers)
-    return cost.model_copy(update={"batch": inferences, "layers": layers, "pipeline": pipeline})
+    return cost.replace(batch=inferences, layers=layers, pipeline=pipeline)
 
 
 def _layer(layer: Layer, times: int) -> Layer:
@@ -63,7 +65,7 @@ def _layer(layer: Layer, times: int) -> Layer:
         "source": _tensor(layer.source, layer.timesteps, times) if layer.source else None,
         "reaching": Numbers.of(layer.reaching.array() * times) if layer.reaching else None,
     }
-    return layer.model_copy(update=changes)
+    return _unchecked(layer, changes)
 
 
 def _product(product: Product, times: int) -> Product:
@@ -71,32 +73,35 @@ def _product(product: Product, times: int) -> Product:
         name: _tensor(getattr(product, name), product.timesteps, times)
         for name in ("left", "right", "output")
     }
-    return product.model_copy(
-        update={
-            **tensors,
-            "timesteps": product.timesteps * times,
-            "effectual_mean": product.effectual_mean * times,
-            "effectual_max": product.effectual_max * times,
-        }
-    )
+    changes = {
+        **tensors,
+        "timesteps": product.timesteps * times,
+        "effectual_mean": product.effectual_mean * times,
+        "effectual_max": product.effectual_max * times,
+    }
+    return _unchecked(product, changes)
 
 
 def _tensor(tensor: Tensor, timesteps: int, times: int) -> Tensor:
     by_channel = tensor.nonzero_by_channel
-    return tensor.model_copy(
-        update={
-            "nonzero_mean": tensor.nonzero_mean * times,
-            "nonzero_max": tensor.nonzero_max * times,
-            "nonzero_per_timestep": tensor.nonzero_per_timestep * times,
-            "nonzero_by_channel": Numbers.of(np.tile(by_channel.array(), (times, 1))) if by_channel else None,
-            "awake_mean": _awake(tensor.awake_mean, tensor.size, timesteps, times),
-            "awake_max": _awake(tensor.awake_max, tensor.size, timesteps, times),
-            "stored_bits": {
-                name: (mean * times, most * times) for name, (mean, most) in tensor.stored_bits.items()
-            },
-            "awake_windows": tuple((mean * times, most * times) for mean, most in tensor.awake_windows),
-        }
-    )
+    changes: dict[str, object] = {
+        "nonzero_mean": tensor.nonzero_mean * times,
+        "nonzero_max": tensor.nonzero_max * times,
+        "nonzero_per_timestep": tensor.nonzero_per_timestep * times,
+        "nonzero_by_channel": Numbers.of(np.tile(by_channel.array(), (times, 1))) if by_channel else None,
+        "awake_mean": _awake(tensor.awake_mean, tensor.size, timesteps, times),
+        "awake_max": _awake(tensor.awake_max, tensor.size, timesteps, times),
+        "stored_bits": {
+            name: (mean * times, most * times) for name, (mean, most) in tensor.stored_bits.items()
+        },
+        "awake_windows": tuple((mean * times, most * times) for mean, most in tensor.awake_windows),
+    }
+    return _unchecked(tensor, changes)
+
+
+def _unchecked(record: RecordT, changes: Mapping[str, Any]) -> RecordT:
+    """A copy of a checked record, itself unchecked: `_awake` may be above the number of spikes."""
+    return cast(RecordT, BaseModel.model_copy(record, update=changes))
 
 
 def _awake(awake: float | None, size: int, timesteps: int, times: int) -> float | None:
@@ -120,10 +125,8 @@ def _divided(layer: LayerCost, inferences: int) -> LayerCost:
         )
         for action in layer.actions
     )
-    return layer.model_copy(
-        update={
-            "latency_cycles": layer.latency_cycles / inferences,
-            "actions": actions,
-            "steps": max(1, layer.steps // inferences),
-        }
+    return layer.replace(
+        latency_cycles=layer.latency_cycles / inferences,
+        actions=actions,
+        steps=max(1, layer.steps // inferences),
     )

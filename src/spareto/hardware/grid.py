@@ -77,7 +77,7 @@ def cost_grid(
     Args:
         workloads: The versions; layers agree in everything but weight width, mask and activity.
         accelerator: The chip: a name, a YAML file, or what `load_accelerator` gives.
-        weight_formats: Names of `formats.registry`; all of them by default.
+        weight_formats: Names of `formats.registry`; `formats.USUAL` by default, as in studies.
         spike_format: How spikes are stored where the accelerator compresses them; None takes its own.
         statistics: Mean or maximum activity, or both.
         mappings: Mappings to use, by layer name; a layer left out gets the fixed one, sized for the widest
@@ -94,7 +94,7 @@ def cost_grid(
     of_kind(workloads, Sequence, "workloads", "a list of workloads", "Write [workload].")
     chip = chip_of(accelerator)
     versions = _versions(workloads)
-    names = tuple(weight_formats) or formats.on_chips()
+    names = tuple(weight_formats) or formats.USUAL
     if isinstance(chip, Accelerator):
         stored_as = {name: formats.registry.make(name) for name in names}
         columns: list[_Columns] = []

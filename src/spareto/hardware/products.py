@@ -18,12 +18,8 @@ NOTE = "A product of activations: the right operand is loaded like weights in ev
 
 def workload_of(workload: Workload) -> Workload:
     """The products of a workload as layers of one timestep."""
-    return workload.model_copy(
-        update={
-            "timesteps": 1,
-            "layers": tuple(layer_of(product) for product in workload.products),
-            "products": (),
-        }
+    return workload.replace(
+        timesteps=1, layers=tuple(layer_of(product) for product in workload.products), products=()
     )
 
 
@@ -70,24 +66,18 @@ def every_timestep(
 def _times(cost: LayerCost, product: Product, weight_format: str) -> LayerCost:
     steps = product.timesteps
     actions = tuple(
-        action.model_copy(
-            update={
-                "count": action.count * steps,
-                "energy_pj": action.energy_pj * steps,
-                "bits": action.bits * steps,
-            }
+        action.replace(
+            count=action.count * steps, energy_pj=action.energy_pj * steps, bits=action.bits * steps
         )
         for action in cost.actions
     )
-    return cost.model_copy(
-        update={
-            "latency_cycles": cost.latency_cycles * steps,
-            "steps": steps,
-            "stored_bits": 0.0,
-            "weight_format": weight_format,
-            "actions": actions,
-            "notes": (*cost.notes, NOTE),
-        }
+    return cost.replace(
+        latency_cycles=cost.latency_cycles * steps,
+        steps=steps,
+        stored_bits=0.0,
+        weight_format=weight_format,
+        actions=actions,
+        notes=(*cost.notes, NOTE),
     )
 
 

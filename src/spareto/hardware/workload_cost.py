@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, get_args
 
 from spareto import formats
 from spareto.core.arguments import of_kind, word
+from spareto.core.errors import CapacityError
 from spareto.hardware import engines
 from spareto.hardware.accelerators import AnyChip, chip_of
 from spareto.hardware.batch import batched, per_inference
@@ -14,17 +16,18 @@ from spareto.hardware.charging import neurons
 from spareto.hardware.describing.accelerator import Accelerator
 from spareto.hardware.engines import CostPlan, Lanes, Nests
 from spareto.hardware.mapping.search import FoundMapping, Objective, search
-from spareto.records.cost import Cost
+from spareto.records.cost import Cost, cheapest
 from spareto.records.workload import Statistic, Workload
 
 BEST: Final = formats.BEST
+CHEAPEST: Final = formats.CHEAPEST
 
 
 def cost(
     workload: Workload,
     accelerator: AnyChip,
     *,
-    weight_format: str = "rle",
+    weight_format: str = CHEAPEST,
     spike_format: str | None = None,
     statistic: Statistic = "mean",
     mappings: Nests | None = None,
@@ -36,8 +39,9 @@ def cost(
     Args:
         workload: The measured network.
         accelerator: The chip: a name, a YAML file, or what `load_accelerator` gives.
-        weight_format: How weights are stored; a name of `formats.registry`, or `best` for the one that
-            takes the least energy in each layer.
+        weight_format: How weights are stored: a name of `formats.registry`; `cheapest` for the one of
+            `formats.USUAL` in which the network fits and takes the least energy, as a study counts it; or
+            `best` for the one that takes the least energy in each layer. The cost says which it is.
         spike_format: How spikes are stored where the accelerator compresses them; a name of
             `formats.registry`, or `best` for the smallest; None takes the accelerator's own.
         statistic: Charge the mean or the maximum spiking activity.
@@ -51,7 +55,6 @@ def cost(
         ConfigError: The workload holds a neuron whose cost is unknown; every such layer is listed.
         CapacityError: A layer does not fit; says which memory overflows by how much.
     """
-    names = formats.on_chips() if weight_format == BEST else (weight_format,)
     options: dict[str, Any] = {
         "spike_format": spike_format,
         "statistic": statistic,
@@ -59,8 +62,25 @@ def cost(
         "lanes": lanes,
         "batch": batch,
     }
-    costs = cost_all_formats(workload, accelerator, weight_formats=names, **options)
-    return best_by_layer(costs) if weight_format == BEST else costs[0]
+    if weight_format == BEST:
+        return best_by_layer(cost_all_formats(workload, accelerator, **options))
+    if weight_format == CHEAPEST:
+        return cheapest(_fitting(workload, accelerator, options))
+    return cost_all_formats(workload, accelerator, weight_formats=(weight_format,), **options)[0]
+
+
+def _fitting(workload: Workload, accelerator: AnyChip, options: Mapping[str, Any]) -> tuple[Cost, ...]:
+    """The cost in each of the usual formats that the accelerator has room for; refused if that is none."""
+    try:
+        return cost_all_formats(workload, accelerator, weight_formats=formats.USUAL, **options)
+    except CapacityError as error:
+        found: list[Cost] = []
+        for name in formats.USUAL:
+            with suppress(CapacityError):
+                found += cost_all_formats(workload, accelerator, weight_formats=(name,), **options)
+        if not found:
+            raise error from None
+        return tuple(found)
 
 
 def cost_all_formats(
@@ -120,21 +140,22 @@ def best_by_layer(costs: Sequence[Cost]) -> Cost:
     """
     layers = zip(*(one.layers for one in costs), strict=True)
     chosen = tuple(min(choices, key=lambda layer: (layer.energy_pj, layer.stored_bits)) for choices in layers)
-    return costs[0].model_copy(update={"weight_format": BEST, "layers": chosen})
+    return costs[0].replace(weight_format=BEST, layers=chosen)
 
 
 def find_mappings(
     workload: Workload,
     accelerator: AnyChip,
     *,
-    weight_format: str = "rle",
+    weight_format: str = CHEAPEST,
     statistic: Statistic = "mean",
     objective: Objective = "energy",
 ) -> dict[str, FoundMapping]:
     """The best mapping the mapper finds for each layer, with its gap to the lower bound.
 
     Pass the nests on to `cost` to freeze them over a sweep of bits, sparsities and formats. Kinds of
-    accelerators that are not arrays have no mappings, and none is found for them.
+    accelerators that are not arrays have no mappings, and none is found for them. With `cheapest` or `best`,
+    each layer is searched in the format that `cost` chooses for it under the fixed mapping.
 
     Raises:
         ConfigError: The workload holds a neuron whose cost is unknown.
@@ -145,9 +166,14 @@ def find_mappings(
     chip = chip_of(accelerator)
     if not isinstance(chip, Accelerator):
         return {}
-    fmt = formats.registry.make(weight_format)
     options: dict[str, Any] = {"statistic": statistic, "objective": objective}
-    return {layer.name: search(layer, chip, fmt, **options) for layer in workload.layers}
+    if weight_format in (CHEAPEST, BEST):
+        chosen = cost(workload, chip, weight_format=weight_format, statistic=statistic)
+        named = {layer.name: layer.weight_format for layer in chosen.layers}
+    else:
+        named = dict.fromkeys((layer.name for layer in workload.layers), weight_format)
+    made = {name: formats.registry.make(name) for name in named.values()}
+    return {layer.name: search(layer, chip, made[named[layer.name]], **options) for layer in workload.layers}
 
 
 def known_words(*statistics: Statistic, lanes: Lanes = "mean", objective: Objective | None = None) -> None:

@@ -19,7 +19,7 @@ from spareto.kernels.neurons import place_of
 from spareto.kernels.normalizing import FiringConstants, LayerConstants, Norm
 from spareto.kernels.operators.fire import fire as fire_operator
 from spareto.kernels.operators.sums import sums as sums_operator
-from spareto.kernels.spikes import Spikes
+from spareto.kernels.spikes import Spikes, traced
 from spareto.layers._pooling import ONE_PIXEL, PoolingWindow
 from spareto.neurons import SpikingNeuron
 
@@ -171,6 +171,13 @@ def as_spikes(sequence: Tensor | Spikes) -> Spikes | None:
     if isinstance(sequence, Spikes):
         return sequence
     return None if sequence.requires_grad else spikes.pack(sequence)
+
+
+def packed_once(sequence: Tensor | Spikes, *, flat: bool = False) -> Tensor | Spikes:
+    """What both a layer and its watcher are given: bits, where all its elements are 0 or 1."""
+    if isinstance(sequence, Tensor) and not traced(sequence):
+        return as_spikes(sequence.flatten(2) if flat else sequence) or sequence
+    return sequence
 
 
 def fire(

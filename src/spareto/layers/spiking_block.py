@@ -99,6 +99,7 @@ class SpikingBlock(SpikingLayer):
     ) -> Tensor | Spikes:
         """The same, and the watcher is told of the spikes before the pooling."""
         with watcher.aside():
+            sequence = fusion.packed_once(sequence)
             fired = self._fused(sequence, weight, ONE_PIXEL, shortcut)
             assert isinstance(fired, Spikes), "nothing is pooled"
             watcher.fired(self, sequence, fired)

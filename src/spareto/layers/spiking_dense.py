@@ -86,6 +86,7 @@ class SpikingDense(SpikingLayer):
         if watcher is None:
             return self._fused(sequence, weight)
         with watcher.aside():
+            sequence = fusion.packed_once(sequence, flat=True)
             fired = self._fused(sequence, weight)
             assert isinstance(fired, Spikes), "the kernels give nothing else"
             watcher.fired(self, sequence, fired)

@@ -371,7 +371,7 @@ def _floats(tensor: Tensor) -> Any:
 
 def _unknown(module: nn.Module, name: str) -> ConfigError:
     known = ", ".join(kind.__name__ for kind in _KINDS)
-    cure = "Build the network of these layers."
+    cure = "Build the network of these layers, or make it of them with spareto.convert."
     return ConfigError(Problem(f"layer '{name}'", type(module).__name__, f"one of {known}", cure))
 
 

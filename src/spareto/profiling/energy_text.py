@@ -63,12 +63,16 @@ def _table(workload: Workload, costs: Mapping[str, Cost]) -> Iterator[str]:
     if any(cost.latency_us for cost in costs.values()):
         yield _row("time", [duration(cost.latency_us) for cost in costs.values()], width)
     yield _row("stored weights", [memory(cost.footprint_bits) for cost in costs.values()], width)
+    yield _row("weight format", [cost.weight_format for cost in costs.values()], width)
 
 
 def _parts(costs: Mapping[str, Cost]) -> Iterator[str]:
     """What the energy is spent on, and which components take it, as shares."""
     for name, cost in costs.items():
         yield from _wrapped(f"{name}: {_shares(energy_by_part(cost))}")
+        if len({layer.weight_format for layer in cost.layers}) > 1:
+            own = ", ".join(f"{layer.name}\N{NO-BREAK SPACE}{layer.weight_format}" for layer in cost.layers)
+            yield from wrap(f"weights as {own}", WIDTH, initial_indent="  ", subsequent_indent="  ")
         yield from wrap(
             f"in {_shares(cost.energy_by_component())}", WIDTH, initial_indent="  ", subsequent_indent="  "
         )

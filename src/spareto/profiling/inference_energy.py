@@ -11,7 +11,7 @@ from torch import nn
 
 from spareto.core.arguments import of_kind
 from spareto.core.errors import ConfigError, InputError, Problem, did_you_mean, one_of
-from spareto.hardware import BEST, Chip, cost
+from spareto.hardware import CHEAPEST, Chip, cost
 from spareto.hardware.accelerators import AnyChip, chip_of
 from spareto.profiling.energy_text import text_of
 from spareto.profiling.profiler import Profile, profile
@@ -62,7 +62,7 @@ def energy(
     labels: Any = None,
     *,
     on: AnyChip | Sequence[AnyChip] = "eyeriss_like",
-    weight_format: str = BEST,
+    weight_format: str = CHEAPEST,
     spike_format: str | None = None,
     statistic: Statistic = "mean",
     show: bool = True,
@@ -76,7 +76,7 @@ def energy(
             `Dataset` or `DataLoader` of frames and labels.
         labels: Shape `(samples,)`; without them there is no accuracy.
         on: Accelerators: names, YAML files of your own, or what `load_accelerator` gives.
-        weight_format: How weights are stored; by default the best of all formats for each layer.
+        weight_format: How weights are stored, as in `spareto.cost`: the cheapest format by default.
         spike_format: How spikes are stored; the accelerator's own by default.
         statistic: Charge the mean or the maximum spiking activity.
         show: Print the table.

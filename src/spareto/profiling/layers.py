@@ -98,7 +98,7 @@ def layer_record(
         note=" ".join([*([] if counter.plain else [UNFOLDED]), *planned.notes, *notes, *stored.notes]),
         **shape,
     )
-    return layer.model_copy(update={"reaching": _reaching(layer, counter.input)})
+    return layer.replace(reaching=_reaching(layer, counter.input))
 
 
 def _epitome(epitome: Epitome | None, shape: dict[str, Any]) -> Epitome | None:

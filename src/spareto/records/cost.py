@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import Field
@@ -234,11 +235,9 @@ class Cost(Record):
         total, whole = sum(busy), self.latency_cycles
         shares = [each / total if total else 1.0 / len(busy) for each in busy]
         return tuple(
-            layer.model_copy(
-                update={
-                    "latency_cycles": whole * share,
-                    "actions": (*layer.actions, *(_part(action, share) for action in self.shared)),
-                }
+            layer.replace(
+                latency_cycles=whole * share,
+                actions=(*layer.actions, *(_part(action, share) for action in self.shared)),
             )
             for layer, share in zip(self.layers, shares, strict=True)
         )
@@ -254,5 +253,10 @@ class Cost(Record):
         return totals
 
 
+def cheapest(costs: Iterable[Cost]) -> Cost:
+    """The cost of the least energy, the first of equals: which weight format counts."""
+    return min(costs, key=lambda cost: cost.energy_pj)
+
+
 def _part(action: ActionCost, share: float) -> ActionCost:
-    return action.model_copy(update={"count": action.count * share, "energy_pj": action.energy_pj * share})
+    return action.replace(count=action.count * share, energy_pj=action.energy_pj * share)

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from spareto.core.bounds import Amount, Natural, Seed
 from spareto.core.config import Record, Rule
-from spareto.records.cost import Cost
+from spareto.records.cost import Cost, cheapest
 from spareto.records.recipe import Recipe
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$"), Rule("a SHA-256, 64 digits of 0-9 and a-f")]
@@ -170,7 +170,7 @@ class Trial(Record):
     @property
     def best_cost(self) -> Cost:
         """The cost in the weight format that takes the least energy."""
-        return min(self.costs, key=lambda cost: cost.energy_pj)
+        return cheapest(self.costs)
 
     @property
     def energy_pj(self) -> float:

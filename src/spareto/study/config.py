@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal, Self, TypeAlias, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from spareto import recipes
+from spareto import formats, recipes
 from spareto.core.artifacts import fingerprint, there
 from spareto.core.bounds import Seed
 from spareto.core.config import Record, Rule, load_keys
@@ -210,7 +210,7 @@ class StudyConfig(Record):
     datasets: OnceEach[AnyData] = ()
     networks: OnceEach[AnyNetwork] = ()
     accelerators: OnceEach[str] = ()
-    weight_formats: Annotated[OnceEach[str], Field(min_length=1)] = ("none", "bitmask", "rle", "cp", "uop")
+    weight_formats: Annotated[OnceEach[str], Field(min_length=1)] = formats.USUAL
     spike_format: str | None = None
     statistic: Statistic = "mean"
     seeds: Annotated[OnceEach[Seed], Field(min_length=1)] = (0,)

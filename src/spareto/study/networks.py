@@ -207,10 +207,5 @@ def _absolute(spelling: str) -> str:
 
 def _without_masks(recipe: Recipe) -> Recipe:
     """The recipe that makes the same tensors but removes nothing: masks are in the file, not drawn again."""
-    steps = tuple(_keeping_all(step) if isinstance(step, PruneStep) else step for step in recipe.steps)
-    return recipe.model_copy(update={"steps": steps})
-
-
-def _keeping_all(step: PruneStep) -> PruneStep:
-    layers = tuple(own.model_copy(update={"sparsity": 0.0}) for own in step.layer_sparsity)
-    return step.model_copy(update={"sparsity": 0.0, "layer_sparsity": layers})
+    steps = (step.on_its_way(0.0, 0.0) if isinstance(step, PruneStep) else step for step in recipe.steps)
+    return recipe.replace(steps=tuple(steps))

@@ -75,6 +75,8 @@ def lower_file(
     most = int(said.get("most", 1 if frames is None else max(1, int(frames.max(initial=0)))))
     lowered = lower(
         float_network,
+        sensor=tuple(manifest["sensor"]) if "sensor" in manifest else None,
+        classes=manifest.get("classes"),
         state_bits=state_bits,
         input_most=most,
         input_step=input_step,

@@ -59,3 +59,14 @@ def test_everything_an_inference_does_is_there_as_often():
 def test_a_batch_is_a_whole_number(size):
     with pytest.raises(ConfigError, match=r"batch: got .*; expected an integer"):
         hardware.cost(NETWORK, hardware.load_accelerator("sne_like"), batch=size)
+
+
+@pytest.mark.parametrize("name", ["eyeriss_like", "loas_like"])
+def test_few_spikes_of_known_neurons_are_costed_in_batches(name):
+    """In a batch's long train more neurons count as awake than there are spikes; no record is refused."""
+    layer = workloads.layer(rate=0.005)
+    spikes = layer.input.nonzero_mean
+    layer = layer.replace(input=layer.input.replace(awake_mean=0.9 * spikes, awake_max=spikes))
+    network = workloads.network(layer)
+    energies = [hardware.cost(network, name, batch=size).energy_pj for size in (1, 2, 4, 100)]
+    assert 0 < max(energies[1:]) < energies[0] * 1.5

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import workloads
-from spareto import hardware
+from spareto import formats, hardware
 from spareto.core.errors import ConfigError
 
 CHIP = hardware.load_accelerator("eyeriss_like")
@@ -33,9 +33,8 @@ def one_by_one():
     }  # sized for the widest
     for w, network in enumerate(VERSIONS):
         for a, statistic in enumerate(("mean", "max")):
-            for f, cost in enumerate(
-                hardware.cost_all_formats(network, CHIP, statistic=statistic, mappings=nests)
-            ):
+            options = {"weight_formats": formats.USUAL, "statistic": statistic, "mappings": nests}
+            for f, cost in enumerate(hardware.cost_all_formats(network, CHIP, **options)):
                 yield (w, f, a), cost
 
 

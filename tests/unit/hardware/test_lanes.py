@@ -70,9 +70,10 @@ def test_one_busy_lane_makes_all_wait():
 
 def test_the_loads_are_live_weights_times_the_spikes_that_reach_them():
     layer = workloads.layer(channels=(8, 16), sparsity=0.7)
-    reaching = np.random.default_rng(0).random((8, 3, 3))
-    layer = layer.model_copy(update={"reaching": Numbers.of(reaching)})
     live = layer.weight_mask.array()
+    reaching = np.random.default_rng(0).random((8, 3, 3))
+    reaching *= layer.effectual_synops_mean / (live * reaching).sum()
+    layer = layer.replace(reaching=Numbers.of(reaching))
     assert np.array_equal(weight_loads(layer, CHIP.compute, live_only=True)[0], live * reaching)
     dense = weight_loads(layer, CHIP.compute, live_only=False)[0]
     assert np.array_equal(dense, np.broadcast_to(reaching, live.shape))

@@ -19,11 +19,12 @@ def cost_with(tmp_path, layer=LAYER, **changes):
     path = tmp_path / "changes.yaml"
     path.write_text(yaml.safe_dump({"components": changes}))
     chip = hardware.load_accelerator("eyeriss_like", overrides=path)
-    return hardware.cost(workloads.network(layer), chip, mappings={layer.name: fixed_nest(layer, CHIP)})
+    mappings = {layer.name: fixed_nest(layer, CHIP)}
+    return hardware.cost(workloads.network(layer), chip, weight_format="rle", mappings=mappings)
 
 
 def test_leakage_is_energy_a_cycle_of_every_instance(tmp_path):
-    plain = hardware.cost(workloads.network(LAYER), CHIP)
+    plain = hardware.cost(workloads.network(LAYER), CHIP, weight_format="rle")
     leaky = cost_with(
         tmp_path,
         shared_glb={"leakage": quantity(3.0, "pJ/cycle")},
@@ -38,7 +39,7 @@ def test_leakage_is_energy_a_cycle_of_every_instance(tmp_path):
 
 
 def test_a_layer_waits_for_its_first_words(tmp_path):
-    plain = hardware.cost(workloads.network(LAYER), CHIP)
+    plain = hardware.cost(workloads.network(LAYER), CHIP, weight_format="rle")
     slow = cost_with(
         tmp_path,
         dram={"latency": quantity(100, "cycles")},
@@ -59,7 +60,7 @@ def dram_bits(cost):
 
 @pytest.mark.parametrize("burst", [8, 64, 512, 4096])
 def test_a_burst_rounds_every_transfer_up(tmp_path, burst):
-    plain = dram_bits(hardware.cost(workloads.network(LAYER), CHIP))
+    plain = dram_bits(hardware.cost(workloads.network(LAYER), CHIP, weight_format="rle"))
     rounded = dram_bits(cost_with(tmp_path, dram={"burst": quantity(burst, "bits")}))
     assert plain.keys() == rounded.keys()
     for key, bits in plain.items():

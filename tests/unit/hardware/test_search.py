@@ -41,14 +41,15 @@ def test_it_fits_covers_the_layer_and_uses_the_units_there_are(found):
 
 def test_it_beats_the_fixed_mapping_and_not_the_bound(found):
     layer, best = found
-    fixed = hardware.cost(workloads.network(layer), CHIP).energy_pj
+    fixed = hardware.cost(workloads.network(layer), CHIP, weight_format="rle").energy_pj
     assert best.bound_pj <= best.energy_pj <= fixed
     assert best.gap == pytest.approx(best.energy_pj / best.bound_pj - 1)
 
 
 def test_costing_with_it_gives_what_the_mapper_saw(found):
     layer, best = found
-    cost = hardware.cost(workloads.network(layer), CHIP, mappings={layer.name: best.nest})
+    mappings = {layer.name: best.nest}
+    cost = hardware.cost(workloads.network(layer), CHIP, weight_format="rle", mappings=mappings)
     assert cost.energy_pj == pytest.approx(best.energy_pj)
     assert cost.latency_cycles == best.latency_cycles
 

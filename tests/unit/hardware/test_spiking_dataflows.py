@@ -67,7 +67,7 @@ def test_a_window_is_skipped_only_if_all_of_it_is_silent():
 
 def test_silent_neurons_have_no_windows():
     layer = workloads.layer(rate=0.05, timesteps=8)
-    few = layer.model_copy(update={"input": layer.input.model_copy(update={"awake_mean": 60.0})})
+    few = layer.replace(input=layer.input.replace(awake_mean=60.0, awake_max=90.0))
     live = layer.input.nonzero_mean
     assert window_share(few, "mean", 8) == 60 * 8 / live  # counted
     assert 1.0 <= window_share(few, "mean", 4) <= 60 * 8 / live  # in sixty neurons, not in 512
@@ -76,10 +76,11 @@ def test_silent_neurons_have_no_windows():
 
 def test_counted_windows_are_not_estimated():
     layer = workloads.layer(rate=0.05, timesteps=4)
-    windows = tuple((float(100 * w), float(200 * w)) for w in (1, 2, 3, 4))
-    counted = layer.model_copy(update={"input": layer.input.model_copy(update={"awake_windows": windows})})
-    assert window_share(counted, "mean", 3) == 300 / layer.input.nonzero_mean
-    assert window_share(counted, "max", 9) == 800 / layer.input.nonzero_max
+    mean, most = layer.input.nonzero_mean, layer.input.nonzero_max
+    windows = tuple((mean * share, most * share) for share in (1, 1.5, 2, 2.5))
+    counted = layer.replace(input=layer.input.replace(awake_windows=windows))
+    assert window_share(counted, "mean", 3) == 2
+    assert window_share(counted, "max", 9) == 2.5
 
 
 def test_lanes_that_share_a_step_take_its_cycle_but_not_its_energy():

@@ -197,7 +197,7 @@ class _Work:
             workload = self._workload(network)
             if chip is None:
                 return workload_bops(workload)
-            return cost(workload, chip, weight_format="best").energy_pj
+            return cost(workload, chip).energy_pj
 
         return measure
 

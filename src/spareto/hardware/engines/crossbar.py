@@ -48,7 +48,7 @@ class CrossbarEngine(CostEngine[CrossbarChip]):
         costs = tuple(_cost(layer, chip, plan) for layer in workload.layers)
         _check_room(workload, chip)
         for name in plan.weight_formats:
-            yield tuple(cost.model_copy(update={"weight_format": name}) for cost in costs)
+            yield tuple(cost.replace(weight_format=name) for cost in costs)
 
     def notes(self, workload: Workload, chip: CrossbarChip, plan: CostPlan) -> Sequence[str]:
         """Arrays in use, and sums that the converters would clip."""
@@ -68,9 +68,7 @@ class CrossbarEngine(CostEngine[CrossbarChip]):
     def costs(self, workload: Workload, chip: CrossbarChip, plan: CostPlan) -> tuple[Cost, ...]:
         """One cost a weight format, with the area of as many arrays as there are, or as are taken."""
         area = area_um2(workload, chip)
-        return tuple(
-            cost.model_copy(update={"area_um2": area}) for cost in super().costs(workload, chip, plan)
-        )
+        return tuple(cost.replace(area_um2=area) for cost in super().costs(workload, chip, plan))
 
     def _products(self, workload: Workload, chip: CrossbarChip, plan: CostPlan) -> tuple[LayerCost, ...]:
         """Right operands are written into cells before every timestep."""
@@ -221,7 +219,7 @@ def _written(cost: LayerCost, layer: Layer, chip: CrossbarChip) -> LayerCost:
         energy_pj=cells * arrays.write_energy.amount,
     )
     cycles = cost.latency_cycles + rows * arrays.write_time.amount
-    return cost.model_copy(update={"actions": (*cost.actions, written), "latency_cycles": cycles})
+    return cost.replace(actions=(*cost.actions, written), latency_cycles=cycles)
 
 
 def _moved(component: str, tensor: str, action: str, bits: float, energy: float) -> ActionCost:

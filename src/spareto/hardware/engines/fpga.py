@@ -124,7 +124,7 @@ class FpgaEngine(CostEngine[Fpga]):
             fmt = plan.weight_formats[each.weight_format]
             built = [Sized.of(layer, chip, fmt, plan.statistic).built for layer in workload.layers]
             used = {"lut": float(luts(built, 0)), "bram": sum(stage.block_rams for stage in built)}
-            found.append(each.model_copy(update={"resources": used}))
+            found.append(each.replace(resources=used))
         return tuple(found)
 
     @override

@@ -70,9 +70,7 @@ class PipelinedEngine(CostEngine[Pipelined]):
     def costs(self, workload: Workload, chip: Pipelined, plan: CostPlan) -> tuple[Cost, ...]:
         """One cost a weight format, with the programmable logic the network takes."""
         used = resources(workload, chip)
-        return tuple(
-            each.model_copy(update={"resources": used}) for each in super().costs(workload, chip, plan)
-        )
+        return tuple(each.replace(resources=used) for each in super().costs(workload, chip, plan))
 
 
 @dataclass(frozen=True)

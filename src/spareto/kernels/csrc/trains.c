@@ -75,16 +75,39 @@ EXPORT int spareto_train_rows(const uint64_t *bits, uint64_t *rows, int64_t N, i
     }
     return DONE;
 }
-/* Adds the set bits of each element, summed over samples, to counts [T][E]. */
+#define PLANES 6 /* binary digits of a count, so that 63 samples are added before it is written out */
+#define ABREAST 8
+/* Adds what the digits say of one word's elements. */
+static void add_digits(uint64_t (*digits)[ABREAST], int64_t w, int64_t *to, int64_t count) {
+    for (int k = 0; k < PLANES; k++)
+        if (digits[k][w])
+            for (int64_t j = 0; j < count; j++) to[j] += (int64_t)(digits[k][w] >> j & 1) << k;
+}
+/* Adds the set bits of each element, summed over samples, to counts [T][E]: words are added as columns of binary
+ * digits, 64 elements at once. */
 EXPORT int spareto_train_places(const uint64_t *bits, int64_t *counts, int64_t T, int64_t B, int64_t E, int threads) {
-    int64_t words = (E + 63) / 64;
+    const int64_t words = (E + 63) / 64, most = (1 << PLANES) - 1;
 #pragma omp parallel for schedule(static) num_threads(threads)
-    for (int64_t t = 0; t < T; t++) {
-        int64_t *to = counts + t * E;
-        for (int64_t b = 0; b < B; b++)
-            for (int64_t w = 0; w < words; w++)
-                EACH_SET(m, bits[(t * B + b) * words + w]) to[w * 64 + __builtin_ctzll(m)]++;
-    }
+    for (int64_t t = 0; t < T; t++)
+        for (int64_t first = 0; first < words; first += ABREAST)
+            for (int64_t b0 = 0; b0 < B; b0 += most) {
+                const int64_t wide = words - first < ABREAST ? words - first : ABREAST,
+                              b1 = b0 + most < B ? b0 + most : B;
+                uint64_t digits[PLANES][ABREAST] = {{0}};
+                for (int64_t b = b0; b < b1; b++) {
+                    uint64_t carry[ABREAST] = {0};
+                    copy(carry, bits + (t * B + b) * words + first, 8 * (size_t)wide);
+                    for (int k = 0; k < PLANES; k++)
+                        for (int64_t w = 0; w < ABREAST; w++) {
+                            uint64_t both = digits[k][w] & carry[w];
+                            digits[k][w] ^= carry[w], carry[w] = both;
+                        }
+                }
+                for (int64_t w = 0; w < wide; w++) {
+                    int64_t at = (first + w) * 64;
+                    add_digits(digits, w, counts + t * E + at, E - at < 64 ? E - at : 64);
+                }
+            }
     return DONE;
 }
 /* Sums over the set bits of each of N rows of effects [E][2]: sums [N][2]; exact for whole numbers below 2^53. */

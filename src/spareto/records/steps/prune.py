@@ -94,6 +94,12 @@ class PruneStep(StepPlan):
             raise ValueError("a sparsity above 0, which says how far layer_sparsity is on its way")
         return self
 
+    def on_its_way(self, sparsity: float, progress: float) -> PruneStep:
+        """The step that removes only so much: this sparsity, and that share of the sparsities of layers."""
+        layers = tuple(own.replace(sparsity=progress * own.sparsity) for own in self.layer_sparsity)
+        schedule = self.schedule if sparsity else SchedulePlan()  # no way leads to nothing
+        return self.replace(sparsity=sparsity, layer_sparsity=layers, schedule=schedule)
+
     @property
     @override
     def shares(self) -> tuple[float, ...]:

@@ -63,7 +63,7 @@ def side_by_side(workloads: Sequence[tuple[str, Workload]]) -> list[dict[str, An
 
 
 def _summary(workload: Workload, chip: Chip) -> dict[str, float | None]:
-    cost = hardware.cost(workload, chip, weight_format=hardware.BEST)
+    cost = hardware.cost(workload, chip)
     return {
         "energy_pj": number(cost.energy_pj),
         "latency_us": number(cost.latency_us),

@@ -39,7 +39,7 @@ def _copies(row: LayerRow, timesteps: int, name: str) -> Iterator[Layer]:
     if row.copies == 1:
         yield layer
     else:
-        yield from (layer.model_copy(update={"name": f"{row.name}{i}"}) for i in range(row.copies))
+        yield from (layer.replace(name=f"{row.name}{i}") for i in range(row.copies))
 
 
 def _layer(row: LayerRow, timesteps: int, plane: tuple[int, int]) -> Layer:
@@ -68,7 +68,7 @@ def _layer(row: LayerRow, timesteps: int, plane: tuple[int, int]) -> Layer:
     synops = row.synops
     if synops is None:
         synops = events / inputs * blank.dense_synops_inside * blank.live_weights / blank.weight_count
-    return blank.model_copy(update={"effectual_synops_mean": synops, "effectual_synops_max": synops})
+    return blank.replace(effectual_synops_mean=synops, effectual_synops_max=synops)
 
 
 def _tensor(shape: tuple[int, int, int], bits: int, events: float) -> Tensor:

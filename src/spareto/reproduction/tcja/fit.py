@@ -88,9 +88,9 @@ def rms(values: Amount) -> float:
 def with_fitted(study: Study, numbers: Mapping[str, float]) -> Study:
     """The study with other fitted numbers, by name."""
     old = study.chip.fitted
-    new = {name: getattr(old, name).model_copy(update={"value": value}) for name, value in numbers.items()}
-    fitted = old.model_copy(update=new)
-    return replace(study, chip=study.chip.model_copy(update={"fitted": fitted}))
+    new = {name: getattr(old, name).replace(value=value) for name, value in numbers.items()}
+    fitted = old.replace(**new)
+    return replace(study, chip=study.chip.replace(fitted=fitted))
 
 
 def _fitted(study: Study, table: Table, settings: Sequence[StudyPoint]) -> Study:

@@ -207,7 +207,7 @@ def reproduce_cost_cases(path: str | Path, first_sums: FirstSums | None = None) 
     """
     cases = load_cost_cases(path)
     if first_sums:
-        cases = cases.model_copy(update={"first_partial_sums": first_sums})
+        cases = cases.replace(first_partial_sums=first_sums)
     return [row for case in cases.cases for row in _case_rows(cases, case)]
 
 

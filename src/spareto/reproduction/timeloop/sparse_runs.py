@@ -143,8 +143,8 @@ def worthwhile(
     kept = [(each, tuple(t for t in each.tensors if t in worth)) for each in entries]
     ruled = [(each, tuple(t for t in each.on if t in worth)) for each in savings]
     return (
-        [each.model_copy(update={"tensors": tensors}) for each, tensors in kept if tensors],
-        [each.model_copy(update={"on": on}) for each, on in ruled if on],
+        [each.replace(tensors=tensors) for each, tensors in kept if tensors],
+        [each.replace(on=on) for each, on in ruled if on],
     )
 
 

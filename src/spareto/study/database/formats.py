@@ -145,11 +145,11 @@ def _add_checksums(connection: Connection) -> None:
 
 
 def _refuse_damage(database: Database, connection: Connection) -> None:
-    """What checksums of rows cannot see: pages of which rows are lost."""
+    """What checksums of rows cannot see: pages of which rows are lost, indexes that miss some."""
     if database.place.path.stat().st_size > CHECKED:
         _log.info("spareto: %s is large, so its pages are not looked at one by one.", database.place.path)
         return
-    found = connection.exec_driver_sql("PRAGMA quick_check(1)").fetchall()[0][0]
+    found = connection.exec_driver_sql("PRAGMA integrity_check(1)").fetchall()[0][0]
     if found != "ok":
         got = f"a damaged database ({' '.join(str(found).split())[:80]})"
         raise database.error(got, "one as it was written", BACKUP)

@@ -119,7 +119,7 @@ def read_files(
         ],
     }
     run = _sparse(files, architecture, problem)
-    cases = CostCases.parse(data, "timeloop").model_copy(update={"sparse_run": run})
+    cases = CostCases.parse(data, "timeloop").replace(sparse_run=run)
     if found := list(contradictions(cases, "timeloop")):
         raise ConfigError(_in_their_words(problem, str(files.mapping), name, names) for problem in found)
     notes = [*architecture.notes, *_overfull(cases), *_uncharged(energies)]
@@ -175,7 +175,7 @@ def _sparse(files: TimeloopFiles, architecture: Architecture, problem: ProblemFi
     if unknown := [level for level in said if level not in known]:
         raise ConfigError(Problem(where, f"the target '{unknown[0]}'", one_of(known)))
     run = sparse_run(said, problem.names, known[-1], where)
-    return run and run.model_copy(update={"model": problem.model})
+    return run and run.replace(model=problem.model)
 
 
 def _renamed(said: Directives, known: list[str]) -> Directives:
