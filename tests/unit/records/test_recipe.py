@@ -276,3 +276,10 @@ def test_a_default_that_changes_changes_the_fingerprint(monkeypatch):
         assert Recipe(training=changed).hash != before.hash
     TrainingPlan.model_rebuild(force=True)
     assert Recipe(training=TrainingPlan()).hash == before.hash
+
+
+@pytest.mark.parametrize("option", ["bits", "rounding", "granularity"])
+def test_options_that_say_again_what_the_step_says_are_refused(option):
+    step = {"kind": "quantize", "bits": 4, "options": {option: 8}}
+    with pytest.raises(ConfigError, match=rf"expected options without {option}, which stand beside them"):
+        Recipe.parse({"steps": [step]}, "recipe")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from typing_extensions import override
 
 from spareto.core.config import Named, Record, Rule
@@ -71,6 +71,12 @@ class QuantizeStep(StepPlan):
     neuron_bits: StateBits | None = None
     membrane: MembranePlan | None = None
     fold_batch_norm: Flag = False
+
+    @model_validator(mode="after")
+    def _check_options(self) -> QuantizeStep:
+        if twice := [name for name in ("bits", "granularity", "rounding") if name in self.options]:
+            raise ValueError(f"options without {' and '.join(twice)}, which stand beside them in the step")
+        return self
 
     @property
     @override
