@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from functools import cache
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from spareto.converting.neurons._undelayed import Undelayed
 from spareto.converting.potentials import Potentials
 from spareto.core.constructors import options_of
 from spareto.core.errors import ConfigError, Problem
+from spareto.core.text import shown
 from spareto.layers import registry as layers
 from spareto.neurons import SpikingNeuron, registry
 from spareto.neurons.surrogates import Surrogate
@@ -100,7 +102,18 @@ def built(said: dict[str, Any]) -> nn.Module:
     unknown = set(given) - set(_options(found))
     if unknown:
         raise ValueError(f"{kind} with {min(unknown)[:40]!r}")
+    _refuse_other_kinds(found, given)
     return found(**given)
+
+
+def _refuse_other_kinds(found: type[nn.Module], given: dict[str, Any]) -> None:
+    """Torch's constructors take anything for a switch or a word, and fail when the layer runs."""
+    for name, parameter in inspect.signature(found).parameters.items():
+        for kind in (bool, str):
+            if type(parameter.default) is kind and type(given.get(name, parameter.default)) is not kind:
+                raise ValueError(
+                    f"{found.__name__} with {name} {shown(given[name])}, which is no {kind.__name__}"
+                )
 
 
 _missing: Final = object()
