@@ -85,14 +85,18 @@ def test_events_run_as_their_frames_do(stored, tmp_path, call):
         (("export", "{package}", "--out", "x", "--target", "c98"), "Did you mean 'c99'"),
         (("lower", "none.safetensors"), "no such file"),
         (("bench", "{stored}"), "no package"),
+        (("bench", "{folder}"), "a folder; expected a package. Name its package: {package}"),
+        (("run", "{package}", "{folder}"), "a folder; expected a recording. Name its files"),
+        (("lower", "{package}"), "a package of integers; expected a stored network. Run it: spareto run."),
     ],
 )
 def test_mistakes_are_said_in_a_line(arguments, said, stored, tmp_path, call):
     package = tmp_path / "a.spareto"
     call("lower", stored, "--out", package)
-    status, _, err = call(*(word.format(package=package, stored=stored) for word in arguments))
+    names = {"package": package, "stored": stored, "folder": tmp_path}
+    status, _, err = call(*(word.format(**names) for word in arguments))
     assert status == 2
-    assert said in err
+    assert said.format(**names) in err
 
 
 @pytest.mark.parametrize("command", [("lower",), ("export", "--target", "snntorch", "--out", "there")])

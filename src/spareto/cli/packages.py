@@ -55,6 +55,8 @@ def run(
 def _decided(engine: Engine, path: Path, confidence: float | None, threads: int) -> Decision:
     from spareto.data.own.files import read_sample
 
+    if path.is_dir():
+        raise ConfigError(Problem(str(path), "a folder", "a recording", "Name its files, as FOLDER/*."))
     if not path.is_file():
         raise ConfigError(Problem(str(path), "no such file", "a recording", "Check the path."))
     session = engine.session(threads)

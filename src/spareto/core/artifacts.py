@@ -19,6 +19,9 @@ from spareto.core.locks import same_file, try_lock
 TEMPORARY: Final = ".spareto-tmp-"
 """How the names of files under way begin."""
 
+PACKAGE_MAGIC: Final = b"\x89SPARE\r\n"
+"""How a package of integers begins."""
+
 _FULL = "Make room on its disk; the same command then carries on."
 _RIGHT = "Give yourself the right to write there, or choose another place."
 _NO_FOLDER = "Check the path: a part of it is no folder."

@@ -23,7 +23,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
-from spareto.core.artifacts import canonical_json, replacing, there
+from spareto.core.artifacts import PACKAGE_MAGIC, canonical_json, folder_there, replacing, there
 from spareto.core.errors import InputError, Problem, StoreError
 from spareto.core.strict import from_json
 from spareto.integer import IntegerNetwork
@@ -31,7 +31,6 @@ from spareto.package import nodes, vectors, weights
 from spareto.package.constants import Reader, Writer
 from spareto.package.vectors import Vectors
 
-MAGIC: Final = b"\x89SPARE\r\n"
 VERSION: Final = 1
 _HEAD: Final = struct.Struct("<8sIIQQQQ32s")
 LARGEST: Final = 1 << 32
@@ -95,7 +94,7 @@ def write_package(
         manifest["vectors"], packed_vectors = vectors.packed(test)
     text = canonical_json(manifest).encode()
     parts = text, constants.content(), stored.content, packed_vectors
-    head = (MAGIC, VERSION, 0, len(text), len(parts[1]), stored.bits, len(packed_vectors))
+    head = (PACKAGE_MAGIC, VERSION, 0, len(text), len(parts[1]), stored.bits, len(packed_vectors))
     content = b"".join((_HEAD.pack(*head, _digest(head, *parts)), *parts))
     with replacing(path) as temporary:
         temporary.write_bytes(content)
@@ -144,7 +143,7 @@ def parse(content: bytes, name: str = "package") -> Package:
 
 
 def _parsed(content: bytes, name: str) -> Package:
-    if len(content) < _HEAD.size or content[:8] != MAGIC:
+    if len(content) < _HEAD.size or content[:8] != PACKAGE_MAGIC:
         raise _damaged(name, "a file that is no package", "Check the path.")
     magic, version, zero, text_size, constants_size, bits, vectors_size, digest = _HEAD.unpack_from(content)
     if version != VERSION:
@@ -182,6 +181,10 @@ def _digest(head: tuple[Any, ...], *parts: bytes) -> bytes:
 
 
 def _content(path: Path) -> bytes:
+    if folder_there(path):
+        inside = sorted(path.glob("*.spareto"))
+        cure = f"Name its package: {inside[0]}" if inside else "Write one: spareto lower."
+        raise StoreError(Problem(str(path), "a folder", "a package", cure))
     if not there(path):
         raise StoreError(Problem(str(path), "no such file", "a package", "Check the path."))
     try:

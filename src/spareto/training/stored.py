@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from spareto.core.artifacts import canonical_json, replacing, there
+from spareto.core.artifacts import PACKAGE_MAGIC, canonical_json, replacing, there
 from spareto.core.errors import Problem, StoreError
 
 FORMAT: Final = 2
@@ -172,6 +172,9 @@ def _content(path: Path, kind: Kind, most: int = -1) -> bytes:
 
 def _manifest(content: bytes, path: Path, kind: Kind) -> dict[str, Any]:
     """The manifest in a file's header, its types checked: the one place where that is done."""
+    if content.startswith(PACKAGE_MAGIC):
+        cure = "Run it: spareto run. Give this command the network that it was lowered from."
+        raise StoreError(Problem(str(path), "a package of integers", kind.name, cure))
     size = int.from_bytes(content[:8], "little")
     if len(content) < 8 or size > min(len(content) - 8, LARGEST_HEADER):
         raise _damaged(path, "an unreadable file (it ends inside its header)", kind)
