@@ -277,7 +277,7 @@ def test_an_answer_that_is_no_number():
     network.fc.bias.data[2] = np.nan
     with pytest.raises(ConfigError, match="network: got an answer that is nan; expected a number a class"):
         evaluate(network, foreign.frames(), foreign.labels())
-    with pytest.raises(ConfigError, match="batch_size: got 0; expected an integer of at least 1"):
+    with pytest.raises(ConfigError, match="batch_size: got 0; expected an integer from 1 to"):
         evaluate(network, foreign.frames(), foreign.labels(), batch_size=0)
 
 

@@ -3,12 +3,12 @@
 import json
 
 import pytest
-from cyclopts import App
+from cyclopts import App, ValidationError
 
 import workloads
 from spareto.cli.cost import cost
 from spareto.cli.reproduce_chips import chips
-from spareto.core.errors import ConfigError, InputError, UnknownName
+from spareto.core.errors import InputError, UnknownName
 
 ROW = """
 rows:
@@ -138,7 +138,7 @@ def test_a_chip_without_a_voltage_does_not_stop_a_comparison(saved, capsys):
 
 @pytest.mark.parametrize("words", [("--batch", 0), ("--node", 0), ("--node", -3), ("--volts", "nan")])
 def test_sizes_that_make_no_sense_are_refused(saved, words):
-    with pytest.raises(ConfigError, match=r"expected an? (integer|number) from"):
+    with pytest.raises(ValidationError, match=r"Expected an? (integer from|number above)"):
         call(saved, "--accelerator", "truenorth", *words, command=cost)
 
 
