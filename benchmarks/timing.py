@@ -16,10 +16,14 @@ TURN = 0.1
 """Seconds of a turn, at least: in training one step follows another, not that of another framework."""
 
 
+SETTLES = 0.05
+"""Seconds of a turn that do not count: the threads of the framework before still spin, waiting for work."""
+
+
 def in_turns(runs: Mapping[str, Callable[[], object]], rounds: int) -> Rounds:
     """Seconds of each run in each round; the runs take turns, after one round that does not count.
 
-    A turn repeats its run, every one equally often, until the fastest fills `TURN`. With one thread these are
+    A turn repeats its run, every one equally often, until the fastest fills `TURN`; before, it settles. With one thread these are
     seconds of the process's CPU time, which other processes do not lengthen; with more they are wall time.
     """
     fastest = min(_seconds(run, 1) for run in runs.values())
@@ -27,8 +31,16 @@ def in_turns(runs: Mapping[str, Callable[[], object]], rounds: int) -> Rounds:
     seconds: Rounds = {name: [] for name in runs}
     for _ in range(rounds):
         for name, run in runs.items():
+            _settle(run)
             seconds[name].append(_seconds(run, repeats))
     return seconds
+
+
+def _settle(run: Callable[[], object]) -> None:
+    began = time.perf_counter()
+    run()
+    while time.perf_counter() - began < SETTLES:
+        run()
 
 
 def _seconds(run: Callable[[], object], repeats: int) -> float:
