@@ -23,8 +23,9 @@ SETTLES = 0.05
 def in_turns(runs: Mapping[str, Callable[[], object]], rounds: int) -> Rounds:
     """Seconds of each run in each round; the runs take turns, after one round that does not count.
 
-    A turn repeats its run, every one equally often, until the fastest fills `TURN`; before, it settles. With one thread these are
-    seconds of the process's CPU time, which other processes do not lengthen; with more they are wall time.
+    A turn repeats its run, every one equally often, until the fastest fills `TURN`; before, it settles. With
+    one thread these are seconds of the process's CPU time, which other processes do not lengthen; with more
+    they are wall time.
     """
     fastest = min(_seconds(run, 1) for run in runs.values())
     repeats = max(1, math.ceil(TURN / max(fastest, 1e-6)))
