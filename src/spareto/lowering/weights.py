@@ -158,8 +158,10 @@ def _check(found: Integers, value: Floats, name: str) -> None:
     again = found.values * step
     slack = 1e-5 * max(float(np.abs(value).max()), 1e-30) + (0.0 if found.exact else 0.5) * np.abs(step)
     if bool(np.any(np.abs(again - value) > slack)):
-        got, rule = "weights that are not the codes of their quantizer", "whole steps"
-        raise ConfigError(Problem(f"layer '{name}'", got, rule, "Bake the network first: spareto.bake."))
+        got = "weights with several steps in one output channel, as of crossbar tiles"
+        rule = "one step for the layer, or one for each output channel"
+        cure = "Call spareto.bake(network) first: the weights then get codes of their own."
+        raise ConfigError(Problem(f"layer '{name}'", got, rule, cure))
 
 
 def _array(tensor: Tensor) -> Any:
