@@ -17,7 +17,7 @@ TURN = 0.1
 
 
 SETTLES = 0.05
-"""Seconds of a turn that do not count: the threads of the framework before still spin, waiting for work."""
+"""Seconds of a turn with several threads that do not count: those of the run before still spin for work."""
 
 
 def in_turns(runs: Mapping[str, Callable[[], object]], rounds: int) -> Rounds:
@@ -38,6 +38,8 @@ def in_turns(runs: Mapping[str, Callable[[], object]], rounds: int) -> Rounds:
 
 
 def _settle(run: Callable[[], object]) -> None:
+    if torch.get_num_threads() == 1:
+        return
     began = time.perf_counter()
     run()
     while time.perf_counter() - began < SETTLES:
