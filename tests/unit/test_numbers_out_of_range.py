@@ -80,3 +80,13 @@ def test_points(wrong):
     ):
         with pytest.raises(spareto.InputError, match=r"^points\[0\]: got .*; expected 2 finite numbers"):
             call()
+
+
+@pytest.mark.parametrize("senses", [5, None, "max", ["max", "maximum"], ["max", 1], ("min", None)])
+def test_what_is_better(senses):
+    for call in (
+        lambda: spareto.front([(0.9, 1.0)], senses),
+        lambda: spareto.hypervolume([(0.9, 1.0)], (0.0, 2.0), senses),
+    ):
+        with pytest.raises(spareto.InputError, match=r"^senses(\[1\])?: got .*; expected "):
+            call()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from cyclopts import Parameter
 
-MOST: Final = 1_000_000_000
+from spareto.core.limits import MOST_AMOUNT, MOST_COUNTED, MOST_SEED, MOST_WORKERS
 
 
 @dataclass(frozen=True)
@@ -36,19 +36,19 @@ class Within:
                 raise ValueError(f"Expected {self.rule}.")
 
 
-def count(least: int = 1, most: int = MOST) -> Parameter:
+def count(least: int = 1, most: int = MOST_COUNTED) -> Parameter:
     """A whole number."""
     return Parameter(validator=Within(least, most, f"an integer from {least:,} to {most:,}"))
 
 
 def workers() -> Parameter:
     """Processes or threads."""
-    return count(most=100_000)
+    return count(most=MOST_WORKERS)
 
 
 def seed() -> Parameter:
     """A seed of random numbers."""
-    return Parameter(validator=Within(0, (1 << 63) - 1, "an integer of at least 0, below 2^63"))
+    return Parameter(validator=Within(0, MOST_SEED, "an integer of at least 0, below 2^63"))
 
 
 def share() -> Parameter:
@@ -58,4 +58,4 @@ def share() -> Parameter:
 
 def above() -> Parameter:
     """A physical size: a number above 0."""
-    return Parameter(validator=Within(math.ulp(0.0), 1e100, "a number above 0"))
+    return Parameter(validator=Within(math.ulp(0.0), MOST_AMOUNT, "a number above 0"))

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from spareto.core.errors import ConfigError, Problem, UnknownName, did_you_mean, one_of
+from spareto.core.limits import MOST_SEED
 from spareto.core.text import shown
 
 KindT = TypeVar("KindT")
-
-MOST_SEED: Final = (1 << 63) - 1
 
 
 def of_kind(

@@ -6,21 +6,15 @@ record has a largest value; where a record knows a tighter one, it says so itsel
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated
 
 from pydantic import Field
 
-from spareto.core.arguments import MOST_SEED as MOST_SEED
 from spareto.core.config import Rule
-
-MOST_COUNTED: Final = 1_000_000_000
-"""Samples, epochs, channels or timesteps: what is walked through one by one."""
-
-MOST_STORED: Final = 1 << 48
-"""Elements, bits or microseconds: what is only multiplied."""
-
-MOST_AMOUNT: Final = 1e100
-"""Energies, cycles and other sums; a thousand products of them are still numbers."""
+from spareto.core.limits import MOST_AMOUNT as MOST_AMOUNT
+from spareto.core.limits import MOST_COUNTED as MOST_COUNTED
+from spareto.core.limits import MOST_SEED as MOST_SEED
+from spareto.core.limits import MOST_STORED as MOST_STORED
 
 Seed = Annotated[int, Field(ge=0, le=MOST_SEED, strict=True), Rule("an integer of at least 0, below 2^63")]
 Natural = Annotated[int, Field(ge=0, le=MOST_STORED)]

@@ -17,6 +17,11 @@ from spareto.running.interface import Time
 Feeding = Time | Literal["sample"]
 
 
+def reads_parts(network: nn.Module) -> bool:
+    """Whether a class says that its layers read frames as they lie; not of a class that inherits from it."""
+    return "reads_parts" in vars(type(network))
+
+
 @dataclass(frozen=True)
 class Feed:
     """What one call of a network is given.

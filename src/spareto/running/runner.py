@@ -14,7 +14,7 @@ from spareto.core.arguments import of_kind
 from spareto.core.errors import ConfigError, DataError, Problem
 from spareto.frameworks import keeps_state, time_of
 from spareto.observing.compiled import eagerly, refuse_scripted
-from spareto.running.feeding import Feed, call, squeezed_layers, unmerged
+from spareto.running.feeding import Feed, call, reads_parts, squeezed_layers, unmerged
 from spareto.running.interface import Interface
 from spareto.running.outputs import Order, order_of, pick, voted
 from spareto.running.probe import Probe, Tried
@@ -61,8 +61,8 @@ class Runner:
         self._order: Order | None = "sample"
         self.random = False
         if declared(network, interface) and samples.layout == "time-first":
-            parts = "reads_parts" in vars(type(network))  # not of a class that inherits from it
-            self.feed, self.notes, self._reset = Feed("time-batch", parts=parts), (), lambda: None
+            feed = Feed("time-batch", parts=reads_parts(network))
+            self.feed, self.notes, self._reset = feed, (), lambda: None
             return
         self._find()
 

@@ -11,12 +11,13 @@ import numpy as np
 
 from spareto.core.arguments import whole
 from spareto.core.errors import DataError, Problem
+from spareto.core.limits import MOST_WORKERS
 from spareto.integer import IntegerLayer, IntegerNetwork, bounds
 from spareto.integer.network import INPUT, Ints
 from spareto.package import Package, read_package
 from spareto.runtime import kernels
 from spareto.runtime.plans import LayerPlan, plan_layer
-from spareto.runtime.session import MOST_THREADS, Decision, Session
+from spareto.runtime.session import Decision, Session
 
 EMPTY: Final = np.zeros((0, 0, 0, 0), np.int32)
 
@@ -91,7 +92,7 @@ class Engine:
             rule = "axes (time, batch, channels, height, width)"
             raise DataError(Problem("frames", f"shape {frames.shape}", rule, "Add a batch axis."))
         each = [frames[:, index] for index in range(frames.shape[1])]
-        whole(threads, "threads", 1, MOST_THREADS)
+        whole(threads, "threads", 1, MOST_WORKERS)
         if threads == 1:
             votes = [self.decide(one).votes for one in each]
         else:

@@ -10,12 +10,11 @@ import ctypes
 import logging
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Final
+from typing import Any
 
-from spareto.core.errors import OutOfMemory, Problem, SparetoError, StoreError
-from spareto.native import build, cached, machine
+from spareto.core.errors import OutOfMemory, Problem, SparetoError
+from spareto.native.loading import numpy_is_asked_for, runtime_library
 
-ENGINES: Final = ("c", "numpy")
 _log = logging.getLogger("spareto")
 
 
@@ -26,9 +25,9 @@ def engine() -> str:
     Raises:
         ConfigError: `SPARETO_RUNTIME` or `SPARETO_ISA` names nothing there is.
     """
-    if machine.choice("SPARETO_RUNTIME", ENGINES) == "numpy":
+    if numpy_is_asked_for():
         return "numpy"
-    library, why = _load()
+    library, why = runtime_library()
     if library is not None:
         return "c"
     _log.warning("spareto: the C engine cannot be used (%s); the slower numpy engine runs instead.", why)
@@ -43,7 +42,7 @@ def function(name: str, arguments: str) -> Callable[..., Any]:
         name: Its name in C.
         arguments: One letter each: `p` pointer, `q` 64-bit integer.
     """
-    library, why = _load()
+    library, why = runtime_library()
     if library is None:
         raise SparetoError(f"The C engine cannot be used: {why}.")
     found = getattr(library, name)
@@ -65,14 +64,5 @@ def _answered(status: int, function: Any, _: tuple[Any, ...]) -> int:
 @cache
 def vector_bytes() -> int:
     """Bytes of a vector of this processor; packed weights are aligned to it."""
-    library, _ = _load()
+    library, _ = runtime_library()
     return 64 if library is None else int(library.spareto_vector())
-
-
-@cache
-def _load() -> tuple[ctypes.CDLL | None, str]:
-    """The library, or None and the reason."""
-    try:
-        return ctypes.CDLL(str(machine.library_file(machine.level(), build.RUNTIME))), ""
-    except (build.CompileError, cached.Untrusted, cached.Held, StoreError, OSError) as error:
-        return None, " ".join(str(error).split())

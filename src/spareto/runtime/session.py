@@ -9,6 +9,7 @@ import numpy as np
 
 from spareto.core.arguments import whole
 from spareto.core.errors import DataError, Problem
+from spareto.core.limits import MOST_WORKERS
 from spareto.integer import Reference
 from spareto.integer.network import INPUT, Attention, IntegerLayer, IntegerNetwork, Ints, Join, Pool
 from spareto.runtime import prepared, wires
@@ -19,8 +20,6 @@ from spareto.runtime.prepared import Prepared
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
-
-MOST_THREADS: Final = 100_000
 
 BLOCK: Final = 32
 """Timesteps that go through a layer together, at most: what is between layers never takes more memory."""
@@ -80,7 +79,7 @@ class Session:
     """
 
     def __init__(self, engine: Ready, threads: int = 1) -> None:
-        whole(threads, "threads", 1, MOST_THREADS)
+        whole(threads, "threads", 1, MOST_WORKERS)
         self.engine, self.threads = engine, threads
         self.network = engine.network
         self._pool = _pool(threads) if threads > 1 else None

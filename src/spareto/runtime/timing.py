@@ -12,12 +12,11 @@ import numpy as np
 
 from spareto.core.arguments import whole
 from spareto.core.errors import ConfigError, Problem
+from spareto.core.limits import MOST_COUNTED
 from spareto.integer.network import INPUT, IntegerLayer
 from spareto.package import read_package
 from spareto.runtime.engine import Engine
 from spareto.runtime.plans import INT4, INT8, INT16, TERNARY, WOVEN, LayerPlan
-
-MOST_ROUNDS: Final = 1_000_000_000
 
 WITHOUT: Final = 10
 """Timesteps of a drawn recording, where the network takes any number."""
@@ -56,7 +55,7 @@ def timed(package: Path, rounds: int, threads: int = 1, density: float = 0.05) -
     Raises:
         ConfigError: Nothing would be timed, or the density is no share.
     """
-    whole(rounds, "rounds", 1, MOST_ROUNDS)
+    whole(rounds, "rounds", 1, MOST_COUNTED)
     if not 0 <= density <= 1:
         raise ConfigError(Problem("density", str(density), "a number from 0 to 1"))
     found = read_package(package)

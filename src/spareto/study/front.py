@@ -15,7 +15,7 @@ from typing import Any, SupportsFloat
 import numpy as np
 import numpy.typing as npt
 
-from spareto.core.arguments import of_kind
+from spareto.core.arguments import of_kind, word
 from spareto.core.errors import InputError, Problem
 from spareto.core.text import shown
 from spareto.records.rows import MeanRow, TrialRow, row_chosen_by, trial_row
@@ -38,7 +38,7 @@ def front(
         n flags, in the order of the points. O(n log n) for two objectives, else O(n^2).
 
     Raises:
-        InputError: A point has another number of objectives, or one that is not finite.
+        InputError: A point has another number of objectives, or one that is not finite; a sense is none.
 
     >>> front([(0.95, 3.0), (0.95, 2.0), (0.97, 5.0), (0.90, 2.0)])
     [False, True, True, False]
@@ -63,7 +63,7 @@ def hypervolume(
         The volume, in the product of the objectives' units.
 
     Raises:
-        InputError: A point has another number of objectives, or one that is not finite.
+        InputError: A point has another number of objectives, or one that is not finite; a sense is none.
 
     Reference:
         while2012: WFG; what each point adds to those after it, by the hypervolume of what they share.
@@ -126,6 +126,8 @@ def means_of(trial_rows: Iterable[TrialRow]) -> list[MeanRow]:
 def _costs(points: Sequence[Sequence[float]], senses: Sequence[Sense]) -> npt.NDArray[np.float64]:
     problems: list[Problem] = []
     of_kind(points, (Sequence, np.ndarray), "points", "a list of points or trials")
+    for index, sense in enumerate(of_kind(senses, (list, tuple), "senses", "a list of `max` and `min`")):
+        word(sense, f"senses[{index}]", ("max", "min"))
     for index, point in enumerate(points):
         of_kind(point, (Sequence, np.ndarray), f"points[{index}]", f"{len(senses)} finite numbers")
         values: Sequence[Any] = point

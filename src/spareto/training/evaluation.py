@@ -25,6 +25,7 @@ from spareto.running import (
     samples_of,
 )
 from spareto.running.arrays import is_data_set, read
+from spareto.running.feeding import reads_parts
 from spareto.running.samples import refuse_not_finite
 
 FRAMES: Final = "evaluation: frames"
@@ -59,9 +60,9 @@ def evaluate(
         ConfigError: The network does not run on the frames, or it is not clear how; see `Runner`.
     """
     stated = interface_of(**how)
-    lazily = "reads_parts" in vars(type(network))  # its first layer looks at every element anyway
-    samples = _samples(network, frames, labels, layout, lazily=lazily)
     whole(batch_size, "batch_size", 1, MOST_COUNTED)
+    lazily = reads_parts(network)  # its first layer looks at every element anyway
+    samples = _samples(network, frames, labels, layout, lazily=lazily)
     return accuracy_of(network, samples, stated, batch_size, lazily=lazily)
 
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import ctypes
-from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from spareto.core.errors import StoreError
 from spareto.data.readers import _evt_numpy
 from spareto.data.readers._base import Bytes
 from spareto.data.readers._evt_numpy import Decoded
-from spareto.native import build, cached, machine
+from spareto.native.loading import numpy_is_asked_for, runtime_library
 
 
 def evt2(content: Bytes) -> Decoded:
@@ -49,12 +47,6 @@ def _at(array: npt.NDArray[Any]) -> ctypes.c_void_p:
     return ctypes.c_void_p(array.ctypes.data)
 
 
-@cache
 def _library() -> ctypes.CDLL | None:
-    """The library that needs no torch; None where `SPARETO_RUNTIME` is `numpy`, or it cannot be had."""
-    if machine.choice("SPARETO_RUNTIME", ("c", "numpy")) == "numpy":
-        return None
-    try:
-        return ctypes.CDLL(str(machine.library_file(machine.level(), build.RUNTIME)))
-    except (build.CompileError, cached.Untrusted, cached.Held, StoreError, OSError):
-        return None
+    """None where `SPARETO_RUNTIME` is `numpy`, or the library cannot be had."""
+    return None if numpy_is_asked_for() else runtime_library()[0]

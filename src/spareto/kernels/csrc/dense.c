@@ -122,21 +122,27 @@ static void sum_blocks(const Rows *in, const float *packed, float *y, const int3
         }
     }
 }
+/* Room for packed weights, and for `each` bytes of every thread; nothing is taken if there is not enough. */
+static int take(const Rows *in, size_t each, int threads, float **packed, char **scratch) {
+    size_t weights = 0;
+    part(&weights, times(in->inputs, in->width), sizeof(float));
+    *packed = (float *)memory(weights, 1);
+    *scratch = memory(each, threads);
+    if (*packed && *scratch) return DONE;
+    free(*packed), free(*scratch);
+    return NO_MEMORY;
+}
 /* y [N][padded OC] = sum of the weights w [OC][C][pixels] of each row's events. */
 EXPORT int spareto_dense_forward(const uint64_t *bits, const float *w, float *y, int64_t N, int pixels, int C, int OC,
                                  int threads) {
     if (!rows_fit(N, pixels, C, OC, threads)) return TOO_LARGE;
     Rows in = rows_of(bits, N, pixels, C, OC);
     int finite = 1;
-    size_t weights = 0, each = 0;
-    part(&weights, times(in.inputs, in.width), sizeof(float));
+    size_t each = 0;
     keys_part(&each, &in, FORWARD_ROWS);
-    float *packed = (float *)memory(weights, 1);
-    char *scratch = memory(each, threads);
-    if (!packed || !scratch) {
-        free(packed), free(scratch);
-        return NO_MEMORY;
-    }
+    float *packed;
+    char *scratch;
+    if (take(&in, each, threads, &packed, &scratch) != DONE) return NO_MEMORY;
 #pragma omp parallel num_threads(threads)
     {
         int32_t *keys = (int32_t *)(scratch + each * omp_get_thread_num()), ptr[FORWARD_ROWS + 1];
@@ -164,17 +170,13 @@ EXPORT int spareto_dense_fire(const uint64_t *bits, const float *w, const float 
     int finite = 1, together = imin(FORWARD_ROWS, (f->B + threads - 1) / threads);
     int64_t deep = imax(1, imin(f->T, FORWARD_ROWS / together)), words = ((int64_t)f->channels + 63) / 64;
     const block_shape whole = {(int)deep, together, 1, 1, f->C, f->channels, 1, 1, 1, 1};
-    size_t weights = 0, each = 0, keys_at = keys_part(&each, &in, FORWARD_ROWS);
+    size_t each = 0, keys_at = keys_part(&each, &in, FORWARD_ROWS);
     size_t sums_at = part(&each, times(FORWARD_ROWS, in.width), sizeof(float));
     size_t state_at = part(&each, block_floats(&whole, flags), sizeof(float));
     size_t bits_at = part(&each, FORWARD_ROWS * words, sizeof(uint64_t));
-    part(&weights, times(in.inputs, in.width), sizeof(float));
-    float *packed = (float *)memory(weights, 1);
-    char *scratch = memory(each, threads);
-    if (!packed || !scratch) {
-        free(packed), free(scratch);
-        return NO_MEMORY;
-    }
+    float *packed;
+    char *scratch;
+    if (take(&in, each, threads, &packed, &scratch) != DONE) return NO_MEMORY;
 #pragma omp parallel num_threads(threads)
     {
         char *own = scratch + each * (size_t)omp_get_thread_num();

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from spareto.core.arguments import whole
 from spareto.core.errors import ConfigError, Problem
+from spareto.core.limits import MOST_WORKERS
 from spareto.core.registry import Registry
 from spareto.study.executors._base import Executor as Executor
 
 registry = Registry("spareto.study.executors", Executor, "executor")  # pyright: ignore[reportAbstractUsage]
-MOST = 100_000
 
 
 def chosen(name: str | None, workers: int = 1, threads: int | None = None) -> Executor | None:
@@ -25,7 +25,7 @@ def chosen(name: str | None, workers: int = 1, threads: int | None = None) -> Ex
     """
     for where, number in (("workers", workers), ("threads", threads)):
         if number is not None:
-            whole(number, where, 1, MOST)
+            whole(number, where, 1, MOST_WORKERS)
     if name == "inline" and workers > 1:
         cure = "Leave --executor out, or choose local or ray."
         raise ConfigError(Problem("workers", str(workers), "1 in this process", cure))
