@@ -126,7 +126,8 @@ def means_of(trial_rows: Iterable[TrialRow]) -> list[MeanRow]:
 def _costs(points: Sequence[Sequence[float]], senses: Sequence[Sense]) -> npt.NDArray[np.float64]:
     problems: list[Problem] = []
     of_kind(points, (Sequence, np.ndarray), "points", "a list of points or trials")
-    for index, sense in enumerate(of_kind(senses, (list, tuple), "senses", "a list of `max` and `min`")):
+    of_kind(senses, (list, tuple), "senses", "a list of `max` and `min`")
+    for index, sense in enumerate(senses):
         word(sense, f"senses[{index}]", ("max", "min"))
     for index, point in enumerate(points):
         of_kind(point, (Sequence, np.ndarray), f"points[{index}]", f"{len(senses)} finite numbers")
