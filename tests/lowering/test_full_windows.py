@@ -7,7 +7,8 @@ import pytest
 
 from spareto.integer import IntegerLayer, IntegerNetwork, IntegerNeuron, Reference, Synapses
 from spareto.runtime import Engine, kernels
-from spareto.runtime.plans import INT8, WOVEN, few_spikes
+from spareto.runtime.plans import few_spikes
+from spareto.runtime.rows import FORMS, INT8, WOVEN
 
 
 def layered(weights, bits=8, stride=(1, 1), dilation=(1, 1), shift=4):
@@ -111,4 +112,5 @@ def test_places_of_live_weights_are_kept_where_that_is_faster(side, share, place
     assert (engine.plans[0].rows.starts is not None) == places
     expected = Reference(lowered).run(frames[:, None])[0][:, 0]
     assert np.array_equal(engine.session().outputs(frames)[0], expected)
-    assert np.array_equal(Engine(lowered, live=True).session().outputs(frames)[0], expected)
+    for rows in FORMS:
+        assert np.array_equal(Engine(lowered, rows=rows).session().outputs(frames)[0], expected)

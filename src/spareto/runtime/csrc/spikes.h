@@ -7,8 +7,9 @@
 #define SPARETO_SPIKES_H
 #include "../../kernels/csrc/memory.h"
 
-/* How a weight lies in memory.  Woven bytes: as two rows have to lie so that unpacking them brings lanes in order. */
-enum { INT8, INT4, TERNARY, INT16, INT32, WOVEN };
+/* How a weight lies in memory.  Woven bytes: as two rows have to lie so that unpacking them brings lanes in order.
+ * LIVE_: only weights that are not 0, by masks or by places, see live.h. */
+enum { INT8, INT4, TERNARY, INT16, INT32, WOVEN, LIVE_SIGNS, LIVE_INT4, LIVE_INT8 };
 
 typedef struct {
     int64_t in_h, in_w, in_c, in_words, in_values; /* in_values: integers come in, else bits */
@@ -18,9 +19,11 @@ typedef struct {
     int64_t narrow, small, state; /* sums fit in 16 bits; neurons fit in 32; bytes of a stored state */
     int64_t clamps, partial;      /* whether a potential can saturate; whether the sums of one pixel fit in 16 bits */
     int64_t few;                  /* spikes of a window whose sums fit in 16 bits, whatever their weights; else 0 */
+    int64_t expands;              /* whether the processor lays live bytes into their lanes */
     const void *weights;          /* (kernel rows, kernel columns, inputs, outputs) */
-    const int32_t *starts;        /* of each row's live weights in `places`; NULL where rows are whole */
-    const uint16_t *places;
+    const uint64_t *masks;        /* which weights are live; NULL where `places` says it */
+    const uint8_t *places;        /* of live weights, in blocks of 256 weights */
+    const int32_t *starts;        /* live weights before each word of masks, or before each block */
     const int64_t *multiplier, *bias;
     const int32_t *multiplier32, *bias32;
     /* neurons, see integer/neuron.py */
@@ -31,6 +34,8 @@ typedef struct {
     int64_t counts; /* 0 for spikes */
     /* recurrent connections: weights (inputs, outputs) of the same kind of row */
     const void *back_weights;
+    const uint64_t *back_masks;
+    const int32_t *back_starts;
     const int64_t *back_multiplier;
     int64_t back_kind, back_stride;
 } plan;

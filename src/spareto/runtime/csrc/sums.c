@@ -1,10 +1,11 @@
 /* Sums: every spike adds its rows of weights to the neurons that it reaches.  The work is spikes times weights; silence
  * is free. */
-#include "spikes.h"
+#include "live.h"
 
 typedef int16_t sv __attribute__((vector_size(VB), aligned(2), may_alias));
 typedef int8_t half_bytes __attribute__((vector_size(VB / 2), aligned(1), may_alias));
 typedef int8_t quarter_bytes __attribute__((vector_size(VB / 4), aligned(1), may_alias));
+typedef int8_t bv __attribute__((vector_size(VB), aligned(1), may_alias));
 #define SL (VB / 2)
 
 /* Bytes as wider lanes, by name; see ints_of_shorts. */
@@ -27,21 +28,80 @@ AI iv ints_of(const char *bytes) {
 #endif
 }
 
-/* Lanes of `bits` as 0 or -1. */
-AI sv chosen(const uint8_t *bits) {
+/* Half a vector of bytes as shorts. */
+AI sv half_of(bv bytes, const int upper) {
 #if VB == 64 && defined(__AVX512BW__)
-    uint32_t m;
-    memcpy(&m, bits, 4);
-    return (sv)_mm512_movm_epi16(m);
-#elif VB == 32
-    const sv lane = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, INT16_MIN};
-    int16_t m;
-    memcpy(&m, bits, 2);
-    return (((sv){0} + m) & lane) == lane;
+    const __m512i all = (__m512i)bytes;
+    return (sv)_mm512_cvtepi8_epi16(upper ? _mm512_extracti64x4_epi64(all, 1) : _mm512_castsi512_si256(all));
 #else
-    const sv lane = {1, 2, 4, 8, 16, 32, 64, 128};
-    return (((sv){0} + (int16_t)*bits) & lane) == lane;
+    return shorts_of((const char *)&bytes + (upper ? VB / 2 : 0));
 #endif
+}
+
+/* Bytes of -1 where the lowest bits are ones. */
+__attribute__((unused)) AI bv spread_bits(uint64_t bits) {
+#if VB == 64 && defined(__AVX512BW__)
+    return (bv)_mm512_movm_epi8(bits);
+#elif VB == 32 && defined(__AVX2__)
+    const __m256i eights = _mm256_setr_epi64x(0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
+    const __m256i lane = _mm256_set1_epi64x((int64_t)0x8040201008040201);
+    return (bv)_mm256_cmpeq_epi8(_mm256_and_si256(_mm256_shuffle_epi8(_mm256_set1_epi32((int32_t)bits), eights), lane),
+                                 lane);
+#else
+    uint64_t each[VB / 8];
+    for (int k = 0; k < VB / 8; k++) each[k] = (bits >> 8 * k & 255) * 0x0101010101010101;
+    const bv lane = LD(bv, &((const uint64_t[VB / 8]){[0 ... VB / 8 - 1] = 0x8040201008040201}));
+    return (LD(bv, each) & lane) == lane;
+#endif
+}
+
+/* A vector of bytes + 1 where `plus` has ones, - 1 where `minus` has. */
+AI bv counted(bv a, uint64_t plus, uint64_t minus) {
+#if VB == 64 && defined(__AVX512BW__)
+    const __m512i one = _mm512_set1_epi8(1), more = _mm512_mask_add_epi8((__m512i)a, plus, (__m512i)a, one);
+    return (bv)_mm512_mask_sub_epi8(more, minus, more, one);
+#else
+    return a + spread_bits(minus) - spread_bits(plus);
+#endif
+}
+
+/* SL lanes of bytes as shorts. */
+AI sv live_shorts(const int KIND, const char *weights, uint64_t mask, int64_t at) {
+#ifdef __BMI2__
+    __m128i part[4];
+#pragma GCC unroll 4
+    for (int k = 0; k < SL / 8; k++, mask >>= 8) {
+        part[k] = eight_lanes(KIND, weights, (uint8_t)mask, at);
+        at += __builtin_popcount((uint8_t)mask);
+    }
+    char bytes[SL];
+#pragma GCC unroll 4
+    for (int k = 0; k < SL / 8; k++) _mm_storel_epi64((void *)(bytes + 8 * k), part[k]);
+    return shorts_of(bytes);
+#else
+    int8_t bytes[SL] = {0};
+    for (; mask; mask &= mask - 1) bytes[__builtin_ctzll(mask)] = (int8_t)live_weight(KIND, weights, at++);
+    return shorts_of((const char *)bytes);
+#endif
+}
+
+/* NV vectors of a row that keeps its live weights. */
+AI void add_live(const int NV, const int KIND, const plan *p, live_lanes live, sv *a) {
+    const char *weights = p->weights;
+#if VB == 64
+    if (p->expands) {
+        const __m512i bytes = expanded(KIND, weights, live);
+        a[0] += half_of((bv)bytes, 0);
+        if (NV == 2) a[1] += half_of((bv)bytes, 1);
+        return;
+    }
+#endif
+#pragma GCC unroll 8
+    for (int j = 0; j < NV; j++) {
+        const uint64_t mask = live.mask >> SL * j & ~(uint64_t)0 >> (64 - SL);
+        a[j] += live_shorts(KIND, weights, mask, live.at);
+        live.at += __builtin_popcountll(mask);
+    }
 }
 
 /* Two vectors of shorts += two rows of woven bytes: a byte of one beside that of the other, then both added up. */
@@ -64,13 +124,66 @@ AI void add_woven(const char *one, const char *other, sv *a) {
 #endif
 }
 
-/* NV vectors from lane `first` on += the rows of weights of all spikes of a pixel. */
-AI void add_rows(const int NV, const int KIND, const plan *p, const char *tap, const events *seen, int64_t first,
-                 sv *a) {
+/* The bits of a row from `from` on, as many as a vector has bytes, or as there are. */
+AI uint64_t row_bits(const uint8_t *from, const int n) {
+    uint64_t bits = 0;
+    memcpy(&bits, from, (size_t)(n < VB ? n : VB) / 8);
+    return bits;
+}
+
+/* NV vectors from lane `first` on += the rows of signs of all spikes of a pixel; bytes count them, 127 at a time. */
+AI void add_signs(const int NV, const int KIND, const plan *p, int64_t tap, const events *seen, int64_t first, sv *a) {
+    const int lanes = NV * SL, n = (lanes + VB - 1) / VB;
+    for (int64_t e = 0; e < seen->count;) {
+        const int64_t end = seen->count - e > 127 ? e + 127 : seen->count;
+        bv count[4] = {{0}, {0}, {0}, {0}};
+        for (; e < end; e++) {
+            const int64_t row = tap + seen->channels[e];
+            if (KIND == LIVE_SIGNS) {
+#pragma GCC unroll 4
+                for (int l = 0; l < lanes; l += 64) {
+                    const live_lanes live = live_of(p, row, first + l, lanes - l < 64 ? lanes - l : 64);
+                    const uint64_t minus = negative(p->weights, live), plus = live.mask ^ minus;
+#pragma GCC unroll 4
+                    for (int k = 0; k < 64 / VB; k++)
+                        if (l / VB + k < n)
+                            count[l / VB + k] = counted(count[l / VB + k], plus >> k * VB, minus >> k * VB);
+                }
+            } else { /* a bit where the weight is 1, then a bit where it is -1 */
+                const uint8_t *plus = (const uint8_t *)p->weights + row * p->stride + first / 8,
+                              *minus = plus + p->stride / 2;
+#pragma GCC unroll 4
+                for (int k = 0; k < n; k++)
+                    count[k] = counted(count[k], row_bits(plus + VB / 8 * k, lanes - VB * k),
+                                       row_bits(minus + VB / 8 * k, lanes - VB * k));
+            }
+        }
+#pragma GCC unroll 8
+        for (int j = 0; j < NV; j++) a[j] += half_of(count[j / 2], j % 2);
+    }
+}
+
+/* NV vectors from lane `first` on += the rows of weights of all spikes of a pixel; `tap` is the first of its rows. */
+AI void add_rows(const int NV, const int KIND, const plan *p, int64_t tap, const events *seen, int64_t first, sv *a) {
+    if (KIND == TERNARY || KIND == LIVE_SIGNS) {
+        add_signs(NV, KIND, p, tap, seen, first, a);
+        return;
+    }
+    if (KIND == LIVE_INT4 || KIND == LIVE_INT8) {
+        const int each = NV < 64 / SL ? NV : 64 / SL;
+        for (int64_t e = 0; e < seen->count; e++)
+#pragma GCC unroll 8
+            for (int j = 0; j < NV; j += each) {
+                const live_lanes live = live_of(p, tap + seen->channels[e], first + SL * j, SL * each);
+                add_live(each, KIND, p, live, a + j);
+            }
+        return;
+    }
+    const char *rows = (const char *)p->weights + tap * p->stride;
     for (int64_t e = 0; e < seen->count; e += KIND == WOVEN ? 2 : 1) {
-        const char *row = tap + seen->channels[e] * p->stride;
+        const char *row = rows + seen->channels[e] * p->stride;
         if (KIND == WOVEN) {
-            const char *other = tap + seen->channels[e + 1] * p->stride;
+            const char *other = rows + seen->channels[e + 1] * p->stride;
 #pragma GCC unroll 4
             for (int j = 0; j < NV; j += 2) add_woven(row + first + SL * j, other + first + SL * j, a + j);
         } else if (KIND == INT8) {
@@ -86,16 +199,12 @@ AI void add_rows(const int NV, const int KIND, const plan *p, const char *tap, c
                 a[2 * j] += (both << 12) >> 12;
                 a[2 * j + 1] += both >> 4;
             }
-        } else { /* a bit where the weight is 1, then a bit where it is -1 */
-            const uint8_t *plus = (const uint8_t *)row + first / 8, *minus = plus + p->lanes / 8;
-#pragma GCC unroll 8
-            for (int j = 0; j < NV; j++) a[j] += chosen(minus + SL / 8 * j) - chosen(plus + SL / 8 * j);
         }
     }
 }
 
 /* 16-bit sums += the same. */
-AI void add_narrow(const int NV, const int KIND, const plan *p, const char *tap, const events *seen, int64_t first,
+AI void add_narrow(const int NV, const int KIND, const plan *p, int64_t tap, const events *seen, int64_t first,
                    int16_t *sums) {
     sv a[8];
 #pragma GCC unroll 8
@@ -106,7 +215,7 @@ AI void add_narrow(const int NV, const int KIND, const plan *p, const char *tap,
 }
 
 /* 32-bit sums += the same, where the sums of one pixel fit in 16 bits. */
-AI void add_partial(const int NV, const int KIND, const plan *p, const char *tap, const events *seen, int64_t first,
+AI void add_partial(const int NV, const int KIND, const plan *p, int64_t tap, const events *seen, int64_t first,
                     int32_t *sums) {
     sv a[8];
 #pragma GCC unroll 8
@@ -121,13 +230,13 @@ AI void add_partial(const int NV, const int KIND, const plan *p, const char *tap
 }
 
 /* The same of 32-bit sums, each spike times its value. */
-AI void add_wide(const int NV, const int KIND, const int VALUED, const plan *p, const char *tap, const events *seen,
+AI void add_wide(const int NV, const int KIND, const int VALUED, const plan *p, int64_t tap, const events *seen,
                  int64_t first, int32_t *sums) {
     iv a[8];
 #pragma GCC unroll 8
     for (int j = 0; j < NV; j++) a[j] = LD(iv, sums + first + VL * j);
     for (int64_t e = 0; e < seen->count; e++) {
-        const char *row = tap + seen->channels[e] * p->stride;
+        const char *row = (const char *)p->weights + (tap + seen->channels[e]) * p->stride;
 #pragma GCC unroll 8
         for (int j = 0; j < NV; j++) {
             iv weight;
@@ -143,28 +252,32 @@ AI void add_wide(const int NV, const int KIND, const int VALUED, const plan *p, 
 }
 
 /* The rare case: packed weights whose sums need 32 bits. */
-static void add_unpacked(int64_t kind, int64_t lanes, int64_t stride, const char *tap, const events *seen,
-                         int32_t *sums) {
+static void add_unpacked(const plan *p, int64_t tap, const events *seen, int32_t *sums) {
     for (int64_t e = 0; e < seen->count; e++) {
-        const char *row = tap + seen->channels[e] * stride;
+        const char *row = (const char *)p->weights + (tap + seen->channels[e]) * p->stride;
         const int32_t value = seen->values[e];
-        for (int64_t l = 0; l < lanes; l++) {
+        for (int64_t l = 0; l < p->lanes; l++) {
             int32_t weight;
-            if (kind == INT4) {
+            if (p->kind == INT4) {
                 const int8_t both = row[l / (2 * SL) * SL + l % SL];
                 weight = l % (2 * SL) < SL ? (int8_t)((uint8_t)both << 4) >> 4 : both >> 4;
             } else {
-                weight = (row[l / 8] >> l % 8 & 1) - (row[lanes / 8 + l / 8] >> l % 8 & 1);
+                weight = (row[l / 8] >> l % 8 & 1) - (row[p->stride / 2 + l / 8] >> l % 8 & 1);
             }
             sums[l] += weight * value;
         }
     }
 }
 
-/* Only the live weights of a row: their places and their values, a byte each. */
-AI void add_live(const plan *p, int64_t row, int32_t value, int32_t *sums) {
-    const int8_t *weights = p->weights;
-    for (int32_t k = p->starts[row]; k < p->starts[row + 1]; k++) sums[p->places[k]] += weights[k] * value;
+/* The same of rows that keep their live weights. */
+static void add_few(const plan *p, int64_t tap, const events *seen, int32_t *sums) {
+    for (int64_t e = 0; e < seen->count; e++)
+        for (int64_t first = 0; first < p->out_c; first += 64) {
+            live_lanes live = live_of(p, tap + seen->channels[e], first, 64);
+            for (; live.mask; live.mask &= live.mask - 1)
+                sums[first + __builtin_ctzll(live.mask)] += live_weight(p->kind, p->weights, live.at++) *
+                                                            seen->values[e];
+        }
 }
 
 /* An input's row reaches the outputs of its own group. */
@@ -180,7 +293,7 @@ AI void add_group(const plan *p, int64_t row, int32_t value, int32_t *sums) {
         for (int64_t l = 0; l < outputs; l++) to[l] += ((const int32_t *)from)[l] * value;
 }
 
-enum { WHOLE, PARTIAL, PACKED, LIVE, GROUPED };
+enum { WHOLE, PARTIAL, PACKED, FEW, PLACED, GROUPED };
 
 /* All spikes of a pixel, to every window that sees it. */
 AI void spread(const int WAY, const int KIND, const int NARROW, const int VALUED, const int VECTORS, const plan *p,
@@ -189,22 +302,23 @@ AI void spread(const int WAY, const int KIND, const int NARROW, const int VALUED
     const int32_t begin = seen->x_from[x], end = seen->x_from[x + 1];
     for (int64_t r = 0; r < rows; r++)
         for (int32_t k = begin; k < end; k++) {
-            const int64_t row = (seen->y_tap[r] * p->kw + seen->x_tap[k]) * (p->in_c + (KIND == WOVEN));
+            const int64_t tap = (seen->y_tap[r] * p->kw + seen->x_tap[k]) * (p->in_c + (KIND == WOVEN));
             void *to = sums + (seen->y_out[r] * p->out_w + seen->x_out[k]) * each;
-            const char *tap = (const char *)p->weights + row * p->stride;
-            if (WAY == LIVE) {
+            if (WAY == PLACED) {
                 for (int64_t e = 0; e < spikes->count; e++)
-                    add_live(p, row + spikes->channels[e], spikes->values[e], to);
+                    add_places(p, tap + spikes->channels[e], spikes->values[e], to);
             } else if (WAY == GROUPED) {
                 for (int64_t e = 0; e < spikes->count; e++)
-                    add_group(p, row + spikes->channels[e], spikes->values[e], to);
+                    add_group(p, tap + spikes->channels[e], spikes->values[e], to);
             } else if (WAY == PARTIAL) {
                 int64_t first = 0;
                 for (; first + 4 * SL <= p->lanes; first += 4 * SL) add_partial(4, KIND, p, tap, spikes, first, to);
                 for (; first + 2 * SL <= p->lanes; first += 2 * SL) add_partial(2, KIND, p, tap, spikes, first, to);
                 if (first < p->lanes) add_partial(1, KIND, p, tap, spikes, first, to);
             } else if (WAY == PACKED) {
-                add_unpacked(p->kind, p->lanes, p->stride, tap, spikes, to);
+                add_unpacked(p, tap, spikes, to);
+            } else if (WAY == FEW) {
+                add_few(p, tap, spikes, to);
             } else if (NARROW && VECTORS) {
                 add_narrow(VECTORS, KIND, p, tap, spikes, 0, to);
             } else if (NARROW) {
@@ -280,6 +394,9 @@ NARROW_ROWS(nibbles, INT4)
 NARROW_ROWS(signs, TERNARY)
 NARROW_ROWS(shorts, INT16)
 NARROW_ROWS(woven, WOVEN)
+NARROW_ROWS(live_signs, LIVE_SIGNS)
+NARROW_ROWS(live_nibbles, LIVE_INT4)
+NARROW_ROWS(live_bytes, LIVE_INT8)
 WIDE_ROWS(wide_bytes, WHOLE, INT8)
 WIDE_ROWS(wide_shorts, WHOLE, INT16)
 WIDE_ROWS(wide_ints, WHOLE, INT32)
@@ -287,33 +404,41 @@ ROW(partial_bytes, PARTIAL, INT8, 0, 0, 0)
 ROW(partial_nibbles, PARTIAL, INT4, 0, 0, 0)
 ROW(partial_signs, PARTIAL, TERNARY, 0, 0, 0)
 ROW(partial_woven, PARTIAL, WOVEN, 0, 0, 0)
+ROW(partial_live_signs, PARTIAL, LIVE_SIGNS, 0, 0, 0)
+ROW(partial_live_nibbles, PARTIAL, LIVE_INT4, 0, 0, 0)
+ROW(partial_live_bytes, PARTIAL, LIVE_INT8, 0, 0, 0)
 WIDE_ROWS(packed, PACKED, INT8)
-WIDE_ROWS(live, LIVE, INT8)
+WIDE_ROWS(few, FEW, INT8)
+WIDE_ROWS(placed, PLACED, INT8)
 WIDE_ROWS(grouped, GROUPED, INT8)
 
 /* By kind of weight, then by vectors: any number, 1, 2, 4, 8. */
-static row_function *const narrow_rows[6][5] = {{bytes_any, bytes_1, bytes_2, bytes_4, bytes_8},
-                                                {nibbles_any, nibbles_any, nibbles_2, nibbles_4, nibbles_8},
-                                                {signs_any, signs_1, signs_2, signs_4, signs_8},
-                                                {shorts_any, shorts_1, shorts_2, shorts_4, shorts_8},
-                                                {0}, /* sums of 32-bit weights are not narrow */
-                                                {woven_any, woven_any, woven_2, woven_4, woven_8}};
-static row_function *const wide_rows[5][2] = {{wide_bytes_bits, wide_bytes_values},
-                                              {packed_bits, packed_values},
-                                              {packed_bits, packed_values},
-                                              {wide_shorts_bits, wide_shorts_values},
-                                              {wide_ints_bits, wide_ints_values}};
+#define BY_VECTORS(NAME) {NAME##_any, NAME##_1, NAME##_2, NAME##_4, NAME##_8}
+static row_function *const narrow_rows[][5] = {[INT8] = BY_VECTORS(bytes),
+                                               [INT4] = BY_VECTORS(nibbles),
+                                               [TERNARY] = BY_VECTORS(signs),
+                                               [INT16] = BY_VECTORS(shorts),
+                                               [WOVEN] = BY_VECTORS(woven),
+                                               [LIVE_SIGNS] = BY_VECTORS(live_signs),
+                                               [LIVE_INT4] = BY_VECTORS(live_nibbles),
+                                               [LIVE_INT8] = BY_VECTORS(live_bytes)};
+/* By kind of weight, then by whether spikes have values. */
+#define BY_VALUES(NAME) {NAME##_bits, NAME##_values}
+static row_function *const wide_rows[][2] = {[INT8] = BY_VALUES(wide_bytes), [INT4] = BY_VALUES(packed),
+                                             [TERNARY] = BY_VALUES(packed),  [INT16] = BY_VALUES(wide_shorts),
+                                             [INT32] = BY_VALUES(wide_ints), [LIVE_SIGNS] = BY_VALUES(few),
+                                             [LIVE_INT4] = BY_VALUES(few),   [LIVE_INT8] = BY_VALUES(few)};
+static row_function *const partial_rows[] = {
+    [INT8] = partial_bytes,          [INT4] = partial_nibbles,          [TERNARY] = partial_signs,
+    [WOVEN] = partial_woven,         [LIVE_SIGNS] = partial_live_signs, [LIVE_INT4] = partial_live_nibbles,
+    [LIVE_INT8] = partial_live_bytes};
 
 void spareto_add_row(const plan *p, const taps *seen, int64_t rows, const void *in, int64_t pixel, char *sums) {
     const int valued = p->in_values != 0;
     row_function *add;
-    if (p->starts) add = valued ? live_values : live_bits;
-    else if (p->groups > 1) add = valued ? grouped_values : grouped_bits;
-    else if (p->partial && !p->narrow)
-        add = p->kind == INT8    ? partial_bytes
-              : p->kind == INT4  ? partial_nibbles
-              : p->kind == WOVEN ? partial_woven
-                                 : partial_signs;
+    if (p->groups > 1) add = valued ? grouped_values : grouped_bits;
+    else if (p->places) add = valued ? placed_values : placed_bits;
+    else if (p->partial && !p->narrow) add = partial_rows[p->kind];
     else if (!p->narrow) add = wide_rows[p->kind][valued];
     else {
         const int64_t vectors = p->lanes / SL;
@@ -329,15 +454,17 @@ void spareto_add_row(const plan *p, const taps *seen, int64_t rows, const void *
 void spareto_add_back(const plan *p, const int32_t *fired, const taps *seen, int32_t *sums) {
     plan back = *p;
     events spikes = seen->back;
-    back.stride = p->back_stride;
+    back.stride = p->back_stride, back.kind = p->back_kind, back.weights = p->back_weights;
+    back.starts = p->back_starts, back.masks = p->back_masks;
     spikes.count = 0;
     for (int64_t c = 0; c < p->out_c; c++)
         if (fired[c]) spikes.channels[spikes.count] = (int32_t)c, spikes.values[spikes.count++] = fired[c];
     memset(sums, 0, sizeof(int32_t) * (size_t)p->lanes);
-    for (int64_t first = 0; first < p->lanes; first += 2 * VL) switch (p->back_kind) {
-        case INT8: add_wide(2, INT8, 1, &back, p->back_weights, &spikes, first, sums); break;
-        case INT16: add_wide(2, INT16, 1, &back, p->back_weights, &spikes, first, sums); break;
-        case INT32: add_wide(2, INT32, 1, &back, p->back_weights, &spikes, first, sums); break;
-        default: add_unpacked(p->back_kind, p->lanes, p->back_stride, p->back_weights, &spikes, sums); return;
-        }
+    if (back.kind >= LIVE_SIGNS) add_few(&back, 0, &spikes, sums);
+    else if (back.kind == INT4 || back.kind == TERNARY) add_unpacked(&back, 0, &spikes, sums);
+    else
+        for (int64_t first = 0; first < p->lanes; first += 2 * VL)
+            if (back.kind == INT8) add_wide(2, INT8, 1, &back, 0, &spikes, first, sums);
+            else if (back.kind == INT16) add_wide(2, INT16, 1, &back, 0, &spikes, first, sums);
+            else add_wide(2, INT32, 1, &back, 0, &spikes, first, sums);
 }
