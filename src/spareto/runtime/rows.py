@@ -117,7 +117,7 @@ def _live_rows(weights: Ints, form: Form) -> Rows:
 
 
 def _whole_rows(rows: Ints, outputs: int) -> Rows:
-    """Rows of whole vectors; signs, and rows more than half of which were padding, have it behind the last only.
+    """Rows of whole vectors; signs, and rows of which more than half were padding, have it after the last.
 
     What a vector then reads of the next row is multiplied by 0: padded lanes have no multiplier.
     """
@@ -129,7 +129,7 @@ def _whole_rows(rows: Ints, outputs: int) -> Rows:
         signs = [np.packbits(rows[:, :outputs] == sign, axis=1, bitorder="little") for sign in (1, -1)]
         content = np.concatenate(signs, axis=1)
         return Rows(laid(np.pad(content.reshape(-1), (0, rows.shape[1] // 8))), kind, content.shape[1])
-    elif kind == INT4:
+    if kind == INT4:
         half = kernels.vector_bytes() // 2
         pairs = rows.astype(np.int8).reshape(len(rows), -1, 2, half)
         both = ((pairs[:, :, 0] & 15) | (pairs[:, :, 1] << 4)).astype(np.int8)

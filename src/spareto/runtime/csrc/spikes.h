@@ -55,9 +55,16 @@ typedef struct {
 /* Which windows see a pixel: for each column the taps and the outputs they reach, for one row the same. */
 typedef struct {
     int32_t *x_from, *x_tap, *x_out; /* x_from: columns + 1 */
-    int32_t *y_tap, *y_out;          /* outputs counted from the strip's first row */
+    int32_t *y_from, *y_tap, *y_out; /* of the rows of a strip; outputs counted from its first row */
     events spikes, back;             /* scratch; values of spikes that are bits are 1 */
 } taps;
+
+/* Spikes of some rows of pixels, and the rows of weights of one window; room for a vector more than `most`. */
+typedef struct {
+    int32_t *starts; /* of each pixel's spikes, (rows, columns + 1) */
+    int32_t *spikes, *rows;
+    int64_t most;
+} windows;
 
 typedef int16_t half_shorts __attribute__((vector_size(VB / 2), aligned(2), may_alias));
 
@@ -75,6 +82,10 @@ AI iv ints_of_shorts(const void *shorts) {
 /* Adds the spikes of one row of pixels, beginning at `pixel`, to the sums of a strip: 32 bits each, 16 if plan.narrow.
  */
 void spareto_add_row(const plan *p, const taps *seen, int64_t rows, const void *in, int64_t pixel, char *sums);
+/* The same of a strip whose sums, 16 bits each, are 0: its rows `from` to `to` see rows `first` to `last` of the frame.
+ * 0 if the other way is faster; nothing is added then. */
+int spareto_add_windows(const plan *p, const uint64_t *frame, int64_t first, int64_t last, int64_t from, int64_t to,
+                        windows *s, char *sums);
 /* What comes back to each neuron from the spikes of the timestep before. */
 void spareto_add_back(const plan *p, const int32_t *fired, const taps *seen, int32_t *sums);
 /* One timestep of `pixels` pixels side by side; `at` is the number of the first state, `out` their words or integers.
