@@ -78,7 +78,9 @@ def pack_rows(weights: Ints, groups: int, form: Form = "whole", *, woven: bool =
     if in_bytes and form != "whole":
         return _live_rows(rows.reshape(-1), form)
     rows = np.pad(rows, ((0, 0), (0, lanes_of(len(weights)) - len(weights))))
-    if woven and _kind(rows) == INT8 and rows.shape[1] % kernels.vector_bytes() == 0:
+    mostly_padding = 2 * len(weights) <= rows.shape[1]
+    vectors = rows.shape[1] % kernels.vector_bytes() == 0
+    if woven and _kind(rows) == INT8 and vectors and not mostly_padding:
         return _woven_rows(rows, weights.shape[1])
     return _whole_rows(rows, len(weights))
 

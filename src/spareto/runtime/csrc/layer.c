@@ -110,7 +110,9 @@ EXPORT int spareto_layer(const plan *p, const void *in, void *out, const states 
     if (seen_rows > p->in_h) seen_rows = p->in_h;
     const int64_t pairs = times(p->in_w, p->kw), row_pairs = times(seen_rows, p->kh);
     if (pairs > MOST || row_pairs > MOST) return TOO_LARGE;
-    const int listed = !p->in_values && !p->places && p->groups == 1 && (p->dw == 1 || p->kw == 1);
+    const int64_t weight_rows = times(p->kh * p->kw + p->in_w, p->in_c + 1);
+    const int listed = !p->in_values && !p->places && p->groups == 1 && (p->dw == 1 || p->kw == 1) &&
+                       weight_rows < MOST;
     const int64_t values_seen = times(seen_rows, times(p->in_w, p->in_c));
     const int64_t most = !listed ? 0 : values_seen < MOST_LISTED ? values_seen : MOST_LISTED;
     size_t total = 0;
