@@ -1,4 +1,4 @@
-"""Max pooling that runs as one with the convolution and the neurons around it, or with the neurons before it."""
+"""Max pooling as one with the convolution before it and the neurons behind, or with the neurons before it."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def max_pool_gradient(dz: Tensor, places: Tensor, size: tuple[int, ...], window:
 def pooled_sums(
     bits: Tensor, weight: Tensor, shape: ConvShape, window: tuple[int, int], events: int
 ) -> tuple[Tensor, Tensor]:
-    """Largest sums of a convolution without groups in each window, and their places, as `max_pool` gives them.
+    """Largest sums of a convolution without groups in each window, and their places; see `max_pool`.
 
     Args:
         bits: Incoming spikes.

@@ -65,7 +65,7 @@ def _pooled_sums(made: ConvSums, bits: Tensor, weight: Tensor, window: Window) -
 def _by_parts(
     made: ConvSums, window: Window, kept: tuple[Tensor, ...], dz: Tensor, finite: bool, wants: list[bool]
 ) -> tuple[Tensor | None, Tensor | None]:
-    """Gradients of weight and input, if wanted, from those of all sums, written out a few images at a time."""
+    """Gradients of weight and input, if wanted, from those of all sums, a few images at a time."""
     bits, weight, places = kept
     dw, found = torch.zeros(weight.shape, dtype=torch.float64), list[Tensor]()
     for part in _parts(made):
