@@ -348,6 +348,10 @@ def _conv(weight: Tensor, bias: Tensor | None, rest: tuple[Any, ...], kwargs: di
 
 
 def _loaded(layer: Any, weight: Tensor, bias: Tensor | None) -> nn.Module:
+    """With these weights; parameters stay the network's own until they are copied: ties are seen."""
+    if isinstance(weight, nn.Parameter) and (bias is None or isinstance(bias, nn.Parameter)):
+        layer.weight, layer.bias = weight, bias
+        return layer
     with torch.inference_mode(mode=False), torch.no_grad():
         layer.weight.copy_(weight)
         if bias is not None:
@@ -358,6 +362,11 @@ def _loaded(layer: Any, weight: Tensor, bias: Tensor | None) -> nn.Module:
 def _dropped(tape: Tape, func: Any, args: Any, kwargs: dict[str, Any], output: Any) -> None:
     """A dropout that is no layer: nothing at inference."""
     ref = tape.ref(args[0])
+    if len(args) > 2 and args[2]:
+        cure = "Write training=self.training, or a layer nn.Dropout."
+        got = "a dropout that is on in evaluation"
+        tape.hold(output, tape.refuse(got, "one that is on in training alone", cure), "step")
+        return
     if ref is not None:
         key = f"dropout {tape.place}"
         layer = tape.made.setdefault(hash(key), nn.Dropout(float(args[1])))
