@@ -24,14 +24,14 @@ from spareto.core.units import (
     Width,
     Words,
 )
-from spareto.hardware.describing.chip import Chip, Part, one_part, parts_of
+from spareto.hardware.describing.chip import Chip, ChipPart, one_part, parts_of
 from spareto.hardware.describing.nest import LoopKind
 from spareto.hardware.describing.problem import Dim, TensorName
 
 OnZero = Literal["skip", "gate", "compute"]
 
 
-class Memory(Part):
+class Memory(ChipPart):
     """A storage level.
 
     Args:
@@ -82,7 +82,7 @@ class Memory(Part):
         return self.read_energy if action == "read" else self.write_energy
 
 
-class Fanout(Part):
+class Fanout(ChipPart):
     """A place that stores nothing and spreads data over the instances below it.
 
     Args:
@@ -95,7 +95,7 @@ class Fanout(Part):
     wire_energy: EnergyPerBit | None = None
 
 
-class Compute(Part):
+class Compute(ChipPart):
     """The units that multiply and add.
 
     Args:
@@ -147,7 +147,7 @@ class Compute(Part):
         return int(self.window.amount) if self.window else 1
 
 
-class NeuronUnit(Part):
+class NeuronUnit(ChipPart):
     """The units that update the neurons.
 
     Args:

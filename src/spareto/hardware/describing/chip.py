@@ -25,7 +25,7 @@ class Evidence(Record):
     modelled: str = ""
 
 
-class Part(Record):
+class ChipPart(Record):
     """A component of a chip; its numbers are quantities with unit and source.
 
     Args:
@@ -91,7 +91,7 @@ class Chip(Record):
     components: Any
 
     @property
-    def parts(self) -> Sequence[Part]:
+    def parts(self) -> Sequence[ChipPart]:
         """Its components."""
         return self.components
 

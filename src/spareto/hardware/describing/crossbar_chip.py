@@ -19,11 +19,11 @@ from spareto.core.units import (
     Width,
 )
 from spareto.hardware.describing.accelerator import NeuronUnit
-from spareto.hardware.describing.chip import Chip, Part, one_part, parts_of
+from spareto.hardware.describing.chip import Chip, ChipPart, one_part, parts_of
 from spareto.hardware.describing.supply import Supply
 
 
-class Arrays(Part):
+class Arrays(ChipPart):
     """The crossbars.
 
     A weight takes as many neighbouring cells of a row as its bits need. A column adds up what its cells let
@@ -80,7 +80,7 @@ class Arrays(Part):
         return ceil(bits / int(self.cell_bits.amount))
 
 
-class RowDriver(Part):
+class RowDriver(ChipPart):
     """The digital-to-analog converter of a row.
 
     Args:
@@ -97,7 +97,7 @@ class RowDriver(Part):
     area: Area | None = None
 
 
-class Converter(Part):
+class Converter(ChipPart):
     """The analog-to-digital converter of some columns, with the shift-and-add behind it.
 
     Args:
@@ -118,7 +118,7 @@ class Converter(Part):
     area: Area | None = None
 
 
-class Buffer(Part):
+class Buffer(ChipPart):
     """The memory of a tile, for inputs, outputs, partial sums and states.
 
     Args:
@@ -137,7 +137,7 @@ class Buffer(Part):
     area: Area | None = None
 
 
-class Interconnect(Part):
+class Interconnect(ChipPart):
     """What carries inputs to the tiles.
 
     Args:
@@ -154,7 +154,7 @@ class Interconnect(Part):
     area: Area | None = None
 
 
-class AddressTables(Part):
+class AddressTables(ChipPart):
     """What tells, round by round, which inputs and rows an epitome takes and where its sums go.
 
     Args:

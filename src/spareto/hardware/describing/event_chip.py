@@ -19,7 +19,7 @@ from spareto.core.units import (
     Width,
 )
 from spareto.hardware.describing.accelerator import OnZero
-from spareto.hardware.describing.chip import Chip, Part, one_part, part_if_any, parts_of
+from spareto.hardware.describing.chip import Chip, ChipPart, one_part, part_if_any, parts_of
 from spareto.hardware.describing.supply import Supply
 
 
@@ -37,7 +37,7 @@ class MacArray(Record):
     mac_rate: OpsPerCycle
 
 
-class EventUnits(Part):
+class EventUnits(ChipPart):
     """Units that events wake."""
 
     @property
@@ -101,7 +101,7 @@ class Cores(EventUnits):
     array: MacArray | None = None
 
 
-class Router(Part):
+class Router(ChipPart):
     """The network between the cores.
 
     Args:
@@ -122,7 +122,7 @@ class Router(Part):
     link_energy: Energy | None = None
 
 
-class Sync(Part):
+class Sync(ChipPart):
     """What ends a timestep.
 
     Args:
@@ -139,7 +139,7 @@ class Sync(Part):
     tick: Cycles | None = None
 
 
-class Store(Part):
+class Store(ChipPart):
     """The memory outside the cores that weights are streamed from.
 
     Args:

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from spareto.core.config import Record
 from spareto.core.units import Bits, BitsPerCycle, Cycles, Energy, EnergyPerBit, Instances, Width
-from spareto.hardware.describing.chip import Chip, Part, one_part, part_if_any, parts_of
+from spareto.hardware.describing.chip import Chip, ChipPart, one_part, part_if_any, parts_of
 from spareto.hardware.describing.event_chip import EventUnits
 from spareto.hardware.describing.supply import Supply
 from spareto.records.layer import Layer
@@ -22,7 +22,7 @@ Held = Literal["weights", "state", "spikes"]
 HELD: tuple[Held, ...] = ("weights", "state", "spikes")
 
 
-class Fabric(Part):
+class Fabric(ChipPart):
     """The programmable logic.
 
     Args:
@@ -37,7 +37,7 @@ class Fabric(Part):
     dsps: Instances
 
 
-class FabricMemory(Part):
+class FabricMemory(ChipPart):
     """A memory, in blocks on the chip or beside it.
 
     Args:
@@ -121,7 +121,7 @@ class EventCore(EventUnits):
         return min(int(next(own, self.lhr).amount), layer.out_channels)
 
 
-class DenseCore(Part):
+class DenseCore(ChipPart):
     """A systolic array for a layer that gets numbers: the first one, where the image itself comes in.
 
     Each tile of `rows` pixels and `columns` channels takes as many cycles as an output has inputs, and

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from spareto.core.units import Energy, Watts
-from spareto.hardware.describing.chip import Part
+from spareto.hardware.describing.chip import ChipPart
 from spareto.records.cost import ActionCost
 
 
-class Supply(Part):
+class Supply(ChipPart):
     """The power supply.
 
     Args:

@@ -20,7 +20,7 @@ from spareto.core.errors import CapacityError, Problem
 from spareto.core.units import Energy, Instances, Width
 from spareto.formats import Format
 from spareto.hardware.charging import neurons
-from spareto.hardware.describing.chip import Chip, Part, odd_parts
+from spareto.hardware.describing.chip import Chip, ChipPart, odd_parts
 from spareto.hardware.engines._base import CostEngine, CostPlan
 from spareto.hardware.fabric.lists import Lists
 from spareto.hardware.fabric.logic import Built, luts
@@ -39,7 +39,7 @@ _POTENTIAL: Final = 25
 """Bits of a potential with the digits that a timestep computes with, under `spareto`."""
 
 
-class FpgaFabric(Part):
+class FpgaFabric(ChipPart):
     """What a device has.
 
     Args:

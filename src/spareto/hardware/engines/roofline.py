@@ -21,7 +21,7 @@ from spareto.hardware.charging import neurons
 from spareto.hardware.counting.activity import arriving_train, output_train
 from spareto.hardware.counting.operations import count_operations
 from spareto.hardware.describing.accelerator import OnZero
-from spareto.hardware.describing.chip import Chip, Part, odd_parts, one_part, parts_of
+from spareto.hardware.describing.chip import Chip, ChipPart, odd_parts, one_part, parts_of
 from spareto.hardware.describing.supply import pj_per_cycle
 from spareto.hardware.describing.weight_pattern import WeightPattern
 from spareto.hardware.engines._base import CostEngine, CostPlan
@@ -44,7 +44,7 @@ class Rate(Record):
     operations: OpsPerCycle
 
 
-class Processor(Part):
+class Processor(ChipPart):
     """What computes.
 
     Args:
@@ -82,7 +82,7 @@ class Processor(Part):
         return next((rate for rate in by_width if rate.width.amount >= bits), by_width[-1])
 
 
-class Bank(Part):
+class Bank(ChipPart):
     """A memory.
 
     Args:
