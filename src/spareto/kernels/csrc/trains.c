@@ -2,8 +2,26 @@
 #include "memory.h"
 
 #define SHORT 256 /* runs that are counted by their length first */
+#define LISTED 8  /* words whose set bits are listed together */
 #define EACH_SET(mask, word) for (uint64_t mask = (word); mask; mask &= mask - 1)
 
+/* Places of the set bits of some words, in turn, and how many; four at once, so up to three more are written. */
+AI int list_bits(const uint64_t *words, int64_t count, int64_t place, int64_t *places) {
+    int n = 0;
+    for (int64_t w = 0; w < count; w++, place += 64) {
+        uint64_t m = words[w];
+        int set = __builtin_popcountll(m), i = 0;
+        do {
+#pragma GCC unroll 4
+            for (int j = 0; j < 4; j++) {
+                places[n + i + j] = place + __builtin_ctzll(m | 1ull << 63);
+                m &= m - 1;
+            }
+        } while ((i += 4) < set);
+        n += set;
+    }
+    return n;
+}
 /* Of each sample's train of T times E elements in a row: live [T][B] set bits; padding [B][K], the sums over set bits
  * of (clear bits before it) >> k for k = 1 .. K; blocks [B][K], blocks of 2^k elements that are not all clear. */
 EXPORT int spareto_train_gaps(const uint64_t *bits, int64_t *live, int64_t *padding, int64_t *blocks, int64_t T,
@@ -12,20 +30,23 @@ EXPORT int spareto_train_gaps(const uint64_t *bits, int64_t *live, int64_t *padd
     int64_t words = (E + 63) / 64;
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t b = 0; b < B; b++) {
-        int64_t before = -1, left_out[64] = {0};
+        int64_t before = -1, left_out[64] = {0}, places[64 * LISTED + 4];
         int64_t differ[2][64] = {{0}}, runs[2][SHORT] = {{0}}; /* turn and turn about: two sums wait less than one */
         for (int64_t t = 0; t < T; t++) {
             const uint64_t *row = bits + (t * B + b) * words;
             int64_t count = 0;
-            for (int64_t w = 0; w < words; w++) EACH_SET(m, row[w]) {
-                    int64_t place = t * E + w * 64 + __builtin_ctzll(m);
-                    uint64_t run = (uint64_t)(place - before - 1);
-                    if (run < SHORT) runs[count & 1][run]++;
+            for (int64_t w = 0; w < words; w += LISTED) {
+                int n = list_bits(row + w, words - w < LISTED ? words - w : LISTED, t * E + w * 64, places);
+                for (int i = 0; i < n; i++) {
+                    uint64_t run = (uint64_t)(places[i] - before - 1);
+                    if (run < SHORT) runs[i & 1][run]++;
                     else
                         for (int k = 1; run >>= 1; k++) left_out[k] += (int64_t)run;
-                    differ[count & 1][before < 0 ? 63 : 63 - __builtin_clzll((uint64_t)(place ^ before))]++;
-                    before = place, count++;
+                    differ[i & 1][before < 0 ? 63 : 63 - __builtin_clzll((uint64_t)(places[i] ^ before))]++;
+                    before = places[i];
                 }
+                count += n;
+            }
             live[t * B + b] = count;
         }
         for (int64_t length = 0; length < SHORT; length++) runs[0][length] += runs[1][length];
@@ -36,9 +57,7 @@ EXPORT int spareto_train_gaps(const uint64_t *bits, int64_t *live, int64_t *padd
             }
         int64_t found = differ[0][63] + differ[1][63];
         for (int k = 62; k > 0; k--) {
-            found +=
-                differ[0][k] +
-                differ[1][k]; /* neighbours whose highest different bit is k or more lie in different blocks of 2^k */
+            found += differ[0][k] + differ[1][k]; /* neighbours whose highest different bit is k or more lie apart */
             if (k <= K) blocks[b * K + k - 1] = found, padding[b * K + k - 1] = left_out[k];
         }
     }
