@@ -1,6 +1,7 @@
 """A spiking layer a few samples at a time: memory for the gradients of their sums only.
 
-For the first layer, by far the largest: it needs no gradient of its input.
+For the first layer, by far the largest: it needs no gradient of its input. And for those behind it where
+activations are recomputed: behind a batch norm, the gradient of the input takes the sums of each chunk again.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from torch.autograd.function import once_differentiable
 
 from spareto.kernels import c_layers
 from spareto.kernels.c_layers import BlockShape, Gradient, padded
-from spareto.kernels.normalizing import LayerConstants, Norm, Saved, affine, from_totals
+from spareto.kernels.normalizing import FiringConstants, LayerConstants, Norm, Saved, affine, from_totals
 from spareto.kernels.spikes import passed_on
 from spareto.kernels.sums import ConvSums
 
@@ -83,18 +84,14 @@ class Chunked(torch.autograd.Function):
         totals = torch.zeros(2, firing.shape.C, dtype=torch.float64)
         gk = torch.zeros(saved.k.shape, dtype=torch.float64)
         parts = [torch.zeros(weight.shape, dtype=torch.float64) for _ in range(3)]
-        g, first = grads[0].unflatten(0, (firing.shape.T, firing.shape.B)), 0
+        g, chunks = grads[0].unflatten(0, (firing.shape.T, firing.shape.B)), _chunks(layer, bits)
+        shares = g.split(samples_together(layer), 1)
         y = dz = torch.empty(0)
-        for own, chunk in zip(kept, _chunks(layer, bits), strict=True):
-            sums, shape, own_bits = chunk
+        for own, chunk, part in zip(kept, chunks, shares, strict=True):
+            sums, _, own_bits = chunk
             del y, dz  # the memory of the chunk before serves this one
             y = _sums(own, chunk, weight)
-            part = g[:, first : first + shape.B].flatten(0, 1)
-            first += shape.B
-            dz, total, own_gk = c_layers.block_backward(
-                *(y, saved.a, saved.b, saved.k, part),
-                *(shape, firing.flags, firing.surrogate, firing.eps is not None),
-            )
+            dz, total, own_gk = _back(y, part, saved, firing, chunk[1])
             totals += total
             gk += own_gk
             finite = bool(total.isfinite().all())
@@ -103,10 +100,22 @@ class Chunked(torch.autograd.Function):
                 parts[1] += sums.weight_gradient(own_bits, Gradient(y), weight)
                 parts[2] += _of_ones(sums, own_bits, weight)
         found = from_totals(y, dz, totals, gk, saved, firing)
+        del y, dz
         dw = torch.zeros(weight.shape, dtype=torch.float64)
         for factor, part in zip(found.factors(firing.shape.channels), parts, strict=False):
             dw += factor.view(-1, 1, 1, 1) * part
-        return None, None, None, dw.float(), *found.wanted(ctx.needs_input_grad[4:8]), None, None
+        wants, dx = ctx.needs_input_grad, None
+        if wants[1]:
+            dx = g.new_empty(*g.shape[:2], layer.sums.shape.H, layer.sums.shape.W, layer.sums.shape.C)
+            for own, chunk, part, to in zip(
+                kept, chunks, shares, dx.split(samples_together(layer), 1), strict=True
+            ):
+                y = _sums(own, chunk, weight)
+                found.sums.dz = _back(y, part, saved, firing, chunk[1])[0]
+                found.sums.y = None if found.sums.k0 is None else y
+                to.copy_(chunk[0].input_gradient(found.sums, weight).view(to.shape))
+            dx = dx.flatten(0, 1)
+        return None, dx, None, dw.float(), *found.wanted(wants[4:8]), None, None
 
 
 Chunk = tuple[ConvSums, BlockShape, Tensor]
@@ -129,6 +138,14 @@ def _chunks(layer: LayerConstants, bits: Tensor) -> list[Chunk]:
 
 def _sums(kept: Tensor | None, chunk: Chunk, weight: Tensor) -> Tensor:
     return chunk[0].forward(chunk[2], weight)[0] if kept is None else kept
+
+
+def _back(
+    y: Tensor, g: Tensor, saved: Saved, firing: FiringConstants, shape: BlockShape
+) -> tuple[Tensor, Tensor, Tensor]:
+    g = g.flatten(0, 1)
+    constants = (shape, firing.flags, firing.surrogate, firing.eps is not None)
+    return c_layers.block_backward(y, saved.a, saved.b, saved.k, g, *constants)
 
 
 def _of_ones(sums: ConvSums, bits: Tensor, weight: Tensor) -> Tensor:
