@@ -22,6 +22,9 @@ from spareto.kernels.sums import ConvSums
 LARGE: Final = 96 << 20
 """Bytes of sums that samples together may have; a single sample may have more."""
 
+ONES: Final = 8 << 20
+"""Bytes of gradients of 1 that are there at once."""
+
 
 def samples_together(layer: LayerConstants) -> int:
     """How many samples make a chunk."""
@@ -54,8 +57,8 @@ class Chunked(torch.autograd.Function):
         firing, chunks = layer.firing, _chunks(layer, bits)
         kept: list[Tensor | None] = []
         stat = torch.zeros(2, firing.shape.C, dtype=torch.float64)
-        for place, (sums, _, own_bits) in enumerate(chunks, 1):
-            y, own_stat = sums.forward(own_bits, weight)
+        for place, (sums, _, part) in enumerate(chunks, 1):
+            y, own_stat = sums.forward(_bits(part), weight)
             stat += own_stat
             kept.append(None if layer.recompute and place < len(chunks) else y)
             del y
@@ -88,7 +91,7 @@ class Chunked(torch.autograd.Function):
         shares = g.split(samples_together(layer), 1)
         y = dz = torch.empty(0)
         for own, chunk, part in zip(kept, chunks, shares, strict=True):
-            sums, _, own_bits = chunk
+            sums, own_bits = chunk[0], _bits(chunk[2])
             del y, dz  # the memory of the chunk before serves this one
             y = _sums(own, chunk, weight)
             dz, total, own_gk = _back(y, part, saved, firing, chunk[1])
@@ -100,20 +103,23 @@ class Chunked(torch.autograd.Function):
                 parts[1] += sums.weight_gradient(own_bits, Gradient(y), weight)
                 parts[2] += _of_ones(sums, own_bits, weight)
         found = from_totals(y, dz, totals, gk, saved, firing)
+        factors = replace(found.sums, dz=torch.empty(0), y=None)
+        found = found._replace(sums=factors)
         del y, dz
         dw = torch.zeros(weight.shape, dtype=torch.float64)
         for factor, part in zip(found.factors(firing.shape.channels), parts, strict=False):
             dw += factor.view(-1, 1, 1, 1) * part
         wants, dx = ctx.needs_input_grad, None
         if wants[1]:
-            dx = g.new_empty(*g.shape[:2], layer.sums.shape.H, layer.sums.shape.W, layer.sums.shape.C)
-            for own, chunk, part, to in zip(
-                kept, chunks, shares, dx.split(samples_together(layer), 1), strict=True
-            ):
+            plane = layer.sums.shape.H, layer.sums.shape.W, layer.sums.shape.C
+            dx = g.new_empty(*g.shape[:2], *plane)
+            each = dx.split(samples_together(layer), 1)
+            for own, chunk, part, to in zip(kept, chunks, shares, each, strict=True):
                 y = _sums(own, chunk, weight)
-                found.sums.dz = _back(y, part, saved, firing, chunk[1])[0]
-                found.sums.y = None if found.sums.k0 is None else y
-                to.copy_(chunk[0].input_gradient(found.sums, weight).view(to.shape))
+                dz = _back(y, part, saved, firing, chunk[1])[0]
+                gradient = replace(factors, dz=dz, y=None if factors.k0 is None else y)
+                to.copy_(chunk[0].input_gradient(gradient, weight).view(to.shape))
+                del y, dz, gradient
             dx = dx.flatten(0, 1)
         return None, dx, None, dw.float(), *found.wanted(wants[4:8]), None, None
 
@@ -130,14 +136,19 @@ def _chunks(layer: LayerConstants, bits: Tensor) -> list[Chunk]:
         (
             sums.of_images(shape.T * part.shape[1]),
             replace(shape, B=part.shape[1]),
-            part.flatten(0, 1).contiguous(),
+            part,
         )
         for part in parts
     ]
 
 
 def _sums(kept: Tensor | None, chunk: Chunk, weight: Tensor) -> Tensor:
-    return chunk[0].forward(chunk[2], weight)[0] if kept is None else kept
+    return chunk[0].forward(_bits(chunk[2]), weight)[0] if kept is None else kept
+
+
+def _bits(part: Tensor) -> Tensor:
+    """A chunk's bits in one piece."""
+    return part.flatten(0, 1).contiguous()
 
 
 def _back(
@@ -151,8 +162,11 @@ def _back(
 def _of_ones(sums: ConvSums, bits: Tensor, weight: Tensor) -> Tensor:
     """Weight gradient of sums whose gradient is 1 everywhere; the same for every output of a group."""
     s = replace(sums.shape, OC=padded(1), groups=1)
-    ones = torch.ones(1, s.OH, s.OW, s.OC).expand(s.N, -1, -1, -1).contiguous()
-    of_inputs = weight.new_empty(1, s.C, s.KH, s.KW)
-    found = replace(sums, shape=s).weight_gradient(bits, Gradient(ones), of_inputs)
+    together = max(1, ONES // (4 * s.OH * s.OW * s.OC))
+    of_inputs, found = torch.zeros(1, s.C, s.KH, s.KW), torch.zeros(1, s.C, s.KH, s.KW)
+    for some in bits.split(together):
+        part = replace(sums, shape=s).of_images(len(some))
+        ones = torch.ones(len(some), s.OH, s.OW, s.OC)
+        found += part.weight_gradient(some, Gradient(ones), of_inputs)
     groups = sums.shape.groups
     return found.view(groups, *weight.shape[1:]).repeat_interleave(weight.shape[0] // groups, 0)
