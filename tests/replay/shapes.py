@@ -230,7 +230,7 @@ def spike_trains(pick):
     trains.windows(words_of)
     deep = size(pick, 150)
     trains.rows(bits(pick, size(pick, 4), size(pick, 150), deep), deep)
-    trains.effects(words_of, np.ones((elements, 2)))
+    trains.Effects(np.ones((elements, 2))).sums(words_of)
     channels, *plane = size(pick, 5), size(pick, 9), size(pick, 9)
     pairs = [
         [pick.randint(low, high) for _ in range(2)] for low, high in ((0, 9), (1, 4), (1, 3), (0, 3), (1, 3))
