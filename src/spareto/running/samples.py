@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from spareto.core.errors import ConfigError, DataError, Problem, ShapeError, did_you_mean, one_of
+from spareto.data.paging import has_read
 from spareto.kernels.c_layers import finite
 from spareto.kernels.library import backend
 from spareto.kernels.spikes import was_binary
@@ -63,6 +64,7 @@ class Samples:
         size = max(1, min(size, BATCH_BYTES // max(each, 1)))
         for first in range(0, self.count, size):
             yield slice(first, min(first + size, self.count))
+            has_read(each * size)
 
     def batch(self, first: int, last: int) -> Tensor:
         """The samples from `first` to below `last`, in the layout of the data."""

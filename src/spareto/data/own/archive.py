@@ -15,6 +15,7 @@ from numpy.lib import format as npy
 from spareto.core.errors import DataError, Problem
 from spareto.data import mapped
 from spareto.data.own.arrays import Array
+from spareto.data.paging import watched
 
 _HEAD: Final = 30
 """Bytes of a member's own header, before its name."""
@@ -66,7 +67,7 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path | None)
                 stream.read(some.stop - some.start)
             _refuse_more(stream)
             place, order = _begin(path, member) + begin, "F" if fortran else "C"
-            return np.memmap(path, kind, "r", offset=place, shape=shape, order=order)
+            return watched(np.memmap(path, kind, "r", offset=place, shape=shape, order=order))
         flat = mapped.room_for((math.prod(shape),), kind)
         for some in mapped.in_steps(len(flat), size):
             count = (some.stop - some.start) * kind.itemsize
