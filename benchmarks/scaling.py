@@ -158,10 +158,22 @@ def batches(rounds: int) -> Iterator[Row]:
             rival: partial(step, module.train(), frames, labels, network.classes)
             for rival, module in rivals.items()
         }
+        runs = {rival: run for rival, run in runs.items() if _works(run)}
         seconds = timing.in_turns(runs, rounds)
-        fastest = min(timing.ratio(seconds, peer, "spareto") for peer in PEERS)
         yield Row("batches", "nmnist", size, timing.milliseconds(seconds, "spareto") / size, "ms a sample")
-        yield Row("batches", "nmnist", size, fastest, "times the fastest peer")
+        ratios = [timing.ratio(seconds, peer, "spareto") for peer in runs if peer != "spareto"]
+        if ratios:
+            unit = f"times the fastest of {len(ratios)} peers"
+            yield Row("batches", "nmnist", size, min(ratios), unit)
+
+
+def _works(run: Callable[[], object]) -> bool:
+    """Whether it trains at all: batch norms that see one timestep at a time refuse a single sample."""
+    try:
+        run()
+    except ValueError:
+        return False
+    return True
 
 
 def timesteps(_: int) -> Iterator[Row]:
