@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +11,7 @@ from rich import box
 from rich.table import Table
 
 from spareto import hardware
-from spareto.cli.console import Console
+from spareto.cli.console import Console, print_json
 from spareto.cli.evidence import errors_by_chip, print_evidence
 from spareto.core.amounts import memory
 from spareto.core.units import Quantity
@@ -34,7 +33,7 @@ def accelerators(name: str | None = None, /, *, json: bool = False) -> None:
     if json:
         errors = errors_by_chip(name and chips[0].name)
         rows = [{**_row(chip), "published_errors": errors.get(chip.name, {})} for chip in chips]
-        print(json_module.dumps(rows if name is None else rows[0], indent=1))
+        print_json(rows if name is None else rows[0])
     elif name is None:
         print_evidence(chips)
         Console().print(_overview(chips))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -26,6 +27,11 @@ class Console(console.Console):
     def render_str(self, text: str, **options: Any) -> Text:
         """The text without control characters or markup; every text and table cell comes by here."""
         return super().render_str(visible(text), **{**options, "markup": False, "emoji": False})
+
+
+def print_json(data: Any) -> None:
+    """Data for other programs, on stdout."""
+    print(json.dumps(data, indent=1))
 
 
 def table_of(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -10,7 +9,7 @@ from typing import Final
 from rich import box
 from rich.table import Table
 
-from spareto.cli.console import Console, Flag
+from spareto.cli.console import Console, Flag, print_json
 from spareto.cli.textplot import plot as drawn
 from spareto.core.amounts import EnergyUnit, digits, energy_unit
 from spareto.records.rows import (
@@ -49,7 +48,7 @@ def front(
         return
     with TrialStore.of(run) as store:
         rows = store.rows(every=every)
-    print(json_module.dumps(means_of(rows) if mean else rows, indent=1))
+    print_json(means_of(rows) if mean else rows)
 
 
 def print_front(run: str | Path, *, mean: bool = False, every: bool = False, plot: bool = False) -> None:

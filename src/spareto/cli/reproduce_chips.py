@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from rich import box
 from rich.table import Table
 
 from spareto import hardware
-from spareto.cli.console import Console
+from spareto.cli.console import Console, print_json
 from spareto.core.errors import Problem, UnknownName, did_you_mean, one_of
 from spareto.reproduction.chips import (
     Comparison,
@@ -41,7 +40,7 @@ def chips(file: Path | None = None, /, *, chip: str | None = None, json: bool = 
         raise UnknownName(Problem("chip", repr(chip), one_of(names), did_you_mean(chip, names)))
     found = compare(load_measurements(file), chip)
     if json:
-        print(json_module.dumps([*_rows(found), *_slope_rows(found)], indent=1))
+        print_json([*_rows(found), *_slope_rows(found)])
         return
     console = Console()
     for name in dict.fromkeys(each.row.chip for each in found.rows):

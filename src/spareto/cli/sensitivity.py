@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +10,7 @@ from rich import box
 from rich.table import Table
 
 from spareto.cli import numbers
-from spareto.cli.console import Console, Flag
+from spareto.cli.console import Console, Flag, print_json
 from spareto.study.config import StudyConfig
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ def sensitivity(
     rows = _rows(table)
     paths = write_sensitivity(rows, folder)
     if json:
-        print(json_module.dumps(rows, indent=1))
+        print_json(rows)
         return
     _print(table)
     Console(highlight=False, soft_wrap=True).print(f"Heat map: {paths[0]}")

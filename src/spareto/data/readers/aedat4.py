@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from typing_extensions import override
 
-from spareto.core.errors import MissingDependency, Problem
+from spareto.core.errors import MissingDependency
+from spareto.core.extras import imported
 from spareto.data.readers._base import Bytes, EventReader, EventStream, joined
 
 START = 14
@@ -181,14 +182,9 @@ def _zstd(packed: bytes) -> bytes:
 
 
 def _package(name: str) -> Any:
-    import importlib
-
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        package = name.partition(".")[0]
-        rule, cure = f"{package}, to read compressed AEDAT 4", "pip install 'spareto[aedat]'"
-        raise MissingDependency(Problem(package, "not installed", rule, cure)) from None
+    package = name.partition(".")[0]
+    rule, cure = f"{package}, to read compressed AEDAT 4", "pip install 'spareto[aedat]'"
+    return imported(name, package, "not installed", rule, cure)
 
 
 def _decoded(where: str, content: Bytes) -> EventStream:

@@ -17,7 +17,7 @@ import torch
 from typing_extensions import override
 
 from spareto.core.artifacts import written
-from spareto.core.errors import MissingDependency, Problem
+from spareto.core.extras import imported
 from spareto.study.database.tasks import Claim
 from spareto.study.executors._base import Executor, refuse_deadly
 from spareto.study.executors._sharing import Handed
@@ -166,9 +166,5 @@ def _study(data: StudyData, handed: Handed, threads: int) -> KnownTrials:
 
 
 def _module() -> Any:
-    try:
-        import ray
-    except ImportError as error:
-        cure = "Install it: pip install 'spareto[ray]'."
-        raise MissingDependency(Problem("executor", "ray", "the package ray", cure)) from error
-    return ray
+    cure = "Install it: pip install 'spareto[ray]'."
+    return imported("ray", "executor", "ray", "the package ray", cure)
