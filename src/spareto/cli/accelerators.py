@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel
-from rich import box
 from rich.table import Table
 
 from spareto import hardware
-from spareto.cli.console import Console, print_json
+from spareto.cli.console import Console, print_json, table_of
 from spareto.cli.evidence import errors_by_chip, print_evidence
 from spareto.core.amounts import memory
 from spareto.core.units import Quantity
@@ -54,7 +53,7 @@ def _row(chip: hardware.Chip) -> dict[str, Any]:
 
 
 def _overview(chips: list[hardware.Chip]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    table = table_of()
     for head in ("accelerator", "memory", "peak"):
         table.add_column(head, no_wrap=True, justify="right" if head in ("memory", "peak") else "left")
     table.add_column("how it works")

@@ -35,7 +35,7 @@ def print_json(data: Any) -> None:
 
 
 def table_of(
-    words: Sequence[str], numbers: Sequence[str] = (), padding: PaddingDimensions = (0, 1, 0, 0)
+    words: Sequence[str] = (), numbers: Sequence[str] = (), padding: PaddingDimensions = (0, 1, 0, 0)
 ) -> Table:
     """A table without a frame.
 

@@ -7,11 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from rich import box
-from rich.table import Table
-
 from spareto.cli import numbers
-from spareto.cli.console import Console, print_json
+from spareto.cli.console import Console, print_json, table_of
 from spareto.core.errors import ConfigError, DataError, Problem
 
 if TYPE_CHECKING:
@@ -30,7 +27,7 @@ def list_(*, json: bool = False) -> None:
     if json:
         print_json(rows)
         return
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    table = table_of()
     for head in ("data set", "classes", "sensor", "here"):
         table.add_column(head, no_wrap=True)
     table.add_column("what", overflow="fold")

@@ -7,11 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from rich import box
 from rich.table import Table
 
 from spareto import hardware
-from spareto.cli.console import Console, print_json
+from spareto.cli.console import Console, print_json, table_of
 from spareto.core.errors import Problem, UnknownName, did_you_mean, one_of
 from spareto.reproduction.chips import (
     Comparison,
@@ -117,7 +116,7 @@ def _slope_table(slopes: Sequence[SlopeComparison]) -> Table:
 
 
 def _empty(*heads: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    table = table_of()
     for head in heads:
         right = head in ("ours", "measured", "idle mW", "error")
         table.add_column(head, justify="right" if right else "left", overflow="fold")

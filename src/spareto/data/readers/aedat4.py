@@ -53,9 +53,7 @@ class Aedat4(EventReader):
     @override
     def read(self, path: Path) -> EventStream:
         content = self.content(path)
-        if not self.knows(content[:START].tobytes()):
-            got = f"a file that begins with {content[:12].tobytes()!r}"
-            raise self.refused(path, got, "#!AER-DAT4.0", "Check its format.")
+        self.refuse_other(path, content, "#!AER-DAT4.0")
         try:
             head = _Table(_sized(content[START:], 0), b"IOHE")
             compression, index, xml = head.number(0, "<i"), head.number(1, "<q", -1), head.bytes(2)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -38,11 +37,6 @@ AHEAD: Final = 2
 _opened: dict[str, KnownTrials] = {}
 
 
-@dataclass(frozen=True)
-class _Under:
-    claim: Claim
-
-
 class Ray(Executor):
     """Tasks on a Ray cluster.
 
@@ -56,7 +50,7 @@ class Ray(Executor):
         self._ray = _module()
         self._began = False
         self._handed: tuple[Any, Any] | None = None
-        self._under: dict[Any, _Under] = {}
+        self._under: dict[Any, Claim] = {}
 
     @override
     def work(self, known: KnownTrials, keys: Sequence[str]) -> None:
@@ -111,12 +105,12 @@ class Ray(Executor):
             refuse_deadly(claim)
             known.heart.add(claim)
             data, handed = self._handed
-            self._under[self._task.remote(data, handed, claim, self.threads)] = _Under(claim)
+            self._under[self._task.remote(data, handed, claim, self.threads)] = claim
 
     def _hear(self, known: KnownTrials) -> None:
         ended, _ = self._ray.wait(list(self._under), timeout=POLL) if self._under else ([], [])
         for task in ended:
-            claim = self._under.pop(task).claim
+            claim = self._under.pop(task)
             known.heart.drop(claim)
             try:
                 failed, made = self._ray.get(task)
