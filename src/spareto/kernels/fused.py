@@ -61,8 +61,8 @@ def spiking(
         out = stream(layer, bits, weight, own, k)
         if out is not None:
             return Fired(passed_on(out, layer.firing.shape), out, own.mean, variance)
-    first = isinstance(layer.sums, ConvSums) and not carrier.requires_grad
-    node = Chunked if first and samples_together(layer) < layer.firing.shape.B else _Spiking
+    parts = isinstance(layer.sums, ConvSums) and (layer.recompute or not carrier.requires_grad)
+    node = Chunked if parts and samples_together(layer) < layer.firing.shape.B else _Spiking
     return Fired(*node.apply(layer, carrier, bits, weight, bias, k, *norm[:4]))
 
 
