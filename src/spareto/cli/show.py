@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +9,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from rich.table import Table
 
-from spareto.cli.console import Console, table_of
+from spareto.cli.console import Console, print_json, table_of
 from spareto.cli.textplot import bar
 from spareto.core.amounts import duration, energy, file_size, percent, times
 from spareto.core.errors import ConfigError, Problem, did_you_mean
@@ -33,7 +32,7 @@ def show(run: Path, trial: str, /, *, json: Annotated[bool, Parameter(negative="
         results = results_of(store)
     row = _found(results, trial)
     if json:
-        print(json_module.dumps(_data(results, row), indent=1))
+        print_json(_data(results, row))
         return
     _print(results, row)
 
