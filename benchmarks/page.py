@@ -46,6 +46,7 @@ COMMANDS: Final = {
     "evaluating": "benchmarks.evaluating --workloads nmnist dense --batches 32 --rounds 5",
     "evaluating_tcja": "benchmarks.evaluating --workloads tcja --batches 64 --rounds 3",
     "narrowing": "benchmarks.narrowing --rounds 3",
+    "integers": "benchmarks.integers",
     "startup": "benchmarks.startup --rounds 7",
     "density": "benchmarks.density --rounds 2",
     "compression": "benchmarks.compression",
@@ -54,7 +55,7 @@ COMMANDS: Final = {
 }
 PACKAGES: Final = ("torch", "snntorch", "spikingjelly", "norse")
 ONE_THREAD: Final = frozenset(
-    {"frameworks", "narrowing", "startup", "neurons", "evaluating", "evaluating_tcja"}
+    {"frameworks", "narrowing", "startup", "neurons", "integers", "evaluating", "evaluating_tcja"}
 )
 
 
