@@ -36,7 +36,7 @@ COMMANDS: Final = {
     "bfloat16": "benchmarks.training --workloads nmnist --threads 1 --rounds 5 --bf16",
     "trained": "benchmarks.training --trained --threads 1 --rounds 3",
     "densities": "benchmarks.training --densities --peers snntorch --threads 1 --rounds 3",
-    "neurons": "benchmarks.neurons --rounds 3",
+    "neurons": "benchmarks.neurons --rounds 2",
     "memory": "benchmarks.memory --batches 4",
     "threads": "benchmarks.scaling threads --rounds 3",
     "processes": "benchmarks.scaling processes --rounds 3",
