@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from rich.table import Table
 
 from spareto.cli import numbers
-from spareto.cli.console import Console, print_json
+from spareto.cli.console import Console, Flag, print_json
 from spareto.core.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -80,9 +80,9 @@ def tcja(
     device: str = "cpu",
     workers: Annotated[int, numbers.workers()] = 1,
     threads: Annotated[int | None, numbers.workers()] = None,
-    plain: Annotated[bool, Parameter(negative="")] = False,
-    json: Annotated[bool, Parameter(negative="")] = False,
-    quiet: Annotated[bool, Parameter(negative="")] = False,
+    plain: Flag = False,
+    json: Flag = False,
+    quiet: Flag = False,
 ) -> None:
     """Train TCJA-SNN on DVS128 Gesture, and all of the study's grid; cost it, and draw the study's figures.
 

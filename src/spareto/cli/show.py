@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from cyclopts import Parameter
 from rich.table import Table
 
-from spareto.cli.console import Console, print_json, table_of
+from spareto.cli.console import Console, Flag, print_json, table_of
 from spareto.cli.textplot import bar
 from spareto.core.amounts import duration, energy, file_size, percent, times
 from spareto.core.errors import ConfigError, Problem, did_you_mean
@@ -20,7 +19,7 @@ from spareto.study.report import results_of
 from spareto.study.store import TrialStore
 
 
-def show(run: Path, trial: str, /, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
+def show(run: Path, trial: str, /, *, json: Flag = False) -> None:
     """Show one recipe of a study: its numbers, its layers and where its energy goes.
 
     Args:
