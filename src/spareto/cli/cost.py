@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from cyclopts import Parameter
 
 from spareto import hardware
 from spareto.cli import numbers
-from spareto.cli.console import Console
+from spareto.cli.console import Console, print_json
 from spareto.cli.cost_tables import print_comparison, print_cost, print_mapper
 from spareto.cli.cost_timeloop import TimeloopWords, cost_on_timeloop, write_ours
 from spareto.core.errors import ConfigError, InputError, Problem, UnknownName
@@ -104,7 +103,7 @@ def cost(
     written = _written_out(network, asked.scaled(chips[0]), runs[0], timeloop)
     if json:
         rows = [row for run in runs for row in _rows(network, run, written)]
-        print(json_module.dumps(rows if many or weight_format == EVERY else rows[0], indent=1))
+        print_json(rows if many or weight_format == EVERY else rows[0])
     else:
         _print(network, runs, written)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -12,7 +11,7 @@ from typing import Any, Literal
 from cyclopts import Parameter
 from rich.table import Table
 
-from spareto.cli.console import Console
+from spareto.cli.console import Console, print_json
 from spareto.core import amounts
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
 from spareto.hardware.describing.accelerator import Accelerator
@@ -79,7 +78,7 @@ def cost_on_timeloop(
     row = _row(name, asked.tool, outcome, notes, told_as)
     row["run"] = "dense" if cases.sparse_run is None else "sparse"
     if json:
-        print(json_module.dumps(row, indent=1))
+        print_json(row)
     else:
         _print(row, told_as)
 

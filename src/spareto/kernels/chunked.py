@@ -22,14 +22,28 @@ from spareto.kernels.sums import ConvSums
 LARGE: Final = 96 << 20
 """Bytes of sums that samples together may have; a single sample may have more."""
 
+BEHIND: Final = 2
+"""How many times as large are the sums of a layer behind the first that is worth the time of chunks."""
 ONES: Final = 8 << 20
 """Bytes of gradients of 1 that are there at once."""
 
 
 def samples_together(layer: LayerConstants) -> int:
     """How many samples make a chunk."""
+    return max(1, LARGE * layer.firing.shape.B // max(1, _bytes(layer)))
+
+
+def in_chunks(layer: LayerConstants, carrier: Tensor) -> bool:
+    """Whether a layer runs a few samples at a time."""
+    if not isinstance(layer.sums, ConvSums) or samples_together(layer) >= layer.firing.shape.B:
+        return False
+    return not carrier.requires_grad or (layer.recompute and _bytes(layer) > BEHIND * LARGE)
+
+
+def _bytes(layer: LayerConstants) -> int:
+    """Bytes of the sums of all samples."""
     shape = layer.firing.shape
-    return max(1, LARGE // (4 * shape.T * shape.H * shape.W * shape.C))
+    return 4 * shape.T * shape.B * shape.H * shape.W * shape.C
 
 
 class Chunked(torch.autograd.Function):
