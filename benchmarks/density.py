@@ -67,7 +67,7 @@ def compare(name: str, density: float, rounds: int) -> Row:
 
     def run(most: float) -> None:
         block.zero_grad()
-        with mock.patch("spareto.layers.spiking_block.crossover", return_value=most):
+        with mock.patch("spareto.layers._convolving.crossover", return_value=most):
             kernels.dense(block(packed)).sum().backward()
 
     runs: dict[str, Callable[[], object]] = {"events": lambda: run(1.0), "dense": lambda: run(-1.0)}

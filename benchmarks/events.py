@@ -57,10 +57,17 @@ def measured(events, rounds):
     found = {}
     info = DatasetInfo(11, (2, SIDE, SIDE), DURATION_US, licence="", source="")
     some = recordings(events)
-    for bins in (Bins(TIMESTEPS), Bins(TIMESTEPS, "events")):
+    each = len(some.x) // RECORDINGS
+    kinds = {
+        "time": Bins(TIMESTEPS),
+        "events": Bins(TIMESTEPS, "events"),
+        "fixed time": Bins(TIMESTEPS, "time", DURATION_US // TIMESTEPS),
+        "fixed events": Bins(TIMESTEPS, "events", each // TIMESTEPS),
+    }
+    for name, bins in kinds.items():
         for binary in (True, False):
             seconds = best(rounds, lambda bins=bins, binary=binary: frames(some, info, bins, binary=binary))
-            found[f"frames by {bins.by}, {'binary' if binary else 'counts'}"] = len(some.x) / seconds * 1e-6
+            found[f"frames by {name}, {'binary' if binary else 'counts'}"] = len(some.x) / seconds * 1e-6
     written = event_files.events(20_000, SIDE, SIDE, DURATION_US)
     with tempfile.TemporaryDirectory() as folder:
         for name, (write, suffix) in event_files.WRITERS.items():

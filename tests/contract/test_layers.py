@@ -264,12 +264,16 @@ def test_a_whole_network_has_the_references_gradients(training, recompute):
 @pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
 @pytest.mark.parametrize("recompute", [False, True], ids=["kept", "recomputed"])
 @pytest.mark.parametrize("norm", [True, False], ids=["batch norm", "bias"])
-def test_a_large_first_layer_in_chunks_of_samples_is_the_reference(monkeypatch, norm, recompute, training):
+@pytest.mark.parametrize("large", [2 * 4 * 4 * 9 * 11 * 16, 1], ids=["two samples", "one, every layer"])
+def test_large_layers_in_chunks_of_samples_are_the_reference(monkeypatch, large, norm, recompute, training):
     torch.manual_seed(0)
-    network = nn.Sequential(block(2, 5, norm=norm, bias=not norm, neuron=neurons.make("plif")), block(5, 4))
+    options = {"norm": norm, "bias": not norm}
+    network = nn.Sequential(
+        block(2, 5, neuron=neurons.make("plif"), **options), block(5, 4, pool="none", **options)
+    )
     sequence = events(4, 5, 2, 9, 11)
     network(sequence)
-    monkeypatch.setattr("spareto.kernels.chunked.LARGE", 2 * 4 * 4 * 9 * 11 * 16)  # two samples
+    monkeypatch.setattr("spareto.kernels.chunked.LARGE", large)
     laws.check_fused(network.train(training), sequence, recompute=recompute)
 
 

@@ -181,3 +181,26 @@ def test_a_pooling_may_give_places_that_nobody_reads():
     model.places = nn.MaxPool2d(2, return_indices=True)
     model.pool = lambda spikes: model.places(spikes)[0]
     assert torch.equal(convert(model, frames)(frames), expected)
+
+
+@pytest.mark.skipif(library.backend() != "c", reason="the C kernels do not run here")
+@pytest.mark.parametrize("name", ["max", "overlapping", "padded"])
+def test_neurons_on_one_image_are_pooled_where_they_fire(name):
+    """Their convolution runs once, without time; so no block takes them in."""
+    torch.manual_seed(0)
+    pool, fits = POOLS[name][0], POOLS[name][1]
+    model, images = Spiking(pool), torch.rand(4, 1, 16, 16)
+    model.forward = lambda x: Spiking.forward(model, [x] * 6)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.mul_(3.0 if weight.dim() > 1 else 1.0)
+    network = convert(model, images, layout="static").train()
+    ran = [chain.run(network.parts, torch.rand(2, 2, 6, 12, 12)) for chain in network._chains.values()]
+    assert [each is not None for each in ran] == [fits]
+    ours, theirs = gradients(network, images), gradients(model, images)
+    assert torch.equal(ours[0], theirs[0])
+    assert 0.02 < ours[0].mean() < 0.95
+    for found, expected in zip(ours[1], theirs[1], strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    with kernels.reference():
+        assert torch.equal(network(images), ours[0])

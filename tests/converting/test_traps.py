@@ -287,3 +287,97 @@ def test_the_model_is_left_as_it_was():
     assert torch.equal(model[1].mem, kept)
     assert all(torch.equal(value, model.state_dict()[name]) for name, value in before.items())
     assert {id(p) for p in model.parameters()}.isdisjoint(id(p) for p in network.parameters())
+
+
+def leaky(**options):
+    return peer("snntorch").Leaky(beta=0.75, init_hidden=True, **options)
+
+
+def test_weights_that_are_tied_stay_tied():
+    model = chain(leaky(), leaky())
+    model[0].weight = model[2].weight
+    one, two = (part.linear for part in convert(model, frames(6)).parts.values())
+    assert one.weight is two.weight
+    assert one.weight is not model[0].weight
+    assert one.bias is not two.bias
+
+
+class Called(nn.Module):
+    """A layer that is called, and its weight beside it."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear, self.one, self.two = nn.Linear(6, 6, bias=False), leaky(), leaky()
+        self.linear.weight.requires_grad_(False)
+
+    def forward(self, x):
+        return self.two(nn.functional.linear(self.one(self.linear(x)), self.linear.weight))
+
+
+def test_a_weight_read_beside_its_layer_stays_tied_and_frozen():
+    one, two = (part.linear for part in convert(Called(), frames(6)).parts.values())
+    assert one.weight is two.weight
+    assert not one.weight.requires_grad
+
+
+class Drawn(nn.Module):
+    """Draws random numbers in evaluation, in a way that is followed or in one that is not."""
+
+    def __init__(self, how):
+        super().__init__()
+        self.how, self.linear, self.neuron = how, nn.Linear(6, 6), leaky()
+
+    def forward(self, x):
+        currents = self.linear(x)
+        if self.how == "dropout":
+            return self.neuron(nn.functional.dropout(currents, 0.5, training=True))
+        return self.neuron(currents * (1 + self.drawn))
+
+    @property
+    def drawn(self):
+        return float(torch.rand(()).item() > 0.5) if self.how == "rarely" else torch.rand(6)
+
+
+def test_a_dropout_that_is_always_on_is_named():
+    assert "'network': got a dropout that is on in evaluation" in message(Drawn("dropout"))
+
+
+def test_a_network_that_answers_otherwise_each_time_is_not_to_be_reported(monkeypatch):
+    from spareto.converting import conversion
+
+    model, found = chain(leaky()), iter(range(100))
+    whole = conversion.spikes_of
+
+    def another(*given):
+        spikes, output = whole(*given)
+        return {name: (spike + next(found)) % 2 for name, spike in spikes.items()}, output
+
+    monkeypatch.setattr(conversion, "spikes_of", lambda *given: another(*given))
+    next(found)
+    told = message(model)
+    assert "network: got other spikes the second time that it ran" in told
+    assert "report" not in told
+
+
+def test_a_negative_threshold_says_what_snntorch_does_with_it():
+    told = message(chain(leaky(threshold=-0.5)))
+    assert "'1'.threshold: got -0.5; expected 0 or more: below it snnTorch resets a potential of 0" in told
+    convert(chain(leaky(threshold=-0.5, reset_mechanism="none")), frames(6))
+
+
+def test_places_of_a_pooling_that_are_read_are_named():
+    class Unpooled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.pool, self.back = nn.MaxPool1d(2, return_indices=True), nn.MaxUnpool1d(2)
+            self.linear, self.neuron = nn.Linear(6, 6), leaky()
+
+        def forward(self, x):
+            return self.neuron(self.linear(self.back(*self.pool(x))))
+
+    assert "'back': got MaxUnpool1d of 2 signals" in message(Unpooled())
+
+
+@pytest.mark.parametrize("layers", [[], [nn.Linear(6, 6), nn.ReLU()]])
+def test_a_network_without_neurons_is_told_so(layers):
+    assert "network: got no layer of neurons" in message(nn.Sequential(*layers))

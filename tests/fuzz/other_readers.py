@@ -17,7 +17,7 @@ from spareto.data.load import open_dataset
 from spareto.data.own import load_own
 from spareto.data.own.table import read_table
 from spareto.hardware import cost, find_mappings, load_accelerator
-from spareto.hardware.mapping.written import lines_of
+from spareto.hardware.mapping.written import line_of
 from spareto.records import Recipe, Workload
 from spareto.records.data import DataPlan, FolderData
 from spareto.records.details import TrialDetails
@@ -116,7 +116,7 @@ def read_labels(path):
 WORKLOAD = workloads.network(workloads.layer("a"), workloads.layer("b"))
 CHIP = load_accelerator("eyeriss_like")
 FOUND = find_mappings(WORKLOAD, CHIP, weight_format="none")
-MAPPING = {"about": "found", "mappings": lines_of({name: each.nest for name, each in FOUND.items()})}
+MAPPING = {"about": "found", "mappings": {name: line_of(each.nest) for name, each in FOUND.items()}}
 
 
 def cost_on(path):

@@ -86,6 +86,16 @@ def test_quantized_activations_are_refused_by_name():
         spareto.convert(nn.Sequential(qnn.QuantLSTM(4, 4)), torch.rand(3, 2, 4))
 
 
+def test_numbers_that_need_an_input_or_are_floats_are_refused_by_name():
+    floats = pytest.importorskip("brevitas.quant.experimental.float").Fp8e4m3WeightPerTensorFloat
+    for said, theirs in (
+        ("Input scale required", model(quant.Int8WeightPerTensorFloat, bias_quant=quant.Int32Bias)),
+        ("FloatQuantTensor has no integers", model(floats)),
+    ):
+        with pytest.raises(SparetoError, match=rf"'3': got numbers that Brevitas does not give \({said}\)"):
+            spareto.convert(theirs, X, time="calls")
+
+
 def test_the_model_is_left_as_it_was():
     theirs = model(quant.Int8WeightPerTensorFloat).train()
     before = {name: value.clone() for name, value in theirs.state_dict().items()}

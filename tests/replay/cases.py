@@ -213,7 +213,7 @@ def spike_trains():
         trains.gaps(words, elements, 12)
         trains.add_places(np.ones((len(words), elements), np.int64), words)
         trains.windows(words)
-        trains.effects(words, np.arange(2.0 * elements).reshape(elements, 2) + 1)
+        trains.Effects(np.arange(2.0 * elements).reshape(elements, 2) + 1).sums(words)
     for channels, pixels in [(3, 7), (70, 65), (64, 64), (130, 1)]:
         x = events(2, channels, pixels, density=0.3)
         trains.rows(c_layers.pack(x, channels, pixels)[0], channels)

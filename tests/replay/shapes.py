@@ -150,8 +150,11 @@ def pooling(pick):
     c_pooling.max_pool(values(pick, s.N, s.OH, s.OW, channels), window, z, places)
     c_pooling.max_pool_gradient(torch.randn(behind), places, (s.N, s.OH, s.OW, channels), window)
     weight = values(pick, outputs, inputs, *kernel)
+    spikes = bits(pick, s.N, math.prod(sides), inputs)
+    c_pooling.pooled_weight_gradient(spikes, torch.randn(behind), places, weight, s, window)
     with suppress(NotFinite):
         c_pooling.pooled_input_gradient(torch.randn(behind), places, weight, s, window)
+        c_pooling.pooled_sums(spikes, weight, s, window, spikes.numel())
 
 
 def coefficients(pick):
@@ -227,7 +230,7 @@ def spike_trains(pick):
     trains.windows(words_of)
     deep = size(pick, 150)
     trains.rows(bits(pick, size(pick, 4), size(pick, 150), deep), deep)
-    trains.effects(words_of, np.ones((elements, 2)))
+    trains.Effects(np.ones((elements, 2))).sums(words_of)
     channels, *plane = size(pick, 5), size(pick, 9), size(pick, 9)
     pairs = [
         [pick.randint(low, high) for _ in range(2)] for low, high in ((0, 9), (1, 4), (1, 3), (0, 3), (1, 3))
@@ -283,6 +286,8 @@ def huge(pick):
     refused("spareto_conv_wgrad", "ppppppppiqi", at, at, None, None, None, None, at, shape, 16, 1, 1)
     refused("spareto_conv_dgrad", "ppppppppii", at, None, None, None, None, at, at, shape, 16, 1)
     refused("spareto_pool_dgrad", "pppppiiiii", at, at, at, at, shape, 16, 2, 2, 16, 1)
+    refused("spareto_pool_wgrad", "pppppiiiii", at, at, at, at, shape, 16, 2, 2, 16, 1)
+    refused("spareto_pool_sums", "pppppiiiqi", at, at, at, at, shape, 16, 2, 2, 1, 1)
     sizes = [1, 4, 4, 16, 2, 2]
     for place in pick.sample(range(1, 6), 2):
         sizes[place] = pick.choice([HUGE, 2**30, -1, -HUGE])

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json as json_module
 import re
 from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel
-from rich import box
 from rich.table import Table
 
 from spareto import hardware
-from spareto.cli.console import Console
+from spareto.cli.console import Console, print_json, table_of
 from spareto.cli.evidence import errors_by_chip, print_evidence
 from spareto.core.amounts import memory
 from spareto.core.units import Quantity
@@ -34,7 +32,7 @@ def accelerators(name: str | None = None, /, *, json: bool = False) -> None:
     if json:
         errors = errors_by_chip(name and chips[0].name)
         rows = [{**_row(chip), "published_errors": errors.get(chip.name, {})} for chip in chips]
-        print(json_module.dumps(rows if name is None else rows[0], indent=1))
+        print_json(rows if name is None else rows[0])
     elif name is None:
         print_evidence(chips)
         Console().print(_overview(chips))
@@ -55,7 +53,7 @@ def _row(chip: hardware.Chip) -> dict[str, Any]:
 
 
 def _overview(chips: list[hardware.Chip]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    table = table_of()
     for head in ("accelerator", "memory", "peak"):
         table.add_column(head, no_wrap=True, justify="right" if head in ("memory", "peak") else "left")
     table.add_column("how it works")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json as json_module
 from dataclasses import asdict
 from pathlib import Path
 
 from rich.table import Table
 
-from spareto.cli.console import Console, Flag, table_of
+from spareto.cli.console import Console, Flag, print_json, table_of
 from spareto.core.amounts import energy_unit
 from spareto.core.text import visible
 from spareto.reports.comparing import Pair, StudyComparison, compared
@@ -30,7 +29,7 @@ def compare(one: Path, other: Path, /, *, json: Flag = False) -> None:
     with TrialStore.of(one) as first, TrialStore.of(other) as second:
         found = compared(results_of(first), results_of(second))
     if json:
-        print(json_module.dumps(asdict(found), indent=1))
+        print_json(asdict(found))
         return
     console = Console(highlight=False)
     for line in _told(found):

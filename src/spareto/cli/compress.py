@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 import math
 import re
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from spareto.cli import numbers
-from spareto.cli.console import Console, Flag, table_of
+from spareto.cli.console import Console, Flag, print_json, table_of
 from spareto.cli.own import DataWords, NetworkWords, data_named
 from spareto.core.errors import ConfigError, Problem
 from spareto.records import Recipe
@@ -97,7 +96,7 @@ def _tell(compressed: nn.Module, plan: Recipe, row: dict[str, Any], *, json: boo
     row |= _totals(layers, beside)
     if json:
         listed = {"layers": list(map(asdict, layers)), "beside": list(map(asdict, beside))}
-        print(json_module.dumps(row | listed, indent=1))
+        print_json(row | listed)
     else:
         _print(f"{row['network']} by '{plan.label}'", layers, beside, row)
 

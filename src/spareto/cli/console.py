@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -28,8 +29,13 @@ class Console(console.Console):
         return super().render_str(visible(text), **{**options, "markup": False, "emoji": False})
 
 
+def print_json(data: Any) -> None:
+    """Data for other programs, on stdout."""
+    print(json.dumps(data, indent=1))
+
+
 def table_of(
-    words: Sequence[str], numbers: Sequence[str] = (), padding: PaddingDimensions = (0, 1, 0, 0)
+    words: Sequence[str] = (), numbers: Sequence[str] = (), padding: PaddingDimensions = (0, 1, 0, 0)
 ) -> Table:
     """A table without a frame.
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json as json_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from spareto.cli import numbers
-from spareto.cli.console import Console, Flag, table_of
+from spareto.cli.console import Console, Flag, print_json, table_of
 from spareto.cli.own import DataWords, NetworkWords, data_named
 from spareto.core.errors import ConfigError, Problem
 
@@ -66,7 +65,7 @@ def convert(
         told.append(f"Written to {out}; spareto.load_network reads it.")
     row = {"network": name, "parts": _parts(found), "neurons": found.neurons, "notes": told}
     if json:
-        print(json_module.dumps(row, indent=1))
+        print_json(row)
     else:
         _print(row)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -12,9 +11,9 @@ from cyclopts import Parameter
 
 from spareto import hardware
 from spareto.cli import numbers
-from spareto.cli.console import Console
+from spareto.cli.console import Console, print_json
 from spareto.cli.cost_tables import print_comparison, print_cost, print_mapper
-from spareto.cli.cost_timeloop import TimeloopRun, cost_on_timeloop, write_ours
+from spareto.cli.cost_timeloop import TimeloopWords, cost_on_timeloop, write_ours
 from spareto.core.errors import ConfigError, InputError, Problem, UnknownName
 from spareto.hardware.describing.nest import Nest
 from spareto.hardware.describing.problem import LoopProblem
@@ -26,38 +25,6 @@ from spareto.records.cost import Cost, LayerCost
 from spareto.records.workload import Statistic, Workload
 
 EVERY = "all"
-
-
-@Parameter(name="*")
-@dataclass(frozen=True)
-class TimeloopWords:
-    """Files of Timeloop and Accelergy, which take the place of an accelerator.
-
-    Args:
-        arch: An architecture of Timeloop and Accelergy; needs `mapping` and `ert`. The workload may then be a
-            problem file of Timeloop, too.
-        ert: Energies of Accelergy, with `arch`.
-        constraints: Constraints of Timeloop that say what each level keeps, with `arch`.
-        sparse: Sparse optimizations of Sparseloop, where the architecture does not hold them, with `arch`.
-        layer: The layer to cost with `arch`, where the workload has several, or to write.
-        tool: Whose accounting to follow, with `arch`.
-        write_timeloop: Write architecture, mapping, problem and energies for Timeloop into this folder, with
-            `arch` or from an array of ours.
-    """
-
-    arch: Path | None = None
-    ert: Path | None = None
-    constraints: Path | None = None
-    sparse: Path | None = None
-    layer: str | None = None
-    tool: Literal["timeloop-0.4", "timeloop-0.3", "sparseloop-micro2022"] = "timeloop-0.4"
-    write_timeloop: Path | None = None
-
-    def run(self, arch: Path, mapping: Path | None) -> TimeloopRun:
-        """What is to be costed."""
-        return TimeloopRun(
-            arch, mapping, self.ert, self.constraints, self.sparse, self.layer, self.tool, self.write_timeloop
-        )
 
 
 @Parameter(name="*")
@@ -93,7 +60,7 @@ def cost(
     lanes: Literal["mean", "largest"] = "mean",
     mapping: Path | None = None,
     explain: bool = False,
-    timeloop: TimeloopWords = TimeloopWords(),
+    timeloop: TimeloopWords = TimeloopWords(),  # noqa: B008 - frozen
     chip: ChipWords = ChipWords(),
     figure: Path | None = None,
     json: bool = False,
@@ -121,7 +88,7 @@ def cost(
         json: Print JSON; keys carry their unit.
     """
     if timeloop.arch is not None:
-        cost_on_timeloop(workload, timeloop.run(timeloop.arch, mapping), told=explain, json=json)
+        cost_on_timeloop(workload, timeloop.arch, mapping, timeloop, told=explain, json=json)
         return
     _need_arch(timeloop, many := compare is not None or accelerator == EVERY)
     goal = _goal(mapper, objective)
@@ -136,7 +103,7 @@ def cost(
     written = _written_out(network, asked.scaled(chips[0]), runs[0], timeloop)
     if json:
         rows = [row for run in runs for row in _rows(network, run, written)]
-        print(json_module.dumps(rows if many or weight_format == EVERY else rows[0], indent=1))
+        print_json(rows if many or weight_format == EVERY else rows[0])
     else:
         _print(network, runs, written)
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json as json_module
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from cyclopts import Parameter
 from rich.table import Table
 
-from spareto.cli.console import Console
+from spareto.cli.console import Console, print_json
 from spareto.core import amounts
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
 from spareto.hardware.describing.accelerator import Accelerator
@@ -29,53 +29,56 @@ from spareto.reproduction.timeloop.files.workload import ProblemFile, read_probl
 from spareto.reproduction.timeloop.ours import case_of
 
 
+@Parameter(name="*")
 @dataclass(frozen=True)
-class TimeloopRun:
-    """What was asked for.
+class TimeloopWords:
+    """Files of Timeloop and Accelergy, which take the place of an accelerator.
 
     Args:
-        arch: Architecture file.
-        mapping: Mapping file.
-        ert: Energy file.
-        constraints: Constraints file.
-        sparse: Sparse optimizations.
-        layer: Name of the layer, where a workload has several.
-        tool: Whose accounting to follow.
-        write: Folder to write the same case to.
+        arch: An architecture of Timeloop and Accelergy; needs `mapping` and `ert`. The workload may then be a
+            problem file of Timeloop, too.
+        ert: Energies of Accelergy, with `arch`.
+        constraints: Constraints of Timeloop that say what each level keeps, with `arch`.
+        sparse: Sparse optimizations of Sparseloop, where the architecture does not hold them, with `arch`.
+        layer: The layer to cost with `arch`, where the workload has several, or to write.
+        tool: Whose accounting to follow, with `arch`.
+        write_timeloop: Write architecture, mapping, problem and energies for Timeloop into this folder, with
+            `arch` or from an array of ours.
     """
 
-    arch: Path
-    mapping: Path | None
-    ert: Path | None
-    constraints: Path | None
-    sparse: Path | None
-    layer: str | None
-    tool: Tool
-    write: Path | None
+    arch: Path | None = None
+    ert: Path | None = None
+    constraints: Path | None = None
+    sparse: Path | None = None
+    layer: str | None = None
+    tool: Literal["timeloop-0.4", "timeloop-0.3", "sparseloop-micro2022"] = "timeloop-0.4"
+    write_timeloop: Path | None = None
 
 
-def cost_on_timeloop(workload: Path, asked: TimeloopRun, *, told: bool, json: bool) -> None:
+def cost_on_timeloop(
+    workload: Path, arch: Path, mapping: Path | None, asked: TimeloopWords, *, told: bool, json: bool
+) -> None:
     """Cost one layer and print it.
 
     Raises:
         ConfigError: A file is missing or not said, or the layer is not.
     """
-    lacking = [name for name, path in (("--mapping", asked.mapping), ("--ert", asked.ert)) if path is None]
-    if lacking or asked.mapping is None or asked.ert is None:
+    lacking = [name for name, path in (("--mapping", mapping), ("--ert", asked.ert)) if path is None]
+    if mapping is None or asked.ert is None:
         cure = "A mapping says how the layer runs, an energy file what an action takes."
         raise ConfigError(Problem("--arch", f"no {' and no '.join(lacking)}", "both files beside it", cure))
     problem, name = _layer(workload, asked.layer)
-    files = TimeloopFiles(asked.arch, asked.mapping, asked.ert, asked.constraints, asked.sparse)
+    files = TimeloopFiles(arch, mapping, asked.ert, asked.constraints, asked.sparse)
     cases, notes = read_files(files, problem, name, tool=asked.tool)
     case = cases.cases[0]
     outcome = run_case(cases, case, sparse=cases.sparse_run is not None)
     told_as = _explained(cases, problem, name) if told else None
-    if asked.write is not None:
-        write_files(cases, case, asked.write)
+    if asked.write_timeloop is not None:
+        write_files(cases, case, asked.write_timeloop)
     row = _row(name, asked.tool, outcome, notes, told_as)
     row["run"] = "dense" if cases.sparse_run is None else "sparse"
     if json:
-        print(json_module.dumps(row, indent=1))
+        print_json(row)
     else:
         _print(row, told_as)
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json as json_module
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from rich import box
-from rich.table import Table
-
 from spareto.cli import numbers
-from spareto.cli.console import Console
+from spareto.cli.console import Console, print_json, table_of
 from spareto.core.errors import ConfigError, DataError, Problem
 
 if TYPE_CHECKING:
@@ -29,9 +25,9 @@ def list_(*, json: bool = False) -> None:
 
     rows = [_row(name, registry.make(name)) for name in registry.names()]
     if json:
-        print(json_module.dumps(rows, indent=1))
+        print_json(rows)
         return
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    table = table_of()
     for head in ("data set", "classes", "sensor", "here"):
         table.add_column(head, no_wrap=True)
     table.add_column("what", overflow="fold")
@@ -58,7 +54,7 @@ def info(name: str, /, *, root: str | None = None, json: bool = False) -> None:
     found = {split: about(dataset, split) for split in SPLITS}
     if json:
         told = {**asdict(dataset.info), "splits": {split: asdict(each) for split, each in found.items()}}
-        print(json_module.dumps({"name": name, **told}, indent=1))
+        print_json({"name": name, **told})
         return
     console = Console(highlight=False, soft_wrap=True)
     length = dataset.info.duration_us
@@ -93,7 +89,7 @@ def check(name: str, /, *, root: str | None = None, json: bool = False) -> None:
 
     found = list(checks(_opened(name, root)))
     if json:
-        print(json_module.dumps([asdict(each) for each in found], indent=1))
+        print_json([asdict(each) for each in found])
     else:
         console = Console(highlight=False, soft_wrap=True)
         for each in found:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich import box
-from rich.table import Table
-
 from spareto import hardware
-from spareto.cli.console import Console
+from spareto.cli.console import Console, table_of
 from spareto.reproduction.chips import compare, load_measurements
 
 
@@ -23,7 +20,7 @@ def errors_by_chip(chip: str | None = None) -> dict[str, dict[str, float]]:
 
 def print_evidence(chips: Sequence[hardware.Chip]) -> None:
     """Kind, node, what was measured, what is modelled, and the errors, one line an accelerator."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    table = table_of()
     for head in ("accelerator", "kind", "node"):
         table.add_column(head, no_wrap=True, justify="right" if head == "node" else "left")
     for head in ("measured", "modelled"):

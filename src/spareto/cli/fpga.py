@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json as json_module
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
 from spareto.cli import numbers
-from spareto.cli.console import Console, Flag
+from spareto.cli.console import Console, Flag, print_json
 
 
 def simulate(
@@ -32,7 +31,7 @@ def simulate(
 
     found = run(folder, simulator, stalls=stalls)
     if json:
-        print(json_module.dumps(asdict(found), indent=1))
+        print_json(asdict(found))
     else:
         console = Console(highlight=False, soft_wrap=True)
         console.print(f"{found.simulator}: {found.said}", markup=False)
@@ -97,7 +96,7 @@ def estimate(
             if not json:
                 console.print(f"{name}, placed and routed: {routed.fmax_mhz:.1f} MHz", markup=False)
     if json:
-        print(json_module.dumps(rows, indent=1))
+        print_json(rows)
     if missing:
         raise missing[0]
 
@@ -125,7 +124,7 @@ def report(folder: Path, /, *, json: Flag = False) -> None:
         missing.append(str(error))
     found = write(folder, simulation, sizes, [])
     if json:
-        print(json_module.dumps(found | {"missing": missing}, indent=1))
+        print_json(found | {"missing": missing})
     else:
         print((folder / "report.md").read_text(encoding="utf-8"), end="")
         for line in missing:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json as json_module
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from rich import box
 from rich.table import Table
 
-from spareto.cli.console import Console, Flag
+from spareto.cli.console import Console, Flag, print_json, table_of
 from spareto.cli.textplot import plot as drawn
 from spareto.core.amounts import EnergyUnit, digits, energy_unit
 from spareto.records.rows import (
@@ -49,7 +47,7 @@ def front(
         return
     with TrialStore.of(run) as store:
         rows = store.rows(every=every)
-    print(json_module.dumps(means_of(rows) if mean else rows, indent=1))
+    print_json(means_of(rows) if mean else rows)
 
 
 def print_front(run: str | Path, *, mean: bool = False, every: bool = False, plot: bool = False) -> None:
@@ -89,7 +87,7 @@ def print_front(run: str | Path, *, mean: bool = False, every: bool = False, plo
 
 
 def _table(rows: Sequence[TrialRow | MeanRow], unit: EnergyUnit, with_seeds: bool) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
+    table = table_of(padding=0)
     table.add_column("")
     longest = max(len(row["trial"]) for row in rows)
     table.add_column("network", overflow="fold", min_width=min(longest, NAMES - 2 * with_seeds))

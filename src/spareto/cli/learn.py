@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json as json_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spareto.cli.console import Console, Flag
+from spareto.cli.console import Console, Flag, print_json
 
 if TYPE_CHECKING:
     from spareto.plasticity.config import LocalStudy
@@ -51,7 +50,7 @@ def learn(
         results = run_local_study(study, data, folder, tell)
     simple = baselines(data)
     if json:
-        print(json_module.dumps(_facts(study, results, simple), indent=1))
+        print_json(_facts(study, results, simple))
         return
     from spareto.cli.learn_tables import print_results
 

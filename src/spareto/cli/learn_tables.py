@@ -6,10 +6,9 @@ from collections.abc import Mapping, Sequence
 from statistics import mean
 from typing import Final
 
-from rich import box
 from rich.table import Table
 
-from spareto.cli.console import Console
+from spareto.cli.console import Console, table_of
 from spareto.core.amounts import digits, energy, memory
 from spareto.plasticity.accounting import total_bits
 from spareto.plasticity.config import LocalStudy
@@ -128,7 +127,7 @@ def _mean(parts: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def _table(*headers: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    table = table_of()
     for number, header in enumerate(headers):
         table.add_column(header, justify="right" if number else "left", overflow="fold")
     return table

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json as json_module
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from spareto.cli.console import Console, Flag, table_of
+from spareto.cli.console import Console, Flag, print_json, table_of
 from spareto.cli.own import DataWords, data_named
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def lower(
         lowering = replace(lowering, weight_format=weight_format)
     package = write_lowered(out, lowering, frames)
     if json:
-        print(json_module.dumps(_row(lowering, package, out), indent=1))
+        print_json(_row(lowering, package, out))
         return
     console = Console(highlight=False, soft_wrap=True)
     if explain:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from spareto.cli import numbers
-from spareto.cli.console import Console, Flag
+from spareto.cli.console import Console, Flag, print_json
 from spareto.core.errors import ConfigError, Problem, did_you_mean, one_of
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def verify(package: Path, /, *, json: Flag = False) -> None:
 
     found = replay(package, {"torch": _by_torch})
     if json:
-        print(json_module.dumps([row.__dict__ for row in found], indent=1))
+        print_json([row.__dict__ for row in found])
     else:
         for row in found:
             print(f"{row.engine}: {row.said}")

@@ -34,7 +34,7 @@ class StudyPages(StudyRelay):
 
     @override
     def trial_ends(self, trial: Trial, *, reused: bool) -> None:
-        super().trial_ends(trial, reused=reused)
+        self._other.trial_ends(trial, reused=reused)
         started = time.monotonic()
         if not reused and started >= self._next:
             self._write()

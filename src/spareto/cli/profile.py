@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json as json_module
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from spareto.cli import numbers
-from spareto.cli.console import Console, Flag
+from spareto.cli.console import Console, Flag, print_json
 from spareto.cli.cost import as_row
 from spareto.cli.cost_tables import print_comparison, print_cost
 from spareto.cli.own import DataWords, NetworkWords, data_of_source, mapping
@@ -81,7 +80,7 @@ def profile(
     if out is not None:
         found.workload.save(out)
     if json:
-        print(json_module.dumps(_row(found, notes, out), indent=1))
+        print_json(_row(found, notes, out))
     else:
         chips = [load_accelerator(name) for name in _names(accelerator, compare)]
         _print(found, notes, out, {chip.name: chip.kind for chip in chips})

@@ -14,6 +14,7 @@ from typing_extensions import override
 from spareto.cli.console import Console
 from spareto.cli.jsonlines import StudyJson
 from spareto.cli.pace import Pace
+from spareto.cli.relay import StudyRelay
 from spareto.cli.spans import span
 from spareto.core.amounts import MICROJOULES, energy, file_size
 from spareto.core.errors import Problem
@@ -164,7 +165,7 @@ class StudyProgress(StudyListener):
         self._console.print(line, soft_wrap=True, markup=False)
 
 
-class _WorkerBars(StudyListener):
+class _WorkerBars(StudyRelay):
     """A bar of epochs for one of several workers; lines only where there are no bars.
 
     Args:
@@ -174,12 +175,9 @@ class _WorkerBars(StudyListener):
     """
 
     def __init__(self, study: StudyProgress, bars: Progress, worker: int) -> None:
-        self._study, self._bars, self._name = study, bars, f"{worker + 1}"
+        super().__init__(study)
+        self._bars, self._name = bars, f"{worker + 1}"
         self._label, self._bar = "", bars.add_task("", total=None, visible=False)
-
-    @override
-    def noted(self, notes: Sequence[str]) -> None:
-        self._study.noted(notes)
 
     @override
     def training_begins(self, label: str, seed: int) -> None:
@@ -193,12 +191,4 @@ class _WorkerBars(StudyListener):
             self._bar, completed=report.epoch, total=report.epochs, description=visible(text), visible=True
         )
         if self._bars.disable and report.last:
-            self._study.noted((f"{self._label}: {report.epoch} epochs, last loss {report.loss:.4f}",))
-
-    @override
-    def layer_is_silent(self, label: str, seed: int, problem: Problem) -> None:
-        self._study.layer_is_silent(label, seed, problem)
-
-    @override
-    def layers_ran(self, kernels: str, decisions: Mapping[str, KernelDecision]) -> None:
-        self._study.layers_ran(kernels, decisions)
+            self.noted((f"{self._label}: {report.epoch} epochs, last loss {report.loss:.4f}",))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json as json_module
 from pathlib import Path
 from typing import Any, Literal
 
 from rich.table import Table
 
-from spareto.cli.console import Console
+from spareto.cli.console import Console, print_json
 
 
 def cost_cases(
@@ -40,7 +39,7 @@ def pe_masks(file: Path, /, *, json: bool = False) -> None:
 
 def _show(rows: list[dict[str, Any]], *, json: bool) -> None:
     if json:
-        print(json_module.dumps(rows, indent=1))
+        print_json(rows)
         return
     console = Console()
     if "first_partial_sums" in rows[0]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json as json_module
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from rich import box
 from rich.table import Table
 
 from spareto import hardware
-from spareto.cli.console import Console
+from spareto.cli.console import Console, print_json, table_of
 from spareto.core.errors import Problem, UnknownName, did_you_mean, one_of
 from spareto.reproduction.chips import (
     Comparison,
@@ -41,7 +39,7 @@ def chips(file: Path | None = None, /, *, chip: str | None = None, json: bool = 
         raise UnknownName(Problem("chip", repr(chip), one_of(names), did_you_mean(chip, names)))
     found = compare(load_measurements(file), chip)
     if json:
-        print(json_module.dumps([*_rows(found), *_slope_rows(found)], indent=1))
+        print_json([*_rows(found), *_slope_rows(found)])
         return
     console = Console()
     for name in dict.fromkeys(each.row.chip for each in found.rows):
@@ -118,7 +116,7 @@ def _slope_table(slopes: Sequence[SlopeComparison]) -> Table:
 
 
 def _empty(*heads: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False)
+    table = table_of()
     for head in heads:
         right = head in ("ours", "measured", "idle mW", "error")
         table.add_column(head, justify="right" if right else "left", overflow="fold")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json as json_module
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from rich.table import Table
 
-from spareto.cli.console import Console
+from spareto.cli.console import Console, print_json
 
 if TYPE_CHECKING:
     from spareto.reproduction.tcja.reproduce import Row, Summary
@@ -51,7 +50,7 @@ def tcja_energy(
 
     rows = reproduce_tcja_energy(file, statistic=statistic, mapping=mapping)
     if json:
-        print(json_module.dumps(rows, indent=1))
+        print_json(rows)
     else:
         _print(rows, summarize(rows))
     if out is not None:
@@ -71,7 +70,7 @@ def _fit(path: Path, *, json: bool) -> None:
     numbers = {name: number.value for name, number in found.study.chip.fitted}
     if json:
         errors = {"rms": found.rms, "cross_validated_rms": found.cross_validated}
-        print(json_module.dumps({"fitted": numbers, **errors}, indent=1))
+        print_json({"fitted": numbers, **errors})
         return
     print("fitted:")
     for name, number in found.study.chip.fitted:
@@ -85,7 +84,7 @@ def _breakdown(path: Path | None, *, json: bool) -> None:
 
     rows = reproduce_breakdown(path)
     if json:
-        print(json_module.dumps(rows, indent=1))
+        print_json(rows)
         return
     console = Console()
     for bar in dict.fromkeys(row["bar"] for row in rows):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from cyclopts import Parameter
 from rich.table import Table
 
 from spareto.cli import numbers
-from spareto.cli.console import Console
+from spareto.cli.console import Console, Flag, print_json
 from spareto.core.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -81,9 +80,9 @@ def tcja(
     device: str = "cpu",
     workers: Annotated[int, numbers.workers()] = 1,
     threads: Annotated[int | None, numbers.workers()] = None,
-    plain: Annotated[bool, Parameter(negative="")] = False,
-    json: Annotated[bool, Parameter(negative="")] = False,
-    quiet: Annotated[bool, Parameter(negative="")] = False,
+    plain: Flag = False,
+    json: Flag = False,
+    quiet: Flag = False,
 ) -> None:
     """Train TCJA-SNN on DVS128 Gesture, and all of the study's grid; cost it, and draw the study's figures.
 
@@ -111,7 +110,7 @@ def tcja(
     trials = _trained(config, out, device, workers, threads, plain=plain, quiet=quiet or json)
     rows, drawn = _written(trials, grid, config, out, table)
     if json:
-        print(json_module.dumps(rows, indent=1))
+        print_json(rows)
         return
     _print(rows)
     dense = next(trial.accuracy for trial in trials if not trial.recipe.steps)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json as json_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
-from rich import box
-from rich.table import Table
 
 from spareto.cli import numbers
-from spareto.cli.console import Console, Flag
+from spareto.cli.console import Console, Flag, print_json, table_of
 from spareto.study.config import StudyConfig
 
 if TYPE_CHECKING:
@@ -66,7 +63,7 @@ def sensitivity(
     rows = _rows(table)
     paths = write_sensitivity(rows, folder)
     if json:
-        print(json_module.dumps(rows, indent=1))
+        print_json(rows)
         return
     _print(table)
     Console(highlight=False, soft_wrap=True).print(f"Heat map: {paths[0]}")
@@ -89,7 +86,7 @@ def _rows(table: SensitivityTable) -> list[dict[str, Any]]:
 
 def _print(table: SensitivityTable) -> None:
     """Points of validation accuracy that each layer costs alone; rows are layers."""
-    shown = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
+    shown = table_of(padding=0)
     shown.add_column("layer", overflow="fold")
     kinds: tuple[Kind, ...] = ("bits", "sparsity")
     columns: list[tuple[Kind, float]] = [(kind, value) for kind in kinds for value in _values(table, kind)]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json as json_module
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from cyclopts import Parameter
 from rich.table import Table
 
-from spareto.cli.console import Console, table_of
+from spareto.cli.console import Console, Flag, print_json, table_of
 from spareto.cli.textplot import bar
 from spareto.core.amounts import duration, energy, file_size, percent, times
 from spareto.core.errors import ConfigError, Problem, did_you_mean
@@ -21,7 +19,7 @@ from spareto.study.report import results_of
 from spareto.study.store import TrialStore
 
 
-def show(run: Path, trial: str, /, *, json: Annotated[bool, Parameter(negative="")] = False) -> None:
+def show(run: Path, trial: str, /, *, json: Flag = False) -> None:
     """Show one recipe of a study: its numbers, its layers and where its energy goes.
 
     Args:
@@ -33,7 +31,7 @@ def show(run: Path, trial: str, /, *, json: Annotated[bool, Parameter(negative="
         results = results_of(store)
     row = _found(results, trial)
     if json:
-        print(json_module.dumps(_data(results, row), indent=1))
+        print_json(_data(results, row))
         return
     _print(results, row)
 

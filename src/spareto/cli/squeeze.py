@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_module
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from spareto.cli import numbers
 from spareto.cli.compress import accuracy_of, loaded, target_of
-from spareto.cli.console import Console, Flag, table_of
+from spareto.cli.console import Console, Flag, print_json, table_of
 from spareto.cli.own import DataWords, NetworkWords, data_of_source
 from spareto.records import WideningPlan
 
@@ -105,7 +104,7 @@ def _carried_out(
 
 def _tell(made: Squeezed[Any], metric: str, row: dict[str, Any], *, json: bool) -> None:
     if json:
-        print(json_module.dumps(row | {"rounds": [asdict(each) for each in made.rounds]}, indent=1))
+        print_json(row | {"rounds": [asdict(each) for each in made.rounds]})
         return
     console = Console(highlight=False, soft_wrap=True)
     unit = "bit operations" if metric == "bops" else "energy, pJ"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json as json_module
 from pathlib import Path
 from typing import Any
 
-from spareto.cli.console import Console, Flag, table_of
+from spareto.cli.console import Console, Flag, print_json, table_of
 from spareto.core.amounts import file_size
 from spareto.core.artifacts import folder_there
 from spareto.core.errors import ConfigError, Problem, SparetoError, StoreError
@@ -30,7 +29,7 @@ def list_(where: str = "runs", /, *, json: Flag = False) -> None:
     stores = studies_of(url) if url else _below(Path(where))
     rows = [_row(store) for store in stores]
     if json:
-        print(json_module.dumps(rows, indent=1))
+        print_json(rows)
         return
     console = Console(highlight=False)
     if not rows:
@@ -67,7 +66,7 @@ def show(run: str, /, *, json: Flag = False) -> None:
         }
     data |= {"artifacts": folder.url or str(folder.root), "bytes": size}
     if json:
-        print(json_module.dumps(data, indent=1))
+        print_json(data)
         return
     console = Console(highlight=False, soft_wrap=True)
     for key in ("where", "format", *shown, "artifacts", "done", "waiting"):

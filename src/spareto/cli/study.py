@@ -6,10 +6,8 @@ import json as json_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypedDict
 
-from cyclopts import Parameter
-
 from spareto.cli import numbers
-from spareto.cli.console import Console
+from spareto.cli.console import Console, Flag
 from spareto.cli.front import print_front
 from spareto.study.config import StudyConfig
 
@@ -38,11 +36,11 @@ def run(
     executor: str | None = None,
     store: str | None = None,
     artifacts: str | None = None,
-    plain: Annotated[bool, Parameter(negative="")] = False,
-    json: Annotated[bool, Parameter(negative="")] = False,
-    quiet: Annotated[bool, Parameter(negative="")] = False,
-    wait: Annotated[bool, Parameter(negative="")] = False,
-    mix_versions: Annotated[bool, Parameter(negative="")] = False,
+    plain: Flag = False,
+    json: Flag = False,
+    quiet: Flag = False,
+    wait: Flag = False,
+    mix_versions: Flag = False,
 ) -> None:
     """Train what is missing, store each finished trial at once, and end with a report.
 

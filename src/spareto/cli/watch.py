@@ -8,14 +8,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Annotated
 
-from rich import box
 from rich.console import Group
 from rich.live import Live
-from rich.table import Table
 from rich.text import Text
 
 from spareto.cli import numbers
-from spareto.cli.console import Console, Flag
+from spareto.cli.console import Console, Flag, table_of
 from spareto.cli.spans import span
 from spareto.core.amounts import MICROJOULES, energy
 from spareto.core.text import one_line, visible
@@ -82,7 +80,7 @@ def shown(state: State) -> Group:
     head = "; ".join(
         [line_of(State(state.study, state.done, state.running, state.waiting, [], None, None)), *_pace(state)]
     )
-    running = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
+    running = table_of(padding=0)
     running.add_column("running", overflow="ellipsis", no_wrap=True, max_width=36)
     running.add_column("seed", justify="right")
     running.add_column("for", justify="right")
@@ -91,7 +89,7 @@ def shown(state: State) -> Group:
         late = " (no heartbeat)" if each.late else ""
         label = visible(str(each.job.get("label", "")))
         running.add_row(label, str(each.job.get("seed", "")), span(each.seconds), f"{each.worker}{late}")
-    front = Table(box=box.SIMPLE_HEAD, padding=0, pad_edge=False, show_edge=False)
+    front = table_of(padding=0)
     front.add_column("front so far", overflow="ellipsis", no_wrap=True, max_width=40)
     front.add_column("validated", justify="right")
     front.add_column("energy", justify="right")

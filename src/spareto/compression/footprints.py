@@ -44,17 +44,6 @@ class Footprint:
         """Bytes of the weights."""
         return self.weight_bits / 8
 
-    def total_bytes(self, batch: int = 1) -> float:
-        """Bytes while a batch runs layer by layer: the weights, and the states of the largest layer.
-
-        Args:
-            batch: Samples.
-
-        Reference:
-            wei2024 (Q-SNN), table 2.
-        """
-        return self.weight_bytes + batch * self.membrane_bits / 8
-
 
 def footprint(network: nn.Module, frames: Tensor) -> Footprint:
     """Measure the memory of a network that runs layer by layer.

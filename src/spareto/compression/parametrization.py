@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import torch
@@ -13,6 +14,7 @@ from spareto.compression.plans import as_tensor, plan_of
 from spareto.compression.tensors import applied, original, originals
 from spareto.compression.ties import holders
 from spareto.compression.weight_cache import WeightCache, stop_caching
+from spareto.core.errors import ConfigError, Problem
 from spareto.quantizers import Quantizer
 from spareto.records.recipe import FLOAT_BITS
 from spareto.running import refuse_no_module
@@ -37,21 +39,21 @@ class CompressedWeight(nn.Module):
 
     Args:
         order: Which of the two comes first.
-        mask: 1 where a weight stays, shape and dtype of the weight; None keeps all.
-        quantizer: Rounds the weight to codes; None keeps it real.
 
     Attributes:
+        mask: 1 where a weight stays, shape and dtype of the weight; None keeps all.
+        quantizer: Rounds the weight to codes; None keeps it real.
         given: The mask came with the network, from `torch.nn.utils.prune`; no step has pruned yet.
     """
 
     mask: Tensor | None
     given: bool = False
 
-    def __init__(self, order: Order, mask: Tensor | None = None, quantizer: Quantizer | None = None) -> None:
+    def __init__(self, order: Order) -> None:
         super().__init__()
         self.order: Order = order
-        self.register_buffer("mask", mask)
-        self.quantizer = quantizer
+        self.register_buffer("mask", None)
+        self.quantizer: Quantizer | None = None
         self.weight_cache = WeightCache()
 
     def forward(self, weight: Tensor) -> Tensor:
@@ -155,6 +157,16 @@ def compressed_weight(layer: nn.Module, tensor: str = "weight") -> CompressedWei
         return None
     chains: Any = layer.parametrizations
     return next((part for part in chains[tensor] if isinstance(part, CompressedWeight)), None)
+
+
+def refuse_twice(
+    layers: Mapping[str, nn.Module], has: Callable[[CompressedWeight], bool], got: str, rule: str
+) -> None:
+    """Refuse layers whose weight has already what a step is to give it."""
+    found = [(name, compressed_weight(layer)) for name, layer in layers.items()]
+    if twice := [name for name, compression in found if compression is not None and has(compression)]:
+        cure = "Start from the uncompressed network."
+        raise ConfigError(Problem(f"layers {', '.join(twice)}", got, rule, cure))
 
 
 def widened(weight: Tensor) -> Tensor:

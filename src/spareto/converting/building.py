@@ -39,6 +39,7 @@ class BlockBuilder:
         self._numbers: dict[Node, int] = {}
         self._repeated: dict[Node, int] = {}
         self._copies: dict[int, nn.Module] = {}
+        self._copied: dict[int, Any] = {}
         self._next = 0
         self._close_loops()
         self._readers = self._read_by()
@@ -179,7 +180,7 @@ class BlockBuilder:
     def _copy(self, module: nn.Module) -> nn.Module:
         """Ours of a layer; the same for the same."""
         if id(module) not in self._copies:
-            self._copies[id(module)] = ours(module)
+            self._copies[id(module)] = ours(module, self._copied)
         return self._copies[id(module)]
 
     # --- neurons

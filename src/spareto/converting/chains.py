@@ -1,4 +1,4 @@
-"""Convolution, max pooling and neurons that only feed each other: they run as one."""
+"""Max pooling as one with the convolution before it and the neurons behind, or with the neurons before it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from spareto.converting.poolings import pooling_of
 from spareto.converting.steps import ForwardStep, numbers_in
 from spareto.kernels.decision_log import DecisionSlot
-from spareto.kernels.spikes import Spikes
+from spareto.kernels.spikes import Spikes, dense
+from spareto.layers._lone_neurons import fired_alone
 from spareto.layers._pooled_currents import pooled_currents
 from spareto.neurons import SpikingNeuron
 
@@ -23,8 +24,7 @@ class Chain:
         conv: Name of the convolution.
         pool: The pooling.
         neuron: Name of the neurons.
-        pooling: Number of the second step.
-        firing: Number of the third.
+        rest: Numbers of the second and third step.
         writes: Number of the value that the third gives.
         slot: Where it is noted how the convolution ran.
     """
@@ -32,8 +32,7 @@ class Chain:
     conv: str
     pool: nn.Module
     neuron: str
-    pooling: int
-    firing: int
+    rest: tuple[int, ...]
     writes: int
     slot: DecisionSlot
 
@@ -45,7 +44,30 @@ class Chain:
         return pooled_currents(conv, self.pool, neuron, signal, self.slot)
 
 
-def pooled_chains(steps: tuple[ForwardStep, ...], output: Any, parts: nn.ModuleDict) -> dict[int, Chain]:
+@dataclass(frozen=True)
+class PooledNeurons:
+    """Neurons that no layer of ours has taken in, and the max pooling behind them.
+
+    Args:
+        neuron: Name of the neurons.
+        pool: The pooling.
+        rest: Number of its step.
+        writes: Number of the value that it gives.
+    """
+
+    neuron: str
+    pool: nn.Module
+    rest: tuple[int, ...]
+    writes: int
+
+    def run(self, parts: nn.ModuleDict, signal: Tensor | Spikes) -> Spikes | None:
+        """What the pooling gives; None where the steps must run one by one."""
+        return fired_alone(parts[self.neuron], dense(signal), self.pool)
+
+
+def pooled_chains(
+    steps: tuple[ForwardStep, ...], output: Any, parts: nn.ModuleDict
+) -> dict[int, Chain | PooledNeurons]:
     """Chains by the number of their first step."""
     readers: dict[int, list[int]] = {}
     for number, step in enumerate(steps):
@@ -53,19 +75,21 @@ def pooled_chains(steps: tuple[ForwardStep, ...], output: Any, parts: nn.ModuleD
             readers.setdefault(value, []).append(number)
     for value in numbers_in(output):
         readers.setdefault(value, []).append(-1)
-    found: dict[int, Chain] = {}
+    found: dict[int, Chain | PooledNeurons] = {}
     for number, step in enumerate(steps):
-        if step.how != "layer" or not step.time or not isinstance(parts[step.part], nn.Conv2d):
-            continue
-        pooling = _only(readers, step.writes[0])
+        summed = step.how == "layer" and isinstance(parts[step.part], nn.Conv2d)
+        pooling = _only(readers, step.writes[0]) if step.time and (summed or step.how == "neuron") else None
         pool = None if pooling is None else _pool(steps[pooling], parts)
         if pooling is None or pool is None:
+            continue
+        if not summed:
+            found[number] = PooledNeurons(step.part, pool, (pooling,), steps[pooling].writes[0])
             continue
         firing = _only(readers, steps[pooling].writes[0])
         if firing is None or steps[firing].how != "neuron" or not steps[firing].time:
             continue
         names, writes = steps[firing].part, steps[firing].writes[0]
-        found[number] = Chain(step.part, pool, names, pooling, firing, writes, DecisionSlot())
+        found[number] = Chain(step.part, pool, names, (pooling, firing), writes, DecisionSlot())
     return found
 
 

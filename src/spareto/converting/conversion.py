@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,11 @@ from spareto.core.errors import ConfigError, Problem
 from spareto.frameworks import aside
 from spareto.observing.restoring import undisturbed
 from spareto.running import Interface, Layout, Runner, Samples, Time, refuse_no_module, samples_of
+
+NO_NEURONS: Final = (
+    "Keep modules in an nn.ModuleList, not in a plain list. Neurons written by hand are not converted;"
+    " spareto compresses and costs such networks as they are."
+)
 
 
 def convert(
@@ -58,6 +63,9 @@ def convert(
     _refuse_other_floats(model)
     samples = samples_of(sample, None, layout=layout)
     names = neuron_names(model)
+    if not names:
+        rule = "neurons of snnTorch, SpikingJelly, Norse or sinabs among its modules"
+        raise ConfigError(Problem("network", "no layer of neurons", rule, NO_NEURONS))
     with undisturbed(model, training=False), torch.no_grad():
         runner = Runner(model, samples, Interface(time=time))
         frames = _few(samples, runner)
@@ -149,10 +157,26 @@ def _checked(
     runner.reset()
     names = [calls.name for calls in graph.neurons]
     count = frames.shape[runner.samples.axis]
-    theirs, output = spikes_of(model, names, lambda: runner.call(runner.prepare(frames)), count)
-    runner.reset()
+
+    def run() -> tuple[dict[str, Tensor], Any]:
+        made = spikes_of(model, names, lambda: runner.call(runner.prepare(frames)), count)
+        runner.reset()
+        return made
+
+    theirs, output = run()
     handed = isinstance(output, tuple) and not isinstance(network.output, list)
-    return compared(network, graph, time_first(runner, frames), theirs, output[0] if handed else output)
+    output = output[0] if handed else output
+    try:
+        return compared(network, graph, time_first(runner, frames), theirs, output)
+    except ConfigError:
+        again = run()[0]
+        if any(not torch.equal(spikes, again[name]) for name, spikes in theirs.items()):
+            got, cure = (
+                "other spikes the second time that it ran",
+                "Let it draw no random numbers in evaluation.",
+            )
+            raise ConfigError(Problem("network", got, "the same spikes each time", cure)) from None
+        raise
 
 
 def time_first(runner: Runner, frames: Tensor) -> Tensor:

@@ -97,7 +97,10 @@ class Follower:
             return  # of constants, before the first timestep
         ref, _ = refs[0]
         node: Node
-        if len(refs) > 1 or not takes(module, ref.form):
+        if len(refs) > 1:
+            got, cure = f"{type(module).__name__} of {len(refs)} signals", "Keep the network as it is."
+            node = tape.refuse(got, "a layer of one signal, a sum or a product", cure, f"'{name}'")
+        elif not takes(module, ref.form):
             got = f"{type(module).__name__} of a tensor {ref.form}"
             node = tape.refuse(
                 got, "one with time and samples merged, or a timestep", "Merge them.", f"'{name}'"

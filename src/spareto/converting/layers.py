@@ -75,8 +75,13 @@ def takes(module: nn.Module, form: Form) -> bool:
     return single and form in ("TB", "BT")
 
 
-def ours(module: nn.Module) -> nn.Module:
-    """A copy of a layer as torch's own class, its weights and their parametrizations too."""
+def ours(module: nn.Module, copied: dict[int, Any]) -> nn.Module:
+    """A copy of a layer as torch's own class, its weights and their parametrizations too.
+
+    Args:
+        module: The layer.
+        copied: What was copied with other layers, for `copy.deepcopy`: weights that are tied stay so.
+    """
     if _steady(module):
         return SteadyDropout(float(vars(module)["p"]), type(module).__name__ != "Dropout")
     base = torch_class(module)
@@ -86,7 +91,7 @@ def ours(module: nn.Module) -> nn.Module:
         stride = pool.stride if pool.stride is not None else pool.kernel_size
         return nn.AvgPool2d(pool.kernel_size, stride, ceil_mode=pool.ceil_mode, divisor_override=1)
     with torch.inference_mode(mode=False):
-        made = copy.deepcopy(module)
+        made = copy.deepcopy(module, copied)
     if isinstance(made, nn.MaxPool1d | nn.MaxPool2d | nn.MaxPool3d):
         made.return_indices = False  # a network that reads them is refused
     if type(module) is base or parametrize.is_parametrized(module):

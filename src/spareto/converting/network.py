@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from spareto.converting.chains import pooled_chains
+from spareto.converting.chains import Chain, pooled_chains
 from spareto.converting.functions import vote
 from spareto.converting.steps import ForwardStep, numbers_in
 from spareto.core.errors import ConfigError, Problem
@@ -62,7 +62,7 @@ class ConvertedNetwork(nn.Module):
                 made = None if chain is None else chain.run(self.parts, values[step.reads[0]])
                 if chain is not None and made is not None:
                     values[chain.writes] = made
-                    done |= {chain.pooling, chain.firing}
+                    done.update(chain.rest)
                 else:
                     found = self._run(step, [values[index] for index in step.reads])
                     values.update(zip(step.writes, found, strict=True))
@@ -100,7 +100,7 @@ class ConvertedNetwork(nn.Module):
         """Values that only layers read whose sums may go by events."""
         kept, others = set[int](), set(numbers_in(self.output))
         for number, step in enumerate(self.steps):
-            by_events = step.how == "block" or number in self._chains
+            by_events = step.how == "block" or isinstance(self._chains.get(number), Chain)
             (kept if by_events else others).update(step.reads)
         return frozenset(kept - others)
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-import torch
 from torch import Tensor, nn
 
 from spareto.converting.functions import ArgumentSlot, Function, Permute, Reshape
 from spareto.converting.graph import LEADING, Form, Node, Ref
-from spareto.converting.tape import Tape, is_zero, sample_shape
+from spareto.converting.tape import CURE, Tape, is_zero, sample_shape
+from spareto.converting.weighted import weighted
 
 Rule = Callable[[Tape, Any, Any, dict[str, Any], Any], None]
-CURE: Final = "Move it into a layer of torch, or keep the network as it is."
 
 
 def joined(tape: Tape, refs: list[Ref]) -> tuple[tuple[Node, ...], Form, int] | None:
@@ -307,57 +306,14 @@ def _new(tape: Tape, func: Any, args: Any, kwargs: dict[str, Any], output: Any) 
     """A constant of a signal's shape."""
 
 
-def _weighted(tape: Tape, func: Any, args: Any, kwargs: dict[str, Any], output: Any) -> None:
-    """Dense connections or a convolution whose weights are no layer's."""
-    weight, bias = args[1], args[2] if len(args) > 2 else None
-    ref = tape.ref(args[0])
-    dense = func._schema.name.endswith("linear")
-    if ref is None or tape.ref(weight) is not None or not (dense or weight.dim() == 4):
-        tape.hold(output, tape.refuse(f"{func._schema.name} of these", "weights and a signal", CURE), "step")
-        return
-    if id(weight) not in tape.made:
-        tape.made[id(weight)] = _dense(weight, bias) if dense else _conv(weight, bias, args[3:], kwargs)
-        tape.computed |= {} if isinstance(weight, nn.Parameter) else {tape.place: None}
-    module = tape.made[id(weight)]
-    form = ref.form
-    node = tape.signals.node(
-        "layer", id(module), module, (ref.node,), sample_shape(output, form), tape.place + ".weight"
-    )
-    tape.hold(output, node, form, ref.t)
-
-
-def _dense(weight: Tensor, bias: Tensor | None) -> nn.Module:
-    linear = nn.Linear(weight.shape[1], weight.shape[0], bias is not None).to(weight)
-    return _loaded(linear, weight, bias)
-
-
-def _conv(weight: Tensor, bias: Tensor | None, rest: tuple[Any, ...], kwargs: dict[str, Any]) -> nn.Module:
-    names = ("stride", "padding", "dilation")
-    options: dict[str, Any] = {**dict(zip(names, rest, strict=False)), **kwargs}
-    groups = rest[-1] if len(rest) in (4, 6) else options.pop("groups", 1)
-    options = {
-        name: value if isinstance(value, str) else tuple(value)
-        for name, value in options.items()
-        if name in names
-    }
-    outputs, inputs, height, width = weight.shape
-    conv = nn.Conv2d(
-        inputs * groups, outputs, (height, width), groups=groups, bias=bias is not None, **options
-    )
-    return _loaded(conv.to(weight), weight, bias)
-
-
-def _loaded(layer: Any, weight: Tensor, bias: Tensor | None) -> nn.Module:
-    with torch.inference_mode(mode=False), torch.no_grad():
-        layer.weight.copy_(weight)
-        if bias is not None:
-            layer.bias.copy_(bias)
-    return layer
-
-
 def _dropped(tape: Tape, func: Any, args: Any, kwargs: dict[str, Any], output: Any) -> None:
     """A dropout that is no layer: nothing at inference."""
     ref = tape.ref(args[0])
+    if len(args) > 2 and args[2]:
+        cure = "Write training=self.training, or a layer nn.Dropout."
+        got = "a dropout that is on in evaluation"
+        tape.hold(output, tape.refuse(got, "one that is on in training alone", cure), "step")
+        return
     if ref is not None:
         key = f"dropout {tape.place}"
         layer = tape.made.setdefault(hash(key), nn.Dropout(float(args[1])))
@@ -394,6 +350,6 @@ OPERATORS: Final[dict[str, Rule]] = {
     **_rules(_stacked, "stack cat"),
     **_rules(_same, "clone contiguous detach alias to _to_copy lift_fresh copy"),
     **_rules(_new, "zeros_like ones_like full_like new_zeros new_ones new_empty empty_like equal is_nonzero"),
-    **_rules(_weighted, "linear conv2d convolution"),
+    **_rules(weighted, "linear conv2d convolution"),
     **_rules(_dropped, "dropout"),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,7 @@ from spareto.observing.watching import Watch, tensors
 
 LOOKED_AT = 4096
 """Elements of a constant up to which constants of equal values are one."""
+CURE: Final = "Move it into a layer of torch, or keep the network as it is."
 
 
 class Tape(Watch):

@@ -8,7 +8,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from spareto.core.errors import DataError, MissingDependency, Problem, SparetoError
+from spareto.core.errors import DataError, Problem, SparetoError
+from spareto.core.extras import imported
 from spareto.data.folder import require
 
 FEATURES: Final = (
@@ -21,7 +22,6 @@ CLASSES: Final = ("j_g", "j_q", "j_w", "j_z", "j_t")
 
 ORIGIN: Final = "https://zenodo.org/records/3602254 (hls4ml LHC jet dataset, 100 particles, CC BY 4.0)"
 CURE: Final = f"Get hls4ml_LHCjet_100p_train.tar.gz and ..._val.tar.gz from {ORIGIN} and unpack them there."
-
 MOST_UNPACKED: Final = 1032
 """Bytes that zlib makes of one byte at most."""
 
@@ -108,11 +108,8 @@ def _named(file: Any, path: Path) -> dict[str, Any]:
 
 
 def _opened(path: Path) -> Any:
-    try:
-        import h5py
-    except ImportError:
-        cure = "pip install 'spareto[jets]'"
-        raise MissingDependency(Problem("h5py", "not installed", "h5py, to read HDF5", cure)) from None
+    cure = "pip install 'spareto[jets]'"
+    h5py = imported("h5py", "h5py", "not installed", "h5py, to read HDF5", cure)
     try:
         return h5py.File(path, "r")
     except OSError:

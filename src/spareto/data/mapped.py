@@ -16,6 +16,7 @@ from spareto.core.artifacts import fingerprint, replacing, there, write_text, wr
 from spareto.core.scratch import reserve, scratch_file
 from spareto.data._base import Frames
 from spareto.data.cache import cache_folder, content_hash
+from spareto.data.paging import has_read, watched
 
 Labels = npt.NDArray[np.int64]
 STEP_BYTES = 1 << 24
@@ -40,7 +41,7 @@ def write_frames(path: Path, shape: Sequence[int], parts: Iterator[tuple[Frames,
     """
     labels = np.zeros(shape[1], np.int64)
     with replacing(path) as temporary:
-        mapped = open_memmap(temporary, "w+", np.uint8, tuple(shape))
+        mapped = watched(open_memmap(temporary, "w+", np.uint8, tuple(shape)))
         with temporary.open("r+b") as file:  # a mapping that meets a full disk ends the process
             reserve(file.fileno(), temporary.stat().st_size)
         first = 0
@@ -48,8 +49,9 @@ def write_frames(path: Path, shape: Sequence[int], parts: Iterator[tuple[Frames,
             mapped[:, first : first + len(some)] = frames
             labels[first : first + len(some)] = some
             first += len(some)
+            has_read(frames.nbytes)
         assert first == shape[1], f"{first} samples where {shape[1]} were announced"
-        mapped.flush()
+        mapped.flush()  # pyright: ignore[reportAttributeAccessIssue]
         del mapped
     return labels
 
@@ -67,7 +69,7 @@ def filled(shape: Sequence[int], parts: Iterable[Frames]) -> Frames:
 
 def map_frames(path: Path) -> Frames:
     """The frames of a file; what is read of them comes from the disk and may leave memory again."""
-    return np.load(path, mmap_mode="r")
+    return watched(np.load(path, mmap_mode="r"))
 
 
 def finish(path: Path, files: dict[str, Path], labels: dict[str, Labels]) -> None:
@@ -126,13 +128,15 @@ def room_for(shape: Sequence[int], kind: npt.DTypeLike) -> npt.NDArray[Any]:
     with written(folder):
         folder.mkdir(parents=True, exist_ok=True)
     with scratch_file(folder, size) as file:
-        return np.memmap(file, kind, "r+", shape=tuple(shape))
+        return watched(np.memmap(file, kind, "r+", shape=tuple(shape)))
 
 
 def in_steps(count: int, size: int) -> Iterator[slice]:
     """Places 0 to `count` of something of `size` bytes, about `STEP_BYTES` at a time."""
     few = max(1, STEP_BYTES * count // max(1, size))
-    return (slice(first, min(first + few, count)) for first in range(0, count, few))
+    for first in range(0, count, few):
+        yield slice(first, min(first + few, count))
+        has_read(few * size // max(1, count))
 
 
 def gathered(frames: npt.NDArray[Any], chosen: npt.NDArray[np.intp], axis: int) -> npt.NDArray[Any]:

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from spareto.core.errors import DataError, MissingDependency, Problem
+from spareto.core.errors import DataError, Problem
+from spareto.core.extras import imported
 from spareto.data._base import Recordings
 from spareto.data.folder import require
 
@@ -86,11 +87,8 @@ def _recordings(trains: list[tuple[Any, Any]], labels: Any) -> Recordings:
 @contextmanager
 def _opened(path: Path, cure: str) -> Iterator[Any]:
     require(path, "an HDF5 file of spike trains", cure)
-    try:
-        import h5py
-    except ImportError:
-        how = "pip install 'spareto[hdf5]'"
-        raise MissingDependency(Problem("h5py", "not installed", "h5py, to read HDF5", how)) from None
+    how = "pip install 'spareto[hdf5]'"
+    h5py = imported("h5py", "h5py", "not installed", "h5py, to read HDF5", how)
     try:
         file = h5py.File(path, "r")
     except OSError:

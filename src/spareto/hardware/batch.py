@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from spareto.core.arguments import whole
 from spareto.core.config import RecordT
-from spareto.records.cost import ActionCost, Cost, LayerCost
+from spareto.records.cost import Cost, LayerCost
 from spareto.records.workload import Layer, Numbers, Product, Tensor, Workload
 
 _MOST: Final = 10_000
@@ -115,10 +115,7 @@ def _times(count: float | None, times: int) -> float | None:
 
 def _divided(layer: LayerCost, inferences: int) -> LayerCost:
     actions = tuple(
-        ActionCost(
-            component=action.component,
-            tensor=action.tensor,
-            action=action.action,
+        action.replace(
             count=action.count / inferences,
             energy_pj=action.energy_pj / inferences,
             bits=action.bits / inferences,

@@ -46,7 +46,14 @@ def plain(model: nn.Module) -> nn.Module:
             problems.append(Problem(f"'{name}'.{active}", "a quantizer of activations", "none", cure))
         elif base in _LAYERS:
             holder, _, last = name.rpartition(".")
-            setattr(found.get_submodule(holder), last, _layer(layer, base))
+            try:
+                made = _layer(layer, base)
+            except (RuntimeError, TypeError, ValueError) as error:  # those of Brevitas
+                got = f"numbers that Brevitas does not give ({' '.join(str(error).split())[:80]})"
+                rule, cure = "integer weights, and a bias that needs no input", "Quantize them otherwise."
+                problems.append(Problem(f"'{name}'", got, rule, cure))
+                continue
+            setattr(found.get_submodule(holder), last, made)
         elif base is nn.Identity or type(layer).__name__ in ("QuantIdentity", "QuantDropout"):
             holder, _, last = name.rpartition(".")
             setattr(found.get_submodule(holder), last, nn.Identity() if base is None else nn.Dropout(layer.p))  # type: ignore[arg-type]
@@ -80,6 +87,8 @@ def _layer(layer: Any, base: Any) -> nn.Module:
         made.bias = nn.Parameter(bias.clone())
     made.train(training)
     if weight is not None:
+        if not hasattr(weight, "bit_width"):
+            raise ValueError(f"{type(weight).__name__} has no integers")
         bits = int(weight.bit_width)
         quantizer = _quantizer(weight, values, bits)
         if quantizer is not None:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from spareto.kernels import workspace
-from spareto.kernels.c_layers import ConvShape, countable, padded, refuse, struct
+from spareto.kernels.c_layers import ConvShape, countable, refuse, struct
 from spareto.kernels.library import function
 
 
@@ -37,14 +37,67 @@ def max_pool_gradient(dz: Tensor, places: Tensor, size: tuple[int, ...], window:
     return dy
 
 
+def pooled_sums(
+    bits: Tensor, weight: Tensor, shape: ConvShape, window: tuple[int, int], events: int
+) -> tuple[Tensor, Tensor]:
+    """Largest sums of a convolution without groups in each window, and their places; see `max_pool`.
+
+    Args:
+        bits: Incoming spikes.
+        weight: The convolution's.
+        shape: Its geometry.
+        window: Height and width.
+        events: Number of incoming spikes.
+
+    Raises:
+        NotFinite: A weight is NaN or infinite.
+    """
+    z, places = behind((shape.N, shape.OH, shape.OW, shape.OC), window)
+    run = function("spareto_pool_sums", "pppppiiiqi")
+    status = run(
+        *(bits.data_ptr(), weight.data_ptr(), z.data_ptr(), places.data_ptr(), struct(shape)),
+        *(weight.shape[0], *window, events, torch.get_num_threads()),
+    )
+    refuse(status)
+    return z, places
+
+
+def behind(size: tuple[int, ...], window: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Memory for the largest values of each window of `size (N, H, W, C)`, and for their places."""
+    sizes = size[0], size[1] // window[0], size[2] // window[1], size[3]
+    return workspace.empty(*sizes), torch.empty(sizes, dtype=torch.uint8)
+
+
+def pooled_weight_gradient(
+    bits: Tensor, dz: Tensor, places: Tensor, weight: Tensor, shape: ConvShape, window: tuple[int, int]
+) -> Tensor:
+    """Gradient of the weight, in its shape, of a convolution whose sums were pooled; of finite `dz`.
+
+    Args:
+        bits: Incoming spikes.
+        dz: Gradient of the pooled sums.
+        places: Theirs.
+        weight: The convolution's, without groups and dilation.
+        shape: Its geometry.
+        window: Height and width.
+    """
+    dw = torch.empty(weight.shape)
+    run = function("spareto_pool_wgrad", "pppppiiiii")
+    run(
+        *(bits.data_ptr(), dz.data_ptr(), places.data_ptr(), dw.data_ptr(), struct(shape)),
+        *(weight.shape[0], *window, dz.shape[-1], torch.get_num_threads()),
+    )
+    return dw
+
+
 def pooled_input_gradient(
     dz: Tensor, places: Tensor, weight: Tensor, shape: ConvShape, window: tuple[int, int]
 ) -> Tensor:
-    """Gradient of the input `(N, H, W, C padded)` of a convolution whose sums `max_pool` pooled.
+    """Gradient of the input `(N, H, W, C)` of a convolution whose sums were pooled.
 
     Args:
         dz: Gradient of the pooled sums.
-        places: As `max_pool` gave them.
+        places: Theirs.
         weight: The convolution's, without groups and dilation.
         shape: Its geometry.
         window: Height and width.
@@ -52,7 +105,7 @@ def pooled_input_gradient(
     Raises:
         NotFinite: A weight is NaN or infinite.
     """
-    dx = workspace.empty(shape.N, shape.H, shape.W, padded(shape.C))
+    dx = workspace.empty(shape.N, shape.H, shape.W, shape.C)
     run = function("spareto_pool_dgrad", "pppppiiiii")
     status = run(
         *(dz.data_ptr(), places.data_ptr(), weight.data_ptr(), dx.data_ptr(), struct(shape)),

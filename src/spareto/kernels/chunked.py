@@ -1,6 +1,7 @@
 """A spiking layer a few samples at a time: memory for the gradients of their sums only.
 
-For the first layer, by far the largest: it needs no gradient of its input.
+For the first layer, by far the largest: it needs no gradient of its input. And for those behind it where
+activations are recomputed: behind a batch norm, the gradient of the input takes the sums of each chunk again.
 """
 
 from __future__ import annotations
@@ -14,18 +15,35 @@ from torch.autograd.function import once_differentiable
 
 from spareto.kernels import c_layers
 from spareto.kernels.c_layers import BlockShape, Gradient, padded
-from spareto.kernels.normalizing import LayerConstants, Norm, Saved, affine, from_totals
+from spareto.kernels.normalizing import FiringConstants, LayerConstants, Norm, Saved, affine, from_totals
 from spareto.kernels.spikes import passed_on
 from spareto.kernels.sums import ConvSums
 
 LARGE: Final = 96 << 20
 """Bytes of sums that samples together may have; a single sample may have more."""
 
+BEHIND: Final = 2
+"""How many times as large are the sums of a layer behind the first that is worth the time of chunks."""
+ONES: Final = 8 << 20
+"""Bytes of gradients of 1 that are there at once."""
+
 
 def samples_together(layer: LayerConstants) -> int:
     """How many samples make a chunk."""
+    return max(1, LARGE * layer.firing.shape.B // max(1, _bytes(layer)))
+
+
+def in_chunks(layer: LayerConstants, carrier: Tensor) -> bool:
+    """Whether a layer runs a few samples at a time."""
+    if not isinstance(layer.sums, ConvSums) or samples_together(layer) >= layer.firing.shape.B:
+        return False
+    return not carrier.requires_grad or (layer.recompute and _bytes(layer) > BEHIND * LARGE)
+
+
+def _bytes(layer: LayerConstants) -> int:
+    """Bytes of the sums of all samples."""
     shape = layer.firing.shape
-    return max(1, LARGE // (4 * shape.T * shape.H * shape.W * shape.C))
+    return 4 * shape.T * shape.B * shape.H * shape.W * shape.C
 
 
 class Chunked(torch.autograd.Function):
@@ -53,8 +71,8 @@ class Chunked(torch.autograd.Function):
         firing, chunks = layer.firing, _chunks(layer, bits)
         kept: list[Tensor | None] = []
         stat = torch.zeros(2, firing.shape.C, dtype=torch.float64)
-        for place, (sums, _, own_bits) in enumerate(chunks, 1):
-            y, own_stat = sums.forward(own_bits, weight)
+        for place, (sums, _, part) in enumerate(chunks, 1):
+            y, own_stat = sums.forward(_bits(part), weight)
             stat += own_stat
             kept.append(None if layer.recompute and place < len(chunks) else y)
             del y
@@ -83,18 +101,14 @@ class Chunked(torch.autograd.Function):
         totals = torch.zeros(2, firing.shape.C, dtype=torch.float64)
         gk = torch.zeros(saved.k.shape, dtype=torch.float64)
         parts = [torch.zeros(weight.shape, dtype=torch.float64) for _ in range(3)]
-        g, first = grads[0].unflatten(0, (firing.shape.T, firing.shape.B)), 0
+        g, chunks = grads[0].unflatten(0, (firing.shape.T, firing.shape.B)), _chunks(layer, bits)
+        shares = g.split(samples_together(layer), 1)
         y = dz = torch.empty(0)
-        for own, chunk in zip(kept, _chunks(layer, bits), strict=True):
-            sums, shape, own_bits = chunk
+        for own, chunk, part in zip(kept, chunks, shares, strict=True):
+            sums, own_bits = chunk[0], _bits(chunk[2])
             del y, dz  # the memory of the chunk before serves this one
             y = _sums(own, chunk, weight)
-            part = g[:, first : first + shape.B].flatten(0, 1)
-            first += shape.B
-            dz, total, own_gk = c_layers.block_backward(
-                *(y, saved.a, saved.b, saved.k, part),
-                *(shape, firing.flags, firing.surrogate, firing.eps is not None),
-            )
+            dz, total, own_gk = _back(y, part, saved, firing, chunk[1])
             totals += total
             gk += own_gk
             finite = bool(total.isfinite().all())
@@ -103,10 +117,25 @@ class Chunked(torch.autograd.Function):
                 parts[1] += sums.weight_gradient(own_bits, Gradient(y), weight)
                 parts[2] += _of_ones(sums, own_bits, weight)
         found = from_totals(y, dz, totals, gk, saved, firing)
+        factors = replace(found.sums, dz=torch.empty(0), y=None)
+        found = found._replace(sums=factors)
+        del y, dz
         dw = torch.zeros(weight.shape, dtype=torch.float64)
         for factor, part in zip(found.factors(firing.shape.channels), parts, strict=False):
             dw += factor.view(-1, 1, 1, 1) * part
-        return None, None, None, dw.float(), *found.wanted(ctx.needs_input_grad[4:8]), None, None
+        wants, dx = ctx.needs_input_grad, None
+        if wants[1]:
+            plane = layer.sums.shape.H, layer.sums.shape.W, layer.sums.shape.C
+            dx = g.new_empty(*g.shape[:2], *plane)
+            each = dx.split(samples_together(layer), 1)
+            for own, chunk, part, to in zip(kept, chunks, shares, each, strict=True):
+                y = _sums(own, chunk, weight)
+                dz = _back(y, part, saved, firing, chunk[1])[0]
+                gradient = replace(factors, dz=dz, y=None if factors.k0 is None else y)
+                to.copy_(chunk[0].input_gradient(gradient, weight).view(to.shape))
+                del y, dz, gradient
+            dx = dx.flatten(0, 1)
+        return None, dx, None, dw.float(), *found.wanted(wants[4:8]), None, None
 
 
 Chunk = tuple[ConvSums, BlockShape, Tensor]
@@ -121,21 +150,37 @@ def _chunks(layer: LayerConstants, bits: Tensor) -> list[Chunk]:
         (
             sums.of_images(shape.T * part.shape[1]),
             replace(shape, B=part.shape[1]),
-            part.flatten(0, 1).contiguous(),
+            part,
         )
         for part in parts
     ]
 
 
 def _sums(kept: Tensor | None, chunk: Chunk, weight: Tensor) -> Tensor:
-    return chunk[0].forward(chunk[2], weight)[0] if kept is None else kept
+    return chunk[0].forward(_bits(chunk[2]), weight)[0] if kept is None else kept
+
+
+def _bits(part: Tensor) -> Tensor:
+    """A chunk's bits in one piece."""
+    return part.flatten(0, 1).contiguous()
+
+
+def _back(
+    y: Tensor, g: Tensor, saved: Saved, firing: FiringConstants, shape: BlockShape
+) -> tuple[Tensor, Tensor, Tensor]:
+    g = g.flatten(0, 1)
+    constants = (shape, firing.flags, firing.surrogate, firing.eps is not None)
+    return c_layers.block_backward(y, saved.a, saved.b, saved.k, g, *constants)
 
 
 def _of_ones(sums: ConvSums, bits: Tensor, weight: Tensor) -> Tensor:
     """Weight gradient of sums whose gradient is 1 everywhere; the same for every output of a group."""
     s = replace(sums.shape, OC=padded(1), groups=1)
-    ones = torch.ones(1, s.OH, s.OW, s.OC).expand(s.N, -1, -1, -1).contiguous()
-    of_inputs = weight.new_empty(1, s.C, s.KH, s.KW)
-    found = replace(sums, shape=s).weight_gradient(bits, Gradient(ones), of_inputs)
+    together = max(1, ONES // (4 * s.OH * s.OW * s.OC))
+    of_inputs, found = torch.zeros(1, s.C, s.KH, s.KW), torch.zeros(1, s.C, s.KH, s.KW)
+    for some in bits.split(together):
+        part = replace(sums, shape=s).of_images(len(some))
+        ones = torch.ones(len(some), s.OH, s.OW, s.OC)
+        found += part.weight_gradient(some, Gradient(ones), of_inputs)
     groups = sums.shape.groups
     return found.view(groups, *weight.shape[1:]).repeat_interleave(weight.shape[0] // groups, 0)

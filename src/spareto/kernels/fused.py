@@ -14,11 +14,10 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from spareto.kernels import c_layers
-from spareto.kernels.chunked import Chunked, samples_together
+from spareto.kernels.chunked import Chunked, in_chunks
 from spareto.kernels.normalizing import FiringConstants, LayerConstants, Norm, Saved, affine, back
 from spareto.kernels.spikes import passed_on
 from spareto.kernels.streaming import stream, streams
-from spareto.kernels.sums import ConvSums
 
 SMALL: Final = 48 << 20
 """Bytes of sums that are kept even where recomputation is asked for: gone before memory peaks."""
@@ -61,8 +60,7 @@ def spiking(
         out = stream(layer, bits, weight, own, k)
         if out is not None:
             return Fired(passed_on(out, layer.firing.shape), out, own.mean, variance)
-    first = isinstance(layer.sums, ConvSums) and not carrier.requires_grad
-    node = Chunked if first and samples_together(layer) < layer.firing.shape.B else _Spiking
+    node = Chunked if in_chunks(layer, carrier) else _Spiking
     return Fired(*node.apply(layer, carrier, bits, weight, bias, k, *norm[:4]))
 
 

@@ -130,24 +130,37 @@ def windows(words: Words) -> Counts:
     return counts
 
 
-def effects(words: Words, each: Amounts) -> Amounts:
-    """Sums of two numbers over the non-zero elements.
+class Effects:
+    """Two numbers of each element, to be summed over the non-zero ones.
 
     Args:
-        words: Shape `(time, samples, words)`.
         each: Whole numbers below 2^53, shape `(elements, 2)`.
-
-    Returns:
-        Shape `(time, samples, 2)`.
     """
-    if backend() != "c":
-        return unpack(words, len(each)).astype(np.float64) @ each
-    each = np.ascontiguousarray(each)
-    sums = np.empty((*words.shape[:2], 2))
-    run = function("spareto_train_effects", "pppqqi")
-    rows = words.shape[0] * words.shape[1]
-    run(_at(words), _at(each), _at(sums), rows, len(each), _threads(64 * words.size))
-    return sums
+
+    def __init__(self, each: Amounts) -> None:
+        self.each = np.ascontiguousarray(each, np.float64)
+        self._usual = self.each[len(each) // 2]
+        others = (self.each != self._usual).any(1)
+        self._others, _ = pack(torch.from_numpy(others)[None])
+        self.alike = not others.any()
+
+    def sums(self, words: Words) -> Amounts:
+        """The sums of each row.
+
+        Args:
+            words: Shape `(time, samples, words)`.
+
+        Returns:
+            Shape `(time, samples, 2)`.
+        """
+        if backend() != "c":
+            return unpack(words, len(self.each)).astype(np.float64) @ self.each
+        sums = np.empty((*words.shape[:2], 2))
+        run = function("spareto_train_effects", "pppppqqi")
+        arrays = (words, self.each, self._usual, self._others, sums)
+        rows = words.shape[0] * words.shape[1]
+        run(*(_at(array) for array in arrays), rows, len(self.each), _threads(64 * words.size))
+        return sums
 
 
 @dataclass(frozen=True)

@@ -203,7 +203,7 @@ def spiking(layer: LayerConstants, *arguments: Any, shortcut: Tensor | Spikes | 
 
 def pixels(sequence: Tensor | Spikes) -> Tensor:
     """`(time, batch, channels, height, width)` as the kernels see it: `(images, height, width, channels)`."""
-    return spikes.dense(sequence).flatten(0, 1).permute(0, 2, 3, 1)
+    return spikes.dense(sequence).movedim(2, -1).flatten(0, 1)
 
 
 def operator_sums(

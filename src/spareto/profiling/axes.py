@@ -45,6 +45,10 @@ class Mark:
         kept = LEADING - 1 if len(shape) == LEADING else LEADING  # a last axis of four is a line of a plane
         inner = prod(shape[kept:])
         flat, weights = tensor.detach().reshape(prod(shape[:kept]), inner), _weights(inner)
+        if flat.dtype == torch.float32:
+            rows = (flat @ weights.float()).double()
+            if bool(rows.isfinite().all()):
+                return cls(shape, rows.reshape(shape[:kept]))
         rows, each = torch.empty(len(flat), dtype=torch.float64), max(1, AT_ONCE // max(1, inner))
         for part, sums in zip(flat.split(each), rows.split(each), strict=True):
             sums.copy_(part.double() @ weights)  # doubles of all would leave the caches

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
@@ -60,16 +61,19 @@ def effects_of(product: ProductCall, features: tuple[int, ...]) -> Tensor:
         live = (product.other != 0).sum(1 if product.kind == "embedding" else -2).flatten()
         outputs = product.other.shape[1 if product.kind == "embedding" else -2]
         return torch.stack([live, torch.full_like(live, outputs)], dim=1).double()
-    live = (product.other != 0).double()
-    return torch.stack([_met(product, mask, features) for mask in (live, torch.ones_like(live))], dim=-1)
+    geometry = product.geometry
+    outputs = product.other if geometry.transposed else product.other.unflatten(0, (geometry.groups, -1))
+    live = (outputs != 0).sum(1).double().reshape(features[0], 1, *product.other.shape[2:])
+    alone = replace(geometry, groups=features[0])  # each input channel by itself
+    masks = (live, torch.full_like(live, outputs.shape[1]))
+    return torch.stack([_met(mask, alone, features) for mask in masks], dim=-1)
 
 
-def _met(product: ProductCall, mask: Tensor, features: tuple[int, ...]) -> Tensor:
+def _met(mask: Tensor, geometry: Geometry, features: tuple[int, ...]) -> Tensor:
     """How many weights of a mask each element meets: the gradient of all sums."""
     with torch.inference_mode(False), torch.enable_grad():
         x = torch.zeros(1, *features, dtype=torch.float64, requires_grad=True)
-        total = operator_of(product)(x, mask.clone()).sum()
-        (met,) = torch.autograd.grad(total, x)
+        (met,) = torch.autograd.grad(convolve(x, mask.clone(), geometry).sum(), x)
     return met[0].round()
 
 

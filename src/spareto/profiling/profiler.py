@@ -92,7 +92,7 @@ def profile(
         weight_bits: Width of stored weights the network does not say; one for all, or by a layer's name.
         network_name: Name the workload carries.
         dataset: Name the workload carries.
-        batch_size: Samples a forward pass; does not change the counts.
+        batch_size: Samples a forward pass, at most; does not change the counts.
         widths: Bits of analog inputs and neuron states.
         witness: Is shown answers and spikes, for those who want more than counts.
 
@@ -198,8 +198,8 @@ def _count(
 ) -> tuple[int, Counts]:
     correct, states = 0, witness is not None
     with counting(network, plan, named.facts, named.opaque, states=states, fused=fused) as counts:
-        for first in range(0, samples.count, batch_size):
-            last = min(first + batch_size, samples.count)
+        for place in samples.places(batch_size):
+            first, last = place.start, place.stop
             with counts.aside():
                 runner.reset()
                 arguments = runner.prepare(samples.batch(first, last))
@@ -254,7 +254,7 @@ def _samples(network: nn.Module, frames: Any, labels: Any, layout: Any) -> Sampl
 
 def _lively(samples: Samples) -> tuple[int, int]:
     """Two samples that differ, with as much in them as can be had cheaply."""
-    count = min(samples.count, LOOKED_AT)
+    count = next(samples.places(LOOKED_AT)).stop
     frames = samples.batch(0, count).movedim(samples.axis, 0).flatten(1)
     order = (frames != 0).sum(1).argsort(descending=True, stable=True).tolist()
     first = order[0]

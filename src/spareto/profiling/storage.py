@@ -48,15 +48,18 @@ class Trains:
     @cached_property
     def windows(self) -> npt.NDArray[np.int64]:
         """Elements in awake windows of 1, 2, ... T timesteps, shape (T, samples)."""
-        return trains.windows(self.words) if backend() == "c" else covered(self.words)
+        found = trains.windows(self.words) if backend() == "c" else covered(self.words)
+        self.awake = found[-1] / len(found)
+        return found
 
     @cached_property
     def gaps(self) -> Gaps:
         """Where they lie, as far as most storage formats depend on it."""
         shape = len(self.words), self.elements
         if backend() != "c":
-            return _joined([Gaps.of(part) for part in self._parts()])
+            return joined([Gaps.of(part) for part in self._parts()])
         live, padding, blocks = trains.gaps(self.words, self.elements, levels(shape[0] * shape[1]))
+        self.counts = live.astype(np.float64)
         return Gaps(shape, live.sum(0), padding, blocks)
 
     def sizes(self, fmt: Format) -> Sizes:
@@ -78,7 +81,8 @@ class Trains:
         ]
 
 
-def _joined(parts: list[Gaps]) -> Gaps:
+def joined(parts: list[Gaps]) -> Gaps:
+    """The same of the samples of all parts."""
     fields = {
         name: np.concatenate([getattr(part, name) for part in parts])
         for name in ("live", "padding", "blocks")

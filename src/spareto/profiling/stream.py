@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import prod
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from spareto.formats import Format, Sizes, measured_formats
-from spareto.kernels.trains import Counts, add_places, effects, pack
-from spareto.profiling.storage import Trains, Words
+from spareto.formats import Format, Gaps, Sizes, measured_formats
+from spareto.kernels.trains import Counts, Effects, add_places, pack
+from spareto.profiling.storage import Trains, Words, joined
 
 Amounts = npt.NDArray[np.float64]
+TOGETHER: Final = 128
+"""Samples whose elements are added up in one pass: the sums of all elements leave the caches."""
+MOST_WAITING: Final = 32 << 20
+"""Bytes of bits that wait for it at most."""
 
 
 class TensorStream:
@@ -28,15 +33,17 @@ class TensorStream:
     def __init__(self, effects: Tensor | None = None, *, stored: bool = True) -> None:
         self.shape: tuple[int, ...] = ()
         self.spikes_only = True
-        self._effects = None if effects is None else effects.double().numpy()
+        self._effects = None if effects is None else Effects(effects.double().numpy())
         self._formats: Mapping[str, Format] = measured_formats() if stored else {}
         self._calls: list[Words] = []
         self._counts: list[Amounts] = []
         self._met: list[Amounts] = []
         self._by_step: Counts | None = None
+        self._waiting: list[Words] = []
         self._awake: list[Amounts] = []
         self._windows: list[npt.NDArray[np.int64]] = []
-        self._sizes: list[dict[str, Sizes]] = []
+        self._gaps: list[Gaps] = []
+        self._sizes: dict[str, list[Sizes]] = {}
 
     def see(self, tensor: Tensor) -> None:
         """Note one call, shape `(timesteps, samples, channels, height, width)`; it may change afterwards."""
@@ -77,21 +84,38 @@ class TensorStream:
         trains = _same_or_new(
             self._together(before, behind), prod(self.shape), [] if known is None else known
         )
-        self._counts.append(trains.counts)
-        if self._by_step is None:
-            self._by_step = np.zeros((len(trains.words), trains.elements), np.int64)
-        add_places(self._by_step, trains.words)
-        self._awake.append(trains.awake)
-        if self._effects is not None:
-            self._met.append(self._effects_of(trains, self._effects))
         if self.spikes_only and self._formats:
             self._windows.append(trains.windows)
-            self._sizes.append({name: trains.sizes(fmt) for name, fmt in self._formats.items()})
+            self._see_gaps(trains)
+        self._counts.append(trains.counts)
+        self._awake.append(trains.awake)
+        if self._effects is not None:
+            self._met.append(_sums_of(trains, self._effects))
+        self._waiting.append(trains.words)
+        if (
+            sum(words.shape[1] for words in self._waiting) >= TOGETHER
+            or sum(words.nbytes for words in self._waiting) >= MOST_WAITING
+        ):
+            self._add_places()
 
-    def _effects_of(self, trains: Trains, each: Amounts) -> Amounts:
-        if (each == each[0]).all():  # a dense layer that is not pruned
-            return trains.counts[..., None] * each[0]
-        return effects(trains.words, each)
+    def _see_gaps(self, trains: Trains) -> None:
+        if not self._gaps:
+            settled = {
+                name: fmt.sizes_of(trains.gaps, fmt.spike_width) for name, fmt in self._formats.items()
+            }
+            self._sizes = {name: [] for name, sizes in settled.items() if sizes is None}
+        self._gaps.append(trains.gaps)
+        for name, sizes in self._sizes.items():
+            sizes.append(trains.sizes(self._formats[name]))
+
+    def _add_places(self) -> None:
+        if not self._waiting:
+            return
+        words = self._waiting[0] if len(self._waiting) == 1 else np.concatenate(self._waiting, axis=1)
+        self._waiting.clear()
+        if self._by_step is None:
+            self._by_step = np.zeros((len(words), prod(self.shape)), np.int64)
+        add_places(self._by_step, words)
 
     def _together(self, before: int, behind: int) -> Words:
         empty = np.zeros_like(self._calls[0][:1])
@@ -126,6 +150,7 @@ class TensorStream:
     @property
     def by_step(self) -> Counts:
         """Non-zero elements, summed over samples, shape `(time, elements)`."""
+        self._add_places()
         if self._by_step is None:
             raise ValueError("nothing was seen")
         return self._by_step
@@ -143,10 +168,15 @@ class TensorStream:
     @property
     def stored_bits(self) -> dict[str, tuple[float, float]]:
         """Mean and largest size over the samples, by storage format; nothing for numbers."""
-        if not self.spikes_only or not self._sizes:
+        if not self.spikes_only or not self._gaps:
             return {}
-        joined = {name: np.concatenate([each[name] for each in self._sizes]) for name in self._sizes[0]}
-        return {name: (float(sizes.mean()), float(sizes.max())) for name, sizes in joined.items()}
+        gaps, found = joined(self._gaps), dict[str, tuple[float, float]]()
+        for name, fmt in self._formats.items():
+            early = self._sizes.get(name)
+            sizes = fmt.sizes_of(gaps, fmt.spike_width) if early is None else np.concatenate(early)
+            assert sizes is not None, "it was settled in the first batch"
+            found[name] = float(sizes.mean()), float(sizes.max())
+        return found
 
     @property
     def windows(self) -> tuple[tuple[float, float], ...]:
@@ -155,6 +185,12 @@ class TensorStream:
             return ()
         counts = np.concatenate(self._windows, axis=1)
         return tuple(zip(counts.mean(1).tolist(), counts.max(1).astype(float).tolist(), strict=True))
+
+
+def _sums_of(trains: Trains, effects: Effects) -> Amounts:
+    if effects.alike:  # a dense layer that is not pruned
+        return trains.counts[..., None] * effects.each[0]
+    return effects.sums(trains.words)
 
 
 def _same_or_new(words: Words, elements: int, known: list[Trains]) -> Trains:

@@ -34,6 +34,16 @@ class ActionCost(Record):
     energy_pj: Amount
     bits: Amount = 0.0
 
+    @classmethod
+    def of(
+        cls, component: str, tensor: str, action: str, count: float, each_pj: float, bits: float = 0.0
+    ) -> ActionCost:
+        """So many actions, each of `each_pj` picojoules."""
+        energy = count * each_pj
+        return cls(
+            component=component, tensor=tensor, action=action, count=count, energy_pj=energy, bits=bits
+        )
+
 
 class LayerCost(Record):
     """What one layer costs per inference.
@@ -153,10 +163,7 @@ class Cost(Record):
     def shared(self) -> tuple[ActionCost, ...]:
         """What belongs to no layer: the leakage of an accelerator whose layers run at the same time."""
         cycles, static = self.latency_cycles, self.pipeline.static_pj_per_cycle if self.pipeline else {}
-        return tuple(
-            ActionCost(component=name, tensor="idle", action="leak", count=cycles, energy_pj=cycles * each)
-            for name, each in static.items()
-        )
+        return tuple(ActionCost.of(name, "idle", "leak", cycles, each) for name, each in static.items())
 
     @property
     def energy_pj(self) -> float:

@@ -171,9 +171,8 @@ class Runner:
 
     def batches(self, size: int) -> Iterator[tuple[slice, Tensor]]:
         """The samples in order: where each batch stands, and its frames."""
-        for first in range(0, self.samples.count, size):
-            last = min(first + size, self.samples.count)
-            yield slice(first, last), self.samples.batch(first, last)
+        for place in self.samples.places(size):
+            yield place, self.samples.batch(place.start, place.stop)
 
     def _ready(self, batch: Tensor) -> Tensor:
         return batch.to(self.device, self.dtype)

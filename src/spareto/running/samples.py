@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +13,16 @@ import torch
 from torch import Tensor
 
 from spareto.core.errors import ConfigError, DataError, Problem, ShapeError, did_you_mean, one_of
+from spareto.data.paging import has_read
 from spareto.kernels.c_layers import finite
 from spareto.kernels.library import backend
 from spareto.kernels.spikes import was_binary
 from spareto.running.labels import Labels, labels_of, refuse_masked
 
 Layout = Literal["time-first", "batch-first", "static"]
+BATCH_BYTES: Final = 1 << 26
+"""Bytes of a batch's frames as 32-bit floats, up to which a batch has as many samples as asked for."""
+
 LAYOUT_CURE = 'Say layout="time-first", "batch-first" or "static".'
 
 
@@ -52,6 +57,14 @@ class Samples:
         if self.layout == "time-first":
             return self.frames.shape[0]
         return self.frames.shape[1] if self.layout == "batch-first" else None
+
+    def places(self, size: int) -> Iterator[slice]:
+        """Where each batch of at most so many samples stands; one of large samples has fewer."""
+        each = 4 * self.frames.numel() // max(self.count, 1)
+        size = max(1, min(size, BATCH_BYTES // max(each, 1)))
+        for first in range(0, self.count, size):
+            yield slice(first, min(first + size, self.count))
+            has_read(each * size)
 
     def batch(self, first: int, last: int) -> Tensor:
         """The samples from `first` to below `last`, in the layout of the data."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self, TypeAlias, TypeVar
 
@@ -29,6 +29,10 @@ HeldOut = Annotated[
 
 LISTS: Final = {"data": "datasets", "network": "networks", "accelerator": "accelerators"}
 """What a study has one of, and the key that takes several."""
+
+CodeAt: TypeAlias = Callable[[str, str], str]
+"""Spells the name of a function another way; its place in messages comes second."""
+FileAt: TypeAlias = Callable[[str], str]
 
 LONGEST_NAME = 200
 """Bytes of a study's name; file systems hold 255."""
@@ -245,16 +249,17 @@ class StudyConfig(Record):
         """
         config = cls.parse(load_keys(path), "study")
         folder = Path(path).parent
+        places = _beside(folder)
         found: dict[str, Any] = {
             "recipes": tuple(
                 str(folder / each) if isinstance(each, str) else each for each in config.recipes
             ),
             "accelerator": _chip_beside(config.accelerator, folder),
-            "network": _network_beside(config.network, folder),
-            "data": data_beside(config.data, folder),
+            "network": network_at(config.network, *places),
+            "data": data_at(config.data, *places),
             "accelerators": tuple(_chip_beside(name, folder) for name in config.accelerators),
-            "networks": tuple(_network_beside(plan, folder) for plan in config.networks),
-            "datasets": tuple(data_beside(plan, folder) for plan in config.datasets),
+            "networks": tuple(network_at(plan, *places) for plan in config.networks),
+            "datasets": tuple(data_at(plan, *places) for plan in config.datasets),
         }
         lists = {key: value for key, value in found.items() if key in LISTS or value}
         return config.replace(**{key: value for key, value in lists.items() if not _listed(config, key)})
@@ -310,35 +315,44 @@ def _chip_beside(name: str, folder: Path) -> str:
     return str(local) if there(local) else name
 
 
-def _network_beside(plan: NetworkPlan | OwnNetworkPlan, folder: Path) -> NetworkPlan | OwnNetworkPlan:
-    """The same network, its files as paths from the working directory.
-
-    Raises:
-        ConfigError: There is no such file, or it names no function.
-    """
+def network_at(
+    plan: NetworkPlan | OwnNetworkPlan, code: CodeAt, file: FileAt
+) -> NetworkPlan | OwnNetworkPlan:
+    """The same network, its code and files spelled another way."""
     if isinstance(plan, NetworkPlan):
         return plan
-    update: dict[str, Any] = {"import_": beside(plan.import_, folder, "network")}
+    update: dict[str, Any] = {"import_": code(plan.import_, "network")}
     if plan.weights is not None:
-        update["weights"] = str(folder / plan.weights)
+        update["weights"] = file(plan.weights)
     if plan.reset is not None and ":" in plan.reset:
-        update["reset"] = beside(plan.reset, folder, "network.reset")
+        update["reset"] = code(plan.reset, "network.reset")
     return plan.replace(**update)
 
 
-def data_beside(
-    plan: DataPlan | ImportedData | FolderData, folder: Path
-) -> DataPlan | ImportedData | FolderData:
+def data_at(plan: AnyData, code: CodeAt, file: FileAt) -> AnyData:
+    """The same data, their code and files spelled another way."""
+    if isinstance(plan, ImportedData):
+        return plan.replace(import_=code(plan.import_, "data"))
+    if isinstance(plan, FolderData):
+        return plan.replace(folder=file(plan.folder))
+    root = plan.options.get("root")
+    if not isinstance(root, str):
+        return plan
+    return plan.replace(options={**plan.options, "root": file(str(Path(root).expanduser()))})
+
+
+def data_beside(plan: AnyData, folder: Path) -> AnyData:
     """The same data, their files as paths from the working directory.
 
     Raises:
         ConfigError: There is no such file, or it names no function.
     """
-    if isinstance(plan, ImportedData):
-        return plan.replace(import_=beside(plan.import_, folder, "data"))
-    if isinstance(plan, FolderData):
-        return plan.replace(folder=str(folder / plan.folder))
-    root = plan.options.get("root")
-    if isinstance(root, str):
-        return plan.replace(options={**plan.options, "root": str(folder / Path(root).expanduser())})
-    return plan
+    return data_at(plan, *_beside(folder))
+
+
+def _beside(folder: Path) -> tuple[CodeAt, FileAt]:
+    """Code and files of a study's folder as paths from the working directory."""
+    return (
+        lambda spelling, where: beside(spelling, folder, where),
+        lambda path: str(folder / path),
+    )

@@ -19,10 +19,10 @@ from spareto.core.versions import versions
 from spareto.data import DatasetInfo
 from spareto.interchange import DESCRIPTION, network_of
 from spareto.records import PruneStep, Recipe
-from spareto.records.data import AnyData, FolderData, ImportedData, parse_data
+from spareto.records.data import AnyData, parse_data
 from spareto.study.builders import OwnBuilder, builder_of
 from spareto.study.chosen import chosen, is_run
-from spareto.study.config import NetworkPlan, OwnNetworkPlan
+from spareto.study.config import NetworkPlan, OwnNetworkPlan, data_at, network_at
 from spareto.training import save_checkpoint
 from spareto.training.checkpoint import network_tensors, take
 from spareto.training.stored import NETWORK, fact, read
@@ -66,7 +66,7 @@ def save_network(
     of_kind(plan, (NetworkPlan, OwnNetworkPlan), "plan", "a NetworkPlan or an OwnNetworkPlan")
     of_kind(recipe, Recipe, "recipe", "a Recipe", "Write spareto.recipes.dense() for none.")
     manifest: dict[str, Any] = {
-        "network": _anywhere(plan).to_dict(),
+        "network": network_at(plan, _absolute, _resolved).to_dict(),
         "recipe": recipe.to_dict(),
         "sensor": list(sensor),
         "classes": classes,
@@ -177,32 +177,18 @@ def _numbers(value: Any) -> Iterator[float]:
             yield from _numbers(inner)
 
 
-def _anywhere(plan: NetworkPlan | OwnNetworkPlan) -> NetworkPlan | OwnNetworkPlan:
-    """The plan with paths that hold wherever it is read."""
-    if isinstance(plan, NetworkPlan):
-        return plan
-    update: dict[str, Any] = {"import_": _absolute(plan.import_)}
-    if plan.weights is not None:
-        update["weights"] = str(Path(plan.weights).resolve())
-    if plan.reset is not None and ":" in plan.reset:
-        update["reset"] = _absolute(plan.reset)
-    return plan.replace(**update)
-
-
 def data_anywhere(plan: AnyData) -> AnyData:
     """The plan with paths that hold wherever it is read."""
-    if isinstance(plan, ImportedData):
-        return plan.replace(import_=_absolute(plan.import_))
-    if isinstance(plan, FolderData):
-        return plan.replace(folder=str(Path(plan.folder).resolve()))
-    root = plan.options.get("root")
-    given = {"root": str(Path(root).expanduser().resolve())} if isinstance(root, str) else {}
-    return plan.replace(options={**plan.options, **given})
+    return data_at(plan, _absolute, _resolved)
 
 
-def _absolute(spelling: str) -> str:
+def _absolute(spelling: str, _: str) -> str:
     file, _, name = spelling.rpartition(":")
-    return f"{Path(file).resolve()}:{name}" if there(Path(file)) else spelling
+    return f"{_resolved(file)}:{name}" if there(Path(file)) else spelling
+
+
+def _resolved(path: str) -> str:
+    return str(Path(path).resolve())
 
 
 def _without_masks(recipe: Recipe) -> Recipe:

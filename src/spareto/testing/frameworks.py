@@ -18,7 +18,7 @@ from spareto.frameworks import keeps_state, neuron_facts, reset_state
 from spareto.frameworks._lookup import frameworks, row_of
 from spareto.frameworks._rows import Framework
 from spareto.frameworks._updates import UPDATES
-from spareto.hardware.charging.neurons import known_kinds
+from spareto.hardware.charging.neurons import KINDS
 from spareto.observing import undisturbed
 
 REPEATS: Final = 8
@@ -88,7 +88,7 @@ def check_facts(neuron: nn.Module) -> None:
     facts = neuron_facts(neuron)
     assert facts is not None, f"{type(neuron).__name__} is no known neuron"
     assert facts.states >= 0, "a negative number of states"
-    known = facts.kind in known_kinds()
+    known = facts.kind in KINDS
     assert known == (facts.update is None), f"kind '{facts.kind}': its update is told twice, or not at all"
     for action in (part for some in facts.update or () for part in some):
         assert action in ACTIONS, f"an action '{action}'"
@@ -97,7 +97,7 @@ def check_facts(neuron: nn.Module) -> None:
 
 def check_kinds_are_apart() -> None:
     """No kind of neuron has an update both here and in the cost model's own table."""
-    twice = sorted(set(UPDATES) & set(known_kinds()))
+    twice = sorted(set(UPDATES) & set(KINDS))
     assert not twice, f"kinds with two updates: {', '.join(twice)}"
 
 

@@ -25,6 +25,7 @@ from spareto.data.augment import (
 from spareto.data.checks import refuse_split
 from spareto.data.frames import Frames
 from spareto.data.load import FrameData
+from spareto.data.paging import has_read
 from spareto.records import TrainingPlan
 from spareto.running import Samples, labels_of
 from spareto.running import device_of as device_of
@@ -101,12 +102,14 @@ class Batches:
             yield Batch(
                 self._tensor(mine).float(), self._tensor(labels[share]).long(), len(chosen), others, kept
             )
+            has_read(frames.nbytes)
 
     def in_order(self, chosen: Indices | None = None) -> Iterator[tuple[Tensor, Tensor]]:
         """Frames and labels as they are, of the samples trained on or of `chosen`."""
         for some in self._cut(self.trained_on if chosen is None else chosen):
             frames = self._tensor(self._taken(some)).float()
             yield frames, self._tensor(self.data.train_labels[some]).long()
+            has_read(frames.nbytes)
 
     def _cut(self, order: Indices) -> Iterator[Indices]:
         size = self.plan.batch_size

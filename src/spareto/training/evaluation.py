@@ -48,7 +48,7 @@ def evaluate(
         frames: Array or tensor `(time, samples, ...)` or `(samples, ...)`; or a torch `Dataset` or
             `DataLoader` of frames and labels.
         labels: Shape `(samples,)` or `(samples, 1)`, whole numbers from 0.
-        batch_size: Samples a forward pass; does not change the result.
+        batch_size: Samples a forward pass, at most; does not change the result.
         layout: Says where time and samples lie, where the shapes do not; see `spareto.from_arrays`.
         how: `time`, `output`, `vote` and `reset`, as in `spareto.Interface`, or `interface`, all in one.
 

@@ -11,7 +11,7 @@ from spareto import hardware
 from spareto.cli.cost import cost
 from spareto.core import amounts
 from spareto.core.errors import ConfigError
-from spareto.hardware.mapping.written import lines_of
+from spareto.hardware.mapping.written import line_of
 
 LAYER = workloads.layer(channels=(4, 8), size=6)
 CHIP = hardware.load_accelerator("eyeriss_like")
@@ -36,7 +36,7 @@ def write(path, data):
 
 
 def line():
-    return lines_of({"conv": hardware.fixed_nest(LAYER, CHIP)})["conv"]
+    return line_of(hardware.fixed_nest(LAYER, CHIP))
 
 
 def test_a_mapping_from_a_file_costs_what_the_same_nest_costs(call, tmp_path):

@@ -1,6 +1,7 @@
 """Max pooling of currents before the neurons: values, places, gradients, and the layer in one."""
 
 import math
+from contextlib import contextmanager
 
 import pytest
 import torch
@@ -10,10 +11,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 from spareto import kernels
-from spareto.kernels import c_pooling, library, pooling
+from spareto.kernels import c_layers, c_pooling, library, pooling
 from spareto.kernels.c_layers import ConvShape, Gradient, padded
 from spareto.kernels.decision_log import DecisionSlot
-from spareto.kernels.sums import dense_input_gradient
+from spareto.kernels.sums import ConvSums, dense_input_gradient
 from spareto.layers._pooled_currents import pooled_currents
 from spareto.neurons import registry as neurons
 
@@ -23,6 +24,16 @@ QUICK = settings(max_examples=60, deadline=None)
 
 def draw(*shape, seed=0):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+@contextmanager
+def torch_threads(count):
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @given(
@@ -47,28 +58,71 @@ def test_values_and_gradients_are_those_of_torch(images, channels, height, width
 
 
 @given(
-    *(st.integers(1, 3), st.integers(1, 40), st.integers(1, 40), st.integers(1, 13), st.integers(1, 13)),
-    *(st.tuples(st.integers(1, 5), st.integers(1, 5)), st.tuples(st.integers(1, 3), st.integers(1, 2))),
+    *(st.integers(1, 3), st.integers(1, 70), st.integers(1, 40), st.integers(1, 13), st.integers(1, 13)),
+    *(st.tuples(st.integers(1, 6), st.integers(1, 6)), st.tuples(st.integers(1, 3), st.integers(1, 2))),
     *(st.tuples(st.integers(0, 4), st.integers(0, 4)), st.tuples(st.integers(1, 3), st.integers(1, 3))),
+    st.sampled_from([1, 2]),
 )
 @QUICK
-def test_the_scattered_input_gradient_is_the_dense_one(
-    images, inputs, outputs, height, width, kernel, stride, padding, window
+def test_sums_and_gradients_from_pooled_outputs_are_those_of_all_outputs(
+    images, inputs, outputs, height, width, kernel, stride, padding, window, threads
 ):
     out = [
         (n + 2 * p - k) // t + 1 for n, p, k, t in zip((height, width), padding, kernel, stride, strict=True)
     ]
     assume(out[0] >= window[0] and out[1] >= window[1])
     s = ConvShape(images, height, width, inputs, *out, padded(outputs), *kernel, *stride, *padding)
-    weight = draw(outputs, inputs, *kernel)
-    z, places = pooling._pooled((images, *out, s.OC), window)
-    c_pooling.max_pool(draw(images, *out, s.OC, seed=1), window, z, places)
+    spikes = (draw(images, inputs, height, width) > 0.5).float()
+    bits, events = c_layers.pack(spikes, inputs, height * width)[0], int(spikes.sum())
+    made, weight = ConvSums(s, events), draw(outputs, inputs, *kernel)
+    with torch_threads(threads):
+        z, places = c_pooling.pooled_sums(bits, weight, s, window, events)
+        y, _ = made.forward(bits, weight)
+        expected = c_pooling.behind((images, *out, s.OC), window)
+        c_pooling.max_pool(y, window, *expected)
+        assert torch.equal(z, expected[0])
+        assert torch.equal(places, expected[1])
+        dz = draw(*z.shape, seed=2) * (draw(*z.shape, seed=3) > 0)
+        dz[..., outputs:] = 0
+        found = (
+            c_pooling.pooled_weight_gradient(bits, dz, places, weight, s, window),
+            c_pooling.pooled_input_gradient(dz, places, weight, s, window),
+        )
+        dy = c_pooling.max_pool_gradient(dz, places, (images, *out, s.OC), window)
+        slow = made.weight_gradient(bits, Gradient(dy), weight), dense_input_gradient(dy, weight, s, False)
+    for one, other in zip(found, slow, strict=True):
+        assert (one.double() - other.double()).norm() <= 2e-6 * max(float(other.norm()), 1e-6)
+
+
+@pytest.mark.parametrize("size", [(40, 40), (3, 300)])
+def test_images_larger_than_a_strip_are_taken_strip_by_strip(size):
+    s = ConvShape(2, *size, 33, *size, 16, 3, 3, 1, 1, 1, 1)
+    spikes = (draw(2, 33, *size) > 0.5).float()
+    bits, weight = c_layers.pack(spikes, 33, math.prod(size))[0], draw(9, 33, 3, 3)
+    z, places = c_pooling.pooled_sums(bits, weight, s, (2, 2), int(spikes.sum()))
     dz = draw(*z.shape, seed=2)
-    found = c_pooling.pooled_input_gradient(dz, places, weight, s, window)[..., :inputs]
-    dy = c_pooling.max_pool_gradient(dz, places, (images, *out, s.OC), window)
-    expected = dense_input_gradient(Gradient(dy).written(), weight, s, bfloat16=False)
-    error = (found.double() - expected.double()).norm()
-    assert error <= 2e-6 * max(float(expected.norm()), 1e-6)
+    dz[..., 9:] = 0
+    dy = c_pooling.max_pool_gradient(dz, places, (2, *size, 16), (2, 2))[..., :9].permute(0, 3, 1, 2)
+    dx, dw, _ = torch.ops.aten.convolution_backward(
+        *(dy.double(), spikes.double(), weight.double(), None, [1, 1], [1, 1], [1, 1], False, [0, 0], 1),
+        [True, True, False],
+    )
+    found = c_pooling.pooled_weight_gradient(bits, dz, places, weight, s, (2, 2))
+    torch.testing.assert_close(found.double(), dw, rtol=1e-5, atol=1e-4)
+    found = c_pooling.pooled_input_gradient(dz, places, weight, s, (2, 2)).permute(0, 3, 1, 2)
+    torch.testing.assert_close(found.double(), dx, rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("few", [True, False])
+def test_which_weight_gradient_runs_changes_nothing_but_time(monkeypatch, few):
+    monkeypatch.setattr(pooling, "few_outputs", lambda *_: few)
+    conv, pool, neuron = nn.Conv2d(6, 20, 5), nn.MaxPool2d(2), neurons.make("lif")
+    torch.manual_seed(1)
+    nn.init.normal_(conv.weight, 0.0, 0.2)
+    sequence = torch.rand(4, 3, 6, 13, 12)
+    ours, theirs = (run(conv, pool, neuron, sequence, fused) for fused in (True, False))
+    for found, expected in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def run(conv, pool, neuron, sequence, fused):

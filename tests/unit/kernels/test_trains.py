@@ -35,7 +35,7 @@ def test_packed_trains_count_as_masks_do(shape, seed, density):
     trains.add_places(places, words)
     assert (places == 1 + masks.sum(1)).all()
     each = np.random.default_rng(seed).integers(0, 1 << 40, (elements, 2)).astype(float)
-    assert (trains.effects(words, each) == masks @ each).all()
+    assert (trains.Effects(each).sums(words) == masks @ each).all()
     if backend() == "c":
         assert (trains.windows(words) == covered(words)).all()
     found, by_sample = Trains(words, elements), masks.transpose(1, 0, 2)

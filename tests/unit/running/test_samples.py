@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from spareto.core.errors import ConfigError, DataError
-from spareto.running import labels_of, samples_of
+from spareto.running import Samples, labels_of, samples_of
 
 WHOLE = [0, 1, 2, 1, 0, 3]
 
@@ -159,3 +159,16 @@ def test_nested_tensors_are_no_samples_of_one_shape():
     nested = torch.nested.nested_tensor([torch.ones(2, 3), torch.ones(4, 3)], layout=torch.jagged)
     with pytest.raises(DataError, match="frames: got a nested tensor; expected samples of one shape"):
         samples_of(nested, [0, 1])
+
+
+@pytest.mark.parametrize(
+    ("shape", "asked", "size"),
+    [((10, 100, 2, 34, 34), 64, 64), ((20, 100, 2, 240, 304), 64, 5), ((1, 3, 1, 1 << 13, 1 << 13), 64, 1)],
+)
+def test_batches_of_large_samples_have_fewer(shape, asked, size):
+    """Mapped frames of gigabytes are read a few samples at a time."""
+    samples = Samples(torch.zeros(()).expand(shape), None, "time-first")
+    places = list(samples.places(asked))
+    assert places[0] == slice(0, size)
+    assert [place.start for place in places] == [0, *(place.stop for place in places[:-1])]
+    assert places[-1].stop == samples.count

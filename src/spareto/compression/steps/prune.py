@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from spareto.compression.foreign import own_parametrization
 from spareto.compression.masking import place, prune_to, schedule_of
-from spareto.compression.parametrization import compressed_weight
+from spareto.compression.parametrization import refuse_twice
 from spareto.compression.steps._base import Step, StepContext
 from spareto.core.errors import ConfigError, Problem
 from spareto.records import PruneStep
@@ -21,24 +21,13 @@ class Prune(Step):
 
     @override
     def apply(self, layers: Mapping[str, nn.Module], plan: PruneStep, context: StepContext) -> None:
-        _refuse_twice(layers)
+        refuse_twice(layers, lambda c: c.mask is not None and not c.given, "a mask", "weights without a mask")
         _refuse_epitomes(layers)
         schedule = schedule_of(plan, context.where)  # refused also where nothing is trained
         if any(update.exchange for update in schedule.updates(1000, plan.sparsity)):
             _refuse_computed(layers, context.where)
         place(layers, plan, context)
         prune_to(layers, plan, plan.sparsity, context)
-
-
-def _refuse_twice(layers: Mapping[str, nn.Module]) -> None:
-    twice = [
-        name
-        for name, layer in layers.items()
-        if (c := compressed_weight(layer)) is not None and c.mask is not None and not c.given
-    ]
-    if twice:
-        cure = "Start from the uncompressed network."
-        raise ConfigError(Problem(f"layers {', '.join(twice)}", "a mask", "weights without a mask", cure))
 
 
 def _refuse_epitomes(layers: Mapping[str, nn.Module]) -> None:

@@ -12,7 +12,7 @@ from typing_extensions import override
 from spareto.compression.fold import fold_as_stored, fold_in_place
 from spareto.compression.layers import all_names, synaptic_layers
 from spareto.compression.neurons import round_parameters, store_membranes
-from spareto.compression.parametrization import attach, compressed_weight, incoming, widened
+from spareto.compression.parametrization import attach, incoming, refuse_twice, widened
 from spareto.compression.steps._base import Step, StepContext
 from spareto.compression.tensors import is_frozen
 from spareto.core.errors import ConfigError, Problem
@@ -28,7 +28,7 @@ class Quantize(Step):
 
     @override
     def apply(self, layers: Mapping[str, nn.Module], plan: QuantizeStep, context: StepContext) -> None:
-        _refuse_twice(layers)
+        refuse_twice(layers, lambda c: c.quantizer is not None, "a quantizer", "weights without one")
         names = {name: all_names(context.network, name) for name in layers}
         _refuse_unmatched(names, plan, context.where)
         ends = _ends(context.network)
@@ -93,17 +93,6 @@ def _quantize_bias(layer: nn.Module, bits: int, context: StepContext) -> None:
     if compression.quantizer is None:  # a bias that several layers share has one quantizer
         live = None if compression.mask is None else compression.mask != 0
         compression.quantizer = _started(registry.make(BIAS_QUANTIZER, bits=bits), layer, "bias", live)
-
-
-def _refuse_twice(layers: Mapping[str, nn.Module]) -> None:
-    twice = [
-        name
-        for name, layer in layers.items()
-        if (c := compressed_weight(layer)) is not None and c.quantizer is not None
-    ]
-    if twice:
-        cure = "Start from the uncompressed network."
-        raise ConfigError(Problem(f"layers {', '.join(twice)}", "a quantizer", "weights without one", cure))
 
 
 def _refuse_unmatched(names: Mapping[str, list[str]], plan: QuantizeStep, where: str) -> None:

@@ -10,13 +10,10 @@ from torch import Tensor, nn
 from spareto.compression.checks import refuse_unfit
 from spareto.compression.copies import Module, copy_of
 from spareto.compression.following import Followed, follow
-from spareto.compression.layers import synaptic_layers
-from spareto.compression.parametrization import compressed_weight
 from spareto.compression.runs import Run, bound
 from spareto.compression.shrinking.channels import cut_channels, neuron_channels, norms_of
 from spareto.compression.shrinking.shrinker import refuse_another_function
-from spareto.compression.widening.net2wider import hidden_layers
-from spareto.core.errors import ConfigError, Problem
+from spareto.compression.widening.net2wider import hidden_layers, refuse_compressed
 from spareto.widths import value_in_use
 
 
@@ -35,7 +32,8 @@ def merge_duplicates(network: Module, run: Run) -> Module:
         ConfigError: The network is compressed, or equal channels cannot be cut out; names the layer.
     """
     refuse_unfit(network)
-    _refuse_compressed(network)
+    rule, cure = "a plain weight, which can hold the sum of two", "Call spareto.bake on a copy first."
+    refuse_compressed(network, rule, cure)
     seen = follow(network, bound(run, network))
     groups = {name: _same(network, name, seen) for name in hidden_layers(network, seen)}
     keep = {
@@ -97,14 +95,3 @@ def _sum_readers(network: nn.Module, name: str, first: Tensor, seen: Followed) -
             if stays != channel:
                 own, other = (vector == seen.first[name] + each for each in (channel, stays))
                 weight[:, other] += weight[:, own]
-
-
-def _refuse_compressed(network: nn.Module) -> None:
-    rule, cure = "a plain weight, which can hold the sum of two", "Call spareto.bake on a copy first."
-    problems = [
-        Problem(f"layer '{name}'", "masks or quantizers", rule, cure)
-        for name, layer in synaptic_layers(network).items()
-        if compressed_weight(layer) is not None
-    ]
-    if problems:
-        raise ConfigError(problems)

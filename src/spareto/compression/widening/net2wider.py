@@ -49,7 +49,7 @@ def widen(network: Module, multiplier: float, run: Run, *, noise: float = 0.0, s
     """
     _refuse_numbers(multiplier, noise)
     refuse_unfit(network)
-    _refuse_compressed(network)
+    refuse_compressed(network)
     seen = follow(network, bound(run, network))
     copies = _copies(network, seen, multiplier)
     if problems := [*obstacles(network, copies, seen), *_scattered(seen, copies)]:
@@ -175,9 +175,12 @@ def _refuse_numbers(multiplier: float, noise: float) -> None:
         raise ConfigError(problems)
 
 
-def _refuse_compressed(network: nn.Module) -> None:
+def refuse_compressed(
+    network: nn.Module, rule: str = "a plain weight", cure: str = "Widen first, then compress."
+) -> None:
+    """Refuse a network of which a layer has masks or quantizers."""
     problems = [
-        Problem(f"layer '{name}'", "masks or quantizers", "a plain weight", "Widen first, then compress.")
+        Problem(f"layer '{name}'", "masks or quantizers", rule, cure)
         for name, layer in synaptic_layers(network).items()
         if compressed_weight(layer) is not None
     ]

@@ -54,6 +54,9 @@ def _plan(read: Reading, name: str, options: dict[str, Any]) -> NeuronPlan:
         "reset": _ours(kind, delayed, clears_input=type(module).__name__ != "Leaky"),
         "detach_reset": delayed or kind == "none",
     }
+    if options["v_threshold"] < 0 and kind != "none":
+        rule = "0 or more: below it snnTorch resets a potential of 0 that has not fired"
+        read.refuse("threshold", options["v_threshold"], rule, "Take another threshold, or no reset.")
     cure = "Leave it out; quantize states with spareto's quantized_state."
     read.absent("state_quant", module.state_quant, False, cure)
     read.absent("inhibition", module.inhibition, False, "Leave it out.")

@@ -7,7 +7,7 @@ import struct
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import numpy as np
 from numpy.lib import format as npy
@@ -15,6 +15,7 @@ from numpy.lib import format as npy
 from spareto.core.errors import DataError, Problem
 from spareto.data import mapped
 from spareto.data.own.arrays import Array
+from spareto.data.paging import watched
 
 _HEAD: Final = 30
 """Bytes of a member's own header, before its name."""
@@ -62,8 +63,11 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path | None)
         if size > member.file_size:
             raise ValueError(f"an array of {size:,} bytes in {member.file_size:,}")
         if size > mapped.FRAMES_IN_MEMORY and member.compress_type == zipfile.ZIP_STORED and path is not None:
+            for some in mapped.in_steps(size, size):  # the checksum is compared behind the last one
+                stream.read(some.stop - some.start)
+            _refuse_more(stream)
             place, order = _begin(path, member) + begin, "F" if fortran else "C"
-            return np.memmap(path, kind, "r", offset=place, shape=shape, order=order)
+            return watched(np.memmap(path, kind, "r", offset=place, shape=shape, order=order))
         flat = mapped.room_for((math.prod(shape),), kind)
         for some in mapped.in_steps(len(flat), size):
             count = (some.stop - some.start) * kind.itemsize
@@ -71,7 +75,13 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path | None)
             if len(piece) < count:
                 raise ValueError("an array that ends too early")
             flat[some] = np.frombuffer(piece, kind)
+        _refuse_more(stream)
     return flat.reshape(shape, order="F" if fortran else "C")
+
+
+def _refuse_more(stream: IO[bytes]) -> None:
+    if stream.read(1):
+        raise ValueError("bytes behind an array")
 
 
 def _begin(path: Path, member: zipfile.ZipInfo) -> int:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from spareto.core.errors import DataError, Problem
 from spareto.data.mapped import in_steps, room_for
+from spareto.data.paging import watched
 
 Array = npt.NDArray[Any]
 
@@ -37,7 +38,7 @@ def as_array(value: Any, where: str) -> Array:
         value = value.numpy()
     cure = "Give an array, a tensor, or a list of numbers."
     try:
-        array = value.view() if isinstance(value, np.memmap) else np.asarray(value)  # mapped as it was
+        array = watched(value).view() if isinstance(value, np.memmap) else np.asarray(value)  # as it was
     except (ValueError, TypeError, RuntimeError):
         got = f"a {type(value).__name__} that is no array"
         raise DataError(Problem(where, got, "numbers in one shape", cure)) from None

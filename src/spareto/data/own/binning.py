@@ -19,7 +19,7 @@ from spareto.data.cache import PART_BYTES, cache_folder
 from spareto.data.frames import frames
 from spareto.data.mapped import FRAMES_IN_MEMORY, Labels, filled, map_frames, write_frames
 from spareto.data.own.clock import Clock, clock_of
-from spareto.data.own.events import Events, sensor_of
+from spareto.data.own.events import Events, Facts, sensor_of, told_sensor
 from spareto.data.own.filed import PART_EVENTS, FiledEvents, Recorded
 from spareto.data.own.saying import several, share
 from spareto.records.data import OwnData
@@ -58,7 +58,7 @@ class Binner:
         Raises:
             DataError: Sensor, timesteps or the unit of time are missing, or polarities are mixed.
         """
-        asked = plan.sensor or sensor
+        asked = plan.sensor or sensor or told_sensor(each.facts for each in recordings)
         faults: list[Problem] = []
         if plan.timesteps is None:
             rule, cure = "a number of bins for the events", "Write data.timesteps: 10."
@@ -189,6 +189,12 @@ def _misfits(recorded: Recorded, sensor: Sensor, outside: str, signed: bool) -> 
     polarities, height, width = sensor
     facts = recorded.facts
     rows = facts.y or (0, 0)
+    if facts.size is not None and outside == "refuse" and not _on(facts.size, facts):
+        got = f"events up to x = {facts.x[1]}, y = {rows[1]}"
+        rule = f"the {facts.size[1]} x {facts.size[0]} pixels that its header says"
+        cure = "Copy it again, or write data.outside: drop, with data.sensor."
+        yield Problem(recorded.where, got, rule, cure)
+        return
     inside = facts.x[0] >= 0 and facts.x[1] < width and rows[0] >= 0 and rows[1] < height
     named = (facts.y or height == 1) and (facts.p or polarities == 1)
     if named and (inside or outside != "refuse") and _fits(facts.p, polarities, signed):
@@ -202,6 +208,11 @@ def _misfits(recorded: Recorded, sensor: Sensor, outside: str, signed: bool) -> 
         yield from _wrong_polarity(events, events.p, polarities, signed)
     if outside == "refuse" and _outside(events, sensor).any():
         yield from _wrong_pixels(events, sensor)
+
+
+def _on(size: tuple[int, int], facts: Facts) -> bool:
+    """Whether no event lies beyond a sensor of that height and width."""
+    return facts.x[1] < size[1] and (facts.y is None or facts.y[1] < size[0])
 
 
 def _fits(p: tuple[int, int, int] | None, polarities: int, signed: bool) -> bool:

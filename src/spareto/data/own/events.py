@@ -39,6 +39,7 @@ class Events:
         p: Polarity of each event; None where the file has none.
         t: Time of each event.
         unit: Unit of the times where their array's name says it: `t_us`.
+        size: Height and width of the sensor where the file says them.
     """
 
     where: str
@@ -47,6 +48,7 @@ class Events:
     p: npt.NDArray[np.int64] | None
     t: Array
     unit: str | None = None
+    size: tuple[int, int] | None = None
 
     def __len__(self) -> int:
         return len(self.x)
@@ -68,6 +70,7 @@ class Events:
             x=_extent(self.x),
             y=None if self.y is None else _extent(self.y),
             p=None if self.p is None else (*_extent(self.p), len(np.unique(self.p))),
+            size=self.size,
         )
 
 
@@ -84,6 +87,7 @@ class Facts:
         x: Least and largest column.
         y: Least and largest row; None where the file has none.
         p: Least and largest polarity, and how many distinct ones; None where the file has none.
+        size: Height and width of the sensor where the file says them.
     """
 
     events: int
@@ -94,6 +98,7 @@ class Facts:
     x: tuple[int, int]
     y: tuple[int, int] | None
     p: tuple[int, int, int] | None
+    size: tuple[int, int] | None = None
 
     @property
     def span(self) -> float:
@@ -133,6 +138,13 @@ def events_of(value: Any, where: str) -> Events:
     x = _whole(value[x_name], where, x_name)
     y, p = (None if name is None else _whole(value[name], where, name) for name in (y_name, p_name))
     return Events(where, x, y, p, times, unit)
+
+
+def told_sensor(recordings: Iterable[Facts]) -> tuple[int, int, int] | None:
+    """The sensor that all files say alike, of two polarities, as cameras have them; None if they do not."""
+    sizes = {facts.size for facts in recordings}
+    found = sizes.pop() if len(sizes) == 1 else None
+    return None if found is None else (2, *found)
 
 
 def sensor_of(recordings: Iterable[Facts]) -> tuple[int, int, int]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,10 +12,13 @@ from typing import Any
 import numpy as np
 
 from spareto.core.archives import Damaged, load_arrays
-from spareto.core.artifacts import there
+from spareto.core.artifacts import anything_there, folder_there, there
 from spareto.core.errors import DataError, Problem
+from spareto.data.mapped import FRAMES_IN_MEMORY
+from spareto.data.own.archive import arrays_of, is_archive
 from spareto.data.own.arrays import Array, as_frames
 from spareto.data.own.events import CURE, Events, events_of, looks_like_events
+from spareto.data.own.saying import several
 from spareto.data.readers import read_events, suffixes
 
 ARRAYS = (".npz", ".npy")
@@ -38,12 +44,41 @@ class Listing:
 
 
 def list_files(folder: Path) -> Listing:
-    """Look through a folder; links to folders are not followed."""
+    """Look through a folder and the folders that links in it lead to.
+
+    Raises:
+        DataError: A link leads to nothing, or back to a folder that it lies in.
+    """
     found: dict[str, list[Path]] = {"samples": [], "tables": [], "system": [], "other": []}
-    for path in sorted(folder.rglob("*")):
-        if there(path):
-            found[_kind(path, folder)].append(path)
+    faults: list[Problem] = []
+    for path in sorted(_inside(folder, (os.path.realpath(folder),), faults)):
+        kind = _kind(path, folder)
+        wanted = kind in ("samples", "tables") or (kind == "other" and not path.suffix)
+        if wanted and path.is_symlink() and not anything_there(path):
+            got, cure = f"a link to {path.readlink()}, which is not there", "Mend or delete the link."
+            faults.append(Problem(str(path), got, "a link to a file or a folder", cure))
+        found[kind if there(path) or kind == "system" else "other"].append(path)
+    if faults:
+        raise DataError(several(faults))
     return Listing(**{kind: tuple(paths) for kind, paths in found.items()})
+
+
+def _inside(folder: Path, above: tuple[str, ...], faults: list[Problem]) -> Iterator[Path]:
+    """All that is no folder, at any depth; a link back to one of those above is a fault."""
+    try:
+        entries = list(folder.iterdir())
+    except OSError as error:
+        got = (error.strerror or str(error)).lower()
+        faults.append(Problem(str(folder), got, "a folder that can be read", "Check its rights."))
+        return
+    for path in entries:
+        if not folder_there(path):
+            yield path
+        elif (real := os.path.realpath(path)) in above:
+            got, rule = f"a link back to {real}", "a link to another folder"
+            faults.append(Problem(str(path), got, rule, "Delete the link."))
+        else:
+            yield from _inside(path, (*above, real), faults)
 
 
 def _kind(path: Path, folder: Path) -> str:
@@ -88,7 +123,36 @@ def _camera_events(path: Path) -> Events:
     if not len(stream):
         raise DataError(Problem(str(path), "no event", "at least one", "Delete the file and its label."))
     x, y, p = (each.astype(np.int64) for each in (stream.x, stream.y, stream.polarity))
-    return Events(str(path), x, y, p, stream.t_us, "us")
+    return Events(str(path), x, y, p, stream.t_us, "us", stream.size)
+
+
+def read_large(path: Path) -> dict[str, Any] | Array:
+    """What `read_arrays` gives; of files larger than memory, arrays that lie in files.
+
+    Raises:
+        DataError: See `read_arrays`.
+        StoreError: See `arrays_of`.
+    """
+    if path.stat().st_size == 0 or _unpacked(path) <= FRAMES_IN_MEMORY:
+        return read_arrays(path)
+    try:
+        found = np.load(path, mmap_mode="r")
+    except (ValueError, OSError) as error:
+        got, cure = _reason(path, " ".join(str(error).split()))
+        raise DataError(Problem(str(path), got, RULE, cure)) from None
+    if not is_archive(found):
+        return found
+    with found:
+        return arrays_of(found, str(path))
+
+
+def _unpacked(path: Path) -> int:
+    """Bytes of all that is in a file."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return sum(member.file_size for member in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return path.stat().st_size
 
 
 def read_arrays(path: Path) -> dict[str, Any] | Array:

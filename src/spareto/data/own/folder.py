@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from spareto.core.errors import DataError, Problem
 from spareto.data.own.arrays import Array, as_labels
 from spareto.data.own.events import Events
 from spareto.data.own.filed import IN_FILES, FiledEvents
-from spareto.data.own.files import ARRAYS, SUFFIXES, Listing, list_files, read_arrays, read_sample
+from spareto.data.own.files import ARRAYS, SUFFIXES, Listing, list_files, read_arrays, read_large, read_sample
 from spareto.data.own.items import stack
 from spareto.data.own.returned import TITLES, Part, splits_of
 from spareto.data.own.saying import names, several
@@ -23,6 +24,9 @@ from spareto.data.own.table import Row, read_table
 from spareto.records.data import FolderData
 
 SPLITS: dict[str, Part] = {"train": "train", "training": "train", "test": "test", "testing": "test"}
+VALIDATION = ("val", "valid", "validation", "dev")
+TWICE = "Test on other samples than those of training."
+HELD_OUT = "Put them into train: training.validation_share holds samples of it out."
 HOW = (
     "Put the files into one folder a class, or add a table labels.csv with columns file,label;"
     " splits are folders train and test, a column split, or data.test_share."
@@ -47,7 +51,7 @@ def splits_of_folder(plan: FolderData) -> tuple[dict[Part, Split], tuple[str, ..
     """
     folder = Path(plan.folder).expanduser()
     if there(folder) and folder.suffix.lower() in ARRAYS:
-        return splits_of(read_arrays(folder), str(folder)), ()
+        return splits_of(read_large(folder), str(folder)), ()
     if not folder_there(folder):
         got = "a file of another kind" if there(folder) else "no such folder"
         raise DataError(Problem(str(folder), got, "a folder of recordings or arrays", "Check the path."))
@@ -58,14 +62,15 @@ def splits_of_folder(plan: FolderData) -> tuple[dict[Part, Split], tuple[str, ..
         raise DataError(Problem(str(folder), kinds, f"files that end with {' or '.join(SUFFIXES)}", cure))
     whole = {path.stem.lower(): path for path in listing.samples if path.parent == folder and _is_array(path)}
     if set(whole) == {"train", "test"} and len(listing.samples) == 2:
-        arrays = {part: read_arrays(path) for part, path in whole.items()}
+        arrays = {part: read_large(path) for part, path in whole.items()}
         return splits_of(arrays, str(folder)), _left_out(folder, listing, ())
     found, tables = _labelled(folder, listing, plan)
     _refuse_negative(found)
-    classes, said = _classes([each.label for each in found], plan.classes)
     parts: dict[Part, list[_Labelled]] = {}
     for each in found:
         parts.setdefault(each.part, []).append(each)
+    _refuse_between(folder, parts)
+    classes, said = _classes([each.label for each in found], plan.classes)
     splits = {part: _split(part, some, classes) for part, some in parts.items()}
     unlabelled = [path for path in listing.samples if path not in {each.file for each in found}]
     return splits, (*said, *_left_out(folder, listing, unlabelled, tables))
@@ -105,6 +110,8 @@ def _tables(folder: Path, listing: Listing, plan: FolderData) -> tuple[Path, ...
         return (path,)
     if len(listing.tables) > 1 and not all(_stem_part(path) for path in listing.tables):
         cure = "Name it: data.labels: FILE.csv."
+        if any(set(_words(path)) & set(VALIDATION) for path in listing.tables):
+            cure = HELD_OUT
         shown = names(str(path.relative_to(folder)) for path in listing.tables)
         raise DataError(Problem(str(folder), f"several tables: {shown}", "one table of labels", cure))
     return listing.tables
@@ -112,8 +119,11 @@ def _tables(folder: Path, listing: Listing, plan: FolderData) -> tuple[Path, ...
 
 def _stem_part(table: Path) -> Part | None:
     """The split that a table called `train.csv` or `test_labels.csv` is for."""
-    words = table.stem.lower().replace("-", "_").split("_")
-    return next((SPLITS[word] for word in words if word in SPLITS), None)
+    return next((SPLITS[word] for word in _words(table) if word in SPLITS), None)
+
+
+def _words(table: Path) -> list[str]:
+    return table.stem.lower().replace("-", "_").split("_")
 
 
 def _of_row(row: Row, folder: Path, table_part: Part | None) -> _Labelled:
@@ -121,13 +131,38 @@ def _of_row(row: Row, folder: Path, table_part: Part | None) -> _Labelled:
     if row.split:
         if row.split not in SPLITS:
             cure = "Write train or test; data.test_share holds samples out where there is no split."
+            cure = HELD_OUT.replace("Put them into", "Write") if row.split in VALIDATION else cure
             raise DataError(Problem(row.where, repr(row.split), "train or test", cure))
         part = SPLITS[row.split]
     return _Labelled(row.file, row.label, part, row.where)
 
 
+def _refuse_between(folder: Path, parts: Mapping[Part, Sequence[_Labelled]]) -> None:
+    """Refuse files beside the splits, and a file that is in both.
+
+    Raises:
+        DataError: There is one.
+    """
+    beside = parts.get("val") or (parts.get("all") if len(parts) > 1 else None)
+    if beside:
+        first = beside[0].file.relative_to(folder).parts[0]
+        cure = HELD_OUT if first.lower() in VALIDATION else "Move them into train or test, or delete them."
+        got = f"{len(beside)} files beside the splits, the first one in {first}"
+        raise DataError(Problem(str(folder), got, "all files in folders train and test", cure))
+    real = {os.path.realpath(each.file): each for each in parts.get("train", ())}
+    twice = [each for each in parts.get("test", ()) if os.path.realpath(each.file) in real]
+    faults = [
+        Problem(each.where, f"{real[os.path.realpath(each.file)].file} by a link", "a file of its own", TWICE)
+        for each in twice
+    ]
+    if faults:
+        raise DataError(several(faults))
+
+
 def _part_of(parts: Sequence[str]) -> tuple[Part, Sequence[str]]:
     part = SPLITS.get(parts[0].lower()) if len(parts) > 1 else None
+    if len(parts) == 3 and parts[0].lower() in VALIDATION:
+        part = "val"
     return ("all", parts) if part is None else (part, parts[1:])
 
 

@@ -51,13 +51,18 @@ def _of_mapping(value: Mapping[Any, Any], where: str) -> dict[Part, Split]:
     arrays = {part: _named_arrays(value, part) for part in WORDS}
     if all(found is not None for found in arrays.values()):
         return {part: _pair(*found, part) for part, found in arrays.items() if found is not None}
-    frames = next((value[key] for key in FRAME_KEYS if key in value), None)
-    labels = next((value[key] for key in LABEL_KEYS if key in value), None)
-    if frames is not None:
-        return {"all": _pair(frames, labels, "all")}
+    if (found := _frames_and_labels(value)) is not None:
+        return {"all": _pair(*found, "all")}
     got = f"keys {', '.join(map(str, value))}"
     rule = "keys train and test, or x_train, y_train, x_test and y_test"
     raise DataError(Problem(where, got, rule, CURE))
+
+
+def _frames_and_labels(value: Mapping[Any, Any]) -> tuple[Any, Any] | None:
+    frames, labels = (
+        next((value[key] for key in keys if key in value), None) for keys in (FRAME_KEYS, LABEL_KEYS)
+    )
+    return None if frames is None else (frames, labels)
 
 
 def _named_arrays(value: Mapping[Any, Any], part: Part) -> tuple[Any, Any] | None:
@@ -132,10 +137,8 @@ def _part(value: Any, part: Part, where: str) -> Split:
     """One split from a data set, a pair of arrays, or a mapping of two."""
     value = _unwrapped(value, where)
     if isinstance(value, Mapping):
-        frames = next((value[key] for key in FRAME_KEYS if key in value), None)
-        labels = next((value[key] for key in LABEL_KEYS if key in value), None)
-        if frames is not None:
-            return _pair(frames, labels, part)
+        if (found := _frames_and_labels(value)) is not None:
+            return _pair(*found, part)
         got = f"keys {', '.join(map(str, value))}"
         raise DataError(Problem(f"{where}: {TITLES[part]}", got, "keys frames and labels", CURE))
     if isinstance(value, tuple | list) and len(value) == 2 and is_array(value[0]) and _is_numbers(value[1]):

@@ -162,6 +162,16 @@ class EventReader(ABC):
         """The error of a damaged file."""
         return DataError(Problem(str(path), got, rule, cure))
 
+    def refuse_other(self, path: Path, content: Bytes, rule: str) -> None:
+        """Refuse a file that does not begin as those of this format.
+
+        Raises:
+            DataError: It begins in another way.
+        """
+        if not self.knows(content[:16].tobytes()):
+            got = f"a file that begins with {content[:12].tobytes()!r}"
+            raise self.refused(path, got, rule, "Check its format.")
+
     def text_lines(self, path: Path, content: Bytes, mark: bytes, last: str = "") -> tuple[list[str], int]:
         """The lines at the start of a file that begin with `mark`, and where the bytes behind them begin.
 
@@ -188,19 +198,6 @@ class EventReader(ABC):
             if lines[-1] == last:
                 break
         return lines, place
-
-
-def last_set(values: npt.NDArray[np.integer], where: npt.NDArray[np.bool_]) -> npt.NDArray[np.integer]:
-    """For each place the last value at or before it that `where` marks; the first one before any.
-
-    Args:
-        values: Shape (n,).
-        where: Which of them are set, shape (n,); at least one.
-    """
-    marked = np.flatnonzero(where)
-    counts = np.diff(np.append(marked, len(values)))
-    held = np.repeat(values[marked], counts)
-    return np.concatenate((np.full(marked[0], values[marked[0]], values.dtype), held))
 
 
 def joined(where: str, parts: Sequence[EventStream], size: tuple[int, int] | None) -> EventStream:

@@ -49,9 +49,7 @@ class Aedat2(EventReader):
     @override
     def read(self, path: Path) -> EventStream:
         content = self.content(path)
-        if not self.knows(content[:16].tobytes()):
-            got = f"a file that begins with {content[:12].tobytes()!r}"
-            raise self.refused(path, got, "#!AER-DAT2.0", "Check its format.")
+        self.refuse_other(path, content, "#!AER-DAT2.0")
         lines, begin = self.text_lines(path, content, b"#", LAST_LINE)
         rest = content[begin:]
         if len(rest) % EVENT_BYTES:

@@ -40,9 +40,7 @@ class Aedat3(EventReader):
     @override
     def read(self, path: Path) -> EventStream:
         content = self.content(path)
-        if not self.knows(content[:16].tobytes()):
-            got = f"a file that begins with {content[:12].tobytes()!r}"
-            raise self.refused(path, got, "#!AER-DAT3.1", "Check its format.")
+        self.refuse_other(path, content, "#!AER-DAT3.1")
         head = content[: 1 << 16].tobytes()
         end = head.find(b"#!END-HEADER")
         begin = head.find(b"\n", end) + 1

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from typing_extensions import override
 
-from spareto.core.errors import MissingDependency, Problem
+from spareto.core.errors import MissingDependency
+from spareto.core.extras import imported
 from spareto.data.readers._base import Bytes, EventReader, EventStream, joined
 
 START = 14
@@ -52,9 +53,7 @@ class Aedat4(EventReader):
     @override
     def read(self, path: Path) -> EventStream:
         content = self.content(path)
-        if not self.knows(content[:START].tobytes()):
-            got = f"a file that begins with {content[:12].tobytes()!r}"
-            raise self.refused(path, got, "#!AER-DAT4.0", "Check its format.")
+        self.refuse_other(path, content, "#!AER-DAT4.0")
         try:
             head = _Table(_sized(content[START:], 0), b"IOHE")
             compression, index, xml = head.number(0, "<i"), head.number(1, "<q", -1), head.bytes(2)
@@ -181,14 +180,9 @@ def _zstd(packed: bytes) -> bytes:
 
 
 def _package(name: str) -> Any:
-    import importlib
-
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        package = name.partition(".")[0]
-        rule, cure = f"{package}, to read compressed AEDAT 4", "pip install 'spareto[aedat]'"
-        raise MissingDependency(Problem(package, "not installed", rule, cure)) from None
+    package = name.partition(".")[0]
+    rule, cure = f"{package}, to read compressed AEDAT 4", "pip install 'spareto[aedat]'"
+    return imported(name, package, "not installed", rule, cure)
 
 
 def _decoded(where: str, content: Bytes) -> EventStream:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from spareto.formats import Format, Size, spike_bits
 from spareto.hardware.charging.energy import accumulator_bits, operation
-from spareto.hardware.counting.activity import input_train, output_train, touched_updates
+from spareto.hardware.counting.activity import input_train, neuron_updates, output_train
 from spareto.hardware.counting.lanes import imbalance, weight_loads
 from spareto.hardware.counting.operations import Operations, count_operations
 from spareto.hardware.describing.accelerator import Accelerator, Compute
@@ -82,7 +82,7 @@ class DesignPoint:
             accumulator_bits=accumulator_bits(layer, compute),
             emitted_bits=_emitted_bits(layer, spike_format, statistic, accelerator),
             operations=count_operations(layer, live, compute, statistic, zeros_located=located),
-            updates=_updates(layer, accelerator, statistic),
+            updates=neuron_updates(layer, accelerator.neuron, statistic),
             spikes=layer.output.nonzero(statistic) if layer.neuron else 0.0,
             action=action,
             action_pj=energy,
@@ -149,13 +149,6 @@ def layer_points(
     if first is None:
         raise ValueError("at least one version of the layer")
     return DesignPoints(first, tuple(found))
-
-
-def _updates(layer: Layer, accelerator: Accelerator, statistic: Statistic) -> float:
-    """Neuron updates of one inference."""
-    if accelerator.neuron.updates == "touched":
-        return touched_updates(layer, statistic)
-    return float(layer.neuron.count * layer.timesteps) if layer.neuron else 0.0
 
 
 def _input_bits(layer: Layer, spike_format: str, statistic: Statistic) -> float:

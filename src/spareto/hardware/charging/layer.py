@@ -93,13 +93,13 @@ class Charged:
             if bits:
                 count = bits / self._width(flow)
                 through = 0.0 if action == "hop" else bits  # of a memory; wires move them on
-                yield _action(component, tensor, action, count, self._each_pj(flow), through)
+                yield ActionCost.of(component, tensor, action, count, self._each_pj(flow), through)
         for work in self.work:
             if work.count[point]:
                 each = float(work.each_pj[point])
-                yield _action(work.component, work.tensor, work.action, float(work.count[point]), each)
+                yield ActionCost.of(work.component, work.tensor, work.action, float(work.count[point]), each)
         for component, leaked in _leakage(self.accelerator).items():
-            yield _action(component, "idle", "leak", float(self.cycles[point, 0]), leaked)
+            yield ActionCost.of(component, "idle", "leak", float(self.cycles[point, 0]), leaked)
 
     def _pj_per_bit(self, flow: Flow) -> float:
         return self._each_pj(flow) / self._width(flow)
@@ -150,20 +150,16 @@ def _synaptic(points: DesignPoints, accelerator: Accelerator) -> Iterator[Work]:
 
 
 def _updates(points: DesignPoints, accelerator: Accelerator) -> Iterator[Work]:
-    for update in neurons.arithmetic(points, accelerator):
-        each = np.full_like(update.count, update.each_pj)
-        yield Work(accelerator.neuron.name, "state", update.action, update.count, each)
+    """Leak, integration and comparison of every update, reset of every neuron that fired."""
+    neuron, unit = points.layer.neuron, accelerator.neuron
+    if neuron is None:
+        return
+    updates, spikes = points.column(lambda p: p.updates), points.column(lambda p: p.spikes)
+    for action, count, each in neurons.update_actions(neuron, unit, updates, spikes):
+        yield Work(unit.name, "state", action, count, np.full_like(count, each))
 
 
 def _leakage(accelerator: Accelerator) -> dict[str, float]:
     """Picojoules a cycle that the components leak, where the description says so."""
     parts = [*accelerator.memories, accelerator.compute, accelerator.neuron]
     return {part.name: part.leakage.amount * part.count for part in parts if part.leakage}
-
-
-def _action(
-    component: str, tensor: str, action: str, count: float, each_pj: float, bits: float = 0.0
-) -> ActionCost:
-    return ActionCost(
-        component=component, tensor=tensor, action=action, count=count, energy_pj=count * each_pj, bits=bits
-    )

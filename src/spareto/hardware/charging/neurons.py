@@ -41,11 +41,6 @@ KINDS: Final = tuple(_UPDATES)
 """Kinds of neurons whose updates are known."""
 
 
-def known_kinds() -> tuple[str, ...]:
-    """Kinds of neurons whose update the cost model knows by name."""
-    return tuple(_UPDATES)
-
-
 def refuse_unknown(workload: Workload) -> None:
     """Check that the cost of every neuron is known.
 
@@ -106,25 +101,6 @@ def _update_of(neuron: Neuron) -> _Update:
 def _both_ways(memory: str, times: Amount, bits: Column) -> Iterator[Flow]:
     yield Flow(memory, "state", "read", times, bits)
     yield Flow(memory, "state", "write", times, bits)
-
-
-@dataclass(frozen=True)
-class Arithmetic:
-    """One kind of action on the state: how often per inference, one entry per point, and its energy."""
-
-    action: str
-    count: Column
-    each_pj: float
-
-
-def arithmetic(points: DesignPoints, accelerator: Accelerator) -> Iterator[Arithmetic]:
-    """Leak, integration and comparison of every update, reset of every neuron that fired."""
-    neuron = points.layer.neuron
-    if neuron is None:
-        return
-    updates, spikes = points.column(lambda p: p.updates), points.column(lambda p: p.spikes)
-    for action, count, each in update_actions(neuron, accelerator.neuron, updates, spikes):
-        yield Arithmetic(action, count, each)
 
 
 def update_actions(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import expm1
 
 from spareto.formats import Train, expected_live_groups
+from spareto.hardware.describing.accelerator import NeuronUnit
 from spareto.records.workload import Layer, Statistic, Tensor
 
 
@@ -36,6 +37,13 @@ def touched_updates(layer: Layer, statistic: Statistic) -> float:
         return measured
     updates = layer.neuron.count * layer.timesteps
     return -updates * expm1(-layer.effectual_synops(statistic) / updates)
+
+
+def neuron_updates(layer: Layer, unit: NeuronUnit, statistic: Statistic) -> float:
+    """Updates that a chip's neuron units do in one inference."""
+    if unit.updates == "touched":
+        return touched_updates(layer, statistic)
+    return float(layer.neuron.count * layer.timesteps) if layer.neuron else 0.0
 
 
 def window_share(layer: Layer, statistic: Statistic, window: int) -> float:

@@ -9,6 +9,7 @@ from math import ceil, log2, prod
 import numpy as np
 import numpy.typing as npt
 
+from spareto.hardware.counting.operations import reached_operations
 from spareto.hardware.describing.crossbar_chip import Arrays, CrossbarChip
 from spareto.records.epitome import Epitome
 from spareto.records.workload import Layer, Statistic
@@ -213,7 +214,7 @@ class _Driven:
         positions = layer.timesteps * prod(layer.plane)
         if chip.dac.zero_inputs == "compute":
             return cls(np.full(shape, float(positions * kernel)))
-        total = _reached(layer, statistic) / (layer.out_channels // layer.groups)
+        total = reached_operations(layer, statistic) / (layer.out_channels // layer.groups)
         if layer.reaching is None:
             return cls(np.full(shape, total / layer.in_channels))
         seen = layer.reaching.array().sum((1, 2)).reshape(shape)
@@ -224,15 +225,6 @@ class _Driven:
         first, last = piece.inputs
         chosen = self.by_channel if piece.group is None else self.by_channel[piece.group : piece.group + 1]
         return float(chosen[:, first:last].sum())
-
-
-def _reached(layer: Layer, statistic: Statistic) -> float:
-    """Weights met by a non-zero input; where that was not counted, inputs lie anywhere in the plane."""
-    reached = layer.reached_synops(statistic)
-    if reached is not None:
-        return reached
-    share = min(1.0, layer.input.nonzero(statistic) / (layer.input.size * layer.timesteps))
-    return max(share * layer.dense_synops_inside, layer.effectual_synops(statistic))
 
 
 def _sums(layer: Layer) -> int:

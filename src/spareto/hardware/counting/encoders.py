@@ -52,13 +52,6 @@ def list_addresses(bits: Sequence[bool] | npt.NDArray[np.bool_], chunk: int) -> 
     return Listed(tuple(found), cycles)
 
 
-def bit_vector(addresses: Sequence[int], size: int) -> npt.NDArray[np.bool_]:
-    """The inputs that a list came from."""
-    bits = np.zeros(size, np.bool_)
-    bits[list(addresses)] = True
-    return bits
-
-
 def chunks(inputs: int, chunk: int) -> int:
     """Chunks of a bit vector, each of which takes a cycle to look at."""
     return ceil(inputs / chunk)

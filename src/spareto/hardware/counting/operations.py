@@ -106,13 +106,18 @@ class _Remaining:
         if live_inputs and live_weights:
             return layer.effectual_synops(self.statistic)
         if live_inputs:
-            reached = layer.reached_synops(self.statistic)
-            return _reached(layer, self.statistic) if reached is None else reached
+            return reached_operations(layer, self.statistic)
         return layer.dense_synops * (self.live / layer.weight_count if live_weights else 1.0)
 
 
-def _reached(layer: Layer, statistic: Statistic) -> float:
-    """Weights met by a non-zero input, at least those known to be live; exact but for the zero border."""
+def reached_operations(layer: Layer, statistic: Statistic) -> float:
+    """Weights met by a non-zero input, at least those known to be live.
+
+    Where they were not counted, inputs lie anywhere in the plane; exact but for the zero border.
+    """
+    reached = layer.reached_synops(statistic)
+    if reached is not None:
+        return reached
     share = min(1.0, layer.input.nonzero(statistic) / (layer.input.size * layer.timesteps))
     return max(share * layer.dense_synops_inside, layer.effectual_synops(statistic))
 

@@ -24,14 +24,14 @@ from spareto.core.units import (
     Width,
     Words,
 )
-from spareto.hardware.describing.chip import Chip, one_part, parts_of
+from spareto.hardware.describing.chip import Chip, ChipPart, one_part, parts_of
 from spareto.hardware.describing.nest import LoopKind
 from spareto.hardware.describing.problem import Dim, TensorName
 
 OnZero = Literal["skip", "gate", "compute"]
 
 
-class Memory(Record):
+class Memory(ChipPart):
     """A storage level.
 
     Args:
@@ -52,8 +52,6 @@ class Memory(Record):
     """
 
     kind: Literal["memory"]
-    name: str
-    about: str = ""
     keeps: tuple[TensorName, ...]
     compresses: tuple[TensorName, ...] = ()
     instances: Instances
@@ -84,7 +82,7 @@ class Memory(Record):
         return self.read_energy if action == "read" else self.write_energy
 
 
-class Fanout(Record):
+class Fanout(ChipPart):
     """A place that stores nothing and spreads data over the instances below it.
 
     Args:
@@ -93,13 +91,11 @@ class Fanout(Record):
     """
 
     kind: Literal["fanout"]
-    name: str
-    about: str = ""
     instances: Instances
     wire_energy: EnergyPerBit | None = None
 
 
-class Compute(Record):
+class Compute(ChipPart):
     """The units that multiply and add.
 
     Args:
@@ -122,8 +118,6 @@ class Compute(Record):
     """
 
     kind: Literal["compute"]
-    name: str
-    about: str = ""
     instances: Instances
     adder_energy: Energy
     adder_width: Width
@@ -153,7 +147,7 @@ class Compute(Record):
         return int(self.window.amount) if self.window else 1
 
 
-class NeuronUnit(Record):
+class NeuronUnit(ChipPart):
     """The units that update the neurons.
 
     Args:
@@ -173,8 +167,6 @@ class NeuronUnit(Record):
     """
 
     kind: Literal["neuron"]
-    name: str
-    about: str = ""
     lanes: OpsPerCycle
     width: Width
     leak_energy: Energy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, Protocol, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 from spareto.core.config import Record
 from spareto.core.errors import Problem
@@ -25,14 +25,18 @@ class Evidence(Record):
     modelled: str = ""
 
 
-class Component(Protocol):
-    """A part of a chip; its numbers are quantities with unit and source."""
+class ChipPart(Record):
+    """A component of a chip; its numbers are quantities with unit and source.
 
-    @property
-    def kind(self) -> str: ...  # noqa: D102
+    Args:
+        kind: Which component it is.
+        name: Its own on the chip.
+        about: What it is, in a few words.
+    """
 
-    @property
-    def name(self) -> str: ...  # noqa: D102
+    kind: Any
+    name: str
+    about: str = ""
 
 
 def one_part(kind: type[PartT], about: str) -> PartT:
@@ -87,7 +91,7 @@ class Chip(Record):
     components: Any
 
     @property
-    def parts(self) -> Sequence[Component]:
+    def parts(self) -> Sequence[ChipPart]:
         """Its components."""
         return self.components
 

@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from spareto.core.config import Record
 from spareto.core.units import (
     Area,
     Bits,
@@ -20,11 +19,11 @@ from spareto.core.units import (
     Width,
 )
 from spareto.hardware.describing.accelerator import NeuronUnit
-from spareto.hardware.describing.chip import Chip, one_part, parts_of
+from spareto.hardware.describing.chip import Chip, ChipPart, one_part, parts_of
 from spareto.hardware.describing.supply import Supply
 
 
-class Arrays(Record):
+class Arrays(ChipPart):
     """The crossbars.
 
     A weight takes as many neighbouring cells of a row as its bits need. A column adds up what its cells let
@@ -48,8 +47,6 @@ class Arrays(Record):
     """
 
     kind: Literal["arrays"]
-    name: str
-    about: str = ""
     instances: Instances | None = None
     rows: Instances
     columns: Instances
@@ -83,7 +80,7 @@ class Arrays(Record):
         return ceil(bits / int(self.cell_bits.amount))
 
 
-class RowDriver(Record):
+class RowDriver(ChipPart):
     """The digital-to-analog converter of a row.
 
     Args:
@@ -94,15 +91,13 @@ class RowDriver(Record):
     """
 
     kind: Literal["dac"]
-    name: str
-    about: str = ""
     resolution: Width
     energy: Energy
     zero_inputs: Literal["skip", "compute"]
     area: Area | None = None
 
 
-class Converter(Record):
+class Converter(ChipPart):
     """The analog-to-digital converter of some columns, with the shift-and-add behind it.
 
     Args:
@@ -115,8 +110,6 @@ class Converter(Record):
     """
 
     kind: Literal["adc"]
-    name: str
-    about: str = ""
     resolution: Width
     energy: Energy
     rate: OpsPerCycle
@@ -125,7 +118,7 @@ class Converter(Record):
     area: Area | None = None
 
 
-class Buffer(Record):
+class Buffer(ChipPart):
     """The memory of a tile, for inputs, outputs, partial sums and states.
 
     Args:
@@ -137,8 +130,6 @@ class Buffer(Record):
     """
 
     kind: Literal["buffer"]
-    name: str
-    about: str = ""
     arrays: Instances
     read_energy: EnergyPerBit
     write_energy: EnergyPerBit
@@ -146,7 +137,7 @@ class Buffer(Record):
     area: Area | None = None
 
 
-class Interconnect(Record):
+class Interconnect(ChipPart):
     """What carries inputs to the tiles.
 
     Args:
@@ -157,15 +148,13 @@ class Interconnect(Record):
     """
 
     kind: Literal["interconnect"]
-    name: str
-    about: str = ""
     arrays: Instances
     energy: EnergyPerBit
     mean_hops: Hops
     area: Area | None = None
 
 
-class AddressTables(Record):
+class AddressTables(ChipPart):
     """What tells, round by round, which inputs and rows an epitome takes and where its sums go.
 
     Args:
@@ -175,8 +164,6 @@ class AddressTables(Record):
     """
 
     kind: Literal["tables"]
-    name: str
-    about: str = ""
     read_energy: EnergyPerBit
     capacity: Bits
     area: Area | None = None

@@ -19,7 +19,7 @@ from spareto.core.units import (
     Width,
 )
 from spareto.hardware.describing.accelerator import OnZero
-from spareto.hardware.describing.chip import Chip, one_part, part_if_any, parts_of
+from spareto.hardware.describing.chip import Chip, ChipPart, one_part, part_if_any, parts_of
 from spareto.hardware.describing.supply import Supply
 
 
@@ -37,7 +37,21 @@ class MacArray(Record):
     mac_rate: OpsPerCycle
 
 
-class Cores(Record):
+class EventUnits(ChipPart):
+    """Units that events wake."""
+
+    @property
+    def zero_inputs(self) -> OnZero:
+        """A silent input sends no event."""
+        return "skip"
+
+    @property
+    def skip_window(self) -> int:
+        """An event stands for one timestep."""
+        return 1
+
+
+class Cores(EventUnits):
     """The cores: synapses and neurons.
 
     Args:
@@ -65,8 +79,6 @@ class Cores(Record):
     """
 
     kind: Literal["cores"]
-    name: str
-    about: str = ""
     instances: Instances
     neurons: Instances
     axons: Instances | None = None
@@ -88,18 +100,8 @@ class Cores(Record):
     payload: Width | None = None
     array: MacArray | None = None
 
-    @property
-    def zero_inputs(self) -> OnZero:
-        """A silent input sends no event."""
-        return "skip"
 
-    @property
-    def skip_window(self) -> int:
-        """An event stands for one timestep."""
-        return 1
-
-
-class Router(Record):
+class Router(ChipPart):
     """The network between the cores.
 
     Args:
@@ -112,8 +114,6 @@ class Router(Record):
     """
 
     kind: Literal["router"]
-    name: str
-    about: str = ""
     spike_energy: Energy
     hop_energy: Energy
     mean_hops: Hops | None = None
@@ -122,7 +122,7 @@ class Router(Record):
     link_energy: Energy | None = None
 
 
-class Sync(Record):
+class Sync(ChipPart):
     """What ends a timestep.
 
     Args:
@@ -133,15 +133,13 @@ class Sync(Record):
     """
 
     kind: Literal["sync"]
-    name: str
-    about: str = ""
     barrier: Cycles
     barrier_least: Cycles | None = None
     chip_barrier: Cycles | None = None
     tick: Cycles | None = None
 
 
-class Store(Record):
+class Store(ChipPart):
     """The memory outside the cores that weights are streamed from.
 
     Args:
@@ -150,8 +148,6 @@ class Store(Record):
     """
 
     kind: Literal["store"]
-    name: str
-    about: str = ""
     read_energy: EnergyPerBit
     read_bandwidth: BitsPerCycle
 

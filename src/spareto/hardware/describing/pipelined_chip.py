@@ -13,7 +13,8 @@ from pydantic import Field
 
 from spareto.core.config import Record
 from spareto.core.units import Bits, BitsPerCycle, Cycles, Energy, EnergyPerBit, Instances, Width
-from spareto.hardware.describing.chip import Chip, one_part, part_if_any, parts_of
+from spareto.hardware.describing.chip import Chip, ChipPart, one_part, part_if_any, parts_of
+from spareto.hardware.describing.event_chip import EventUnits
 from spareto.hardware.describing.supply import Supply
 from spareto.records.layer import Layer
 
@@ -21,7 +22,7 @@ Held = Literal["weights", "state", "spikes"]
 HELD: tuple[Held, ...] = ("weights", "state", "spikes")
 
 
-class Fabric(Record):
+class Fabric(ChipPart):
     """The programmable logic.
 
     Args:
@@ -31,14 +32,12 @@ class Fabric(Record):
     """
 
     kind: Literal["fabric"]
-    name: str
-    about: str = ""
     luts: Instances
     ffs: Instances
     dsps: Instances
 
 
-class FabricMemory(Record):
+class FabricMemory(ChipPart):
     """A memory, in blocks on the chip or beside it.
 
     Args:
@@ -51,8 +50,6 @@ class FabricMemory(Record):
     """
 
     kind: Literal["bank"]
-    name: str
-    about: str = ""
     block: Bits | None = None
     blocks: Instances | None = None
     capacity: Bits | None = None
@@ -73,7 +70,7 @@ class LayerRatio(Record):
     lhr: Instances
 
 
-class EventCore(Record):
+class EventCore(EventUnits):
     """What each layer that gets spikes is built of: a controller, an encoder, hardware units.
 
     A timestep takes `start + ceil(inputs / chunk) + activate * neurons a unit` cycles, the c0 of the
@@ -101,8 +98,6 @@ class EventCore(Record):
     """
 
     kind: Literal["event_core"]
-    name: str
-    about: str = ""
     lhr: Instances
     layer_lhr: tuple[LayerRatio, ...] = ()
     chunk: Width
@@ -126,7 +121,7 @@ class EventCore(Record):
         return min(int(next(own, self.lhr).amount), layer.out_channels)
 
 
-class DenseCore(Record):
+class DenseCore(ChipPart):
     """A systolic array for a layer that gets numbers: the first one, where the image itself comes in.
 
     Each tile of `rows` pixels and `columns` channels takes as many cycles as an output has inputs, and
@@ -143,8 +138,6 @@ class DenseCore(Record):
     """
 
     kind: Literal["dense_core"]
-    name: str
-    about: str = ""
     rows: Instances
     columns: Instances
     mac_energy: Energy

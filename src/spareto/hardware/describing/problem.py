@@ -81,21 +81,6 @@ class LoopProblem:
         """Whether neighbouring blocks along a dimension can share elements."""
         return tensor == "inputs" and dim in _WINDOWS
 
-    def windows(self, tensor: TensorName, extents: Extents) -> tuple[tuple[Count, Count], ...]:
-        """Blocks of an operand that `extents` iterations touch: reach, and distance to the next, per axis.
-
-        Axes are (M, C, R, S) of the weights and (T, C, height, width) of the inputs, zero border left out.
-        """
-        if tensor == "weights":
-            return tuple((extents[dim], extents[dim]) for dim in ("M", "C", "R", "S"))
-        found = [(extents["T"], extents["T"]), (extents["C"], extents["C"])]
-        for outer, inner, axis in (_WINDOWS["P"], _WINDOWS["Q"]):
-            reach = self._rows(extents[outer], extents[inner], axis)
-            step = extents[outer] * self.stride[axis]
-            more = extents[inner] < self.dims.get(inner, 1)  # the kernel's other places shift it too
-            found.append((reach, np.where(more, np.minimum(step, extents[inner]), step)))
-        return tuple(found)
-
     def advance(self, extents: Extents, dim: Dim, step: Count) -> Count:
         """Inputs a block does not share with the block before it, `step` iterations back along `dim`."""
         size = self.tile("inputs", extents)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
-from spareto.core.config import Record
 from spareto.core.units import Energy, Watts
+from spareto.hardware.describing.chip import ChipPart
 from spareto.records.cost import ActionCost
 
 
-class Supply(Record):
+class Supply(ChipPart):
     """The power supply.
 
     Args:
@@ -20,8 +20,6 @@ class Supply(Record):
     """
 
     kind: Literal["supply"]
-    name: str
-    about: str = ""
     static_power: Watts
     clock_energy: Energy | None = None
 
@@ -43,5 +41,4 @@ def pj_per_cycle(power_mw: float, clock_mhz: float) -> float:
 def idle_actions(supplies: Sequence[Supply], clock_mhz: float | None, cycles: float) -> Iterator[ActionCost]:
     """What the supplies are charged for over some cycles."""
     for supply in supplies if clock_mhz else ():
-        energy = cycles * supply.pj_per_cycle(clock_mhz or 1.0)
-        yield ActionCost(component=supply.name, tensor="idle", action="leak", count=cycles, energy_pj=energy)
+        yield ActionCost.of(supply.name, "idle", "leak", cycles, supply.pj_per_cycle(clock_mhz or 1.0))

@@ -16,7 +16,7 @@ from math import ceil, prod
 from spareto.core.errors import CapacityError, ConfigError, Problem
 from spareto.formats import Train, spike_bits
 from spareto.hardware.charging.neurons import refuse_unknown, update_actions
-from spareto.hardware.counting.activity import arriving_train, output_train, touched_updates
+from spareto.hardware.counting.activity import arriving_train, neuron_updates, output_train
 from spareto.hardware.counting.crossbars import ArrayUse, crossbars_at, crossbars_of, pieces, use_of
 from spareto.hardware.describing.chip import odd_parts
 from spareto.hardware.describing.crossbar_chip import ONE_OF_EACH, CrossbarChip
@@ -104,7 +104,7 @@ def area_um2(workload: Workload, chip: CrossbarChip) -> float | None:
 def _cost(layer: Layer, chip: CrossbarChip, plan: CostPlan) -> LayerCost:
     """Everything a layer is charged for."""
     use = None if layer.kind == "neurons" else use_of(layer, chip, plan.statistic)
-    updates = _updates(layer, chip, plan)
+    updates = neuron_updates(layer, chip.neuron, plan.statistic)
     cycles = float(ceil((use.cycles if use else 0.0) + updates / chip.neuron.count - 1e-9))
     actions = [*(_analog(layer, use, chip) if use else _additions(layer, chip, plan))]
     actions += [*_movement(layer, use, chip, plan), *_neurons(layer, chip, plan, updates)]
@@ -137,27 +137,19 @@ def _notes(layer: Layer, chip: CrossbarChip) -> tuple[str, ...]:
 
 def _analog(layer: Layer, use: ArrayUse, chip: CrossbarChip) -> Iterator[ActionCost]:
     """Rows, cells, columns and sums."""
-    for component, tensor, action, count, each in (
-        (chip.dac.name, "inputs", "drive", use.pulses, chip.dac.energy.amount),
-        (chip.arrays.name, "products", "conduct", use.cells, chip.arrays.read_energy.amount),
-        (chip.adc.name, "products", "convert", use.conversions, chip.adc.energy.amount),
-        (chip.adc.name, "products", "shift_add", use.conversions, chip.adc.add_energy.amount),
-    ):
-        yield ActionCost(
-            component=component, tensor=tensor, action=action, count=count, energy_pj=count * each
-        )
-    if use.table_reads:
-        energy = use.table_reads * chip.tables.read_energy.amount
-        yield _moved(chip.tables.name, "metadata", "read", use.table_reads, energy)
+    of, dac, arrays, adc = ActionCost.of, chip.dac, chip.arrays, chip.adc
+    yield of(dac.name, "inputs", "drive", use.pulses, dac.energy.amount)
+    yield of(arrays.name, "products", "conduct", use.cells, arrays.read_energy.amount)
+    yield of(adc.name, "products", "convert", use.conversions, adc.energy.amount)
+    yield of(adc.name, "products", "shift_add", use.conversions, adc.add_energy.amount)
+    if bits := use.table_reads:
+        yield of(chip.tables.name, "metadata", "read", bits, chip.tables.read_energy.amount, bits)
 
 
 def _additions(layer: Layer, chip: CrossbarChip, plan: CostPlan) -> Iterator[ActionCost]:
     """Neurons that no weight feeds: what arrives is added, digitally."""
     count = layer.effectual_synops(plan.statistic)
-    energy = count * chip.adc.add_energy.amount
-    yield ActionCost(
-        component=chip.adc.name, tensor="products", action="shift_add", count=count, energy_pj=energy
-    )
+    yield ActionCost.of(chip.adc.name, "products", "shift_add", count, chip.adc.add_energy.amount)
 
 
 def _movement(layer: Layer, use: ArrayUse | None, chip: CrossbarChip, plan: CostPlan) -> Iterator[ActionCost]:
@@ -166,9 +158,7 @@ def _movement(layer: Layer, use: ArrayUse | None, chip: CrossbarChip, plan: Cost
     arriving = _bits(layer.arriving, arriving_train(layer, plan.statistic), plan)
     leaving = _bits(layer.output, output_train(layer, plan.statistic), plan)
     hops = network.mean_hops.amount * network.energy.amount
-    yield ActionCost(
-        component=network.name, tensor="inputs", action="send", count=arriving, energy_pj=arriving * hops
-    )
+    yield ActionCost.of(network.name, "inputs", "send", arriving, hops)
     sums = use.sums * chip.accumulator_width.amount if use else 0.0
     read, write = buffer.read_energy.amount, buffer.write_energy.amount
     for tensor, action, bits, each in (
@@ -177,16 +167,7 @@ def _movement(layer: Layer, use: ArrayUse | None, chip: CrossbarChip, plan: Cost
         ("outputs", "write", leaving + sums, write),
         ("outputs", "read", sums, read),
     ):
-        yield _moved(buffer.name, tensor, action, bits, bits * each)
-
-
-def _updates(layer: Layer, chip: CrossbarChip, plan: CostPlan) -> float:
-    """Updates of neurons in one inference."""
-    if layer.neuron is None:
-        return 0.0
-    if chip.neuron.updates == "touched":
-        return touched_updates(layer, plan.statistic)
-    return float(layer.neuron.count * layer.timesteps)
+        yield ActionCost.of(buffer.name, tensor, action, bits, each, bits)
 
 
 def _neurons(layer: Layer, chip: CrossbarChip, plan: CostPlan, updates: float) -> Iterator[ActionCost]:
@@ -196,12 +177,10 @@ def _neurons(layer: Layer, chip: CrossbarChip, plan: CostPlan, updates: float) -
         return
     spikes = layer.output.nonzero(plan.statistic)
     for action, count, each in update_actions(neuron, chip.neuron, updates, spikes):
-        yield ActionCost(
-            component=chip.neuron.name, tensor="state", action=action, count=count, energy_pj=count * each
-        )
-    bits = updates * neuron.states * neuron.state_bits
-    yield _moved(chip.buffer.name, "state", "read", bits, bits * chip.buffer.read_energy.amount)
-    yield _moved(chip.buffer.name, "state", "write", bits, bits * chip.buffer.write_energy.amount)
+        yield ActionCost.of(chip.neuron.name, "state", action, count, each)
+    bits, buffer = updates * neuron.states * neuron.state_bits, chip.buffer
+    yield ActionCost.of(buffer.name, "state", "read", bits, buffer.read_energy.amount, bits)
+    yield ActionCost.of(buffer.name, "state", "write", bits, buffer.write_energy.amount, bits)
 
 
 def _written(cost: LayerCost, layer: Layer, chip: CrossbarChip) -> LayerCost:
@@ -211,21 +190,9 @@ def _written(cost: LayerCost, layer: Layer, chip: CrossbarChip) -> LayerCost:
     assert arrays.write_time is not None, "refused without"
     cells = layer.weight_count * arrays.cells(layer.weight_bits) * arrays.signs * cost.steps
     rows = min(layer.in_channels // layer.groups * prod(layer.kernel), arrays.size[0]) * cost.steps
-    written = ActionCost(
-        component=arrays.name,
-        tensor="weights",
-        action="program",
-        count=cells,
-        energy_pj=cells * arrays.write_energy.amount,
-    )
+    written = ActionCost.of(arrays.name, "weights", "program", cells, arrays.write_energy.amount)
     cycles = cost.latency_cycles + rows * arrays.write_time.amount
     return cost.replace(actions=(*cost.actions, written), latency_cycles=cycles)
-
-
-def _moved(component: str, tensor: str, action: str, bits: float, energy: float) -> ActionCost:
-    return ActionCost(
-        component=component, tensor=tensor, action=action, count=bits, energy_pj=energy, bits=bits
-    )
 
 
 def _bits(tensor: Tensor, train: Train, plan: CostPlan) -> float:

@@ -165,44 +165,38 @@ class _Mapped:
         )
 
     def _actions(self, chip: EventDriven) -> Iterator[ActionCost]:
-        cores, store = chip.cores, chip.store
+        cores, store, of = chip.cores, chip.store, ActionCost.of
         if self.dense and cores.array:
-            yield _action(cores.name, "products", "multiply", self.synops, cores.array.mac_energy.amount)
+            yield of(cores.name, "products", "multiply", self.synops, cores.array.mac_energy.amount)
         else:
-            yield _action(cores.name, "products", "accumulate", self.synops, cores.synop_energy.amount)
+            yield of(cores.name, "products", "accumulate", self.synops, cores.synop_energy.amount)
         if chip.learning and cores.learning_energy:
-            yield _action(cores.name, "weights", "learn", self.synops, cores.learning_energy.amount)
-        yield _action(cores.name, "state", "update", self.touched, cores.update_energy.amount)
+            yield of(cores.name, "weights", "learn", self.synops, cores.learning_energy.amount)
+        yield of(cores.name, "state", "update", self.touched, cores.update_energy.amount)
         if cores.idle_update_energy:
             idle = max(0.0, self._updates - self.touched)
-            yield _action(cores.name, "state", "idle_update", idle, cores.idle_update_energy.amount)
+            yield of(cores.name, "state", "idle_update", idle, cores.idle_update_energy.amount)
         if cores.fire_energy:
-            yield _action(cores.name, "outputs", "fire", self.fires, cores.fire_energy.amount)
+            yield of(cores.name, "outputs", "fire", self.fires, cores.fire_energy.amount)
         yield from self._messages(chip)
         if store:
-            yield ActionCost(
-                component=store.name,
-                tensor="weights",
-                action="read",
-                count=self.stored,
-                energy_pj=self.stored * store.read_energy.amount,
-                bits=self.stored,
-            )
+            each, bits = store.read_energy.amount, self.stored
+            yield of(store.name, "weights", "read", bits, each, bits)
 
     def _messages(self, chip: EventDriven) -> Iterator[ActionCost]:
         """Spikes on their way to the cores, and partial sums of neurons that are split over several."""
         router = chip.router
         if not router:
             return
-        way, times = self._route(chip), self.events * self.passes
-        yield _action(router.name, "inputs", "spike", times * way.deliveries, router.spike_energy.amount)
-        yield _action(router.name, "inputs", "hop", times * way.hops, router.hop_energy.amount)
+        way, times, of = self._route(chip), self.events * self.passes, ActionCost.of
+        yield of(router.name, "inputs", "spike", times * way.deliveries, router.spike_energy.amount)
+        yield of(router.name, "inputs", "hop", times * way.hops, router.hop_energy.amount)
         if router.link_energy and self.between:
             crossed = links(self._copies, *self.between, int(chip.cores.instances.amount), router.routing)
-            yield _action(router.name, "inputs", "link", times * crossed, router.link_energy.amount)
+            yield of(router.name, "inputs", "link", times * crossed, router.link_energy.amount)
         if self.placed.slices.parts > 1:
             sums = neuron_count(self.layer) * self.layer.timesteps * (self.placed.slices.parts - 1)
-            yield _action(router.name, "outputs", "partial_sum", sums, router.spike_energy.amount)
+            yield of(router.name, "outputs", "partial_sum", sums, router.spike_energy.amount)
 
     @property
     def _copies(self) -> float:
@@ -313,9 +307,3 @@ def _barrier_cycles(chip: EventDriven, placement: Placement) -> float:
     share = min(1.0, (placement.cores - 1) / (cores - 1)) if cores > 1 else 1.0
     further = chip.sync.chip_barrier.amount * (placement.chips - 1) if chip.sync.chip_barrier else 0.0
     return least + (most - least) * share + further
-
-
-def _action(component: str, tensor: str, action: str, count: float, each_pj: float) -> ActionCost:
-    return ActionCost(
-        component=component, tensor=tensor, action=action, count=count, energy_pj=count * each_pj
-    )

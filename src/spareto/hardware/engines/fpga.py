@@ -16,12 +16,11 @@ import numpy.typing as npt
 from pydantic import Field
 from typing_extensions import override
 
-from spareto.core.config import Record
 from spareto.core.errors import CapacityError, Problem
 from spareto.core.units import Energy, Instances, Width
 from spareto.formats import Format
 from spareto.hardware.charging import neurons
-from spareto.hardware.describing.chip import Chip, odd_parts
+from spareto.hardware.describing.chip import Chip, ChipPart, odd_parts
 from spareto.hardware.engines._base import CostEngine, CostPlan
 from spareto.hardware.fabric.lists import Lists
 from spareto.hardware.fabric.logic import Built, luts
@@ -40,7 +39,7 @@ _POTENTIAL: Final = 25
 """Bits of a potential with the digits that a timestep computes with, under `spareto`."""
 
 
-class FpgaFabric(Record):
+class FpgaFabric(ChipPart):
     """What a device has.
 
     Args:
@@ -50,8 +49,6 @@ class FpgaFabric(Record):
     """
 
     kind: Literal["fabric"]
-    name: str
-    about: str = ""
     luts: Instances
     block_rams: Instances
     lut_energy: Energy

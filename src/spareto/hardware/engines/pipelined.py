@@ -17,7 +17,6 @@ from spareto.hardware.charging import neurons
 from spareto.hardware.counting.activity import arriving_train, output_train
 from spareto.hardware.counting.encoders import chunks
 from spareto.hardware.counting.operations import count_operations
-from spareto.hardware.describing.accelerator import OnZero
 from spareto.hardware.describing.chip import odd_parts
 from spareto.hardware.describing.pipelined_chip import HELD, DenseCore, FabricMemory, Held, Pipelined
 from spareto.hardware.engines._base import CostEngine, CostPlan, refuse_analog
@@ -102,9 +101,8 @@ class _Stage:
         if layer.input.kind == "analog":
             synops = float(layer.dense_synops)
         else:
-            units = _Units(chip.core.zero_weights)
             done = count_operations(
-                layer, int(mask.sum()), units, plan.statistic, zeros_located=fmt.locates_zeros
+                layer, int(mask.sum()), chip.core, plan.statistic, zeros_located=fmt.locates_zeros
             )
             synops = done.issued
         spikes = per_timestep(layer.input, layer.timesteps, plan.statistic)
@@ -165,21 +163,21 @@ class _Stage:
         return float(self.layer.weight_count * self.layer.weight_bits * tiles * self.layer.timesteps)
 
     def _actions(self) -> Iterator[ActionCost]:
-        core, layer = self.chip.core, self.layer
+        core, layer, of = self.chip.core, self.layer, ActionCost.of
         if layer.input.kind == "analog":
             dense = self._dense
             wide = ceil(layer.weight_bits / dense.mac_width.amount)
             wide *= ceil(layer.input.bits / dense.mac_width.amount)
-            yield _action(dense.name, "products", "multiply", self.synops * wide, dense.mac_energy.amount)
+            yield of(dense.name, "products", "multiply", self.synops * wide, dense.mac_energy.amount)
         else:
             looked = chunks(layer.input.size, int(core.chunk.amount)) * layer.timesteps
             energy = core.encode_energy.amount
-            yield _action(core.name, "inputs", "encode", sum(self.spikes) + looked, energy)
+            yield of(core.name, "inputs", "encode", sum(self.spikes) + looked, energy)
             adds = self.synops * self._words
-            yield _action(core.name, "products", "accumulate", adds, core.synop_energy.amount)
+            yield of(core.name, "products", "accumulate", adds, core.synop_energy.amount)
         if layer.neuron:
             updates = layer.neuron.count * layer.timesteps * neurons.actions_of(layer.neuron)
-            yield _action(core.name, "state", "update", updates, core.update_energy.amount)
+            yield of(core.name, "state", "update", updates, core.update_energy.amount)
         yield from self._moved()
 
     def _moved(self) -> Iterator[ActionCost]:
@@ -201,21 +199,6 @@ class _Stage:
             plain = float(train.elements * tensor.bits)
             coded = spike_bits(self.plan.spike_format, train) if tensor.kind == "spike" else plain
             yield from _moves(buffer, what, action, coded)
-
-
-@dataclass(frozen=True)
-class _Units:
-    """How additions are counted: a silent input costs none."""
-
-    zero_weights: OnZero
-
-    @property
-    def zero_inputs(self) -> OnZero:
-        return "skip"
-
-    @property
-    def skip_window(self) -> int:
-        return 1
 
 
 def per_timestep(tensor: Tensor, timesteps: int, statistic: Statistic) -> tuple[float, ...]:
@@ -315,23 +298,10 @@ def _check_room(workload: Workload, chip: Pipelined) -> None:
         raise CapacityError(problems)
 
 
-def _action(component: str, tensor: str, action: str, count: float, each_pj: float) -> ActionCost:
-    return ActionCost(
-        component=component, tensor=tensor, action=action, count=count, energy_pj=count * each_pj
-    )
-
-
 def _moves(bank: FabricMemory, tensor: str, action: str, bits: float) -> Iterator[ActionCost]:
     each = bank.read_energy if action == "read" else bank.write_energy
     if bits:
-        yield ActionCost(
-            component=bank.name,
-            tensor=tensor,
-            action=action,
-            count=bits,
-            energy_pj=bits * each.amount,
-            bits=bits,
-        )
+        yield ActionCost.of(bank.name, tensor, action, bits, each.amount, bits)
 
 
 def _parts(chip: Pipelined) -> Iterator[Problem]:

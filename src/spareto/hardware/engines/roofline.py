@@ -21,7 +21,7 @@ from spareto.hardware.charging import neurons
 from spareto.hardware.counting.activity import arriving_train, output_train
 from spareto.hardware.counting.operations import count_operations
 from spareto.hardware.describing.accelerator import OnZero
-from spareto.hardware.describing.chip import Chip, odd_parts, one_part, parts_of
+from spareto.hardware.describing.chip import Chip, ChipPart, odd_parts, one_part, parts_of
 from spareto.hardware.describing.supply import pj_per_cycle
 from spareto.hardware.describing.weight_pattern import WeightPattern
 from spareto.hardware.engines._base import CostEngine, CostPlan
@@ -44,7 +44,7 @@ class Rate(Record):
     operations: OpsPerCycle
 
 
-class Processor(Record):
+class Processor(ChipPart):
     """What computes.
 
     Args:
@@ -58,8 +58,6 @@ class Processor(Record):
     """
 
     kind: Literal["processor"]
-    name: str
-    about: str = ""
     rates: Annotated[tuple[Rate, ...], Field(min_length=1)]
     update_rate: OpsPerCycle
     active_power: Watts
@@ -84,7 +82,7 @@ class Processor(Record):
         return next((rate for rate in by_width if rate.width.amount >= bits), by_width[-1])
 
 
-class Bank(Record):
+class Bank(ChipPart):
     """A memory.
 
     Args:
@@ -95,8 +93,6 @@ class Bank(Record):
     """
 
     kind: Literal["bank"]
-    name: str
-    about: str = ""
     keeps: tuple[Kept, ...]
     capacity: Bits
     bandwidth: BitsPerCycle
@@ -244,26 +240,13 @@ class _Run:
     def _actions(self, chip: Roofline, cycles: float) -> Iterator[ActionCost]:
         processor = chip.processor
         each = pj_per_cycle(processor.active_power.amount, chip.clock_mhz or 0.0)
-        yield ActionCost(
-            component=processor.name,
-            tensor="products",
-            action="run",
-            count=cycles,
-            energy_pj=cycles * each,
-        )
+        yield ActionCost.of(processor.name, "products", "run", cycles, each)
         for bank in chip.banks:
             per_bit = bank.energy.amount if bank.energy else 0.0
             for tensor in bank.keeps:
                 for action, bits in zip(("read", "write"), self.moved[tensor], strict=True):
                     if bits:
-                        yield ActionCost(
-                            component=bank.name,
-                            tensor=tensor,
-                            action=action,
-                            count=bits,
-                            energy_pj=bits * per_bit,
-                            bits=bits,
-                        )
+                        yield ActionCost.of(bank.name, tensor, action, bits, per_bit, bits)
 
 
 def _bits(tensor: Tensor, train: Train, plan: CostPlan, width: int) -> float:

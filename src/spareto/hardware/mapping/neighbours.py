@@ -15,6 +15,7 @@ from spareto.hardware.describing.accelerator import Accelerator
 from spareto.hardware.describing.nest import Nest
 from spareto.hardware.describing.problem import Count, Dim, LoopProblem
 from spareto.hardware.mapping.capacity import Widths, held_bits
+from spareto.hardware.mapping.checks import array_limits
 from spareto.hardware.mapping.fixed import fixed_mapping
 from spareto.hardware.mapping.tilings import Skeleton, first_bounds, sizes
 
@@ -55,10 +56,7 @@ class Neighbours:
         self.rejected: Counter[str] = Counter()
         skeleton = Skeleton.of(accelerator)
         self._slots = skeleton.slots()
-        self._limits = [
-            (level.name, (level.name,), accelerator.fanout(level.name)) for level in accelerator.levels
-        ]
-        self._limits += [(each.part, each.outside, each.instances) for each in accelerator.bottlenecks]
+        self._limits = array_limits(accelerator)
         first = first_bounds(fixed_mapping(accelerator, problem, widths))
         row = [int(first[slot][0]) if slot in first else 1 for slot in self._slots]
         self.start = Tiling(skeleton, np.array(row, np.int64))

@@ -53,7 +53,7 @@ class Skeleton:
     def with_innermost(self, level: str, dim: Dim) -> Skeleton:
         """The same loops with one dimension moved to the inside of a level."""
         orders = tuple(
-            replace_dims(order, (*(other for other in order.dims if other != dim), dim))
+            order.replace(dims=(*(other for other in order.dims if other != dim), dim))
             if order.level == level
             else order
             for order in self.orders
@@ -81,11 +81,6 @@ class Skeleton:
         level, kind, _ = slot
         total = int(min(total, self.accelerator.dataflow.limit(*slot)))
         return min(total, self.accelerator.fanout(level)) if kind == "spatial" else total
-
-
-def replace_dims(order: Order, dims: tuple[Dim, ...]) -> Order:
-    """The same level in another order."""
-    return Order(level=order.level, dims=dims)
 
 
 def first_bounds(nest: Nest) -> dict[Key, Count]:

@@ -6,7 +6,7 @@ A level names its temporal loops, outermost first, and after a slash its spatial
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
@@ -83,11 +83,6 @@ def parse_loops(line: str, where: str) -> tuple[Loop, ...]:
 def line_of(nest: Nest) -> str:
     """One mapping as a line; loops that run once are left out."""
     return " | ".join(f"{level}:{text}" for level in nest.levels if (text := _loops_of(nest, level)))
-
-
-def lines_of(nests: Mapping[str, Nest]) -> dict[str, str]:
-    """The mappings of some layers as lines."""
-    return {name: line_of(nest) for name, nest in nests.items()}
 
 
 def _level(part: str, where: str) -> Iterator[Loop]:

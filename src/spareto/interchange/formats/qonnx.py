@@ -10,7 +10,8 @@ from typing_extensions import override
 
 from spareto.converting.network import ConvertedNetwork
 from spareto.core.artifacts import canonical_json, replacing
-from spareto.core.errors import ConfigError, MissingDependency, Problem
+from spareto.core.errors import ConfigError, Problem
+from spareto.core.extras import imported
 from spareto.core.text import shown
 from spareto.integer.network import IntegerLayer
 from spareto.interchange.formats._base import ExportedFile, FileFormat
@@ -46,11 +47,8 @@ class Qonnx(FileFormat):
         batch: int = 1,
         **options: Any,
     ) -> ExportedFile:
-        try:
-            import onnx
-        except ImportError:
-            cure = "Install it: pip install 'spareto[qonnx]'."
-            raise MissingDependency(Problem("QONNX", "no package 'onnx'", "'onnx'", cure)) from None
+        cure = "Install it: pip install 'spareto[qonnx]'."
+        onnx = imported("onnx", "QONNX", "no package 'onnx'", "'onnx'", cure)
         if isinstance(batch, bool) or not isinstance(batch, int) or not 1 <= batch <= 1 << 16:
             raise ConfigError(
                 Problem("batch", shown(batch), "samples of every tensor, from 1", "Leave it out.")

@@ -7,7 +7,6 @@ anything is read.
 from __future__ import annotations
 
 import hashlib
-import importlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +14,8 @@ from typing import Any, Final
 import numpy as np
 
 from spareto.core.artifacts import there
-from spareto.core.errors import ConfigError, MissingDependency, Problem, StoreError
+from spareto.core.errors import ConfigError, Problem, StoreError
+from spareto.core.extras import imported
 
 DEEPEST: Final = 24
 MOST_OBJECTS: Final = 100_000
@@ -51,11 +51,8 @@ def library(name: str) -> Any:
     Raises:
         MissingDependency: It is not installed.
     """
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        cure = "Install it: pip install 'spareto[nir]'."
-        raise MissingDependency(Problem("NIR", f"no package '{name}'", f"'{name}'", cure)) from None
+    cure = "Install it: pip install 'spareto[nir]'."
+    return imported(name, "NIR", f"no package '{name}'", f"'{name}'", cure)
 
 
 def tree_of(graph: Any) -> Tree:

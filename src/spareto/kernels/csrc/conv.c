@@ -46,13 +46,13 @@ static int list_row(const uint64_t *row, const conv_shape *s, int c0, int c1, in
     ptr[s->W] = n;
     return n;
 }
-/* A finished row of one block of channels: to y, and into the sums for batch norm. */
+/* A finished row of one block of channels: to y, and into the sums for batch norm if there are any. */
 AI void finish_row(const int NV, const float *row, float *y, double *stat, int OW, int OC) {
     for (int x = 0; x < OW; x++)
 #pragma GCC unroll 8
         for (int j = 0; j < NV; j++) ST(fv, y + (int64_t)x * OC + VL * j) = LD(fv, row + x * NV * VL + VL * j);
 #pragma GCC unroll 8
-    for (int j = 0; j < NV; j += 4)
+    for (int j = 0; stat && j < NV; j += 4)
         sum_channels(NV < 4 ? NV : 4, row + VL * j, NV * VL, OW, stat + VL * j, stat + OC + VL * j);
 }
 
@@ -102,7 +102,7 @@ AI void gather_pixels(const int NV, const int KH, const int KW, const int SH, co
             }
             o -= (int64_t)s->OW * OC;
 #pragma GCC unroll 8
-            for (int j = 0; j < NV; j += 4)
+            for (int j = 0; g->stat && j < NV; j += 4)
                 sum_channels(NV < 4 ? NV : 4, o + VL * j, OC, s->OW, g->stat + oc0 + VL * j,
                              g->stat + OC + oc0 + VL * j);
         }
@@ -134,7 +134,8 @@ AI void gather_strips(const int NV, const int KH, const int KW, const int SH, co
                 }
             for (int r = q0; r < q1; r++) {
                 finish_row(NV, g->buf + (int64_t)(r - q0) * s->OW * B,
-                           g->y + (int64_t)(r - g->r0) * s->OW * s->OC + oc0, g->stat + oc0, s->OW, s->OC);
+                           g->y + (int64_t)(r - g->r0) * s->OW * s->OC + oc0, g->stat ? g->stat + oc0 : NULL, s->OW,
+                           s->OC);
             }
         }
 }
@@ -156,16 +157,16 @@ AI void scatter_rows(const int NV, const conv_shape *s, const float *w, float *y
         clear(ring, sizeof(float) * stride * KH);
         for (int iy = r0 - s->PH; iy < r1 - s->PH + KH - 1; iy++) {
             /* kernel row ky of input row iy meets output row iy + PH - ky */
+            int ky0 = imax(0, iy + s->PH - r1 + 1), ky1 = imin(KH, iy + s->PH - r0 + 1);
+            int slot0 = (iy + s->PH - ky0) % KH;
             if (iy >= 0 && iy < s->H) {
                 const uint64_t *in = bits + ((int64_t)n * s->H + iy) * s->W * CW;
                 for (int x = 0; x < s->W; x++)
                     for (int k = 0; k < CW; k++)
                         for (uint64_t m = in [x * CW + k]; m; m &= m - 1) {
                             const float *wc = wb + (int64_t)(k * 64 + __builtin_ctzll(m)) * KH * KW * B;
-                            for (int ky = 0; ky < KH; ky++) {
-                                int oy = iy + s->PH - ky;
-                                if (oy < r0 || oy >= r1) continue;
-                                float *o = ring + (oy % KH) * stride + (int64_t)(x + 1) * B;
+                            for (int ky = ky0, slot = slot0; ky < ky1; ky++, slot = slot ? slot - 1 : KH - 1) {
+                                float *o = ring + slot * stride + (int64_t)(x + 1) * B;
                                 for (int j = 0; j < KW * B; j += VL) ST(fv, o + j) += LD(fv, wc + ky * KW * B + j);
                             }
                         }
@@ -173,8 +174,8 @@ AI void scatter_rows(const int NV, const conv_shape *s, const float *w, float *y
             int done = iy + s->PH - KH + 1; /* no later input row reaches it */
             if (done < r0 || done >= r1) continue;
             float *row = ring + (done % KH) * stride;
-            finish_row(NV, row + (int64_t)(KW - s->PW) * B, y + (int64_t)(done - r0) * s->OW * s->OC + oc0, stat + oc0,
-                       s->OW, s->OC);
+            finish_row(NV, row + (int64_t)(KW - s->PW) * B, y + (int64_t)(done - r0) * s->OW * s->OC + oc0,
+                       stat ? stat + oc0 : NULL, s->OW, s->OC);
             clear(row, sizeof(float) * stride);
         }
     }

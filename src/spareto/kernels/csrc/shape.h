@@ -100,7 +100,7 @@ typedef struct {
 } conv_plan;
 
 int conv_plan_make(conv_plan *plan, const conv_shape *s, const float *w, int OC, int64_t events, int rows);
-/* Output rows r0 .. r1 of image n to y; their channel sums, and those of the squares, are added to sums. */
+/* Output rows r0 .. r1 of image n to y; their channel sums, and those of the squares, are added to sums, if given. */
 void conv_rows(const conv_plan *plan, const uint64_t *bits, int n, int r0, int r1, float *y, double *sums,
                char *scratch);
 

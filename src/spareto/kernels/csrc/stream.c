@@ -31,14 +31,12 @@ EXPORT int spareto_conv_fire(const uint64_t *bits, const float *w, const float *
     size_t each = plan.each, sums_at = part(&each, times(times(whole.T, rows), row), sizeof(float));
     size_t state_at = part(&each, block_floats(&whole, flags), sizeof(float));
     size_t bits_at = part(&each, times(times(whole.T, rows / f->KH), wide * words), sizeof(uint64_t));
-    size_t stat_at = part(&each, 2 * (int64_t)s->OC, sizeof(double));
     char *scratch = memory(each, threads);
     if (status != DONE || !scratch) {
         free(plan.w), free(scratch);
         return NO_MEMORY;
     }
-    for (int t = 0; t < threads; t++) /* sums of nothing are 0 */
-        clear(scratch + each * (size_t)t + (empty ? 0 : stat_at), each - (empty ? 0 : stat_at));
+    if (empty) clear(scratch, each * (size_t)threads); /* sums of nothing are 0 */
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t job = 0; job < (int64_t)f->B * strips; job++) {
         char *own = scratch + each * (size_t)omp_get_thread_num();
@@ -50,8 +48,7 @@ EXPORT int spareto_conv_fire(const uint64_t *bits, const float *w, const float *
         for (int t0 = 0; t0 < f->T; t0 += whole.T) {
             strip.T = imin(whole.T, f->T - t0);
             for (int t = 0; t < strip.T && !empty; t++)
-                conv_rows(&plan, bits, (t0 + t) * f->B + sample, r0, r1, y + t * (r1 - r0) * row,
-                          (double *)(own + stat_at), own);
+                conv_rows(&plan, bits, (t0 + t) * f->B + sample, r0, r1, y + t * (r1 - r0) * row, NULL, own);
             block_steps(&strip, y, a, b, fired, k, flags, !t0, (float *)(own + state_at));
             int64_t size = (r1 - r0) / f->KH * wide * words;
             for (int t = 0; t < strip.T; t++) {

@@ -1,9 +1,27 @@
 /* Spike trains as bits [T][B][words], 64 elements a word: what is counted of them, one set bit after the other. */
 #include "memory.h"
 
-#define SHORT 64 /* runs that are counted by their length first */
+#define SHORT 256 /* runs that are counted by their length first */
+#define LISTED 8  /* words whose set bits are listed together */
 #define EACH_SET(mask, word) for (uint64_t mask = (word); mask; mask &= mask - 1)
 
+/* Places of the set bits of some words, in turn, and how many; four at once, so up to three more are written. */
+AI int list_bits(const uint64_t *words, int64_t count, int64_t place, int64_t *places) {
+    int n = 0;
+    for (int64_t w = 0; w < count; w++, place += 64) {
+        uint64_t m = words[w];
+        int set = __builtin_popcountll(m), i = 0;
+        do {
+#pragma GCC unroll 4
+            for (int j = 0; j < 4; j++) {
+                places[n + i + j] = place + __builtin_ctzll(m | 1ull << 63);
+                m &= m - 1;
+            }
+        } while ((i += 4) < set);
+        n += set;
+    }
+    return n;
+}
 /* Of each sample's train of T times E elements in a row: live [T][B] set bits; padding [B][K], the sums over set bits
  * of (clear bits before it) >> k for k = 1 .. K; blocks [B][K], blocks of 2^k elements that are not all clear. */
 EXPORT int spareto_train_gaps(const uint64_t *bits, int64_t *live, int64_t *padding, int64_t *blocks, int64_t T,
@@ -12,39 +30,50 @@ EXPORT int spareto_train_gaps(const uint64_t *bits, int64_t *live, int64_t *padd
     int64_t words = (E + 63) / 64;
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t b = 0; b < B; b++) {
-        int64_t before = -1, left_out[64] = {0}, differ[64] = {0}, short_runs[SHORT] = {0};
+        int64_t before = -1, left_out[64] = {0}, places[64 * LISTED + 4];
+        int64_t differ[2][64] = {{0}}, runs[2][SHORT] = {{0}}; /* turn and turn about: two sums wait less than one */
         for (int64_t t = 0; t < T; t++) {
             const uint64_t *row = bits + (t * B + b) * words;
             int64_t count = 0;
-            for (int64_t w = 0; w < words; w++) EACH_SET(m, row[w]) {
-                    int64_t place = t * E + w * 64 + __builtin_ctzll(m);
-                    uint64_t run = (uint64_t)(place - before - 1);
-                    if (run < SHORT) short_runs[run]++;
+            for (int64_t w = 0; w < words; w += LISTED) {
+                int n = list_bits(row + w, words - w < LISTED ? words - w : LISTED, t * E + w * 64, places);
+                for (int i = 0; i < n; i++) {
+                    uint64_t run = (uint64_t)(places[i] - before - 1);
+                    if (run < SHORT) runs[i & 1][run]++;
                     else
                         for (int k = 1; run >>= 1; k++) left_out[k] += (int64_t)run;
-                    differ[before < 0 ? 63 : 63 - __builtin_clzll((uint64_t)(place ^ before))]++;
-                    before = place, count++;
+                    differ[i & 1][before < 0 ? 63 : 63 - __builtin_clzll((uint64_t)(places[i] ^ before))]++;
+                    before = places[i];
                 }
+                count += n;
+            }
             live[t * B + b] = count;
         }
-        for (int64_t length = 2; length < SHORT; length++)
-            for (int k = 1; length >> k; k++) left_out[k] += short_runs[length] * (length >> k);
-        int64_t found = differ[63];
+        for (int64_t length = 0; length < SHORT; length++) runs[0][length] += runs[1][length];
+        for (int k = 1; SHORT >> k > 1; k++)
+            for (int64_t half = 0; half < SHORT >> k; half++) { /* runs by their length >> k */
+                runs[0][half] = runs[0][2 * half] + runs[0][2 * half + 1];
+                left_out[k] += half * runs[0][half];
+            }
+        int64_t found = differ[0][63] + differ[1][63];
         for (int k = 62; k > 0; k--) {
-            found += differ[k]; /* neighbours whose highest different bit is k or more lie in different blocks of 2^k */
+            found += differ[0][k] + differ[1][k]; /* neighbours whose highest different bit is k or more lie apart */
             if (k <= K) blocks[b * K + k - 1] = found, padding[b * K + k - 1] = left_out[k];
         }
     }
     return DONE;
 }
-/* Transposes 64 x 64 bits: bit j of word i becomes bit i of word j. */
-static void transpose(uint64_t *square) {
-    uint64_t low = 0xffffffffull;
-    for (int half = 32; half; half >>= 1, low ^= low << half)
-        for (int i = 0; i < 64; i = ((i | half) + 1) & ~half) {
-            uint64_t differ = ((square[i] >> half) ^ square[i | half]) & low;
-            square[i | half] ^= differ, square[i] ^= differ << half;
-        }
+/* Transposes squares of side x side bits that lie side by side in 64-bit words: bit j of word i becomes bit i of word
+ * j. */
+static void transpose(uint64_t *square, int side) {
+    for (int half = side / 2; half; half >>= 1) {
+        uint64_t low = ~0ull / ((1ull << half) + 1); /* the lower half of every 2 half bits */
+        for (int i = 0; i < side; i += 2 * half)
+            for (int k = i; k < i + half; k++) {
+                uint64_t differ = ((square[k] >> half) ^ square[k + half]) & low;
+                square[k + half] ^= differ, square[k] ^= differ << half;
+            }
+    }
 }
 /* Adds 64 bits to a row from bit `at` on; none of them lies behind the row's end. */
 AI void put_bits(uint64_t *row, int64_t at, uint64_t bits) {
@@ -52,30 +81,34 @@ AI void put_bits(uint64_t *row, int64_t at, uint64_t bits) {
     row[at >> 6] |= bits << (at & 63);
     if (at & 63 && bits >> (64 - (at & 63))) row[(at >> 6) + 1] |= bits >> (64 - (at & 63));
 }
-/* Channels-last bits [N][P][words of C] to rows [N][words of C P], channel after channel: element c P + p. */
+/* Channels-last bits [N][P][words of C] to rows [N][words of C P], channel after channel: element c P + p.  64 pixels
+ * of few channels lie side by side in squares of 8, 16 or 32. */
 EXPORT int spareto_train_rows(const uint64_t *bits, uint64_t *rows, int64_t N, int64_t P, int64_t C, int threads) {
     int64_t deep = (C + 63) / 64, words = times(C, P);
     if (words > INT64_MAX - 63) return TOO_LARGE;
     words = (words + 63) / 64;
+    int side = 8;
+    while (side < C && side < 64) side *= 2;
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t n = 0; n < N; n++) {
         uint64_t *row = rows + n * words;
         clear(row, 8 * (size_t)words);
         for (int64_t p = 0; p < P; p += 64)
             for (int64_t d = 0; d < deep; d++) {
-                uint64_t square[64], any = 0;
-                for (int64_t i = 0; i < 64; i++) {
-                    square[i] = p + i < P ? bits[(n * P + p + i) * deep + d] : 0;
-                    any |= square[i];
-                }
+                const uint64_t *from = bits + (n * P + p) * deep + d;
+                int64_t pixels = P - p < 64 ? P - p : 64;
+                uint64_t pixel[64] = {0}, square[64] = {0}, any = 0;
+                for (int64_t i = 0; i < pixels; i++) any |= pixel[i] = from[i * deep];
                 if (!any) continue;
-                transpose(square);
+                for (int first = 0; first < 64; first += side)
+                    for (int i = 0; i < side; i++) square[i] |= pixel[first + i] << first;
+                transpose(square, side);
                 for (int64_t c = 64 * d; c < C && c < 64 * d + 64; c++) put_bits(row, c * P + p, square[c & 63]);
             }
     }
     return DONE;
 }
-#define PLANES 6 /* binary digits of a count, so that 63 samples are added before it is written out */
+#define PLANES 8 /* binary digits of a count, so that 255 samples are added before it is written out */
 #define ABREAST 8
 /* Adds what the digits say of one word's elements. */
 static void add_digits(uint64_t (*digits)[ABREAST], int64_t w, int64_t *to, int64_t count) {
@@ -110,18 +143,24 @@ EXPORT int spareto_train_places(const uint64_t *bits, int64_t *counts, int64_t T
             }
     return DONE;
 }
-/* Sums over the set bits of each of N rows of effects [E][2]: sums [N][2]; exact for whole numbers below 2^53. */
-EXPORT int spareto_train_effects(const uint64_t *bits, const double *effects, double *sums, int64_t N, int64_t E,
-                                 int threads) {
+/* Sums over the set bits of each of N rows of effects [E][2]: sums [N][2]; exact for whole numbers below 2^53.  Most
+ * elements have the effect `usual`; only `others` [words] are looked up. */
+EXPORT int spareto_train_effects(const uint64_t *bits, const double *effects, const double *usual,
+                                 const uint64_t *others, double *sums, int64_t N, int64_t E, int threads) {
     int64_t words = (E + 63) / 64;
 #pragma omp parallel for schedule(static) num_threads(threads)
     for (int64_t n = 0; n < N; n++) {
         double first = 0, second = 0;
-        for (int64_t w = 0; w < words; w++) EACH_SET(m, bits[n * words + w]) {
+        int64_t rest = 0;
+        for (int64_t w = 0; w < words; w++) {
+            uint64_t word = bits[n * words + w];
+            rest += __builtin_popcountll(word & ~others[w]);
+            EACH_SET(m, word & others[w]) {
                 const double *effect = effects + 2 * (w * 64 + __builtin_ctzll(m));
                 first += effect[0], second += effect[1];
             }
-        sums[2 * n] = first, sums[2 * n + 1] = second;
+        }
+        sums[2 * n] = first + usual[0] * (double)rest, sums[2 * n + 1] = second + usual[1] * (double)rest;
     }
     return DONE;
 }

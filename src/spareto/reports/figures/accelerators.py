@@ -12,9 +12,7 @@ from matplotlib.figure import Figure
 
 from spareto.core.errors import ConfigError, Problem
 from spareto.records.cost import Cost
-from spareto.reports.figures.style import COMPONENT_COLORS, GRID, name_text, new_figure
-
-_MARKERS = "oDs^vP*X<>"
+from spareto.reports.figures.style import GRID, color_of, marker_of, name_text, new_figure
 
 
 def accelerators_figure(costs: Sequence[Cost]) -> Figure:
@@ -33,7 +31,7 @@ def accelerators_figure(costs: Sequence[Cost]) -> Figure:
     figure = new_figure(height=3.6)
     axes = figure.add_subplot()
     for index, (one, time, energy) in enumerate(points):
-        marker, color = _MARKERS[index % len(_MARKERS)], COMPONENT_COLORS[index % len(COMPONENT_COLORS)]
+        marker, color = marker_of(index), color_of(index)
         label = one.accelerator
         if len({cost.weight_format for cost in costs}) > 1:
             label += f", {one.weight_format}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spareto.reports.figures.style import COMPONENT_COLORS, bar_label, columns, grown, name_text, new_figure
+from spareto.reports.figures.style import bar_label, color_of, grown, legend_above, name_text, new_figure
 from spareto.reports.results import StudyResults
 
 
@@ -37,13 +37,7 @@ def components_figure(results: StudyResults) -> Figure:
     left.set_xlabel(f"energy per inference ({results.unit.sign})")
     right.set_xlabel("share (%)")
     right.set_xlim(0, 100)
-    figure.legend(
-        *left.get_legend_handles_labels(),
-        loc="outside upper center",
-        ncols=columns(6),
-        handlelength=1.0,
-        columnspacing=1.4,
-    )
+    legend_above(left, 6, handlelength=1.0, columnspacing=1.4)
     return figure
 
 
@@ -51,7 +45,7 @@ def _stack(axes: Axes, table: list[list[float]], names: list[str]) -> None:
     start = [0.0] * len(table)
     for index, name in enumerate(names):
         widths = [parts[index] for parts in table]
-        color = COMPONENT_COLORS[index % len(COMPONENT_COLORS)]
+        color = color_of(index)
         axes.barh(
             range(len(table)),
             widths,

@@ -11,10 +11,12 @@ from spareto.records.recipe import FLOAT_BITS
 from spareto.records.rows import MeanRow
 from spareto.reports.across import Quantity, across
 from spareto.reports.figures.style import (
-    COMPONENT_COLORS,
     MUTED,
-    columns,
+    bars_side_by_side,
+    color_of,
     grown,
+    legend_above,
+    marker_of,
     name_text,
     new_figure,
     turn_if_crowded,
@@ -24,7 +26,6 @@ from spareto.reports.page.curves import by_width
 from spareto.reports.regimes import look_of
 from spareto.reports.results import StudyResults
 
-_MARKERS = "oDs^vP*X<>"
 _MOST_PANELS = 3
 
 
@@ -47,9 +48,7 @@ def sparsity_curves_figure(results: StudyResults, quantity: Quantity = "energy")
         axes.grid(visible=True)
     panels[0].set_ylabel(over.label)
     panels[0].set_ylim(bottom=0)
-    figure.legend(
-        *panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=columns(6), handlelength=1.4
-    )
+    legend_above(panels[0], 6, handlelength=1.4)
     return figure
 
 
@@ -85,7 +84,7 @@ def bits_figure(results: StudyResults, quantity: Quantity = "energy") -> Figure:
     axes.set_ylabel(over.label)
     axes.set_ylim(bottom=0)
     axes.grid(visible=True)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=columns(3))
+    legend_above(axes, 3)
     return figure
 
 
@@ -94,20 +93,16 @@ def activity_figure(results: StudyResults) -> Figure:
     rows, layers = _shown(results), results.layer_names
     figure = new_figure(height=2.8)
     axes = figure.add_subplot()
-    width = 0.8 / max(1, len(rows))
-    for index, row in enumerate(rows):
+    groups: list[tuple[str, list[float]]] = []
+    for row in rows:
         tables = [{layer.name: layer.firing_rate_out for layer in trial.layers} for trial in results.of(row)]
         rates = [100 * sum(table.get(name, 0.0) for table in tables) / len(tables) for name in layers]
-        places = [place + (index - (len(rows) - 1) / 2) * width for place in range(len(layers))]
-        axes.bar(places, rates, width, label=name_text(row["trial"]), color=COMPONENT_COLORS[index])
+        groups.append((name_text(row["trial"]), rates))
+    bars_side_by_side(axes, groups)
     axes.set_xticks(range(len(layers)), [name_text(name) for name in layers])
     turn_if_crowded(axes)
     axes.set_ylabel("firing rate (%)")
-    axes.grid(visible=True, axis="y")
-    axes.tick_params(axis="x", length=0)
-    figure.legend(
-        *axes.get_legend_handles_labels(), loc="outside upper center", ncols=columns(3), handlelength=1.0
-    )
+    legend_above(axes, 3, handlelength=1.0)
     return figure
 
 
@@ -120,8 +115,8 @@ def _shown(results: StudyResults) -> list[MeanRow]:
 
 
 def _line(index: int) -> dict[str, object]:
-    color, marker = COMPONENT_COLORS[index % len(COMPONENT_COLORS)], _MARKERS[index % len(_MARKERS)]
-    return {"color": color, "marker": marker, "markersize": grown(3.5), "linewidth": 1.3}
+    looks = {"color": color_of(index), "marker": marker_of(index)}
+    return {**looks, "markersize": grown(3.5), "linewidth": 1.3}
 
 
 def _nothing(figure: Figure, why: str) -> Figure:

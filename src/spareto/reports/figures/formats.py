@@ -8,10 +8,16 @@ from matplotlib.figure import Figure
 
 from spareto.reports.across import Quantity, across
 from spareto.reports.axes import quantity_axis
-from spareto.reports.figures.style import COMPONENT_COLORS, bar_label, columns, grown, name_text, new_figure
+from spareto.reports.figures.style import (
+    bar_label,
+    color_of,
+    grown,
+    legend_above,
+    marker_of,
+    name_text,
+    new_figure,
+)
 from spareto.reports.results import StudyResults
-
-_MARKERS = "oDs^vP*X<>"
 
 
 def formats_figure(results: StudyResults, quantity: Quantity = "energy") -> Figure:
@@ -28,7 +34,7 @@ def formats_figure(results: StudyResults, quantity: Quantity = "energy") -> Figu
     for column, name in enumerate(names):
         spots = [(values[column], index) for index, values in enumerate(table)]
         xs, ys = zip(*[(x, y) for x, y in spots if x is not None], strict=True)
-        marker, color = _MARKERS[column % len(_MARKERS)], COMPONENT_COLORS[column % len(COMPONENT_COLORS)]
+        marker, color = marker_of(column), color_of(column)
         axes.plot(
             xs, ys, marker, color=color, markersize=grown(4.5), label=name_text(name), mec="white", mew=0.4
         )
@@ -42,7 +48,5 @@ def formats_figure(results: StudyResults, quantity: Quantity = "energy") -> Figu
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=True, axis="x")
     axes.set_xlabel(over.label)
-    figure.legend(
-        *axes.get_legend_handles_labels(), loc="outside upper center", ncols=columns(5), handletextpad=0.2
-    )
+    legend_above(axes, 5, handletextpad=0.2)
     return figure

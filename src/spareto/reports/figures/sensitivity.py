@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from spareto.reports.figures.style import grown, name_text, new_figure, write_figure
+from spareto.reports.figures.style import heat_map, name_text, new_figure, write_figure
 
-_WHITE_TEXT_FROM = 0.6
 _DEEPEST = 10.0  # points from which every shade is the deepest: a lost layer would pale the others
 Rows = Sequence[Mapping[str, Any]]
 
@@ -28,25 +27,8 @@ def sensitivity_figure(rows: Rows) -> Figure:
     figure = new_figure(height=0.9 + 0.3 * len(layers))
     axes = figure.add_subplot()
     worst = min(max(float(np.nanmax(table)), 1.0), _DEEPEST)
-    axes.pcolormesh(table, cmap="Reds", vmin=0.0, vmax=worst, edgecolors="white", linewidth=1.0)
-    axes.set_xticks(np.arange(len(columns)) + 0.5, columns)
-    axes.set_yticks(np.arange(len(layers)) + 0.5, [name_text(layer) for layer in layers])
-    axes.invert_yaxis()
-    axes.tick_params(length=0)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
-    for (line, column), drop in np.ndenumerate(table):
-        if np.isfinite(drop):
-            color = "white" if drop > _WHITE_TEXT_FROM * worst else "black"
-            axes.text(
-                column + 0.5,
-                line + 0.5,
-                f"{drop:.1f}",
-                ha="center",
-                va="center",
-                color=color,
-                fontsize=grown(7.5),
-            )
+    names = [name_text(layer) for layer in layers], columns
+    heat_map(axes, table, ("Reds", worst), names, lambda drop: f"{drop:.1f}")
     axes.set_xlabel("points of validation accuracy lost, one layer alone")
     return figure
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -66,6 +68,18 @@ COMPONENT_COLORS = (
     *("#332288", "#88ccee", "#cc6677", "#ddcc77", "#44aa99"),
     *("#aa4499", "#117733", "#999933", "#882255", "#999999"),
 )
+_MARKERS = "oDs^vP*X<>"
+_WHITE_TEXT_FROM = 0.6
+
+
+def color_of(index: int) -> str:
+    """The colour of a component or a line by its number; behind the last they begin again."""
+    return COMPONENT_COLORS[index % len(COMPONENT_COLORS)]
+
+
+def marker_of(index: int) -> str:
+    """The marker that goes with `color_of`."""
+    return _MARKERS[index % len(_MARKERS)]
 
 
 def short_label(row: MeanRow) -> str:
@@ -123,6 +137,55 @@ def columns(most: int) -> int:
     """How many columns a legend may have at the style's width, `most` at the widest."""
     width = mpl.rcParams["figure.figsize"][0]
     return max(1, round(most * min(1.0, width / WIDTH_INCHES)))
+
+
+def legend_above(axes: Axes, most: int, **options: Any) -> None:
+    """What the axes show, named above the figure in `most` columns at the widest."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    named = axes.get_legend_handles_labels()
+    figure.legend(*named, loc="outside upper center", ncols=columns(most), **options)
+
+
+def bars_side_by_side(axes: Axes, groups: Sequence[tuple[str, Sequence[float]]]) -> None:
+    """Bars above places 0, 1, ...: one of each named group beside the others."""
+    width = 0.8 / max(1, len(groups))
+    for index, (name, heights) in enumerate(groups):
+        places = [place + (index - (len(groups) - 1) / 2) * width for place in range(len(heights))]
+        axes.bar(places, heights, width, label=name, color=COMPONENT_COLORS[index])
+    axes.grid(visible=True, axis="y")
+    axes.tick_params(axis="x", length=0)
+
+
+def heat_map(
+    axes: Axes,
+    table: npt.NDArray[np.float64],
+    shades: tuple[str, float],
+    names: tuple[Sequence[str], Sequence[str]],
+    text: Callable[[float], str],
+) -> None:
+    """A table as shaded cells with their numbers; cells without a number stay empty.
+
+    Args:
+        axes: Where it goes.
+        table: The numbers.
+        shades: Matplotlib's name of the shades, and the number from which they are the deepest.
+        names: Of the rows and of the columns.
+        text: How a number is written.
+    """
+    cmap, most = shades
+    axes.pcolormesh(table, cmap=cmap, vmin=0.0, vmax=most, edgecolors="white", linewidth=1.0)
+    axes.set_xticks(np.arange(len(names[1])) + 0.5, names[1])
+    axes.set_yticks(np.arange(len(names[0])) + 0.5, names[0])
+    axes.invert_yaxis()
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    looks: Any = {"ha": "center", "va": "center", "fontsize": grown(7.5)}
+    for (line, column), value in np.ndenumerate(table):
+        if np.isfinite(value):
+            color = "white" if value > _WHITE_TEXT_FROM * most else "black"
+            axes.text(column + 0.5, line + 0.5, text(value), color=color, **looks)
 
 
 def write_figure(

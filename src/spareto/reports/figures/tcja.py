@@ -11,7 +11,7 @@ from typing import Any, Final
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spareto.reports.figures.style import COMPONENT_COLORS, INK, MUTED, new_figure
+from spareto.reports.figures.style import INK, MUTED, bars_side_by_side, color_of, legend_above, new_figure
 
 Row = Mapping[str, Any]
 _LOOKS: Final = {
@@ -76,7 +76,7 @@ def breakdown_figure(study: StudyFigures) -> Figure:
     bottom = [0.0] * len(labels)
     for index, name in enumerate(names):
         heights = [study.components[label][name] * _MJ for label in labels]
-        color = COMPONENT_COLORS[index % len(COMPONENT_COLORS)]
+        color = color_of(index)
         axes.bar(labels, heights, 0.68, bottom, color=color, label=name, edgecolor="white", linewidth=0.4)
         bottom = [a + b for a, b in zip(bottom, heights, strict=True)]
     for index, total in enumerate(bottom):
@@ -85,7 +85,7 @@ def breakdown_figure(study: StudyFigures) -> Figure:
     axes.margins(y=0.08)
     axes.grid(visible=True, axis="y")
     axes.tick_params(axis="x", length=0)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=6, handlelength=1.0)
+    legend_above(axes, 6, handlelength=1.0)
     return figure
 
 
@@ -93,16 +93,12 @@ def layer_sparsity_figure(study: StudyFigures) -> Figure:
     """Share of zero weights of every layer."""
     figure = new_figure(height=2.8)
     axes = figure.subplots()
-    width = 0.8 / len(study.sparsity)
-    for index, (label, shares) in enumerate(study.sparsity.items()):
-        places = [place + (index - (len(study.sparsity) - 1) / 2) * width for place in range(len(shares))]
-        axes.bar(places, [100 * share for share in shares], width, label=label, color=COMPONENT_COLORS[index])
+    groups = [(label, [100 * share for share in shares]) for label, shares in study.sparsity.items()]
+    bars_side_by_side(axes, groups)
     axes.set_xticks(range(len(study.layers)), study.layers, rotation=30, ha="right", rotation_mode="anchor")
     axes.set_ylabel("zero weights (%)")
     axes.set_ylim(0, 100)
-    axes.grid(visible=True, axis="y")
-    axes.tick_params(axis="x", length=0)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=4, handlelength=1.0)
+    legend_above(axes, 4, handlelength=1.0)
     return figure
 
 

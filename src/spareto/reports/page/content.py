@@ -221,26 +221,14 @@ def _clean(value: Any) -> Any:
     return value
 
 
-def _formats(results: StudyResults, row: MeanRow, _: Chip | None) -> Any:
-    return format_costs(results, row)
-
-
-def _recipe(results: StudyResults, row: MeanRow, _: Chip | None) -> str:
-    return recipe_yaml(results, row)
-
-
-def _findings(results: StudyResults, row: MeanRow, _: Chip | None) -> list[str]:
-    return findings(results, row)
-
-
 _Maker: TypeAlias = Callable[[StudyResults, MeanRow, Chip | None], Any]
 
 _EVERY: Final[dict[str, _Maker]] = {
     "costs": costs,
-    "formatCosts": _formats,
+    "formatCosts": lambda results, row, _: format_costs(results, row),
     "layerFacts": _layers,
-    "recipes": _recipe,
-    "findings": _findings,
+    "recipes": lambda results, row, _: recipe_yaml(results, row),
+    "findings": lambda results, row, _: findings(results, row),
     "networks": _network,
     "workloads": _workload_path,
 }

@@ -255,8 +255,6 @@ class _Rules:
     def _empty(self, saving: Saving, leader: TensorName) -> Amount:
         """Probability that the leader's data is all zero while one piece of the target stays in place."""
         block = self._stationary(saving)
-        if pattern := self.sparsity.patterns.get(leader):
-            return pattern.shares_empty(self.problem.windows(leader, block))
         size = self.problem.tile(leader, self.nest.totals())
         tile = self.problem.tile(leader, block)
         return probability_empty(self._density(leader), size, tile, self.sparsity.model)
@@ -287,8 +285,6 @@ class _Rules:
         return bool(holders) and self._compressed(holders[-1], tensor)
 
     def _density(self, tensor: TensorName) -> Level:
-        if pattern := self.sparsity.patterns.get(tensor):
-            return pattern.density
         return self.sparsity.density.get(tensor, 1.0)
 
 

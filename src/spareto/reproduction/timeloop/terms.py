@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from spareto.formats import DensityModel
-from spareto.hardware.counting.patterns import Pattern
 from spareto.hardware.describing.problem import TensorName
 
 Amount = npt.NDArray[np.float64]
@@ -95,9 +94,7 @@ class Sparsity:
 
     Args:
         density: Share of non-zeros of each tensor; 1 where left out.
-        model: How zeros are taken to lie where only a density is known.
-        patterns: The real zeros of weights (M, C, R, S) or inputs (T, C, height, width); where they are
-            known, nothing is taken from a density.
+        model: How zeros are taken to lie.
         formats: Format by level and tensor; uncompressed where left out.
         widths: Bits of a metadata word of a format, where they are not those of the level.
         rows: Bits of an offset, where a format has offsets of rows above it: one a tile of the level inside.
@@ -110,7 +107,6 @@ class Sparsity:
 
     density: Mapping[TensorName, Level] = field(default_factory=dict[TensorName, Level])
     model: DensityModel = "hypergeometric"
-    patterns: Mapping[TensorName, Pattern] = field(default_factory=dict[TensorName, Pattern])
     formats: Mapping[tuple[str, TensorName], MetadataRule] = field(
         default_factory=dict[tuple[str, TensorName], MetadataRule]
     )

@@ -13,7 +13,8 @@ from sqlalchemy import Connection, Engine, event, exc
 from sqlalchemy.pool import QueuePool
 
 from spareto.core.artifacts import there, written
-from spareto.core.errors import MissingDependency, Problem, SparetoError, StoreError
+from spareto.core.errors import Problem, SparetoError, StoreError
+from spareto.core.extras import imported
 from spareto.study.database.beside import cure_of
 from spareto.study.database.places import StorePlace
 
@@ -149,11 +150,8 @@ def _of_file(place: StorePlace, read_only: bool) -> Engine:
 
 
 def _of_server(place: StorePlace, read_only: bool) -> Engine:
-    try:
-        import psycopg  # noqa: F401
-    except ImportError as error:
-        cure = "Install it: pip install 'spareto[postgresql]'."
-        raise MissingDependency(Problem("store", place.where, "the package psycopg", cure)) from error
+    cure = "Install it: pip install 'spareto[postgresql]'."
+    imported("psycopg", "store", place.where, "the package psycopg", cure)
     engine = sa.create_engine(
         place.server, pool_pre_ping=True, connect_args={"connect_timeout": 10, "client_encoding": "utf8"}
     )

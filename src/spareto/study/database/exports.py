@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from spareto.core.artifacts import replacing
-from spareto.core.errors import ConfigError, MissingDependency, Problem, SparetoError
+from spareto.core.errors import ConfigError, Problem, SparetoError
+from spareto.core.extras import imported
 from spareto.study.database import columns
 from spareto.study.database.points import COLUMNS
 from spareto.study.database.tables import points, trials
@@ -172,10 +173,6 @@ def _require_records(path: Path, names: Sequence[str]) -> None:
 
 
 def _pyarrow() -> tuple[Any, Any]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as error:
-        cure = "Install it: pip install 'spareto[parquet]', or write .csv."
-        raise MissingDependency(Problem("export", "a Parquet file", "the package pyarrow", cure)) from error
-    return pyarrow, pyarrow.parquet
+    cure = "Install it: pip install 'spareto[parquet]', or write .csv."
+    told = "export", "a Parquet file", "the package pyarrow", cure
+    return imported("pyarrow", *told), imported("pyarrow.parquet", *told)

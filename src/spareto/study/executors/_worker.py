@@ -5,19 +5,15 @@ from __future__ import annotations
 import os
 import threading
 import traceback
-from collections.abc import Mapping, Sequence
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
 import torch
-from typing_extensions import override
 
-from spareto.core.errors import InputError, Problem, SparetoError
-from spareto.kernels import KernelDecision
-from spareto.records import Trial
+from spareto.core.errors import InputError, SparetoError
 from spareto.study.executors._sharing import received
 from spareto.study.listener import StudyListener
-from spareto.training import EpochReport
 from spareto.training.memory import keep_large_blocks
 
 
@@ -29,34 +25,12 @@ class Telling(StudyListener):
     """
 
     def __init__(self, to: Connection) -> None:
-        self._to = to
+        for event in ("noted", "training_begins", "epoch_ends", "layer_is_silent", "layers_ran"):
+            setattr(self, event, partial(_tell, to, event))
 
-    def _tell(self, what: str, *said: Any) -> None:
-        self._to.send(("told", what, said))
 
-    @override
-    def noted(self, notes: Sequence[str]) -> None:
-        self._tell("noted", tuple(notes))
-
-    @override
-    def training_begins(self, label: str, seed: int) -> None:
-        self._tell("training_begins", label, seed)
-
-    @override
-    def epoch_ends(self, report: EpochReport) -> None:
-        self._tell("epoch_ends", report)
-
-    @override
-    def layer_is_silent(self, label: str, seed: int, problem: Problem) -> None:
-        self._tell("layer_is_silent", label, seed, problem)
-
-    @override
-    def layers_ran(self, kernels: str, decisions: Mapping[str, KernelDecision]) -> None:
-        self._tell("layers_ran", kernels, dict(decisions))
-
-    @override
-    def trial_ends(self, trial: Trial, *, reused: bool) -> None:
-        """The study's process says it, when it has the trial."""
+def _tell(to: Connection, what: str, *said: Any) -> None:
+    to.send(("told", what, said))
 
 
 def main(talk: int, life: int, data: int) -> None:

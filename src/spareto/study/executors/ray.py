@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +16,7 @@ import torch
 from typing_extensions import override
 
 from spareto.core.artifacts import written
-from spareto.core.errors import MissingDependency, Problem
+from spareto.core.extras import imported
 from spareto.study.database.tasks import Claim
 from spareto.study.executors._base import Executor, refuse_deadly
 from spareto.study.executors._sharing import Handed
@@ -38,11 +37,6 @@ AHEAD: Final = 2
 _opened: dict[str, KnownTrials] = {}
 
 
-@dataclass(frozen=True)
-class _Under:
-    claim: Claim
-
-
 class Ray(Executor):
     """Tasks on a Ray cluster.
 
@@ -56,7 +50,7 @@ class Ray(Executor):
         self._ray = _module()
         self._began = False
         self._handed: tuple[Any, Any] | None = None
-        self._under: dict[Any, _Under] = {}
+        self._under: dict[Any, Claim] = {}
 
     @override
     def work(self, known: KnownTrials, keys: Sequence[str]) -> None:
@@ -111,12 +105,12 @@ class Ray(Executor):
             refuse_deadly(claim)
             known.heart.add(claim)
             data, handed = self._handed
-            self._under[self._task.remote(data, handed, claim, self.threads)] = _Under(claim)
+            self._under[self._task.remote(data, handed, claim, self.threads)] = claim
 
     def _hear(self, known: KnownTrials) -> None:
         ended, _ = self._ray.wait(list(self._under), timeout=POLL) if self._under else ([], [])
         for task in ended:
-            claim = self._under.pop(task).claim
+            claim = self._under.pop(task)
             known.heart.drop(claim)
             try:
                 failed, made = self._ray.get(task)
@@ -166,9 +160,5 @@ def _study(data: StudyData, handed: Handed, threads: int) -> KnownTrials:
 
 
 def _module() -> Any:
-    try:
-        import ray
-    except ImportError as error:
-        cure = "Install it: pip install 'spareto[ray]'."
-        raise MissingDependency(Problem("executor", "ray", "the package ray", cure)) from error
-    return ray
+    cure = "Install it: pip install 'spareto[ray]'."
+    return imported("ray", "executor", "ray", "the package ray", cure)

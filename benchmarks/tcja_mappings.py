@@ -1,7 +1,9 @@
-"""The mapper's part: which few mappings of each layer serve the whole grid."""
+"""Which few mappings of each layer serve the whole grid of the TCJA study: `reproduction/tcja/mappings.yaml`.
 
-from __future__ import annotations
+python -m benchmarks.tcja_mappings > mappings.json
+"""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
@@ -38,7 +40,7 @@ def search_mappings(study: Study) -> MappingFile:
         raise TypeError(f"{study.chip.array} is not an array with a mapping")
     return MappingFile(
         version=1,
-        about="found by spareto.reproduction.tcja.search for the grid of the study",
+        about="found by benchmarks.tcja_mappings for the grid of the study, objective energy x delay",
         levels=tuple(level.name for level in array.levels),
         mappings={layer.name: tuple(_lines(study, layer, array)) for layer in study.network.layers},
     )
@@ -83,3 +85,7 @@ def _delay_energy(study: Study, layer: StudyLayer, nest: Nest) -> Amount:
     outcome = run_layer(study, layer, nest, columns)
     energy = sum(outcome.component_energy_pj().values(), np.zeros(1))
     return np.broadcast_to(energy * outcome.cycles, (count, len(_SAMPLES))).T
+
+
+if __name__ == "__main__":
+    print(json.dumps(search_mappings(Study.load()).to_dict(), indent=1))
