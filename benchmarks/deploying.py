@@ -1,11 +1,12 @@
 """Integers, event by event, against networks of other frameworks and dense floats: one recording, batch 1.
 
-python -m benchmarks.deploying [nmnist tcja density live] [--threads 2] [--bits 8] [--plot PATH]
+python -m benchmarks.deploying [nmnist tcja density live pruned] [--threads 2] [--bits 8] [--plot PATH]
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,9 @@ from spareto.layers.spiking_block import SpikingBlock
 from spareto.layers.spiking_dense import SpikingDense
 from spareto.lowering import lower
 from spareto.networks import registry
+from spareto.records import PruneStep, QuantizeStep, Recipe
 from spareto.runtime import Engine
+from spareto.runtime.rows import FORMS
 
 RATE, INPUTS = 0.05, 0.03
 """Share of what every layer passes on, behind its pooling, that are spikes; and of the input's values."""
@@ -194,21 +197,21 @@ def registry_neuron() -> Any:
 
 CROSSED: tuple[tuple[str, tuple[int, int, int, int], int], ...] = (
     ("2048 to 512", (512, 2048, 1, 1), 1),
-    ("2048 to 2048", (2048, 2048, 1, 1), 1),
+    ("4096 to 10", (10, 4096, 1, 1), 1),
     ("128 to 128, 3 x 3, at 32 x 32", (128, 128, 3, 3), 32),
 )
-LIVE_SHARES = (0.005, 0.01, 0.02, 0.05)
+LIVE_SHARES = (0.01, 0.05, 0.2)
 
 
 def live_weights(rounds: int = 7) -> None:
-    """Print the time with places of live weights over that with whole rows, by share of live weights."""
+    """Print the time without zeros over that with whole rows, by the share of live weights."""
     for name, shape, side in CROSSED:
-        ratios = [_rows_over_live(shape, side, share, rounds) for share in LIVE_SHARES]
-        shown = ", ".join(f"{s:.1%} {r:.2f}" for s, r in zip(LIVE_SHARES, ratios, strict=True))
-        print(f"places over whole rows, time, {name}: {shown}")
+        for share in LIVE_SHARES:
+            live, places = _over_whole_rows(shape, side, share, rounds)
+            print(f"{name}, {share:.0%} live: masks {live:.2f}, places {places:.2f} times whole rows")
 
 
-def _rows_over_live(shape: tuple[int, int, int, int], side: int, share: float, rounds: int) -> float:
+def _over_whole_rows(shape: tuple[int, int, int, int], side: int, share: float, rounds: int) -> list[float]:
     drawn = np.random.default_rng(0)
     weights = drawn.integers(-127, 128, shape) * (drawn.random(shape) < share)
     padding = (shape[2] // 2, shape[3] // 2)
@@ -218,15 +221,57 @@ def _rows_over_live(shape: tuple[int, int, int, int], side: int, share: float, r
     layer = IntegerLayer("layer", -1, synapses, ones, 0 * ones, neuron)
     lowered = IntegerNetwork((shape[1], side, side), shape[0], (layer,), 1, 1.0, None, {})
     frames = (drawn.random((8, shape[1], side, side)) < RATE).astype(np.uint8)
-    sessions = {live: Engine(lowered, live=live).session() for live in (False, True)}
-    runs = {str(live): lambda s=s: s.push_frames(frames) for live, s in sessions.items()}
-    return ratio(in_turns(runs, rounds), "True", "False")
+    sessions = {form: Engine(lowered, rows=form).session() for form in FORMS}
+    runs = {form: lambda s=s: s.push_frames(frames) for form, s in sessions.items()}
+    seconds = in_turns(runs, rounds)
+    return [ratio(seconds, form, "whole") for form in FORMS[1:]]
+
+
+def pruned(rounds: int = 31, sparsity: float = 0.8) -> None:
+    """Print milliseconds and bytes with and without pruning; both networks fire at the same rates."""
+    for shape in SHAPES:
+        made, frames = network(shape)
+        recording = frames[:, 0].to(torch.uint8).numpy()
+        for bits in (2, 8):
+            engines, runs = {}, {}
+            for share in (0.0, sparsity):
+                steps = (PruneStep(sparsity=share, scope="per_layer"),) if share else ()
+                small = spareto.compress(made, Recipe(steps=(*steps, QuantizeStep(bits=bits)))).eval()
+                lowered = firing(lower(small).network, recording)
+                engines[f"{share:.0%}"] = Engine(lowered)
+                if share:
+                    engines[f"{share:.0%}, whole rows"] = Engine(lowered, rows="whole")
+            for name, engine in engines.items():
+                session = engine.session()
+                runs[name] = lambda s=session, r=recording: (s.reset(), s.push_frames(r))
+            seconds = in_turns(runs, rounds)
+            print(f"{shape}, {bits} bits")
+            for name, engine in engines.items():
+                times = f"{milliseconds(seconds, name):.3f} ms, {ratio(seconds, name, '0%'):.2f} times"
+                print(f"  pruned {name}: {times}; weights {engine.weight_bytes:,} bytes")
+
+
+def firing(lowered: IntegerNetwork, recording: Any) -> IntegerNetwork:
+    """The network with thresholds at which `RATE` of what every layer passes on are spikes."""
+    nodes = list(lowered.nodes)
+    for number, node in enumerate(nodes):
+        if isinstance(node, IntegerLayer):
+            after = (n for n, m in enumerate(nodes) if n > number and isinstance(m, IntegerLayer))
+            last = next(after, len(nodes)) - 1
+            low, high = 1, 1 << 30
+            while high - low > max(1, low // 100):
+                middle = (low + high) // 2
+                nodes[number] = replace(node, neuron=replace(node.neuron, threshold=middle))
+                tried = replace(lowered, nodes=tuple(nodes))
+                fired = float((Engine(tried).session().outputs(recording)[last] != 0).mean())
+                low, high = (low, middle) if fired < RATE else (middle, high)
+    return replace(lowered, nodes=tuple(nodes))
 
 
 def main() -> None:
     """Measure what was asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.deploying", description=__doc__)
-    parser.add_argument("parts", nargs="*", default=[*SHAPES, "density", "live"])
+    parser.add_argument("parts", nargs="*", default=[*SHAPES, "density", "live", "pruned"])
     parser.add_argument("--threads", type=int, default=2, help="of the networks; layers take one")
     parser.add_argument("--bits", type=int, default=8)
     parser.add_argument("--plot", type=Path, help="time over density, as a figure")
@@ -239,8 +284,10 @@ def main() -> None:
             density(asked.plot)
         elif part == "live":
             live_weights()
+        elif part == "pruned":
+            pruned()
         else:
-            parser.error(f"got {part!r}, not one of {', '.join(SHAPES)}, density, live")
+            parser.error(f"got {part!r}, not one of {', '.join(SHAPES)}, density, live, pruned")
 
 
 if __name__ == "__main__":

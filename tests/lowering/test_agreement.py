@@ -13,6 +13,7 @@ from spareto.lowering import IntegerModule, lower
 from spareto.package import write_package
 from spareto.package.file import parse
 from spareto.runtime import Engine, kernels
+from spareto.runtime.rows import FORMS
 
 QUICK, MANY = 30, 300
 needs_c = pytest.mark.skipif(kernels.engine() != "c", reason="the C engine does not run here")
@@ -73,8 +74,8 @@ def test_exported_c_agrees_with_the_reference(seed):
 @pytest.mark.parametrize("seed", range(0, QUICK, 5))
 def test_live_weights_alone_and_whole_rows_give_the_same(seed):
     network, frames, expected = prepared(seed)
-    for live in (False, True):
-        check_engine(network, frames, expected, live=live)
+    for rows in FORMS:
+        check_engine(network, frames, expected, rows=rows)
 
 
 @pytest.mark.parametrize("seed", range(0, QUICK, 8))
@@ -90,5 +91,6 @@ def test_all_engines_agree_on_many_networks(seed):
     prepared_network = prepared(1000 + seed)
     check_torch(*prepared_network)
     check_engine(*prepared_network)
-    check_engine(*prepared_network, live=True)
+    for rows in FORMS:
+        check_engine(*prepared_network, rows=rows)
     check_c99(*prepared_network)

@@ -1,13 +1,12 @@
 """Sums of 16 bits where a timestep's windows are proven to fit, of 32 where they are not: the same bits."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from spareto.integer import IntegerLayer, IntegerNetwork, IntegerNeuron, Reference, Synapses
 from spareto.runtime import Engine, kernels
-from spareto.runtime.plans import INT8, WOVEN, few_spikes
+from spareto.runtime.plans import few_spikes
+from spareto.runtime.rows import INT8, WOVEN
 
 
 def layered(weights, bits=8, stride=(1, 1), dilation=(1, 1), shift=4):
@@ -97,18 +96,3 @@ def test_rows_of_bytes_two_at_a_time(channels, outputs, largest):
 
 def test_many_rows_of_bytes_that_no_short_holds():
     check_woven(260, 64, 127)
-
-
-@pytest.mark.parametrize(("side", "share", "places"), [(1, 0.01, True), (1, 0.05, False), (9, 0.01, False)])
-def test_places_of_live_weights_are_kept_where_that_is_faster(side, share, places):
-    rng = np.random.default_rng(0)
-    weights = rng.integers(-9, 10, (50, 300, side // 9 * 2 + 1, side // 9 * 2 + 1))
-    layer = layered(weights * (rng.random(weights.shape) < share))
-    if side == 1:
-        layer = replace(layer, synapses=replace(layer.synapses, padding=(0, 0)))
-    lowered = network(layer, 300, side)
-    engine, frames = Engine(lowered), densities(300, side)
-    assert (engine.plans[0].rows.starts is not None) == places
-    expected = Reference(lowered).run(frames[:, None])[0][:, 0]
-    assert np.array_equal(engine.session().outputs(frames)[0], expected)
-    assert np.array_equal(Engine(lowered, live=True).session().outputs(frames)[0], expected)

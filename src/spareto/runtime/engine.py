@@ -16,7 +16,9 @@ from spareto.integer import IntegerLayer, IntegerNetwork, bounds
 from spareto.integer.network import INPUT, Ints
 from spareto.package import Package, read_package
 from spareto.runtime import kernels
+from spareto.runtime.budget import forms
 from spareto.runtime.plans import LayerPlan, plan_layer
+from spareto.runtime.rows import Form
 from spareto.runtime.session import Decision, Session
 
 EMPTY: Final = np.zeros((0, 0, 0, 0), np.int32)
@@ -31,26 +33,29 @@ class Engine:
     Args:
         network: The network; `Engine.load` reads it from a package.
         kernels_on: `c` or `numpy`; left out, what there is.
-        live: Whether layers keep only their live weights; left out, where that is faster.
+        rows: How all layers keep their weights, one of `FORMS`; left out, as `budget.forms` chooses.
 
     Raises:
         ConfigError: The environment asks for an engine that there is not.
     """
 
     def __init__(
-        self, network: IntegerNetwork, *, kernels_on: str | None = None, live: bool | None = None
+        self, network: IntegerNetwork, *, kernels_on: str | None = None, rows: Form | None = None
     ) -> None:
         self.kernels = kernels_on or kernels.engine()
         found, shapes = bounds(network), network.shapes()
         self.shapes, self.bounds = shapes, found
         self.plans: dict[int, LayerPlan] = {}
         if self.kernels == "c":
-            for number, node in enumerate(network.nodes):
-                if isinstance(node, IntegerLayer):
-                    first = node.source == INPUT
-                    shape = network.sensor if first else shapes[node.source]
-                    most = network.input_most if first else found[node.source].output
-                    self.plans[number] = plan_layer(node, shape, most, found[number], live=live)
+            layers = {n: node for n, node in enumerate(network.nodes) if isinstance(node, IntegerLayer)}
+
+            def plan(number: int, form: Form) -> LayerPlan:
+                source = layers[number].source
+                shape = network.sensor if source == INPUT else shapes[source]
+                most = network.input_most if source == INPUT else found[source].output
+                return plan_layer(layers[number], shape, most, found[number], form)
+
+            self.plans = forms(layers, plan) if rows is None else {n: plan(n, rows) for n in layers}
             network = replace(network, nodes=tuple(map(_without_weights, network.nodes)))
         self.network = network
 
@@ -104,9 +109,9 @@ class Engine:
 
     @cached_property
     def weight_bytes(self) -> int:
-        """Bytes of all weights in memory."""
+        """Bytes of all weights and their constants in memory."""
         if self.plans:
-            return sum(plan.rows.bytes for plan in self.plans.values())
+            return sum(plan.bytes for plan in self.plans.values())
         return sum(synapses.weights.nbytes for _, synapses in self.network.synapses)
 
     @cached_property

@@ -66,3 +66,10 @@ def vector_bytes() -> int:
     """Bytes of a vector of this processor; packed weights are aligned to it."""
     library, _ = runtime_library()
     return 64 if library is None else int(library.spareto_vector())
+
+
+@cache
+def expands() -> bool:
+    """Whether this processor lays live bytes into their lanes by one instruction."""
+    library, _ = runtime_library()
+    return library is not None and bool(library.spareto_expands())

@@ -86,6 +86,7 @@ class Session:
         self._binning: Binning | None = None
         self._first: wires.Wire | None = None  # what lies between nodes is written over by the next timesteps
         self._calls: dict[int, Prepared] = {}
+        self._reference = Reference(self.network)
         self.states = {number: _states(plan) for number, plan in engine.plans.items()}
         self._addresses = {n: States(**{k: s.ctypes.data for k, s in found.items()})
                            for n, found in self.states.items()}  # fmt: skip
@@ -96,7 +97,7 @@ class Session:
         self.timesteps = 0
         self.votes = np.zeros(self.network.classes, np.int64)
         self._waiting: list[Ints] = []
-        self._reference = Reference(self.network)
+        self._reference.states.clear()
         for number, plan in self.engine.plans.items():
             for name, state in self.states[number].items():
                 state.fill(plan.start if name == "v" else 0)
@@ -174,10 +175,11 @@ class Session:
         if frames.ndim != 4 or frames.shape[1:] != sensor:
             rule = f"(time, {', '.join(map(str, sensor))})"
             raise DataError(Problem("frames", f"shape {frames.shape}", rule, "Bin the events anew."))
-        if not np.issubdtype(frames.dtype, np.integer) and not np.array_equal(frames, np.rint(frames)):
+        if frames.dtype.kind not in "iu" and not np.array_equal(frames, np.rint(frames)):
             cure = "Divide them by the network's input step and round them."
             raise DataError(Problem("frames", f"{frames.dtype} with fractions", "integers", cure))
-        if frames.size and not (frames.min() >= 0 and frames.max() <= self.network.input_most):
+        negative = frames.dtype.kind != "u" and bool(frames.size) and frames.min() < 0
+        if negative or (frames.size and frames.max() > self.network.input_most):
             got = f"values from {frames.min()} to {frames.max()}"
             rule = f"0 to {self.network.input_most}"
             raise DataError(Problem("frames", got, rule, "Lower the network for such frames."))
@@ -187,9 +189,7 @@ class Session:
         if not len(frames):
             return
         if self.engine.kernels == "c":
-            last = self._run(frames)[-1]
-            totals = wires.totals(last)[:, : self.engine.shapes[-1][0]].sum(0)
-            self.votes += totals.reshape(self.network.classes, -1).sum(1)
+            wires.vote(self._run(frames)[-1], self.votes)
         else:
             self.votes += self._reference.counts(frames[:, None])[0]
         self.timesteps += len(frames)

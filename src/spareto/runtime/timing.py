@@ -16,12 +16,22 @@ from spareto.core.limits import MOST_COUNTED
 from spareto.integer.network import INPUT, IntegerLayer
 from spareto.package import read_package
 from spareto.runtime.engine import Engine
-from spareto.runtime.plans import INT4, INT8, INT16, TERNARY, WOVEN, LayerPlan
+from spareto.runtime.plans import LayerPlan
+from spareto.runtime.rows import INT4, INT8, INT16, LIVE_INT4, LIVE_INT8, LIVE_SIGNS, TERNARY, WOVEN
 
 WITHOUT: Final = 10
 """Timesteps of a drawn recording, where the network takes any number."""
 
-_WAYS: Final = {INT8: "bytes", WOVEN: "bytes", INT4: "nibbles", TERNARY: "two bits", INT16: "16-bit integers"}
+_WAYS: Final = {
+    INT8: "bytes",
+    WOVEN: "bytes",
+    INT4: "nibbles",
+    TERNARY: "two bits",
+    INT16: "16-bit integers",
+    LIVE_SIGNS: "signs of live weights",
+    LIVE_INT4: "nibbles of live weights",
+    LIVE_INT8: "bytes of live weights",
+}
 
 
 @dataclass(frozen=True)
@@ -104,6 +114,6 @@ def way_of(plan: LayerPlan | None) -> str:
     """In words, how a layer's weights lie in memory."""
     if plan is None:
         return "numpy arrays"
-    if plan.rows.starts is not None:
-        return "places of live weights"
+    if plan.rows.places is not None:
+        return "live weights and their places"
     return _WAYS.get(plan.rows.kind, "32-bit integers")

@@ -93,6 +93,15 @@ def totals(wire: Wire) -> Ints:
     return found
 
 
+def vote(wire: Wire, votes: Ints) -> None:
+    """Add the last layer's spikes to the votes of their classes, in place."""
+    if wire.values:
+        votes += totals(wire).sum(0).reshape(len(votes), -1).sum(1)
+        return
+    sizes = (wire.steps * wire.height * wire.width, wire.channels, wire.channels // len(votes))
+    function("spareto_votes", "ppqqq")(wire.data.ctypes.data, votes.ctypes.data, *sizes)
+
+
 def between(node: Join | Attention, before: Wire, found: list[Wire]) -> Wire:
     """What a join or an attention makes of its input."""
     if isinstance(node, Join):

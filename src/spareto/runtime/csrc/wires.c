@@ -1,9 +1,12 @@
 /* What stands between layers: packing, pooling, gates. */
 #include "spikes.h"
 
-/* Bit `bit` of the first of each pixel's words becomes whether its byte is not 0. */
+/* Bit `bit` of the first of each pixel's words becomes whether its byte is not 0; bit 0 clears the others. */
 AI void pack_channel(const uint8_t *from, uint64_t *to, int64_t pixels, const int64_t words, int64_t bit) {
-    for (int64_t i = 0; i < pixels; i++) to[i * words] |= (uint64_t)(from[i] != 0) << bit;
+    if (!bit)
+        for (int64_t i = 0; i < pixels; i++) to[i * words] = from[i] != 0;
+    else
+        for (int64_t i = 0; i < pixels; i++) to[i * words] |= (uint64_t)(from[i] != 0) << bit;
 }
 
 /* Which of n bytes, at most 64, are not 0. */
@@ -28,7 +31,6 @@ EXPORT int spareto_pack(const uint8_t *in, uint64_t *out, int64_t frames, int64_
         for (int64_t c = 0; c < channels; c += 64)
             *out++ = nonzero(in + f * channels + c, channels - c < 64 ? channels - c : 64);
     if (pixels == 1) return DONE;
-    memset(out, 0, sizeof(uint64_t) * (size_t)(frames * pixels * words));
     for (int64_t f = 0; f < frames; f++)
         for (int64_t c = 0; c < channels; c++) {
             const uint8_t *from = in + (f * channels + c) * pixels;
@@ -62,6 +64,15 @@ EXPORT int spareto_totals(const uint64_t *in, int64_t *out, int64_t steps, int64
             for (int64_t w = 0; w < words; w++)
                 for (uint64_t left = in [(t * pixels + i) * words + w]; left; left &= left - 1)
                     out[t * channels + w * 64 + __builtin_ctzll(left)]++;
+    return DONE;
+}
+
+/* Votes of classes += the spikes of their voters, `voters` channels each, of all pixels. */
+EXPORT int spareto_votes(const uint64_t *in, int64_t *votes, int64_t pixels, int64_t channels, int64_t voters) {
+    const int64_t words = (channels + 63) / 64;
+    for (int64_t i = 0; i < pixels; i++)
+        for (int64_t w = 0; w < words; w++, in++)
+            for (uint64_t left = *in; left; left &= left - 1) votes[(w * 64 + __builtin_ctzll(left)) / voters]++;
     return DONE;
 }
 
