@@ -18,6 +18,7 @@ from spareto.compression.prefix import prefix_of
 from spareto.compression.run import CALIBRATION_SAMPLES, compress_and_calibrate
 from spareto.core.artifacts import fingerprint, there
 from spareto.core.versions import versions
+from spareto.data.mapped import in_steps
 from spareto.hardware.bops import layer_bops
 from spareto.kernels import kernels_on
 from spareto.layers import decisions_of
@@ -233,7 +234,9 @@ class TrialRunner:
         train = self.data.train
         if train.timesteps is None or train.train_frames.dtype != np.uint8:
             return {}
-        most = max(1, int(train.train_frames.max(initial=0)))
+        frames = train.train_frames
+        parts = (frames[some] for some in in_steps(len(frames), frames.nbytes))
+        most = max([1, *(int(part.max(initial=0)) for part in parts)])
         facts = {"timesteps": train.timesteps, "duration_us": train.info.duration_us}
         return {**facts, "binary": most == 1, "most": most}
 
