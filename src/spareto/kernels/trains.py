@@ -139,7 +139,7 @@ class Effects:
 
     def __init__(self, each: Amounts) -> None:
         self.each = np.ascontiguousarray(each, np.float64)
-        self._usual = self.each[len(each) // 2]
+        self._usual = self.each[len(each) // 2] if len(each) else np.zeros(2)
         others = (self.each != self._usual).any(1)
         self._others, _ = pack(torch.from_numpy(others)[None])
         self.alike = not others.any()
