@@ -30,7 +30,7 @@ def drawn(chip: Chip) -> dict[str, Any]:
         "principle": chip.principle,
         "technology": _told("technology", chip.technology),
         "clock_mhz": chip.clock_mhz,
-        "parts": [_part(part) for part in chip.parts if isinstance(part, Record)],
+        "parts": [_part(part) for part in chip.parts],
     }
 
 
