@@ -114,7 +114,8 @@ def check(cases):
     found = run_case(cases, cases.cases[0], sparse=False)
     energy, busiest = walked(cases)
     assert {key: float(pj[0]) for key, pj in found.energy_pj.items()} == pytest.approx(energy, rel=1e-12)
-    assert float(found.cycles[0]) == ceil(busiest - 1e-9)
+    least = ceil(busiest - 1e-9)  # the tool divides twice, so that a whole number may become one more
+    assert least <= float(found.cycles[0]) <= least + (busiest > least - 1e-9)
 
 
 @pytest.mark.parametrize("first_sums", ["free", "charged"])
@@ -143,6 +144,21 @@ def designs(draw):
                     left //= bound
                     loops.append({"level": f"L{place}", "kind": kind, "dim": dim, "bound": bound})
     return cases_of([*levels, MAC], loops, draw(st.sampled_from(["free", "charged"])))
+
+
+def test_a_whole_number_of_cycles_becomes_one_more_as_in_the_tool():
+    """236 words at a quarter of a word a cycle: 48 / (0.25 / (236 / 48)) is a little more than 944."""
+    levels = [
+        {"name": "L0", "keeps": ALL, "read_pJ": 1, "write_pJ": 1, "read_words_per_cycle": 0.25},
+        {"name": "L1"},
+        MAC,
+    ]
+    loops = [("L0", "temporal", "R", 3), ("L0", "temporal", "T", 2), ("L0", "temporal", "N", 2)]
+    loops += [("L0", "spatial", "C", 2), ("L1", "temporal", "C", 4)]
+    keys = ("level", "kind", "dim", "bound")
+    cases = cases_of(levels, [dict(zip(keys, loop, strict=True)) for loop in loops], "free")
+    assert float(run_case(cases, cases.cases[0], sparse=False).cycles[0]) == 945
+    check(cases)
 
 
 @settings(max_examples=60, deadline=None)
