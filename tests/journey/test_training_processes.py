@@ -106,6 +106,16 @@ def test_two_processes_train_as_one(tmp_path):
         torch.testing.assert_close(two, one, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="names of threads are read from /proc")
+def test_no_thread_outlives_the_group(tmp_path):
+    """One that does may ask for the interpreter while it ends; that aborts the process, now and then."""
+    path = script(tmp_path, PLAN)
+    left = "[open(f'/proc/self/task/{each}/comm').read() for each in os.listdir('/proc/self/task')]"
+    check = f"from spareto.training import processes\nprocesses._leave()\nassert 'gloo' not in str({left})\n"
+    path.write_text(path.read_text() + check)
+    torchrun(path, tmp_path / "shared.safetensors")
+
+
 def test_two_processes_with_batch_norms_end_with_the_same_best_weights(tmp_path):
     """Batch norms see half of each batch, so the weights are not those of one process; but both agree."""
     plan = {**PLAN, "batch_size": 6, "validation_share": 0.5, "learning_rate": 0.3}

@@ -97,6 +97,10 @@ def join() -> Processes:
     if not dist.is_initialized():
         if process_count() < 2:
             return Processes()
+        # Optimizers import this in any case.  Imported later, it holds on to the group, whose threads then
+        # outlive `_leave`, ask for the interpreter at its end, and abort the process.
+        import torch._dynamo
+
         # networks may be on the CPU of a machine that has GPUs; numbers always are
         dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
         atexit.register(_leave)
