@@ -26,7 +26,7 @@ from spareto.lowering import lower
 from spareto.networks import registry
 from spareto.records import PruneStep, QuantizeStep, Recipe
 from spareto.runtime import Engine
-from spareto.runtime.rows import FORMS
+from spareto.runtime.rows import FORMS, Form, Rows
 
 RATE, INPUTS = 0.05, 0.03
 """Share of what every layer passes on, behind its pooling, that are spikes; and of the input's values."""
@@ -228,44 +228,81 @@ def _over_whole_rows(shape: tuple[int, int, int, int], side: int, share: float, 
 
 
 def pruned(rounds: int = 31, sparsity: float = 0.8) -> None:
-    """Print milliseconds and bytes with and without pruning; both networks fire at the same rates."""
+    """Print milliseconds and bytes of all layers, with and without pruning, on the same drawn spikes."""
     for shape in SHAPES:
         made, frames = network(shape)
-        recording = frames[:, 0].to(torch.uint8).numpy()
         for bits in (2, 8):
-            engines, runs = {}, {}
+            layers: dict[str, list[Engine]] = {}
             for share in (0.0, sparsity):
                 steps = (PruneStep(sparsity=share, scope="per_layer"),) if share else ()
                 small = spareto.compress(made, Recipe(steps=(*steps, QuantizeStep(bits=bits)))).eval()
-                lowered = firing(lower(small).network, recording)
-                engines[f"{share:.0%}"] = Engine(lowered)
+                lowered = lower(small).network
+                alone = [firing(layer, len(frames)) for layer in apart(lowered)]
+                forms: list[Form] = [form_of(plan.rows) for plan in Engine(lowered).plans.values()]
+                made_alone = zip(alone, forms, strict=True)
+                layers[f"{share:.0%}"] = [Engine(layer, rows=form) for layer, form in made_alone]
                 if share:
-                    engines[f"{share:.0%}, whole rows"] = Engine(lowered, rows="whole")
-            for name, engine in engines.items():
-                session = engine.session()
-                runs[name] = lambda s=session, r=recording: (s.reset(), s.push_frames(r))
+                    layers[f"{share:.0%}, whole rows"] = [Engine(layer, rows="whole") for layer in alone]
+            runs = {name: _pushing(engines, len(frames)) for name, engines in layers.items()}
             seconds = in_turns(runs, rounds)
             print(f"{shape}, {bits} bits")
-            for name, engine in engines.items():
+            for name, engines in layers.items():
                 times = f"{milliseconds(seconds, name):.3f} ms, {ratio(seconds, name, '0%'):.2f} times"
-                print(f"  pruned {name}: {times}; weights {engine.weight_bytes:,} bytes")
+                print(f"  pruned {name}: {times}; weights {sum(e.weight_bytes for e in engines):,} bytes")
 
 
-def firing(lowered: IntegerNetwork, recording: Any) -> IntegerNetwork:
-    """The network with thresholds at which `RATE` of what every layer passes on are spikes."""
-    nodes = list(lowered.nodes)
-    for number, node in enumerate(nodes):
-        if isinstance(node, IntegerLayer):
-            after = (n for n, m in enumerate(nodes) if n > number and isinstance(m, IntegerLayer))
-            last = next(after, len(nodes)) - 1
-            low, high = 1, 1 << 30
-            while high - low > max(1, low // 100):
-                middle = (low + high) // 2
-                nodes[number] = replace(node, neuron=replace(node.neuron, threshold=middle))
-                tried = replace(lowered, nodes=tuple(nodes))
-                fired = float((Engine(tried).session().outputs(recording)[last] != 0).mean())
-                low, high = (low, middle) if fired < RATE else (middle, high)
-    return replace(lowered, nodes=tuple(nodes))
+def apart(lowered: IntegerNetwork) -> list[IntegerNetwork]:
+    """Each layer with weights as a network of its own."""
+    shapes = lowered.shapes()
+    return [
+        replace(
+            lowered,
+            sensor=shapes[node.source] if node.source >= 0 else lowered.sensor,
+            classes=shapes[number][0],
+            nodes=(replace(node, source=-1),),
+        )
+        for number, node in enumerate(lowered.nodes)
+        if isinstance(node, IntegerLayer)
+    ]
+
+
+def form_of(rows: Rows) -> Form:
+    """How a layer of a whole network keeps its weights."""
+    if rows.places is not None:
+        return "places"
+    return "whole" if rows.masks is None else "live"
+
+
+def drawn(layer: IntegerNetwork, timesteps: int) -> Any:
+    """Spikes at the rate of the layer's place, the same for every network of a shape."""
+    rate = INPUTS if layer.sensor[0] == 2 else RATE
+    return (np.random.default_rng(0).random((timesteps, *layer.sensor)) < rate).astype(np.uint8)
+
+
+def firing(layer: IntegerNetwork, timesteps: int) -> IntegerNetwork:
+    """The one layer with the threshold at which `RATE` of its neurons spike."""
+    (node,) = layer.nodes
+    assert isinstance(node, IntegerLayer)
+    spikes = drawn(layer, timesteps)
+    low, high = 1, 1 << 30
+    while high - low > max(1, low // 100):
+        middle = (low + high) // 2
+        layer = replace(layer, nodes=(replace(node, neuron=replace(node.neuron, threshold=middle)),))
+        fired = float((Engine(layer).session().outputs(spikes)[0] != 0).mean())
+        low, high = (low, middle) if fired < RATE else (middle, high)
+    return layer
+
+
+def _pushing(engines: list[Engine], timesteps: int) -> Any:
+    sessions = [engine.session() for engine in engines]
+    spikes = [drawn(engine.network, timesteps) for engine in engines]
+
+    def run() -> None:
+        for session, recording in zip(sessions, spikes, strict=True):
+            session.reset()
+            session.push_frames(recording)
+
+    return run
 
 
 def main() -> None:
