@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-from spareto.integer.network import Pool
+from spareto.integer.network import Ints, Pool
 from spareto.runtime.kernels import function
 from spareto.runtime.plans import LayerPlan, States, words_of
 from spareto.runtime.wires import Wire, empty
@@ -23,6 +23,23 @@ SHARED_BYTES: Final = 1 << 20
 """Bytes of spikes that are worth pooling on several threads."""
 
 
+LAYER, POOL_BITS, POOL_VALUES = range(3)
+"""What a call does; the order of `csrc/calls.c`."""
+
+
+class Call(ctypes.Structure):
+    """`call` of `csrc/calls.c`: a node's work and its arguments."""
+
+    _fields_ = (
+        ("kind", ctypes.c_int64),
+        ("config", ctypes.c_void_p),
+        ("input", ctypes.c_void_p),
+        ("states", ctypes.c_void_p),
+        ("output", ctypes.c_void_p),
+        ("sizes", ctypes.c_int64 * 3),
+    )
+
+
 @dataclass(frozen=True)
 class Prepared:
     """What a node does with the numbers of one wire, again and again.
@@ -30,23 +47,42 @@ class Prepared:
     Args:
         before: What it reads.
         after: What it writes.
-        function: In C.
-        parts: Arguments, one tuple for each thread.
-        kept: What the addresses among these point to.
+        parts: Its calls, one for each thread.
+        kept: What the addresses among their arguments point to.
     """
 
     before: Wire
     after: Wire
-    function: Callable[..., Any]
-    parts: tuple[tuple[Any, ...], ...]
+    parts: tuple[Call, ...]
     kept: Any
 
     def run(self, pool: ThreadPoolExecutor | None) -> None:
         """Run the first part here and the others in the pool."""
-        jobs = [pool.submit(self.function, *part) for part in self.parts[1:]] if pool else ()
-        self.function(*self.parts[0])
+        jobs = [pool.submit(_run, ctypes.byref(part), 1) for part in self.parts[1:]] if pool else ()
+        _run(ctypes.byref(self.parts[0]), 1)
         for job in jobs:
             job.result()
+
+
+class Chain:
+    """Nodes that one call runs, one after the other.
+
+    Args:
+        nodes: Each reads what one before it writes, or the frames; one part each.
+    """
+
+    def __init__(self, nodes: Sequence[Prepared]) -> None:
+        self.wires = [node.after for node in nodes]
+        self._kept = tuple(nodes)
+        self._calls = (Call * len(nodes))(*(node.parts[0] for node in nodes))
+
+    def run(self) -> None:
+        """Run them all."""
+        _run(self._calls, len(self._calls))
+
+
+def _run(calls: Any, count: int) -> None:
+    function("spareto_calls", "pq")(calls, count)
 
 
 class _Pooling(ctypes.Structure):
@@ -59,33 +95,40 @@ def layer(plan: LayerPlan, states: States, before: Wire, spare: Wire | None, thr
     """A layer's timesteps, its rows shared among threads; into `spare` where that fits."""
     channels, height, width = plan.shape
     after = empty(before.steps, channels, height, width, values=plan.values, spare=spare)
-    call = (
-        ctypes.byref(plan.struct),
-        before.data.ctypes.data,
-        after.data.ctypes.data,
-        ctypes.byref(states),
-        before.steps,
-    )
     shares = min(threads, height) if height * width * plan.lanes >= SHARED else 1
-    parts = tuple((*call, a, b) for a, b in _shares(height, shares))
-    return Prepared(before, after, function("spareto_layer", "ppppqqq"), parts, (plan, states))
+    parts = tuple(
+        _call(LAYER, plan.struct, before.data, after.data, (before.steps, a, b), states)
+        for a, b in _shares(height, shares)
+    )
+    return Prepared(before, after, parts, (plan, states))
 
 
 def pool(node: Pool, before: Wire, spare: Wire | None, threads: int = 1) -> Prepared:
     """A pooling of bits or integers, its timesteps shared among threads; into `spare` where that fits."""
     after = empty(before.steps, before.channels, *node.size, values=before.values, spare=spare)
     geometry = _Pooling(before.height, before.width, *node.kernel, *node.stride, *node.padding, *node.size)
-    run = function("spareto_pool_bits", "pppqq")
-    last: tuple[int, ...] = (words_of(before.channels),)
+    kind, last = POOL_BITS, (words_of(before.channels), 0)
     if before.values:
-        run = function("spareto_pool_values", "pppqqq")
-        last = (before.channels, int(node.kind == "sum"))
+        kind, last = POOL_VALUES, (before.channels, int(node.kind == "sum"))
     shares = min(threads, before.steps) if before.data.nbytes >= SHARED_BYTES else 1
     parts = tuple(
-        (ctypes.byref(geometry), before.data[a:b].ctypes.data, after.data[a:b].ctypes.data, b - a, *last)
+        _call(kind, geometry, before.data[a:b], after.data[a:b], (b - a, *last))
         for a, b in _shares(before.steps, shares)
     )
-    return Prepared(before, after, run, parts, geometry)
+    return Prepared(before, after, parts, geometry)
+
+
+def _call(
+    kind: int,
+    config: ctypes.Structure,
+    before: Ints,
+    after: Ints,
+    sizes: tuple[int, int, int],
+    states: States | None = None,
+) -> Call:
+    found = None if states is None else ctypes.addressof(states)
+    addresses = (ctypes.addressof(config), before.ctypes.data, found, after.ctypes.data)
+    return Call(kind, *addresses, (ctypes.c_int64 * 3)(*sizes))
 
 
 def _shares(whole: int, shares: int) -> list[tuple[int, int]]:

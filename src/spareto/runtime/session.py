@@ -16,7 +16,7 @@ from spareto.runtime import prepared, wires
 from spareto.runtime.binning import Binning
 from spareto.runtime.lines import room
 from spareto.runtime.plans import LayerPlan, States
-from spareto.runtime.prepared import Prepared
+from spareto.runtime.prepared import Chain, Prepared
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -86,6 +86,7 @@ class Session:
         self._binning: Binning | None = None
         self._first: wires.Wire | None = None  # what lies between nodes is written over by the next timesteps
         self._calls: dict[int, Prepared] = {}
+        self._chain: Chain | None = None
         self._reference = Reference(self.network)
         self.states = {number: _states(plan) for number, plan in engine.plans.items()}
         self._addresses = {n: States(**{k: s.ctypes.data for k, s in found.items()})
@@ -201,16 +202,29 @@ class Session:
 
     def _run(self, frames: Ints) -> list[wires.Wire]:
         """Wires of all nodes."""
+        last, first = self._first, wires.of_frames(frames, self.network.input_most, self._first)
+        if first is not last:
+            self._first, self._chain = first, None
+        if self._chain is None:
+            return self._one_by_one(first)
+        self._chain.run()
+        return self._chain.wires
+
+    def _one_by_one(self, first: wires.Wire) -> list[wires.Wire]:
+        """Run all nodes; where they are but layers and pools, the same wires take one call from now on."""
         found: list[wires.Wire] = []
-        self._first = first = wires.of_frames(frames, self.network.input_most, self._first)
+        nodes: list[Prepared] = []
         for number, node in enumerate(self.network.nodes):
             before = first if node.source == INPUT else found[node.source]
             if isinstance(node, Join | Attention):
                 found.append(wires.between(node, before, found))
-            else:
-                call = self._call(number, node, before)
-                call.run(self._pool)
-                found.append(call.after)
+                continue
+            call = self._call(number, node, before)
+            call.run(self._pool)
+            found.append(call.after)
+            if call.before is before and len(call.parts) == 1:
+                nodes.append(call)
+        self._chain = Chain(nodes) if len(nodes) == len(found) else None
         return found
 
     def _call(self, number: int, node: IntegerLayer | Pool, before: wires.Wire) -> Prepared:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -36,6 +37,11 @@ class Wire:
         """Timesteps."""
         return len(self.data)
 
+    @cached_property
+    def address(self) -> int:
+        """Of `data`, for C."""
+        return self.data.ctypes.data
+
     def like(self, steps: int, *sizes: int, values: bool) -> bool:
         """Whether it has so many timesteps, channels, rows and columns, and holds such numbers."""
         return (self.steps, self.channels, self.height, self.width, self.values) == (steps, *sizes, values)
@@ -60,7 +66,7 @@ def of_frames(frames: Ints, most: int, spare: Wire | None = None) -> Wire:
         return wire
     frames = np.ascontiguousarray(frames)
     sizes = (steps, channels, height * width)
-    function("spareto_pack", "ppqqq")(frames.ctypes.data, wire.data.ctypes.data, *sizes)
+    function("spareto_pack", "ppqqq")(frames.ctypes.data, wire.address, *sizes)
     return wire
 
 
@@ -73,7 +79,7 @@ def as_values(wire: Wire, factors: Ints | None = None) -> Wire:
     kept = None if factors is None else np.ascontiguousarray(factors, np.int32)
     sizes = (wire.steps, wire.height * wire.width, wire.channels)
     address = None if kept is None else kept.ctypes.data
-    function("spareto_unpack", "pppqqq")(wire.data.ctypes.data, found.data.ctypes.data, address, *sizes)
+    function("spareto_unpack", "pppqqq")(wire.address, found.address, address, *sizes)
     return found
 
 
@@ -89,7 +95,7 @@ def totals(wire: Wire) -> Ints:
         return wire.data.sum(1, dtype=np.int64)
     found = np.empty((wire.steps, wire.channels), np.int64)
     sizes = (wire.steps, wire.height * wire.width, wire.channels)
-    function("spareto_totals", "ppqqq")(wire.data.ctypes.data, found.ctypes.data, *sizes)
+    function("spareto_totals", "ppqqq")(wire.address, found.ctypes.data, *sizes)
     return found
 
 
@@ -99,7 +105,7 @@ def vote(wire: Wire, votes: Ints) -> None:
         votes += totals(wire).sum(0).reshape(len(votes), -1).sum(1)
         return
     sizes = (wire.steps * wire.height * wire.width, wire.channels, wire.channels // len(votes))
-    function("spareto_votes", "ppqqq")(wire.data.ctypes.data, votes.ctypes.data, *sizes)
+    function("spareto_votes", "ppqqq")(wire.address, votes.ctypes.data, *sizes)
 
 
 def between(node: Join | Attention, before: Wire, found: list[Wire]) -> Wire:

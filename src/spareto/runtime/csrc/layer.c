@@ -100,8 +100,8 @@ static void strip(const plan *given, const void *in, void *out, states *st, int6
 /* Rows `from` to `to` of a layer's output over `steps` timesteps; the states are changed.
  *
  * in (steps, in_h, in_w, words or channels), out (steps, out_h, out_w, words or channels). */
-EXPORT int spareto_layer(const plan *p, const void *in, void *out, const states *given, int64_t steps, int64_t from,
-                         int64_t to) {
+int spareto_layer(const plan *p, const void *in, void *out, const states *given, int64_t steps, int64_t from,
+                  int64_t to) {
     const int64_t row_bytes = times(times(p->out_w, p->lanes), p->state + (p->narrow || p->few ? 2 : 4));
     int64_t rows = row_bytes > STRIP_BYTES ? 1 : STRIP_BYTES / row_bytes;
     if (rows > to - from) rows = to - from;

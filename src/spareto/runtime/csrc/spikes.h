@@ -93,4 +93,16 @@ void spareto_add_back(const plan *p, const int32_t *fired, const taps *seen, int
 void spareto_fire(const plan *p, const void *sums, states *s, int64_t at, int64_t pixels, void *out);
 void spareto_fire_any(const plan *p, const void *sums, const int32_t *back, states *s, int64_t at, int64_t pixels,
                       void *out);
+
+/* Geometry of a pooling: in (height, width), window, stride, padding, out (height, width). */
+typedef struct {
+    int64_t h, w, kh, kw, sh, sw, ph, pw, oh, ow;
+} pooling;
+
+/* What a node does; each answers DONE or why not. */
+int spareto_layer(const plan *p, const void *in, void *out, const states *given, int64_t steps, int64_t from,
+                  int64_t to);
+int spareto_pool_bits(const pooling *g, const uint64_t *in, uint64_t *out, int64_t steps, int64_t words);
+int spareto_pool_values(const pooling *g, const int32_t *in, int32_t *out, int64_t steps, int64_t channels,
+                        int64_t sums);
 #endif

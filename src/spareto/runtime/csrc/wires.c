@@ -76,11 +76,6 @@ EXPORT int spareto_votes(const uint64_t *in, int64_t *votes, int64_t pixels, int
     return DONE;
 }
 
-/* Geometry of a pooling: in (height, width), window, stride, padding, out (height, width). */
-typedef struct {
-    int64_t h, w, kh, kw, sh, sw, ph, pw, oh, ow;
-} pooling;
-
 /* One row of outputs from the rows of its windows or'ed, `words` words a pixel. */
 AI void pool_row(const pooling *g, const uint64_t *line, uint64_t *out, const int64_t words) {
     for (int64_t x = 0; x < g->ow; x++, out += words) {
@@ -93,7 +88,7 @@ AI void pool_row(const pooling *g, const uint64_t *line, uint64_t *out, const in
 }
 
 /* Maxima of windows of spikes: the words of a window or'ed, rows first. */
-EXPORT int spareto_pool_bits(const pooling *g, const uint64_t *in, uint64_t *out, int64_t steps, int64_t words) {
+int spareto_pool_bits(const pooling *g, const uint64_t *in, uint64_t *out, int64_t steps, int64_t words) {
     const int64_t row = times(g->w, words);
     size_t total = 0;
     part(&total, row, 8);
@@ -119,8 +114,8 @@ EXPORT int spareto_pool_bits(const pooling *g, const uint64_t *in, uint64_t *out
 }
 
 /* Maxima or sums of windows of integers. */
-EXPORT int spareto_pool_values(const pooling *g, const int32_t *in, int32_t *out, int64_t steps, int64_t channels,
-                               int64_t sums) {
+int spareto_pool_values(const pooling *g, const int32_t *in, int32_t *out, int64_t steps, int64_t channels,
+                        int64_t sums) {
     for (int64_t t = 0; t < steps; t++)
         for (int64_t y = 0; y < g->oh; y++)
             for (int64_t x = 0; x < g->ow; x++) {
