@@ -89,3 +89,16 @@ def test_networks_without_numbers_have_a_content_too():
     with torch.device("meta"):
         assert content_of(lambda: nn.Linear(2, 3)) != content_of(lambda: nn.Linear(3, 2))
     assert content_of(lambda: nn.LazyLinear(3)) != content_of(lambda: nn.LazyLinear(4))
+
+
+SHARED = nn.Softplus()
+"""As default arguments are: one module in all networks that leave it out."""
+
+
+def test_the_mode_of_a_module_that_networks_share_does_not_count():
+    def build():
+        return nn.Sequential(nn.Linear(2, 2), SHARED)
+
+    before = content_of(build)
+    build().eval()
+    assert content_of(build) == before

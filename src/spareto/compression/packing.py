@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from spareto.compression.parametrization import CompressedWeight, widened
+from spareto.observing import in_mode
 from spareto.quantizers import Quantizer
 from spareto.widths import AssembledWeight
 
@@ -117,11 +118,8 @@ def _decoded(part: CompressedWeight, codes: Tensor, original: Tensor) -> Tensor:
 
 def _same(part: CompressedWeight, one: Tensor, other: Tensor) -> bool:
     """Whether both give the same weight in evaluation."""
-    training = part.training
-    part.eval()
-    same = torch.equal(part(one), part(other))
-    part.train(training)
-    return same
+    with in_mode(part, training=False):
+        return torch.equal(part(one), part(other))
 
 
 def _spacing(quantizer: Quantizer) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from spareto.compression.copies import copy_of
 from spareto.compression.parametrization import attach
 from spareto.converting.layers import torch_class
 from spareto.core.errors import ConfigError, Problem
+from spareto.observing import in_mode
 from spareto.quantizers import Quantizer, registry
 from spareto.widths import remember_bits
 
@@ -77,7 +78,11 @@ def _quantizes_activations(layer: Any) -> str:
 def _layer(layer: Any, base: Any) -> nn.Module:
     """A layer of torch with the same numbers."""
     training = layer.training
-    layer.eval()
+    with in_mode(layer, training=False):
+        return _made(layer, base, training)
+
+
+def _made(layer: Any, base: Any, training: bool) -> nn.Module:
     bias = None if layer.bias is None else _bias(layer)
     made = _bare(layer, base, bias is not None)
     weight = layer.quant_weight() if layer.weight_quant.is_quant_enabled else None
@@ -95,7 +100,6 @@ def _layer(layer: Any, base: Any) -> nn.Module:
             attach(made, "quantize_then_mask").quantizer = quantizer.train(training)
         elif bits <= 16:
             remember_bits(made, bits)
-    layer.train(training)
     return made
 
 

@@ -43,6 +43,25 @@ def undisturbed(network: nn.Module, training: bool | None = None) -> Iterator[No
 
 
 @contextmanager
+def in_mode(network: nn.Module, training: bool | None = None) -> Iterator[None]:
+    """Afterwards every module is in the mode that it was in; one made inside is in that of the network.
+
+    Args:
+        network: Any module.
+        training: Mode of every module inside; None leaves the modes as they are.
+    """
+    own, modes = network.training, [(module, module.training) for module in network.modules()]
+    try:
+        if training is not None:
+            network.train(training)
+        yield
+    finally:
+        network.train(own)
+        for module, mode in modes:
+            module.training = mode
+
+
+@contextmanager
 def uncollected() -> Iterator[None]:
     """No garbage is collected inside: looking through all of torch takes longer than a short trace."""
     collects = gc.isenabled()

@@ -12,6 +12,7 @@ from spareto import networks
 from spareto.core.errors import ConfigError, InputError, Problem
 from spareto.data import DatasetInfo
 from spareto.data.load import FrameData
+from spareto.observing import in_mode
 from spareto.records import Recipe
 from spareto.running import Interface, Runner
 from spareto.study.config import NetworkPlan, OwnNetworkPlan
@@ -90,12 +91,9 @@ def try_out(network: nn.Module, data: FrameData, interface: Interface | None) ->
     """
     samples = samples_of_split(data)
     runner = Runner(network, samples, interface or Interface())
-    was_training = network.training
-    network.eval()
-    with torch.inference_mode():
+    with in_mode(network, training=False), torch.inference_mode():
         some = samples.batch(0, 2)
         classes = runner.answers(some, min(2, samples.count)).shape[1]
-    network.train(was_training)
     if classes < data.info.classes:
         cure = "Build the network with as many classes, or set data.classes."
         rule = f"{data.info.classes} or more, the classes of {data.name}"

@@ -34,6 +34,7 @@ def _state(build: Callable[[], nn.Module]) -> dict[str, str]:
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(SEED)
         network = build()
+    network.train()  # modes say nothing: modules that networks share keep that of the last run
     found = {"modules": repr(network)}
     for name, value in [*network.named_parameters(), *network.named_buffers()]:
         found[name] = _told(value)

@@ -14,6 +14,7 @@ from spareto.core.bounds import MOST_COUNTED
 from spareto.core.errors import ConfigError, DataError, Problem
 from spareto.frameworks import time_of
 from spareto.kernels.spikes import forget_packed
+from spareto.observing import in_mode
 from spareto.running import (
     How,
     Interface,
@@ -40,7 +41,7 @@ def evaluate(
     layout: Layout | None = None,
     **how: Unpack[How],
 ) -> float:
-    """Accuracy of a network of any framework; it is left in evaluation mode.
+    """Accuracy of a network of any framework; every module keeps its mode.
 
     Args:
         network: Any module. One of ours takes frames `(time, batch, ...)` and gives rates `(batch, classes)`;
@@ -96,7 +97,7 @@ def _samples(network: nn.Module, frames: Any, labels: Any, layout: Layout | None
 def count_correct(
     runner: Runner, batches: Iterable[tuple[Tensor, Tensor]], highest: int = -1, *, look: bool = False
 ) -> int:
-    """Samples classified correctly over batches of frames and labels; ends in evaluation mode.
+    """Samples classified correctly over batches of frames and labels.
 
     Args:
         runner: Knows the network and how it is run; what the network keeps is reset at the end.
@@ -108,9 +109,8 @@ def count_correct(
         DataError: A label lies beyond the classes that the network answers with, or a frame is not finite.
         ConfigError: An answer is not a number.
     """
-    runner.network.eval()
     correct = 0
-    with torch.inference_mode(), parametrize.cached():
+    with in_mode(runner.network, training=False), torch.inference_mode(), parametrize.cached():
         for frames, labels in batches:
             forget_packed()
             answers = runner.answers(frames, len(labels))

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm  # pyright: ignore[reportPrivateUsage]
 
+from spareto.observing import in_mode
+
 Call = Callable[[Tensor], Any]
 
 
@@ -37,7 +39,7 @@ def estimate_norms(network: nn.Module, batches: Iterable[Tensor], run: Call | No
     """Replace the running statistics by the mean over batches, as the present weights make them.
 
     Args:
-        network: Left in evaluation mode; without batch norms it does not run.
+        network: Every module keeps its mode; without batch norms it does not run.
         batches: Frames of each batch.
         run: Runs the network on a batch; left out, the network is called with it.
 
@@ -47,14 +49,12 @@ def estimate_norms(network: nn.Module, batches: Iterable[Tensor], run: Call | No
     norms = batch_norms(network)
     if not norms:
         return
-    network.train()
-    for module in network.modules():
-        if isinstance(module, nn.modules.dropout._DropoutNd):  # pyright: ignore[reportPrivateUsage]
-            module.eval()
-    with estimated(norms):
+    with in_mode(network, training=True), estimated(norms):
+        for module in network.modules():
+            if isinstance(module, nn.modules.dropout._DropoutNd):  # pyright: ignore[reportPrivateUsage]
+                module.eval()
         for frames in batches:
             (run or network)(frames)
-    network.eval()
 
 
 @contextmanager
