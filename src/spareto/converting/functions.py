@@ -15,7 +15,7 @@ OPERATORS: Final = frozenset(
     max_pool1d max_pool2d avg_pool1d avg_pool2d adaptive_avg_pool1d adaptive_avg_pool2d
     max_pool2d_with_indices adaptive_max_pool2d upsample_nearest2d pad constant_pad_nd softmax
     log_softmax _softmax _log_softmax mean sum max amax select slice cat stack
-    _adaptive_avg_pool2d
+    _adaptive_avg_pool2d detach
     """.split()  # noqa: SIM905 - a list of seventy lines else
 )
 """Operators that a function may be; torch has others, that read files."""
@@ -130,10 +130,15 @@ class LateBias(nn.Module):
 
 
 def vote(signal: Tensor, how: str) -> Tensor:
-    """`(time, batch, ...)` to `(batch, ...)`: the `mean`, `sum`, `max` or `last` of the timesteps."""
+    """`(time, batch, ...)` to `(batch, ...)`: the `mean`, `sum` or `last` of the timesteps, or their maximum.
+
+    Of equal maxima `max` hands the gradient to one, `amax` a part to each, as torch's functions do.
+    """
     if how == "last":
         return signal[-1]
-    return {"mean": signal.mean, "sum": signal.sum, "max": signal.amax}[how](0)
+    if how == "max":
+        return signal.max(0).values
+    return {"mean": signal.mean, "sum": signal.sum, "amax": signal.amax}[how](0)
 
 
 def filled(template: Any, signals: list[Tensor]) -> Any:

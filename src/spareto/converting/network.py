@@ -114,6 +114,10 @@ class ConvertedNetwork(nn.Module):
         for step in self.steps:
             if step.how == "vote":
                 break
+            stops_gradient = step.how == "function" and getattr(step.function, "name", "") == "detach.default"
+            if stops_gradient and step.reads == (value,):
+                value = step.writes[0]
+                continue
             if step.how not in ("block", "layer", "neuron") or step.reads != (value,):
                 got, rule = f"'{step.part or step.how}', which does not follow on the layer before", "a chain"
                 raise ConfigError(Problem("network", got, rule, "Take a network without branches."))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+import torch
 from torch import Tensor, nn
 
 from spareto.converting.functions import ArgumentSlot, Function, Permute, Reshape
@@ -103,7 +104,8 @@ def _template(tape: Tape, value: Any, found: list[tuple[Ref, Tensor]]) -> Any:
             tape.refuse("a parameter outside of a layer", "a layer", cure)
         while value.dim() and value.shape[0] == 1:
             value = value[0]
-        return value.clone()
+        with torch.inference_mode(mode=False):  # else no gradient could go through
+            return value.clone()
     if isinstance(value, dict):
         return {key: _template(tape, item, found) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -302,6 +304,15 @@ def _sliced(tape: Tape, func: Any, args: Any, kwargs: dict[str, Any], output: An
         tape.hold(output, tape.refuse("some of the timesteps", "all of them", CURE), "step")
 
 
+def _detached(tape: Tape, func: Any, args: Any, kwargs: dict[str, Any], output: Any) -> None:
+    """The same numbers, through which no gradient goes; none goes to the input anyway."""
+    ref = tape.ref(args[0])
+    if ref is None or ref.node.kind == "input":
+        _same(tape, func, args, kwargs, output)
+    else:
+        _each(tape, func, args, kwargs, output)
+
+
 def _new(tape: Tape, func: Any, args: Any, kwargs: dict[str, Any], output: Any) -> None:
     """A constant of a signal's shape."""
 
@@ -345,10 +356,12 @@ OPERATORS: Final[dict[str, Rule]] = {
     **_rules(_along, "softmax log_softmax _softmax _log_softmax"),
     **_rules(_reduced("mean"), "mean"),
     **_rules(_reduced("sum"), "sum"),
-    **_rules(_reduced("max"), "amax max"),
+    **_rules(_reduced("max"), "max"),
+    **_rules(_reduced("amax"), "amax"),
     **_rules(_unbound, "unbind"),
     **_rules(_stacked, "stack cat"),
-    **_rules(_same, "clone contiguous detach alias to _to_copy lift_fresh copy"),
+    **_rules(_same, "clone contiguous alias to _to_copy lift_fresh copy"),
+    **_rules(_detached, "detach"),
     **_rules(_new, "zeros_like ones_like full_like new_zeros new_ones new_empty empty_like equal is_nonzero"),
     **_rules(weighted, "linear conv2d convolution"),
     **_rules(_dropped, "dropout"),

@@ -121,6 +121,14 @@ def flat(network: nn.Module) -> tuple[Flat, Any]:
     return found, found.module(network, "", 0)
 
 
+DETACHED: Final = "{0}.detach()"
+_VOTES: Final = {
+    "last": "{0}[-1]",
+    "max": "{0}.max(0).values",
+    **{how: f"{{0}}.{how}(0)" for how in ("mean", "sum", "amax")},
+}
+
+
 def _converted(found: Flat, network: ConvertedNetwork) -> Any:
     values = {0: 0}
     for step in network.steps:
@@ -133,8 +141,7 @@ def _step(found: Flat, network: ConvertedNetwork, step: ForwardStep, reads: tupl
     if step.how in ("block", "layer", "neuron") and step.time:
         return found.module(network.parts[step.part], step.part, reads[0])
     if step.how == "vote":
-        code = "{0}[-1]" if step.function == "last" else f"{{0}}.{step.function.replace('max', 'amax')}(0)"
-        return found.add("code", reads, code=code)
+        return found.add("code", reads, code=_VOTES[step.function])
     if step.how == "running":
         return found.add("code", reads, code="{0}.cumsum(0)")
     if isinstance(step.function, Reshape) and step.time:
@@ -143,6 +150,8 @@ def _step(found: Flat, network: ConvertedNetwork, step: ForwardStep, reads: tupl
         return found.add("code", reads, code=f"{{0}}.unflatten(-1, ({step.function.classes}, -1)).mean(-1)")
     function: Any = step.function
     name = function.name if isinstance(function, Function) else ""
+    if name.startswith("detach") and step.time:
+        return found.add("code", reads, code=DETACHED)
     if name in SUMS and len(reads) == 2 and len(function.args) == 2 and not function.kwargs:
         first, second = (argument.index for argument in function.args)
         return found.add("code", reads, code=f"{{{first}}} {SUMS[name]} {{{second}}}")

@@ -208,7 +208,7 @@ def _step_of(said: Any, parts: Mapping[str, nn.Module]) -> ForwardStep:
 
 def _function_of(said: Any, how: str) -> Any:
     if how == "vote":
-        if said not in ("mean", "sum", "max", "last"):
+        if said not in ("mean", "sum", "max", "amax", "last"):
             raise ValueError(f"a vote by {str(said)[:40]!r}")
         return said
     if how != "function":

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from spareto.core.errors import ConfigError, Problem
 from spareto.exporting._base import ExportedNeuron, taken_apart
-from spareto.exporting._flat import Flat, Statement, flat
+from spareto.exporting._flat import DETACHED, Flat, Statement, flat
 from spareto.neurons.recurrent import Recurrent
 
 DELAYED = "torch.cat([torch.zeros_like({0}[:1]), {0}[:-1]])"
@@ -88,7 +88,7 @@ class NirWriter:
             self._neuron(statement, shape)
         elif statement.how == "layer":
             self._layer(statement, shape)
-        elif statement.code == "{0} + {1}" and all(read in self._ends for read in reads):
+        elif statement.code in (DETACHED, "{0} + {1}") and all(read in self._ends for read in reads):
             self._ends[writes] = tuple(end for read in reads for end in self._ends[read])
             self._shapes[writes] = shape
         elif statement.code == DELAYED:
