@@ -64,7 +64,7 @@ class Prepared:
             job.result()
 
 
-class Chain:
+class NodeChain:
     """Nodes that one call runs, one after the other.
 
     Args:

@@ -16,7 +16,7 @@ from spareto.runtime import prepared, wires
 from spareto.runtime.binning import Binning
 from spareto.runtime.lines import room
 from spareto.runtime.plans import LayerPlan, States
-from spareto.runtime.prepared import Chain, Prepared
+from spareto.runtime.prepared import NodeChain, Prepared
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
@@ -86,7 +86,7 @@ class Session:
         self._binning: Binning | None = None
         self._first: wires.Wire | None = None  # what lies between nodes is written over by the next timesteps
         self._calls: dict[int, Prepared] = {}
-        self._chain: Chain | None = None
+        self._chain: NodeChain | None = None
         self._reference = Reference(self.network)
         self.states = {number: _states(plan) for number, plan in engine.plans.items()}
         self._addresses = {n: States(**{k: s.ctypes.data for k, s in found.items()})
@@ -224,7 +224,7 @@ class Session:
             found.append(call.after)
             if call.before is before and len(call.parts) == 1:
                 nodes.append(call)
-        self._chain = Chain(nodes) if len(nodes) == len(found) else None
+        self._chain = NodeChain(nodes) if len(nodes) == len(found) else None
         return found
 
     def _call(self, number: int, node: IntegerLayer | Pool, before: wires.Wire) -> Prepared:
