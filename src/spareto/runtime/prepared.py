@@ -27,7 +27,7 @@ LAYER, POOL_BITS, POOL_VALUES = range(3)
 """What a call does; the order of `csrc/calls.c`."""
 
 
-class Call(ctypes.Structure):
+class KernelCall(ctypes.Structure):
     """`call` of `csrc/calls.c`: a node's work and its arguments."""
 
     _fields_ = (
@@ -53,7 +53,7 @@ class Prepared:
 
     before: Wire
     after: Wire
-    parts: tuple[Call, ...]
+    parts: tuple[KernelCall, ...]
     kept: Any
 
     def run(self, pool: ThreadPoolExecutor | None) -> None:
@@ -74,7 +74,7 @@ class NodeChain:
     def __init__(self, nodes: Sequence[Prepared]) -> None:
         self.wires = [node.after for node in nodes]
         self._kept = tuple(nodes)
-        self._calls = (Call * len(nodes))(*(node.parts[0] for node in nodes))
+        self._calls = (KernelCall * len(nodes))(*(node.parts[0] for node in nodes))
 
     def run(self) -> None:
         """Run them all."""
@@ -125,10 +125,10 @@ def _call(
     after: Ints,
     sizes: tuple[int, int, int],
     states: States | None = None,
-) -> Call:
+) -> KernelCall:
     found = None if states is None else ctypes.addressof(states)
     addresses = (ctypes.addressof(config), before.ctypes.data, found, after.ctypes.data)
-    return Call(kind, *addresses, (ctypes.c_int64 * 3)(*sizes))
+    return KernelCall(kind, *addresses, (ctypes.c_int64 * 3)(*sizes))
 
 
 def _shares(whole: int, shares: int) -> list[tuple[int, int]]:
