@@ -148,37 +148,6 @@ def test_overrides_of_what_is_not_there_name_the_nearest(tmp_path):
         changed(tmp_path, {"components": {"dram": {"read_enrgy": {"value": 1, "unit": "pJ", "source": "x"}}}})
 
 
-def test_a_description_may_be_like_another(tmp_path):
-    part = {"like": "lpddr4", "read_energy": {"value": 1, "unit": "pJ", "source": "x"}}
-    usual = load_accelerator("ptb_like").memory("dram")
-    own = yaml.safe_load((_FOLDER / "ptb_like.yaml").read_text())
-    own["components"][0] = part
-    (tmp_path / "own.yaml").write_text(yaml.safe_dump(own))
-    assert load_accelerator(tmp_path / "own.yaml").memory("dram") == usual.replace(
-        read_energy=usual.read_energy.replace(value=1.0, unit="pJ", source="x")
-    )
-    whole = {"like": "ptb_like", "components": {"dram": {"read_energy": part["read_energy"]}}}
-    (tmp_path / "like.yaml").write_text(yaml.safe_dump(whole))
-    assert load_accelerator(tmp_path / "like.yaml") == load_accelerator(tmp_path / "own.yaml")
-
-
-@pytest.mark.parametrize(
-    ("given", "said"),
-    [
-        ({"like": "ptb_lik"}, r"accelerator\.like: got 'ptb_lik'; .* Did you mean 'ptb_like'\?"),
-        ({"like": ["ptb_like"]}, r"accelerator\.like: got \['ptb_like'\]; expected one of akida_like"),
-        (
-            {"components": [{}, {"like": "lpddr5"}]},
-            r"components\[1\]\.like: got 'lpddr5'; expected one of lpddr4, arithmetic, lif_updates\.",
-        ),
-    ],
-)
-def test_a_description_like_nothing_that_is_there_is_refused(tmp_path, given, said):
-    (tmp_path / "own.yaml").write_text(yaml.safe_dump(given))
-    with pytest.raises(UnknownName, match=said):
-        load_accelerator(tmp_path / "own.yaml")
-
-
 def test_the_area_of_the_eyeriss_like_chip_is_the_sum_of_its_parts(tmp_path):
     each = 180 + 3474.22 + 537.18 + 1239.5
     assert area_um2(load_accelerator("eyeriss_like")) == pytest.approx(641718.8125 + 168 * each + 14 * 4958)
