@@ -149,5 +149,6 @@ def test_touched_neurons_are_no_more_than_operations_or_updates():
     for rate in (0.0, 0.01, 0.5, 1.0):
         layer = workloads.layer(rate=rate)
         touched = touched_updates(layer, "mean")
+        assert layer.neuron is not None
         assert touched <= min(layer.effectual_synops(), layer.neuron.count * layer.timesteps) + 1e-9
     assert touched_updates(workloads.layer(neuron=None), "mean") == 0.0
