@@ -120,6 +120,5 @@ def parse_accelerator(data: Any) -> Chip:
         raise ConfigError(Problem("accelerator.kind", repr(kind), one_of(known), cure))
     engine = engines.registry.make(kind)
     chip = engine.schema.parse(data, "accelerator")
-    if problems := engine.problems(chip):
-        raise ConfigError(problems)
+    ConfigError.if_any(engine.problems(chip))
     return chip
