@@ -26,7 +26,8 @@ ROUNDING: Final = 1e-5
 """How near to the threshold, relative to it or to 1, a potential decides by rounding."""
 
 CURE: Final = (
-    "Please report the network; until then keep it as it is, spareto compresses and costs it all the same."
+    "Set states of neurons before the first timestep only. Else please report the network; until then keep"
+    " it as it is, spareto compresses and costs it all the same."
 )
 
 
@@ -181,9 +182,12 @@ def _check_output(
         pairs = zip(tensors(made), _wanted(network, output), network.layouts, strict=True)
         for number, (got, theirs, layout) in enumerate(pairs):
             expected = _turned(layout, got, theirs)
+            where = f"output {number} of the {'fused ' if fused else ''}network"
+            if got.shape != expected.shape:
+                shapes = f"shape {tuple(got.shape)}", f"{tuple(expected.shape)}, as the original gives"
+                raise ConfigError(Problem(where, *shapes, CURE))
             error = float((got.to(expected.dtype) - expected).abs().max()) if got.numel() else 0.0
             if not error <= 1e-4 * max(1.0, float(expected.abs().max())):
-                where = f"output {number} of the {'fused ' if fused else ''}network"
                 raise ConfigError(
                     Problem(where, f"a difference of {error:.2g}", "that of the original", CURE)
                 )
@@ -211,9 +215,9 @@ def _turned(layout: str, got: Tensor, expected: Tensor) -> Tensor:
     """The original's output with time first."""
     if layout == "BT":
         return expected.transpose(0, 1)
-    return (
-        expected.unflatten(0, (got.shape[1], got.shape[0])).transpose(0, 1) if layout == "B*T" else expected
-    )
+    if layout == "B*T":
+        return expected.unflatten(0, (got.shape[1], got.shape[0])).transpose(0, 1)
+    return expected.unflatten(0, got.shape[:2]) if layout == "T*B" else expected
 
 
 def neuron_names(network: nn.Module) -> list[str]:

@@ -75,14 +75,22 @@ def convert(
         reference = next(model.parameters(), None)
         network = network if reference is None else network.to(reference.device, reference.dtype)
         network.notes = _checked(model, network, runner, graph, samples.frames, frames)
-    network.notes += tuple(note for calls in graph.neurons for note in plans[calls.name].notes)
+    network.notes += _notes(graph, plans)
+    return network.train(model.training)
+
+
+def _notes(graph: Graph, plans: dict[str, NeuronPlan]) -> tuple[str, ...]:
+    """What a reader should know of the layers."""
+    notes = [note for calls in graph.neurons for note in plans[calls.name].notes]
     if graph.by_step:
         names = ", ".join(f"'{name}'" for name in graph.by_step)
-        network.notes += (f"In training, {names} normalize over all timesteps together, not one by one.",)
-    for name in graph.computed:
-        note = f"'{name}' computes its weights; here they are trained themselves, as they were computed once."
-        network.notes += (note,)
-    return network.train(model.training)
+        notes.append(f"In training, {names} normalize over all timesteps together, not one by one.")
+    notes += [f"'{name}' reaches no output and is left out." for name in graph.unread]
+    if graph.constants:
+        places = ", ".join(graph.constants)
+        notes.append(f"Constants are not computed: {places} of the original is None here.")
+    computes = "computes its weights; here they are trained themselves, as they were computed once."
+    return (*notes, *(f"'{name}' {computes}" for name in graph.computed))
 
 
 def _refuse_other_floats(model: nn.Module) -> None:

@@ -14,7 +14,7 @@ from spareto.converting.layers import is_layer, takes
 from spareto.converting.neurons import NeuronPlan
 from spareto.converting.operators import OPERATORS
 from spareto.converting.tape import Tape, is_zero, sample_shape
-from spareto.core.errors import ConfigError
+from spareto.core.errors import ConfigError, Problem
 from spareto.frameworks import hands_state, neuron_facts
 from spareto.observing.watching import tensors, watching
 from spareto.running.feeding import Feed
@@ -51,6 +51,7 @@ class Follower:
         self.network, self.plans, self.feed = network, plans, feed
         self.neurons: dict[nn.Module, NeuronCalls] = {}
         self._by_step: dict[str, None] = {}
+        self._constants: list[str] = []
         opaque = lambda module: is_neuron(module) or is_layer(module)  # noqa: E731
         parameters = list(network.parameters())
         self.tape = Tape(timesteps, samples, opaque, self._called, OPERATORS, parameters)
@@ -202,10 +203,12 @@ class Follower:
         currents = {calls.node: self._current(calls) for calls in self.neurons.values()}
         if not self.neurons:
             raise ConfigError(tape.problems)
-        tree = self._tree(output[0] if hands_state(self.network) and isinstance(output, tuple) else output)
+        tree = self._tree(
+            output[0] if hands_state(self.network) and isinstance(output, tuple) else output, "output"
+        )
         if tape.problems:
             raise ConfigError(tape.problems)
-        return Graph(
+        graph = Graph(
             timesteps,
             list(self.neurons.values()),
             currents,
@@ -213,7 +216,15 @@ class Follower:
             takes_time,
             tuple(self._by_step),
             tuple(tape.computed),
+            constants=tuple(self._constants),
         )
+        graph.leave_out_unread()
+        if not graph.neurons:
+            cure = "Return spikes, potentials or what is computed of them, not an attribute."
+            raise ConfigError(
+                Problem("network", "an output that no neurons reach", "one that some reach", cure)
+            )
+        return graph
 
     def _current(self, calls: NeuronCalls) -> Node:
         """What a layer of neurons is given at every timestep."""
@@ -232,22 +243,23 @@ class Follower:
             return self.tape.refuse(got, "the same in every timestep", cure, f"'{calls.name}'")
         return last
 
-    def _tree(self, output: Any) -> Any:
+    def _tree(self, output: Any, place: str) -> Any:
         if isinstance(output, Tensor):
             ref = self.tape.ref(output)
             if ref is None:
+                self._constants.append(place)
                 return None
-            if ref.form == "step":
+            if ref.form in ("step", "first"):
                 return self._last(ref)
             return ref.node, ref.form
         if isinstance(output, dict):
-            return {key: self._tree(value) for key, value in output.items()}
+            return {key: self._tree(value, f"{place}[{key!r}]") for key, value in output.items()}
         if isinstance(output, list | tuple):
             if len(output) > 1 and self._is_sequence(output):
                 ref = self.tape.ref(output[-1])
                 assert ref is not None
                 return ref.node, "TB"
-            return [self._tree(value) for value in output]
+            return [self._tree(value, f"{place}[{number}]") for number, value in enumerate(output)]
         return None
 
     def _is_sequence(self, output: Any) -> bool:
@@ -258,6 +270,11 @@ class Follower:
 
     def _last(self, ref: Ref) -> tuple[Node, Form]:
         signals, node = self.tape.signals, ref.node
+        if node.kind == "unknown":
+            return node, "sample"
+        if ref.form == "first":
+            got, cure = "a timestep with an axis of its own as the output", "Return it without that axis."
+            return self.tape.refuse(got, "all timesteps or the last", cure), "sample"
         if ref.t != (self.tape.timesteps or 0) - 1:
             cure = "Return all timesteps, or the last one."
             return self.tape.refuse(

@@ -82,6 +82,8 @@ class Graph:
         takes_time: Whether the input has a time axis.
         by_step: Names of batch norms that see one timestep per call.
         computed: Names of modules that compute the weights that they multiply with.
+        constants: Places in the output of tensors that hold no signal.
+        unread: Names of layers of neurons that reach no output.
     """
 
     timesteps: int
@@ -91,6 +93,19 @@ class Graph:
     takes_time: bool
     by_step: tuple[str, ...] = ()
     computed: tuple[str, ...] = ()
+    constants: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
+
+    def leave_out_unread(self) -> None:
+        """Leave out layers of neurons that reach no output."""
+        waiting, seen = self.wanted(), set[Node]()
+        while waiting:
+            node = waiting.pop()
+            if node not in seen:
+                seen.add(node)
+                waiting += self.inputs_of(node)
+        self.unread = tuple(calls.name for calls in self.neurons if calls.node not in seen)
+        self.neurons = [calls for calls in self.neurons if calls.node in seen]
 
     def inputs_of(self, node: Node) -> tuple[Node, ...]:
         """Signals that a signal is computed from, a neuron's currents too."""

@@ -40,7 +40,22 @@ def joined(tape: Tape, refs: list[Ref]) -> tuple[tuple[Node, ...], Form, int] | 
 
 def _each(tape: Tape, func: Any, args: Any, kwargs: dict[str, Any], output: Any) -> None:
     """An operator on single elements."""
+    args = tuple(_for_each_sample(tape, args, value, output) for value in args)
     _apply(tape, func, args, kwargs, output, merged=False)
+
+
+def _for_each_sample(tape: Tape, args: Any, value: Any, output: Any) -> Any:
+    """A constant without the axis of samples."""
+    refs = [ref for each in args if (ref := tape.ref(each))]
+    if not isinstance(value, Tensor) or tape.ref(value) is not None or not refs:
+        return value
+    form = next((ref.form for ref in refs if ref.form != "sample"), "sample")
+    axis = value.dim() - output.dim() + (1 if form in ("first", "TB") else 0)
+    while 0 <= axis < value.dim() and value.shape[axis] > 1:
+        if bool((value != value.narrow(axis, 0, 1)).any()):
+            tape.refuse("a constant that differs from sample to sample", "one for all samples", CURE)
+        value = value.narrow(axis, 0, 1)
+    return value
 
 
 def _sum(tape: Tape, func: Any, args: Any, kwargs: dict[str, Any], output: Any) -> None:
@@ -60,7 +75,7 @@ def _sum(tape: Tape, func: Any, args: Any, kwargs: dict[str, Any], output: Any) 
                 shape = now.node.shape
                 tape.hold(output, tape.signals.node("running", None, None, (now.node,), shape), "step", now.t)
                 return
-    _apply(tape, func, args, kwargs, output, merged=False)
+    _each(tape, func, args, kwargs, output)
 
 
 def _pooled(tape: Tape, func: Any, args: Any, kwargs: dict[str, Any], output: Any) -> None:

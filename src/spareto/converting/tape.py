@@ -8,6 +8,7 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
+from spareto.converting.buffers import Buffers
 from spareto.converting.graph import LEADING, Form, Node, Ref, Signals
 from spareto.core.errors import Problem
 from spareto.observing.watching import Watch, tensors
@@ -15,6 +16,7 @@ from spareto.observing.watching import Watch, tensors
 LOOKED_AT = 4096
 """Elements of a constant up to which constants of equal values are one."""
 CURE: Final = "Move it into a layer of torch, or keep the network as it is."
+VIEWS: Final = ("select", "slice", "alias")
 
 
 class Tape(Watch):
@@ -48,8 +50,7 @@ class Tape(Watch):
         """Layers made of weights that were used without one, by the weight."""
         self._held: dict[int, tuple[Tensor, Ref]] = {}
         self._trained: dict[int, Tensor] = {id(parameter): parameter for parameter in parameters}
-        self._views: dict[int, tuple[Tensor, Tensor, int, int]] = {}
-        self._filled: dict[int, tuple[Tensor, int, dict[int, Ref]]] = {}
+        self._buffers = Buffers()
         self._stack: list[str] = []
 
     # --- what is known of tensors
@@ -57,13 +58,22 @@ class Tape(Watch):
     def hold(self, tensor: Tensor, node: Node, form: Form, t: int = 0) -> None:
         """Remember what a tensor holds."""
         self._held[id(tensor)] = tensor, Ref(node, form, t)
+        self._buffers.hold(tensor)
 
     def ref(self, tensor: Any) -> Ref | None:
         """What a tensor holds; None of a constant."""
         if not isinstance(tensor, Tensor):
             return None
         held = self._held.get(id(tensor))
-        return self._assembled(tensor) if held is None else held[1]
+        if self._buffers.changed(tensor):
+            cure = "Write whole timesteps, or make a new tensor of the parts."
+            return Ref(self.refuse("a tensor of which a part was written", "one that is whole", cure), "step")
+        if held is not None or not self._buffers.is_buffer(tensor):
+            return None if held is None else held[1]
+        rule = "each timestep in its place, the same signal in all of them"
+        return self._buffers.assembled(tensor) or Ref(
+            self.refuse("a buffer that holds something else", rule, "Stack a list of the timesteps."), "step"
+        )
 
     def trained(self, tensor: Any) -> bool:
         """Whether a constant comes from a parameter."""
@@ -112,61 +122,67 @@ class Tape(Watch):
 
     def operator(self, func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Run an operator, and say what it gives."""
-        output = func(*args, **kwargs)
-        given = list(tensors((args, kwargs)))
         name = func._schema.name.removeprefix("aten::")
-        if not any(self.ref(tensor) for tensor in given):
-            self._constant(name, args, given, output)
+        if name in VIEWS and self._buffers.begun(args[0]):
+            output = func(*args, **kwargs)
+            self._viewed(name, args, output)
             return output
-        name = name.removesuffix("_") if func._schema.is_mutable else name
-        if name == "copy" and self._written(args):
-            return output
+        given = list(tensors((args, kwargs)))
+        target = args[0] if _writes_first(func) and isinstance(args[0], Tensor) else None
+        if name == "copy_" and self._buffers.write(args[0], written := self.ref(args[1])):
+            self._held.pop(id(args[0]), None)
+            if written is not None:
+                self.hold(args[0], written.node, written.form, written.t)
+            return func(*args, **kwargs)
         refs = [ref for tensor in given if (ref := self.ref(tensor))]
-        if any(ref.node.kind == "unknown" for ref in refs):
-            unknown = next(ref.node for ref in refs if ref.node.kind == "unknown")
-            for made in tensors(output):
-                self.hold(made, unknown, "step")
-            return output
-        rule = self.operators.get(name)
-        if rule is None:
-            cure = "Write it with layers of torch, sums and products, or keep the network as it is."
-            unknown = self.refuse(f"the operator {name}", "an operator that can be followed", cure)
-            for made in tensors(output):
-                self.hold(made, unknown, "step")
+        before = target.clone() if refs and target is not None and self.ref(target) is None else target
+        output = func(*args, **kwargs)
+        made = list(tensors(output))
+        if not refs:
+            self._constant(name, args, given, made)
         else:
-            rule(self, func, args, dict(kwargs), output)
+            name = name.removesuffix("_") if func._schema.is_mutable else name
+            args = args if before is target else (before, *args[1:])
+            self._signals(name, func, args, kwargs, refs, output)
+        if target is not None and not self._buffers.write(target, self.ref(target)) and refs:
+            self._buffers.change(target)
         return output
 
-    def _constant(self, name: str, args: tuple[Any, ...], given: list[Tensor], output: Any) -> None:
+    def _signals(
+        self,
+        name: str,
+        func: Any,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        refs: list[Ref],
+        output: Any,
+    ) -> None:
+        """Say what an operator makes of signals."""
+        rule = self.operators.get(name)
+        unknown = next((ref.node for ref in refs if ref.node.kind == "unknown"), None)
+        if unknown is None and "out" in kwargs:
+            rule, got, cure = None, "an operator with out=", "Write the result to a name."
+            unknown = self.refuse(got, "one that returns a new tensor", cure)
+        if unknown is None and rule is not None:
+            rule(self, func, args, dict(kwargs), output)
+            return
+        cure = "Write it with layers of torch, sums and products, or keep the network as it is."
+        unknown = unknown or self.refuse(f"the operator {name}", "an operator that can be followed", cure)
+        for tensor in tensors(output):
+            self.hold(tensor, unknown, "step")
+
+    def _constant(self, name: str, args: tuple[Any, ...], given: list[Tensor], made: list[Tensor]) -> None:
         """Follow views of a buffer, and what comes from parameters."""
-        made = list(tensors(output))
         if any(id(tensor) in self._trained for tensor in given):
             self._trained |= {id(tensor): tensor for tensor in made}
-        if name == "select" and len(made) == 1:
-            base, axis, index = args[:3]
-            self._views[id(made[0])] = made[0], base, axis % base.dim(), index % base.shape[axis]
-        elif name in ("slice", "alias") and id(args[0]) in self._views and made[0].shape == args[0].shape:
-            self._views[id(made[0])] = made[0], *self._views[id(args[0])][1:]
+        if name in VIEWS:
+            self._buffers.viewed(name, args, made)
 
-    def _written(self, args: tuple[Any, ...]) -> bool:
-        """Whether a timestep is written into a buffer made for all of them."""
-        target, source = args[0], self.ref(args[1])
-        if id(target) not in self._views or source is None:
-            return False
-        _, base, axis, index = self._views[id(target)]
-        self._filled.setdefault(id(base), (base, axis, {}))[2][index] = source
-        return True
-
-    def _assembled(self, tensor: Tensor) -> Ref | None:
-        """A buffer into which every timestep was written."""
-        if id(tensor) not in self._filled:
-            return None
-        _, axis, steps = self._filled[id(tensor)]
-        nodes = {ref.node for index, ref in steps.items() if ref.form == "step" and ref.t == index}
-        whole = len(steps) == tensor.shape[axis] and axis < 2
-        if not whole or len(nodes) > 2 or len(nodes) == 0:
-            return None
-        return Ref(steps[max(steps)].node, "TB" if axis == 0 else "BT")
+    def _viewed(self, name: str, args: tuple[Any, ...], output: Any) -> None:
+        """A timestep of a buffer that is being filled."""
+        held = self._buffers.viewed(name, args, list(tensors(output)))
+        if held is not None:
+            self.hold(output, held.node, held.form, held.t)
 
     def key(self, value: Any) -> Any:
         """A constant as a key: equal values, equal keys."""
@@ -179,6 +195,12 @@ class Tape(Watch):
         if isinstance(value, dict):
             return tuple((name, self.key(item)) for name, item in value.items())
         return value if isinstance(value, int | float | str | bool | None) else repr(value)
+
+
+def _writes_first(func: Any) -> bool:
+    """Whether an operator changes its first argument."""
+    alias = func._schema.arguments[0].alias_info if func._schema.arguments else None
+    return alias is not None and alias.is_write
 
 
 def sample_shape(tensor: Tensor, form: Form) -> tuple[int, ...]:
