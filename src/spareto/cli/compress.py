@@ -184,7 +184,7 @@ def accuracy_of(network: nn.Module, source: Source, data: FrameData | None) -> f
 def _totals(layers: Sequence[LayerReport], beside: Sequence[StoredBeside]) -> dict[str, Any]:
     """Sums: of the weights of convolution and dense layers, each counted once, and of all that is stored."""
     own = [layer for layer in layers if not layer.shares]
-    sizes = [_size(layer) for layer in own]
+    sizes = [math.prod(layer.shape) for layer in own]
     zeros = sum(layer.sparsity * size for layer, size in zip(own, sizes, strict=True))
     weights = sum(layer.bytes for layer in own)
     return {
@@ -195,10 +195,6 @@ def _totals(layers: Sequence[LayerReport], beside: Sequence[StoredBeside]) -> di
         "stored_values": sum(sizes) + sum(part.values for part in beside),
         "stored_bytes": weights + sum(part.bytes for part in beside),
     }
-
-
-def _size(layer: LayerReport) -> int:
-    return math.prod(layer.shape)
 
 
 def _print(

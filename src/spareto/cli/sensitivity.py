@@ -89,7 +89,11 @@ def _print(table: SensitivityTable) -> None:
     shown = table_of(padding=0)
     shown.add_column("layer", overflow="fold")
     kinds: tuple[Kind, ...] = ("bits", "sparsity")
-    columns: list[tuple[Kind, float]] = [(kind, value) for kind in kinds for value in _values(table, kind)]
+    columns: list[tuple[Kind, float]] = [
+        (kind, value)
+        for kind in kinds
+        for value in dict.fromkeys(e.value for e in table.entries if e.kind == kind)
+    ]
     for kind, value in columns:
         header = f"{value:g}\nbit" if kind == "bits" else f"{100 * value:g}\n%"
         shown.add_column(header, justify="right", no_wrap=True, min_width=5)
@@ -106,7 +110,3 @@ def _points(drop: float) -> str:
     """Points gained; a change that rounds to nothing has no sign."""
     text = f"{-100 * drop:+.1f}"
     return "0.0" if text in ("+0.0", "-0.0") else text
-
-
-def _values(table: SensitivityTable, kind: Kind) -> list[float]:
-    return list(dict.fromkeys(entry.value for entry in table.entries if entry.kind == kind))

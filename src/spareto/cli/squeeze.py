@@ -16,7 +16,7 @@ from spareto.records import WideningPlan
 if TYPE_CHECKING:
     from torch import nn
 
-    from spareto.compression.widening import Round, Squeezed
+    from spareto.compression.widening import Squeezed
     from spareto.data.load import FrameData
     from spareto.study.listener import StudyListener
     from spareto.study.sources import Source
@@ -110,11 +110,8 @@ def _tell(made: Squeezed[Any], metric: str, row: dict[str, Any], *, json: bool) 
     unit = "bit operations" if metric == "bops" else "energy, pJ"
     table = table_of(["network", "channels of each layer"], [unit], padding=(0, 1))
     for number, each in enumerate(made.rounds):
-        table.add_row("wide" if number == 0 else f"cut {number}", _channels(each), f"{each.amount:,.0f}")
+        channels = ", ".join(map(str, each.channels.values()))
+        table.add_row("wide" if number == 0 else f"cut {number}", channels, f"{each.amount:,.0f}")
     console.print(table)
     console.print(f"Accuracy on the test split: {row['accuracy']:.2%}")
     console.print(f"Written to {row['written_to']}", markup=False)
-
-
-def _channels(each: Round) -> str:
-    return ", ".join(map(str, each.channels.values()))
