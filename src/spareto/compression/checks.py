@@ -31,8 +31,7 @@ def refuse_unfit(network: nn.Module) -> None:
     problems = [*_lazy(network)]
     if not problems:
         problems = [*_not_finite(network), *_not_real(network), *_one_memory(network)]
-    if problems:
-        raise ConfigError(problems)
+    ConfigError.if_any(problems)
 
 
 def refuse_claimed(network: nn.Module) -> None:
@@ -44,7 +43,7 @@ def refuse_claimed(network: nn.Module) -> None:
     owners = {
         inner.partition(".parametrizations")[0]: neuron for inner, neuron, _ in claimed_buffers(network)
     }
-    problems = [
+    ConfigError.if_any(
         Problem(
             f"layer '{name}'",
             f"a layer inside of {type(neuron).__name__}, which takes its masks and scales for neuron states",
@@ -52,9 +51,7 @@ def refuse_claimed(network: nn.Module) -> None:
             f"Leave it out: layers.exclude: ['{name}'] in the recipe.",
         )
         for name, neuron in owners.items()
-    ]
-    if problems:
-        raise ConfigError(problems)
+    )
 
 
 def epoch_of(share: float, recipe: Recipe) -> int:
@@ -85,7 +82,7 @@ def refuse_ties_below(network: nn.Module, layers: Mapping[str, nn.Module]) -> No
     Raises:
         ConfigError: Names every such layer.
     """
-    problems = [
+    ConfigError.if_any(
         Problem(
             f"layer '{name}'",
             f"{own} on a weight it shares with '{others[0]}'",
@@ -96,9 +93,7 @@ def refuse_ties_below(network: nn.Module, layers: Mapping[str, nn.Module]) -> No
         if (others := shared_with(network, layer))
         for own in [_any_own(network, layer, others)]
         if own
-    ]
-    if problems:
-        raise ConfigError(problems)
+    )
 
 
 def _any_own(network: nn.Module, layer: nn.Module, others: list[str]) -> str:

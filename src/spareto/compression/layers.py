@@ -81,9 +81,7 @@ def touched_layers(network: nn.Module, filter_: LayerFilter) -> dict[str, nn.Mod
         cure = "Recipes compress weights of such modules. Write them as layers."
         raise ConfigError(Problem("recipe.layers", got, rule, cure))
     names = {name: [name, *also.get(name, [])] for name in layers}
-    problems = [*_unmatched(filter_, names), *_unknown_types(filter_, layers)]
-    if problems:
-        raise ConfigError(problems)
+    ConfigError.if_any([*_unmatched(filter_, names), *_unknown_types(filter_, layers)])
     barred = {*([] if filter_.first else list(layers)[:1]), *([] if filter_.last else list(layers)[-1:])}
     touched = {
         name: layer

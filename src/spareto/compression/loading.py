@@ -21,14 +21,12 @@ def check_loads(network: nn.Module) -> None:
 
 def _check(network: nn.Module, state: Mapping[str, Any], prefix: str, *_: Any) -> None:
     """Raises ConfigError: names every layer whose weight is stored otherwise."""
-    problems = [
+    ConfigError.if_any(
         problem
         for name, module in network.named_modules(remove_duplicate=False)
         if isinstance(module, CompressedWeight)
         for problem in _problems(name, module.plan, state.get(f"{prefix}{name}._extra_state"))
-    ]
-    if problems:
-        raise ConfigError(problems)
+    )
 
 
 def _problems(name: str, mine: Mapping[str, Any], stored: Any) -> Iterator[Problem]:

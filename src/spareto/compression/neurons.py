@@ -27,7 +27,7 @@ def round_parameters(network: nn.Module, bits: int, where: str) -> None:
     """
     _outermost(network, f"{where}.neuron_bits")
     neurons = _all(network)
-    problems = [
+    ConfigError.if_any(
         Problem(
             f"neuron '{name}'",
             f"learned {parameter}",
@@ -36,9 +36,7 @@ def round_parameters(network: nn.Module, bits: int, where: str) -> None:
         )
         for name, neuron in neurons.items()
         for parameter, _ in neuron.named_parameters(recurse=False)
-    ]
-    if problems:
-        raise ConfigError(problems)
+    )
     for neuron in neurons.values():
         for parameter in PARAMETERS:
             value = getattr(neuron, parameter, None)
@@ -57,14 +55,12 @@ def change_neurons(network: nn.Module, change: NeuronChange) -> None:
     _outermost(network, where)
     neurons = {name: each for name, each in _all(network).items() if isinstance(each, FamilyNeuron)}
     wanted = {key: value for key in ("v_threshold", "beta") if (value := getattr(change, key)) is not None}
-    problems = [
+    ConfigError.if_any(
         Problem(f"neuron '{name}'", f"no '{key}' that is a plain number", f"one, for {where}.{key}")
         for name, neuron in neurons.items()
         for key in wanted
         if not isinstance(getattr(neuron, key, None), int | float)
-    ]
-    if problems:
-        raise ConfigError(problems)
+    )
     for neuron in neurons.values():
         _set_numbers(neuron, wanted)
         if change.surrogate is not None or change.slope is not None:

@@ -53,7 +53,7 @@ def refuse_half_touched(network: nn.Module, touched: Mapping[str, nn.Module], la
     Raises:
         ConfigError: Names every such pair.
     """
-    problems = [
+    ConfigError.if_any(
         Problem(
             f"layer '{name}'",
             f"a weight it shares with '{other}', which the recipe leaves out",
@@ -63,9 +63,7 @@ def refuse_half_touched(network: nn.Module, touched: Mapping[str, nn.Module], la
         for name, layer in touched.items()
         for other in shared_with(network, layer)
         if other in layers and other not in touched
-    ]
-    if problems:
-        raise ConfigError(problems)
+    )
 
 
 def _held(network: nn.Module) -> Iterator[Holder]:

@@ -59,6 +59,16 @@ class InputError(SparetoError, ValueError):
         self.problems: tuple[Problem, ...] = (problems,) if isinstance(problems, Problem) else tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
+    @classmethod
+    def if_any(cls, problems: Iterable[Problem]) -> None:
+        """Raise one error of all problems, if there is one.
+
+        Raises:
+            InputError: Of this class.
+        """
+        if found := tuple(problems):
+            raise cls(found)
+
 
 class ConfigError(InputError):
     """A recipe, study or accelerator description breaks a rule."""

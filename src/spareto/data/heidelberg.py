@@ -52,9 +52,7 @@ class HeidelbergDataset(Dataset):
     def parts(self, name: SplitName) -> Iterator[Recordings]:
         path, cure = self._place(name)
         for part in read_trains(path, cure, PART_EVENTS):
-            faults = problems_of(part, self.info, str(path), cure)
-            if faults:
-                raise DataError(faults)
+            DataError.if_any(problems_of(part, self.info, str(path), cure))
             yield part
 
     def _place(self, name: SplitName) -> tuple[Path, str]:

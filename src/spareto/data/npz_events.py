@@ -44,8 +44,7 @@ def read_arrays(path: Path, names: tuple[str, ...], cure: str) -> Arrays:
         for name, array in arrays.items()
         if array.dtype.kind not in "iu" or array.ndim != 1
     ]
-    if faults:
-        raise DataError(faults)
+    DataError.if_any(faults)
     return arrays
 
 
@@ -66,9 +65,7 @@ def recordings_of(arrays: Arrays, info: DatasetInfo, path: Path, cure: str) -> R
         offsets=offsets,
         labels=arrays["label"].astype(np.int64),
     )
-    faults = problems_of(recordings, info, str(path), cure)
-    if faults:
-        raise DataError(faults)
+    DataError.if_any(problems_of(recordings, info, str(path), cure))
     before = np.repeat(elapsed[offsets[:-1]], np.diff(offsets))
     since = elapsed[1:] - before
     if len(since) and since.max() > LONGEST:

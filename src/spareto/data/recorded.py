@@ -121,9 +121,9 @@ class RecordedDataset(Dataset):
             offsets=offsets,
             labels=np.array([each.label for _, each in some], np.int64),
         )
-        faults = problems_of(found, self.info, f"{some[0][1].path} to {some[-1][1].path}", "Check the files.")
-        if faults:
-            raise DataError(faults)
+        DataError.if_any(
+            problems_of(found, self.info, f"{some[0][1].path} to {some[-1][1].path}", "Check the files.")
+        )
         return found
 
 

@@ -54,8 +54,7 @@ class Options:
     recordings: int | None = None
 
     def __post_init__(self) -> None:
-        if problems := [*self._words(), *self._numbers(), *self._files()]:
-            raise ConfigError(problems)
+        ConfigError.if_any([*self._words(), *self._numbers(), *self._files()])
 
     def _words(self) -> list[Problem]:
         found: list[Problem] = []
@@ -103,15 +102,13 @@ class Options:
         Raises:
             ConfigError: There is one.
         """
-        problems = [
+        ConfigError.if_any(
             Problem(f"design.{what}", f"layer {name!r}", one_of(layers), did_you_mean(name, layers))
             for what, chosen in (("ratio", self.ratio), ("inputs", self.inputs))
             if isinstance(chosen, dict)
             for name in chosen
             if name not in layers
-        ]
-        if problems:
-            raise ConfigError(problems)
+        )
 
     def of(self, what: Literal["ratio", "inputs"], number: int, name: str, count: int) -> Any:
         """A layer's own choice.

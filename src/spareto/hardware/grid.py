@@ -199,7 +199,7 @@ def _versions(workloads: Sequence[Workload]) -> list[tuple[Layer, ...]]:
         neurons.refuse_unknown(workload)
     _refuse_products(workloads)
     expected = [_shape(layer) for layer in workloads[0].layers]
-    problems = [
+    ConfigError.if_any(
         Problem(
             f"workloads[{place}]",
             "other layers than workloads[0]",
@@ -208,15 +208,13 @@ def _versions(workloads: Sequence[Workload]) -> list[tuple[Layer, ...]]:
         )
         for place, workload in enumerate(workloads)
         if [_shape(layer) for layer in workload.layers] != expected
-    ]
-    if problems:
-        raise ConfigError(problems)
+    )
     return list(zip(*(workload.layers for workload in workloads), strict=True))
 
 
 def _refuse_products(workloads: Sequence[Workload]) -> None:
     """A grid is over weights; products of activations have none."""
-    problems = [
+    ConfigError.if_any(
         Problem(
             f"workloads[{place}].products",
             ", ".join(product.name for product in workload.products),
@@ -225,9 +223,7 @@ def _refuse_products(workloads: Sequence[Workload]) -> None:
         )
         for place, workload in enumerate(workloads)
         if workload.products
-    ]
-    if problems:
-        raise ConfigError(problems)
+    )
 
 
 def _shape(layer: Layer) -> tuple[Any, ...]:

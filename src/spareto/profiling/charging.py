@@ -167,7 +167,7 @@ def _runs_in(product: ProductEvent, calls: set[int], two: Trace) -> bool:
 
 
 def _refuse_by_hand(alone: Iterable[Use[NeuronEvent]]) -> None:
-    problems = [
+    ConfigError.if_any(
         Problem(
             f"neurons written out at {use.first.place}",
             "no layer that feeds them timestep by timestep",
@@ -176,6 +176,4 @@ def _refuse_by_hand(alone: Iterable[Use[NeuronEvent]]) -> None:
         )
         for use in alone
         if use.first.facts is None
-    ]
-    if problems:
-        raise ConfigError(problems)
+    )

@@ -117,13 +117,11 @@ def energy(
 
 def _refuse_unknown(options: Mapping[str, Any]) -> None:
     known = [name for name in signature(profile).parameters if name not in ("network", "frames", "labels")]
-    problems = [
+    ConfigError.if_any(
         Problem("energy", f"{name}={value!r}", one_of(known), did_you_mean(name, known))
         for name, value in options.items()
         if name not in known
-    ]
-    if problems:
-        raise ConfigError(problems)
+    )
 
 
 def _costs(

@@ -48,8 +48,7 @@ def _refuse(network: nn.Module, plan: CountingPlan, trace: Trace) -> None:
         if unused:
             cure = "Call it, or remove it."
             problems.append(Problem(f"layer '{name}'", "no call", "a module that the network calls", cure))
-    if problems:
-        raise ConfigError(problems)
+    ConfigError.if_any(problems)
 
 
 def _modules(network: nn.Module, counted: set[str]) -> Iterator[FreeLayer]:

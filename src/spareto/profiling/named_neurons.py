@@ -33,13 +33,11 @@ class NamedNeurons:
     def __init__(self, network: nn.Module, kinds: Mapping[str, str]) -> None:
         of_kind(kinds, Mapping, "neurons", "names and kinds", "Write {'fc1': 'lif'}.")
         self._kinds = dict(kinds)
-        problems = [
+        ConfigError.if_any(
             Problem(f"neurons['{name}']", repr(kind), one_of(KINDS), did_you_mean(kind, KINDS))
             for name, kind in kinds.items()
             if kind not in KINDS
-        ]
-        if problems:
-            raise ConfigError(problems)
+        )
         self._modules = {
             module: NeuronFacts(kind=kinds[name], axes="one step")
             for name, module in network.named_modules()
@@ -78,13 +76,11 @@ class NamedNeurons:
         """
         layers = [planned.use.name for planned in plan.products]
         names = [*layers, *self._own]
-        problems = [
+        ConfigError.if_any(
             Problem(f"neurons['{name}']", "no such module or layer", one_of(names), did_you_mean(name, names))
             for name in self._kinds
             if name not in self._names and name not in layers
-        ]
-        if problems:
-            raise ConfigError(problems)
+        )
         for name in sorted(self._names):
             yield f"The neurons '{name}' were named as '{self._kinds[name]}'."
 

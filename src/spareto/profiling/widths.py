@@ -99,5 +99,4 @@ def _refuse(asked: WeightBits, layers: list[str]) -> None:
         for name in names
         if name not in layers
     ]
-    if problems:
-        raise ConfigError(problems)
+    ConfigError.if_any(problems)

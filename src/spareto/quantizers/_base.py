@@ -95,9 +95,10 @@ class Quantizer(nn.Module, ABC):
         return super()._apply(lambda value: _at_least_single(value, fn(value)), recurse)
 
     @property
-    @abstractmethod
     def code_range(self) -> tuple[int, int]:
-        """Smallest and largest code."""
+        """Smallest and largest code: those of a signed symmetric integer, unless said otherwise."""
+        most = max(2 ** (self.bits - 1) - 1, 1)
+        return -most, most
 
     @abstractmethod
     def start(self, weight: Tensor, live: Tensor | None = None) -> None:

@@ -9,12 +9,11 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from spareto.quantizers._base import Quantizer, Shared
-from spareto.quantizers._snap import snap
-from spareto.quantizers._symmetric import levels
+from spareto.quantizers._base import Shared
+from spareto.quantizers._uniform import UniformQuantizer
 
 
-class RangeQuantizer(Quantizer):
+class RangeQuantizer(UniformQuantizer):
     """Signed symmetric codes over `−clip .. clip`; nothing to learn, so it serves after training too.
 
     Where it does not follow the weights, reading the range off at every step would cost too much.
@@ -25,33 +24,22 @@ class RangeQuantizer(Quantizer):
 
     def __init__(self, bits: int, **shared: Unpack[Shared]) -> None:
         super().__init__(bits, **shared)
-        self.levels = levels(bits)
         self.register_buffer("scale", torch.ones(()))
 
     @abstractmethod
     def clip(self, weight: Tensor, live: Tensor | None) -> Tensor:
         """Largest weight that can be stored, of each group, within the limits of `bounded`."""
 
-    @property
-    @override
-    def code_range(self) -> tuple[int, int]:
-        return -self.levels, self.levels
-
     @override
     def start(self, weight: Tensor, live: Tensor | None = None) -> None:
         self.scale = self.clip(weight.detach(), live) / self.levels
 
     @override
-    def encode(self, weight: Tensor) -> Tensor:
-        return (weight / self.scale).clamp(*self.code_range).round().to(torch.int32)
-
-    @override
-    def decode(self, codes: Tensor) -> Tensor:
-        return codes.to(self.scale.dtype) * self.scale
+    def steps(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        return self.scale, self.scale
 
     @override
     def forward(self, weight: Tensor, live: Tensor | None = None) -> Tensor:
         if self.training and self.tracks_weights:
             self.start(weight, live)
-        position = weight.detach() / self.scale
-        return snap(weight, position, self.code_range, self.scale, self.scale, self.rounding)
+        return super().forward(weight, live)

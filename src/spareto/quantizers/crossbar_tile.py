@@ -13,7 +13,6 @@ from spareto.core.config import Rule
 from spareto.core.options import Portion
 from spareto.quantizers._base import Shared
 from spareto.quantizers._range import RangeQuantizer
-from spareto.quantizers._snap import snap
 from spareto.quantizers._symmetric import bounded
 
 Side = Annotated[int, Field(ge=1, le=1 << 24), Rule("a whole number from 1 to 2^24")]
@@ -72,21 +71,6 @@ class CrossbarTile(RangeQuantizer):
         kinds = self._largest(often.to(matrix.dtype)), self._largest((~often).to(matrix.dtype))
         return bounded(torch.where((kinds[0] > 0) & (kinds[1] > 0), mixed, torch.maximum(most, rest)))
 
-    @override
-    def encode(self, weight: Tensor) -> Tensor:
-        return (weight / self._spread(weight)).clamp(*self.code_range).round().to(torch.int32)
-
-    @override
-    def decode(self, codes: Tensor) -> Tensor:
-        return codes.to(self.scale.dtype) * self._spread(codes)
-
-    @override
-    def forward(self, weight: Tensor, live: Tensor | None = None) -> Tensor:
-        if self.training and self.tracks_weights:
-            self.start(weight, live)
-        scale = self._spread(weight)
-        return snap(weight, weight.detach() / scale, self.code_range, scale, scale, self.rounding)
-
     def _largest(self, matrix: Tensor) -> Tensor:
         """The largest of each tile."""
         outputs, inputs = matrix.shape
@@ -95,13 +79,15 @@ class CrossbarTile(RangeQuantizer):
         tall[:outputs, :inputs] = matrix
         return tall.view(across, self.columns, down, self.rows).amax((1, 3))
 
-    def _spread(self, like: Tensor) -> Tensor:
-        """The scale of each weight, its shape."""
+    @override
+    def steps(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        """The scale of each weight, its shape, twice."""
         if self.scale.dim() == 0:
-            return self.scale
+            return self.scale, self.scale
         outputs, inputs = _matrix(like).shape
         tall = self.scale.repeat_interleave(self.columns, 0)[:outputs]
-        return tall.repeat_interleave(self.rows, 1)[:, :inputs].reshape(like.shape)
+        scale = tall.repeat_interleave(self.rows, 1)[:, :inputs].reshape(like.shape)
+        return scale, scale
 
 
 def _matrix(weight: Tensor) -> Tensor:

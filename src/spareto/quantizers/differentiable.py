@@ -13,7 +13,9 @@ from typing_extensions import override
 from spareto.core.config import Rule
 from spareto.quantizers._base import Quantizer, Shared
 from spareto.quantizers._clusters import middles
+from spareto.quantizers._signs import as_sign
 from spareto.quantizers._symmetric import LARGEST_CLIP, largest, positive
+from spareto.quantizers.rounding.straight_through import StraightThrough
 
 HOTTEST: Final = 2000.0
 """Largest temperature."""
@@ -73,16 +75,11 @@ class Differentiable(Quantizer):
     ) -> None:
         super().__init__(bits, **shared)
         self.first, self.derivative = float(temperature), derivative
-        self.highest = max(2 ** (bits - 1) - 1, 1)
+        self.highest = self.code_range[1]
         self.alpha, self.beta = nn.Parameter(torch.ones(())), nn.Parameter(torch.ones(()))
         count = 1 if bits == 1 else 2 * self.highest
         self.register_buffer("thresholds", torch.zeros(count))
         self.register_buffer("begun", torch.zeros((), dtype=torch.int64))  # epochs
-
-    @property
-    @override
-    def code_range(self) -> tuple[int, int]:
-        return -self.highest, self.highest
 
     @property
     def temperature(self) -> float:
@@ -148,7 +145,7 @@ class Differentiable(Quantizer):
         steps = _Steps.apply(weight, positive(self.beta), borders, self.temperature, size, code)
         if self.training:
             return steps * positive(self.alpha)
-        return _Hard.apply(steps, self.encode(weight).to(weight.dtype)) * positive(self.alpha)
+        return as_sign(steps, self.encode(weight).to(weight.dtype), StraightThrough()) * positive(self.alpha)
 
 
 class _Steps(torch.autograd.Function):
@@ -185,15 +182,3 @@ class _Steps(torch.autograd.Function):
         weight, beta, slope = ctx.saved_tensors
         to_beta = (grads[0] * (slope * weight)).sum_to_size(beta.shape)
         return grads[0] * (slope * beta), to_beta, None, None, None, None  # in an order that overflows last
-
-
-class _Hard(torch.autograd.Function):
-    """Value of the second argument, gradient for the first."""
-
-    @staticmethod
-    def forward(ctx: Any, soft: Tensor, hard: Tensor) -> Tensor:
-        return hard
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
-        return grads[0], None

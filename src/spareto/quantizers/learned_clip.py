@@ -9,13 +9,13 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from spareto.quantizers._base import Quantizer, Shared
+from spareto.quantizers._base import Shared
 from spareto.quantizers._least_error import least_error_clip
-from spareto.quantizers._snap import snap
-from spareto.quantizers._symmetric import LARGEST_CLIP, SMALLEST_CLIP, levels
+from spareto.quantizers._symmetric import LARGEST_CLIP, SMALLEST_CLIP
+from spareto.quantizers._uniform import UniformQuantizer
 
 
-class LearnedClip(Quantizer):
+class LearnedClip(UniformQuantizer):
     """Signed symmetric codes `round(n · clamp(w / a, −1, 1))` with `n = 2^(bits−1) − 1`; 2 bits are ternary.
 
     The clip `a` starts where it rounds the live weights with the least squared error, and is trained by its
@@ -28,13 +28,7 @@ class LearnedClip(Quantizer):
 
     def __init__(self, bits: int, **shared: Unpack[Shared]) -> None:
         super().__init__(bits, **shared)
-        self.levels = levels(bits)
         self.log_clip = nn.Parameter(torch.zeros(()))
-
-    @property
-    @override
-    def code_range(self) -> tuple[int, int]:
-        return -self.levels, self.levels
 
     @property
     def clip(self) -> Tensor:
@@ -46,24 +40,13 @@ class LearnedClip(Quantizer):
         self.log_clip = nn.Parameter(least_error_clip(weight, self.levels, self.granularity, live).log())
 
     @override
-    def encode(self, weight: Tensor) -> Tensor:
-        return self._position(weight).clamp(*self.code_range).round().to(torch.int32)
+    def steps(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        step = self.clip / self.levels
+        return step, step
 
     @override
-    def decode(self, codes: Tensor) -> Tensor:
-        return codes.to(self.log_clip.dtype) * self._step
-
-    @override
-    def forward(self, weight: Tensor, live: Tensor | None = None) -> Tensor:
-        step = self._step
-        return snap(weight, self._position(weight), self.code_range, step, step, self.rounding)
-
-    def _position(self, weight: Tensor) -> Tensor:
+    def _position(self, weight: Tensor, step: Tensor) -> Tensor:
         return (weight.detach() * (-self._bounded_log.detach()).exp()).mul_(self.levels)
-
-    @property
-    def _step(self) -> Tensor:
-        return self.clip / self.levels
 
     @property
     def _bounded_log(self) -> Tensor:

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from spareto.quantizers._base import Quantizer, Shared
-from spareto.quantizers._snap import snap
-from spareto.quantizers._symmetric import LARGEST_CLIP, levels, mean_magnitude, positive
+from spareto.quantizers._base import Shared
+from spareto.quantizers._symmetric import LARGEST_CLIP, mean_magnitude, positive
+from spareto.quantizers._uniform import UniformQuantizer
 
 
-class LearnedStep(Quantizer):
+class LearnedStep(UniformQuantizer):
     """Codes `round(clamp(w / s, −q − 1, q))` with `q = 2^(bits−1) − 1`; 2 bits are four levels.
 
     The learned step `s` starts at `2 · mean|w| / √q`; its gradient is scaled by `1 / √(N · q)` for the N
@@ -26,7 +26,6 @@ class LearnedStep(Quantizer):
 
     def __init__(self, bits: int, **shared: Unpack[Shared]) -> None:
         super().__init__(bits, **shared)
-        self.levels = levels(bits)
         self.step = nn.Parameter(torch.ones(()))
 
     @property
@@ -45,19 +44,10 @@ class LearnedStep(Quantizer):
         self.step = nn.Parameter(positive(step, LARGEST_CLIP / (self.levels + 1)).to(weight.dtype))
 
     @override
-    def encode(self, weight: Tensor) -> Tensor:
-        return (weight / self.scale).clamp(*self.code_range).round().to(torch.int32)
-
-    @override
-    def decode(self, codes: Tensor) -> Tensor:
-        return codes.to(self.step.dtype) * self.scale
-
-    @override
-    def forward(self, weight: Tensor, live: Tensor | None = None) -> Tensor:
-        sharing = weight.numel() // self.step.numel()
+    def steps(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        sharing = max(1, like.numel() // self.step.numel())
         scale = _ScaleGradient.apply(self.scale, 1 / math.sqrt(sharing * self.levels))
-        position = weight.detach() / scale.detach()
-        return snap(weight, position, self.code_range, scale, scale, self.rounding)
+        return scale, scale
 
 
 class _ScaleGradient(torch.autograd.Function):

@@ -30,11 +30,6 @@ class Sign(Quantizer):
         self.log_scale = nn.Parameter(torch.zeros(()))
 
     @property
-    @override
-    def code_range(self) -> tuple[int, int]:
-        return -1, 1
-
-    @property
     def scale(self) -> Tensor:
         """Magnitude of every weight, always above 0."""
         return bounded(self.log_scale.exp())

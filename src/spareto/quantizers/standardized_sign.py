@@ -72,11 +72,6 @@ class StandardizedSign(Quantizer):
         for name in ("center", "deviation", "scale"):
             self.register_buffer(name, torch.ones(()))
 
-    @property
-    @override
-    def code_range(self) -> tuple[int, int]:
-        return -1, 1
-
     @override
     def start(self, weight: Tensor, live: Tensor | None = None) -> None:
         values = weight.detach().double()

@@ -38,11 +38,6 @@ class Ternary(Quantizer):
         self.positive = nn.Parameter(torch.ones(()))
         self.negative = nn.Parameter(torch.ones(()))
 
-    @property
-    @override
-    def code_range(self) -> tuple[int, int]:
-        return -1, 1
-
     @override
     def start(self, weight: Tensor, live: Tensor | None = None) -> None:
         self._set_threshold(weight, live)

@@ -54,13 +54,11 @@ def refuse_other_data(network: nn.Module, info: DatasetInfo) -> None:
         return
     cure = "Name the data the network was trained on."
     pairs = [("sensor", info.sensor, network.sensor), ("classes", info.classes, network.classes)]
-    problems = [
+    ConfigError.if_any(
         Problem(f"data.{name}", str(got), f"{own}, as the network was built for", cure)
         for name, got, own in pairs
         if got != own
-    ]
-    if problems:
-        raise ConfigError(problems)
+    )
 
 
 def refuse_other_frames(plan: NetworkPlan | OwnNetworkPlan, data: FrameData) -> None:

@@ -34,13 +34,11 @@ class CostModel:
         known = (*formats.on_chips(), formats.BEST)
         asked = [(f"weight_formats[{i}]", name) for i, name in enumerate(config.weight_formats)]
         asked += [("spike_format", config.spike_format)] if config.spike_format else []
-        unknown = [
+        UnknownName.if_any(
             Problem(f"study.{where}", repr(name), one_of(known), did_you_mean(name, known))
             for where, name in asked
             if name not in known
-        ]
-        if unknown:
-            raise UnknownName(unknown)
+        )
         chip = load_accelerator(config.accelerator)
         return cls(chip, config.weight_formats, config.spike_format or chip.spike_format, config.statistic)
 

@@ -135,8 +135,7 @@ def _costs(points: Sequence[Sequence[float]], senses: Sequence[Sense]) -> npt.ND
         finite = all(isinstance(value, SupportsFloat) and math.isfinite(value) for value in values)
         if len(point) != len(senses) or not finite:
             problems.append(Problem(f"points[{index}]", shown(tuple(point)), f"{len(senses)} finite numbers"))
-    if problems:
-        raise InputError(problems)
+    InputError.if_any(problems)
     signs = np.array([-1.0 if sense == "max" else 1.0 for sense in senses])
     return np.array(points, dtype=np.float64).reshape(-1, len(senses)) * signs
 

@@ -1,19 +1,15 @@
 """Every accelerator keeps the laws; a new YAML in `hardware/accelerators/` is tested here unasked."""
 
-from pathlib import Path
-
 import pytest
-import yaml
 
 import workloads
 from spareto import hardware
 from spareto.core.errors import ConfigError
-from spareto.hardware import accelerators, engines
-from spareto.hardware.accelerators import parse_accelerator
+from spareto.hardware import engines
+from spareto.hardware.accelerators import described, parse_accelerator
 from spareto.testing import accelerators as laws
 
 NETWORK = workloads.network()
-FOLDER = Path(accelerators.__file__).parent
 
 
 @pytest.fixture(scope="module", params=hardware.accelerator_names())
@@ -53,7 +49,7 @@ def numbers(data, place=""):
 
 @pytest.mark.parametrize("name", hardware.accelerator_names())
 def test_no_number_of_a_file_stands_without_unit_and_source(name):
-    assert list(numbers(yaml.safe_load((FOLDER / f"{name}.yaml").read_text()))) == []
+    assert list(numbers(described(name))) == []
 
 
 def test_it_comes_back_from_its_own_data(chip):

@@ -1,21 +1,16 @@
 """What arrays made for spikes do differently: spike formats, windows of timesteps, joins, state in place."""
 
 import pytest
-import yaml
 
 import workloads
 from spareto import hardware
 from spareto.formats import Train, spike_bits
-from spareto.hardware.accelerators import _FOLDER, parse_accelerator
+from spareto.hardware.accelerators import described, parse_accelerator
 from spareto.hardware.counting.activity import touched_updates, window_share
 
 EYERISS, LOAS, PTB, SPINAL = (
     hardware.load_accelerator(f"{name}_like") for name in ("eyeriss", "loas", "ptb", "spinalflow")
 )
-
-
-def description(name):
-    return yaml.safe_load((_FOLDER / f"{name}.yaml").read_text())
 
 
 def cost_of(layer, chip, **options):
@@ -85,7 +80,7 @@ def test_counted_windows_are_not_estimated():
 
 def test_lanes_that_share_a_step_take_its_cycle_but_not_its_energy():
     layer = workloads.layer(rate=0.02, timesteps=4, channels=(64, 64))
-    data = description("loas_like")
+    data = described("loas_like")
     alone = {key: value for key, value in data["components"][4].items() if key != "window"}
     apart = parse_accelerator(data | {"components": [*data["components"][:4], alone, data["components"][5]]})
     shared, single = actions(layer, LOAS), actions(layer, apart)
@@ -101,7 +96,7 @@ def test_no_more_operations_are_issued_than_lie_inside_the_zero_border(weights):
     """With almost every input there, an estimate by windows would run into the padding."""
     layer = workloads.layer(size=4, kernel=5, timesteps=4, channels=(5, 32), rate=0.95, sparsity=0.2)
     every = workloads.layer(size=4, kernel=5, timesteps=4, channels=(5, 32), rate=1.0, sparsity=0.2)
-    data = description("loas_like")
+    data = described("loas_like")
     data["components"][4]["zero_weights"] = weights
     done = actions(layer, parse_accelerator(data), weight_format="bitmask")
     issued = sum(a.count for key, a in done.items() if key[2] in ("accumulate", "gated"))
@@ -122,7 +117,7 @@ def test_the_largest_activity_issues_no_fewer_operations_than_the_mean():
 def test_a_join_can_only_look_at_so_many_pairs_a_cycle():
     layer = workloads.layer("fc", channels=(4096, 16), size=1, kernel=1, rate=0.0, timesteps=4, neuron=None)
     assert cost_of(layer, LOAS).latency_cycles >= 4096 * 16 / (16 * 4 * 128)
-    slow = description("loas_like")
+    slow = described("loas_like")
     slow["components"][4]["intersection_rate"]["value"] = 0.25
     assert cost_of(layer, parse_accelerator(slow)).latency_cycles == 4096 * 16 / (16 * 4 * 0.25)
 
@@ -154,5 +149,6 @@ def test_touched_neurons_are_no_more_than_operations_or_updates():
     for rate in (0.0, 0.01, 0.5, 1.0):
         layer = workloads.layer(rate=rate)
         touched = touched_updates(layer, "mean")
+        assert layer.neuron is not None
         assert touched <= min(layer.effectual_synops(), layer.neuron.count * layer.timesteps) + 1e-9
     assert touched_updates(workloads.layer(neuron=None), "mean") == 0.0

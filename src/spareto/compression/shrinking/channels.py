@@ -25,9 +25,7 @@ def cut_channels(network: Module, seen: Followed, keep: Mapping[str, Tensor]) ->
     Raises:
         ConfigError: A channel cannot be cut out; names the layer and why.
     """
-    problems = obstacles(network, keep, seen)
-    if problems:
-        raise ConfigError(problems)
+    ConfigError.if_any(obstacles(network, keep, seen))
     smaller = copy_of(network)
     gone = torch.cat([seen.channels(name)[~kept] for name, kept in keep.items()]) if keep else torch.empty(0)
     with torch.no_grad():

@@ -71,5 +71,4 @@ def _refuse(layers: Mapping[str, nn.Module], plan: EpitomeStep, context: StepCon
             where = f"{context.where}.layer_shapes[{place}].layers"
             rule, cure = "a pattern that matches a touched layer", f"They are {', '.join(layers)}."
             problems.append(Problem(where, repr(own.layers), rule, cure))
-    if problems:
-        raise ConfigError(problems)
+    ConfigError.if_any(problems)

@@ -43,7 +43,7 @@ def _refuse_epitomes(layers: Mapping[str, nn.Module]) -> None:
 
 def _refuse_computed(layers: Mapping[str, nn.Module], where: str) -> None:
     """Weights that are computed from others cannot start again from 0."""
-    problems = [
+    ConfigError.if_any(
         Problem(
             f"layer '{name}'",
             own,
@@ -52,6 +52,4 @@ def _refuse_computed(layers: Mapping[str, nn.Module], where: str) -> None:
         )
         for name, layer in layers.items()
         if (own := own_parametrization(layer))
-    ]
-    if problems:
-        raise ConfigError(problems)
+    )

@@ -98,10 +98,8 @@ def _quantize_bias(layer: nn.Module, bits: int, context: StepContext) -> None:
 def _refuse_unmatched(names: Mapping[str, list[str]], plan: QuantizeStep, where: str) -> None:
     rule, cure = "a pattern that matches a touched layer", f"They are {', '.join(names)}."
     known = [name for group in names.values() for name in group]
-    problems = [
+    ConfigError.if_any(
         Problem(f"{where}.layer_bits[{index}].layers", repr(own.layers), rule, cure)
         for index, own in enumerate(plan.layer_bits)
         if not any(fnmatchcase(name, own.layers) for name in known)
-    ]
-    if problems:
-        raise ConfigError(problems)
+    )

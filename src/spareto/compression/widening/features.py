@@ -147,13 +147,11 @@ def feature_names(network: nn.Module, asked: Sequence[str]) -> tuple[str, ...]:
     """
     known = dict(network.named_modules())
     if asked:
-        problems = [
+        ConfigError.if_any(
             Problem(f"plan.features[{place}]", repr(name), "the name of a module of the network")
             for place, name in enumerate(asked)
             if name not in known
-        ]
-        if problems:
-            raise ConfigError(problems)
+        )
         return tuple(asked)
     found = tuple(name for name, each in known.items() if isinstance(each, SpikingLayer) and each.fires)
     if len(found) < 2:

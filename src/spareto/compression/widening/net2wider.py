@@ -52,8 +52,7 @@ def widen(network: Module, multiplier: float, run: Run, *, noise: float = 0.0, s
     refuse_compressed(network)
     seen = follow(network, bound(run, network))
     copies = _copies(network, seen, multiplier)
-    if problems := [*obstacles(network, copies, seen), *_scattered(seen, copies)]:
-        raise ConfigError(problems)
+    ConfigError.if_any([*obstacles(network, copies, seen), *_scattered(seen, copies)])
     wider = copy_of(network)
     with torch.no_grad():
         for name, chosen in copies.items():
@@ -171,18 +170,15 @@ def _refuse_numbers(multiplier: float, noise: float) -> None:
         )
         if not fits
     ]
-    if problems:
-        raise ConfigError(problems)
+    ConfigError.if_any(problems)
 
 
 def refuse_compressed(
     network: nn.Module, rule: str = "a plain weight", cure: str = "Widen first, then compress."
 ) -> None:
     """Refuse a network of which a layer has masks or quantizers."""
-    problems = [
+    ConfigError.if_any(
         Problem(f"layer '{name}'", "masks or quantizers", rule, cure)
         for name, layer in synaptic_layers(network).items()
         if compressed_weight(layer) is not None
-    ]
-    if problems:
-        raise ConfigError(problems)
+    )

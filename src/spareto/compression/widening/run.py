@@ -232,10 +232,8 @@ def _pull(norms: list[str], weight: float, network: nn.Module, step: int, steps:
 
 
 def _refuse_later_steps(plan: WideningPlan) -> None:
-    problems = [
+    ConfigError.if_any(
         Problem(f"plan.recipe.steps[{place}].start", f"{step.start:g}", "0: in force from the beginning")
         for place, step in enumerate(plan.recipe.steps)
         if step.start
-    ]
-    if problems:
-        raise ConfigError(problems)
+    )

@@ -44,8 +44,7 @@ def scales_of(network: nn.Module, seen: Followed) -> dict[str, Tensor]:
             rule, cure = "a batch norm with a scale for each channel", "Build the network with batch norms."
             problems.append(Problem(f"layer '{name}'", "no batch norm behind it", rule, cure))
         found[name] = scale / scale.mean().clamp_min(torch.finfo(scale.dtype).tiny)
-    if problems:
-        raise ConfigError(problems)
+    ConfigError.if_any(problems)
     return found
 
 

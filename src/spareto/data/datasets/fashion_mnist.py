@@ -81,8 +81,7 @@ class FashionMnist(Dataset):
         if len(labels) and labels.max() >= self.info.classes:
             got = f"a label {labels.max()}"
             problems.append(Problem(str(path), got, f"labels from 0 to {self.info.classes - 1}", self._cure))
-        if problems:
-            raise DataError(problems)
+        DataError.if_any(problems)
 
     @staticmethod
     def _paths(folder: Path, name: SplitName) -> tuple[Path, Path]:

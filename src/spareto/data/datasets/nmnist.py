@@ -64,9 +64,7 @@ class NMnist(Dataset):
         offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
         labels = np.array([label for _, label in files], np.int64)
         recordings = Recordings(x=x, y=y, polarity=polarity, t_us=t_us, offsets=offsets, labels=labels)
-        faults = problems_of(recordings, self.info, str(self.root / FOLDERS[name]), self._cure)
-        if faults:
-            raise DataError(faults)
+        DataError.if_any(problems_of(recordings, self.info, str(self.root / FOLDERS[name]), self._cure))
         return recordings
 
     @cached_property
@@ -77,18 +75,16 @@ class NMnist(Dataset):
 def _labelled_files(folder: Path, cure: str) -> list[tuple[Path, int]]:
     require(folder, "a folder of ten folders 0 to 9 with .bin files", cure)
     by_digit = {digit: sorted((folder / str(digit)).glob("*.bin")) for digit in range(10)}
-    faults = [
+    DataError.if_any(
         Problem(str(folder / str(digit)), "no .bin files", "at least one recording", cure)
         for digit, files in by_digit.items()
         if not files
-    ]
-    if faults:
-        raise DataError(faults)
+    )
     return [(path, digit) for digit, files in by_digit.items() for path in files]
 
 
 def _refuse_broken(paths: list[Path], contents: list[Bytes], cure: str) -> None:
-    faults = [
+    DataError.if_any(
         Problem(
             str(path),
             f"{len(content)} bytes",
@@ -97,6 +93,4 @@ def _refuse_broken(paths: list[Path], contents: list[Bytes], cure: str) -> None:
         )
         for path, content in zip(paths, contents, strict=True)
         if len(content) == 0 or len(content) % EVENT_BYTES
-    ]
-    if faults:
-        raise DataError(faults)
+    )

@@ -187,15 +187,13 @@ def _find_time(names: list[str]) -> tuple[str | None, str | None]:
 
 def _refuse_lengths(value: Any, names: Iterable[str | None], t_name: str, where: str) -> None:
     expected = np.size(value[t_name])
-    faults = [
+    DataError.if_any(
         Problem(
             f"{where}: {name}", f"{np.size(value[name])} values", f"{expected}, as many as {t_name}", CURE
         )
         for name in names
         if name is not None and np.size(value[name]) != expected
-    ]
-    if faults:
-        raise DataError(faults)
+    )
 
 
 def _whole(values: Any, where: str, name: str) -> npt.NDArray[np.int64]:

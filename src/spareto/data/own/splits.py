@@ -90,7 +90,7 @@ def classes_of(splits: Sequence[Split], asked: int | None) -> int:
     told = asked or next((split.classes for split in splits if split.classes), None)
     largest = max(int(split.labels.max()) for split in splits if split.labels is not None)
     classes = told or largest + 1
-    faults = [
+    DataError.if_any(
         Problem(
             f"{split.place(int(sample))}: label",
             str(split.labels[sample]),
@@ -100,9 +100,7 @@ def classes_of(splits: Sequence[Split], asked: int | None) -> int:
         for split in splits
         if split.labels is not None
         for sample in np.flatnonzero(split.labels >= classes)[:1]
-    ]
-    if faults:
-        raise DataError(faults)
+    )
     if len(splits) > 1 and all(split.labels is not None for split in splits):
         _refuse_unlearnt(splits[0], splits[1])
     return classes

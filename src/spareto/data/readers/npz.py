@@ -35,13 +35,11 @@ class Npz(EventReader):
                 raise Damaged("a single array")
         except Damaged as error:
             raise self.refused(path, f"a truncated or damaged file ({error})", self.title) from None
-        faults = [
+        DataError.if_any(
             Problem(f"{path}: {name}", "nothing", "an array of one number an event", "Save it again.")
             for name in NAMES
             if name not in arrays
-        ]
-        if faults:
-            raise DataError(faults)
+        )
         t, x, y, p = (self._flat(path, name, arrays[name]) for name in NAMES)
         if not len(t) == len(x) == len(y) == len(p):
             got = f"{len(t):,}, {len(x):,}, {len(y):,} and {len(p):,} values of t, x, y and p"

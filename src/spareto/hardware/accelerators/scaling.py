@@ -88,8 +88,7 @@ def _check(chip: Chip, node_nm: float | None, volts: float | None) -> None:
         problems.append(
             Problem("volts", shown(volts), f"a chip that says its own; '{chip.name}' does not", cure)
         )
-    if problems:
-        raise ConfigError(problems)
+    ConfigError.if_any(problems)
 
 
 def _from(old: Mapping[str, Any]) -> str:

@@ -47,7 +47,7 @@ def refuse_unknown(workload: Workload) -> None:
     Raises:
         ConfigError: Lists every layer with a neuron of another kind; none is costed as zero.
     """
-    problems = [
+    ConfigError.if_any(
         Problem(
             f"layer '{layer.name}'",
             f"neuron '{layer.neuron.kind}'",
@@ -57,9 +57,7 @@ def refuse_unknown(workload: Workload) -> None:
         )
         for layer in (*workload.layers, *workload.products)
         if layer.neuron and layer.neuron.update is None and layer.neuron.kind not in _UPDATES
-    ]
-    if problems:
-        raise ConfigError(problems)
+    )
 
 
 def state_flows(points: DesignPoints, nest: Nest, accelerator: Accelerator) -> Iterator[Flow]:

@@ -40,8 +40,7 @@ def overridden(data: Any, changes: Any, where: str) -> Any:
     """
     problems: list[Problem] = []
     changed = _changed(data, changes, where, problems)
-    if problems:
-        raise ConfigError(problems)
+    ConfigError.if_any(problems)
     return changed
 
 

@@ -288,7 +288,7 @@ def _check_room(built: list[Sized], chip: Fpga) -> None:
     fabric = chip.fabric
     used, blocks = sum(each.luts for each in built), sum(each.built.block_rams for each in built)
     needed = (("LUTs", used, fabric.luts.amount), ("block RAMs", blocks, fabric.block_rams.amount))
-    problems = [
+    CapacityError.if_any(
         Problem(
             f"{chip.name}.{fabric.name}",
             f"{count:,.0f} {what}",
@@ -297,6 +297,4 @@ def _check_room(built: list[Sized], chip: Fpga) -> None:
         )
         for what, count, there in needed
         if count > there
-    ]
-    if problems:
-        raise CapacityError(problems)
+    )

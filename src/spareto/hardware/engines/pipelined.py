@@ -284,7 +284,7 @@ def _check_room(workload: Workload, chip: Pipelined) -> None:
                 if chip.bank(tensor, layer) is bank
             )
             there[bank.name] = bank.capacity.amount
-    problems = [
+    CapacityError.if_any(
         Problem(
             f"{chip.name}.{name}",
             f"{amount:.0f}",
@@ -293,9 +293,7 @@ def _check_room(workload: Workload, chip: Pipelined) -> None:
         )
         for name, amount in used.items()
         if amount > there[name]
-    ]
-    if problems:
-        raise CapacityError(problems)
+    )
 
 
 def _moves(bank: FabricMemory, tensor: str, action: str, bits: float) -> Iterator[ActionCost]:

@@ -279,5 +279,4 @@ def _check_room(chip: Roofline, ran: Sequence[_Run]) -> None:
                     "Use a smaller network, narrower weights or another format.",
                 )
             )
-    if problems:
-        raise CapacityError(problems)
+    CapacityError.if_any(problems)

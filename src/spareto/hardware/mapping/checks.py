@@ -37,8 +37,7 @@ def require_nest(
         raise ConfigError(Problem(where, f"the levels {', '.join(nest.levels)}", ", ".join(known)))
     found = [*repeated(nest, where), *uncovered(nest, problem.dims, where)]
     found += overspread(nest, array_limits(accelerator), where)
-    if found:
-        raise ConfigError(found)
+    ConfigError.if_any(found)
     if short := overflows(accelerator, problem, nest, widths):
         raise short[0].error(accelerator, short, f"{where} at ")
 

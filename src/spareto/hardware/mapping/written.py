@@ -66,8 +66,7 @@ def load_mappings(path: str | Path, workload: Workload, accelerator: Accelerator
             dims = LoopProblem.of(layers[name]).dims
             wrong = list(uncovered(found[name], dims, where, file.padded.get(name, {})))
         problems += wrong
-    if problems:
-        raise ConfigError(problems)
+    ConfigError.if_any(problems)
     return found
 
 

@@ -104,15 +104,12 @@ def _require(
         for key in needed
         if key not in given
     ]
-    if problems:
-        raise ConfigError(problems)
+    ConfigError.if_any(problems)
 
 
 def _require_sizes(where: str, sizes: Mapping[str, Any]) -> None:
-    problems = [
+    ConfigError.if_any(
         Problem(f"{where}.{key}", shown(size), "a number above 0")
         for key, size in sizes.items()
         if isinstance(size, bool) or not isinstance(size, (int, float)) or size <= 0
-    ]
-    if problems:
-        raise ConfigError(problems)
+    )

@@ -152,8 +152,7 @@ def _check_names(measurements: Measurements) -> None:
                 problems.append(
                     Problem(where, f"row '{name}'", f"a row with a network and '{slope.quantity}'")
                 )
-    if problems:
-        raise ConfigError(problems)
+    ConfigError.if_any(problems)
 
 
 def _compared(row: ChipRow, ours: Prediction | None) -> list[Comparison]:

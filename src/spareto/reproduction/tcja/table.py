@@ -69,8 +69,7 @@ def read_table(path: str | Path) -> Table:
             problems.append(Problem(f"{path}:{number}", str(error), _rule()))
         else:
             table[key] = row
-    if problems:
-        raise DataError(problems)
+    DataError.if_any(problems)
     return table
 
 

@@ -187,8 +187,7 @@ def load_cost_cases(path: str | Path) -> CostCases:
         ConfigError: The file breaks the schema, or contradicts itself; every problem is listed.
     """
     cases = CostCases.parse(load_data(path), "cost_cases")
-    if found := list(contradictions(cases)):
-        raise ConfigError(found)
+    ConfigError.if_any(list(contradictions(cases)))
     return cases
 
 

@@ -138,8 +138,7 @@ def worthwhile(
     savings = [*_savings_in_words(run.weights_spad, f"{where}.weights_spad"), *run.savings]
     problems = [*_unknown(entries, levels, where, "formats"), *_unknown(savings, levels, where, "savings")]
     problems += _uncovered(entries, where)
-    if problems:
-        raise ConfigError(problems)
+    ConfigError.if_any(problems)
     kept = [(each, tuple(t for t in each.tensors if t in worth)) for each in entries]
     ruled = [(each, tuple(t for t in each.on if t in worth)) for each in savings]
     return (

@@ -110,7 +110,7 @@ class Space(LayerSpace):
             ConfigError: There is none, or a pattern matches no layer.
         """
         found = tuple(self._variables(layers))
-        lost = [
+        ConfigError.if_any(
             Problem(
                 f"study.search.space.layers.{pattern}",
                 "no layer",
@@ -119,9 +119,7 @@ class Space(LayerSpace):
             )
             for pattern in self.layers
             if not any(fnmatchcase(layer, pattern) for layer in layers)
-        ]
-        if lost:
-            raise ConfigError(lost)
+        )
         if not found:
             rule, cure = "at least one variable", "Write bits: [2, 4, 8], say."
             raise ConfigError(Problem("study.search.space", "nothing to choose", rule, cure))

@@ -98,8 +98,7 @@ def read_files(
     problems += _shared(architecture, keeps, str(files.arch))
     problems += _beyond(architecture, str(files.arch))
     levels: list[dict[str, Any]] = list(_levels(architecture, energies, keeps, str(files.ert), problems))
-    if problems:
-        raise ConfigError(problems)
+    ConfigError.if_any(problems)
     data: dict[str, Any] = {
         "about": f"{files.arch} under {files.mapping}",
         "tool": tool,

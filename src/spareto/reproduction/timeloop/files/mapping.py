@@ -86,8 +86,7 @@ def whole(said: Directives, sizes: Mapping[Dim, int], where: str) -> Directives:
             problems.append(Problem(where, got, f"others that divide its size of {size}"))
         else:
             rest[dim] = size // others
-    if problems:
-        raise ConfigError(problems)
+    ConfigError.if_any(problems)
     return replace(
         said,
         loops={
@@ -122,8 +121,7 @@ def _directives(entries: Any, where: str, names: Names) -> Directives:
         else:
             rule = one_of(("temporal", "spatial", *_SPACES))
             problems.append(Problem(f"{here}.type", repr(entry.get("type")), rule))
-    if problems:
-        raise ConfigError(problems)
+    ConfigError.if_any(problems)
     return found
 
 

@@ -85,9 +85,7 @@ class _Sizes:
         Raises:
             ConfigError: Lists every size that is none, and every key that means something else.
         """
-        problems = [found for key, value in self.given.items() if (found := self._odd(key, value))]
-        if problems:
-            raise ConfigError(problems)
+        ConfigError.if_any(found for key, value in self.given.items() if (found := self._odd(key, value)))
         dims: dict[Dim, int] = {
             dim: self._count(self.given[name], name)
             for name, dim in self.names.dims.items()
