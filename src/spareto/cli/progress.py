@@ -65,7 +65,7 @@ class StudyProgress(StudyListener):
     """
 
     def __init__(self, *, plain: bool = False) -> None:
-        self._console = Console(stderr=True, highlight=False, **({"force_terminal": False} if plain else {}))
+        self._console = Console(stderr=True, **({"force_terminal": False} if plain else {}))
         self._pace = Pace()
         self._workers: dict[int, _WorkerBars] = {}
         self._bars = Progress(
@@ -158,7 +158,7 @@ class StudyProgress(StudyListener):
 
     def _say(self, line: str) -> None:
         self._said = time.monotonic()
-        self._console.print(line, soft_wrap=True, markup=False)
+        self._console.print(line, soft_wrap=True)
 
 
 class _WorkerBars(StudyRelay):

@@ -66,7 +66,7 @@ def sensitivity(
         print_json(rows)
         return
     _print(table)
-    Console(highlight=False, soft_wrap=True).print(f"Heat map: {paths[0]}")
+    Console(soft_wrap=True).print(f"Heat map: {paths[0]}")
 
 
 def _rows(table: SensitivityTable) -> list[dict[str, Any]]:
@@ -100,7 +100,7 @@ def _print(table: SensitivityTable) -> None:
     for layer in table.layers:
         drops = [table.drops(layer, kind).get(value) for kind, value in columns]
         shown.add_row(layer, *("" if drop is None else _points(drop) for drop in drops))
-    console = Console(highlight=False)
+    console = Console()
     console.print(shown)
     dense = 100 * table.dense.chosen_by
     console.print(f"Points of validation accuracy against {dense:.1f} % dense, one layer alone.")

@@ -106,7 +106,7 @@ def _tell(made: Squeezed[Any], metric: str, row: dict[str, Any], *, json: bool) 
     if json:
         print_json(row | {"rounds": [asdict(each) for each in made.rounds]})
         return
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(soft_wrap=True)
     unit = "bit operations" if metric == "bops" else "energy, pJ"
     table = table_of(["network", "channels of each layer"], [unit], padding=(0, 1))
     for number, each in enumerate(made.rounds):
@@ -114,4 +114,4 @@ def _tell(made: Squeezed[Any], metric: str, row: dict[str, Any], *, json: bool) 
         table.add_row("wide" if number == 0 else f"cut {number}", channels, f"{each.amount:,.0f}")
     console.print(table)
     console.print(f"Accuracy on the test split: {row['accuracy']:.2%}")
-    console.print(f"Written to {row['written_to']}", markup=False)
+    console.print(f"Written to {row['written_to']}")
