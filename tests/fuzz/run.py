@@ -1,9 +1,11 @@
 """`python -m fuzz.run COUNT [SEED] [READER ...]`, in `tests/`: mutations of a good file for every reader.
 
 A reader may refuse with an error of ours, or read. Anything else, too long or too much memory ends with
-status 1, and the file that did it stays beside the message.
+status 1, and the file that did it stays beside the message. A read that does not end is ended, with where it
+stood; its file is the last one, `file.*`.
 """
 
+import faulthandler
 import logging
 import random
 import resource
@@ -18,6 +20,9 @@ from spareto.core.errors import SparetoError
 
 SECONDS = 2.0
 """Processor time of a read, and one more for every megabyte of the file."""
+
+FOREVER = 120.0
+"""Seconds on the clock after which a read is taken to have no end: C code cannot be interrupted otherwise."""
 
 MEBIBYTES = 256
 """By how much the largest memory of a thousand reads may grow; the files are of kilobytes."""
@@ -52,6 +57,7 @@ def fuzz(reader: Reader, count: int, seed: int, folder: Path) -> list[str]:
 
 def _fault(reader: Reader, path: Path) -> str:
     began = time.process_time()
+    faulthandler.dump_traceback_later(FOREVER, exit=True)
     try:
         reader.read(path)
     except SparetoError as error:
@@ -63,6 +69,8 @@ def _fault(reader: Reader, path: Path) -> str:
             return f"an error of {len(str(error)):,} characters"
     except Exception as error:
         return f"{type(error).__name__}: {str(error)[:200]!r}"
+    finally:
+        faulthandler.cancel_dump_traceback_later()
     spent = time.process_time() - began
     return f"{spent:.1f} s" if spent > SECONDS + path.stat().st_size / 1e6 else ""
 

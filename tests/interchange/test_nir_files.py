@@ -74,7 +74,7 @@ def test_a_text_longer_than_the_file_is_refused(graph):
     content = bytearray(graph.read_bytes())
     content[offset : offset + 4] = (1 << 31).to_bytes(4, "little")
     graph.write_bytes(content)
-    with pytest.raises(StoreError, match="a text of 2,147,483,648 letters"):
+    with pytest.raises(StoreError, match="a text or an array of 2,147,483,648 parts"):
         read_tree(graph)
 
 

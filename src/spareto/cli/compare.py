@@ -31,9 +31,9 @@ def compare(one: Path, other: Path, /, *, json: Flag = False) -> None:
     if json:
         print_json(asdict(found))
         return
-    console = Console(highlight=False)
+    console = Console()
     for line in _told(found):
-        console.print(visible(line), markup=False)
+        console.print(visible(line))
     if found.pairs:
         console.print(_table(found))
 

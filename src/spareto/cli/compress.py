@@ -184,7 +184,7 @@ def accuracy_of(network: nn.Module, source: Source, data: FrameData | None) -> f
 def _totals(layers: Sequence[LayerReport], beside: Sequence[StoredBeside]) -> dict[str, Any]:
     """Sums: of the weights of convolution and dense layers, each counted once, and of all that is stored."""
     own = [layer for layer in layers if not layer.shares]
-    sizes = [_size(layer) for layer in own]
+    sizes = [math.prod(layer.shape) for layer in own]
     zeros = sum(layer.sparsity * size for layer, size in zip(own, sizes, strict=True))
     weights = sum(layer.bytes for layer in own)
     return {
@@ -197,15 +197,11 @@ def _totals(layers: Sequence[LayerReport], beside: Sequence[StoredBeside]) -> di
     }
 
 
-def _size(layer: LayerReport) -> int:
-    return math.prod(layer.shape)
-
-
 def _print(
     title: str, layers: Sequence[LayerReport], beside: Sequence[StoredBeside], row: dict[str, Any]
 ) -> None:
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(title, markup=False)
+    console = Console(soft_wrap=True)
+    console.print(title)
     table = table_of(["layer"], ["shape", "bits", "levels", "sparsity", "bytes"], padding=(0, 1))
     for layer in layers:
         shape = "×".join(map(str, layer.shape))
@@ -220,13 +216,13 @@ def _print(
     console.print(table)
     for layer in layers:
         if layer.shares:
-            console.print(f"Layer {layer.name} uses the weights of {layer.shares}.", markup=False)
+            console.print(f"Layer {layer.name} uses the weights of {layer.shares}.")
     for part in beside:
         if ":" in part.what:  # what one might expect to be compressed
-            console.print(f"Not compressed: {part.name}, {part.what}.", markup=False)
+            console.print(f"Not compressed: {part.name}, {part.what}.")
     if row["accuracy"] is not None:
         console.print(f"Accuracy on the test split: {row['accuracy']:.2%}")
-    console.print(f"Written to {row['written_to']}", markup=False)
+    console.print(f"Written to {row['written_to']}")
 
 
 def _by_kind(beside: Sequence[StoredBeside]) -> list[tuple[str, int, str, int]]:

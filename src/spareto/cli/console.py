@@ -50,3 +50,11 @@ def table_of(
     for head in numbers:
         made.add_column(head, justify="right", no_wrap=True)
     return made
+
+
+def framed(words: Sequence[str], numbers: Sequence[str], title: str | None = None) -> Table:
+    """A table with a frame: columns of words, then of numbers, which stand at the right."""
+    made = Table(*words, title=title, title_justify="left")
+    for head in numbers:
+        made.add_column(head, justify="right")
+    return made

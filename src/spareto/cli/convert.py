@@ -128,11 +128,11 @@ def _parts(network: ConvertedNetwork) -> list[dict[str, Any]]:
 
 
 def _print(row: dict[str, Any]) -> None:
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(f"{row['network']} in layers of Spareto", markup=False)
+    console = Console(soft_wrap=True)
+    console.print(f"{row['network']} in layers of Spareto")
     table = table_of(["layer", "kind", "neurons"], ["parameters"], padding=(0, 1))
     for part in row["parts"]:
         table.add_row(part["part"], part["kind"], part["neurons"], f"{part['weights']:,}")
     console.print(table)
     for note in row["notes"]:
-        console.print(note, markup=False)
+        console.print(note)

@@ -297,14 +297,14 @@ def _print(network: Workload, runs: Sequence[_Run], written: Sequence[str]) -> N
         if run.found:
             print_mapper(run.accelerator, run.found)
         for told in run.told:
-            Console(highlight=False).print("\n".join(lines(told)), soft_wrap=True)
+            Console().print("\n".join(lines(told)), soft_wrap=True)
     if len(runs) > 1 or len(costs) != 1:
         kinds = {run.accelerator: run.kind for run in runs}
         print_comparison(costs, {run.accelerator: run.refused for run in runs if run.refused}, kinds)
     else:
         print_cost(network, costs[0])
     for line in written:
-        Console(highlight=False).print(line, soft_wrap=True)
+        Console().print(line, soft_wrap=True)
 
 
 def _draw(runs: Sequence[_Run], path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from rich.table import Table
 
 from spareto import hardware
-from spareto.cli.console import Console
+from spareto.cli.console import Console, framed
 from spareto.core.amounts import duration, energy, memory
 from spareto.core.errors import Problem
 from spareto.hardware.mapping.search import FoundMapping
@@ -22,7 +22,7 @@ def print_cost(network: Workload, cost: Cost) -> None:
     console.print(_component_table(cost))
     console.print(_metrics_table(network, cost))
     for note in (*cost.notes, *(f"{layer.name}: {note}" for layer in cost.layers for note in layer.notes)):
-        console.print(f"note: {note}.", markup=False)
+        console.print(f"note: {note}.")
 
 
 def print_comparison(
@@ -46,7 +46,7 @@ def print_comparison(
 
 def print_mapper(accelerator: str, found: Mapping[str, FoundMapping]) -> None:
     """What the mapper did, layer by layer."""
-    table = _table(f"mapper, {accelerator}", "above bound", "evaluated", "did not fit")
+    table = framed([f"mapper, {accelerator}"], ["above bound", "evaluated", "did not fit"])
     for name, best in found.items():
         table.add_row(
             name, f"{100 * best.gap:.0f} %", f"{best.evaluated:,}", f"{sum(best.rejected.values()):,}"
@@ -58,10 +58,9 @@ def _comparison(costs: Sequence[Cost], kinds: Mapping[str, str]) -> Table:
     """Accelerators by name, formats by name, or both; energy by time where there is room for it."""
     several = len({one.accelerator for one in costs}) > 1
     formats = not several or len({one.weight_format for one in costs}) > 1
-    table = Table(*(["accelerator"] if several else []), *(["format"] if formats else []))
+    words = [*(["accelerator"] if several else []), *(["format"] if formats else [])]
     with_product = not (several and formats)
-    for name in ("energy", "time", *(["energy x time"] if with_product else []), "stored"):
-        table.add_column(name, justify="right")
+    table = framed(words, ["energy", "time", *(["energy x time"] if with_product else []), "stored"])
     found = sorted({kinds[one.accelerator] for one in costs})
     for kind in found:
         if len(found) > 1:
@@ -86,8 +85,8 @@ def _product(cost: Cost) -> str:
 
 def _layer_table(cost: Cost) -> Table:
     own = len({layer.weight_format for layer in cost.layers}) > 1
-    table = _table(
-        f"layer ({cost.weight_format})", "energy", "cycles", "stored", *(["format"] if own else [])
+    table = framed(
+        [f"layer ({cost.weight_format})"], ["energy", "cycles", "stored", *(["format"] if own else [])]
     )
     for layer in cost.layers:
         numbers = _numbers(layer.energy_pj, layer.latency_cycles, layer.stored_bits)
@@ -100,7 +99,7 @@ def _layer_table(cost: Cost) -> Table:
 
 
 def _component_table(cost: Cost) -> Table:
-    table = _table("component", "energy", "share")
+    table = framed(["component"], ["energy", "share"])
     total = cost.energy_pj or 1.0
     for component, used_pj in cost.energy_by_component().items():
         table.add_row(component, energy(used_pj), f"{100 * used_pj / total:.1f} %")
@@ -109,7 +108,7 @@ def _component_table(cost: Cost) -> Table:
 
 def _metrics_table(network: Workload, cost: Cost) -> Table:
     found = hardware.metrics(network, cost)
-    table = _table("per inference", "")
+    table = framed(["per inference"], [""])
     table.add_row("time", duration(cost.latency_us))
     for name, value in _pipeline_rows(cost):
         table.add_row(name, value)
@@ -147,13 +146,6 @@ def _pipeline_rows(cost: Cost) -> Iterator[tuple[str, str]]:
     worked = sum(each * layer.cores for each, layer in zip(busy, cost.layers, strict=True))
     yield "cores", f"{cores:,}"
     yield "cores wait", f"{100 * (1 - worked / (cores * cost.step_cycles)):.1f} % of the time"
-
-
-def _table(first: str, *numbers: str) -> Table:
-    table = Table(first)
-    for name in numbers:
-        table.add_column(name, justify="right")
-    return table
 
 
 def _numbers(energy_pj: float, cycles: float, bits: float) -> tuple[str, str, str]:

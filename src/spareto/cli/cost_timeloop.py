@@ -163,7 +163,7 @@ def _row(
 
 
 def _print(row: dict[str, Any], told: Explained | None) -> None:
-    console = Console(highlight=False)
+    console = Console()
     title = f"{row['layer']}, {row['run']}, mode {row['mode']} as {row['tool']}"
     console.print(title, soft_wrap=True)
     table = Table("component", "energy", "share")

@@ -56,9 +56,9 @@ def info(name: str, /, *, root: str | None = None, json: bool = False) -> None:
         told = {**asdict(dataset.info), "splits": {split: asdict(each) for split, each in found.items()}}
         print_json({"name": name, **told})
         return
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(soft_wrap=True)
     length = dataset.info.duration_us
-    console.print(f"{name}: {dataset.info.source}. {dataset.info.licence}.", markup=False)
+    console.print(f"{name}: {dataset.info.source}. {dataset.info.licence}.")
     console.print(
         f"{dataset.info.classes} classes, sensor {sensor_text(dataset.info)} (polarities×height×width)"
     )
@@ -91,10 +91,10 @@ def check(name: str, /, *, root: str | None = None, json: bool = False) -> None:
     if json:
         print_json([asdict(each) for each in found])
     else:
-        console = Console(highlight=False, soft_wrap=True)
+        console = Console(soft_wrap=True)
         for each in found:
             mark = {True: "ok", False: "WRONG", None: "-"}[each.passed]
-            console.print(f"{mark:5} {each.what}: {each.said}", markup=False)
+            console.print(f"{mark:5} {each.what}: {each.said}")
     if any(each.passed is False for each in found):
         sys.exit(1)
 

@@ -33,19 +33,19 @@ def simulate(
     if json:
         print_json(asdict(found))
     else:
-        console = Console(highlight=False, soft_wrap=True)
-        console.print(f"{found.simulator}: {found.said}", markup=False)
+        console = Console(soft_wrap=True)
+        console.print(f"{found.simulator}: {found.said}")
         for name, cycles in found.busy.items():
             told = (
                 "as predicted"
                 if cycles == found.predicted_busy[name]
                 else f"predicted {found.predicted_busy[name]:,}"
             )
-            console.print(f"  {name}: {cycles:,} cycles, {told}", markup=False)
+            console.print(f"  {name}: {cycles:,} cycles, {told}")
         if found.cycles is not None:
             each = found.cycles / found.recordings
             told = "as predicted" if found.cycles == found.predicted else f"predicted {found.predicted:,}"
-            console.print(f"{found.cycles:,} cycles, {told}; {each:,.0f} a recording", markup=False)
+            console.print(f"{found.cycles:,} cycles, {told}; {each:,.0f} a recording")
     if not (found.agrees and (stalls or found.cycles == found.predicted)):
         sys.exit(1)
 
@@ -73,7 +73,7 @@ def estimate(
     if timing and set(family) == {"xc7"}:
         cure = "Add --family ice40 or --family ecp5: no free tool here places xc7."
         raise ConfigError(Problem("--timing", "xc7 alone", "a family that nextpnr places", cure))
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(soft_wrap=True)
     rows: list[dict[str, object]] = []
     missing: list[MissingDependency] = []
     for name in family:
@@ -82,8 +82,7 @@ def estimate(
         if not json:
             console.print(
                 f"{name} ({found.tool} estimate): {found.luts:,} LUTs, {found.registers:,} registers, "
-                f"{found.block_rams:g} block RAMs, {found.dsps} DSPs, {found.latches} latches",
-                markup=False,
+                f"{found.block_rams:g} block RAMs, {found.dsps} DSPs, {found.latches} latches"
             )
         if timing and name != "xc7":
             try:
@@ -94,7 +93,7 @@ def estimate(
                 continue
             rows[-1]["fmax_mhz"] = routed.fmax_mhz
             if not json:
-                console.print(f"{name}, placed and routed: {routed.fmax_mhz:.1f} MHz", markup=False)
+                console.print(f"{name}, placed and routed: {routed.fmax_mhz:.1f} MHz")
     if json:
         print_json(rows)
     if missing:

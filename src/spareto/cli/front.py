@@ -58,7 +58,7 @@ def print_front(run: str | Path, *, mean: bool = False, every: bool = False, plo
         found = store.rows(every=every, front=large)
         asked = store.count(every=every)
     rows: Sequence[TrialRow | MeanRow] = means_of(found) if mean else found
-    console = Console(highlight=False)
+    console = Console()
     if not rows:
         console.print("No trial has finished yet.")
         return

@@ -60,7 +60,7 @@ def lower(
     if json:
         print_json(_row(lowering, package, out))
         return
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(soft_wrap=True)
     if explain:
         _explain(console, lowering)
     _tell(console, lowering, package, out)
@@ -94,7 +94,7 @@ def _row(lowering: Lowering, package: Package, out: Path) -> dict[str, Any]:
 def _explain(console: Any, lowering: Lowering) -> None:
     from spareto.lowering import explained
 
-    console.print(f"{lowering.label} in integers", markup=False)
+    console.print(f"{lowering.label} in integers")
     numbers = ("weights", "sums", "neuron", "state", "saturates", "decay", "worst")
     table = table_of(["layer"], numbers, padding=(0, 1))
     for row in explained(lowering.lowered):
@@ -123,5 +123,5 @@ def _tell(console: Any, lowering: Lowering, package: Package, out: Path) -> None
         )
     formats = ", ".join(dict.fromkeys(package.formats))
     sizes = f"biases {package.bias_bytes:,}, header {package.header_bytes:,}"
-    console.print(f"Bytes: weights {package.weight_bytes:,} ({formats}), {sizes}", markup=False)
-    console.print(f"Written to {out}; run it with: spareto run {out} RECORDING", markup=False)
+    console.print(f"Bytes: weights {package.weight_bytes:,} ({formats}), {sizes}")
+    console.print(f"Written to {out}; run it with: spareto run {out} RECORDING")

@@ -135,13 +135,13 @@ def bench(
     from spareto.runtime.timing import timed
 
     found = timed(package, rounds, threads, density)
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(soft_wrap=True)
     console.print(f"{found.recordings} recordings of {found.timesteps} timesteps, engine {found.kernels}")
     console.print(
         f"median {found.milliseconds:.3f} ms a recording, {found.steps_per_second:,.0f} timesteps a second"
     )
     for name, share, way in found.layers:
-        console.print(f"  {name}: {share:.1%} of its inputs spike; weights as {way}", markup=False)
+        console.print(f"  {name}: {share:.1%} of its inputs spike; weights as {way}")
     console.print(f"weights {found.weight_bytes:,} bytes, states {found.state_bytes:,} bytes")
 
 
@@ -173,18 +173,18 @@ def export(
     from spareto.export import registry
     from spareto.package import read_package
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(soft_wrap=True)
     choices = {} if design is None else mapping(design, "design")
     if target in registry.names():
         package = read_package(Path(source))
         exported = registry.make(target, "design", **choices).write(package.network, out, package.vectors)
         for name, size in exported.memory.items():
-            console.print(f"{name:<16} {size:>10,} bytes", markup=False)
+            console.print(f"{name:<16} {size:>10,} bytes")
         files = exported.files
     else:
         given = {"dt": dt, "sensor": sensor, "lossy": lossy or None}
         files = _export_to(source, target, out, {name: v for name, v in given.items() if v is not None})
-    console.print(f"Written to {out}: {', '.join(path.name for path in files)}", markup=False)
+    console.print(f"Written to {out}: {', '.join(path.name for path in files)}")
 
 
 def _export_to(source: str, target: str, out: Path, options: dict[str, Any]) -> tuple[Path, ...]:
@@ -200,9 +200,9 @@ def _export_to(source: str, target: str, out: Path, options: dict[str, Any]) -> 
     written = export_to(network, target, out, **options)
     if not isinstance(written, ExportedFile):
         return written.code, written.weights
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(soft_wrap=True)
     for line in (*written.losses, *written.notes):
-        console.print(line, markup=False)
+        console.print(line)
     return (written.path,)
 
 

@@ -159,12 +159,12 @@ def _print(found: Energy, notes: Sequence[str], out: Path | None, kinds: Mapping
         print_cost(found.workload, costs[0])
     else:
         print_comparison(costs, {}, kinds)
-    console = Console(highlight=False)
+    console = Console()
     for name, why in found.refused.items():
-        console.print(f"{name} cannot run it: {why}", markup=False)
+        console.print(f"{name} cannot run it: {why}")
     for note in notes:
-        console.print(note, markup=False)
+        console.print(note)
     for line in remarks(found.workload):
-        console.print(line, markup=False)
+        console.print(line)
     if out is not None:
-        console.print(f"Workload: {out}", markup=False, soft_wrap=True)
+        console.print(f"Workload: {out}", soft_wrap=True)

@@ -12,9 +12,9 @@ from spareto.records.workload import Workload
 
 def print_workload(workload: Workload, accuracy: float | None) -> None:
     """The network in two lines: what ran on what, and how much of it was right."""
-    console = Console(highlight=False)
+    console = Console()
     ran = f"{workload.samples:,} samples, {workload.timesteps} timesteps"
-    console.print(f"{workload.network} on {workload.dataset}: {ran}", markup=False)
+    console.print(f"{workload.network} on {workload.dataset}: {ran}")
     if accuracy is not None:
         console.print(f"accuracy {accuracy:.2%}")
 

@@ -65,7 +65,7 @@ class StudyProgress(StudyListener):
     """
 
     def __init__(self, *, plain: bool = False) -> None:
-        self._console = Console(stderr=True, highlight=False, **({"force_terminal": False} if plain else {}))
+        self._console = Console(stderr=True, **({"force_terminal": False} if plain else {}))
         self._pace = Pace()
         self._workers: dict[int, _WorkerBars] = {}
         self._bars = Progress(
@@ -121,13 +121,9 @@ class StudyProgress(StudyListener):
         self._bars.update(
             self._epochs, completed=report.epoch, total=report.epochs, description=visible(text), visible=True
         )
-        if not self._console.is_terminal and (report.last or self._silent_for() >= PAUSE):
+        if not self._console.is_terminal and (report.last or time.monotonic() - self._said >= PAUSE):
             epochs = f"{report.epoch} epochs" + f" of {report.epochs}" * (report.epoch < report.epochs)
             self._say(f"  {self._label}: {epochs}, last loss {report.loss:.4f}{right}")
-
-    def _silent_for(self) -> float:
-        """Seconds since something was said."""
-        return time.monotonic() - self._said
 
     @override
     def layer_is_silent(self, label: str, seed: int, problem: Problem) -> None:
@@ -162,7 +158,7 @@ class StudyProgress(StudyListener):
 
     def _say(self, line: str) -> None:
         self._said = time.monotonic()
-        self._console.print(line, soft_wrap=True, markup=False)
+        self._console.print(line, soft_wrap=True)
 
 
 class _WorkerBars(StudyRelay):

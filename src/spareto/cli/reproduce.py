@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from rich.table import Table
 
-from spareto.cli.console import Console, print_json
+from spareto.cli.console import Console, framed, print_json
 
 
 def cost_cases(
@@ -56,9 +56,7 @@ def _title(row: dict[str, Any]) -> str:
 
 
 def _table(title: str, rows: list[dict[str, Any]]) -> Table:
-    table = Table("component", "quantity", title=title, title_justify="left")
-    for name in ("ours", "expected", "error"):
-        table.add_column(name, justify="right")
+    table = framed(["component", "quantity"], ["ours", "expected", "error"], title)
     for row in rows:
         error = row["relative_error"]
         shown = "-" if error is None else f"{100 * error:.3f} %"

@@ -47,7 +47,7 @@ def chips(file: Path | None = None, /, *, chip: str | None = None, json: bool = 
     if found.slopes:
         console.print(_slope_table(found.slopes))
     for line in (*_causes(found), "", *_summary(found)):
-        console.print(line, highlight=False)
+        console.print(line)
 
 
 def _rows(found: Comparisons) -> Iterator[dict[str, Any]]:

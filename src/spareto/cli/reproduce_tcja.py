@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from rich.table import Table
 
-from spareto.cli.console import Console, print_json
+from spareto.cli.console import Console, framed, print_json
 
 if TYPE_CHECKING:
     from spareto.reproduction.tcja.reproduce import Row, Summary
@@ -90,9 +90,7 @@ def _breakdown(path: Path | None, *, json: bool) -> None:
     for bar in dict.fromkeys(row["bar"] for row in rows):
         own = [row for row in rows if row["bar"] == bar]
         title = f"{bar.replace('_', ' ')}: shares of pJ an operation, {own[0]['weight_format']}"
-        table = Table("component", title=title, title_justify="left")
-        for name in ("ours", "study", "points apart", "of energy"):
-            table.add_column(name, justify="right")
+        table = framed(["component"], ["ours", "study", "points apart", "of energy"], title)
         for row in own:
             theirs, apart = row["published_share"], row["difference"]
             table.add_row(
@@ -137,15 +135,9 @@ def _text(name: str, value: Any) -> str:
 
 
 def _table(mode: str, rows: list[Row]) -> Table:
-    table = Table(
-        "sparsity",
-        "bits",
-        "format",
-        title=f"{mode}: energy in µJ, cycles in millions (*: fitted on)",
-        title_justify="left",
-    )
-    for name in ("ours", "study", "error", "cycles", "error"):
-        table.add_column(name, justify="right")
+    title = f"{mode}: energy in µJ, cycles in millions (*: fitted on)"
+    numbers = ["ours", "study", "error", "cycles", "error"]
+    table = framed(["sparsity", "bits", "format"], numbers, title)
     for row in rows:
         table.add_row(
             f"{row['weight_sparsity_target']:g}",

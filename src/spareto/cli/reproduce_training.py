@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
-from rich.table import Table
 
 from spareto.cli import numbers
-from spareto.cli.console import Console, Flag, print_json
+from spareto.cli.console import Console, Flag, framed, print_json
 from spareto.core.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
@@ -114,7 +113,7 @@ def tcja(
         return
     _print(rows)
     dense = next(trial.accuracy for trial in trials if not trial.recipe.steps)
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(soft_wrap=True)
     console.print(f"Dense network: {_percent(dense)} of the test recordings are right.")
     console.print(f"{drawn} figures in {out / 'figures'}")
 
@@ -166,9 +165,8 @@ def _numbers(text: str, name: str, kind: Any) -> list[Any]:
 def _print(rows: Sequence[Row]) -> None:
     console = Console()
     for mode in dict.fromkeys(row["mode"] for row in rows):
-        table = Table(title=f"{mode}: in the format of least energy", title_justify="left")
-        for name in ("pruned", "bits", "accuracy", "study", "energy, µJ", "study", "format"):
-            table.add_column(name, justify="right")
+        heads = ["pruned", "bits", "accuracy", "study", "energy, µJ", "study", "format"]
+        table = framed([], heads, f"{mode}: in the format of least energy")
         settings = dict.fromkeys(
             (row["weight_sparsity_target"], row["bits"]) for row in rows if row["mode"] == mode
         )

@@ -66,7 +66,7 @@ def sensitivity(
         print_json(rows)
         return
     _print(table)
-    Console(highlight=False, soft_wrap=True).print(f"Heat map: {paths[0]}")
+    Console(soft_wrap=True).print(f"Heat map: {paths[0]}")
 
 
 def _rows(table: SensitivityTable) -> list[dict[str, Any]]:
@@ -89,14 +89,18 @@ def _print(table: SensitivityTable) -> None:
     shown = table_of(padding=0)
     shown.add_column("layer", overflow="fold")
     kinds: tuple[Kind, ...] = ("bits", "sparsity")
-    columns: list[tuple[Kind, float]] = [(kind, value) for kind in kinds for value in _values(table, kind)]
+    columns: list[tuple[Kind, float]] = [
+        (kind, value)
+        for kind in kinds
+        for value in dict.fromkeys(e.value for e in table.entries if e.kind == kind)
+    ]
     for kind, value in columns:
         header = f"{value:g}\nbit" if kind == "bits" else f"{100 * value:g}\n%"
         shown.add_column(header, justify="right", no_wrap=True, min_width=5)
     for layer in table.layers:
         drops = [table.drops(layer, kind).get(value) for kind, value in columns]
         shown.add_row(layer, *("" if drop is None else _points(drop) for drop in drops))
-    console = Console(highlight=False)
+    console = Console()
     console.print(shown)
     dense = 100 * table.dense.chosen_by
     console.print(f"Points of validation accuracy against {dense:.1f} % dense, one layer alone.")
@@ -106,7 +110,3 @@ def _points(drop: float) -> str:
     """Points gained; a change that rounds to nothing has no sign."""
     text = f"{-100 * drop:+.1f}"
     return "0.0" if text in ("+0.0", "-0.0") else text
-
-
-def _values(table: SensitivityTable, kind: Kind) -> list[float]:
-    return list(dict.fromkeys(entry.value for entry in table.entries if entry.kind == kind))

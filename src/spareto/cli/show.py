@@ -67,7 +67,7 @@ def _data(results: StudyResults, row: MeanRow) -> dict[str, Any]:
 
 
 def _print(results: StudyResults, row: MeanRow) -> None:
-    console, first = Console(highlight=False), results.of(row)[0]
+    console, first = Console(), results.of(row)[0]
     cost = first.best_cost
     spread = f" ± {100 * shown_std(row):.1f}" if row["seeds"] > 1 else ""
     split = split_shown([row])

@@ -36,7 +36,7 @@ def print_side_by_side(parts: Sequence[StudyPart], folder: Path) -> None:
         writer = csv.DictWriter(stream, list(written[0]))
         writer.writeheader()
         writer.writerows(written)
-    console = Console(highlight=False, soft_wrap=False)
+    console = Console(soft_wrap=False)
     console.print("The dense network and the knee of each, side by side:")
     console.print(table)
     console.print(f"Every recipe: {folder / TABLE}", soft_wrap=True)

@@ -16,7 +16,7 @@ from spareto.records import WideningPlan
 if TYPE_CHECKING:
     from torch import nn
 
-    from spareto.compression.widening import Round, Squeezed
+    from spareto.compression.widening import Squeezed
     from spareto.data.load import FrameData
     from spareto.study.listener import StudyListener
     from spareto.study.sources import Source
@@ -106,15 +106,12 @@ def _tell(made: Squeezed[Any], metric: str, row: dict[str, Any], *, json: bool) 
     if json:
         print_json(row | {"rounds": [asdict(each) for each in made.rounds]})
         return
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(soft_wrap=True)
     unit = "bit operations" if metric == "bops" else "energy, pJ"
     table = table_of(["network", "channels of each layer"], [unit], padding=(0, 1))
     for number, each in enumerate(made.rounds):
-        table.add_row("wide" if number == 0 else f"cut {number}", _channels(each), f"{each.amount:,.0f}")
+        channels = ", ".join(map(str, each.channels.values()))
+        table.add_row("wide" if number == 0 else f"cut {number}", channels, f"{each.amount:,.0f}")
     console.print(table)
     console.print(f"Accuracy on the test split: {row['accuracy']:.2%}")
-    console.print(f"Written to {row['written_to']}", markup=False)
-
-
-def _channels(each: Round) -> str:
-    return ", ".join(map(str, each.channels.values()))
+    console.print(f"Written to {row['written_to']}")

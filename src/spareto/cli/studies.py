@@ -31,7 +31,7 @@ def list_(where: str = "runs", /, *, json: Flag = False) -> None:
     if json:
         print_json(rows)
         return
-    console = Console(highlight=False)
+    console = Console()
     if not rows:
         console.print(f"No study in {where}.")
         return
@@ -68,7 +68,7 @@ def show(run: str, /, *, json: Flag = False) -> None:
     if json:
         print_json(data)
         return
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(soft_wrap=True)
     for key in ("where", "format", *shown, "artifacts", "done", "waiting"):
         console.print(f"{key.replace('_', ' '):<20} {data[key]}")
     console.print(f"{'running':<20} {len(state.running)}")

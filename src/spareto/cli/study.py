@@ -97,7 +97,7 @@ def _report(plan: StudyConfig, folder: Path, *, json: bool) -> None:
             print(json_module.dumps({"event": "study ends", "report": str(paths.report)}))
             return
         print_front(folder)
-        console = Console(highlight=False, soft_wrap=True)
+        console = Console(soft_wrap=True)
         _tell_package(console, plan, folder)
         console.print(f"Report: {paths.report}")
 
@@ -110,15 +110,15 @@ def _tell_package(console: Console, plan: StudyConfig, folder: Path) -> None:
     data = load_data(plan.data)
     made = package_run(folder, data.train_frames, data.test_frames, data.test_labels)
     seed = f", seed {made.seed}" if len(plan.seeds) > 1 else ""
-    console.print(f"Knee of the front: {made.label}{seed}", markup=False)
-    console.print("    import spareto", markup=False)
-    console.print(f'    network = spareto.load_network("{folder}")', markup=False)
+    console.print(f"Knee of the front: {made.label}{seed}")
+    console.print("    import spareto")
+    console.print(f'    network = spareto.load_network("{folder}")')
     if made.package is None:
-        console.print(f"It has no integers: {made.why}", markup=False)
+        console.print(f"It has no integers: {made.why}")
         return
-    console.print(f"In integers: {made.package}", markup=False)
+    console.print(f"In integers: {made.package}")
     recordings = " ".join(map(str, made.recordings)) or "RECORDING"
-    console.print(f"    spareto run {made.package} {recordings}", markup=False)
+    console.print(f"    spareto run {made.package} {recordings}")
 
 
 def _train(

@@ -45,7 +45,7 @@ def watch(
         plain: One line a look, for logs.
         json: One line of JSON a look, for machines.
     """
-    console = Console(highlight=False)
+    console = Console()
     with suppress(KeyboardInterrupt), TrialStore.of(run) as store:
         looks = _looks(store, max(0.1, every), once=once)
         if json or plain or not console.is_terminal:

@@ -291,13 +291,12 @@ def load_sealed(path: str | Path) -> Any:
     """Read data that `save_sealed` wrote; a file without a checksum is read too, with a word.
 
     Raises:
-        ConfigError: The file is missing, cannot be parsed, or is not as it was written.
+        ConfigError: The file is missing, cannot be parsed, holds no keys, or is not as it was written.
     """
-    data = load_data(path)
-    if not isinstance(data, dict) or SEAL not in data:
+    found = dict(load_keys(path))
+    if SEAL not in found:
         _log.info("spareto: %s has no checksum: an older version, or a hand, wrote it.", path)
-        return cast(Any, data)
-    found = cast(dict[str, Any], data)
+        return found
     seal = found.pop(SEAL)
     if seal != _seal(found):
         cure = f"Make it again; to change it by hand, take the key '{SEAL}' out."

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from spareto.core.errors import DataError, Problem, SparetoError
 from spareto.core.extras import imported
+from spareto.core.hdf5 import check_heaps, check_lengths
 from spareto.data.folder import require
 
 FEATURES: Final = (
@@ -87,6 +88,7 @@ def _whole(file: Any, name: str, path: Path) -> Any:
     declared, size = int(file[name].nbytes), path.stat().st_size
     if declared > MOST_UNPACKED * size:
         raise _malformed(path, f"a data set '{name}' of {declared:,} bytes in a file of {size:,}")
+    check_lengths(path, file[name])
     return file[name][()]
 
 
@@ -111,8 +113,9 @@ def _opened(path: Path) -> Any:
     cure = "pip install 'spareto[jets]'"
     h5py = imported("h5py", "h5py", "not installed", "h5py, to read HDF5", cure)
     try:
+        check_heaps(path)
         return h5py.File(path, "r")
-    except OSError:
+    except (OSError, ValueError):
         raise _malformed(path, "a file that is not HDF5, or damaged") from None
 
 

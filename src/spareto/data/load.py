@@ -111,7 +111,8 @@ def load_frames(
     key = _key(dataset, sorted_into, binary, options)
     path = cache_folder(cache) / f"{name}-{timesteps}-{key}.npz"
     info = replace(dataset.info, duration_us=sorted_into.duration_us(dataset.info.duration_us))
-    if _size(dataset, timesteps) > IN_MEMORY:
+    samples = sum(dataset.count(split) or 0 for split in SPLITS)  # 0 where only reading tells how many
+    if samples * timesteps * math.prod(dataset.info.sensor) > IN_MEMORY:
         mapped, known = _mapped(path.with_suffix(".json"), dataset, sorted_into, binary)
         return FrameData(**mapped, info=info, name=name, hash=known)
     arrays = read_cache(path)
@@ -177,11 +178,6 @@ def _make(dataset: Dataset, bins: Bins, binary: bool) -> Arrays:
         arrays[f"{split}_frames"] = frames[0] if len(frames) == 1 else np.concatenate(frames, axis=1)
         arrays[f"{split}_labels"] = np.concatenate(labels)
     return arrays
-
-
-def _size(dataset: Dataset, timesteps: int) -> int:
-    """Bytes of all frames; 0 where only reading tells how many there are."""
-    return sum(dataset.count(split) or 0 for split in SPLITS) * timesteps * math.prod(dataset.info.sensor)
 
 
 def _mapped(path: Path, dataset: Dataset, bins: Bins, binary: bool) -> tuple[dict[str, Any], str]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from spareto.core.errors import DataError, Problem
 from spareto.core.extras import imported
+from spareto.core.hdf5 import check_heaps, check_lengths
 from spareto.data._base import Recordings
 from spareto.data.folder import require
 
@@ -90,13 +91,16 @@ def _opened(path: Path, cure: str) -> Iterator[Any]:
     how = "pip install 'spareto[hdf5]'"
     h5py = imported("h5py", "h5py", "not installed", "h5py, to read HDF5", how)
     try:
+        check_heaps(path)
         file = h5py.File(path, "r")
-    except OSError:
+    except (OSError, ValueError):
         raise DataError(Problem(str(path), "a file that is not HDF5, or damaged", RULE, cure)) from None
     with file:
         try:
             sets: Any = file
             counts = {name: len(sets[name]) for name in ("spikes/times", "spikes/units", "labels")}
+            for name in counts:
+                check_lengths(path, sets[name])
         except (KeyError, TypeError, OSError, RuntimeError, ValueError):
             raise DataError(Problem(str(path), _told(file), RULE, cure)) from None
         if len(set(counts.values())) != 1 or not counts["labels"]:

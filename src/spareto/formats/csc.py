@@ -40,7 +40,7 @@ class CompressedColumns(Format):
 
     def encode(self, tensor: Values, bits: int) -> Encoded:
         """Offsets, rows and non-zero values, column by column: the rows of the transposed tensor."""
-        return replace(_ROWS.encode(_columns(tensor), bits), shape=tensor.shape)
+        return replace(_ROWS.encode(tensor.reshape(tensor.shape[0], -1).T, bits), shape=tensor.shape)
 
     def decode(self, encoded: Encoded) -> Values:
         """Values put back in their columns and rows."""
@@ -68,7 +68,3 @@ class CompressedColumns(Format):
     def compatible_metadata(self, elements: float, density: float, width: int, fibres: int = 1) -> float:
         """Offset pairs over a coordinate list: one offset per fibre and one more, and its coordinates."""
         return (fibres + 1 + np.ceil(elements * density / fibres - 1e-9) * fibres) * width
-
-
-def _columns(tensor: Values) -> Values:
-    return tensor.reshape(tensor.shape[0], -1).T

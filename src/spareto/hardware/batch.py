@@ -57,7 +57,8 @@ def _layer(layer: Layer, times: int) -> Layer:
         "touched_updates_mean",
         "touched_updates_max",
     )
-    changes: dict[str, object] = {name: _times(getattr(layer, name), times) for name in counts}
+    known = {name: getattr(layer, name) for name in counts}
+    changes: dict[str, object] = {n: None if count is None else count * times for n, count in known.items()}
     changes |= {
         "timesteps": layer.timesteps * times,
         "input": _tensor(layer.input, layer.timesteps, times),
@@ -107,10 +108,6 @@ def _unchecked(record: RecordT, changes: Mapping[str, Any]) -> RecordT:
 def _awake(awake: float | None, size: int, timesteps: int, times: int) -> float | None:
     """Elements awake in one long train for which words of all timesteps take as much as apart."""
     return None if awake is None else min(float(size), awake + size * (times - 1) / (times * timesteps))
-
-
-def _times(count: float | None, times: int) -> float | None:
-    return None if count is None else count * times
 
 
 def _divided(layer: LayerCost, inferences: int) -> LayerCost:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from spareto.core.bounds import Amount
 from spareto.core.config import Record
 from spareto.records.cost import Cost
-from spareto.records.workload import Layer, Statistic, Workload
+from spareto.records.workload import Statistic, Workload
 
 
 class Metrics(Record):
@@ -61,7 +61,10 @@ def metrics(workload: Workload, cost: Cost) -> Metrics:
         + sum(product.dense for product in workload.products),
         effective_macs=macs,
         effective_acs=acs,
-        bit_operations=sum(_bit_operations(layer, statistic) for layer in workload.layers),
+        bit_operations=sum(
+            layer.effectual_synops(statistic) * layer.weight_bits * layer.input.bits
+            for layer in workload.layers
+        ),
         spikes=_spikes(workload, statistic),
         memory_traffic_bytes=_traffic(cost),
         energy_delay_pj_cycles=cost.energy_delay_pj_cycles,
@@ -99,7 +102,3 @@ def _traffic(cost: Cost) -> dict[str, float]:
             if action.bits:
                 moved[action.component] = moved.get(action.component, 0.0) + action.bits / 8
     return moved
-
-
-def _bit_operations(layer: Layer, statistic: Statistic) -> float:
-    return layer.effectual_synops(statistic) * layer.weight_bits * layer.input.bits

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 from typing import Final
@@ -39,7 +39,7 @@ def run_local_study(
         StoreError: A file in the folder belongs to another study, or cannot be used.
     """
     results: list[LocalResult] = []
-    for neurons, entry, seed in _all(study):
+    for neurons, entry, seed in product(study.neurons, study.networks, study.seeds):
         name = f"{component(entry.called)}-{neurons}-seed{seed}"
         key, path = _key(study, entry, neurons, seed, data), folder / f"{name}.json"
         if there(path):
@@ -53,10 +53,6 @@ def run_local_study(
         result.save(path)
         results.append(result)
     return results
-
-
-def _all(study: LocalStudy) -> Iterator[tuple[int, NetworkEntry, int]]:
-    return product(study.neurons, study.networks, study.seeds)
 
 
 def _read(path: Path, key: str) -> LocalResult:

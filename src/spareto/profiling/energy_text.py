@@ -86,7 +86,8 @@ def _shares(energies: Mapping[str, float]) -> str:
     rest = total - sum(energy for _, energy in named)
     if rest >= SMALL * total and named:
         named.append(("others", rest))
-    return ", ".join(f"{part}\N{NO-BREAK SPACE}{_percent(energy / total)}" for part, energy in named)
+    shares = [(part, f"{100 * (energy / total):.0f}") for part, energy in named]
+    return ", ".join(f"{part}\N{NO-BREAK SPACE}{share}\N{NO-BREAK SPACE}%" for part, share in shares)
 
 
 def remarks(workload: Workload) -> Iterator[str]:
@@ -132,7 +133,3 @@ def _row(name: str, cells: list[str], width: int) -> str:
 
 def _wrapped(text: str) -> list[str]:
     return wrap(text, WIDTH, subsequent_indent="  ")
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"

@@ -106,7 +106,7 @@ def _differ(one: StudyResults, other: StudyResults) -> list[str]:
     }
     found = [f"The {what} differs: {a}, and {b}." for what, (a, b) in names.items() if a != b]
     contents = {
-        "data set": ("samples", [_manifests(study) for study in both]),
+        "data set": ("samples", [{trial.manifest.data_hash for trial in study.trials} for study in both]),
         "network": ("layers", [_layers(study) for study in both]),
         "accelerator": ("numbers", [study.meta.get("accelerator_data", "") for study in both]),
     }
@@ -119,10 +119,6 @@ def _differ(one: StudyResults, other: StudyResults) -> list[str]:
 
 def _of_costs(results: StudyResults, key: str) -> str:
     return str(getattr(results.trials[0].best_cost, key)) if results.trials else ""
-
-
-def _manifests(results: StudyResults) -> set[str]:
-    return {trial.manifest.data_hash for trial in results.trials}
 
 
 def _layers(results: StudyResults) -> list[tuple[str, int]]:

@@ -71,7 +71,8 @@ def _rule(results: StudyResults, chosen: MeanRow, dense: MeanRow) -> str:
 
 def _saving(chosen: MeanRow, dense: MeanRow) -> str:
     name = chosen["trial"]
-    ratio, accuracies = times_less(chosen, dense), _against(chosen, dense)
+    ratio = times_less(chosen, dense)
+    accuracies = f"{percent(shown_accuracy(chosen))} against {percent(shown_accuracy(dense))}"
     if chosen["energy_pj"] >= dense["energy_pj"]:
         return f"No network within one point of dense accuracy saves energy; the nearest is {name}."
     return f"{name} takes {ratio} times less energy than the dense network, at {accuracies} accuracy."
@@ -88,10 +89,6 @@ def times_less(row: MeanRow, dense: MeanRow) -> str:
     ratio = dense["energy_pj"] / row["energy_pj"]
     wide = ratio * math.hypot(*(each["energy_pj_std"] / each["energy_pj"] for each in (row, dense)))
     return f"{told} ± {wide:.{len(told.partition('.')[2])}f}"
-
-
-def _against(row: MeanRow, dense: MeanRow) -> str:
-    return f"{percent(shown_accuracy(row))} against {percent(shown_accuracy(dense))}"
 
 
 def _all_lose(results: StudyResults, compressed: list[MeanRow], dense: MeanRow) -> str:

@@ -43,11 +43,6 @@ def _costed(
     return ReportMetric(key, name, unit, "min", about, lambda trial: of_cost(trial.best_cost), of_cost)
 
 
-def _tested(trial: Trial) -> float | None:
-    """Accuracy on the test split, where networks are chosen on another."""
-    return None if trial.validation_accuracy is None else trial.accuracy
-
-
 METRICS: Final = (
     ReportMetric(
         "accuracy",
@@ -63,7 +58,7 @@ METRICS: Final = (
         "share",
         "max",
         "Share of the test samples that are classified correctly; no network was chosen by it.",
-        _tested,
+        lambda trial: None if trial.validation_accuracy is None else trial.accuracy,
     ),
     _costed(
         "energy_pj",

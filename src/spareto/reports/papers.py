@@ -122,7 +122,7 @@ def table(results: StudyResults, kind: Kind, quantity: Quantity = "energy") -> l
 
 def latex(rows: Sequence[Sequence[str]]) -> str:
     """A table for LaTeX with the rules of `booktabs`."""
-    lines = [" & ".join(map(_escaped, row)) + r" \\" for row in rows]
+    lines = [" & ".join(cell.translate(_SPECIAL) for cell in row) + r" \\" for row in rows]
     head, body = lines[0], lines[1:]
     wide = "l" + "r" * (len(rows[0]) - 1)
     return "\n".join(
@@ -189,15 +189,13 @@ def _csv(rows: Sequence[Sequence[str]]) -> str:
     return text.getvalue()
 
 
-_SPECIAL: Final = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "±": r"$\pm$",
-    "µ": r"$\mu$",
-    **{each: "\\" + each for each in "&%$#_{}"},
-}
-
-
-def _escaped(text: str) -> str:
-    return "".join(_SPECIAL.get(letter, letter) for letter in text)
+_SPECIAL: Final = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "±": r"$\pm$",
+        "µ": r"$\mu$",
+        **{each: "\\" + each for each in "&%$#_{}"},
+    }
+)

@@ -139,12 +139,9 @@ class StudyResults:
     def layer_sparsity(self, row: MeanRow) -> list[float | None]:
         """Measured share of zero weights of each of `layer_names`, mean over the seeds."""
         tables = [{layer.name: layer.weight_sparsity for layer in trial.layers} for trial in self.of(row)]
-        return [_mean_of([table[name] for table in tables if name in table]) for name in self.layer_names]
+        known = [[table[name] for table in tables if name in table] for name in self.layer_names]
+        return [mean(values) if values else None for values in known]
 
     def of(self, row: MeanRow) -> list[Trial]:
         """The trials of a recipe, one a seed."""
         return self.grouped[row["recipe_hash"]]
-
-
-def _mean_of(values: Sequence[float]) -> float | None:
-    return mean(values) if values else None

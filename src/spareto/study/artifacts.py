@@ -109,16 +109,15 @@ class RemoteFolder:
     def names(self) -> dict[str, int]:
         """Every file by its name, with its size in bytes."""
         with self._reported(""):
-            found: dict[str, Any] = self._system.find(self._root, detail=True) if self._there() else {}
+            found: dict[str, Any] = (
+                self._system.find(self._root, detail=True) if self._system.exists(self._root) else {}
+            )
         return {path[len(self._root) :].lstrip("/"): int(facts["size"] or 0) for path, facts in found.items()}
 
     def remove(self, name: str) -> None:
         """Remove a file."""
         with self._reported(name):
             self._system.rm_file(f"{self._root}/{name}")
-
-    def _there(self) -> bool:
-        return bool(self._system.exists(self._root))
 
     @contextmanager
     def _reported(self, name: str) -> Generator[None]:

@@ -31,7 +31,8 @@ UNNAMED: Final = "an older spareto that left no word of its code"
 @cache
 def training_code() -> str:
     """Fingerprint of the code, and of the libraries, that decide what a training gives."""
-    return fingerprint([digest(TRAINS), _libraries()])
+    names = {name: known.partition("+")[0] for name, known in versions().items() if name != "spareto"}
+    return fingerprint([digest(TRAINS), names])  # without what builds are called: 2.13.0+cpu
 
 
 @cache
@@ -56,11 +57,6 @@ def made_by() -> str:
     """The code of this process, for people."""
     words = ", ".join(f"{name} {version}" for name, version in versions().items())
     return f"{words} (code {training_code()})"
-
-
-def _libraries() -> dict[str, str]:
-    """Without what their builds are called: `2.13.0+cpu`."""
-    return {name: known.partition("+")[0] for name, known in versions().items() if name != "spareto"}
 
 
 def refuse_other_code(expected: str) -> None:

@@ -8,8 +8,9 @@ from pydantic import Field, ValidationError
 from spareto.core.config import Record, Rule, load_data
 from spareto.core.errors import ConfigError, suggestion
 from spareto.hardware import load_accelerator
-from spareto.records import LayerFilter, TrainingPlan
+from spareto.records import LayerFilter, TrainingPlan, Workload
 from spareto.records.data import DataPlan
+from spareto.records.details import TrialDetails
 from spareto.study.config import OwnNetworkPlan, StudyConfig
 
 Small = Annotated[int, Field(ge=1, le=9, strict=True), Rule("an integer from 1 to 9", "Choose fewer.")]
@@ -201,7 +202,7 @@ def test_an_empty_file_is_named(write, name, text):
 @pytest.mark.parametrize(("text", "got"), [("[1]", "a list"), ("3", "3"), ("word", "'word'")])
 def test_a_file_without_keys_is_named(write, text, got):
     path = write("a.yaml", text)
-    for load in (Outer.load, StudyConfig.load, load_accelerator):
+    for load in (Outer.load, StudyConfig.load, load_accelerator, Workload.load, TrialDetails.load):
         with pytest.raises(ConfigError) as error:
             load(path)
         assert str(error.value).startswith(f"{path}: got {got}; expected keys and values.")

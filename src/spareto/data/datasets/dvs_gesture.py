@@ -114,13 +114,10 @@ class DvsGesture(RecordedDataset):
         return found
 
     def _spikingjelly(self, folder: Path) -> list[Recording]:
-        return self._of_classes(folder, {str(label): label for label in range(CLASSES)})
-
-    def _of_classes(self, folder: Path, labels: dict[str, int]) -> list[Recording]:
         found = [
             Recording(path, label)
-            for name, label in labels.items()
-            for path in sorted((folder / name).glob("*.npz"))
+            for label in range(CLASSES)
+            for path in sorted((folder / str(label)).glob("*.npz"))
         ]
         if not found:
             raise DataError(Problem(str(folder), "no .npz file", "folders 0 to 10 of recordings", self._cure))

@@ -145,11 +145,8 @@ class Binner:
         yield self._binned(some), np.zeros(len(some), np.int64)
 
     def _binned(self, parts: Sequence[_Part]) -> Frames:
-        return frames(self._joined(parts), self._info, self.bins, binary=self.binary)
-
-    @property
-    def _info(self) -> DatasetInfo:
-        return DatasetInfo(1, self.sensor, self.clock.duration_us, licence="", source="")
+        info = DatasetInfo(1, self.sensor, self.clock.duration_us, licence="", source="")
+        return frames(self._joined(parts), info, self.bins, binary=self.binary)
 
     def _part(self, place: int, events: Events) -> _Part:
         zeros = np.zeros(len(events), np.int64)

@@ -5,24 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, Final
 
 from jinja2 import Environment, StrictUndefined
 
 from spareto.hardware.fabric.memories import in_blocks
 
-
-@cache
-def _environment() -> Environment:
-    return Environment(
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined
-    )
+_JINJA: Final = Environment(
+    trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, undefined=StrictUndefined
+)
 
 
 @cache
 def _template(name: str) -> Any:
     folder = resources.files("spareto.fpga") / "templates"
-    return _environment().from_string(folder.joinpath(name).read_text(encoding="utf-8"))
+    return _JINJA.from_string(folder.joinpath(name).read_text(encoding="utf-8"))
 
 
 def rendered(template: str, /, **values: Any) -> str:

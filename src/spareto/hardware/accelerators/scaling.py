@@ -65,8 +65,10 @@ def scaled(chip: ChipT, *, node_nm: float | None = None, volts: float | None = N
     factors |= dict.fromkeys(_AREA, nodes**2)
     note = f"; scaled by {energy_factor(nodes, ratio):.4g}"
     data = chip.to_dict()
-    data["components"] = [
-        part if _off_chip(part) else _changed(part, factors, energy_factor(nodes, ratio), note)
+    data["components"] = [  # a memory that everything fits in is not on the chip
+        part
+        if part["kind"] == "memory" and part.get("depth") is None
+        else _changed(part, factors, energy_factor(nodes, ratio), note)
         for part in data["components"]
     ]
     if node_nm:
@@ -93,11 +95,6 @@ def _check(chip: Chip, node_nm: float | None, volts: float | None) -> None:
 
 def _from(old: Mapping[str, Any]) -> str:
     return f"scaled from {old['value']:g} {old['unit']} ({old['source']})"
-
-
-def _off_chip(part: Mapping[str, Any]) -> bool:
-    """A memory that everything fits in is not on the chip."""
-    return part["kind"] == "memory" and part.get("depth") is None
 
 
 def _changed(value: Any, factors: Mapping[str, float], dynamic: float, note: str, key: str = "") -> Any:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from spareto.hardware.charging.design_points import DesignPoints
 from spareto.hardware.charging.neurons import update_cycles
@@ -30,7 +29,8 @@ def layer_cycles(
         for moved in _port_bits(memory, flows):
             limit = memory.read_bandwidth if moved[0].action == "read" else memory.write_bandwidth
             if limit is not None:
-                in_use = _instances(memory, counts)
+                accesses = counts.accesses.items()
+                in_use = next(access.instances for (level, _), access in accesses if level == memory.name)
                 cycles = np.maximum(cycles, total_bits(moved, scale=1.0 / (limit.amount * in_use)))
     return np.ceil(cycles - 1e-9) + first_result_cycles(points.layer, accelerator)
 
@@ -47,7 +47,3 @@ def _port_bits(memory: Memory, flows: Sequence[Flow]) -> list[list[Flow]]:
     own = [flow for flow in flows if flow.memory == memory.name]
     ports = ([flow for flow in own if flow.action == action] for action in ("read", "write"))
     return [port for port in ports if port]
-
-
-def _instances(memory: Memory, counts: AccessCounts) -> npt.NDArray[np.int64]:
-    return next(access.instances for (level, _), access in counts.accesses.items() if level == memory.name)

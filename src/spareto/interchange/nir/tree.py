@@ -16,6 +16,7 @@ import numpy as np
 from spareto.core.artifacts import there
 from spareto.core.errors import ConfigError, Problem, StoreError
 from spareto.core.extras import imported
+from spareto.core.hdf5 import check_heaps, check_lengths
 
 DEEPEST: Final = 24
 MOST_OBJECTS: Final = 100_000
@@ -80,6 +81,7 @@ def read_tree(path: Path) -> Tree:
     if not there(path):
         raise StoreError(Problem(str(path), "no such file", "a NIR file", "Check the path."))
     try:
+        check_heaps(path)
         with h5py.File(path, "r") as file:
             return _node(_Content(h5py, path).group(file["node"], 0), 0)
     except (StoreError, ConfigError):
@@ -129,8 +131,7 @@ class _Content:
         stored = dataset.id.get_storage_size()
         if size > DENSEST * stored + 4096 or self._bytes > LARGEST:
             raise ValueError(f"an array of {size:,} bytes of which {stored:,} are stored")
-        if dataset.dtype == object:
-            self._bound_texts(dataset, stored)
+        check_lengths(self._path, dataset)
         value = dataset[()]
         if isinstance(value, bytes):
             return value.decode("utf-8")
@@ -138,20 +139,6 @@ class _Content:
             texts = [each.decode("utf-8") if isinstance(each, bytes) else str(each) for each in value.flat]
             return np.array(texts, dtype=object).reshape(value.shape)
         return value
-
-    def _bound_texts(self, dataset: Any, stored: int) -> None:
-        """Look at the lengths of texts, for which HDF5 takes memory before it finds that they lie."""
-        offset, count = dataset.id.get_offset(), int(dataset.size)
-        if not count:
-            return
-        if offset is None or stored % count or stored // count < 4:
-            raise ValueError("texts that do not lie side by side")
-        with self._path.open("rb") as file:
-            file.seek(offset)
-            raw = np.frombuffer(file.read(stored), np.uint8)
-        lengths = raw.reshape(count, -1)[:, :4].copy().view("<u4")
-        if int(lengths.max()) > self._path.stat().st_size:
-            raise ValueError(f"a text of {int(lengths.max()):,} letters")
 
 
 def _node(said: dict[str, Any], depth: int) -> Tree:

@@ -80,7 +80,7 @@ def breakdown_figure(study: StudyFigures) -> Figure:
         axes.bar(labels, heights, 0.68, bottom, color=color, label=name, edgecolor="white", linewidth=0.4)
         bottom = [a + b for a, b in zip(bottom, heights, strict=True)]
     for index, total in enumerate(bottom):
-        axes.text(index, total, f"{total:.1f}", ha="center", va="bottom", fontsize=7.5)
+        axes.text(index, total, f"{total:.3g}", ha="center", va="bottom", fontsize=7.5)
     axes.set_ylabel("energy per inference (mJ)")
     axes.margins(y=0.08)
     axes.grid(visible=True, axis="y")

@@ -136,14 +136,6 @@ def _layers(results: StudyResults, row: MeanRow, _: Chip | None) -> list[dict[st
     return found
 
 
-def _network(results: StudyResults, row: MeanRow, _: Chip | None) -> str | None:
-    return results.files.network(results.of(row)[0]) if results.files else None
-
-
-def _workload_path(results: StudyResults, row: MeanRow, _: Chip | None) -> str | None:
-    return results.files.workload_path(results.of(row)[0]) if results.files else None
-
-
 def _workload(results: StudyResults, row: MeanRow) -> Workload | None:
     return results.files.workload(results.of(row)[0]) if results.files else None
 
@@ -229,8 +221,8 @@ _EVERY: Final[dict[str, _Maker]] = {
     "layerFacts": _layers,
     "recipes": lambda results, row, _: recipe_yaml(results, row),
     "findings": lambda results, row, _: findings(results, row),
-    "networks": _network,
-    "workloads": _workload_path,
+    "networks": lambda results, row, _: results.files and results.files.network(results.of(row)[0]),
+    "workloads": lambda results, row, _: results.files and results.files.workload_path(results.of(row)[0]),
 }
 """What is shown of every point, as far as there is room."""
 

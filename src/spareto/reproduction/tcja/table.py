@@ -17,6 +17,10 @@ from spareto.reproduction.tcja.network import StudyPoint
 
 _COLUMNS: Final = ("mode", "weight_sparsity_target", "bits", "weight_format", "energy_uJ", "cycles")
 _MODES: Final = ("cumulative", "joint")
+_RULE: Final = (
+    f"mode {one_of(_MODES)}, weight_format {one_of(FORMATS)}, activity mean or max, sparsity from 0 to "
+    "below 1, at least 2 bits, and numbers"
+)
 _NAMES: Final[dict[Statistic, str]] = {"mean": "tcja_energy.csv", "max": "tcja_energy_max.csv"}
 
 
@@ -66,7 +70,7 @@ def read_table(path: str | Path) -> Table:
         try:
             key, row = _row(line)
         except ValueError as error:
-            problems.append(Problem(f"{path}:{number}", str(error), _rule()))
+            problems.append(Problem(f"{path}:{number}", str(error), _RULE))
         else:
             table[key] = row
     DataError.if_any(problems)
@@ -86,10 +90,3 @@ def _row(line: Mapping[str, Any]) -> tuple[Key, Published]:
         float(line["energy_uJ"]), float(line["cycles"]), float(accuracy) if accuracy else None
     )
     return (StudyPoint(mode, target, bits), fmt, statistic), published
-
-
-def _rule() -> str:
-    return (
-        f"mode {one_of(_MODES)}, weight_format {one_of(FORMATS)}, activity mean or max, sparsity from 0 to "
-        "below 1, at least 2 bits, and numbers"
-    )

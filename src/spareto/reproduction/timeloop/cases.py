@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
-from spareto.core.config import Record, load_data
+from spareto.core.config import Record, load_keys
 from spareto.core.errors import ConfigError, Problem, one_of
 from spareto.hardware.describing.nest import Loop, LoopKind, Nest
 from spareto.hardware.describing.problem import TENSORS, Dim, LoopProblem, TensorName
@@ -186,7 +186,7 @@ def load_cost_cases(path: str | Path) -> CostCases:
     Raises:
         ConfigError: The file breaks the schema, or contradicts itself; every problem is listed.
     """
-    cases = CostCases.parse(load_data(path), "cost_cases")
+    cases = CostCases.parse(load_keys(path), "cost_cases")
     ConfigError.if_any(list(contradictions(cases)))
     return cases
 

@@ -83,7 +83,7 @@ class OptunaSampler(Sampler):
     def ask(self, number: int) -> Point | None:
         self._study.sampler = self._seeded(number)
         self._asked = self._study.ask()
-        return {variable.name: _value(variable, self._suggest(variable)) for variable in self._task.variables}
+        return {variable.name: variable.values[self._suggest(variable)] for variable in self._task.variables}
 
     @override
     def tell(self, point: Point, outcome: Outcome | None) -> None:
@@ -120,10 +120,6 @@ class OptunaSampler(Sampler):
     def _place(self, name: str, value: Any) -> int:
         (variable,) = (each for each in self._task.variables if each.name == name)
         return variable.values.index(value)
-
-
-def _value(variable: Variable, place: int) -> Any:
-    return variable.values[place]
 
 
 def _excesses(trial: FrozenTrial) -> Sequence[float]:
