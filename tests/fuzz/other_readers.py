@@ -3,7 +3,6 @@
 import tempfile
 from pathlib import Path
 
-import h5py
 import numpy as np
 import safetensors.torch
 import torch
@@ -11,10 +10,9 @@ import yaml
 
 import tiny
 import workloads
-from recorded_sets import write_spike_trains
 from spareto.cli.own import mapping
 from spareto.compression import compress
-from spareto.data import DatasetInfo, jets, spike_trains
+from spareto.data import DatasetInfo
 from spareto.data.load import open_dataset
 from spareto.data.own import load_own
 from spareto.data.own.table import read_table
@@ -225,29 +223,3 @@ DETAILS = {
     "silence": [{"name": "a", "neurons": 4, "silent": 1}],
     "samples": [{**SAMPLE, "rasters": [RASTER]}],
 }
-
-
-def write_trains(path):
-    """A file as the Heidelberg sets have it, with short recordings."""
-    write_spike_trains(path, [0, 1, 2, 3] * 3)
-
-
-def read_trains(path):
-    """All its recordings, some at a time."""
-    for recordings in spike_trains.read_trains(path, "", 100):
-        assert len(recordings.t_us) == len(recordings.x)
-
-
-def write_jets(path):
-    """One table, whose columns are named by texts of varying length."""
-    rows = np.random.default_rng(0).normal(size=(30, len(jets.FEATURES)))
-    hot = np.eye(len(jets.CLASSES))[np.arange(30) % len(jets.CLASSES)]
-    with h5py.File(path, "w") as file:
-        file["jets"] = np.concatenate([rows, hot], axis=1)
-        file["jetFeatureNames"] = [*jets.FEATURES, *jets.CLASSES]
-
-
-def read_jets(path):
-    """Features and labels."""
-    features, labels = jets.read_jets(path)
-    assert len(features) == len(labels)

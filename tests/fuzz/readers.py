@@ -352,8 +352,6 @@ READERS |= {
         Reader("tried recipe", ".yaml", _text(others.RECIPE), others.try_recipe, mutations.anything),
         Reader("details", ".json", others.write_details, TrialDetails.load, mutations.text, _resealed),
         Reader("options", ".yaml", others.write_options, others.read_options, mutations.text),
-        Reader("spike trains", ".h5", others.write_trains, others.read_trains, mutations.binary),
-        Reader("jets", ".h5", others.write_jets, others.read_jets, mutations.binary),
     )
 }  # fmt: skip
 READERS |= {

@@ -5,15 +5,81 @@ from __future__ import annotations
 import mmap
 from collections.abc import Iterator
 from functools import lru_cache
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+DEEPEST: Final = 24
+MOST_OBJECTS: Final = 100_000
+DENSEST: Final = 1100
+"""Bytes that one stored byte may stand for: what gzip reaches at most."""
+
+LARGEST: Final = 1 << 34
+"""Bytes of all arrays of a file."""
+
 _SUPERBLOCK: Final = b"\x89HDF\r\n\x1a\n"
 _HEAP: Final = b"GCOL\x01"
 _HEADER: Final = 16
 """Bytes before a heap's first object, and before each object's content."""
+
+
+class Content:
+    """Groups as dicts, arrays as numpy's, texts as `str`, within bounds; nothing of another file.
+
+    Args:
+        path: The file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._h5py: Any = import_module("h5py")
+        self._path, self._objects, self._bytes = path, 0, 0
+
+    def read(self, name: str) -> dict[str, Any]:
+        """All that lies in a group.
+
+        Raises:
+            ValueError: It is not within bounds. What h5py raises of a damaged file comes as it is.
+        """
+        check_heaps(self._path)
+        with self._h5py.File(self._path, "r") as file:
+            return self._group(file[name], 0)
+
+    def _group(self, group: Any, depth: int) -> dict[str, Any]:
+        if depth > DEEPEST or not isinstance(group, self._h5py.Group):
+            raise ValueError(f"groups more than {DEEPEST} deep, or an array in the place of one")
+        found: dict[str, Any] = {}
+        for name in group:
+            self._objects += 1
+            if self._objects > MOST_OBJECTS:
+                raise ValueError(f"more than {MOST_OBJECTS:,} objects")
+            if not isinstance(group.get(name, getlink=True), self._h5py.HardLink):
+                raise ValueError("a link to somewhere else")
+            item = group[name]
+            found[str(name)] = (
+                self._array(item) if isinstance(item, self._h5py.Dataset) else self._group(item, depth + 1)
+            )
+        return found
+
+    def _array(self, dataset: Any) -> Any:
+        if dataset.shape is None or dataset.is_virtual or dataset.external:
+            raise ValueError("an array whose content is elsewhere")
+        size = int(dataset.size) * max(dataset.dtype.itemsize, 1)
+        self._bytes += size
+        stored = dataset.id.get_storage_size()
+        if size > DENSEST * stored + 4096 or self._bytes > LARGEST:
+            raise ValueError(f"an array of {size:,} bytes of which {stored:,} are stored")
+        check_lengths(self._path, dataset)
+        value = dataset[()]
+        if isinstance(value, bytes):
+            return value.decode("utf-8")
+        return value if dataset.dtype != object or isinstance(value, str) else _texts(value)
+
+
+def _texts(values: Any) -> Any:
+    texts = [each.decode("utf-8") if isinstance(each, bytes) else str(each) for each in values.flat]
+    return np.array(texts, dtype=object).reshape(values.shape)
 
 
 def check_heaps(path: Path) -> None:

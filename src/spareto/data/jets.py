@@ -63,7 +63,7 @@ def _columns(path: Path) -> Floats:
         table = _table(path, (*FEATURES, *CLASSES))
     except SparetoError:
         raise
-    except (OSError, RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, RuntimeError, ValueError, TypeError, KeyError, AttributeError, MemoryError) as error:
         got = f"data that cannot be read ({' '.join(str(error).split())[:80]})"
         raise _malformed(path, got) from None
     if not np.isfinite(table).all():

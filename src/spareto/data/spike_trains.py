@@ -16,6 +16,9 @@ from spareto.data._base import Recordings
 from spareto.data.folder import require
 
 LATEST_S = 3600.0
+DAMAGED = (OSError, RuntimeError, ValueError, TypeError, KeyError, MemoryError)
+"""What h5py raises of a damaged file."""
+
 RULE = "the data sets spikes/times, spikes/units and labels, one entry a recording"
 
 
@@ -47,7 +50,7 @@ def read_trains(path: Path, cure: str, at_once: int) -> Iterator[Recordings]:
     with _opened(path, cure) as file:
         try:
             labels = np.asarray(file["labels"][()]).astype(np.int64).reshape(-1)
-        except (OSError, RuntimeError, ValueError, TypeError, OverflowError):
+        except (*DAMAGED, OverflowError):
             raise DataError(Problem(f"{path}: labels", "a damaged array", RULE, cure)) from None
         trains: list[tuple[Any, Any]] = []
         first = held = 0
@@ -65,7 +68,7 @@ def _train(path: Path, file: Any, number: int, cure: str) -> tuple[Any, Any]:
     try:
         times = np.asarray(file["spikes/times"][number], np.float64).reshape(-1)
         units = np.asarray(file["spikes/units"][number]).astype(np.int64).reshape(-1)
-    except (OSError, RuntimeError, ValueError, TypeError) as error:
+    except DAMAGED as error:
         got = f"recording {number} cannot be read ({' '.join(str(error).split())[:80]})"
         raise DataError(Problem(str(path), got, RULE, cure)) from None
     where = f"{path}, recording {number}"
@@ -101,7 +104,7 @@ def _opened(path: Path, cure: str) -> Iterator[Any]:
             counts = {name: len(sets[name]) for name in ("spikes/times", "spikes/units", "labels")}
             for name in counts:
                 check_lengths(path, sets[name])
-        except (KeyError, TypeError, OSError, RuntimeError, ValueError):
+        except DAMAGED:
             raise DataError(Problem(str(path), _told(file), RULE, cure)) from None
         if len(set(counts.values())) != 1 or not counts["labels"]:
             got = ", ".join(f"{count} {name}" for name, count in counts.items())
@@ -113,5 +116,5 @@ def _told(file: Any) -> str:
     """What a file holds instead, as far as it can be read."""
     try:
         return f"the data sets {', '.join(sorted(map(str, file)))[:80] or 'none'}"
-    except (OSError, RuntimeError, ValueError):
+    except DAMAGED:
         return "a damaged file"

@@ -16,15 +16,9 @@ import numpy as np
 from spareto.core.artifacts import there
 from spareto.core.errors import ConfigError, Problem, StoreError
 from spareto.core.extras import imported
-from spareto.core.hdf5 import check_heaps, check_lengths
+from spareto.core.hdf5_process import read_group
 
 DEEPEST: Final = 24
-MOST_OBJECTS: Final = 100_000
-DENSEST: Final = 1100
-"""Bytes that one stored byte may stand for: what gzip reaches at most."""
-
-LARGEST: Final = 1 << 34
-"""Bytes of all arrays of a file."""
 
 
 @dataclass
@@ -77,21 +71,17 @@ def read_tree(path: Path) -> Tree:
         StoreError: It is missing, damaged, or no graph.
         MissingDependency: `h5py`, which comes with `nir`, is not installed.
     """
-    h5py = library("h5py")
+    library("h5py")
     if not there(path):
         raise StoreError(Problem(str(path), "no such file", "a NIR file", "Check the path."))
     try:
-        check_heaps(path)
-        with h5py.File(path, "r") as file:
-            return _node(_Content(h5py, path).group(file["node"], 0), 0)
+        return _node(read_group(path, "node"), 0)
     except (StoreError, ConfigError):
         raise
     except MemoryError:
         raise damaged(path, "more than there is memory for") from None
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, OverflowError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise damaged(path, " ".join(str(error).split())[:200] or type(error).__name__) from None
-    except (RecursionError, IndexError, SystemError, UnicodeError) as error:
-        raise damaged(path, type(error).__name__) from None
 
 
 def damaged(path: Path | str, got: str) -> StoreError:
@@ -99,46 +89,6 @@ def damaged(path: Path | str, got: str) -> StoreError:
     printable = "".join(letter if letter.isprintable() else "?" for letter in got)
     rule, cure = "a NIR file", "Write it again with its framework."
     return StoreError(Problem(str(path), f"an unreadable file ({printable})", rule, cure))
-
-
-class _Content:
-    """Groups as mappings, arrays as numpy's, within bounds."""
-
-    def __init__(self, h5py: Any, path: Path) -> None:
-        self._h5py, self._path, self._objects, self._bytes = h5py, path, 0, 0
-
-    def group(self, group: Any, depth: int) -> dict[str, Any]:
-        if depth > DEEPEST or not isinstance(group, self._h5py.Group):
-            raise ValueError(f"groups more than {DEEPEST} deep, or an array in the place of one")
-        found: dict[str, Any] = {}
-        for name in group:
-            self._objects += 1
-            if self._objects > MOST_OBJECTS:
-                raise ValueError(f"more than {MOST_OBJECTS:,} objects")
-            if not isinstance(group.get(name, getlink=True), self._h5py.HardLink):
-                raise ValueError("a link to somewhere else")
-            item = group[name]
-            found[str(name)] = (
-                self.array(item) if isinstance(item, self._h5py.Dataset) else self.group(item, depth + 1)
-            )
-        return found
-
-    def array(self, dataset: Any) -> Any:
-        if dataset.shape is None or dataset.is_virtual or dataset.external:
-            raise ValueError("an array whose content is elsewhere")
-        size = int(dataset.size) * max(dataset.dtype.itemsize, 1)
-        self._bytes += size
-        stored = dataset.id.get_storage_size()
-        if size > DENSEST * stored + 4096 or self._bytes > LARGEST:
-            raise ValueError(f"an array of {size:,} bytes of which {stored:,} are stored")
-        check_lengths(self._path, dataset)
-        value = dataset[()]
-        if isinstance(value, bytes):
-            return value.decode("utf-8")
-        if isinstance(value, np.ndarray) and value.dtype == object:
-            texts = [each.decode("utf-8") if isinstance(each, bytes) else str(each) for each in value.flat]
-            return np.array(texts, dtype=object).reshape(value.shape)
-        return value
 
 
 def _node(said: dict[str, Any], depth: int) -> Tree:
