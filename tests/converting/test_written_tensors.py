@@ -66,6 +66,8 @@ EQUAL = {
     "timesteps changed by a number": ("o[t] += y; o[t] += 1", "(torch.stack(list), o)"),
     "sums written into a buffer": ("o[t] = y + (o[t - 1] if t else 0)", "o"),
     "a buffer that is scaled as a whole": ("o[t] = y", "o.mul_(3)"),
+    "spikes of other types": ("list[-1] = y.bool().long().double().float()", "torch.stack(list)"),
+    "an output of another type": ("", "(torch.stack(list).bool(), torch.stack(list).long())"),
     "time and samples merged": ("", "torch.stack(list).flatten(0, 1)"),
 }
 
@@ -79,7 +81,7 @@ def test_it_is_equal_on_other_inputs(name):
     pairs = zip(ours, theirs, strict=True) if isinstance(theirs, tuple) else [(ours, theirs)]
     for got, expected in pairs:
         assert expected.any()
-        assert torch.allclose(got.reshape(expected.shape), expected, atol=1e-6)
+        assert torch.allclose(got.reshape(expected.shape), expected.float(), atol=1e-6)
 
 
 PART = "a tensor of which a part was written"
@@ -99,6 +101,12 @@ REFUSED = {
         "sum",
         "sample to sample",
     ),
+    "numbers that a type rounds": (
+        "list[-1] = (y / 3).half().float()",
+        "torch.stack(list)",
+        "float16 rounds",
+    ),
+    "numbers that become integers": ("list[-1] = (y / 3).int().float()", "torch.stack(list)", "int32 rounds"),
     "one timestep with an axis": ("", "list[-1].unsqueeze(0)", "an axis of its own"),
     "nothing": ("", "None", "an output that no neurons reach"),
     "a number": ("", "3.5", "an output that no neurons reach"),

@@ -181,7 +181,7 @@ def _check_output(
     for fused, made in ((False, mine), (True, network(frames))):
         pairs = zip(tensors(made), _wanted(network, output), network.layouts, strict=True)
         for number, (got, theirs, layout) in enumerate(pairs):
-            expected = _turned(layout, got, theirs)
+            expected = _turned(layout, got, theirs if theirs.is_floating_point() else theirs.to(got.dtype))
             where = f"output {number} of the {'fused ' if fused else ''}network"
             if got.shape != expected.shape:
                 shapes = f"shape {tuple(got.shape)}", f"{tuple(expected.shape)}, as the original gives"

@@ -309,6 +309,18 @@ def _same(tape: Tape, func: Any, args: Any, kwargs: dict[str, Any], output: Any)
         tape.hold(output, ref.node, ref.form, ref.t)
 
 
+def _cast(tape: Tape, func: Any, args: Any, kwargs: dict[str, Any], output: Any) -> None:
+    """Another type of the same numbers."""
+    wide = output.dtype in (torch.float32, torch.float64)
+    if not wide and not torch.equal(output.to(args[0].dtype), args[0]):
+        got, rule = f"numbers that {output.dtype} rounds", "a type that keeps them"
+        tape.hold(
+            output, tape.refuse(got, rule, "Round in a layer of torch, or keep the network as it is."), "step"
+        )
+        return
+    _same(tape, func, args, kwargs, output)
+
+
 def _sliced(tape: Tape, func: Any, args: Any, kwargs: dict[str, Any], output: Any) -> None:
     """A part of an axis; the whole axis is nothing."""
     if output.shape == args[0].shape and (len(args) < 5 or args[4] == 1):
@@ -375,7 +387,8 @@ OPERATORS: Final[dict[str, Rule]] = {
     **_rules(_reduced("amax"), "amax"),
     **_rules(_unbound, "unbind"),
     **_rules(_stacked, "stack cat"),
-    **_rules(_same, "clone contiguous alias to _to_copy lift_fresh copy"),
+    **_rules(_same, "clone contiguous alias lift_fresh copy"),
+    **_rules(_cast, "to _to_copy"),
     **_rules(_detached, "detach"),
     **_rules(_new, "zeros_like ones_like full_like new_zeros new_ones new_empty empty_like equal is_nonzero"),
     **_rules(weighted, "linear conv2d convolution"),

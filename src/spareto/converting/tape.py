@@ -65,7 +65,8 @@ class Tape(Watch):
         if not isinstance(tensor, Tensor):
             return None
         held = self._held.get(id(tensor))
-        if self._buffers.changed(tensor):
+        known = held is None or held[1].node.kind != "unknown"
+        if known and self._buffers.changed(tensor):
             cure = "Write whole timesteps, or make a new tensor of the parts."
             return Ref(self.refuse("a tensor of which a part was written", "one that is whole", cure), "step")
         if held is not None or not self._buffers.is_buffer(tensor):
