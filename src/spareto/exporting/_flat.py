@@ -15,11 +15,18 @@ from spareto.converting.network import ConvertedNetwork
 from spareto.converting.steps import ForwardStep
 from spareto.core.errors import ConfigError, Problem
 from spareto.layers import SpikingLayer
+from spareto.layers.residual import Residual
 from spareto.networks import Network
+from spareto.networks._blocks import AverageHead
+from spareto.networks.resnet19 import BasicBlock
 from spareto.neurons import SpikingNeuron
 
 SUMS: Final = {"add.Tensor": "+", "mul.Tensor": "*", "sub.Tensor": "-"}
 """Functions of two signals that are written as what they are."""
+
+
+CONNECTED: Final = {"add": "{0} + {1}", "and": "{0} * {1}", "iand": "(1 - {0}) * {1}"}
+"""How a residual layer connects its body's output with what came around it."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +86,16 @@ class Flat:
         if isinstance(module, SpikingLayer) and (parts := module.chain()) is not None:
             value = self.add("flatten", (value,)) if module.flattens else value
             return self._parts(parts, name, value)
-        if isinstance(module, nn.Sequential):
+        if isinstance(module, nn.Sequential | AverageHead):
             return self._parts(dict(module.named_children()), name, value)
+        if isinstance(module, Residual):
+            around = self._around(module.shortcut, name, value)
+            body = self.module(module.body, f"{name}_body", value)
+            return self.add("code", (body, around), code=CONNECTED[module.connect])
+        if isinstance(module, BasicBlock):
+            around = self._around(module.shortcut, name, value)
+            value = self.module(module.first, f"{name}_first", value)
+            return self._parts(module.second.chain(), f"{name}_second", value, around)
         if isinstance(module, SpikingNeuron):
             return self.add("neuron", (value,), name=name, module=module)
         if isinstance(module, LateBias):
@@ -92,8 +107,14 @@ class Flat:
         got, rule = type(module).__name__, "spiking layers whose parts follow one another, or layers of torch"
         raise ConfigError(Problem(f"'{name}'", got, rule, "Build the network of these, without attention."))
 
-    def _parts(self, parts: dict[str, nn.Module], name: str, value: int) -> int:
+    def _around(self, shortcut: nn.Module | None, name: str, value: int) -> int:
+        return value if shortcut is None else self.module(shortcut, f"{name}_shortcut", value)
+
+    def _parts(self, parts: dict[str, nn.Module], name: str, value: int, around: int | None = None) -> int:
+        """Append parts that follow one another; the neurons get what came around them too."""
         for part, module in parts.items():
+            if around is not None and isinstance(module, SpikingNeuron):
+                value = self.add("code", (value, around), code=CONNECTED["add"])
             value = self.module(module, f"{name}_{part}".lstrip("_"), value)
         return value
 

@@ -100,8 +100,10 @@ class NirWriter:
                 self._flatten(writes, reads[0], shape)
             else:
                 self._refuse(statement, "a reshape to an image", "signals in a row")
-        elif statement.how == "code" and not any(
-            writes in other.reads for other in all_ if other.how != "code"
+        elif (
+            statement.how == "code"
+            and len(reads) == 1
+            and not any(writes in other.reads for other in all_ if other.how != "code")
         ):
             self._ends[writes], note = (
                 self._ends[reads[0]],
