@@ -14,6 +14,7 @@ from spareto.reports.figures.style import (
     MUTED,
     bars_side_by_side,
     color_of,
+    from_zero,
     grown,
     legend_above,
     marker_of,
@@ -47,7 +48,7 @@ def sparsity_curves_figure(results: StudyResults, quantity: Quantity = "energy")
         axes.set_xlabel("zero weights (%)")
         axes.grid(visible=True)
     panels[0].set_ylabel(over.label)
-    panels[0].set_ylim(bottom=0)
+    from_zero(*panels)
     legend_above(panels[0], 6, handlelength=1.4)
     return figure
 
@@ -82,7 +83,7 @@ def bits_figure(results: StudyResults, quantity: Quantity = "energy") -> Figure:
     axes.set_xticks(sorted({bits for points in lines.values() for bits, _ in points}))
     axes.set_xlabel("bits of a weight")
     axes.set_ylabel(over.label)
-    axes.set_ylim(bottom=0)
+    from_zero(axes)
     axes.grid(visible=True)
     legend_above(axes, 3)
     return figure

@@ -139,6 +139,17 @@ def columns(most: int) -> int:
     return max(1, round(most * min(1.0, width / WIDTH_INCHES)))
 
 
+def from_zero(*panels: Axes) -> None:
+    """Panels of one scale from 0 to a little above the largest value, also where all values are alike.
+
+    Args:
+        panels: What is drawn on; they share the axis of quantities.
+    """
+    largest = max(panel.dataLim.y1 for panel in panels)
+    if np.isfinite(largest) and largest > 0:
+        panels[0].set_ylim(0, 1.05 * largest)
+
+
 def legend_above(axes: Axes, most: int, **options: Any) -> None:
     """What the axes show, named above the figure in `most` columns at the widest."""
     figure = axes.get_figure(root=True)

@@ -11,7 +11,15 @@ from typing import Any, Final
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spareto.reports.figures.style import INK, MUTED, bars_side_by_side, color_of, legend_above, new_figure
+from spareto.reports.figures.style import (
+    INK,
+    MUTED,
+    bars_side_by_side,
+    color_of,
+    from_zero,
+    legend_above,
+    new_figure,
+)
 
 Row = Mapping[str, Any]
 _LOOKS: Final = {
@@ -120,7 +128,7 @@ def _by_sparsity(rows: Sequence[Row], label: str, value: Callable[[float, float]
         axes.set_xlabel("pruned weights (%)")
         axes.grid(visible=True)
     panels[0].set_ylabel(label)
-    panels[0].set_ylim(bottom=0)
+    from_zero(*panels)
     handles, texts = panels[0].get_legend_handles_labels()
     if any(row["published_energy_uJ"] is not None for row in rows):
         handles += panels[0].plot(
@@ -151,7 +159,7 @@ def _lines_by_bits(bits: Sequence[int], lines: Mapping[str, Sequence[float]]) ->
     axes.set_xticks(list(bits))
     axes.set_xlabel("bits of a weight")
     axes.set_ylabel("energy per inference (mJ)", color=INK)
-    axes.set_ylim(bottom=0)
+    from_zero(axes)
     axes.grid(visible=True)
     axes.legend(loc="lower right")
     return figure
