@@ -203,7 +203,7 @@ def test_estimated_norms_are_the_mean_over_batches():
     torch.testing.assert_close(norm.running_mean, torch.stack([x.mean(0) for x in some]).mean(0))
     torch.testing.assert_close(norm.running_var, torch.stack([x.var(0) for x in some]).mean(0))
     assert norm.momentum == 0.1
-    assert not norm.training
+    assert norm.training, "the mode that it was in"
 
 
 # steps
